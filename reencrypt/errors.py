@@ -1,0 +1,66 @@
+"""Every error the program reports on purpose: one root, with its exit code and a hint.
+
+The exit codes are the program's contract with schedulers; `reencrypt --help` and the README list them.
+An exception that is not a `ReencryptError` is a bug and exits 1.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class ReencryptError(Exception):
+    """Something went wrong that the operator can act on.
+
+    `message` says what happened and where, `hint` what to do next; neither may hold a secret.
+    """
+
+    exit_code: ClassVar[int] = 2
+    #: Stable name of the error in JSON output.
+    code: ClassVar[str] = "error"
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class ConfigurationError(ReencryptError):
+    """The command line, Grafana's configuration or the database it names cannot be used as it is (exit 2)."""
+
+    code = "configuration"
+
+
+class StoppedEarlyError(ReencryptError):
+    """The run stopped on request, limit or time; its progress is saved (exit 4)."""
+
+    exit_code = 4
+    code = "stopped"
+
+
+class LeaseHeldError(ReencryptError):
+    """Another run holds the lease of this database, or has taken it over (exit 5)."""
+
+    exit_code = 5
+    code = "lease_held"
+
+
+class RefusedError(ReencryptError):
+    """Going on could leave secrets that nobody can read, so nothing more is written (exit 6)."""
+
+    exit_code = 6
+    code = "refused"
+
+
+class UnavailableError(ReencryptError):
+    """The database or the key service did not answer before the deadline; progress is saved (exit 7)."""
+
+    exit_code = 7
+    code = "unavailable"
+
+
+class NoSecretsError(ReencryptError):
+    """The database holds no secret at all, which is more often a wrong database than an empty one (exit 9)."""
+
+    exit_code = 9
+    code = "no_secrets"
