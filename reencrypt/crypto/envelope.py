@@ -1,0 +1,156 @@
+"""The framing around a payload: key id, algorithm prefix, salt and nonce, taken apart and put together.
+
+A value is `#` rawb64(data key id) `#` payload when a data key encrypts it, and a bare payload when `secret_key` does
+(legacy). A payload is `*` rawb64(algorithm) `*` body, or a bare CFB body as Grafana before 9 wrote it.
+Sources: `pkg/services/secrets/manager/manager.go` and `pkg/services/encryption/service/service.go`.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Final
+
+from reencrypt.crypto import ciphers, gobase64
+from reencrypt.crypto.ciphers import Algorithm
+from reencrypt.crypto.derive import SALT_BYTES, DerivedKeyCache
+
+_KEY_ID_MARK: Final = 0x23  # "#"
+_ALGORITHM_MARK: Final = 0x2A  # "*"
+
+
+class MalformedEnvelopeError(ValueError):
+    """The bytes are not a value that Grafana could have written; the message says what is wrong, not what is inside."""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """One encrypted value, taken apart.
+
+    `key_id` is the `data_keys.name` of its data key, or None for a legacy value under `secret_key`. `prefixed` tells
+    whether the algorithm stood in the value or is the default of old releases.
+    """
+
+    key_id: str | None
+    algorithm: Algorithm
+    prefixed: bool
+    salt: bytes
+    nonce: bytes
+    body: bytes
+
+    @property
+    def plaintext_bytes(self) -> int:
+        """Length of the plaintext, known without the key."""
+        return len(self.body) - (ciphers.GCM_TAG_BYTES if self.algorithm is Algorithm.AES_GCM else 0)
+
+
+def parse(value: bytes) -> Envelope:
+    """Take a value apart by Grafana's own order of decisions.
+
+    Raises `MalformedEnvelopeError` for an empty or truncated value, a key id without end or not base64, and an
+    algorithm that Grafana does not know. Grafana's own length checks are weaker and let some of these panic.
+    """
+    key_id, payload = _split_key_id(value)
+    algorithm, prefixed, body = _split_algorithm(payload)
+    if len(body) < algorithm.minimum_bytes:
+        raise MalformedEnvelopeError(
+            f"payload too short: {len(body)} bytes where {algorithm} needs at least {algorithm.minimum_bytes}"
+        )
+    end = SALT_BYTES + algorithm.nonce_bytes
+    return Envelope(key_id, algorithm, prefixed, body[:SALT_BYTES], body[SALT_BYTES:end], body[end:])
+
+
+def _split_key_id(value: bytes) -> tuple[str | None, bytes]:
+    if not value:
+        raise MalformedEnvelopeError("empty value")
+    if value[0] != _KEY_ID_MARK:
+        return None, value
+    end = value.find(b"#", 1)
+    if end < 0:
+        raise MalformedEnvelopeError("the data key id has no end")
+    encoded = value[1:end]
+    if not gobase64.is_strict(encoded, padded=False):
+        raise MalformedEnvelopeError("the data key id is padded base64")
+    try:
+        key_id = gobase64.decode(encoded).decode()
+    except ValueError:
+        raise MalformedEnvelopeError("the data key id is not base64 of text") from None
+    return key_id, value[end + 1 :]
+
+
+def _split_algorithm(payload: bytes) -> tuple[Algorithm, bool, bytes]:
+    if not payload:
+        raise MalformedEnvelopeError("no payload behind the data key id")
+    if payload[0] != _ALGORITHM_MARK:
+        return Algorithm.AES_CFB, False, payload
+    end = payload.find(b"*", 1)
+    if end < 0:
+        # Grafana drops the lone mark and reads the rest as CFB.
+        return Algorithm.AES_CFB, False, payload[1:]
+    encoded, body = payload[1:end], payload[end + 1 :]
+    if not encoded:
+        # "**…" comes from a release that wrote an empty name; Grafana still reads it as CFB.
+        return Algorithm.AES_CFB, False, body
+    if not gobase64.is_strict(encoded, padded=False):
+        raise MalformedEnvelopeError("the algorithm name is padded base64")
+    try:
+        return Algorithm(gobase64.decode(encoded).decode()), True, body
+    except ValueError:
+        raise MalformedEnvelopeError("unknown encryption algorithm") from None
+
+
+def algorithm_prefix(algorithm: Algorithm) -> bytes:
+    """`*` rawb64(name) `*`, written before every payload since Grafana 9."""
+    return b"*" + gobase64.encode(algorithm.encode(), padded=False) + b"*"
+
+
+def key_id_prefix(key_id: str) -> bytes:
+    """`#` rawb64(id) `#`, written before every payload that a data key encrypts."""
+    return b"#" + gobase64.encode(key_id.encode(), padded=False) + b"#"
+
+
+def decrypt(envelope: Envelope, password: bytes, cache: DerivedKeyCache) -> bytes:
+    """Decrypt with the data key's bytes, or `secret_key` as UTF-8 for a legacy value.
+
+    A wrong password raises `AuthenticationFailedError` for GCM and returns garbage for CFB: whoever calls this judges
+    the plaintext.
+    """
+    key = cache.get(password, envelope.salt)
+    return ciphers.decrypt(envelope.algorithm, key, envelope.nonce, envelope.body)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Sealer:
+    """Encrypts values under one password with one salt: one derivation for all, a fresh nonce for each.
+
+    The salt separates derived keys and is not secret, so sharing it is safe; the IV or nonce stays random per value.
+    `key_id` is None to write legacy values under `secret_key`.
+    """
+
+    key_id: str | None
+    algorithm: Algorithm
+    salt: bytes
+    derived_key: bytes
+    prefix: bytes
+
+    @classmethod
+    def create(
+        cls, *, key_id: str | None, password: bytes, algorithm: Algorithm, salt: bytes, cache: DerivedKeyCache
+    ) -> Sealer:
+        """Derive the key once and fix the bytes that all values of this sealer start with."""
+        prefix = (key_id_prefix(key_id) if key_id is not None else b"") + algorithm_prefix(algorithm)
+        return cls(key_id, algorithm, salt, cache.get(password, salt), prefix + salt)
+
+    def seal(self, plaintext: bytes) -> bytes:
+        """Encrypt one value and read it back: what is returned has decrypted to `plaintext` again.
+
+        Raises `ArithmeticError` if it did not, which only broken hardware or a broken library can cause.
+        """
+        nonce = os.urandom(self.algorithm.nonce_bytes)
+        body = ciphers.encrypt(self.algorithm, self.derived_key, nonce, plaintext)
+        if ciphers.decrypt(self.algorithm, self.derived_key, nonce, body) != plaintext:
+            raise ArithmeticError("a new ciphertext did not decrypt to its plaintext")
+        return self.prefix + nonce + body
+
+    def __repr__(self) -> str:
+        return f"Sealer(key_id={self.key_id!r}, algorithm={self.algorithm!r})"

@@ -1,0 +1,52 @@
+"""Base64 as Go's `encoding/base64` reads and writes it, because Grafana decodes columns with it.
+
+Go's `StdEncoding` demands padding, `RawStdEncoding` forbids it; both skip CR and LF anywhere and accept stray bits in
+the last character. We read either form and write the one that the column's code in Grafana expects.
+"""
+
+from __future__ import annotations
+
+import binascii
+from typing import Final
+
+_ALPHABET: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_QUANTUM: Final = 4
+
+
+class MalformedEncodingError(ValueError):
+    """The text is not base64 in any form that Grafana writes; the message says why, not what it holds."""
+
+
+def encode(data: bytes, *, padded: bool) -> bytes:
+    """Encode with the standard alphabet; `padded` chooses between Go's `StdEncoding` and `RawStdEncoding`."""
+    text = binascii.b2a_base64(data, newline=False)
+    return text if padded else text.rstrip(b"=")
+
+
+def decode(text: bytes) -> bytes:
+    """Decode base64 with or without padding, skipping CR and LF as Go does.
+
+    Raises `MalformedEncodingError` for a foreign character, an impossible length or padding in the wrong place.
+    """
+    if b"\n" in text or b"\r" in text:
+        text = text.translate(None, b"\r\n")
+    body = text.rstrip(b"=")
+    padding = len(text) - len(body)
+    if len(body) % _QUANTUM == 1 or (padding and (padding > 2 or len(text) % _QUANTUM)):  # noqa: PLR2004 - at most "=="
+        raise MalformedEncodingError(f"base64 of impossible length ({len(text)} characters)")
+    try:
+        return binascii.a2b_base64(body + b"=" * (-len(body) % _QUANTUM), strict_mode=True)
+    except binascii.Error:
+        # strict_mode also refuses stray bits in the last character, which Go accepts.
+        if body.translate(None, _ALPHABET):
+            raise MalformedEncodingError("base64 with a character outside the standard alphabet") from None
+        return binascii.a2b_base64(body + b"=" * (-len(body) % _QUANTUM))
+
+
+def is_strict(text: bytes, *, padded: bool) -> bool:
+    """Whether Grafana's own decoder for a column of that rule accepts this text.
+
+    `StdEncoding` (padded) needs a whole number of quanta, `RawStdEncoding` (unpadded) accepts no `=` at all.
+    """
+    text = text.translate(None, b"\r\n")
+    return len(text) % _QUANTUM == 0 if padded else b"=" not in text
