@@ -1,0 +1,157 @@
+"""Finds the secrets inside a column's bytes and puts new ones in their place, byte for byte.
+
+A codec is data: it says where in the column secrets stand and how they are encoded. `find` yields slots; `splice`
+replaces the text of some of them and keeps every other byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from reencrypt.catalogue.encoding import Encoding
+from reencrypt.catalogue.jsonscan import JsonString, render_path, scan_strings
+from reencrypt.catalogue.plaintext import Kind
+from reencrypt.catalogue.reason import Reason
+from reencrypt.crypto.gobase64 import MalformedEncodingError
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One secret in a column: where its text lies (`start` to `end`), its ciphertext or why there is none.
+
+    `path` names the place inside a JSON document, empty where the column is the secret. `strict` tells whether
+    Grafana's own decoder accepts the text.
+    """
+
+    path: str
+    start: int
+    end: int
+    encoding: Encoding
+    kind: Kind
+    ciphertext: bytes
+    problem: Reason | None = None
+    strict: bool = True
+
+
+class Codec(Protocol):
+    """Where the secrets of a column stand."""
+
+    def find(self, cell: bytes) -> list[Slot]:
+        """Return the secrets of the cell in order of position; never raises for what the cell holds."""
+        ...
+
+
+def splice(cell: bytes, replacements: Sequence[tuple[Slot, bytes]]) -> bytes:
+    """Return the cell with the text of each slot (in order of position) replaced by the encoded new ciphertext."""
+    parts: list[bytes] = []
+    end = 0
+    for slot, ciphertext in replacements:
+        parts += (cell[end : slot.start], slot.encoding.encode(ciphertext))
+        end = slot.end
+    parts.append(cell[end:])
+    return b"".join(parts)
+
+
+def _slot(path: str, start: int, end: int, text: bytes, encoding: Encoding, kind: Kind) -> Slot | None:
+    try:
+        ciphertext = encoding.decode(text)
+    except MalformedEncodingError:
+        return Slot(path, start, end, encoding, kind, b"", Reason.MALFORMED_ENCODING)
+    if ciphertext is None:
+        return None
+    return Slot(path, start, end, encoding, kind, ciphertext, None, encoding.is_strict(text))
+
+
+@dataclass(frozen=True, slots=True)
+class WholeColumn:
+    """The column is one secret; NULL and the empty string are none."""
+
+    encoding: Encoding
+    kind: Kind = Kind.TEXT
+
+    def find(self, cell: bytes) -> list[Slot]:
+        """Return the one secret, if the cell holds one."""
+        slot = _slot("", 0, len(cell), cell, self.encoding, self.kind)
+        return [slot] if slot else []
+
+
+class PathPattern(Protocol):
+    """Decides by the path of a JSON string whether it is a secret."""
+
+    def matches(self, path: tuple[str | int, ...]) -> bool:
+        """Whether the string at this path is one."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """A fixed path; `EACH` stands for any index of an array, `ANY` for any key of an object."""
+
+    parts: tuple[str | type[int] | None, ...]
+
+    def matches(self, path: tuple[str | int, ...]) -> bool:
+        """Compare part by part."""
+        if len(path) != len(self.parts):
+            return False
+        return all(
+            isinstance(part, int) if want is EACH else isinstance(part, str) if want is ANY else part == want
+            for want, part in zip(self.parts, path, strict=True)
+        )
+
+
+EACH = int
+ANY = None
+
+
+@dataclass(frozen=True, slots=True)
+class SecretName:
+    """Any key, however deep, whose lower-cased name contains one of the words (`sso_setting`)."""
+
+    words: tuple[str, ...]
+
+    def matches(self, path: tuple[str | int, ...]) -> bool:
+        """The last part of the path decides, and must be a key."""
+        if not path or not isinstance(path[-1], str):
+            return False
+        name = path[-1].lower()
+        return any(word in name for word in self.words)
+
+
+@dataclass(frozen=True, slots=True)
+class JsonRule:
+    """Strings at these paths are secrets in this encoding."""
+
+    pattern: PathPattern
+    encoding: Encoding
+    kind: Kind = Kind.TEXT
+
+
+@dataclass(frozen=True, slots=True)
+class JsonStrings:
+    """The column is a JSON document, some of whose strings are secrets; the first rule that matches decides."""
+
+    rules: tuple[JsonRule, ...]
+
+    def find(self, cell: bytes) -> list[Slot]:
+        """Return its secrets, or one malformed slot for a document that cannot be read."""
+        if not cell.strip():
+            return []
+        try:
+            return self._slots(scan_strings(cell))
+        except MalformedEncodingError:
+            first = self.rules[0]
+            return [Slot("", 0, len(cell), first.encoding, first.kind, b"", Reason.MALFORMED_ENCODING)]
+
+    def _slots(self, strings: Iterable[JsonString]) -> list[Slot]:
+        slots = []
+        for string in strings:
+            for rule in self.rules:
+                if rule.pattern.matches(string.path):
+                    path = render_path(string.path)
+                    slot = _slot(path, string.start, string.end, string.text, rule.encoding, rule.kind)
+                    if slot:
+                        slots.append(slot)
+                    break
+        return slots

@@ -1,0 +1,93 @@
+"""Finds the strings of a JSON document with their paths and byte spans, so that everything else stays as it is.
+
+Grafana's own tool decodes documents into structs and writes them anew, which drops fields it does not know. Splicing
+new strings into the old bytes keeps key order, white space, number forms and unknown fields.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from reencrypt.crypto.gobase64 import MalformedEncodingError
+
+# A string, a bracket, or a colon or comma; numbers and literals lie between and carry no structure.
+_TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{},:]')
+
+
+@dataclass(frozen=True, slots=True)
+class JsonString:
+    """One string value: its path from the root, and where its content lies (`start` to `end`, without the quotes)."""
+
+    path: tuple[str | int, ...]
+    start: int
+    end: int
+    text: bytes
+
+
+def scan_strings(document: bytes) -> Iterator[JsonString]:
+    """Yield every string value of the document, in order.
+
+    Raises `MalformedEncodingError` before the first one when the bytes are not one JSON document in UTF-8.
+    """
+    try:
+        json.loads(document.decode())
+    except (ValueError, RecursionError):
+        raise MalformedEncodingError("not a JSON document") from None
+    yield from _scan(document)
+
+
+def _scan(document: bytes) -> Iterator[JsonString]:
+    # json.loads has vouched for the grammar, so the scan only follows the structure.
+    path: list[str | int] = []
+    in_object: list[bool] = []
+    expects_key = False
+    for match in _TOKEN.finditer(document):
+        token = match.group()
+        mark = token[:1]
+        if mark == b'"':
+            if expects_key:
+                path[-1] = _unquote(token)
+                expects_key = False
+            else:
+                text = token[1:-1] if b"\\" not in token else _unquote(token).encode(errors="surrogatepass")
+                yield JsonString(tuple(path), match.start() + 1, match.end() - 1, text)
+        elif mark == b"{":
+            in_object.append(True)
+            path.append("")
+            expects_key = True
+        elif mark == b"[":
+            in_object.append(False)
+            path.append(0)
+        elif mark == b",":
+            if in_object[-1]:
+                expects_key = True
+            else:
+                path[-1] = int(path[-1]) + 1
+        elif mark != b":":  # "}" or "]"
+            in_object.pop()
+            path.pop()
+            expects_key = False
+
+
+def _unquote(token: bytes) -> str:
+    if b"\\" not in token:
+        return token[1:-1].decode()
+    text = json.loads(token)
+    if not isinstance(text, str):  # pragma: no cover - a quoted token is a string
+        raise TypeError(token)
+    return text
+
+
+def render_path(path: tuple[str | int, ...]) -> str:
+    """Write a path for people: `receivers[0].secureSettings.url`."""
+    rendered = ""
+    for part in path:
+        if isinstance(part, int):
+            rendered += f"[{part}]"
+        else:
+            rendered += f".{part}" if rendered else part
+    return rendered

@@ -1,0 +1,143 @@
+"""A location: a table of Grafana's, its key, its secret columns and the rules for writing them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from reencrypt.catalogue.codec import Codec
+from reencrypt.catalogue.plaintext import Kind
+
+KeyPart = int | str
+Key = tuple[KeyPart, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A column that holds secrets, and where in it they stand."""
+
+    column: str
+    codec: Codec
+
+
+@dataclass(frozen=True, slots=True)
+class KindByType:
+    """The kind of a row's plaintexts depends on another column: its values and their kinds; others keep the field's."""
+
+    column: str
+    kinds: Mapping[bytes, Kind]
+
+
+@dataclass(frozen=True, slots=True)
+class TextHash:
+    """A column with the MD5 of a text column, in hex. Recomputed only where it held the MD5 of the old text."""
+
+    column: str
+    of: str
+
+
+@dataclass(frozen=True, slots=True)
+class Twins:
+    """Rows of another table that hold the same text and must keep holding it.
+
+    Grafana finds the history row of the Alertmanager configuration it has just applied by the text's hash, so both
+    change in one transaction. `scope` is the column that ties the rows together.
+    """
+
+    table: str
+    key: tuple[str, ...]
+    scope: str
+    text: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where secrets live. Everything an engine needs to render its SQL, and nothing an engine decides.
+
+    `updated` is the timestamp column to set with each rewrite, because Grafana caches by it. `only` restricts the
+    rows to those whose columns hold one of the values. `reencrypted` is False where Grafana reads with `secret_key`
+    alone, so that the secrets are counted and left.
+    """
+
+    name: str
+    table: str
+    key: tuple[str, ...]
+    fields: tuple[Field, ...]
+    updated: str | None = None
+    kind_by_type: KindByType | None = None
+    text_hash: TextHash | None = None
+    twins: Twins | None = None
+    only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    reencrypted: bool = True
+
+    @property
+    def extras(self) -> tuple[str, ...]:
+        """Columns that are read with the secrets because a rule depends on them."""
+        columns = []
+        if self.kind_by_type:
+            columns.append(self.kind_by_type.column)
+        if self.text_hash:
+            columns.append(self.text_hash.column)
+        if self.twins:
+            columns.append(self.twins.scope)
+        return tuple(columns)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a location as read: key, secret columns in the location's order, and its extras; all as bytes."""
+
+    key: Key
+    cells: tuple[bytes | None, ...]
+    extras: tuple[bytes | None, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Bytes of its secret columns."""
+        return sum(len(cell) for cell in self.cells if cell is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """The locations of one actual database, and the names of tables and columns that its Grafana does not have."""
+
+    locations: tuple[Location, ...]
+    missing: tuple[str, ...]
+
+
+def fit(locations: tuple[Location, ...], columns: Mapping[str, frozenset[str]]) -> Fitted:
+    """Reduce the catalogue to what a database has. `columns` maps its tables to their column names.
+
+    A table or secret column that this version of Grafana lacks is left out and named; an `updated` or hash column that
+    is missing only loses its rule.
+    """
+    fitted: list[Location] = []
+    missing: list[str] = []
+    for location in locations:
+        present = columns.get(location.table)
+        if present is None or not present.issuperset((*location.key, *location.only)):
+            missing.append(location.table)
+            continue
+        fields = tuple(each for each in location.fields if each.column in present)
+        missing += [f"{location.table}.{each.column}" for each in location.fields if each not in fields]
+        if fields:
+            fitted.append(_reduce(location, fields, columns))
+    return Fitted(tuple(fitted), tuple(missing))
+
+
+def _reduce(location: Location, fields: tuple[Field, ...], columns: Mapping[str, frozenset[str]]) -> Location:
+    present = columns[location.table]
+    by_type, text_hash, twins = location.kind_by_type, location.text_hash, location.twins
+    return replace(
+        location,
+        fields=fields,
+        updated=location.updated if location.updated in present else None,
+        kind_by_type=by_type if by_type and by_type.column in present else None,
+        text_hash=text_hash if text_hash and text_hash.column in present else None,
+        twins=twins
+        if twins
+        and twins.scope in present
+        and columns.get(twins.table, frozenset()).issuperset((*twins.key, twins.scope, twins.text, twins.hash))
+        else None,
+    )

@@ -1,0 +1,133 @@
+"""The catalogue: every place in Grafana's main database that holds encrypted secrets.
+
+The first part is what `grafana cli admin secrets-migration` covers (`pkg/services/secrets/migrator/migrator.go`), the
+second what it forgets. Encodings are those that Grafana's code for each column reads and writes.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from reencrypt.catalogue.codec import ANY, EACH, JsonRule, JsonStrings, Path, SecretName, WholeColumn
+from reencrypt.catalogue.encoding import PADDED, RAW, UNPADDED, Encoding, PaddingStripped
+from reencrypt.catalogue.location import Field, KindByType, Location, TextHash, Twins
+from reencrypt.catalogue.plaintext import Kind
+
+_MAP: Final = JsonStrings((JsonRule(Path((ANY,)), PADDED),))
+
+# Contact points, and Mimir configurations imported since 12.1, whose text is encrypted behind a prefix.
+_ALERTMANAGER: Final = JsonStrings(
+    (
+        JsonRule(
+            Path(
+                (
+                    "alertmanager_config",
+                    "receivers",
+                    EACH,
+                    "grafana_managed_receiver_configs",
+                    EACH,
+                    "secureSettings",
+                    ANY,
+                )
+            ),
+            PADDED,
+        ),
+        JsonRule(Path(("extra_config", EACH, "alertmanager_config")), Encoding(padded=True, prefix=b"crypto_")),
+    )
+)
+
+# Provisioned repositories; and dashboard snapshots where they have moved to unified storage. The first releases kept
+# ciphertext here, later ones a reference to the new secrets manager, which is plain text.
+_RESOURCE: Final = JsonStrings(
+    (
+        JsonRule(Path(("spec", "github", "encryptedToken")), Encoding(padded=True, plain_allowed=True)),
+        JsonRule(Path(("status", "webhook", "encryptedSecret")), Encoding(padded=True, plain_allowed=True)),
+        JsonRule(Path(("spec", "dashboardEncrypted")), Encoding(padded=True, plain_allowed=True), Kind.JSON),
+    )
+)
+
+# The union of the words of all releases: an older one left the newer names as plain text, which is tolerated.
+_SSO: Final = JsonStrings(
+    (
+        JsonRule(
+            SecretName(("secret", "certificate", "private", "password", "client_key")),
+            Encoding(padded=False, plain_allowed=True),
+        ),
+    )
+)
+
+_RESOURCE_ROWS: Final = {
+    "group": ("provisioning.grafana.app", "dashboard.grafana.app"),
+    "resource": ("repositories", "snapshots"),
+}
+
+_HISTORY: Final = "alert_configuration_history"
+_CONFIGURATION: Final = "alertmanager_configuration"
+_HASH: Final = TextHash("configuration_hash", _CONFIGURATION)
+
+LOCATIONS: Final = (
+    Location(
+        "dashboard_snapshot",
+        "dashboard_snapshot",
+        ("id",),
+        (Field("dashboard_encrypted", WholeColumn(RAW, Kind.JSON)),),
+        updated="updated",
+    ),
+    Location(
+        "user_auth",
+        "user_auth",
+        ("id",),
+        tuple(
+            Field(column, WholeColumn(PADDED))
+            for column in ("o_auth_access_token", "o_auth_refresh_token", "o_auth_token_type", "o_auth_id_token")
+        ),
+    ),
+    Location(
+        "secrets",
+        "secrets",
+        ("id",),
+        (Field("value", WholeColumn(UNPADDED)),),
+        updated="updated",
+        kind_by_type=KindByType(
+            "type", {b"datasource": Kind.JSON, b"cloudmigration-snapshot-encryption-key": Kind.BYTES}
+        ),
+    ),
+    Location("data_source", "data_source", ("id",), (Field("secure_json_data", _MAP),), updated="updated"),
+    Location("plugin_setting", "plugin_setting", ("id",), (Field("secure_json_data", _MAP),), updated="updated"),
+    Location(
+        "signing_key",
+        "signing_key",
+        ("id",),
+        (Field("private_key", WholeColumn(PaddingStripped(), Kind.PEM)),),
+    ),
+    # Before its history, so that equal texts of both change together.
+    Location(
+        "alert_configuration",
+        "alert_configuration",
+        ("id",),
+        (Field(_CONFIGURATION, _ALERTMANAGER),),
+        text_hash=_HASH,
+        twins=Twins(_HISTORY, ("id",), "org_id", _CONFIGURATION, _HASH.column),
+    ),
+    Location("sso_setting", "sso_setting", ("id",), (Field("settings", _SSO),), updated="updated"),
+    Location(
+        "user_external_session",
+        "user_external_session",
+        ("id",),
+        tuple(
+            Field(column, WholeColumn(PADDED))
+            for column in ("access_token", "id_token", "refresh_token", "session_id", "name_id")
+        ),
+    ),
+    Location("resource", "resource", ("guid",), (Field("value", _RESOURCE),), only=_RESOURCE_ROWS),
+    # From here on: what Grafana's own command does not touch.
+    Location(_HISTORY, _HISTORY, ("id",), (Field(_CONFIGURATION, _ALERTMANAGER),), text_hash=_HASH),
+    Location("resource_history", "resource_history", ("guid",), (Field("value", _RESOURCE),), only=_RESOURCE_ROWS),
+    Location(
+        "cloud_migration_session", "cloud_migration_session", ("id",), (Field("auth_token", WholeColumn(PADDED)),)
+    ),
+    # Read by Grafana with secret_key alone, never through a data key.
+    Location("alert_notification", "alert_notification", ("id",), (Field("secure_settings", _MAP),), reencrypted=False),
+)
+
+BY_NAME: Final = {location.name: location for location in LOCATIONS}
