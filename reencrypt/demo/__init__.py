@@ -1,0 +1,1 @@
+"""The demonstration: a throw-away Grafana database that needs no Grafana and no Azure account."""

@@ -1,0 +1,329 @@
+"""The schema of Grafana's secret tables as data, and its DDL for each database Grafana runs on.
+
+It knows nothing of secrets. Column order, nullability and defaults are those of a Grafana 12.3 that has run all its
+migrations; the generic types map as in `pkg/services/sqlstore/migrator/*_dialect.go`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+Dialect = Literal["sqlite", "postgres", "mysql"]
+
+
+@dataclass(frozen=True, slots=True)
+class Type:
+    """A column type in Grafana's generic sense, with its SQL in each dialect."""
+
+    sqlite: str
+    postgres: str
+    mysql: str
+
+    def render(self, dialect: Dialect) -> str:
+        """Return the type's SQL in `dialect`."""
+        return {"sqlite": self.sqlite, "postgres": self.postgres, "mysql": self.mysql}[dialect]
+
+
+TYPES: Final[Mapping[str, Type]] = {
+    # PostgreSQL's SERIAL is four bytes wide although Grafana asks for a BigInt.
+    "id": Type("INTEGER PRIMARY KEY AUTOINCREMENT", "SERIAL PRIMARY KEY", "BIGINT(20) PRIMARY KEY AUTO_INCREMENT"),
+    "bigint": Type("INTEGER", "BIGINT", "BIGINT(20)"),
+    "int": Type("INTEGER", "INTEGER", "INT"),
+    "bool": Type("INTEGER", "BOOL", "TINYINT(1)"),
+    "datetime": Type("DATETIME", "TIMESTAMP", "DATETIME"),
+    "nvarchar": Type("TEXT", "VARCHAR", "VARCHAR"),
+    "char": Type("TEXT", "CHAR", "CHAR"),
+    # NVARCHAR of a MODIFY, which MySQL reads as its three-byte character set.
+    "national": Type("TEXT", "VARCHAR", "NATIONAL VARCHAR"),
+    "text": Type("TEXT", "TEXT", "TEXT"),  # 64 KiB in MySQL
+    "mediumtext": Type("TEXT", "TEXT", "MEDIUMTEXT"),
+    "longtext": Type("TEXT", "TEXT", "LONGTEXT"),
+    "blob": Type("BLOB", "BYTEA", "BLOB"),  # 64 KiB in MySQL
+    "mediumblob": Type("BLOB", "BYTEA", "MEDIUMBLOB"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column; `mysql_null` is for those that a MODIFY or CHANGE made nullable in MySQL alone.
+
+    `type` is a name in `TYPES`, `length` in characters.
+    """
+
+    name: str
+    type: str
+    length: int = 0
+    null: bool = False
+    primary: bool = False
+    default: str | int | bool | None = None
+    mysql_null: bool = False
+
+    def render(self, dialect: Dialect) -> str:
+        """Return the column's definition in `dialect`."""
+        sql = TYPES[self.type].render(dialect)
+        if self.length and TYPES[self.type].sqlite != sql:  # SQLite enforces no length, and Grafana states none
+            sql = f"{sql}({self.length})"
+        parts = [quote(self.name, dialect), sql]
+        if self.primary:
+            parts.append("PRIMARY KEY")
+        null = self.null or (self.mysql_null and dialect == "mysql")
+        parts.append("NULL" if null else "NOT NULL")
+        if self.default is not None and not (self.mysql_null and dialect == "mysql"):
+            parts.append("DEFAULT " + _literal(self.default, dialect))
+        return " ".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """One index; Grafana calls it `UQE_` or `IDX_`, then the table and the columns, unless `name` says otherwise."""
+
+    columns: tuple[str, ...]
+    unique: bool = False
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table with its indexes."""
+
+    name: str
+    columns: tuple[Column, ...]
+    indexes: tuple[Index, ...] = ()
+
+    def column_names(self) -> tuple[str, ...]:
+        """Return the columns' names in their physical order."""
+        return tuple(column.name for column in self.columns)
+
+    def create(self, dialect: Dialect) -> list[str]:
+        """Return the statements that create the table and its indexes in `dialect`."""
+        body = ",\n  ".join(column.render(dialect) for column in self.columns)
+        tail = " ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci" if dialect == "mysql" else ""
+        return [
+            f"CREATE TABLE {quote(self.name, dialect)} (\n  {body}\n){tail}",
+            *(self._create_index(index, dialect) for index in self.indexes),
+        ]
+
+    def _create_index(self, index: Index, dialect: Dialect) -> str:
+        name = index.name or f"{'UQE' if index.unique else 'IDX'}_{self.name}_{'_'.join(index.columns)}"
+        columns = ", ".join(quote(column, dialect) for column in index.columns)
+        unique = "UNIQUE " if index.unique else ""
+        return f"CREATE {unique}INDEX {quote(name, dialect)} ON {quote(self.name, dialect)} ({columns})"
+
+
+def quote(name: str, dialect: Dialect) -> str:
+    """Return `name` as a quoted identifier; `key`, `group`, `user` and `default` need it."""
+    return f'"{name}"' if dialect == "postgres" else f"`{name}`"
+
+
+def _literal(value: str | int, dialect: Dialect) -> str:  # a bool is an int here, PostgreSQL alone tells them apart
+    if isinstance(value, bool):
+        return str(value).upper() if dialect == "postgres" else str(int(value))
+    return f"'{value}'" if isinstance(value, str) else str(value)
+
+
+def _column(notation: str) -> Column:
+    """Parse `name type[(length)] [null|mysql-null] [primary] [= default]`."""
+    head, _, default = notation.partition("=")
+    name, type_, *flags = head.split()
+    kind, _, length = type_.rstrip(")").partition("(")
+    return Column(
+        name,
+        kind,
+        length=int(length or 0),
+        null="null" in flags,
+        primary="primary" in flags,
+        default=_default(kind, default.strip()),
+        mysql_null="mysql-null" in flags,
+    )
+
+
+def _default(kind: str, text: str) -> str | int | bool | None:
+    if not text:
+        return None
+    if kind == "bool":
+        return text == "true"
+    return text.strip("'") if text.startswith("'") else int(text)
+
+
+def _table(name: str, notation: str, *indexes: Index) -> Table:
+    return Table(name, tuple(_column(part) for part in " ".join(notation.split()).split(", ")), indexes)
+
+
+def _index(*columns: str, name: str = "") -> Index:
+    return Index(columns, name=name)
+
+
+def _unique(*columns: str, name: str = "") -> Index:
+    return Index(columns, unique=True, name=name)
+
+
+DATA_KEYS: Final = _table(
+    "data_keys",
+    """name nvarchar(100) primary, active bool, scope nvarchar(30), provider nvarchar(50), encrypted_data blob,
+    created datetime, updated datetime, label nvarchar(100) mysql-null = ''""",
+)
+SECRETS: Final = _table(
+    "secrets",
+    """id id, org_id bigint, namespace nvarchar(255), type nvarchar(255), value text null,
+    created datetime, updated datetime""",
+)
+DATA_SOURCE: Final = _table(
+    "data_source",
+    """id id, org_id bigint, version int, type nvarchar(255), name nvarchar(190), access nvarchar(255),
+    url nvarchar(255), password nvarchar(255) null, user nvarchar(255) null, database nvarchar(255) null,
+    basic_auth bool, basic_auth_user nvarchar(255) null, basic_auth_password nvarchar(255) null, is_default bool,
+    json_data text null, created datetime, updated datetime, with_credentials bool = false,
+    secure_json_data mediumtext null, read_only bool null, uid nvarchar(40) = '0', is_prunable bool null = false,
+    api_version nvarchar(20) null""",
+    _index("org_id"),
+    _unique("org_id", "name"),
+    _unique("org_id", "uid"),
+    _index("org_id", "is_default"),
+)
+PLUGIN_SETTING: Final = _table(
+    "plugin_setting",
+    """id id, org_id bigint = 1, plugin_id nvarchar(190), enabled bool, pinned bool, json_data text null,
+    secure_json_data text null, created datetime, updated datetime, plugin_version nvarchar(50) null""",
+    _unique("org_id", "plugin_id"),
+)
+USER_AUTH: Final = _table(
+    "user_auth",
+    """id id, user_id bigint, auth_module nvarchar(190), auth_id nvarchar(190) mysql-null, created datetime,
+    o_auth_access_token text null, o_auth_refresh_token text null, o_auth_token_type text null,
+    o_auth_expiry datetime null, o_auth_id_token text null, external_uid text null""",
+    _index("auth_module", "auth_id"),
+    _index("user_id"),
+)
+USER_EXTERNAL_SESSION: Final = _table(
+    "user_external_session",
+    """id id, user_auth_id bigint, user_id bigint, auth_module nvarchar(190), access_token text null,
+    id_token text null, refresh_token text null, session_id national(1024) null, session_id_hash char(44) null,
+    name_id national(1024) null, name_id_hash char(44) null, expires_at datetime null, created_at datetime""",
+)
+SIGNING_KEY: Final = _table(
+    "signing_key",
+    """id id, key_id nvarchar(255), private_key text, added_at datetime, expires_at datetime null,
+    alg nvarchar(255)""",
+    _unique("key_id"),
+)
+DASHBOARD_SNAPSHOT: Final = _table(
+    "dashboard_snapshot",
+    """id id, name nvarchar(255), key nvarchar(190), delete_key nvarchar(190), org_id bigint, user_id bigint,
+    external bool, external_url nvarchar(255), dashboard mediumtext, expires datetime, created datetime,
+    updated datetime, external_delete_url nvarchar(255) null, dashboard_encrypted mediumblob null""",
+    _unique("key"),
+    _unique("delete_key"),
+    _index("user_id"),
+)
+SSO_SETTING: Final = _table(
+    "sso_setting",
+    """id nvarchar(40) primary, provider nvarchar(255), settings text, created datetime, updated datetime,
+    is_deleted bool = false""",
+)
+ALERT_CONFIGURATION: Final = _table(
+    "alert_configuration",
+    """id id, alertmanager_configuration mediumtext mysql-null, configuration_version nvarchar(3), created_at int,
+    default bool = false, org_id bigint = 0, configuration_hash nvarchar(32) = 'not-yet-calculated'""",
+    _unique("org_id"),
+)
+ALERT_CONFIGURATION_HISTORY: Final = _table(
+    "alert_configuration_history",
+    """id id, org_id bigint = 0, alertmanager_configuration mediumtext,
+    configuration_hash nvarchar(32) = 'not-yet-calculated', configuration_version nvarchar(3), created_at int,
+    default bool = false, last_applied int = 0""",
+)
+ALERT_NOTIFICATION: Final = _table(
+    "alert_notification",
+    """id id, org_id bigint, name nvarchar(190), type nvarchar(255), settings text, created datetime,
+    updated datetime, is_default bool = false, frequency bigint null, send_reminder bool null = false,
+    disable_resolve_message bool = false, uid nvarchar(40) null, secure_settings text null""",
+    _unique("org_id", "uid"),
+)
+CLOUD_MIGRATION_SESSION: Final = _table(
+    "cloud_migration_session",
+    """id id, uid nvarchar(40) null, auth_token text null, slug text, stack_id bigint, region_slug text,
+    cluster_slug text, created datetime, updated datetime, org_id bigint = 1""",
+    _unique("uid"),
+)
+CLOUD_MIGRATION_SNAPSHOT: Final = _table(
+    "cloud_migration_snapshot",
+    """id id, uid nvarchar(40) null, session_uid nvarchar(40) null, created datetime, updated datetime,
+    finished datetime null, upload_url text null, status text, local_directory text null,
+    gms_snapshot_uid text null, encryption_key text null, error_string text null,
+    resource_storage_type nvarchar(40) null, encryption_algo nvarchar(40) null, metadata blob null,
+    public_key blob null""",
+    _unique("uid"),
+)
+_RESOURCE: Final = """guid nvarchar(36) primary, resource_version bigint null, group nvarchar(190),
+    resource nvarchar(190), namespace nvarchar(63), name nvarchar(253), value longtext null, action int,
+    label_set nvarchar(64) null, previous_resource_version bigint null, folder nvarchar(253) = ''"""
+RESOURCE: Final = _table(
+    "resource",
+    _RESOURCE,
+    _unique("namespace", "group", "resource", "name"),
+    _index("group", "resource"),
+)
+RESOURCE_HISTORY: Final = _table(
+    "resource_history",
+    _RESOURCE + ", generation bigint = 0",
+    _unique(
+        *("namespace", "group", "resource", "name", "resource_version"),
+        name="UQE_resource_history_namespace_group_name_version",
+    ),
+    _index("resource_version"),
+    _index("group", "resource", "resource_version"),
+    _index(
+        *("namespace", "group", "resource", "action", "resource_version"),
+        name="IDX_resource_history_namespace_group_resource_action_version",
+    ),
+    _index("namespace", "group", "resource", "name", "generation"),
+)
+ORG: Final = _table(
+    "org",
+    """id id, version int, name nvarchar(190), address1 nvarchar(255) null, address2 nvarchar(255) null,
+    city nvarchar(255) null, state nvarchar(255) null, zip_code nvarchar(50) null, country nvarchar(255) null,
+    billing_email nvarchar(255) null, created datetime, updated datetime""",
+    _unique("name"),
+)
+MIGRATION_LOG: Final = _table(
+    "migration_log",
+    "id id, migration_id nvarchar(255), sql text, success bool, error text, timestamp datetime",
+)
+CACHE_DATA: Final = _table(
+    "cache_data",
+    "cache_key nvarchar(168) primary, data blob, expires int, created_at int",
+    _unique("cache_key"),
+)
+
+#: Every table, in the order in which a Grafana that starts on an empty database makes them, roughly.
+ALL: Final = (
+    MIGRATION_LOG,
+    ORG,
+    DATA_SOURCE,
+    DASHBOARD_SNAPSHOT,
+    PLUGIN_SETTING,
+    ALERT_NOTIFICATION,
+    USER_AUTH,
+    CACHE_DATA,
+    ALERT_CONFIGURATION,
+    ALERT_CONFIGURATION_HISTORY,
+    DATA_KEYS,
+    SECRETS,
+    SIGNING_KEY,
+    SSO_SETTING,
+    CLOUD_MIGRATION_SESSION,
+    CLOUD_MIGRATION_SNAPSHOT,
+    USER_EXTERNAL_SESSION,
+    RESOURCE,
+    RESOURCE_HISTORY,
+)
+
+
+def create_statements(dialect: Dialect, tables: Sequence[Table] | None = None) -> list[str]:
+    """Return the statements that create `tables`, by default all, in `dialect`."""
+    chosen = ALL if tables is None else tables
+    return [statement for table in chosen for statement in table.create(dialect)]

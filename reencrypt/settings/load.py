@@ -1,0 +1,162 @@
+"""Reading all of it: find the files, lay them over each other, and take out what matters."""
+
+from __future__ import annotations
+
+import os.path
+from collections.abc import Collection, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from reencrypt.errors import ConfigurationError
+from reencrypt.secret import Secret
+from reencrypt.settings.azure import read_providers
+from reencrypt.settings.database import read_database
+from reencrypt.settings.defaults import (
+    BUILT_IN,
+    DEFAULT_ALGORITHM,
+    DEFAULT_CACHE_TTL,
+    DEFAULT_PROVIDER,
+    DEFAULT_SECRET_KEY,
+)
+from reencrypt.settings.duration import parse_duration
+from reencrypt.settings.environment import Environment
+from reencrypt.settings.ini import parse_ini
+from reencrypt.settings.layers import Layers, Value
+from reencrypt.settings.locate import Location, Machine, locate, read_text
+from reencrypt.settings.model import Settings
+from reencrypt.settings.show import show_database, show_providers, show_secret, show_value
+from reencrypt.settings.toggles import DISABLE_ENVELOPE, envelope_disabled, split_list
+from reencrypt.settings.toggles import SECTION as TOGGLES
+
+_SECURITY: Final = "security"
+_ENCRYPTION: Final = "security.encryption"
+_ALGORITHMS: Final = ("aes-cfb", "aes-gcm")
+_OLD_DEFAULT_PROVIDER: Final = "secretKey"
+
+
+def load_settings(
+    *,
+    config: Path | None,
+    home: Path | None,
+    database_url: str | None,
+    environ: Mapping[str, str],
+    trusted_vault_hosts: Collection[str] = (),
+) -> Settings:
+    """Read Grafana's configuration as Grafana would with these files and this environment.
+
+    `database_url` (the option `--database`) takes the place of `[database]`; `trusted_vault_hosts` are hosts, or
+    `host:port`, that a vault may have besides Azure's own.
+
+    Raises `ConfigurationError` where a file, a value or the database's address cannot be used; a key-management
+    provider that cannot be used is in `Settings.incomplete` instead.
+    """
+    return load_on(
+        Machine(),
+        config=config,
+        home=home,
+        database_url=database_url,
+        environ=environ,
+        trusted_vault_hosts=trusted_vault_hosts,
+    )
+
+
+def load_on(
+    machine: Machine,
+    *,
+    config: Path | None,
+    home: Path | None,
+    database_url: str | None,
+    environ: Mapping[str, str],
+    trusted_vault_hosts: Collection[str] = (),
+) -> Settings:
+    """Do what `load_settings` does, on a given machine."""
+    environment = Environment(environ, lambda path, purpose: read_text(machine.working_directory / path, purpose))
+    location = locate(config=config, home=home, environment=environment, machine=machine)
+    layers = _layers(location, environment, machine)
+
+    data = _data(layers, location, machine)
+    database = read_database(layers, data=Path(data.text), override=database_url)
+    secret_key = layers.get(_SECURITY, "secret_key")
+    provider = _normalised(layers.get_overridable(_SECURITY, "encryption_provider", DEFAULT_PROVIDER))
+    available = layers.get_overridable(_SECURITY, "available_encryption_providers")
+    available_ids = tuple(dict.fromkeys(_provider_id(item) for item in split_list(available.text)))
+    algorithm = _algorithm(layers)
+    ttl, ttl_shown = _cache_ttl(layers)
+    disabled = envelope_disabled(layers)
+    providers = read_providers(layers, (provider.text, *available_ids), trusted_vault_hosts)
+    return Settings(
+        config_file=location.config,
+        home=location.home,
+        database=database.settings,
+        secret_key=Secret(secret_key.text),
+        secret_key_is_default=secret_key.text == DEFAULT_SECRET_KEY,
+        secret_key_origin=secret_key.source,
+        encryption_provider=provider.text,
+        available_providers=available_ids,
+        algorithm=algorithm.text,
+        data_keys_cache_ttl=ttl,
+        envelope_encryption=disabled.text == "false",
+        azure=providers.azure,
+        incomplete=providers.incomplete,
+        shown=(
+            show_value("paths", "data", data),
+            *show_database(database),
+            show_secret(_SECURITY, "secret_key", secret_key),
+            show_value(_SECURITY, "encryption_provider", provider),
+            show_value(_SECURITY, "available_encryption_providers", available),
+            show_value(_ENCRYPTION, "algorithm", algorithm),
+            show_value(_ENCRYPTION, "data_keys_cache_ttl", ttl_shown),
+            show_value(TOGGLES, DISABLE_ENVELOPE, disabled),
+            *show_providers(layers, providers),
+        ),
+    )
+
+
+def _layers(location: Location, environment: Environment, machine: Machine) -> Layers:
+    layers = Layers(environment, machine.host_name)
+    layers.start(BUILT_IN if location.defaults is None else _texts(location.defaults, "Grafana's defaults"))
+    if location.data is not None:
+        layers.set_default("paths", "data", str(location.data), "default of the packaged service")
+    if location.config is not None:
+        layers.lay(_texts(location.config, "Grafana's configuration"), str(location.config))
+    return layers
+
+
+def _texts(path: Path, purpose: str) -> Mapping[str, Mapping[str, str]]:
+    sections = parse_ini(read_text(path, purpose), str(path))
+    return {section: {key: value.text for key, value in keys.items()} for section, keys in sections.items()}
+
+
+def _data(layers: Layers, location: Location, machine: Machine) -> Value:
+    """Return `[paths] data`, absolute: it is relative to the home, or to the working folder where none is known."""
+    value = layers.get("paths", "data")
+    home = location.home or machine.working_directory
+    return Value(os.path.normpath(home / value.text), value.source)
+
+
+def _provider_id(text: str) -> str:
+    return DEFAULT_PROVIDER if text == _OLD_DEFAULT_PROVIDER else text
+
+
+def _normalised(value: Value) -> Value:
+    return Value(_provider_id(value.text), value.source)
+
+
+def _algorithm(layers: Layers) -> Value:
+    value = layers.get_overridable(_ENCRYPTION, "algorithm", DEFAULT_ALGORITHM)
+    if value.text not in _ALGORITHMS:
+        raise ConfigurationError(
+            f"[{_ENCRYPTION}] algorithm from {value.source} is not one that Grafana has",
+            hint=f"Known are {' and '.join(_ALGORITHMS)}; without the key it is {DEFAULT_ALGORITHM}.",
+        )
+    return value
+
+
+def _cache_ttl(layers: Layers) -> tuple[timedelta, Value]:
+    """Return how long a running Grafana may use a data key from memory; what is no duration is 15 minutes to it."""
+    value = layers.get_overridable(_ENCRYPTION, "data_keys_cache_ttl", DEFAULT_CACHE_TTL)
+    ttl = parse_duration(value.text)
+    if ttl is not None:
+        return ttl, value
+    return timedelta(minutes=15), Value(DEFAULT_CACHE_TTL, f"default (Grafana cannot read what {value.source} has)")

@@ -1,0 +1,97 @@
+"""What reading Grafana's configuration yields: frozen facts, without any knowledge of how they were read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from reencrypt.secret import Secret
+
+DatabaseType: TypeAlias = Literal["sqlite3", "postgres", "mysql"]
+
+
+@dataclass(frozen=True, slots=True)
+class ShownValue:
+    """One line of `reencrypt config show`; `text` is masked already where it is a secret."""
+
+    section: str
+    key: str
+    text: str
+    origin: str
+    secret: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseSettings:
+    """Where Grafana's database is.
+
+    `path` is absolute and there for SQLite alone; `socket` is MySQL's Unix socket. For PostgreSQL `host` may be the
+    absolute folder of a socket. `connection_string` is as written, and empty if there is none. `parameters` are those
+    of the URL's query that no other field took. `origin` names what decided, for error messages.
+    """
+
+    type: DatabaseType
+    path: Path | None
+    wal: bool
+    cache_mode: str
+    host: str
+    port: int | None
+    socket: str | None
+    name: str
+    user: str
+    password: Secret
+    ssl_mode: str
+    ca_cert_path: str
+    client_key_path: str
+    client_cert_path: str
+    server_cert_name: str
+    ssl_sni: str
+    connection_string: Secret
+    parameters: Mapping[str, str]
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class AzureKeyVaultSettings:
+    """One complete and valid `[security.encryption.azurekv.NAME]`.
+
+    `vault_uri` is `https://host[:port]`, without a trailing slash. `trusted_suffix` says that the host is one of
+    Azure's, so that the resource in its authentication challenge can be, and has to be, checked.
+    """
+
+    provider: str
+    section: str
+    tenant_id: str
+    client_id: str
+    client_secret: Secret
+    key_name: str
+    vault_uri: str
+    loopback: bool
+    trusted_suffix: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything of Grafana's configuration that matters here.
+
+    Provider ids are normalised (`secretKey` is `secretKey.v1`). `azure` holds the usable providers; `incomplete` says
+    in a sentence what is wrong with each other one, which is an error only when that provider is needed.
+    """
+
+    config_file: Path | None
+    home: Path | None
+    database: DatabaseSettings
+    secret_key: Secret
+    secret_key_is_default: bool
+    secret_key_origin: str
+    encryption_provider: str
+    available_providers: tuple[str, ...]
+    algorithm: str
+    data_keys_cache_ttl: timedelta
+    envelope_encryption: bool
+    azure: Mapping[str, AzureKeyVaultSettings]
+    incomplete: Mapping[str, str]
+    shown: tuple[ShownValue, ...]

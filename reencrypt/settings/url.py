@@ -1,0 +1,101 @@
+"""Database URLs, split and decoded as Go's `net/url` does it; an error says what is wrong and never shows the URL."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import unquote_to_bytes
+
+from reencrypt.errors import ConfigurationError
+
+_SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.ASCII | re.DOTALL)
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+_USER_INFO: Final = re.compile(r"[A-Za-z0-9\-._:~!$&'()*+,;=%@]*", re.ASCII)
+_HOST: Final = re.compile(r"[^\s/?#@\\^{}|]*")
+_PORT: Final = re.compile(r"[0-9]{1,5}", re.ASCII)
+_BAD_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Url:
+    """The parts of a URL, percent-decoded. `host` still has its port."""
+
+    scheme: str
+    user: str
+    password: str
+    host: str
+    path: str
+    query: tuple[tuple[str, str], ...]
+
+    def __repr__(self) -> str:
+        return f"Url(scheme={self.scheme!r}, host={self.host!r})"
+
+
+def parse_url(text: str, origin: str) -> Url:
+    """Split `text`; `origin` says in errors where it came from. Raises `ConfigurationError`."""
+
+    def fail(problem: str) -> ConfigurationError:
+        return ConfigurationError(
+            f"the database URL from {origin} {problem}",
+            hint="Write scheme://user:password@host:port/name, with special characters in user and password "
+            "percent-encoded: # is %23, @ is %40, / is %2F, % is %25.",
+        )
+
+    def decode(part: str, what: str) -> str:
+        if _BAD_ESCAPE.search(part):
+            raise fail(f"has a % without two hexadecimal digits in its {what}")
+        try:
+            return unquote_to_bytes(part).decode()
+        except UnicodeDecodeError:
+            raise fail(f"has percent-encoded bytes in its {what} that are not UTF-8") from None
+
+    if _CONTROL.search(text):
+        raise fail("has a control character")
+    scheme = _SCHEME.fullmatch(text)
+    if scheme is None:
+        raise fail("does not begin with scheme://")
+    before_query, _, query = scheme[2].partition("#")[0].partition("?")
+    authority, slash, path = before_query.partition("/")
+    user_info, _, host = authority.rpartition("@")
+    if not _USER_INFO.fullmatch(user_info):
+        raise fail("has a character in its user or password that must be percent-encoded")
+    if not _HOST.fullmatch(host):
+        raise fail("has a character in its host that cannot stand there")
+    user, _, password = user_info.partition(":")
+    return Url(
+        scheme=scheme[1].lower(),
+        user=decode(user, "user"),
+        password=decode(password, "password"),
+        host=decode(host, "host"),
+        path=decode(slash + path, "path"),
+        query=_query(query),
+    )
+
+
+def _query(text: str) -> tuple[tuple[str, str], ...]:
+    """Split a query; like Go, leave out what is malformed."""
+    pairs = []
+    for part in text.split("&"):
+        if not part or ";" in part or _BAD_ESCAPE.search(part):
+            continue
+        name, _, value = part.replace("+", " ").partition("=")
+        pairs.append(
+            (unquote_to_bytes(name).decode(errors="replace"), unquote_to_bytes(value).decode(errors="replace"))
+        )
+    return tuple(pairs)
+
+
+def split_host_port(text: str, *, default_host: str, default_port: int, origin: str) -> tuple[str, int]:
+    """Split `host:port`, `[::1]:port` or either without the other, as Grafana's `SplitHostPortDefault` does."""
+    bracketed = re.fullmatch(r"\[([^\[\]]*)\](?::(.*))?", text)
+    if bracketed is not None:
+        host, port = bracketed[1], bracketed[2] or ""
+    else:
+        host, _, port = text.partition(":")
+    if port and not (_PORT.fullmatch(port) and 0 < int(port) < 1 << 16):
+        raise ConfigurationError(
+            f"the database host from {origin} is not host:port",
+            hint="Write host:port; an IPv6 address stands in brackets, [::1]:5432.",
+        )
+    return host or default_host, int(port) if port else default_port

@@ -1,0 +1,91 @@
+"""Which vault address a client secret and data keys may be sent to: Azure's own, this machine, or one named as trusted.
+
+The vault names in its challenge the resource that a token is for, so the check of its host is the only one that counts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
+
+#: Vaults and managed HSMs of the public, the US government and the Chinese cloud.
+AZURE_SUFFIXES: Final = (
+    ".vault.azure.net",
+    ".vault.usgovcloudapi.net",
+    ".vault.azure.cn",
+    ".managedhsm.azure.net",
+    ".managedhsm.usgovcloudapi.net",
+    ".managedhsm.azure.cn",
+)
+_NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*", re.ASCII)
+_TEXT: Final = re.compile(r"[!-~]+", re.ASCII)
+_HTTPS: Final = 443
+
+
+@dataclass(frozen=True, slots=True)
+class VaultAddress:
+    """A checked address: `uri` is `https://host[:port]` in lower case."""
+
+    uri: str
+    loopback: bool
+    trusted_suffix: bool
+
+
+def check_vault_uri(text: str, trusted: Collection[str]) -> VaultAddress | str:
+    """Return the address, or what is wrong with it as the end of a sentence that begins with the key's name.
+
+    `trusted` holds further hosts, as `host` (any port) or `host:port`.
+    """
+    parts = _split(text)
+    if parts is None or not parts[0].hostname:
+        return "is not a URL such as https://NAME.vault.azure.net"
+    url, port = parts
+    if url.scheme != "https":
+        return f"begins with {url.scheme}://, but a vault is reached by https:// only"
+    if url.path not in ("", "/") or url.query or url.fragment or "@" in url.netloc or "?" in text or "#" in text:
+        return "must be https://HOST alone, without path, query or user"
+    host = url.hostname or ""
+    loopback = _is_loopback(host)
+    suffix = any(host.endswith(suffix) for suffix in AZURE_SUFFIXES) and _NAME.fullmatch(host) is not None
+    if not loopback and not suffix and not _is_trusted(host, port or _HTTPS, trusted):
+        return f"has the host {host}, which is not one of Azure's: allow it with --trust-vault {host} if it is yours"
+    shown = f"[{host}]" if ":" in host else host
+    return VaultAddress(f"https://{shown}:{port}" if port else f"https://{shown}", loopback, suffix)
+
+
+def _split(text: str) -> tuple[SplitResult, int | None] | None:
+    if not _TEXT.fullmatch(text) or "\\" in text:
+        return None
+    try:
+        url = urlsplit(text)
+        port = url.port
+    except ValueError:
+        return None
+    host = url.hostname or ""
+    if not url.scheme or port == 0 or not (_NAME.fullmatch(host) or _is_address(host)):
+        return None
+    return url, port
+
+
+def _is_trusted(host: str, port: int, trusted: Collection[str]) -> bool:
+    for entry in trusted:
+        parts = _split(f"https://{entry}" if "[" in entry or entry.count(":") < 2 else f"https://[{entry}]")  # noqa: PLR2004
+        if parts is not None and parts[0].hostname == host and parts[1] in (None, port):
+            return True
+    return False
+
+
+def _is_loopback(host: str) -> bool:
+    return host == "localhost" or (_is_address(host) and ip_address(host).is_loopback)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
