@@ -64,3 +64,13 @@ class NoSecretsError(ReencryptError):
 
     exit_code = 9
     code = "no_secrets"
+
+
+def first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The one exception of a task group that says most: one of ours before any other, a cancellation last."""
+    flat = [first_error(each) if isinstance(each, BaseExceptionGroup) else each for each in group.exceptions]
+
+    def weight(error: BaseException) -> int:
+        return 0 if isinstance(error, ReencryptError) else 1 if isinstance(error, Exception) else 2
+
+    return min(flat, key=weight)

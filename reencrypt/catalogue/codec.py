@@ -21,8 +21,8 @@ from reencrypt.crypto.gobase64 import MalformedEncodingError
 class Slot:
     """One secret in a column: where its text lies (`start` to `end`), its ciphertext or why there is none.
 
-    `path` names the place inside a JSON document, empty where the column is the secret. `strict` tells whether
-    Grafana's own decoder accepts the text.
+    `path` continues the column's name to the place inside a JSON document, empty where the column is the secret.
+    `strict` tells whether Grafana's own decoder accepts the text.
     """
 
     path: str

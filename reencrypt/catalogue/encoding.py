@@ -6,13 +6,17 @@ third of all ciphertexts show no `=` either way.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
 from reencrypt.crypto import gobase64
+from reencrypt.crypto.ciphers import CFB_IV_BYTES
+from reencrypt.crypto.derive import SALT_BYTES
 
 # How base64 of "#…" (a data key id follows) and of "*YWV" (an algorithm name follows) begins.
 _ENVELOPE_STARTS: Final = (b"I0", b"I1", b"I2", b"I3", b"Iy", b"Iz", b"KllXV")
+_PRINTABLE: Final = re.compile(rb"[ -~]*")
 _SHORTEST_PREFIXED_TEXT: Final = 48  # "*YWVzLWNmYg*" and 24 bytes of payload, in base64
 
 
@@ -21,7 +25,7 @@ class Encoding:
     """Translates between stored text and ciphertext.
 
     `padded` is None for raw bytes. `prefix` stands before the base64 text and marks it as encrypted. `plain_allowed`
-    is for places where old rows may hold plain text: only what begins like a value of Grafana 9 or later is a secret.
+    is for places where old rows may hold plain text, which may happen to be base64: only what looks encrypted is.
     """
 
     padded: bool | None
@@ -46,7 +50,7 @@ class Encoding:
             if encoded.startswith(_ENVELOPE_STARTS) and len(encoded) >= _SHORTEST_PREFIXED_TEXT:
                 raise
             return None
-        return ciphertext if ciphertext[:1] in (b"#", b"*") else None
+        return ciphertext if _looks_encrypted(ciphertext) else None
 
     def encode(self, ciphertext: bytes) -> bytes:
         """Return the text that Grafana's code for this place expects."""
@@ -57,6 +61,17 @@ class Encoding:
     def is_strict(self, text: bytes) -> bool:
         """Whether Grafana's own decoder accepts the stored text."""
         return self.padded is None or gobase64.is_strict(text[len(self.prefix) :], padded=self.padded)
+
+
+def _looks_encrypted(data: bytes) -> bool:
+    """Whether decoded bytes begin like an envelope or a prefix, or like the bare body of an old release.
+
+    A bare body is an alphanumeric salt and sixteen random bytes: the odds that plain text looks so are one to millions.
+    """
+    if data[:1] in (b"#", b"*"):
+        return True
+    salt, rest = data[:SALT_BYTES], data[SALT_BYTES:]
+    return len(rest) >= CFB_IV_BYTES and salt.isalnum() and salt.isascii() and not _PRINTABLE.fullmatch(rest)
 
 
 RAW: Final = Encoding(padded=None)

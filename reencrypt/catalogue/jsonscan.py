@@ -15,6 +15,7 @@ from typing import Final
 from reencrypt.crypto.gobase64 import MalformedEncodingError
 
 # A string, a bracket, or a colon or comma; numbers and literals lie between and carry no structure.
+_PLAIN_NAME: Final = re.compile(r"[\w-]+", re.ASCII)
 _TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{},:]')
 
 
@@ -83,11 +84,13 @@ def _unquote(token: bytes) -> str:
 
 
 def render_path(path: tuple[str | int, ...]) -> str:
-    """Write a path for people: `receivers[0].secureSettings.url`."""
+    """Write a path for people: `receivers[0].secureSettings.url`, odd names as `["a.b"]`."""
     rendered = ""
     for part in path:
         if isinstance(part, int):
             rendered += f"[{part}]"
+        elif _PLAIN_NAME.fullmatch(part):
+            rendered += f".{part}"
         else:
-            rendered += f".{part}" if rendered else part
+            rendered += f"[{json.dumps(part)}]"
     return rendered

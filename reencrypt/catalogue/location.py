@@ -25,7 +25,7 @@ class KindByType:
     """The kind of a row's plaintexts depends on another column: its values and their kinds; others keep the field's."""
 
     column: str
-    kinds: Mapping[bytes, Kind]
+    kinds: Mapping[str, Kind]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +38,14 @@ class TextHash:
 
 @dataclass(frozen=True, slots=True)
 class Twins:
-    """Rows of another table that hold the same text and must keep holding it.
+    """Rows of another location that hold the same text and must keep holding it.
 
     Grafana finds the history row of the Alertmanager configuration it has just applied by the text's hash, so both
-    change in one transaction. `scope` is the column that ties the rows together.
+    change in one transaction. `scope` is the column, of the same name in both, that ties the rows together.
     """
 
-    table: str
-    key: tuple[str, ...]
+    location: str
     scope: str
-    text: str
-    hash: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +69,17 @@ class Location:
     reencrypted: bool = True
 
     @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that are compared and swapped: those with secrets, then the hash of one."""
+        names = tuple(each.column for each in self.fields)
+        return (*names, self.text_hash.column) if self.text_hash else names
+
+    @property
     def extras(self) -> tuple[str, ...]:
         """Columns that are read with the secrets because a rule depends on them."""
         columns = []
         if self.kind_by_type:
             columns.append(self.kind_by_type.column)
-        if self.text_hash:
-            columns.append(self.text_hash.column)
         if self.twins:
             columns.append(self.twins.scope)
         return tuple(columns)
@@ -86,11 +87,11 @@ class Location:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of a location as read: key, secret columns in the location's order, and its extras; all as bytes."""
+    """One row of a location as read: key, the bytes of the location's `columns`, and the values of its `extras`."""
 
     key: Key
     cells: tuple[bytes | None, ...]
-    extras: tuple[bytes | None, ...] = ()
+    extras: tuple[object, ...] = ()
 
     @property
     def size(self) -> int:
@@ -135,9 +136,5 @@ def _reduce(location: Location, fields: tuple[Field, ...], columns: Mapping[str,
         updated=location.updated if location.updated in present else None,
         kind_by_type=by_type if by_type and by_type.column in present else None,
         text_hash=text_hash if text_hash and text_hash.column in present else None,
-        twins=twins
-        if twins
-        and twins.scope in present
-        and columns.get(twins.table, frozenset()).issuperset((*twins.key, twins.scope, twins.text, twins.hash))
-        else None,
+        twins=twins if twins and twins.scope in columns.get(twins.location, ()) else None,
     )

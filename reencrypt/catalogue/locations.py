@@ -89,7 +89,7 @@ LOCATIONS: Final = (
         (Field("value", WholeColumn(UNPADDED)),),
         updated="updated",
         kind_by_type=KindByType(
-            "type", {b"datasource": Kind.JSON, b"cloudmigration-snapshot-encryption-key": Kind.BYTES}
+            "type", {"datasource": Kind.JSON, "cloudmigration-snapshot-encryption-key": Kind.BYTES}
         ),
     ),
     Location("data_source", "data_source", ("id",), (Field("secure_json_data", _MAP),), updated="updated"),
@@ -107,7 +107,7 @@ LOCATIONS: Final = (
         ("id",),
         (Field(_CONFIGURATION, _ALERTMANAGER),),
         text_hash=_HASH,
-        twins=Twins(_HISTORY, ("id",), "org_id", _CONFIGURATION, _HASH.column),
+        twins=Twins(_HISTORY, "org_id"),
     ),
     Location("sso_setting", "sso_setting", ("id",), (Field("settings", _SSO),), updated="updated"),
     Location(

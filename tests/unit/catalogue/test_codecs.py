@@ -23,7 +23,7 @@ CODECS = {(location.name, field.column): field.codec for location in LOCATIONS f
 
 
 def found(location: str, column: str, cell: bytes) -> list[tuple[str, bytes]]:
-    return [(slot.path, slot.ciphertext) for slot in CODECS[location, column].find(cell)]
+    return [(slot.path.removeprefix("."), slot.ciphertext) for slot in CODECS[location, column].find(cell)]
 
 
 @pytest.mark.parametrize(
@@ -108,6 +108,12 @@ def test_sso_secrets_are_found_by_name_at_any_depth_and_plain_text_is_tolerated(
         ("clientSecret", CIPHERTEXT),
         ("config.servers[0].bind_password", CIPHERTEXT),
     ]
+
+
+def test_a_bare_value_of_an_old_release_is_told_from_plain_text() -> None:
+    bare = base64.b64encode(b"saltSALT" + bytes(range(200, 216)) + b"body").rstrip(b"=").decode()
+    cell = json.dumps({"clientSecret": bare, "privateKey": base64.b64encode(b"a printable name" * 2).decode()}).encode()
+    assert [path for path, _ in found("sso_setting", "settings", cell)] == ["clientSecret"]
 
 
 def test_a_damaged_sso_secret_is_not_taken_for_plain_text() -> None:

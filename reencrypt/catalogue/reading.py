@@ -1,0 +1,61 @@
+"""Turns a row into the secrets it holds: slots found by the codecs, envelopes taken apart, kinds resolved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from reencrypt.catalogue.codec import Slot
+from reencrypt.catalogue.location import Location, Row
+from reencrypt.catalogue.plaintext import Kind
+from reencrypt.catalogue.reason import Reason
+from reencrypt.crypto import envelope as envelopes
+from reencrypt.crypto.envelope import Envelope, MalformedEnvelopeError
+
+
+@dataclass(frozen=True, slots=True)
+class FoundSecret:
+    """One secret of a row. `column` is its index among the row's cells; `envelope` is None where `problem` says why.
+
+    `field` names it for people and in the quarantine: the column, and the path inside its document.
+    """
+
+    column: int
+    slot: Slot
+    kind: Kind
+    field: str
+    envelope: Envelope | None
+    problem: Reason | None = None
+    detail: str = ""
+
+
+def secrets_of(location: Location, row: Row) -> Iterator[FoundSecret]:
+    """Yield the secrets of a row in order; never raises for what the row holds."""
+    kinds = _kinds(location, row)
+    for index, field in enumerate(location.fields):
+        cell = row.cells[index]
+        if not cell:
+            continue
+        for slot in field.codec.find(cell):
+            name = field.column + slot.path
+            kind = kinds if kinds is not None else slot.kind
+            if slot.problem:
+                yield FoundSecret(
+                    index, slot, kind, name, None, slot.problem, "not base64 or JSON as Grafana writes it"
+                )
+                continue
+            try:
+                envelope = envelopes.parse(slot.ciphertext)
+            except MalformedEnvelopeError as error:
+                yield FoundSecret(index, slot, kind, name, None, Reason.MALFORMED_ENVELOPE, str(error))
+            else:
+                yield FoundSecret(index, slot, kind, name, envelope)
+
+
+def _kinds(location: Location, row: Row) -> Kind | None:
+    rule = location.kind_by_type
+    if rule is None:
+        return None
+    value = row.extras[location.extras.index(rule.column)]
+    text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+    return rule.kinds.get(text)

@@ -1,0 +1,69 @@
+"""`reencrypt config show`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from reencrypt.cli import output as out
+from reencrypt.cli.options import settings_options
+
+
+@click.group(
+    "config",
+    epilog="""\b
+Example:
+  reencrypt config show --grafana-config /etc/grafana/grafana.ini
+""",
+)
+def command() -> None:
+    """Show how Grafana's configuration is understood."""
+
+
+@command.command(
+    "show",
+    epilog="""\b
+Example:
+  reencrypt config show --output json
+""",
+)
+@settings_options
+def show(
+    grafana_config: Path | None,
+    grafana_home: Path | None,
+    database: str | None,
+    trust_vault: tuple[str, ...],
+    output: str,
+    log_format: str,
+    verbose: int,
+) -> int:
+    """Print every value that matters, with where it came from; secrets are masked."""
+    from reencrypt.cli.loading import load  # noqa: PLC0415
+
+    del log_format, verbose
+    settings = load(grafana_config, grafana_home, database, trust_vault)
+    if output == "json":
+        values = [
+            {
+                "section": each.section,
+                "key": each.key,
+                "value": each.text,
+                "origin": each.origin,
+                "secret": each.secret,
+            }
+            for each in settings.shown
+        ]
+        content = {
+            "outcome": "shown",
+            "config_file": str(settings.config_file) if settings.config_file else None,
+            "values": values,
+            "unusable_providers": dict(settings.incomplete),
+        }
+        out.print_json("config show", 0, content)
+        return 0
+    rows = [(f"[{each.section}]", each.key, each.text, each.origin) for each in settings.shown]
+    out.print_table("Grafana's configuration", ("section", "key", "value", "from"), rows)
+    for provider, reason in settings.incomplete.items():
+        out.line(f"unusable provider {provider}: {reason}")
+    return 0

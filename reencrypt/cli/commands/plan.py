@@ -1,0 +1,117 @@
+"""`reencrypt plan`."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reencrypt.cli import output as out
+from reencrypt.cli.listening import listening
+from reencrypt.cli.options import option, settings_options, target_options
+
+if TYPE_CHECKING:
+    from reencrypt.operations.plan import PlanReport
+
+
+@click.command(
+    "plan",
+    epilog="""\b
+Example:
+  reencrypt plan --to azurekv.prod --output json | jq .secrets
+""",
+)
+@settings_options
+@target_options
+@option("--check", is_flag=True, help="Exit with the code that `run` would start with.")
+def command(
+    grafana_config: Path | None,
+    grafana_home: Path | None,
+    database: str | None,
+    trust_vault: tuple[str, ...],
+    output: str,
+    log_format: str,
+    verbose: int,
+    check: bool,  # noqa: FBT001 - click passes by name
+    **target: Any,  # noqa: ANN401 - the target options, handed on by name
+) -> int:
+    """Show what is there, and what a run would do, refuse and cost. Changes nothing.
+
+    Counts every secret by location, key, provider and algorithm, judges the keys, and finds the target data key. Exits
+    0 whatever it finds, unless --check is given.
+    """
+    from reencrypt.cli.loading import load, run_options  # noqa: PLC0415
+    from reencrypt.operations.plan import plan  # noqa: PLC0415
+
+    settings = load(grafana_config, grafana_home, database, trust_vault)
+    with listening(output, log_format, verbose) as emit:
+        report = asyncio.run(plan(settings, run_options(**target), emit=emit))
+    exit_code = report.check_exit_code if check else 0
+    if output == "json":
+        out.print_json("plan", exit_code, report.as_json())
+    else:
+        _print(report)
+    return exit_code
+
+
+def _print(report: PlanReport) -> None:
+    from reencrypt.operations.plan import proof_in_words  # noqa: PLC0415
+
+    prepared = report.prepared
+    header = ("location", "secrets", "data key", "provider", "algorithm", "a run would")
+    out.print_table(f"Secrets in {report.database}", header, _rows(report))
+    out.line()
+    out.line(f"{prepared.census.total} secrets, {prepared.movable} of them to move to {prepared.target_provider}.")
+    if prepared.movable and not report.refusals:
+        out.line(f"They would be written under {report.target()}; {proof_in_words(prepared.proof)}.")
+        out.line(f"Estimate: {report.seconds():.1f} s, {report.vault_unwraps()} vault calls to unwrap data keys.")
+    _print_oddities(report)
+    for refusal in report.refusals:
+        out.line(f"A run would refuse (exit {refusal.exit_code}): {refusal.message}")
+        if refusal.hint:
+            out.line(f"  hint: {refusal.hint}")
+    if not prepared.schema.has_state and prepared.movable and not report.refusals:
+        out.line("A run first creates its state tables. For a role that may not, hand a DBA these statements:")
+        for statement in report.state_statements:
+            out.line(f"{statement};")
+
+
+def _rows(report: PlanReport) -> list[tuple[object, ...]]:
+    rows: list[tuple[object, ...]] = []
+    for location in report.prepared.locations:
+        census = report.prepared.census.locations[location.name]
+        if not location.reencrypted:
+            if census.total:
+                rows.append((location.name, census.total, "", "secret_key", "", "not applicable"))
+            continue
+        rows += [
+            (location.name, line.secrets, line.key_id or "(legacy)", line.provider, line.algorithm, _fate(report, line))
+            for line in report.key_lines(location)
+        ]
+        rows += [(location.name, number, "", "", "", reason) for reason, number in census.problems.items()]
+    return rows
+
+
+def _print_oddities(report: PlanReport) -> None:
+    prepared = report.prepared
+    for name in report.orphaned_keys():
+        out.line(f"orphaned: secrets name the data key {name}, which data_keys lacks")
+    for name, reason in report.unusable_keys().items():
+        out.line(f"unusable data key {name}: {reason}")
+    for location in prepared.locations:
+        for place in prepared.census.locations[location.name].named:
+            out.line(f"unreadable: {place}")
+    if prepared.schema.fitted.missing:
+        out.line(f"Not in this Grafana: {', '.join(prepared.schema.fitted.missing)}.")
+    for warning in prepared.warnings:
+        out.line(f"warning: {warning}")
+
+
+def _fate(report: PlanReport, line: Any) -> str:  # noqa: ANN401 - a KeyLine, whose module is not loaded here
+    if line.current:
+        return "find it current"
+    if line.provider == "missing":
+        return "quarantine it"
+    return "refuse" if report.refusals else "move it"

@@ -1,0 +1,118 @@
+"""`reencrypt run`."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reencrypt.cli import output as out
+from reencrypt.cli.listening import listening
+from reencrypt.cli.options import option, settings_options, target_options
+
+if TYPE_CHECKING:
+    from reencrypt.events import Emit
+    from reencrypt.operations.options import RunOptions
+    from reencrypt.operations.report import RunReport
+    from reencrypt.settings import Settings
+
+
+@click.command(
+    "run",
+    epilog="""\b
+Examples:
+  reencrypt run
+  reencrypt run --location data_source --limit 5      # a pilot: that much, then stop
+""",
+)
+@settings_options
+@target_options
+@option("--location", "locations", metavar="NAME", multiple=True, help="Only this location; then stop (exit 4).")
+@option("--limit", type=click.IntRange(min=1), metavar="N", help="Stop after about N secrets (exit 4).")
+@option("--max-runtime", type=click.FloatRange(min=0), metavar="SECONDS", help="Stop after this long (exit 4).")
+@option(
+    "--lease-timeout",
+    type=click.FloatRange(min=0.1),
+    default=30.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="A run whose heartbeat stands still this long is dead.",
+)
+def command(
+    grafana_config: Path | None,
+    grafana_home: Path | None,
+    database: str | None,
+    trust_vault: tuple[str, ...],
+    output: str,
+    log_format: str,
+    verbose: int,
+    **options: Any,  # noqa: ANN401 - the run's options, handed on by name
+) -> int:
+    """Re-encrypt every secret under the target provider; resume an interrupted run.
+
+    Nothing is written before the keys are proven. Each page of rows commits together with its checkpoint, so the
+    command may be stopped or killed at any moment and started again. Grafana may run meanwhile.
+    """
+    from reencrypt.cli.loading import load, run_options  # noqa: PLC0415
+
+    settings = load(grafana_config, grafana_home, database, trust_vault)
+    with listening(output, log_format, verbose) as emit:
+        report = asyncio.run(_run(settings, run_options(**options), emit))
+    if output == "json":
+        out.print_json("run", report.exit_code, report.as_json())
+    else:
+        print_report(report)
+    return report.exit_code
+
+
+async def _run(settings: Settings, options: RunOptions, emit: Emit) -> RunReport:
+    from reencrypt.operations.run import run  # noqa: PLC0415
+    from reencrypt.worker.stop import StopRequest  # noqa: PLC0415
+
+    stop = StopRequest()
+    loop = asyncio.get_running_loop()
+
+    def asked(number: signal.Signals) -> None:
+        if stop.reason:
+            # The second time at once: die of the signal, which loses nothing that is committed.
+            loop.remove_signal_handler(number)
+            signal.raise_signal(number)
+        stop.set(f"{number.name} received")
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, asked, number)
+    return await run(settings, options, emit=emit, stop=stop)
+
+
+def print_report(report: RunReport) -> None:
+    """Print what a run did, as text."""
+    rows = [(name, *counts.as_numbers().values()) for name, counts in report.counts.items() if counts.total]
+    rows.append(("all", *report.total.as_numbers().values()))
+    header = ("location", "total", "re-encrypted", "already current", "quarantined", "left", "not applicable")
+    name = f"Run {report.run_id}" if report.run_id else "Secrets"
+    out.print_table(f"{name}, target {report.target_provider}", header, rows)
+    out.line()
+    out.line(_in_words(report))
+    for entry in report.quarantine:
+        out.line(f"quarantined: {entry.location} {entry.row_key} {entry.field}: {entry.reason} ({entry.detail})")
+    for reason, number in report.total.left_because.items():
+        out.line(f"left: {number} ({reason})")
+
+
+def _in_words(report: RunReport) -> str:
+    total = report.total
+    match report.outcome:
+        case "done":
+            return f"Done in {report.seconds:.1f} s: every applicable secret is under {report.target_provider}."
+        case "nothing_to_do":
+            return f"Nothing to do: every applicable secret is under {report.target_provider} already."
+        case "stopped":
+            return f"Stopped: {report.stop_reason}. Progress is saved; `reencrypt run` goes on from here."
+        case _:
+            return (
+                f"Partly done: {total.quarantined} quarantined and {total.left} left of {total.total}; "
+                "everything else is under the target."
+            )

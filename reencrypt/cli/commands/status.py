@@ -1,0 +1,62 @@
+"""`reencrypt status`."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import click
+
+from reencrypt.cli import output as out
+from reencrypt.cli.options import settings_options
+
+
+@click.command(
+    "status",
+    epilog="""\b
+Example:
+  reencrypt status --output json | jq '.runs[-1].secrets'
+""",
+)
+@settings_options
+def command(
+    grafana_config: Path | None,
+    grafana_home: Path | None,
+    database: str | None,
+    trust_vault: tuple[str, ...],
+    output: str,
+    log_format: str,
+    verbose: int,
+) -> int:
+    """Show the runs of this database, their progress, and the next command to type."""
+    from reencrypt.cli.loading import load  # noqa: PLC0415
+    from reencrypt.operations.status import status  # noqa: PLC0415
+    from reencrypt.worker.counts import Counts  # noqa: PLC0415
+
+    del log_format, verbose
+    report = asyncio.run(status(load(grafana_config, grafana_home, database, trust_vault)))
+    if output == "json":
+        out.print_json("status", 0, report.as_json())
+        return 0
+    rows = []
+    for each in report.runs:
+        total = Counts.sum(each.counts.values())
+        run = each.run
+        rows.append(
+            (
+                run.id,
+                run.outcome or run.state,
+                run.target_provider,
+                total.total,
+                total.re_encrypted,
+                total.quarantined,
+                total.left,
+                run.updated,
+            )
+        )
+    header = ("run", "state", "target", "looked at", "re-encrypted", "quarantined", "left", "last change (UTC)")
+    out.print_table("Runs", header, rows)
+    if report.holder:
+        out.line(f"Lease: {report.holder}")
+    out.line(f"Next: {report.next_command}")
+    return 0

@@ -1,0 +1,69 @@
+"""`reencrypt verify`."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import click
+
+from reencrypt.cli import output as out
+from reencrypt.cli.listening import listening
+from reencrypt.cli.options import option, settings_options
+
+
+@click.command(
+    "verify",
+    epilog="""\b
+Example:
+  reencrypt verify && echo "Grafana can read every secret"
+""",
+)
+@settings_options
+@option("--to", metavar="PROVIDER", help="The provider to count against. Default: Grafana's encryption_provider.")
+@option("--allow-empty", is_flag=True, help="A database without any secret is no error.")
+@option(
+    "--vault-deadline",
+    type=click.FloatRange(min=1),
+    default=30.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long one vault call may take with all its tries.",
+)
+def command(
+    grafana_config: Path | None,
+    grafana_home: Path | None,
+    database: str | None,
+    trust_vault: tuple[str, ...],
+    output: str,
+    log_format: str,
+    verbose: int,
+    **options: Any,  # noqa: ANN401 - handed on by name
+) -> int:
+    """Read every secret as Grafana would, trusting no bookkeeping of any run.
+
+    Exits 8 when a secret does not decrypt to something plausible, or is encoded as Grafana does not decode it, and is
+    not in quarantine.
+    """
+    from reencrypt.cli.loading import load, run_options  # noqa: PLC0415
+    from reencrypt.operations.verify import verify  # noqa: PLC0415
+
+    settings = load(grafana_config, grafana_home, database, trust_vault)
+    with listening(output, log_format, verbose) as emit:
+        report = asyncio.run(verify(settings, run_options(**options), emit=emit))
+    if output == "json":
+        out.print_json("verify", report.exit_code, report.as_json())
+        return report.exit_code
+    rows = [
+        (name, each.total, each.readable, ", ".join(f"{who} {number}" for who, number in each.providers.items()))
+        for name, each in report.locations.items()
+        if each.total
+    ]
+    out.print_table("Secrets", ("location", "total", "readable", "under"), rows)
+    for problem in report.problems:
+        known = " (in quarantine)" if problem.known else ""
+        place = f"{problem.location} {problem.key} {problem.field}"
+        out.line(f"unreadable{known}: {place}: {problem.reason} ({problem.detail})")
+    out.line("Verified." if report.exit_code == 0 else "Some secrets do not read, and no run knows of them.")
+    return report.exit_code

@@ -1,0 +1,53 @@
+"""Builds settings and options for the operations from what the command line parsed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from reencrypt.keys.provider import WrapFormat
+from reencrypt.operations.options import RunOptions
+from reencrypt.settings import Settings, load_settings
+from reencrypt.worker.lease import DEFAULT_TIMEOUT_SECONDS
+
+
+def load(
+    grafana_config: Path | None, grafana_home: Path | None, database: str | None, trust_vault: Sequence[str]
+) -> Settings:
+    """Read Grafana's configuration from files and the environment."""
+    return load_settings(
+        config=grafana_config,
+        home=grafana_home,
+        database_url=database,
+        environ=os.environ,
+        trusted_vault_hosts=trust_vault,
+    )
+
+
+def run_options(
+    *,
+    to: str | None = None,
+    wrap_format: str | None = None,
+    skip_keys: Sequence[str] = (),
+    accept_unproven: Sequence[str] = (),
+    allow_empty: bool = False,
+    vault_deadline: float = 30.0,
+    locations: Sequence[str] = (),
+    limit: int | None = None,
+    max_runtime: float | None = None,
+    lease_timeout: float = DEFAULT_TIMEOUT_SECONDS,
+) -> RunOptions:
+    """Build the options of an operation; raises `ConfigurationError` for a wrap format that does not exist."""
+    return RunOptions(
+        to=to,
+        wrap_format=WrapFormat.parse(wrap_format) if wrap_format else None,
+        locations=tuple(locations),
+        limit=limit,
+        max_runtime_seconds=max_runtime,
+        skip_keys=frozenset(skip_keys),
+        accept_unproven=frozenset(accept_unproven),
+        allow_empty=allow_empty,
+        lease_timeout_seconds=lease_timeout,
+        vault_deadline_seconds=vault_deadline,
+    )

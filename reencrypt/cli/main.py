@@ -1,0 +1,116 @@
+"""The command group, loaded lazily, and the single place where errors become exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Final
+
+import click
+
+import reencrypt
+from reencrypt.cli import output
+from reencrypt.cli.output import Failure
+from reencrypt.errors import ReencryptError
+
+#: Command name → module under `reencrypt.cli.commands`, whose attribute `command` it is.
+COMMANDS: Final = {
+    "plan": "plan",
+    "run": "run",
+    "status": "status",
+    "verify": "verify",
+    "config": "config",
+    "demo": "demo",
+    "emulator": "emulator",
+}
+
+_BUG, _USAGE, _STOPPED = 1, 2, 4
+
+_EPILOG: Final = """\b
+Exit codes:
+  0  done, or nothing left to do
+  1  a bug
+  2  usage or configuration
+  3  finished, but some secrets are quarantined or left
+  4  stopped early on request, limit or time; progress saved
+  5  another run holds the lease, or has taken it over
+  6  refused before writing, or stopped for safety
+  7  database or key service unavailable; progress saved
+  8  verify: a secret that does not read, and is not in quarantine
+  9  no secrets found at all
+
+\b
+Example:
+  reencrypt plan --grafana-config /etc/grafana/grafana.ini
+"""
+
+
+class _LazyGroup(click.Group):
+    """Imports a command's module when it is asked for; the modules import their operations even later."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"reencrypt.cli.commands.{COMMANDS[cmd_name]}")
+        command: click.Command = module.command
+        return command
+
+
+@click.group(
+    cls=_LazyGroup,
+    name="reencrypt",
+    epilog=_EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+@click.version_option(reencrypt.__version__, prog_name="reencrypt")
+def cli() -> None:
+    """Move Grafana's secrets under a key in Azure Key Vault, while Grafana runs."""
+
+
+def run_command_line(arguments: Sequence[str]) -> int:
+    """Run a command and return its exit code; every error is reported here, once."""
+    json_wanted = _wants_json(arguments)
+    command = next((each for each in arguments if not each.startswith("-")), "")
+    try:
+        result = cli.main(list(arguments), prog_name="reencrypt", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return _USAGE
+    except BrokenPipeError:
+        # The reader of our output is gone; nobody is left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _BUG
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - so that a bug too has its exit code
+        failure = _failure_of(error, command)
+        output.print_failure(command, failure, as_json=json_wanted)
+        return failure.exit_code
+    return result if isinstance(result, int) else 0
+
+
+def _failure_of(error: BaseException, command: str) -> Failure:
+    if isinstance(error, ReencryptError):
+        return Failure(error.code, error.exit_code, error.message, error.hint)
+    if isinstance(error, click.ClickException):
+        return Failure("usage", _USAGE, error.format_message(), f"see reencrypt {command} --help".replace("  ", " "))
+    if isinstance(error, (click.Abort, KeyboardInterrupt)):
+        return Failure("stopped", _STOPPED, "interrupted", "")
+    # Types and places, without the exception's own text: it could quote what it choked on.
+    places = "".join(traceback.format_tb(error.__traceback__))
+    return Failure("bug", _BUG, f"a bug in reencrypt: {type(error).__name__}", "please report the lines above", places)
+
+
+def _wants_json(arguments: Sequence[str]) -> bool:
+    for index, argument in enumerate(arguments):
+        if argument == "--output":
+            return arguments[index + 1 : index + 2] == ["json"]
+        if argument.startswith("--output="):
+            return argument == "--output=json"
+    return os.environ.get("REENCRYPT_OUTPUT") == "json"

@@ -1,0 +1,139 @@
+"""Options that several commands share. Each may also stand in the environment or in a settings file.
+
+The command line wins over the environment (`REENCRYPT_…`), that over the file (`--config`), that over the default.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def option(*names: str, **attributes: Any) -> Callable[[F], F]:  # noqa: ANN401 - click's own attributes
+    """A click option that also reads `REENCRYPT_NAME` from the environment, `NAME` being its long name."""
+    long = next(name for name in names if name.startswith("--"))
+    variable = "REENCRYPT_" + long.split("/")[0].removeprefix("--").replace("-", "_").upper()
+    return click.option(*names, envvar=variable, **attributes)
+
+
+def _read_settings_file(ctx: click.Context, _parameter: click.Parameter, path: Path | None) -> None:
+    """Take the defaults of this command from a TOML file; its keys are option names without the dashes."""
+    if path is None:
+        return
+    try:
+        values = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise click.BadParameter(f"{path} cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise click.BadParameter(f"{path} is not TOML: {error}") from None
+    known = {name.lstrip("-"): parameter.name for parameter in ctx.command.params for name in parameter.opts}
+    elsewhere = _option_names()
+    for name, value in values.items():
+        if name in known:
+            ctx.default_map = {**(ctx.default_map or {}), str(known[name]): value}
+        elif name not in elsewhere:
+            raise click.BadParameter(f"{path}: no command has an option {name!r}")
+
+
+def _option_names() -> set[str]:
+    from reencrypt.cli.main import COMMANDS, cli  # noqa: PLC0415 - commands import this module
+
+    context = click.Context(cli)
+    commands = [cli.get_command(context, name) for name in COMMANDS]
+    return {
+        name.lstrip("-")
+        for command in commands
+        if command is not None
+        for each in (command, *(command.commands.values() if isinstance(command, click.Group) else ()))
+        for parameter in each.params
+        for name in parameter.opts
+    }
+
+
+_FILE = click.Path(path_type=Path)
+
+
+def settings_options(function: F) -> F:
+    """Where Grafana's configuration is, and how results and talk look."""
+    for decorate in reversed(
+        (
+            option(
+                "--config",
+                type=_FILE,
+                is_eager=True,
+                expose_value=False,
+                callback=_read_settings_file,
+                help="Settings file (TOML); its keys are option names.",
+            ),
+            option("--grafana-config", type=_FILE, help="Grafana's configuration file. Default: as Grafana finds it."),
+            option("--grafana-home", type=_FILE, help="Grafana's home folder, with conf/defaults.ini."),
+            option("--database", metavar="URL", help="Database instead of [database]: sqlite:///absolute/path."),
+            option(
+                "--trust-vault",
+                metavar="HOST",
+                multiple=True,
+                help="Accept a vault at this host, outside Azure's known domains.",
+            ),
+            option(
+                "--output",
+                type=click.Choice(["text", "json"]),
+                default="text",
+                show_default=True,
+                help="Result as text, or as one JSON object.",
+            ),
+            option(
+                "--log-format",
+                type=click.Choice(["console", "json"]),
+                default="console",
+                show_default=True,
+                help="Form of the log lines on stderr.",
+            ),
+            click.option("-v", "--verbose", count=True, help="More log lines; twice for all."),
+        )
+    ):
+        function = decorate(function)
+    return function
+
+
+def target_options(function: F) -> F:
+    """Where secrets go, and which keys to believe."""
+    for decorate in reversed(
+        (
+            option("--to", metavar="PROVIDER", help="Target provider. Default: Grafana's encryption_provider."),
+            option(
+                "--wrap-format",
+                metavar="FRAMING/ALGORITHM",
+                help="How to wrap a new data key, e.g. raw/RSA-OAEP-256. Default: learned from Grafana's keys.",
+            ),
+            option(
+                "--skip-key",
+                "skip_keys",
+                metavar="KEY",
+                multiple=True,
+                help="Leave what is under this data key or provider.",
+            ),
+            option(
+                "--accept-unproven",
+                metavar="KEY",
+                multiple=True,
+                help="Believe this data key, or all under this provider, without proof.",
+            ),
+            option("--allow-empty", is_flag=True, help="A database without any secret is no error."),
+            option(
+                "--vault-deadline",
+                type=click.FloatRange(min=1),
+                default=30.0,
+                show_default=True,
+                metavar="SECONDS",
+                help="How long one vault call may take with all its tries.",
+            ),
+        )
+    ):
+        function = decorate(function)
+    return function

@@ -1,0 +1,79 @@
+"""Results on stdout, talk on stderr; text for people or one JSON object for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import click
+
+SCHEMA_VERSION: Final = 1
+
+
+def print_json(command: str, exit_code: int, content: Mapping[str, Any]) -> None:
+    """Print exactly one object."""
+    click.echo(
+        json.dumps({"schema_version": SCHEMA_VERSION, "command": command, "exit_code": exit_code, **content}, indent=2)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An error as it is reported; `above` is printed before it on stderr."""
+
+    code: str
+    exit_code: int
+    message: str
+    hint: str
+    above: str = ""
+
+
+def print_failure(command: str, failure: Failure, *, as_json: bool) -> None:
+    """Report an error: `error:` and `hint:` lines on stderr, and the object on stdout where JSON was asked for."""
+    if failure.above:
+        click.echo(failure.above, err=True)
+    click.echo(f"error: {failure.message}", err=True)
+    if failure.hint:
+        click.echo(f"hint: {failure.hint}", err=True)
+    if as_json:
+        error = {"code": failure.code, "message": failure.message, "hint": failure.hint}
+        print_json(command, failure.exit_code, {"outcome": failure.code, "error": error})
+
+
+def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print a table: drawn on a terminal, plain aligned lines otherwise; numbers stand right."""
+    texts = [[str(cell) for cell in row] for row in rows]
+    numeric = [all(isinstance(row[index], int) for row in rows) and bool(rows) for index in range(len(header))]
+    if sys.stdout.isatty():
+        _draw(title, header, texts, numeric)
+        return
+    click.echo(title)
+    lines = [list(header), *texts]
+    widths = [max(len(line[index]) for line in lines) for index in range(len(header))]
+    for line in lines:
+        cells = [
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(line, widths, numeric, strict=True)
+        ]
+        click.echo(("  " + "  ".join(cells)).rstrip())
+
+
+def _draw(title: str, header: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[bool]) -> None:
+    from rich.console import Console  # noqa: PLC0415 - only a terminal needs it
+    from rich.markup import escape  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
+    table = Table(title=title, title_justify="left")
+    for name, right in zip(header, numeric, strict=True):
+        table.add_column(name, justify="right" if right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*map(escape, row))
+    Console().print(table)
+
+
+def line(text: str = "") -> None:
+    """Print a line of the result."""
+    click.echo(text)

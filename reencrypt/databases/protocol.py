@@ -1,0 +1,118 @@
+"""What every engine offers the worker: pages by keyset, compare-and-swap in bulk, named statements, transactions.
+
+The protocol speaks of rows as bytes. An engine decides how its columns become bytes, how it compares them exactly and
+how it keeps a column's storage class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from reencrypt.catalogue.location import Key, Location, Row
+
+#: What a statement takes and returns.
+Value = int | float | str | bytes | datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Swap:
+    """One row's change: it happens only while the row's columns (the location's, in order) hold the `old` bytes."""
+
+    key: Key
+    old: tuple[bytes | None, ...]
+    new: tuple[bytes | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LockPolicy:
+    """How long a page's transaction should hold its locks, in seconds, and whether to leave equal gaps in between.
+
+    SQLite locks the whole file and its busy handler is unfair, so it is locked briefly and left alone as long.
+    """
+
+    hold_seconds: float
+    gaps: bool
+
+
+class Executor(Protocol):
+    """Runs named statements."""
+
+    async def fetch(self, statement: str, **parameters: Value) -> list[tuple[Value, ...]]:
+        """Run a query and return all of its rows; `statement` is a name from the `.sql` files."""
+        ...
+
+
+class Transaction(Executor, Protocol):
+    """An open transaction, READ COMMITTED (BEGIN IMMEDIATE on SQLite)."""
+
+    async def execute(self, statement: str, **parameters: Value) -> int:
+        """Run a statement and return how many rows it matched."""
+        ...
+
+    async def execute_many(self, statement: str, rows: Sequence[Mapping[str, Value]]) -> None:
+        """Run a statement for many rows in one round trip."""
+        ...
+
+    async def swap_rows(self, location: Location, swaps: Sequence[Swap]) -> list[Key]:
+        """Compare and swap rows in bulk; returns the keys of those that no longer held the old bytes."""
+        ...
+
+    async def read_twins(self, location: Location, scope: str, value: Value, text: bytes) -> list[Row]:
+        """Rows of the location whose `scope` column has the value and whose first column holds exactly the text."""
+        ...
+
+
+class Database(Executor, Protocol):
+    """A connection to Grafana's database. All errors of its driver arrive as `ReencryptError`."""
+
+    @property
+    def name(self) -> str:
+        """How messages name this database; never with a password."""
+        ...
+
+    @property
+    def lock_policy(self) -> LockPolicy:
+        """How long pages should lock."""
+        ...
+
+    def now(self) -> Value:
+        """The present time as Grafana writes it into a timestamp column (UTC)."""
+        ...
+
+    async def columns(self) -> Mapping[str, frozenset[str]]:
+        """The column names of every table."""
+        ...
+
+    async def read_page(self, location: Location, after: Key | None, *, rows: int, size: int) -> list[Row]:
+        """The next rows behind `after` in key order with a secret column that is not NULL.
+
+        At most `rows` of them, and not many more than `size` bytes (at least one row). Holds no transaction open.
+        """
+        ...
+
+    async def read_rows(self, location: Location, keys: Sequence[Key]) -> list[Row]:
+        """The rows with these keys as they are now; those that are gone are left out."""
+        ...
+
+    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
+        """Begin a transaction; it commits when the block ends and rolls back when it raises or is cancelled.
+
+        After a cancellation the outcome is unknown: a commit under way may have happened.
+        """
+        ...
+
+    def state_statements(self) -> tuple[str, ...]:
+        """The statements that create the state tables, for a role that may not."""
+        ...
+
+    async def create_state(self) -> None:
+        """Create the state tables that are missing. Two runs may do so at once."""
+        ...
+
+    async def close(self) -> None:
+        """Close every connection."""
+        ...

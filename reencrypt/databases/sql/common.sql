@@ -1,0 +1,103 @@
+-- Statements that every engine understands as they stand. Values are given by name.
+
+-- name: data_keys
+SELECT name, active, provider, encrypted_data, label, created FROM data_keys ORDER BY name
+
+-- name: data_keys_without_label
+SELECT name, active, provider, encrypted_data, '', created FROM data_keys ORDER BY name
+
+-- name: data_keys_of_8_4
+SELECT id, active, provider, encrypted_data, name, created FROM data_keys ORDER BY id
+
+-- name: data_key_insert
+INSERT INTO data_keys (name, active, scope, provider, encrypted_data, created, updated, label)
+VALUES (:id, :active, 'root', :provider, :wrapped, :now, :now, :label)
+
+-- name: data_key_activate
+UPDATE data_keys SET active = :active, updated = :now WHERE name = :id AND encrypted_data = :wrapped
+
+-- name: data_key_discard
+DELETE FROM data_keys WHERE name = :id AND encrypted_data = :wrapped AND active = :active
+
+-- name: data_key_lock
+SELECT name FROM data_keys WHERE name = :id AND encrypted_data = :wrapped
+
+-- name: data_key_read
+SELECT encrypted_data FROM data_keys WHERE name = :id
+
+-- name: own_data_keys
+SELECT id FROM reencrypt_data_key
+
+-- name: own_data_key_insert
+INSERT INTO reencrypt_data_key (id, run_id, provider, made) VALUES (:id, :run_id, :provider, :now)
+
+-- name: own_data_key_forget
+DELETE FROM reencrypt_data_key WHERE id = :id
+
+-- name: lease_read
+SELECT token, holder, beats, beat_seconds FROM reencrypt_lease WHERE id = 1
+
+-- name: lease_first
+INSERT INTO reencrypt_lease (id, token, holder, beats, beat_seconds, taken) VALUES (1, 0, '', 0, 0, :now)
+
+-- name: lease_take
+UPDATE reencrypt_lease SET token = token + 1, holder = :holder, beats = beats + 1, beat_seconds = :beat_seconds,
+    taken = :now
+WHERE id = 1 AND token = :token AND beats = :beats
+
+-- name: lease_beat
+UPDATE reencrypt_lease SET beats = beats + 1 WHERE id = 1 AND token = :token
+
+-- name: lease_release
+UPDATE reencrypt_lease SET holder = '' WHERE id = 1 AND token = :token
+
+-- name: run_insert
+INSERT INTO reencrypt_run (id, operation, state, target_provider, algorithm, salt, wrap_format, target_key,
+    target_key_state, pass, outcome, started, updated)
+VALUES (:id, :operation, 'open', :target_provider, :algorithm, :salt, :wrap_format, :target_key, :target_key_state, 0,
+    '', :now, :now)
+
+-- name: runs
+SELECT id, operation, state, target_provider, algorithm, salt, wrap_format, target_key, target_key_state, pass, outcome,
+    started, updated
+FROM reencrypt_run ORDER BY started, id
+
+-- name: run_target_key
+UPDATE reencrypt_run SET target_key = :target_key, target_key_state = :target_key_state, updated = :now WHERE id = :id
+
+-- name: run_pass
+UPDATE reencrypt_run SET pass = :pass_number, updated = :now WHERE id = :id
+
+-- name: run_settings
+UPDATE reencrypt_run SET wrap_format = :wrap_format, updated = :now WHERE id = :id
+
+-- name: run_close
+UPDATE reencrypt_run SET state = :state, outcome = :outcome, updated = :now WHERE id = :id
+
+-- name: checkpoints
+SELECT location, pass, last_key, done, counts FROM reencrypt_checkpoint WHERE run_id = :run_id
+
+-- name: checkpoint_save
+INSERT INTO reencrypt_checkpoint (run_id, location, pass, last_key, done, counts)
+VALUES (:run_id, :location, :pass_number, :last_key, :done, :counts)
+ON CONFLICT (run_id, location, pass) DO UPDATE
+SET last_key = excluded.last_key, done = excluded.done, counts = excluded.counts
+
+-- name: quarantine
+SELECT location, row_key, field, reason, detail, state, run_id, pass FROM reencrypt_quarantine
+ORDER BY location, row_key, field
+
+-- name: quarantine_save
+INSERT INTO reencrypt_quarantine (location, row_key, field, reason, detail, cell_hash, state, run_id, pass, seen)
+VALUES (:location, :row_key, :field, :reason, :detail, :cell_hash, 'open', :run_id, :pass_number, :now)
+ON CONFLICT (location, row_key, field) DO UPDATE
+SET reason = excluded.reason, detail = excluded.detail, cell_hash = excluded.cell_hash, run_id = excluded.run_id,
+    pass = excluded.pass, seen = excluded.seen
+
+-- name: quarantine_drop_stale
+DELETE FROM reencrypt_quarantine
+WHERE location = :location AND NOT (run_id = :run_id AND pass = :pass_number)
+
+-- name: journal_append
+INSERT INTO reencrypt_journal (run_id, action, table_name, row_key, column_name, old_bytes, new_hash)
+VALUES (:run_id, :action, :table_name, :row_key, :column_name, :old_bytes, :new_hash)

@@ -1,0 +1,357 @@
+"""Grafana's database on SQLite: one file, one writer, and a file lock that a running Grafana shares.
+
+A column's bytes are read with CAST(... AS BLOB), so text that is not UTF-8 survives, and written back in the storage
+class that the column has, because Grafana stores JSON as text in one row and as a blob in the next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import sqlite3
+import stat
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+import aiosqlite
+
+from reencrypt.catalogue.location import Key, Location, Row
+from reencrypt.databases.protocol import LockPolicy, Swap, Value
+from reencrypt.databases.statements import load_schema, load_statements
+from reencrypt.errors import ConfigurationError, UnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_BUSY_SECONDS: Final = 5.0  # one wait of SQLite's own busy handler
+_DEADLINE_SECONDS: Final = 60.0  # of all waits for one lock together
+_READ_CHUNK: Final = 64  # rows per hop to the connection's thread
+
+# The file is locked 10 to 20 ms at a time: what another writer notices is less than one of its own disk syncs.
+_LOCK_POLICY: Final = LockPolicy(hold_seconds=0.015, gaps=True)
+
+
+def _quote(identifier: str) -> str:
+    return f"`{identifier}`"
+
+
+class SqliteDatabase:
+    """Two connections to one file: pages are read on one while the other commits."""
+
+    def __init__(self, path: Path, reader: aiosqlite.Connection, writer: aiosqlite.Connection) -> None:
+        self._path = path
+        self._reader = reader
+        self._writer = writer
+        self._statements = load_statements("common.sql")
+        self._writing = asyncio.Lock()
+
+    @classmethod
+    async def open(cls, path: Path, *, write: bool) -> SqliteDatabase:
+        """Open an existing database file and check that it is whole. Changes nothing.
+
+        Raises `ConfigurationError` for a missing, read-only, damaged or foreign file.
+        """
+        _check_file(path, write=write)
+        uri = f"file:{quote(str(path))}?mode={'rw' if write else 'ro'}"
+        with _translated(path):
+            reader = await _connect(uri, query_only=True)
+            try:
+                writer = await _connect(uri, query_only=not write)
+            except BaseException:
+                await reader.close()
+                raise
+        database = cls(path, reader, writer)
+        try:
+            await database.check()
+        except BaseException:
+            await database.close()
+            raise
+        return database
+
+    @property
+    def name(self) -> str:
+        """The file's path."""
+        return str(self._path)
+
+    @property
+    def lock_policy(self) -> LockPolicy:
+        """Short locks with gaps, see the module's constants."""
+        return _LOCK_POLICY
+
+    def now(self) -> str:
+        """The time as text, in the form that Grafana's own rows have."""
+        return datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+    async def check(self) -> None:
+        """Refuse a damaged file before anything is read for a decision."""
+        with _translated(self._path):
+            rows = await (await self._reader.execute("PRAGMA quick_check(1)")).fetchall()
+            encoding = await (await self._reader.execute("PRAGMA encoding")).fetchone()
+        for (verdict,) in rows:
+            if verdict != "ok":
+                raise _damaged(self._path, str(verdict).splitlines()[0])
+        if encoding != ("UTF-8",):
+            raise ConfigurationError(f"{self._path} is not encoded in UTF-8, so Grafana did not create it")
+
+    async def columns(self) -> Mapping[str, frozenset[str]]:
+        """Read the schema: the column names of every table."""
+        query = "SELECT m.name, p.name FROM sqlite_master AS m, pragma_table_info(m.name) AS p WHERE m.type = 'table'"
+        with _translated(self._path):
+            rows = await self._reader.execute_fetchall(query)
+        return {
+            table: frozenset(column for _, column in group)
+            for table, group in itertools.groupby(sorted(rows), key=lambda row: str(row[0]))
+        }
+
+    async def fetch(self, statement: str, **parameters: Value) -> list[tuple[Value, ...]]:
+        """Run a named query outside any transaction."""
+        with _translated(self._path):
+            rows = await self._reader.execute_fetchall(self._statements[statement], parameters)
+        return [tuple(row) for row in rows]
+
+    async def read_page(self, location: Location, after: Key | None, *, rows: int, size: int) -> list[Row]:
+        """Read the next rows by key; the cursor is closed before returning, so that no lock stays."""
+        key = ", ".join(map(_quote, location.key))
+        where, values = _conditions(location)
+        if after is not None:
+            where.append(f"({key}) > ({', '.join('?' * len(after))})")
+            values += after
+        query = f"{_select(location)} WHERE {' AND '.join(where)} ORDER BY {key} LIMIT ?"
+        page: list[Row] = []
+        with _translated(self._path):
+            cursor = await self._reader.execute(query, (*values, rows))
+            try:
+                total = 0
+                while total < size and (chunk := await cursor.fetchmany(_READ_CHUNK)):
+                    for raw in chunk:
+                        row = _row(location, raw)
+                        page.append(row)
+                        total += row.size
+                        if total >= size:
+                            break
+            finally:
+                await asyncio.shield(cursor.close())
+        return page
+
+    async def read_rows(self, location: Location, keys: Sequence[Key]) -> list[Row]:
+        """Read single rows again by key."""
+        key = ", ".join(map(_quote, location.key))
+        one = f"({', '.join('?' * len(location.key))})"
+        rows: list[Row] = []
+        for batch in _batches(keys):
+            query = f"{_select(location)} WHERE ({key}) IN (VALUES {', '.join([one] * len(batch))})"
+            with _translated(self._path):
+                raws = await self._reader.execute_fetchall(query, tuple(itertools.chain(*batch)))
+            rows += [_row(location, raw) for raw in raws]
+        return rows
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[SqliteTransaction]:
+        """BEGIN IMMEDIATE, so that the compare and the swap see the same file."""
+        async with self._writing:
+            try:
+                await self._locked("BEGIN IMMEDIATE")
+                yield SqliteTransaction(self._path, self._writer, self._statements)
+                await self._locked("COMMIT")
+            except BaseException:
+                # Also after a cancelled COMMIT, which may still have happened: then there is nothing to roll back.
+                # The shield lets the rollback finish when we are cancelled once more.
+                with _translated(self._path):
+                    await asyncio.shield(self._writer.rollback())
+                raise
+
+    async def _locked(self, statement: str) -> None:
+        """Run a statement that waits for the file lock, for longer than SQLite's own handler would."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + _DEADLINE_SECONDS
+        while True:
+            try:
+                with _translated(self._path):
+                    await self._writer.execute(statement)
+            except UnavailableError:
+                if loop.time() > deadline:
+                    raise
+            else:
+                return
+
+    def state_statements(self) -> tuple[str, ...]:
+        """The schema of the state tables."""
+        return load_schema("schema_sqlite.sql")
+
+    async def create_state(self) -> None:
+        """Create the state tables in one transaction, so that they all exist or none."""
+        async with self.transaction():
+            for statement in self.state_statements():
+                with _translated(self._path):
+                    await self._writer.execute(statement)
+
+    async def close(self) -> None:
+        """Close both connections."""
+        await asyncio.shield(self._reader.close())
+        await asyncio.shield(self._writer.close())
+
+
+class SqliteTransaction:
+    """The open transaction of a `SqliteDatabase`."""
+
+    def __init__(self, path: Path, connection: aiosqlite.Connection, statements: Mapping[str, str]) -> None:
+        self._path = path
+        self._connection = connection
+        self._statements = statements
+
+    async def fetch(self, statement: str, **parameters: Value) -> list[tuple[Value, ...]]:
+        """Run a named query inside the transaction."""
+        with _translated(self._path):
+            rows = await self._connection.execute_fetchall(self._statements[statement], parameters)
+        return [tuple(row) for row in rows]
+
+    async def execute(self, statement: str, **parameters: Value) -> int:
+        """Run a named statement; returns how many rows it matched."""
+        with _translated(self._path):
+            cursor = await self._connection.execute(self._statements[statement], parameters)
+        return cursor.rowcount
+
+    async def execute_many(self, statement: str, rows: Sequence[Mapping[str, Value]]) -> None:
+        """Run a named statement for each row, prepared once, in one hop to the connection's thread."""
+        if rows:
+            with _translated(self._path):
+                await self._connection.executemany(self._statements[statement], rows)
+
+    async def swap_rows(self, location: Location, swaps: Sequence[Swap]) -> list[Key]:
+        """Update each row that still holds its old bytes; look again only if the count is short."""
+        # The storage class stays that of the column in this row: text or blob.
+        sets = [
+            f"{name} = CASE typeof({name}) WHEN 'text' THEN CAST(? AS TEXT) ELSE ? END"
+            for name in map(_quote, location.columns)
+        ]
+        tail: list[Value] = []
+        if location.updated:
+            sets.append(f"{_quote(location.updated)} = ?")
+            tail.append(datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S"))
+        same = [f"CAST({_quote(name)} AS BLOB) IS ?" for name in location.columns]
+        by_key = " AND ".join(f"{_quote(name)} = ?" for name in location.key)
+        query = f"UPDATE {_quote(location.table)} SET {', '.join(sets)} WHERE {by_key} AND {' AND '.join(same)}"
+        parameters = [
+            (*(value for cell in swap.new for value in (cell, cell)), *tail, *swap.key, *swap.old) for swap in swaps
+        ]
+        with _translated(self._path):
+            cursor = await self._connection.executemany(query, parameters)
+        if cursor.rowcount == len(swaps):
+            return []
+        written = f"SELECT 1 FROM {_quote(location.table)} WHERE {by_key} AND {' AND '.join(same)}"
+        lost = []
+        for swap in swaps:
+            with _translated(self._path):
+                found = await self._connection.execute_fetchall(written, (*swap.key, *swap.new))
+            if not found:
+                lost.append(swap.key)
+        return lost
+
+    async def read_twins(self, location: Location, scope: str, value: Value, text: bytes) -> list[Row]:
+        """Find the rows with the same text."""
+        first = _quote(location.columns[0])
+        query = f"{_select(location)} WHERE {_quote(scope)} = ? AND CAST({first} AS BLOB) = ?"
+        with _translated(self._path):
+            raws = await self._connection.execute_fetchall(query, (value, text))
+        return [_row(location, raw) for raw in raws]
+
+
+async def _connect(uri: str, *, query_only: bool) -> aiosqlite.Connection:
+    # No implicit transactions: every BEGIN is ours.
+    connection = await aiosqlite.connect(uri, uri=True, isolation_level=None, timeout=_BUSY_SECONDS)
+    try:
+        if query_only:
+            await connection.execute("PRAGMA query_only = ON")
+    except BaseException:
+        await connection.close()
+        raise
+    return connection
+
+
+def _select(location: Location) -> str:
+    columns = [_quote(name) for name in location.key]
+    columns += [f"CAST({_quote(name)} AS BLOB)" for name in location.columns]
+    columns += [_quote(name) for name in location.extras]
+    return f"SELECT {', '.join(columns)} FROM {_quote(location.table)}"
+
+
+def _conditions(location: Location) -> tuple[list[str], list[Value]]:
+    filled = " OR ".join(f"{_quote(field.column)} IS NOT NULL" for field in location.fields)
+    where, values = [f"({filled})"], list[Value]()
+    for column, allowed in location.only.items():
+        where.append(f"{_quote(column)} IN ({', '.join('?' * len(allowed))})")
+        values += allowed
+    return where, values
+
+
+def _row(location: Location, raw: Sequence[Any]) -> Row:
+    key_end = len(location.key)
+    cells_end = key_end + len(location.columns)
+    return Row(tuple(raw[:key_end]), tuple(raw[key_end:cells_end]), tuple(raw[cells_end:]))
+
+
+def _batches(keys: Sequence[Key], size: int = 100) -> Iterator[Sequence[Key]]:
+    # itertools.batched() came with Python 3.12.
+    for start in range(0, len(keys), size):
+        yield keys[start : start + size]
+
+
+def _check_file(path: Path, *, write: bool) -> None:
+    try:
+        status = path.stat()
+        with path.open("rb") as file:
+            header = file.read(16)
+    except FileNotFoundError:
+        raise ConfigurationError(
+            f"the database {path} does not exist", hint="check [database] path and [paths] data, or give --database"
+        ) from None
+    except OSError as error:
+        raise ConfigurationError(
+            f"the database {path} cannot be read: {error.strerror}",
+            hint="run as the user that owns it, usually grafana",
+        ) from error
+    if header and not header.startswith(b"SQLite format 3\0"):
+        raise ConfigurationError(f"{path} is not an SQLite database", hint="check [database] path, or give --database")
+    if write and not status.st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH):
+        # Root could write it all the same, and must not: somebody has protected this file.
+        raise ConfigurationError(f"the database {path} is read-only", hint=f"chmod u+w {path}, or work on a copy")
+
+
+def _damaged(path: Path, detail: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"the database {path} is damaged: {detail}",
+        hint="repair it first (sqlite3 FILE .recover, or a backup); nothing was changed",
+    )
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    """Turn the driver's errors into ours in one place; the cause is kept."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        name = getattr(error, "sqlite_errorname", "") or ""
+        if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+            raise UnavailableError(
+                f"the database {path} stayed locked by another program",
+                hint="wait until it is done, then start again; progress is saved",
+            ) from error
+        if name.startswith("SQLITE_READONLY"):
+            raise ConfigurationError(
+                f"the database {path} is read-only", hint="run as the user that owns it, usually grafana"
+            ) from error
+        if name.startswith(("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN")):
+            raise UnavailableError(
+                f"the database {path} could not be accessed: {error}",
+                hint="check the disk's free space and the folder's permissions, then start again; progress is saved",
+            ) from error
+        raise
+    except sqlite3.DatabaseError as error:
+        name = getattr(error, "sqlite_errorname", "") or ""
+        if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+            raise _damaged(path, str(error)) from error
+        raise

@@ -1,0 +1,94 @@
+"""What happens during an operation, as typed events. The worker emits; log, progress and reports only listen.
+
+No event carries a plaintext, a key or a token: what is not in an event cannot reach a log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Surveyed:
+    """The read-only scan has passed rows of a location."""
+
+    location: str
+    secrets: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """A run begins, or goes on where it was interrupted."""
+
+    run_id: str
+    resumed: bool
+    target_provider: str
+    secrets: int
+
+
+@dataclass(frozen=True, slots=True)
+class TargetKeyReady:
+    """The data key that new ciphertexts are written under; `made` by this run, or Grafana's own."""
+
+    key_id: str
+    provider: str
+    made: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PassStarted:
+    """Pass 0 moves the secrets; later ones sweep up what was written behind the cursor."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class PageCommitted:
+    """A page is committed together with its checkpoint."""
+
+    location: str
+    secrets: int
+    moved: int
+    locked_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """A secret could not be re-encrypted."""
+
+    location: str
+    key: str
+    field: str
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Work pauses, and this is why."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """Something the operator should know although it stops nothing."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded:
+    """The run is finished or stopped."""
+
+    run_id: str
+    outcome: str
+
+
+Event = Surveyed | RunStarted | TargetKeyReady | PassStarted | PageCommitted | Quarantined | Waiting | Warned | RunEnded
+Emit = Callable[[Event], None]
+
+
+def ignore(_event: Event) -> None:
+    """Listen to nothing."""

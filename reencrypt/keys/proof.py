@@ -1,0 +1,192 @@
+"""Evidence that a key is the right one, and what may be rewritten because of it.
+
+AES-CFB yields garbage under a wrong key, without an error. What tells right from wrong is the plaintext, so evidence is
+counted in bits: see `reencrypt.catalogue.plaintext`. The rules stand here, in one place, as pure decisions.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final
+
+from reencrypt.catalogue.plaintext import Kind, evidence, is_plausible
+from reencrypt.crypto import envelope as envelopes
+from reencrypt.crypto.ciphers import Algorithm, AuthenticationFailedError
+from reencrypt.crypto.derive import DerivedKeyCache
+from reencrypt.crypto.envelope import Envelope
+
+PROVEN_BITS: Final = 16.0
+# One data key's evidence is not gathered further than this: three times what proves it, or clearly against it.
+_ENOUGH_BITS: Final = 48.0
+_HOPELESS_BITS: Final = -64.0
+_AGAINST_BITS: Final = -8.0
+
+
+class Verdict(Enum):
+    """What the evidence says of a key."""
+
+    PROVEN = "proven"
+    UNPROVEN = "unproven"
+    REFUTED = "refuted"
+
+
+@dataclass(slots=True)
+class Evidence:
+    """What was seen under one key: the sum of bits, whether a GCM tag matched, and implausible plaintexts."""
+
+    bits: float = 0.0
+    authenticated: bool = False
+    implausible: int = 0
+    plausible: int = 0
+
+    @property
+    def proves(self) -> bool:
+        """Whether it proves a data key by itself."""
+        return self.authenticated or self.bits >= PROVEN_BITS
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One ciphertext to look at; `kind` is what its plaintext should be, `clipped` that only its beginning is here."""
+
+    envelope: Envelope
+    kind: Kind
+    clipped: bool = False
+
+
+def weigh(samples: Iterable[Sample], password: bytes, cache: DerivedKeyCache, *, exhaustive: bool) -> Evidence:
+    """Decrypt samples (longest first) under one key and sum up what their plaintexts say.
+
+    Stops where the sum has become decisive, unless `exhaustive`. About a millisecond per sample with its own salt.
+    """
+    found = Evidence()
+    for sample in samples:
+        if not exhaustive and not _HOPELESS_BITS < found.bits < _ENOUGH_BITS:
+            break
+        try:
+            plaintext = envelopes.decrypt(sample.envelope, password, cache)
+        except AuthenticationFailedError:
+            found.bits += _AGAINST_BITS
+            found.implausible += 1
+            continue
+        if sample.envelope.algorithm is Algorithm.AES_GCM:
+            found.authenticated = True
+            continue
+        bits = evidence(_whole_characters(plaintext) if sample.clipped else plaintext, sample.kind)
+        found.bits += bits
+        found.implausible += bits < 0
+        found.plausible += bits > 0
+    return found
+
+
+def _whole_characters(plaintext: bytes) -> bytes:
+    """Drop the beginning of a UTF-8 character that a clipped plaintext may end with: at most three bytes."""
+    for back in range(1, min(4, len(plaintext)) + 1):
+        byte = plaintext[-back]
+        if byte >= 0xC0:  # noqa: PLR2004 - the first byte of a longer character
+            return plaintext[:-back]
+        if byte < 0x80:  # noqa: PLR2004 - ASCII
+            return plaintext
+    return plaintext
+
+
+def judge_secret_key(groups: Mapping[str | None, Evidence]) -> Verdict:
+    """Judge `secret_key` over all that it decrypts.
+
+    The groups are its legacy values (key None) and each data key that it unwraps. It is proven when the sum reaches
+    16 bits, when one group alone reaches 16 + log2(number of groups), or by a GCM tag; refuted when it is not proven
+    and one secret under it is implausible.
+    """
+    found = groups.values()
+    if any(each.authenticated for each in found):
+        return Verdict.PROVEN
+    if sum(each.bits for each in found) >= PROVEN_BITS:
+        return Verdict.PROVEN
+    if groups and max(each.bits for each in found) >= PROVEN_BITS + math.log2(len(groups)):
+        return Verdict.PROVEN
+    return Verdict.REFUTED if any(each.implausible for each in found) else Verdict.UNPROVEN
+
+
+@dataclass(frozen=True, slots=True)
+class KeyStanding:
+    """What is known of a key when a secret under it comes up.
+
+    `key_id` is None for `secret_key` over legacy values. `conclusive`: its unwrap was the proof. `under_secret_key`:
+    a proven `secret_key` can vouch for it.
+    """
+
+    key_id: str | None
+    provider: str
+    conclusive: bool
+    under_secret_key: bool
+
+
+class Admission(Enum):
+    """What may be done with a decrypted secret."""
+
+    MOVE = "move"
+    IMPLAUSIBLE = "implausible"
+    UNPROVEN = "unproven"
+
+
+@dataclass(slots=True)
+class Proof:
+    """The verdict on `secret_key`, the evidence per data key, and the doubt that one run accumulates.
+
+    Threads ask it at the same time; `doubt` only ever turns on, so no lock is needed.
+    """
+
+    secret_key: Verdict
+    data_keys: dict[str, Evidence] = field(default_factory=dict)
+    doubt: bool = False
+    accepted: frozenset[str] = frozenset()
+    skipped: frozenset[str] = frozenset()
+
+    @classmethod
+    def judge(
+        cls,
+        groups: Mapping[str | None, Evidence],
+        others: Mapping[str, Evidence],
+        *,
+        accepted: frozenset[str] = frozenset(),
+        skipped: frozenset[str] = frozenset(),
+    ) -> Proof:
+        """Judge what the gate has weighed: `groups` under `secret_key`, `others` under RSA1_5 unwraps."""
+        data_keys = {key_id: found for key_id, found in groups.items() if key_id is not None} | dict(others)
+        # The hint: something implausible among just those that a proven secret_key would have to vouch for.
+        doubt = any(found.implausible and (key_id is None or not found.proves) for key_id, found in groups.items())
+        return cls(judge_secret_key(groups), data_keys, doubt, accepted, skipped)
+
+    def knows(self, key_id: str) -> bool:
+        """Whether the data key has been weighed."""
+        return key_id in self.data_keys
+
+    def admit(self, key: KeyStanding, envelope: Envelope, plaintext: bytes, kind: Kind) -> Admission:
+        """Decide whether a secret that has decrypted to `plaintext` may be rewritten from it."""
+        # Its own tag is proof; and an empty CFB body is empty under every key.
+        if envelope.algorithm is Algorithm.AES_GCM or not envelope.body:
+            return Admission.MOVE
+        own = self.data_keys.get(key.key_id) if key.key_id is not None else None
+        proven_itself = key.conclusive or (own is not None and own.proves)
+        if not is_plausible(plaintext, kind):
+            if key.under_secret_key and not proven_itself:
+                self.doubt = True
+            return Admission.IMPLAUSIBLE
+        if proven_itself or key.provider in self.accepted or key.key_id in self.accepted:
+            return Admission.MOVE
+        if key.under_secret_key and self.secret_key is Verdict.PROVEN:
+            if not self.doubt:
+                return Admission.MOVE
+            if key.key_id is None and evidence(plaintext, kind) >= PROVEN_BITS:
+                return Admission.MOVE
+        return Admission.UNPROVEN
+
+    def proves_data_key(self, key: KeyStanding) -> bool:
+        """Whether new secrets may be written under the data key."""
+        own = self.data_keys.get(key.key_id) if key.key_id is not None else None
+        if key.conclusive or (own is not None and own.proves):
+            return True
+        return key.under_secret_key and self.secret_key is Verdict.PROVEN and not self.doubt

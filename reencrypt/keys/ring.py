@@ -1,0 +1,114 @@
+"""The key ring: every data key unwrapped at most once per process, and what became of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from reencrypt.errors import ConfigurationError
+from reencrypt.keys.provider import KeyProvider, UnwrapFailedError, Unwrapped, normalise_provider
+
+_CONCURRENT_UNWRAPS: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class DataKey:
+    """A row of `data_keys`; `provider` is normalised, `created` as the database gives it."""
+
+    id: str
+    active: bool
+    provider: str
+    wrapped: bytes
+    label: str
+    created: object
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a data key is of no use: `unknown` where `data_keys` lacks it, else the unwrap failed."""
+
+    unknown: bool
+    detail: str
+
+
+class KeyRing:
+    """Rows of `data_keys` and, once asked for, their unwrapped keys."""
+
+    def __init__(self, provider_of: Callable[[str], KeyProvider]) -> None:
+        self._provider_of = provider_of
+        self._rows: dict[str, DataKey] = {}
+        self._entries: dict[str, Unwrapped | Failure] = {}
+        self._slots = asyncio.Semaphore(_CONCURRENT_UNWRAPS)
+
+    def load(self, rows: Iterable[DataKey]) -> None:
+        """Take the present rows; a key that was unknown or has other bytes now is looked at again."""
+        fresh = {row.id: row for row in rows}
+        for key_id, row in fresh.items():
+            old = self._rows.get(key_id)
+            if old is None or old.wrapped != row.wrapped:
+                self._entries.pop(key_id, None)
+        self._rows = fresh
+
+    @property
+    def rows(self) -> Collection[DataKey]:
+        """The rows as last loaded."""
+        return self._rows.values()
+
+    def row(self, key_id: str) -> DataKey | None:
+        """The row of a data key."""
+        return self._rows.get(key_id)
+
+    def entry(self, key_id: str) -> Unwrapped | Failure:
+        """What became of a key that `ensure` has seen."""
+        return self._entries[key_id]
+
+    def knows(self, key_id: str) -> bool:
+        """Whether the key was unwrapped, or failed to be, already."""
+        return key_id in self._entries
+
+    async def ensure(self, key_ids: Iterable[str], reload: Callable[[], Awaitable[Iterable[DataKey]]]) -> None:
+        """Unwrap the keys that have not been; `reload` reads `data_keys` again when one is not among the rows.
+
+        Raises a `ReencryptError` where a provider fails as a whole; one key that does not unwrap becomes a `Failure`.
+        """
+        wanted = [key_id for key_id in dict.fromkeys(key_ids) if key_id not in self._entries]
+        if any(key_id not in self._rows for key_id in wanted):
+            # Grafana may have made it a moment ago.
+            self.load(await reload())
+        if wanted:
+            # The first alone: it fetches the token and learns version and padding for all others.
+            await self._unwrap(wanted[0])
+            async with asyncio.TaskGroup() as group:
+                for key_id in wanted[1:]:
+                    group.create_task(self._unwrap(key_id))
+
+    async def _unwrap(self, key_id: str) -> None:
+        if key_id in self._entries:
+            return
+        row = self._rows.get(key_id)
+        if row is None:
+            self._entries[key_id] = Failure(unknown=True, detail="data_keys has no such key")
+            return
+        async with self._slots:
+            self._entries[key_id] = await self.unwrap_row(row)
+
+    async def unwrap_row(self, row: DataKey) -> Unwrapped | Failure:
+        """Unwrap one row through its provider, without remembering it."""
+        try:
+            provider = self._provider_of(row.provider)
+        except ConfigurationError as error:
+            # Its secrets are quarantined; those under other providers are not held up.
+            return Failure(unknown=False, detail=f"its provider cannot be used: {error.message}")
+        try:
+            return await provider.unwrap(row.wrapped)
+        except UnwrapFailedError as error:
+            return Failure(unknown=False, detail=str(error))
+
+
+def data_key_of(row: tuple[object, ...]) -> DataKey:
+    """Build a `DataKey` from a row of the statement `data_keys`."""
+    key_id, active, provider, wrapped, label, created = row
+    data = wrapped.encode() if isinstance(wrapped, str) else bytes(wrapped) if isinstance(wrapped, bytes) else b""
+    return DataKey(str(key_id), bool(active), normalise_provider(str(provider)), data, str(label or ""), created)

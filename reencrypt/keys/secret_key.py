@@ -1,0 +1,63 @@
+"""The provider `secretKey.v1`: data keys wrapped under Grafana's `secret_key` like any legacy value."""
+
+from __future__ import annotations
+
+import asyncio
+
+from reencrypt.crypto import envelope
+from reencrypt.crypto.ciphers import Algorithm, AuthenticationFailedError
+from reencrypt.crypto.derive import DerivedKeyCache
+from reencrypt.crypto.envelope import MalformedEnvelopeError, Sealer
+from reencrypt.crypto.salt import new_salt
+from reencrypt.keys.provider import DATA_KEY_BYTES, SECRET_KEY_PROVIDER, UnwrapFailedError, Unwrapped, WrapFormat
+from reencrypt.secret import Secret
+
+
+class SecretKeyProvider:
+    """Wraps under `secret_key` (source: `pkg/services/kmsproviders/defaultprovider/grafana_provider.go`)."""
+
+    def __init__(self, secret_key: Secret, algorithm: Algorithm, cache: DerivedKeyCache) -> None:
+        self._password = secret_key.reveal().encode()
+        self._algorithm = algorithm
+        self._cache = cache
+
+    @property
+    def name(self) -> str:
+        """The only id that open-source Grafana registers."""
+        return SECRET_KEY_PROVIDER
+
+    @property
+    def needs_wrap_format(self) -> bool:
+        """The format is public."""
+        return False
+
+    @property
+    def password(self) -> bytes:
+        """The bytes that encrypt legacy values."""
+        return self._password
+
+    async def unwrap(self, wrapped: bytes) -> Unwrapped:
+        """Decrypt the wrapped data key; under a wrong `secret_key` a CFB wrapping yields 16 wrong bytes."""
+        try:
+            parsed = envelope.parse(wrapped)
+        except MalformedEnvelopeError as error:
+            raise UnwrapFailedError(str(error)) from None
+        if parsed.key_id is not None or parsed.plaintext_bytes != DATA_KEY_BYTES:
+            raise UnwrapFailedError(f"it does not hold {DATA_KEY_BYTES} bytes under {SECRET_KEY_PROVIDER}")
+        try:
+            # A derivation takes about a millisecond, which the event loop has better uses for.
+            data_key = await asyncio.to_thread(envelope.decrypt, parsed, self._password, self._cache)
+        except AuthenticationFailedError:
+            raise UnwrapFailedError("its GCM tag does not match secret_key") from None
+        return Unwrapped(data_key, conclusive=parsed.algorithm is Algorithm.AES_GCM)
+
+    async def wrap(self, data_key: bytes, wrap_format: WrapFormat | None = None) -> bytes:
+        """Encrypt a data key as a legacy value."""
+        del wrap_format
+        sealer = Sealer.create(
+            key_id=None, password=self._password, algorithm=self._algorithm, salt=new_salt(), cache=self._cache
+        )
+        return sealer.seal(data_key)
+
+    async def close(self) -> None:
+        """Nothing is open."""

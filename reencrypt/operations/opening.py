@@ -1,0 +1,80 @@
+"""Opens Grafana's database and finds out which Grafana wrote it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from reencrypt.catalogue.location import Fitted, fit
+from reencrypt.catalogue.locations import LOCATIONS
+from reencrypt.databases.protocol import Database
+from reencrypt.databases.sqlite import SqliteDatabase
+from reencrypt.errors import ConfigurationError
+from reencrypt.keys.ring import DataKey, data_key_of
+from reencrypt.settings import DatabaseSettings
+
+
+class KeyTable(Enum):
+    """The shapes that `data_keys` has had: none, 8.3 (name only), between (id and name), and 9 and later (label)."""
+
+    NONE = ""
+    NAME_ONLY = "data_keys_without_label"
+    ID_AND_NAME = "data_keys_of_8_4"
+    CURRENT = "data_keys"
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """What this database has: its locations, the shape of `data_keys`, and whether our state tables exist."""
+
+    fitted: Fitted
+    key_table: KeyTable
+    has_state: bool
+    has_own_keys: bool
+
+
+async def open_database(settings: DatabaseSettings, *, write: bool) -> Database:
+    """Connect as Grafana's configuration says; raises `ConfigurationError` where that cannot work."""
+    if settings.type != "sqlite3" or settings.path is None:
+        raise ConfigurationError(
+            f"the database type {settings.type} (from {settings.origin}) is not supported yet",
+            hint="this version works on sqlite3",
+        )
+    return await SqliteDatabase.open(settings.path, write=write)
+
+
+async def inspect(database: Database) -> Schema:
+    """Read the schema; raises `ConfigurationError` when it is not Grafana's."""
+    columns = await database.columns()
+    if not {"org", "migration_log", "data_source"} <= set(columns):
+        raise ConfigurationError(
+            f"{database.name} is not a Grafana database: it has no tables org, migration_log and data_source",
+            hint="check [database] and [paths] data, or give --database",
+        )
+    return Schema(
+        fit(LOCATIONS, columns), _key_table(columns), "reencrypt_lease" in columns, "reencrypt_data_key" in columns
+    )
+
+
+def _key_table(columns: Mapping[str, frozenset[str]]) -> KeyTable:
+    present = columns.get("data_keys")
+    if present is None:
+        return KeyTable.NONE
+    if {"name", "label"} <= present:
+        return KeyTable.CURRENT
+    return KeyTable.ID_AND_NAME if "id" in present else KeyTable.NAME_ONLY
+
+
+async def read_data_keys(database: Database, table: KeyTable) -> list[DataKey]:
+    """The rows of `data_keys`, whatever its shape."""
+    if table is KeyTable.NONE:
+        return []
+    return [data_key_of(row) for row in await database.fetch(table.value)]
+
+
+async def read_own_keys(database: Database, schema: Schema) -> frozenset[str]:
+    """The ids of the data keys that we have made here: they are no evidence of what Grafana can read."""
+    if not schema.has_own_keys:
+        return frozenset()
+    return frozenset(str(row[0]) for row in await database.fetch("own_data_keys"))

@@ -1,0 +1,33 @@
+"""What the user asks of a run, apart from Grafana's configuration."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from reencrypt.keys.provider import WrapFormat
+from reencrypt.worker.lease import DEFAULT_TIMEOUT_SECONDS
+
+
+def available_threads() -> int:
+    """The processors this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on every system
+        return os.cpu_count() or 1
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """Options of `plan` and `run`. `to` is the target provider as spelled out, None for Grafana's own choice."""
+
+    to: str | None = None
+    wrap_format: WrapFormat | None = None
+    locations: tuple[str, ...] = ()
+    limit: int | None = None
+    max_runtime_seconds: float | None = None
+    skip_keys: frozenset[str] = frozenset()
+    accept_unproven: frozenset[str] = frozenset()
+    allow_empty: bool = False
+    lease_timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
+    vault_deadline_seconds: float = 30.0

@@ -1,0 +1,121 @@
+"""What would leave Grafana unable to read the result, or write under a wrong key: each refusal with its remedy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reencrypt.errors import RefusedError
+from reencrypt.keys.proof import Verdict
+from reencrypt.keys.provider import SECRET_KEY_PROVIDER, KeyProvider
+from reencrypt.operations.opening import KeyTable
+
+if TYPE_CHECKING:
+    from reencrypt.operations.preparation import Preparation
+
+
+def warnings(prepared: Preparation) -> list[str]:
+    """What an operator should know although nothing stops."""
+    found = []
+    settings = prepared.settings
+    if settings.secret_key_is_default:
+        found.append(
+            "secret_key is Grafana's shipped default, which everybody knows: whatever is under it is not protected"
+        )
+    if prepared.target_provider != settings.encryption_provider:
+        found.append(
+            f"Grafana's encryption_provider is {settings.encryption_provider}: it keeps writing there, "
+            f"not under {prepared.target_provider}"
+        )
+    return found
+
+
+def before_keys(prepared: Preparation) -> list[RefusedError]:
+    """Refusals that need no key: an old Grafana, envelopes switched off, a provider that Grafana would not load."""
+    found: list[RefusedError] = []
+    settings, target = prepared.settings, prepared.target_provider
+    if prepared.schema.key_table is not KeyTable.CURRENT:
+        missing = "no data_keys table" if prepared.schema.key_table is KeyTable.NONE else "data_keys without a label"
+        found.append(
+            RefusedError(
+                f"this database has {missing}: the Grafana that wrote it (before 9) cannot read what we would write",
+                hint="upgrade Grafana to version 9 or later, let it start once, then run again",
+            )
+        )
+    if not settings.envelope_encryption:
+        found.append(
+            RefusedError(
+                "Grafana's feature toggle disableEnvelopeEncryption is on: it would not read envelopes",
+                hint="remove the toggle and restart Grafana",
+            )
+        )
+    if target != SECRET_KEY_PROVIDER and target not in settings.available_providers:
+        found.append(
+            RefusedError(
+                f"{target} is not among [security] available_encryption_providers, so Grafana would not load it",
+                hint=f"set available_encryption_providers = {' '.join((*settings.available_providers, target))}",
+            )
+        )
+    if target == SECRET_KEY_PROVIDER and prepared.options.to is None:
+        providers = {row.provider for key_id in prepared.moving_key_ids() if (row := prepared.ring.row(key_id))}
+        found += [
+            RefusedError(
+                f"secrets under {provider} would move out of that key-management service into secret_key",
+                hint=f"if that is what you want, give --to {SECRET_KEY_PROVIDER}; else --to {provider}",
+            )
+            for provider in sorted(providers - {SECRET_KEY_PROVIDER})
+        ]
+    return found
+
+
+def of_secret_key(prepared: Preparation) -> list[RefusedError]:
+    """A refuted `secret_key` stops everything before anything is written."""
+    if prepared.proof.secret_key is not Verdict.REFUTED:
+        return []
+    ids = {row.id for row in prepared.ring.rows if row.provider == SECRET_KEY_PROVIDER}
+    places = [
+        name
+        for name, census in prepared.census.locations.items()
+        if any(key_id is None or key_id in ids for key_id, _ in census.by_key)
+    ]
+    return [
+        RefusedError(
+            f"secret_key (from {prepared.settings.secret_key_origin}) is wrong: what it decrypts in "
+            f"{', '.join(places)} is not what Grafana stores there",
+            hint="give Grafana's own secret_key, in its file or as GF_SECURITY_SECRET_KEY; "
+            f"or leave all that is under it with --skip-key {SECRET_KEY_PROVIDER}",
+        )
+    ]
+
+
+def of_target(prepared: Preparation, provider: KeyProvider, *, format_named: bool) -> list[RefusedError]:
+    """The target must be proven, and known to the running Grafana in a format it reads."""
+    target = prepared.target_provider
+    if target == SECRET_KEY_PROVIDER:
+        proven = prepared.proof.secret_key is Verdict.PROVEN or target in prepared.options.accept_unproven
+        if proven or prepared.existing:
+            return []
+        return [
+            RefusedError(
+                "secret_key is the target, and nothing in this database proves that it is Grafana's own",
+                hint="set GF_SECURITY_SECRET_KEY as Grafana has it; if you are sure, give "
+                f"--accept-unproven {SECRET_KEY_PROVIDER}",
+            )
+        ]
+    if provider.needs_wrap_format and not prepared.grafana_knows_target and not format_named:
+        return [
+            RefusedError(
+                f"Grafana has written no data key under {target} yet, so nothing shows that it knows this provider "
+                "or how it frames data keys",
+                hint="restart every Grafana Enterprise instance with this configuration and save a data source, then "
+                "run again; or name the format with --wrap-format raw/RSA-OAEP-256 and begin with a pilot "
+                "(--location NAME --limit N)",
+            )
+        ]
+    if provider.needs_wrap_format and not prepared.existing and prepared.wrap_format is None:
+        return [
+            RefusedError(
+                f"no data key that Grafana wrote under {target} unwraps, so its format cannot be learned",
+                hint="check the vault key and its versions, or name the format with --wrap-format",
+            )
+        ]
+    return []

@@ -1,0 +1,80 @@
+"""The result of an operation: an exit code, an object for JSON, and nothing secret."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from reencrypt.catalogue.reason import REMEDY, Reason
+from reencrypt.worker.counts import Counts, per_location
+from reencrypt.worker.quarantine import QuarantineEntry
+
+SCHEMA_VERSION: Final = 1
+
+DONE: Final = "done"
+NOTHING_TO_DO: Final = "nothing_to_do"
+PARTLY_DONE: Final = "partly_done"
+STOPPED: Final = "stopped"
+
+_EXIT: Final = {DONE: 0, NOTHING_TO_DO: 0, PARTLY_DONE: 3, STOPPED: 4}
+
+
+@dataclass(slots=True)
+class RunReport:
+    """What a run did, over all its resumptions. `counts` are by location in the catalogue's order."""
+
+    outcome: str
+    target_provider: str
+    counts: Mapping[str, Counts]
+    run_id: str | None = None
+    target_data_key: str | None = None
+    resumed: bool = False
+    sweeps: int = 0
+    stop_reason: str | None = None
+    warnings: list[str] = field(default_factory=list)
+    quarantine: list[QuarantineEntry] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def exit_code(self) -> int:
+        """See the table of exit codes."""
+        return _EXIT[self.outcome]
+
+    @property
+    def total(self) -> Counts:
+        """All locations together."""
+        return Counts.sum(self.counts.values())
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that `--output json` prints."""
+        total = self.total
+        return {
+            "outcome": self.outcome,
+            "run_id": self.run_id,
+            "resumed": self.resumed,
+            "stop_reason": self.stop_reason,
+            "target_provider": self.target_provider,
+            "target_data_key": self.target_data_key,
+            "secrets": total.as_numbers(),
+            "locations": per_location(self.counts),
+            "left_because": total.left_because,
+            "quarantined_because": total.quarantined_because,
+            "quarantine": [entry_as_json(entry) for entry in self.quarantine],
+            "sweeps": self.sweeps,
+            "seconds": round(self.seconds, 3),
+            "warnings": self.warnings,
+        }
+
+
+def entry_as_json(entry: QuarantineEntry) -> dict[str, str]:
+    """One quarantined secret: where, why, what to do."""
+    return {
+        "location": entry.location,
+        "key": entry.row_key,
+        "field": entry.field,
+        "reason": entry.reason,
+        "detail": entry.detail,
+        "state": entry.state,
+        "remedy": REMEDY[Reason(entry.reason)],
+    }

@@ -1,0 +1,274 @@
+"""`reencrypt run`: moves every secret under the target provider, and resumes where an earlier run was interrupted."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from reencrypt.crypto.derive import DerivedKeyCache
+from reencrypt.crypto.salt import new_salt
+from reencrypt.databases.protocol import Database
+from reencrypt.errors import ConfigurationError, LeaseHeldError, first_error
+from reencrypt.events import Emit, RunEnded, RunStarted, TargetKeyReady, Waiting, Warned
+from reencrypt.keys.proof import Proof
+from reencrypt.keys.provider import Unwrapped
+from reencrypt.keys.providers import Providers
+from reencrypt.keys.retry import RetryPolicy
+from reencrypt.keys.ring import DataKey
+from reencrypt.operations import report
+from reencrypt.operations.opening import open_database, read_data_keys
+from reencrypt.operations.options import RunOptions, available_threads
+from reencrypt.operations.preparation import Preparation, Preparer, run_to_continue
+from reencrypt.operations.report import RunReport
+from reencrypt.settings import Settings
+from reencrypt.worker.committer import Committer
+from reencrypt.worker.counts import Counts
+from reencrypt.worker.lease import Lease, take_lease, wait_until_free
+from reencrypt.worker.passes import Passes
+from reencrypt.worker.pipeline import Budget, Pipeline
+from reencrypt.worker.quarantine import read_quarantine
+from reencrypt.worker.resolver import Resolver
+from reencrypt.worker.runs import Run, find_open, insert_run, new_run_id, read_runs
+from reencrypt.worker.stop import StopRequest
+from reencrypt.worker.target import (
+    TargetKey,
+    discard_target_key,
+    finish_target_key,
+    make_target_key,
+)
+
+
+async def run(settings: Settings, options: RunOptions, *, emit: Emit, stop: StopRequest) -> RunReport:
+    """Re-encrypt. Raises a `ReencryptError` for whatever keeps it from its work; nothing is written before the gate.
+
+    A `stop` finishes or rolls back the page in hand; the report then says `stopped`.
+    """
+    started = time.monotonic()
+    waiting = _waiting(emit)
+    cache = DerivedKeyCache()
+    threads = available_threads()
+    database = await open_database(settings.database, write=True)
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="reencrypt")
+    try:
+        policy = RetryPolicy(deadline_seconds=options.vault_deadline_seconds)
+        async with Providers(settings, cache, policy=policy, waiting=waiting) as providers:
+            job = _Job(database, providers, cache, pool, threads, settings, options, emit, stop, waiting)
+            result = await job.run()
+    except BaseExceptionGroup as group:
+        raise first_error(group) from group
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        await database.close()
+    result.seconds = time.monotonic() - started
+    return result
+
+
+def _waiting(emit: Emit) -> Callable[[str], None]:
+    return lambda reason: emit(Waiting(reason))
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One invocation of `run`, with everything it has opened."""
+
+    database: Database
+    providers: Providers
+    cache: DerivedKeyCache
+    pool: ThreadPoolExecutor
+    threads: int
+    settings: Settings
+    options: RunOptions
+    emit: Emit
+    stop: StopRequest
+    waiting: Callable[[str], None]
+
+    async def run(self) -> RunReport:
+        """Prepare, take the lease, move, sweep, report."""
+        preparer = Preparer(self.database, self.providers, self.cache, self.pool, self.emit)
+        if "reencrypt_lease" in await self.database.columns():
+            # Before the long scan: tell at once that somebody else is at work.
+            await wait_until_free(self.database, self.options.lease_timeout_seconds, self.waiting)
+        prepared = await preparer.prepare(self.settings, self.options)
+        self._check_locations(prepared)
+        for warning in prepared.warnings:
+            self.emit(Warned(warning))
+        if prepared.refusals:
+            raise prepared.refusals[0]
+        interrupted = run_to_continue(prepared)
+        if not prepared.movable and not (interrupted and interrupted.target_key_state == "active"):
+            return self._nothing_to_move(prepared)
+        await self.database.create_state()
+        lease = await take_lease(
+            self.database, timeout_seconds=self.options.lease_timeout_seconds, waiting=self.waiting
+        )
+        try:
+            async with asyncio.TaskGroup() as group:
+                beating = group.create_task(lease.keep(self.database))
+                result = await self._under_lease(preparer, prepared, lease)
+                beating.cancel()
+        finally:
+            # Also when we are cancelled: the next run need not wait for our death to be proven.
+            await asyncio.shield(lease.release(self.database))
+        return result
+
+    def _check_locations(self, prepared: Preparation) -> None:
+        known = [location.name for location in prepared.locations]
+        for name in self.options.locations:
+            if name not in known:
+                raise ConfigurationError(f"this database has no location {name!r}", hint=f"one of: {', '.join(known)}")
+
+    @staticmethod
+    def _nothing_to_move(prepared: Preparation) -> RunReport:
+        counts = prepared.counts()
+        outcome = report.PARTLY_DONE if prepared.unreadable else report.NOTHING_TO_DO
+        return RunReport(outcome, prepared.target_provider, counts, warnings=prepared.warnings)
+
+    async def _under_lease(self, preparer: Preparer, prepared: Preparation, lease: Lease) -> RunReport:
+        current, resumed = await self._claim_run(prepared, lease)
+        self.emit(RunStarted(current.id, resumed, prepared.target_provider, prepared.census.total))
+        target = await self._target_key(prepared, lease, current)
+        # With the target key among them: whatever names it is current from here on.
+        prepared.ring.load(await read_data_keys(self.database, prepared.schema.key_table))
+        self.emit(TargetKeyReady(target.id, target.provider, target.made))
+        passes = self._passes(preparer, prepared, lease, current, target)
+        loop = asyncio.get_running_loop()
+        if self.options.max_runtime_seconds is not None:
+            loop.call_later(self.options.max_runtime_seconds, self.stop.set, "the time allowed is over")
+        result = RunReport(
+            report.STOPPED, prepared.target_provider, {}, current.id, target.id, resumed, warnings=prepared.warnings
+        )
+        complete = await passes.main_pass()
+        if complete and self.options.locations:
+            self.stop.set(f"{', '.join(self.options.locations)} done; run without --location for the others")
+        if complete and not self.stop.reason:
+            complete = await passes.sweeps()
+            result.sweeps = current.pass_number
+        result.counts = await passes.counts()
+        result.quarantine = await read_quarantine(self.database)
+        if passes.budget.is_spent:
+            self.stop.set(f"the limit of {self.options.limit} secrets is reached")
+        if complete and not self.stop.reason:
+            result.outcome = _outcome(result.counts)
+            await self._close(lease, current, "finished", result.outcome)
+        else:
+            result.stop_reason = self.stop.reason
+        self.emit(RunEnded(current.id, result.outcome))
+        return result
+
+    async def _claim_run(self, prepared: Preparation, lease: Lease) -> tuple[Run, bool]:
+        """Go on with the interrupted run, or begin a new one, now that nobody else can."""
+        found = find_open(await read_runs(self.database))
+        before = prepared.open_run
+        if (found.id if found else None) != (before.id if before else None):
+            raise LeaseHeldError(
+                "another run began or ended while this one was preparing", hint="start again; progress is saved"
+            )
+        interrupted = run_to_continue(prepared)
+        wrap_format = str(self.options.wrap_format or "")
+        if interrupted:
+            if wrap_format and wrap_format != interrupted.wrap_format:
+                async with self.database.transaction() as transaction:
+                    await lease.check(transaction)
+                    await transaction.execute(
+                        "run_settings", id=interrupted.id, wrap_format=wrap_format, now=self.database.now()
+                    )
+            return interrupted, True
+        fresh = Run(
+            id=new_run_id(),
+            operation="run",
+            state="open",
+            target_provider=prepared.target_provider,
+            algorithm=prepared.algorithm,
+            salt=new_salt(),
+            wrap_format=wrap_format,
+            target_key="",
+            target_key_state="none",
+            pass_number=0,
+            outcome="",
+            started="",
+            updated="",
+        )
+        if found:
+            # It went elsewhere; this run takes over whatever it left.
+            await self._close(lease, found, "superseded", "superseded")
+        async with self.database.transaction() as transaction:
+            await lease.check(transaction)
+            await insert_run(self.database, transaction, fresh)
+        return fresh, False
+
+    async def _close(self, lease: Lease, which: Run, state: str, outcome: str) -> None:
+        async with self.database.transaction() as transaction:
+            await lease.check(transaction)
+            await transaction.execute("run_close", id=which.id, state=state, outcome=outcome, now=self.database.now())
+
+    async def _target_key(self, prepared: Preparation, lease: Lease, current: Run) -> TargetKey:
+        """The data key to write under: a proven existing one, the one this run had begun to make, or a new one."""
+        provider = self.providers.get(prepared.target_provider)
+        for row in prepared.existing:
+            if current.target_key_state == "made":
+                await self._discard_unfinished(lease, current)
+            entry = await prepared.ring.unwrap_row(row)
+            if isinstance(entry, Unwrapped):
+                async with self.database.transaction() as transaction:
+                    await lease.check(transaction)
+                    await transaction.execute(
+                        "run_target_key",
+                        id=current.id,
+                        target_key=row.id,
+                        target_key_state="active",
+                        now=self.database.now(),
+                    )
+                return TargetKey(row.id, row.provider, entry.data_key, row.wrapped, made=False)
+        if current.target_key_state == "made":
+            return await finish_target_key(self.database, lease, current, provider, expected=None)
+        return await make_target_key(self.database, lease, current, provider, prepared.wrap_format)
+
+    async def _discard_unfinished(self, lease: Lease, current: Run) -> None:
+        rows = await self.database.fetch("data_key_read", id=current.target_key)
+        if rows and isinstance(rows[0][0], bytes):
+            await discard_target_key(self.database, lease, current, rows[0][0])
+
+    def _passes(
+        self, preparer: Preparer, prepared: Preparation, lease: Lease, current: Run, target: TargetKey
+    ) -> Passes:
+        async def reload() -> list[DataKey]:
+            return await read_data_keys(self.database, prepared.schema.key_table)
+
+        async def judge_again() -> Proof:
+            return await preparer.judge_again(prepared)
+
+        resolver = Resolver(
+            ring=prepared.ring,
+            proof=prepared.proof,
+            secret_key=self.providers.secret_key.password,
+            cache=self.cache,
+            reload=reload,
+            pool=self.pool,
+        )
+        by_name = {location.name: location for location in prepared.locations}
+        budget = Budget(self.options.limit)
+        pipeline = Pipeline(
+            database=self.database,
+            committer=Committer(self.database, lease, current, target, by_name),
+            resolver=resolver,
+            sealer=target.sealer(prepared.algorithm, current.salt, self.cache),
+            is_current=prepared.is_current,
+            cache=self.cache,
+            pool=self.pool,
+            threads=self.threads,
+            emit=self.emit,
+            stop=self.stop,
+            budget=budget,
+        )
+        chosen = [by_name[name] for name in self.options.locations] or list(prepared.locations)
+        return Passes(self.database, lease, current, pipeline, chosen, self.stop, budget, self.emit, judge_again)
+
+
+def _outcome(counts: Mapping[str, Counts]) -> str:
+    total = Counts.sum(counts.values())
+    if total.quarantined or total.left:
+        return report.PARTLY_DONE
+    return report.DONE if total.re_encrypted else report.NOTHING_TO_DO

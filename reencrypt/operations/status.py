@@ -1,0 +1,86 @@
+"""`reencrypt status`: the runs of this database, how far they are, and the next command to type."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from reencrypt.databases.protocol import Database
+from reencrypt.operations.opening import inspect, open_database
+from reencrypt.operations.report import entry_as_json
+from reencrypt.settings import Settings
+from reencrypt.worker.counts import Counts, per_location
+from reencrypt.worker.quarantine import QuarantineEntry, read_quarantine
+from reencrypt.worker.runs import Run, latest_counts, read_checkpoints, read_runs
+
+
+@dataclass(frozen=True, slots=True)
+class RunStatus:
+    """A run and the counters of its locations."""
+
+    run: Run
+    counts: dict[str, Counts]
+
+
+@dataclass(frozen=True, slots=True)
+class StatusReport:
+    """All runs, oldest first; `holder` is who holds the lease now, empty for nobody."""
+
+    runs: list[RunStatus]
+    holder: str
+    quarantine: list[QuarantineEntry]
+
+    @property
+    def next_command(self) -> str:
+        """What to type next."""
+        if self.holder:
+            return "reencrypt status (a run is at work, or died a moment ago)"
+        if any(each.run.state == "open" for each in self.runs):
+            return "reencrypt run (goes on where it was interrupted)"
+        if not self.runs:
+            return "reencrypt plan"
+        return "reencrypt run (tries the quarantined secrets again)" if self.quarantine else "reencrypt verify"
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that `--output json` prints."""
+        return {
+            "outcome": "status",
+            "lease_holder": self.holder or None,
+            "runs": [
+                {
+                    "run_id": each.run.id,
+                    "operation": each.run.operation,
+                    "state": each.run.state,
+                    "outcome": each.run.outcome or None,
+                    "target_provider": each.run.target_provider,
+                    "target_data_key": each.run.target_key or None,
+                    "pass": each.run.pass_number,
+                    "started": each.run.started,
+                    "updated": each.run.updated,
+                    "secrets": Counts.sum(each.counts.values()).as_numbers(),
+                    "locations": per_location(each.counts),
+                }
+                for each in self.runs
+            ],
+            "quarantine": [entry_as_json(entry) for entry in self.quarantine],
+            "next_command": self.next_command,
+        }
+
+
+async def status(settings: Settings) -> StatusReport:
+    """Read the state tables; a database without them has had no run."""
+    database = await open_database(settings.database, write=False)
+    try:
+        if not (await inspect(database)).has_state:
+            return StatusReport([], "", [])
+        return await _read(database)
+    finally:
+        await database.close()
+
+
+async def _read(database: Database) -> StatusReport:
+    runs = [
+        RunStatus(run, latest_counts(await read_checkpoints(database, run.id))) for run in await read_runs(database)
+    ]
+    lease = await database.fetch("lease_read")
+    return StatusReport(runs, str(lease[0][1]) if lease else "", await read_quarantine(database))

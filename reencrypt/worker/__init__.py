@@ -1,0 +1,1 @@
+"""The pipeline that moves secrets, and its durable state: runs, lease, checkpoints, quarantine, journal."""

@@ -1,0 +1,146 @@
+"""The census: one read-only pass over every location, counting secrets by key and algorithm and keeping samples.
+
+It decrypts nothing. Memory is bounded: a few clipped ciphertexts for each key that needs proof.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from reencrypt.catalogue.location import Key, Location
+from reencrypt.catalogue.plaintext import Kind
+from reencrypt.catalogue.reading import FoundSecret, secrets_of
+from reencrypt.crypto.ciphers import Algorithm
+from reencrypt.crypto.envelope import Envelope
+from reencrypt.databases.protocol import Database
+from reencrypt.events import Emit, Surveyed
+from reencrypt.keys.proof import Sample
+from reencrypt.worker.rowkey import key_to_text
+
+_PAGE_ROWS: Final = 2000
+_PAGE_BYTES: Final = 4 * 1024 * 1024
+_SAMPLES_PER_KEY: Final = 64
+_ALL_SAMPLES: Final = 40_000
+_FEWEST_SAMPLES: Final = 8
+_CLIP_BYTES: Final = 1024
+_LONGEST_GCM_BYTES: Final = 64 * 1024
+_NAMED: Final = 20  # how many single secrets a report names before it only counts
+
+
+@dataclass(slots=True)
+class LocationCensus:
+    """What a location holds. `by_key` counts (key id or None for legacy, algorithm) pairs; `named` lists places."""
+
+    total: int = 0
+    by_key: dict[tuple[str | None, Algorithm], int] = field(default_factory=dict)
+    problems: dict[str, int] = field(default_factory=dict)
+    unreadable_padding: int = 0
+    named: list[str] = field(default_factory=list)
+
+
+class Samples:
+    """The longest ciphertexts of each key, clipped; `limit` of them a key."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._heaps: dict[str | None, list[tuple[int, int, Sample]]] = {}
+        self._order = itertools.count()
+
+    @classmethod
+    def for_keys(cls, keys: int) -> Samples:
+        """Bound the samples by the number of keys, so that thousands of keys stay small."""
+        return cls(max(_FEWEST_SAMPLES, min(_SAMPLES_PER_KEY, _ALL_SAMPLES // max(1, keys))))
+
+    def offer(self, envelope: Envelope, kind: Kind) -> None:
+        """Consider one ciphertext."""
+        heap = self._heaps.setdefault(envelope.key_id, [])
+        length = min(envelope.plaintext_bytes, _CLIP_BYTES)
+        if len(heap) >= self._limit and length <= heap[0][0]:
+            return
+        if envelope.algorithm is Algorithm.AES_GCM and len(envelope.body) > _LONGEST_GCM_BYTES:
+            # A GCM value cannot be clipped, and its own tag vouches for it when it is moved.
+            return
+        entry = (length, next(self._order), _clip(envelope, kind))
+        if len(heap) < self._limit:
+            heapq.heappush(heap, entry)
+        else:
+            heapq.heapreplace(heap, entry)
+
+    def of(self, key_id: str | None) -> list[Sample]:
+        """The samples of a key, longest first."""
+        return [sample for _, _, sample in sorted(self._heaps.get(key_id, ()), reverse=True)]
+
+
+def _clip(envelope: Envelope, kind: Kind) -> Sample:
+    if envelope.algorithm is Algorithm.AES_GCM or len(envelope.body) <= _CLIP_BYTES:
+        return Sample(envelope, kind)
+    # CFB decrypts a beginning alone. It need not parse, but a wrong key does not yield text either.
+    clipped = replace(envelope, body=envelope.body[:_CLIP_BYTES])
+    return Sample(clipped, Kind.BYTES if kind is Kind.BYTES else Kind.TEXT, clipped=True)
+
+
+@dataclass(slots=True)
+class Census:
+    """The secrets of a database, by location in the catalogue's order."""
+
+    locations: dict[str, LocationCensus]
+    samples: Samples
+
+    @property
+    def total(self) -> int:
+        """All secrets, those that cannot be read included."""
+        return sum(each.total for each in self.locations.values())
+
+    @property
+    def key_ids(self) -> set[str]:
+        """Every data key id that a secret names."""
+        return {key_id for each in self.locations.values() for key_id, _ in each.by_key if key_id is not None}
+
+
+async def take_census(
+    database: Database,
+    locations: Iterable[Location],
+    *,
+    keys: int,
+    wants_sample: Callable[[Location, Envelope], bool],
+    emit: Emit,
+) -> Census:
+    """Read every location once. `keys` is the number of rows in `data_keys`, which bounds the samples of each."""
+    census = Census({}, Samples.for_keys(keys))
+    for location in locations:
+        found = census.locations.setdefault(location.name, LocationCensus())
+        after: Key | None = None
+        while rows := await database.read_page(location, after, rows=_PAGE_ROWS, size=_PAGE_BYTES):
+            before = found.total
+            for row in rows:
+                for secret in secrets_of(location, row):
+                    _count(found, location, row.key, secret)
+                    if secret.envelope is not None and wants_sample(location, secret.envelope):
+                        census.samples.offer(secret.envelope, secret.kind)
+            after = rows[-1].key
+            emit(Surveyed(location.name, found.total - before))
+    return census
+
+
+def _count(found: LocationCensus, location: Location, key: Key, secret: FoundSecret) -> None:
+    found.total += 1
+    envelope = secret.envelope
+    if envelope is None:
+        reason = str(secret.problem)
+        found.problems[reason] = found.problems.get(reason, 0) + 1
+        _name(found, location, key, secret, reason)
+        return
+    entry = (envelope.key_id, envelope.algorithm)
+    found.by_key[entry] = found.by_key.get(entry, 0) + 1
+    if not secret.slot.strict:
+        found.unreadable_padding += 1
+        _name(found, location, key, secret, "padding that Grafana does not decode")
+
+
+def _name(found: LocationCensus, location: Location, key: Key, secret: FoundSecret, what: str) -> None:
+    if len(found.named) < _NAMED:
+        found.named.append(f"{location.table} {key_to_text(key)} {secret.field}: {what}")

@@ -1,0 +1,86 @@
+"""Counters of secrets by what became of them; their sum is the total at every moment."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Counts:
+    """`left_because` splits `left` by reason and key, `quarantined_because` splits `quarantined` by reason code."""
+
+    re_encrypted: int = 0
+    already_current: int = 0
+    quarantined: int = 0
+    left: int = 0
+    not_applicable: int = 0
+    left_because: dict[str, int] = field(default_factory=dict)
+    quarantined_because: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def total(self) -> int:
+        """All secrets that were looked at."""
+        return self.re_encrypted + self.already_current + self.quarantined + self.left + self.not_applicable
+
+    def quarantine(self, reason: str) -> None:
+        """Count one secret that could not be re-encrypted."""
+        self.quarantined += 1
+        self.quarantined_because[reason] = self.quarantined_because.get(reason, 0) + 1
+
+    def leave(self, reason: str) -> None:
+        """Count one secret that was left on purpose."""
+        self.left += 1
+        self.left_because[reason] = self.left_because.get(reason, 0) + 1
+
+    def add(self, other: Counts) -> None:
+        """Add another counter to this one."""
+        self.re_encrypted += other.re_encrypted
+        self.already_current += other.already_current
+        self.quarantined += other.quarantined
+        self.left += other.left
+        self.not_applicable += other.not_applicable
+        for mine, theirs in (
+            (self.left_because, other.left_because),
+            (self.quarantined_because, other.quarantined_because),
+        ):
+            for reason, count in theirs.items():
+                mine[reason] = mine.get(reason, 0) + count
+
+    def as_numbers(self) -> dict[str, int]:
+        """The six numbers of reports."""
+        return {
+            "total": self.total,
+            "re_encrypted": self.re_encrypted,
+            "already_current": self.already_current,
+            "quarantined": self.quarantined,
+            "left": self.left,
+            "not_applicable": self.not_applicable,
+        }
+
+    def to_json(self) -> str:
+        """Text for the checkpoint table."""
+        numbers = self.as_numbers()
+        del numbers["total"]
+        return json.dumps(
+            numbers | {"left_because": self.left_because, "quarantined_because": self.quarantined_because}
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> Counts:
+        """Read back what `to_json` wrote."""
+        return cls(**json.loads(text))
+
+    @classmethod
+    def sum(cls, parts: Iterable[Counts]) -> Counts:
+        """Add up counters."""
+        total = cls()
+        for part in parts:
+            total.add(part)
+        return total
+
+
+def per_location(parts: Mapping[str, Counts]) -> dict[str, dict[str, int]]:
+    """The numbers of each location that holds secrets."""
+    return {name: counts.as_numbers() for name, counts in parts.items() if counts.total}

@@ -1,0 +1,50 @@
+"""The journal: what a run replaced, in the transaction that replaced it, so that it can be undone."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from reencrypt.catalogue.location import Location
+from reencrypt.databases.protocol import Swap, Transaction, Value
+from reencrypt.worker.rowkey import key_to_text
+
+
+def digest(data: bytes | None) -> bytes | None:
+    """SHA-256 of written bytes: enough to recognise them, and it gives nothing away."""
+    return hashlib.sha256(data).digest() if data is not None else None
+
+
+async def journal_swaps(transaction: Transaction, run_id: str, location: Location, swaps: Sequence[Swap]) -> None:
+    """Record the old bytes of every column that changed, and a hash of the new ones."""
+    entries: list[dict[str, Value]] = [
+        {
+            "run_id": run_id,
+            "action": "rewrite",
+            "table_name": location.table,
+            "row_key": key_to_text(swap.key),
+            "column_name": column,
+            "old_bytes": old,
+            "new_hash": digest(new),
+        }
+        for swap in swaps
+        for column, old, new in zip(location.columns, swap.old, swap.new, strict=True)
+        if old != new
+    ]
+    await transaction.execute_many("journal_append", entries)
+
+
+async def journal_data_key(
+    transaction: Transaction, run_id: str, action: str, key_id: str, *, old: bytes | None, new: bytes | None
+) -> None:
+    """Record that a data key was inserted, activated or discarded; the bytes are the wrapped ones."""
+    await transaction.execute(
+        "journal_append",
+        run_id=run_id,
+        action=action,
+        table_name="data_keys",
+        row_key=key_to_text((key_id,)),
+        column_name="encrypted_data",
+        old_bytes=old,
+        new_hash=digest(new),
+    )

@@ -1,0 +1,111 @@
+"""The lease: one run at a time per database, with a fencing token that every transaction of a run checks.
+
+A holder is dead when its heartbeat counter has not moved for a while of the contender's own monotonic clock. Wall
+clocks, which differ between machines and step, are not consulted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from reencrypt.databases.protocol import Database, Transaction
+from reencrypt.errors import LeaseHeldError
+
+DEFAULT_TIMEOUT_SECONDS: Final = 30.0
+_BEATS_PER_TIMEOUT: Final = 3
+_POLLS_PER_BEAT: Final = 4
+
+
+def holder_name() -> str:
+    """Who we are, for the person who reads it: process and host."""
+    return f"process {os.getpid()} on {socket.gethostname()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A lease that was taken; `token` grows with every take-over."""
+
+    token: int
+    beat_seconds: float
+
+    async def check(self, transaction: Transaction) -> None:
+        """Beat inside a transaction: locks the lease row, so that no take-over can come between this and the commit.
+
+        Raises `LeaseHeldError` when the lease was taken over while this process slept.
+        """
+        if not await transaction.execute("lease_beat", token=self.token):
+            rows = await transaction.fetch("lease_read")
+            holder = rows[0][1] if rows else "nobody"
+            raise LeaseHeldError(
+                f"the lease of this run was taken over by {holder!s}",
+                hint="that run goes on from the same checkpoint; `reencrypt status` shows it",
+            )
+
+    async def keep(self, database: Database) -> None:
+        """Beat for ever, so that contenders see a living holder while nothing is committed."""
+        while True:
+            await asyncio.sleep(self.beat_seconds)
+            async with database.transaction() as transaction:
+                await self.check(transaction)
+
+    async def release(self, database: Database) -> None:
+        """Give the lease back, so that the next run need not wait; no harm where it was taken over."""
+        async with database.transaction() as transaction:
+            await transaction.execute("lease_release", token=self.token)
+
+
+async def wait_until_free(database: Database, timeout_seconds: float, waiting: Callable[[str], None]) -> None:
+    """Return when nobody holds the lease or its holder is dead; raise `LeaseHeldError` as soon as the holder moves."""
+    watched: tuple[object, object] | None = None
+    loop = asyncio.get_running_loop()
+    since = loop.time()
+    while True:
+        rows = await database.fetch("lease_read")
+        if not rows or not rows[0][1]:
+            return
+        token, holder, beats, beat_seconds = rows[0]
+        patience = max(timeout_seconds, _BEATS_PER_TIMEOUT * float(str(beat_seconds)))
+        if watched is None:
+            watched, since = (token, beats), loop.time()
+            waiting(f"{holder!s} holds the lease; if its heartbeat does not move for {patience:g} s, it is dead")
+        elif watched != (token, beats):
+            raise LeaseHeldError(
+                f"another run is at work: {holder!s}", hint="let it finish; `reencrypt status` shows how far it is"
+            )
+        elif loop.time() - since >= patience:
+            return
+        await asyncio.sleep(min(1.0, timeout_seconds / _BEATS_PER_TIMEOUT / _POLLS_PER_BEAT))
+
+
+async def take_lease(
+    database: Database, *, timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS, waiting: Callable[[str], None]
+) -> Lease:
+    """Take the lease, waiting for a silent holder to be proven dead. The state tables must exist.
+
+    Raises `LeaseHeldError` when another run is alive.
+    """
+    beat_seconds = timeout_seconds / _BEATS_PER_TIMEOUT
+    async with database.transaction() as transaction:
+        if not await transaction.fetch("lease_read"):
+            await transaction.execute("lease_first", now=database.now())
+    while True:
+        rows = await database.fetch("lease_read")
+        token, beats = int(str(rows[0][0])), int(str(rows[0][2]))
+        await wait_until_free(database, timeout_seconds, waiting)
+        async with database.transaction() as transaction:
+            taken = await transaction.execute(
+                "lease_take",
+                holder=holder_name(),
+                beat_seconds=beat_seconds,
+                now=database.now(),
+                token=token,
+                beats=beats,
+            )
+        if taken:
+            return Lease(token + 1, beat_seconds)
+        # Another contender was faster; the next round sees it alive.

@@ -1,0 +1,31 @@
+"""How large a page is: steered so that its transaction holds its locks about as long as the engine's policy says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from reencrypt.databases.protocol import LockPolicy
+
+PAGE_BYTES: Final = 4 * 1024 * 1024  # bounds memory, whatever a row holds
+_FIRST_ROWS: Final = 200
+_MOST_ROWS: Final = 5000
+
+
+@dataclass(slots=True)
+class Pace:
+    """Rows per page, adjusted after each commit."""
+
+    policy: LockPolicy
+    rows: int = _FIRST_ROWS
+
+    def learn(self, rows: int, locked_seconds: float) -> None:
+        """Take in how long a page of that many rows was locked; moves at most by half or double."""
+        if rows:
+            factor = self.policy.hold_seconds / max(locked_seconds, 1e-4)
+            wanted = rows * min(2.0, max(0.5, factor))
+            self.rows = max(1, min(_MOST_ROWS, round(wanted)))
+
+    def gap(self, locked_seconds: float) -> float:
+        """Seconds to leave the database alone after a page, so that other writers get their turn."""
+        return max(locked_seconds, self.policy.hold_seconds) if self.policy.gaps else 0.0

@@ -1,0 +1,115 @@
+"""The passes of a run: one that moves the secrets, then sweeps for what Grafana wrote behind the cursor meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from reencrypt.catalogue.location import Location
+from reencrypt.databases.protocol import Database
+from reencrypt.events import Emit, PassStarted
+from reencrypt.keys.proof import Proof
+from reencrypt.worker.counts import Counts
+from reencrypt.worker.lease import Lease
+from reencrypt.worker.pipeline import Budget, Pipeline
+from reencrypt.worker.runs import Checkpoint, Run, latest_counts, read_checkpoints
+from reencrypt.worker.stop import StopRequest
+
+MOST_SWEEPS: Final = 3
+_STOP_GRACE_SECONDS: Final = 3.0  # for the page in hand; after that it is rolled back
+
+
+@dataclass(frozen=True, slots=True)
+class Passes:
+    """Runs the passes of one run over its locations. `judge_again` opens the gate anew before a sweep."""
+
+    database: Database
+    lease: Lease
+    run: Run
+    pipeline: Pipeline
+    locations: Sequence[Location]
+    stop: StopRequest
+    budget: Budget
+    emit: Emit
+    judge_again: Callable[[], Awaitable[Proof]]
+
+    async def main_pass(self) -> bool:
+        """Move what is to be moved, from the checkpoints on. Returns False when it was stopped before its end."""
+        if self.run.pass_number:
+            return True
+        self.emit(PassStarted(0))
+        _, complete = await self._pass(0)
+        return complete
+
+    async def sweeps(self) -> bool:
+        """Look over every location again until a sweep moves nothing, three times at the most.
+
+        Each sweep counts anew, so that its counters are the truth about the database as the run leaves it.
+        """
+        for number in range(max(1, self.run.pass_number), MOST_SWEEPS + 1):
+            if Counts.sum((await self.counts()).values()).left:
+                self.pipeline.resolver.proof = await self.judge_again()
+            self.emit(PassStarted(number))
+            await self._enter(number)
+            moved, complete = await self._pass(number)
+            if not complete:
+                return False
+            if not moved:
+                break
+        return True
+
+    async def counts(self) -> dict[str, Counts]:
+        """The counters of each location, from the last pass that went through it."""
+        known = latest_counts(await read_checkpoints(self.database, self.run.id))
+        return {location.name: known[location.name] for location in self.locations if location.name in known}
+
+    async def _enter(self, number: int) -> None:
+        if self.run.pass_number != number:
+            async with self.database.transaction() as transaction:
+                await self.lease.check(transaction)
+                await transaction.execute("run_pass", id=self.run.id, pass_number=number, now=self.database.now())
+            self.run.pass_number = number
+
+    async def _pass(self, number: int) -> tuple[int, bool]:
+        """One pass over all locations; returns what it moved and whether it came to its end."""
+        saved = {
+            each.location: each
+            for each in await read_checkpoints(self.database, self.run.id)
+            if each.pass_number == number
+        }
+        moved = 0
+        for location in self.locations:
+            checkpoint = saved.get(location.name) or Checkpoint(
+                location.name, number, None, done=False, counts=Counts()
+            )
+            if checkpoint.done:
+                continue
+            if self.stop.reason or self.budget.is_spent:
+                return moved, False
+            moved += await self._location(location, checkpoint)
+            if not checkpoint.done:
+                return moved, False
+        return moved, True
+
+    async def _location(self, location: Location, checkpoint: Checkpoint) -> int:
+        """Run the pipeline; after a stop request give it a few seconds, for it may be waiting for a vault."""
+        work = asyncio.create_task(self.pipeline.run(location, checkpoint))
+        asked = asyncio.create_task(self.stop.wait())
+        try:
+            await asyncio.wait((work, asked), return_when=asyncio.FIRST_COMPLETED)
+            if not work.done():
+                await asyncio.wait((work,), timeout=_STOP_GRACE_SECONDS)
+            if not work.done():
+                work.cancel()
+                await asyncio.wait((work,))
+                checkpoint.done = False
+                return 0
+            return work.result()
+        finally:
+            asked.cancel()
+            if not work.done():
+                # We are cancelled ourselves: the pipeline must not outlive us.
+                work.cancel()
+                await asyncio.shield(asyncio.wait((work,)))

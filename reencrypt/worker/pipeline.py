@@ -1,0 +1,213 @@
+"""The pipeline: one location read by pages, resolved, transformed and committed, three stages at the same time.
+
+Page n+2 is read while n+1 is transformed and n commits. Reading holds no transaction open. Cancelling it at any await
+leaves the database as of some checkpoint, because nothing counts that did not commit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Final, TypeVar
+
+from reencrypt.catalogue.location import Location
+from reencrypt.catalogue.reason import Reason
+from reencrypt.crypto.derive import DerivedKeyCache
+from reencrypt.crypto.envelope import Envelope, Sealer
+from reencrypt.databases.protocol import Database
+from reencrypt.events import Emit, PageCommitted, Quarantined
+from reencrypt.worker.committer import Committed, Committer
+from reencrypt.worker.pace import PAGE_BYTES, Pace
+from reencrypt.worker.resolver import Resolver
+from reencrypt.worker.rowkey import key_to_text
+from reencrypt.worker.runs import Checkpoint
+from reencrypt.worker.stop import StopRequest
+from reencrypt.worker.transform import Finding, PageOutcome, ParsedRow, RowOutcome, Transformer, parse_rows
+
+_T = TypeVar("_T")
+
+_PAGES_AHEAD: Final = 1  # in each queue: one waits while one is worked on
+_RACE_ATTEMPTS: Final = 5
+_SETTLED_SECONDS: Final = 1.0  # how long progress through rows without changes may stay unsaved
+
+
+@dataclass(slots=True)
+class _Page:
+    """A page on its way; `last` says that the location ends with it."""
+
+    rows: list[ParsedRow]
+    outcome: PageOutcome
+    last: bool
+
+
+@dataclass(slots=True)
+class Budget:
+    """How many secrets a pilot may still move; None is no limit."""
+
+    left: int | None = None
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether the limit is reached."""
+        return self.left is not None and self.left <= 0
+
+
+class Pipeline:
+    """Moves the secrets of one location after another, for one run."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        committer: Committer,
+        resolver: Resolver,
+        sealer: Sealer,
+        is_current: Callable[[Envelope], bool],
+        cache: DerivedKeyCache,
+        pool: ThreadPoolExecutor,
+        threads: int,
+        emit: Emit,
+        stop: StopRequest,
+        budget: Budget,
+    ) -> None:
+        self._database = database
+        self._committer = committer
+        self.resolver = resolver
+        self._sealer = sealer
+        self._is_current = is_current
+        self._cache = cache
+        self._pool = pool
+        self._threads = threads
+        self._emit = emit
+        self._stop = stop
+        self._budget = budget
+        self._pace = Pace(database.lock_policy)
+
+    async def run(self, location: Location, checkpoint: Checkpoint) -> int:
+        """Work through a location from its checkpoint to its end, or until something asks to stop.
+
+        Returns how many secrets were moved. The checkpoint is brought up to date as pages commit.
+        """
+        read: asyncio.Queue[_Page] = asyncio.Queue(_PAGES_AHEAD)
+        transformed: asyncio.Queue[_Page] = asyncio.Queue(_PAGES_AHEAD)
+        async with asyncio.TaskGroup() as group:
+            reader = group.create_task(self._read(location, checkpoint, read))
+            worker = group.create_task(self._transform(location, read, transformed))
+            writer = group.create_task(self._commit(location, checkpoint, transformed))
+            # A writer that ends early (limit, stop) leaves nothing for the others to do.
+            writer.add_done_callback(lambda _task: (reader.cancel(), worker.cancel()))
+        return writer.result()
+
+    async def _read(self, location: Location, checkpoint: Checkpoint, out: asyncio.Queue[_Page]) -> None:
+        after = checkpoint.last_key
+        while True:
+            rows = await self._database.read_page(location, after, rows=self._page_rows(), size=PAGE_BYTES)
+            parsed = await self._in_thread(parse_rows, location, rows)
+            await out.put(_Page(parsed, PageOutcome(), last=not rows))
+            if not rows:
+                return
+            after = rows[-1].key
+
+    def _page_rows(self) -> int:
+        return self._pace.rows if self._budget.left is None else min(self._pace.rows, max(1, self._budget.left))
+
+    async def _transform(self, location: Location, pages: asyncio.Queue[_Page], out: asyncio.Queue[_Page]) -> None:
+        while True:
+            page = await pages.get()
+            if self._budget.left is None:
+                page.outcome = await self._outcome(location, page.rows)
+            await out.put(page)
+            if page.last:
+                return
+
+    async def _outcome(self, location: Location, rows: Sequence[ParsedRow]) -> PageOutcome:
+        """Resolve the keys of rows, then transform them in threads, a chunk of rows for each."""
+        await self.resolver.prepare(rows, self._is_current)
+        transformer = Transformer(
+            self._sealer, self._is_current, self.resolver.key_of, self.resolver.proof, self._cache
+        )
+        size = max(1, -(-len(rows) // self._threads))
+        chunks = [rows[start : start + size] for start in range(0, len(rows), size)]
+        outcomes = await asyncio.gather(*(self._in_thread(transformer.transform, location, chunk) for chunk in chunks))
+        page = PageOutcome()
+        for outcome in outcomes:
+            page.merge(outcome)
+        return page
+
+    async def _commit(self, location: Location, checkpoint: Checkpoint, pages: asyncio.Queue[_Page]) -> int:
+        moved = 0
+        loop = asyncio.get_running_loop()
+        saved = loop.time()
+        unsaved = PageOutcome()
+        while True:
+            page = await pages.get()
+            if self._budget.left is not None:
+                page = await self._within_budget(location, page, self._budget.left)
+            unsaved.settled.add(page.outcome.settled)
+            if page.rows:
+                checkpoint.last_key = page.rows[-1].row.key
+            checkpoint.done = page.last
+            # Rows without a change need no transaction of their own: their progress is saved now and then.
+            if page.outcome.rows or page.last or loop.time() - saved > _SETTLED_SECONDS or self._stop.reason:
+                unsaved.rows = page.outcome.rows
+                moved += await self._commit_page(location, unsaved, checkpoint, len(page.rows))
+                unsaved, saved = PageOutcome(), loop.time()
+            if page.last or self._stop.reason or self._budget.is_spent:
+                return moved
+
+    async def _within_budget(self, location: Location, page: _Page, left: int) -> _Page:
+        """Transform row by row and cut the page behind the row that reaches the limit."""
+        outcome = PageOutcome()
+        for count, row in enumerate(page.rows, 1):
+            outcome.merge(await self._outcome(location, [row]))
+            if outcome.moved >= left:
+                return _Page(page.rows[:count], outcome, last=False)
+        return _Page(page.rows, outcome, page.last)
+
+    async def _commit_page(self, location: Location, page: PageOutcome, checkpoint: Checkpoint, rows: int) -> int:
+        """Commit, and take rows that lost a race through the pipeline again until they win or have lost too often."""
+        secrets = page.settled.total + sum(row.counts.total for row in page.rows)
+        committed = await self._committer.commit(location, page, checkpoint)
+        self._pace.learn(rows, committed.locked_seconds)
+        moved = self._report(location, committed, secrets)
+        attempts = 1
+        while committed.lost:
+            parsed = await self._in_thread(
+                parse_rows, location, await self._database.read_rows(location, committed.lost)
+            )
+            outcome = await self._outcome(location, parsed)
+            if attempts == _RACE_ATTEMPTS:
+                outcome.rows = [_give_up(row) for row in outcome.rows]
+            committed = await self._committer.commit(location, outcome, checkpoint)
+            moved += self._report(location, committed, 0)
+            attempts += 1
+        gap = self._pace.gap(committed.locked_seconds)
+        if gap:
+            await asyncio.sleep(gap)
+        return moved
+
+    def _report(self, location: Location, committed: Committed, secrets: int) -> int:
+        if self._budget.left is not None:
+            self._budget.left -= committed.moved
+        self._emit(PageCommitted(location.name, secrets, committed.moved, committed.locked_seconds))
+        for finding in committed.findings:
+            key = key_to_text(finding.key)
+            self._emit(Quarantined(location.name, key, finding.field, finding.reason, finding.detail))
+        return committed.moved
+
+    async def _in_thread(self, function: Callable[..., _T], *arguments: object) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, function, *arguments)
+
+
+def _give_up(row: RowOutcome) -> RowOutcome:
+    """Quarantine the secrets of a row that somebody else kept changing."""
+    counts = replace(row.counts, re_encrypted=row.counts.re_encrypted - row.moved)
+    findings = list(row.findings)
+    for _ in range(row.moved):
+        counts.quarantine(Reason.RACE_LOST)
+    if row.moved:
+        cell = next((cell for cell in row.row.cells if cell), b"")
+        findings.append(Finding(row.row.key, "", Reason.RACE_LOST, "the row changed at every attempt", cell))
+    return RowOutcome(row.row, None, findings, counts, 0)

@@ -1,0 +1,98 @@
+"""Finds the key that decrypts a secret: unwraps what a page needs and judges keys before their secrets are touched."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from concurrent.futures import Executor as Pool
+
+from reencrypt.catalogue.reason import Reason
+from reencrypt.crypto.derive import DerivedKeyCache
+from reencrypt.crypto.envelope import Envelope
+from reencrypt.keys.proof import KeyStanding, Proof, Sample, weigh
+from reencrypt.keys.provider import SECRET_KEY_PROVIDER, Unwrapped
+from reencrypt.keys.ring import DataKey, Failure, KeyRing
+from reencrypt.worker.transform import ParsedRow, UnusableKey, UsableKey
+
+
+class Resolver:
+    """The keys of a run: ring, proof and what the user decided about keys."""
+
+    def __init__(
+        self,
+        *,
+        ring: KeyRing,
+        proof: Proof,
+        secret_key: bytes,
+        cache: DerivedKeyCache,
+        reload: Callable[[], Awaitable[Iterable[DataKey]]],
+        pool: Pool,
+    ) -> None:
+        self.ring = ring
+        self.proof = proof
+        self._secret_key = secret_key
+        self._cache = cache
+        self._reload = reload
+        self._pool = pool
+
+    async def prepare(self, rows: Sequence[ParsedRow], is_current: Callable[[Envelope], bool]) -> None:
+        """Unwrap the data keys of a page's secrets that are to move, and weigh those that are met for the first time.
+
+        Raises a `ReencryptError` where a provider fails as a whole.
+        """
+        samples: dict[str, list[Sample]] = {}
+        for row in rows:
+            for secret in row.secrets:
+                envelope = secret.envelope
+                if envelope is not None and envelope.key_id is not None:
+                    samples.setdefault(envelope.key_id, []).append(Sample(envelope, secret.kind))
+        unknown = [key_id for key_id in samples if not self.ring.knows(key_id)]
+        if not unknown:
+            return
+        if any(self.ring.row(key_id) is None for key_id in unknown):
+            self.ring.load(await self._reload())
+        wanted = [key_id for key_id in unknown if not all(is_current(sample.envelope) for sample in samples[key_id])]
+        await self.ring.ensure([key_id for key_id in wanted if key_id not in self.proof.skipped], self._reload)
+        for key_id in wanted:
+            await self._weigh(key_id, samples[key_id])
+
+    async def _weigh(self, key_id: str, samples: list[Sample]) -> None:
+        if not self.ring.knows(key_id) or self.proof.knows(key_id):
+            return
+        entry = self.ring.entry(key_id)
+        if isinstance(entry, Unwrapped) and not entry.conclusive:
+            samples.sort(key=lambda sample: len(sample.envelope.body), reverse=True)
+            loop = asyncio.get_running_loop()
+            self.proof.data_keys[key_id] = await loop.run_in_executor(
+                self._pool, lambda: weigh(samples, entry.data_key, self._cache, exhaustive=False)
+            )
+
+    def key_of(self, key_id: str | None) -> UsableKey | UnusableKey:
+        """The key for an envelope, after `prepare` has seen its page; called from threads."""
+        if key_id is None:
+            if SECRET_KEY_PROVIDER in self.proof.skipped:
+                return UnusableKey(None, f"skipped_key {SECRET_KEY_PROVIDER}")
+            return UsableKey(self._secret_key, standing_of_secret_key())
+        row = self.ring.row(key_id)
+        for name in (key_id, row.provider if row else ""):
+            if name in self.proof.skipped:
+                return UnusableKey(None, f"skipped_key {name}")
+        if not self.ring.knows(key_id) or row is None:
+            return UnusableKey(Reason.UNKNOWN_DATA_KEY, f"data_keys has no key {key_id}")
+        entry = self.ring.entry(key_id)
+        if isinstance(entry, Failure):
+            reason = Reason.UNKNOWN_DATA_KEY if entry.unknown else Reason.UNWRAP_FAILED
+            return UnusableKey(reason, f"data key {key_id}: {entry.detail}")
+        return UsableKey(entry.data_key, standing_of(row, entry))
+
+
+def standing_of_secret_key() -> KeyStanding:
+    """`secret_key` over legacy values."""
+    return KeyStanding(None, SECRET_KEY_PROVIDER, conclusive=False, under_secret_key=True)
+
+
+def standing_of(row: DataKey, entry: Unwrapped) -> KeyStanding:
+    """A data key and what its unwrap proves."""
+    return KeyStanding(
+        row.id, row.provider, conclusive=entry.conclusive, under_secret_key=row.provider == SECRET_KEY_PROVIDER
+    )

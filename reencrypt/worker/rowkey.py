@@ -1,0 +1,17 @@
+"""Row keys as text, for the state tables and for people."""
+
+from __future__ import annotations
+
+import json
+
+from reencrypt.catalogue.location import Key
+
+
+def key_to_text(key: Key) -> str:
+    """Write a key as a JSON array, which keeps integers and strings apart."""
+    return json.dumps(list(key), ensure_ascii=False, separators=(",", ":"))
+
+
+def key_from_text(text: str) -> Key:
+    """Read back what `key_to_text` wrote."""
+    return tuple(json.loads(text))

@@ -1,0 +1,132 @@
+"""Runs: the durable identity of an operation, which survives interruption and is resumed."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from reencrypt.catalogue.location import Key
+from reencrypt.databases.protocol import Database, Executor, Transaction, Value
+from reencrypt.worker.counts import Counts
+from reencrypt.worker.rowkey import key_from_text, key_to_text
+
+
+@dataclass(slots=True)
+class Run:
+    """A row of `reencrypt_run`. `state` is open, finished or superseded; `target_key_state` none, made or active.
+
+    `salt` is the salt of everything this run writes; it is not secret, and tells its ciphertexts from others.
+    """
+
+    id: str
+    operation: str
+    state: str
+    target_provider: str
+    algorithm: str
+    salt: bytes
+    wrap_format: str
+    target_key: str
+    target_key_state: str
+    pass_number: int
+    outcome: str
+    started: str
+    updated: str
+
+
+@dataclass(slots=True)
+class Checkpoint:
+    """How far a pass has come in a location, and what it counted until there."""
+
+    location: str
+    pass_number: int
+    last_key: Key | None
+    done: bool
+    counts: Counts
+
+
+def new_run_id() -> str:
+    """A short id that sorts by time: people type it."""
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+async def read_runs(executor: Executor) -> list[Run]:
+    """All runs, oldest first."""
+    return [_run(row) for row in await executor.fetch("runs")]
+
+
+def _run(row: Sequence[Value]) -> Run:
+    salt = row[5]
+    return Run(
+        id=str(row[0]),
+        operation=str(row[1]),
+        state=str(row[2]),
+        target_provider=str(row[3]),
+        algorithm=str(row[4]),
+        salt=bytes(salt) if isinstance(salt, bytes) else b"",
+        wrap_format=str(row[6]),
+        target_key=str(row[7]),
+        target_key_state=str(row[8]),
+        pass_number=int(str(row[9])),
+        outcome=str(row[10]),
+        started=str(row[11]),
+        updated=str(row[12]),
+    )
+
+
+def find_open(runs: Sequence[Run]) -> Run | None:
+    """The run that was interrupted, if any; there is at most one."""
+    return next((run for run in reversed(runs) if run.state == "open"), None)
+
+
+async def insert_run(database: Database, transaction: Transaction, run: Run) -> None:
+    """Record a new run."""
+    await transaction.execute(
+        "run_insert",
+        id=run.id,
+        operation=run.operation,
+        target_provider=run.target_provider,
+        algorithm=run.algorithm,
+        salt=run.salt,
+        wrap_format=run.wrap_format,
+        target_key=run.target_key,
+        target_key_state=run.target_key_state,
+        now=database.now(),
+    )
+
+
+async def read_checkpoints(executor: Executor, run_id: str) -> list[Checkpoint]:
+    """The checkpoints of a run, of all passes."""
+    rows = await executor.fetch("checkpoints", run_id=run_id)
+    return [
+        Checkpoint(
+            location=str(location),
+            pass_number=int(str(number)),
+            last_key=key_from_text(str(last_key)) if last_key is not None else None,
+            done=bool(done),
+            counts=Counts.from_json(str(counts)),
+        )
+        for location, number, last_key, done, counts in rows
+    ]
+
+
+async def save_checkpoint(transaction: Transaction, run_id: str, checkpoint: Checkpoint) -> None:
+    """Record progress in the transaction that made it."""
+    await transaction.execute(
+        "checkpoint_save",
+        run_id=run_id,
+        location=checkpoint.location,
+        pass_number=checkpoint.pass_number,
+        last_key=key_to_text(checkpoint.last_key) if checkpoint.last_key is not None else None,
+        done=int(checkpoint.done),
+        counts=checkpoint.counts.to_json(),
+    )
+
+
+def latest_counts(checkpoints: Sequence[Checkpoint]) -> dict[str, Counts]:
+    """What is known of each location: the counters of its last finished pass, else of the one under way."""
+    latest: dict[str, Checkpoint] = {}
+    for checkpoint in sorted(checkpoints, key=lambda each: (each.done, each.pass_number)):
+        latest[checkpoint.location] = checkpoint
+    return {name: checkpoint.counts for name, checkpoint in latest.items()}

@@ -1,0 +1,155 @@
+"""The target data key of a run: chosen among Grafana's, or made, read back, unwrapped and only then activated."""
+
+from __future__ import annotations
+
+import secrets
+import string
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from reencrypt.crypto.ciphers import Algorithm
+from reencrypt.crypto.derive import DerivedKeyCache
+from reencrypt.crypto.envelope import Sealer
+from reencrypt.databases.protocol import Database, Transaction
+from reencrypt.errors import RefusedError
+from reencrypt.keys.provider import DATA_KEY_BYTES, KeyProvider, UnwrapFailedError, Unwrapped, WrapFormat
+from reencrypt.keys.ring import DataKey
+from reencrypt.worker.journal import journal_data_key
+from reencrypt.worker.lease import Lease
+from reencrypt.worker.runs import Run
+
+_ID_LENGTH: Final = 14
+_ID_ALPHABET: Final = string.ascii_lowercase + string.digits
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class TargetKey:
+    """The data key that a run writes under, in the clear and wrapped; `made` by the run itself or found."""
+
+    id: str
+    provider: str
+    data_key: bytes
+    wrapped: bytes
+    made: bool
+
+    def sealer(self, algorithm: Algorithm, salt: bytes, cache: DerivedKeyCache) -> Sealer:
+        """What encrypts under this key with the run's salt."""
+        return Sealer.create(key_id=self.id, password=self.data_key, algorithm=algorithm, salt=salt, cache=cache)
+
+    async def lock(self, transaction: Transaction) -> None:
+        """Check inside a page's transaction that the key is still there with the bytes that were proven.
+
+        Raises `RefusedError` when somebody deleted or rewrapped it: what we wrote would have no key.
+        """
+        if not await transaction.fetch("data_key_lock", id=self.id, wrapped=self.wrapped):
+            raise RefusedError(
+                f"the target data key {self.id} is gone from data_keys, or was wrapped anew",
+                hint="nothing more was written; find out who changed data_keys, then run again",
+            )
+
+
+def label_of(provider: str, today: datetime) -> str:
+    """The label under which Grafana looks for its key of the day; the date is the server's local one."""
+    return f"{today:%Y-%m-%d}/root@{provider}"
+
+
+def choose_existing(rows: Collection[DataKey], provider: str, today: datetime) -> list[DataKey]:
+    """Active data keys under the provider, the one to use first: today's label, else the newest."""
+    label = label_of(provider, today)
+    candidates = [row for row in rows if row.active and row.provider == provider]
+    by_age = sorted(candidates, key=lambda row: (str(row.created), row.id), reverse=True)
+    return sorted(by_age, key=lambda row: row.label != label)
+
+
+def new_key_id() -> str:
+    """An id in the form that present Grafana gives: 14 letters and digits, a letter first."""
+    rest = "".join(secrets.choice(_ID_ALPHABET) for _ in range(_ID_LENGTH - 1))
+    return secrets.choice(string.ascii_lowercase) + rest
+
+
+async def make_target_key(
+    database: Database, lease: Lease, run: Run, provider: KeyProvider, wrap_format: WrapFormat | None
+) -> TargetKey:
+    """Insert a new data key, inactive and recorded in the run, then prove and activate it."""
+    data_key = secrets.token_bytes(DATA_KEY_BYTES)
+    wrapped = await provider.wrap(data_key, wrap_format)
+    key_id = new_key_id()
+    async with database.transaction() as transaction:
+        await lease.check(transaction)
+        now = database.now()
+        await transaction.execute(
+            "data_key_insert",
+            id=key_id,
+            active=False,
+            provider=provider.name,
+            wrapped=wrapped,
+            now=now,
+            label=label_of(provider.name, datetime.now().astimezone()),
+        )
+        await transaction.execute("own_data_key_insert", id=key_id, run_id=run.id, provider=provider.name, now=now)
+        await transaction.execute("run_target_key", id=run.id, target_key=key_id, target_key_state="made", now=now)
+        await journal_data_key(transaction, run.id, "insert", key_id, old=None, new=wrapped)
+    run.target_key, run.target_key_state = key_id, "made"
+    return await finish_target_key(database, lease, run, provider, expected=data_key)
+
+
+async def finish_target_key(
+    database: Database, lease: Lease, run: Run, provider: KeyProvider, *, expected: bytes | None
+) -> TargetKey:
+    """Read the run's new key back, unwrap it through its provider, then activate it.
+
+    Nothing was written under it yet, so a key that does not unwrap to the `expected` bytes (None where the process
+    that knew them has died) is removed, and the run refused.
+    """
+    key_id = run.target_key
+    rows = await database.fetch("data_key_read", id=key_id)
+    wrapped = rows[0][0] if rows else None
+    if not isinstance(wrapped, bytes):
+        raise RefusedError(
+            f"the new data key {key_id} vanished from data_keys", hint="find out who changed data_keys, then run again"
+        )
+    try:
+        unwrapped: Unwrapped | None = await provider.unwrap(wrapped)
+    except UnwrapFailedError:
+        unwrapped = None
+    if unwrapped is None or not _is_sound(unwrapped, expected):
+        await discard_target_key(database, lease, run, wrapped)
+        raise RefusedError(
+            f"the new data key {key_id} does not unwrap again under {provider.name}",
+            hint="it was removed and nothing was written under it; check --wrap-format and the vault key, run again",
+        )
+    async with database.transaction() as transaction:
+        await lease.check(transaction)
+        now = database.now()
+        found = await transaction.execute("data_key_activate", id=key_id, active=True, wrapped=wrapped, now=now)
+        if not found:
+            raise RefusedError(
+                f"the new data key {key_id} vanished from data_keys", hint="find out who changed data_keys, run again"
+            )
+        await transaction.execute("run_target_key", id=run.id, target_key=key_id, target_key_state="active", now=now)
+        await journal_data_key(transaction, run.id, "activate", key_id, old=wrapped, new=wrapped)
+    run.target_key_state = "active"
+    return TargetKey(key_id, provider.name, unwrapped.data_key, wrapped, made=True)
+
+
+def _is_sound(unwrapped: Unwrapped, expected: bytes | None) -> bool:
+    if expected is not None:
+        return unwrapped.data_key == expected
+    # Unused as yet, so whatever it unwraps to is the key, as long as it always unwraps to the same: RSA1_5 need not.
+    return unwrapped.conclusive or unwrapped.wrap_format is None
+
+
+async def discard_target_key(database: Database, lease: Lease, run: Run, wrapped: bytes) -> None:
+    """Delete the run's key that was never active, naming that and its bytes, so that no other can be hit."""
+    key_id = run.target_key
+    async with database.transaction() as transaction:
+        await lease.check(transaction)
+        if await transaction.execute("data_key_discard", id=key_id, wrapped=wrapped, active=False):
+            await transaction.execute("own_data_key_forget", id=key_id)
+            await journal_data_key(transaction, run.id, "discard", key_id, old=wrapped, new=None)
+        await transaction.execute(
+            "run_target_key", id=run.id, target_key="", target_key_state="none", now=database.now()
+        )
+    run.target_key, run.target_key_state = "", "none"

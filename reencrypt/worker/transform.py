@@ -1,0 +1,201 @@
+"""Turns rows into their new bytes: pure functions run in threads, knowing neither database nor network."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from reencrypt.catalogue.codec import splice
+from reencrypt.catalogue.location import Key, Location, Row
+from reencrypt.catalogue.reading import FoundSecret, secrets_of
+from reencrypt.catalogue.reason import Reason
+from reencrypt.crypto import envelope as envelopes
+from reencrypt.crypto.ciphers import AuthenticationFailedError
+from reencrypt.crypto.derive import DerivedKeyCache
+from reencrypt.crypto.envelope import Envelope, Sealer
+from reencrypt.databases.protocol import Swap
+from reencrypt.keys.proof import Admission, KeyStanding, Proof
+from reencrypt.worker.counts import Counts
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedRow:
+    """A row and the secrets found in it."""
+
+    row: Row
+    secrets: tuple[FoundSecret, ...]
+
+
+def parse_rows(location: Location, rows: Sequence[Row]) -> list[ParsedRow]:
+    """Find the secrets of a page's rows."""
+    return [ParsedRow(row, tuple(secrets_of(location, row))) for row in rows]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class UsableKey:
+    """A key that decrypts: its bytes (a data key, or `secret_key`) and how far they are proven."""
+
+    password: bytes
+    standing: KeyStanding
+
+
+@dataclass(frozen=True, slots=True)
+class UnusableKey:
+    """Why secrets under a key stay: a reason code for the quarantine, or None and in `detail` why they are left."""
+
+    reason: Reason | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A secret for the quarantine."""
+
+    key: Key
+    field: str
+    reason: Reason
+    detail: str
+    cell: bytes
+
+
+@dataclass(slots=True)
+class RowOutcome:
+    """What becomes of one row: a swap where bytes change, findings, and its counters."""
+
+    row: Row
+    swap: Swap | None
+    findings: list[Finding]
+    counts: Counts
+    moved: int
+
+
+@dataclass(slots=True)
+class PageOutcome:
+    """What becomes of a page: rows with a change or a finding one by one, all others as one counter."""
+
+    rows: list[RowOutcome] = field(default_factory=list)
+    settled: Counts = field(default_factory=Counts)
+
+    @property
+    def moved(self) -> int:
+        """Secrets that get a new ciphertext."""
+        return sum(each.moved for each in self.rows)
+
+    def merge(self, other: PageOutcome) -> None:
+        """Append the outcome of the rows that follow."""
+        self.rows += other.rows
+        self.settled.add(other.settled)
+
+
+@dataclass(frozen=True, slots=True)
+class Transformer:
+    """Everything that a secret's fate depends on, fixed for a page.
+
+    `is_current` tells whether an envelope is already where the run wants it; `key_of` finds the key that decrypts.
+    """
+
+    sealer: Sealer
+    is_current: Callable[[Envelope], bool]
+    key_of: Callable[[str | None], UsableKey | UnusableKey]
+    proof: Proof
+    cache: DerivedKeyCache
+
+    def transform(self, location: Location, rows: Iterable[ParsedRow]) -> PageOutcome:
+        """Decrypt, judge and encrypt anew; a bad secret spoils neither its row nor its page."""
+        page = PageOutcome()
+        for parsed in rows:
+            outcome = self._row(location, parsed)
+            if outcome.swap or outcome.findings:
+                page.rows.append(outcome)
+            else:
+                page.settled.add(outcome.counts)
+        return page
+
+    def _row(self, location: Location, parsed: ParsedRow) -> RowOutcome:
+        outcome = RowOutcome(parsed.row, None, [], Counts(), 0)
+        replacements: dict[int, list[tuple[FoundSecret, bytes]]] = {}
+        for secret in parsed.secrets:
+            ciphertext = self._secret(location, secret, outcome)
+            if ciphertext is not None:
+                replacements.setdefault(secret.column, []).append((secret, ciphertext))
+                outcome.moved += 1
+        if replacements:
+            outcome.swap = _swap(location, parsed.row, replacements)
+        return outcome
+
+    def _secret(self, location: Location, secret: FoundSecret, outcome: RowOutcome) -> bytes | None:
+        """Count the secret; return its new ciphertext where it moves."""
+        counts, envelope = outcome.counts, secret.envelope
+        if not location.reencrypted:
+            counts.not_applicable += 1
+            return None
+        if envelope is None:
+            self._quarantine(outcome, secret, secret.problem or Reason.MALFORMED_ENVELOPE, secret.detail)
+            return None
+        if self.is_current(envelope):
+            # The run's own salt tells what this run has written, also before an interruption, from what it found.
+            if envelope.key_id == self.sealer.key_id and envelope.salt == self.sealer.salt:
+                counts.re_encrypted += 1
+            else:
+                counts.already_current += 1
+            return None
+        key = self.key_of(envelope.key_id)
+        if isinstance(key, UnusableKey):
+            if key.reason is None:
+                counts.leave(key.detail)
+            else:
+                self._quarantine(outcome, secret, key.reason, key.detail)
+            return None
+        return self._move(secret, envelope, key, outcome)
+
+    def _move(self, secret: FoundSecret, envelope: Envelope, key: UsableKey, outcome: RowOutcome) -> bytes | None:
+        try:
+            plaintext = envelopes.decrypt(envelope, key.password, self.cache)
+        except AuthenticationFailedError as error:
+            self._quarantine(outcome, secret, Reason.AUTHENTICATION_FAILED, str(error))
+            return None
+        admission = self.proof.admit(key.standing, envelope, plaintext, secret.kind)
+        if admission is Admission.IMPLAUSIBLE:
+            detail = f"what {key.standing.key_id or 'secret_key'} yields is not {secret.kind}"
+            self._quarantine(outcome, secret, Reason.IMPLAUSIBLE_PLAINTEXT, detail)
+            return None
+        if admission is Admission.UNPROVEN:
+            outcome.counts.leave(f"unproven_key {key.standing.key_id or key.standing.provider}")
+            return None
+        outcome.counts.re_encrypted += 1
+        return self.sealer.seal(plaintext)
+
+    @staticmethod
+    def _quarantine(outcome: RowOutcome, secret: FoundSecret, reason: Reason, detail: str) -> None:
+        outcome.counts.quarantine(reason)
+        cell = outcome.row.cells[secret.column] or b""
+        outcome.findings.append(Finding(outcome.row.key, secret.field, reason, detail, cell))
+
+
+def _swap(location: Location, row: Row, replacements: dict[int, list[tuple[FoundSecret, bytes]]]) -> Swap:
+    new = list(row.cells)
+    for column, secrets in replacements.items():
+        new[column] = splice(row.cells[column] or b"", [(secret.slot, text) for secret, text in secrets])
+    if location.text_hash:
+        new[-1] = rehash(location, row, new)
+    return Swap(row.key, row.cells, tuple(new))
+
+
+def rehash(location: Location, row: Row, new: Sequence[bytes | None]) -> bytes | None:
+    """The hash column's new bytes: recomputed where it held the MD5 of the old text, else as it was.
+
+    Grafana stores `fmt.Sprintf("%x", md5.Sum(text))`; rows from before hold `not-yet-calculated` or nothing.
+    """
+    if location.text_hash is None:
+        raise ValueError(location.name)
+    column = location.columns.index(location.text_hash.of)
+    old_hash = row.cells[-1]
+    if old_hash == md5_hex(row.cells[column] or b""):
+        return md5_hex(new[column] or b"")
+    return old_hash
+
+
+def md5_hex(text: bytes) -> bytes:
+    """MD5 in hex, as Grafana computes `configuration_hash`; it protects nothing."""
+    return hashlib.md5(text, usedforsecurity=False).hexdigest().encode()
