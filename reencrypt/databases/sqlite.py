@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import sqlite3
-import stat
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
@@ -302,7 +302,6 @@ def _batches(keys: Sequence[Key], size: int = 100) -> Iterator[Sequence[Key]]:
 
 def _check_file(path: Path, *, write: bool) -> None:
     try:
-        status = path.stat()
         with path.open("rb") as file:
             header = file.read(16)
     except FileNotFoundError:
@@ -316,9 +315,12 @@ def _check_file(path: Path, *, write: bool) -> None:
         ) from error
     if header and not header.startswith(b"SQLite format 3\0"):
         raise ConfigurationError(f"{path} is not an SQLite database", hint="check [database] path, or give --database")
-    if write and not status.st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH):
-        # Root could write it all the same, and must not: somebody has protected this file.
-        raise ConfigurationError(f"the database {path} is read-only", hint=f"chmod u+w {path}, or work on a copy")
+    for needed, what in ((path, "database"), (path.parent, "folder")):
+        if write and not os.access(needed, os.W_OK):
+            # The folder too, because SQLite puts its journal beside the file.
+            raise ConfigurationError(
+                f"the {what} {needed} is read-only for this user", hint="run as the user that owns it, usually grafana"
+            )
 
 
 def _damaged(path: Path, detail: str) -> ConfigurationError:

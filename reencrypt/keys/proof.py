@@ -35,12 +35,15 @@ class Verdict(Enum):
 
 @dataclass(slots=True)
 class Evidence:
-    """What was seen under one key: the sum of bits, whether a GCM tag matched, and implausible plaintexts."""
+    """What was seen under one key: the sum of bits, whether a GCM tag matched, and implausible plaintexts.
+
+    `hints` are those of the implausible ones that another key may have written, see `_is_noise`.
+    """
 
     bits: float = 0.0
     authenticated: bool = False
     implausible: int = 0
-    plausible: int = 0
+    hints: int = 0
 
     @property
     def proves(self) -> bool:
@@ -71,6 +74,7 @@ def weigh(samples: Iterable[Sample], password: bytes, cache: DerivedKeyCache, *,
         except AuthenticationFailedError:
             found.bits += _AGAINST_BITS
             found.implausible += 1
+            found.hints += 1
             continue
         if sample.envelope.algorithm is Algorithm.AES_GCM:
             found.authenticated = True
@@ -78,8 +82,17 @@ def weigh(samples: Iterable[Sample], password: bytes, cache: DerivedKeyCache, *,
         bits = evidence(_whole_characters(plaintext) if sample.clipped else plaintext, sample.kind)
         found.bits += bits
         found.implausible += bits < 0
-        found.plausible += bits > 0
+        found.hints += bits < 0 and not _is_noise(sample.envelope)
     return found
+
+
+def _is_noise(envelope: Envelope) -> bool:
+    """Whether no Grafana wrote this under any key: a bare legacy value whose salt is not letters and digits.
+
+    Overwritten bytes look like that. They are implausible, but hint at no earlier `secret_key`.
+    """
+    salt = envelope.salt
+    return envelope.key_id is None and not envelope.prefixed and not (salt.isalnum() and salt.isascii())
 
 
 def _whole_characters(plaintext: bytes) -> bytes:
@@ -157,7 +170,7 @@ class Proof:
         """Judge what the gate has weighed: `groups` under `secret_key`, `others` under RSA1_5 unwraps."""
         data_keys = {key_id: found for key_id, found in groups.items() if key_id is not None} | dict(others)
         # The hint: something implausible among just those that a proven secret_key would have to vouch for.
-        doubt = any(found.implausible and (key_id is None or not found.proves) for key_id, found in groups.items())
+        doubt = any(found.hints and (key_id is None or not found.proves) for key_id, found in groups.items())
         return cls(judge_secret_key(groups), data_keys, doubt, accepted, skipped)
 
     def knows(self, key_id: str) -> bool:
@@ -172,7 +185,7 @@ class Proof:
         own = self.data_keys.get(key.key_id) if key.key_id is not None else None
         proven_itself = key.conclusive or (own is not None and own.proves)
         if not is_plausible(plaintext, kind):
-            if key.under_secret_key and not proven_itself:
+            if key.under_secret_key and not proven_itself and not _is_noise(envelope):
                 self.doubt = True
             return Admission.IMPLAUSIBLE
         if proven_itself or key.provider in self.accepted or key.key_id in self.accepted:

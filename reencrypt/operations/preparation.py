@@ -28,6 +28,7 @@ from reencrypt.settings import Settings
 from reencrypt.worker.census import Census, Samples, take_census
 from reencrypt.worker.counts import Counts
 from reencrypt.worker.gate import weigh_keys
+from reencrypt.worker.quarantine import read_quarantine
 from reencrypt.worker.resolver import standing_of
 from reencrypt.worker.runs import Run, find_open, read_runs
 from reencrypt.worker.target import choose_existing
@@ -49,6 +50,7 @@ class Preparation:
     existing: tuple[DataKey, ...] = ()
     wrap_format: WrapFormat | None = None
     grafana_knows_target: bool = False
+    quarantined: int = 0
     refusals: list[ReencryptError] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -94,6 +96,11 @@ class Preparation:
     def unreadable(self) -> int:
         """Secrets that cannot be taken apart, wherever a run would move them."""
         return sum(each.quarantined for each in self.counts().values())
+
+    @property
+    def needs_run(self) -> bool:
+        """Whether a run has anything to do, be it to look again at what is in quarantine."""
+        return bool(self.movable or self.unreadable or self.quarantined or run_to_continue(self))
 
     def moving_key_ids(self) -> list[str]:
         """The data keys that decrypt what is to move."""
@@ -150,6 +157,7 @@ class Preparer:
             ring=ring,
             proof=Proof(Verdict.UNPROVEN, accepted=options.accept_unproven, skipped=_skipped(options)),
             open_run=find_open(await read_runs(self.database)) if schema.has_state else None,
+            quarantined=len(await read_quarantine(self.database)) if schema.has_state else 0,
         )
         prepared.census = await self._census(prepared, lambda row: row.provider == SECRET_KEY_PROVIDER)
         if not prepared.census.total:
@@ -167,7 +175,7 @@ class Preparer:
         try:
             # Also where nothing is to move: a wrong secret_key must not pass for "nothing to do".
             await self._unwrap_and_judge(prepared)
-            if prepared.movable:
+            if prepared.needs_run:
                 await self._find_target(prepared)
         except ReencryptError as error:
             prepared.refusals.append(error)
@@ -251,7 +259,8 @@ class Preparer:
         remembered = WrapFormat.parse(interrupted.wrap_format) if interrupted and interrupted.wrap_format else None
         named = prepared.options.wrap_format or remembered
         prepared.wrap_format = named or prepared.wrap_format
-        prepared.refusals += refusals.of_target(prepared, provider, format_named=named is not None)
+        if prepared.movable:
+            prepared.refusals += refusals.of_target(prepared, provider, format_named=named is not None)
 
     @staticmethod
     async def _learn_format(prepared: Preparation, rows: list[DataKey]) -> None:

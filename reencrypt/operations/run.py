@@ -97,8 +97,7 @@ class _Job:
             self.emit(Warned(warning))
         if prepared.refusals:
             raise prepared.refusals[0]
-        interrupted = run_to_continue(prepared)
-        if not prepared.movable and not (interrupted and interrupted.target_key_state == "active"):
+        if not prepared.needs_run or not (prepared.movable or prepared.existing):
             return self._nothing_to_move(prepared)
         await self.database.create_state()
         lease = await take_lease(

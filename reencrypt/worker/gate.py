@@ -43,7 +43,7 @@ async def weigh_keys(
         if isinstance(entry, Failure):
             if under_secret_key and _is_gcm(row):
                 # The tag says that this secret_key is not the one.
-                groups[row.id] = Evidence(bits=-8.0, implausible=1)
+                groups[row.id] = Evidence(bits=-8.0, implausible=1, hints=1)
             continue
         found = await _weigh_data_key(census, row, entry, cache, pool)
         if under_secret_key:

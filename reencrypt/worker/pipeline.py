@@ -84,6 +84,7 @@ class Pipeline:
         self._stop = stop
         self._budget = budget
         self._pace = Pace(database.lock_policy)
+        self._told: set[tuple[str, str, str]] = set()
 
     async def run(self, location: Location, checkpoint: Checkpoint) -> int:
         """Work through a location from its checkpoint to its end, or until something asks to stop.
@@ -194,6 +195,10 @@ class Pipeline:
         self._emit(PageCommitted(location.name, secrets, committed.moved, committed.locked_seconds))
         for finding in committed.findings:
             key = key_to_text(finding.key)
+            place = (location.name, key, finding.field)
+            if place in self._told:
+                continue  # a sweep comes across it again
+            self._told.add(place)
             self._emit(Quarantined(location.name, key, finding.field, finding.reason, finding.detail))
         return committed.moved
 

@@ -1,0 +1,223 @@
+"""A key that is not proven is neither read from nor written under: the design's cases, through the command line."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.grafana.builder import GrafanaBuilder
+from tests.grafana.damage import DAMAGES, Damage
+from tests.grafana.encrypting import Algorithm
+from tests.grafana.planting import Plain
+from tests.grafana.populate import populate
+from tests.support.story import NOT_APPLICABLE, TARGET, WRAP, Story
+from tests.support.vault import Vault
+
+RIGHT, WRONG = "the right secret_key", "the wrong secret_key"
+
+
+@pytest.fixture
+def story(tmp_path: Path, shared_vault: Vault) -> Story:
+    return Story.of(tmp_path / "grafana.db", shared_vault, secret_key=RIGHT)
+
+
+def with_wrong_key(story: Story) -> Story:
+    return Story.of(story.database, story.vault, secret_key=WRONG)
+
+
+def assert_refused(story: Story) -> None:
+    before = story.digest()
+    report = with_wrong_key(story).cli.json("run", *WRAP, expect=6)
+    assert "secret_key" in report["error"]["message"]
+    assert story.digest() == before
+
+
+@pytest.mark.parametrize("legacy", [True, False])
+def test_a_wrong_secret_key_changes_not_one_byte(story: Story, legacy: bool) -> None:  # noqa: FBT001
+    with story.builder() as builder:
+        populate(builder, count=300, under=[None] if legacy else [builder.data_key()])
+    assert_refused(story)
+
+
+def test_a_wrong_secret_key_is_refused_on_2000_times_bearer(story: Story) -> None:
+    with story.builder() as builder:
+        for _ in range(2000):
+            builder.add_user_auth({"o_auth_token_type": Plain(b"Bearer")})
+    assert_refused(story)
+    assert story.cli.json("run", *WRAP)["secrets"]["re_encrypted"] == 2000
+
+
+def test_a_thousand_data_keys_with_one_short_secret_each(story: Story) -> None:
+    with story.builder() as builder:
+        for number in range(1000):
+            key = builder.data_key(label_date=f"20{number % 90 + 10}-01-01")
+            builder.add_user_auth({"o_auth_token_type": Plain(b"Bearer", key)})
+    assert_refused(story)
+    report = story.cli.json("run", *WRAP)
+    assert (report["outcome"], report["secrets"]["re_encrypted"]) == ("done", 1000)
+
+
+def test_only_empty_secrets_move_without_proof(story: Story) -> None:
+    with story.builder() as builder:
+        key = builder.data_key()
+        for under in (None, key):
+            builder.add_user_auth({"o_auth_access_token": Plain(b"", under), "o_auth_id_token": Plain(b"", under)})
+    report = story.cli.json("run", *WRAP)
+    assert (report["outcome"], report["secrets"]["re_encrypted"]) == ("done", 4)
+    assert set(story.plaintexts().values()) == {b""}
+    assert story.off_target() == {}
+
+
+def add_raw_keys(builder: GrafanaBuilder, count: int) -> None:
+    for number in range(count):
+        raw = bytes([number, 255, 0, 128]) * 8
+        builder.add_secret(Plain(raw), kind="cloudmigration-snapshot-encryption-key", org_id=-1)
+
+
+def test_raw_byte_secrets_alone_prove_nothing_and_are_left(story: Story) -> None:
+    with story.builder() as builder:
+        add_raw_keys(builder, 3)
+    before = {address: secret.stored_text for address, secret in story.secrets().items()}
+    report = story.cli.json("run", *WRAP, expect=3)
+    assert (report["outcome"], report["secrets"]["left"]) == ("partly_done", 3)
+    assert report["left_because"] == {"unproven_key secretKey.v1": 3}
+    assert {address: secret.stored_text for address, secret in story.secrets().items()} == before
+    accepted = story.cli.json("run", *WRAP, "--accept-unproven", "secretKey.v1")
+    assert accepted["secrets"]["re_encrypted"] == 3
+
+
+def test_raw_byte_secrets_move_when_others_have_proven_the_key(story: Story) -> None:
+    with story.builder() as builder:
+        add_raw_keys(builder, 3)
+        builder.add_secret(Plain(b'{"password":"a long enough text"}'))
+    before = story.plaintexts()
+    assert story.cli.json("run", *WRAP)["outcome"] == "done"
+    assert story.plaintexts() == before
+
+
+def plant_two_eras(story: Story) -> tuple[int, int]:
+    """A database whose secret_key was changed once: what was written before is dead, short secrets among it."""
+    before = GrafanaBuilder(story.database, secret_key="the key before", seed=1)
+    with before as builder:
+        key = builder.data_key(label_date="2020-01-01")
+        for _ in range(20):
+            builder.add_user_auth({"o_auth_token_type": Plain(b"Bearer"), "o_auth_access_token": Plain(b"x" * 40)})
+            builder.add_user_auth({"o_auth_token_type": Plain(b"Bearer", key)})
+            builder.add_cloud_migration_session(Plain(b"a longer secret of then", key))
+    dump = story.database.with_suffix(".before")
+    story.database.rename(dump)
+    with story.builder() as builder:
+        key = builder.data_key(label_date="2024-01-01")
+        short = builder.data_key(label_date="2024-01-02")
+        for number in range(30):
+            builder.add_user_auth(
+                {"o_auth_access_token": Plain(b"a token of now " + b"y" * number)}, row_id=1000 + number
+            )
+            builder.add_user_auth({"o_auth_token_type": Plain(b"Bearer", key)}, row_id=2000 + number)
+            builder.add_secret(Plain(b'{"a":"%d"}' % number, key), row_id=3000 + number)
+        builder.add_user_auth({"o_auth_token_type": Plain(b"Bearer")}, row_id=4000)
+        builder.add_user_auth({"o_auth_token_type": Plain(b"Bearer", short)}, row_id=4001)
+    connection = sqlite3.connect(story.database)
+    connection.execute("ATTACH ? AS old", (str(dump),))
+    for table in ("user_auth", "cloud_migration_session", "data_keys"):
+        connection.execute(f"INSERT INTO main.{table} SELECT * FROM old.{table}")  # noqa: S608
+    connection.commit()
+    connection.close()
+    return 4000, 4001
+
+
+def test_a_secret_key_that_was_changed_once_moves_what_is_proven_and_leaves_the_rest(story: Story) -> None:
+    plant_two_eras(story)
+    before = story.secrets()
+    report = story.cli.json("run", *WRAP, expect=3)
+    after = story.secrets()
+    # Not one plaintext of the present era is lost, and no garbage of the dead one was written anew.
+    moved = {address for address, secret in after.items() if secret.provider == TARGET}
+    for address in moved:
+        assert after[address].plaintext == before[address].plaintext
+        text = after[address].plaintext
+        assert text is not None
+        assert text.isascii()
+    for address in after.keys() - moved:
+        assert after[address].stored_text == before[address].stored_text
+    keys = Counter((address.table, address.key >= (1000,)) for address in moved)
+    assert keys == {("user_auth", True): 60, ("secrets", True): 30}
+    # The short ones of now, legacy or alone under a key, cannot be told from the dead: left, not lost.
+    assert report["secrets"]["left"] >= 2
+    assert all(reason.startswith("unproven_key") for reason in report["left_because"])
+    assert report["secrets"]["quarantined"] > 0
+    assert set(report["quarantined_because"]) == {"implausible_plaintext"}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_one_damaged_secret_spoils_neither_its_neighbours_nor_the_run(story: Story, damage: Damage) -> None:
+    with story.builder() as builder:
+        key = builder.data_key()
+        algorithm: Algorithm = "aes-gcm" if damage == "cut-tag" else "aes-cfb"
+        neighbours = {name: Plain(f"the secret {name}".encode(), key) for name in ("a", "c")}
+        victim = Plain(b"the secret b, which will be damaged", key, algorithm)
+        row = builder.add_data_source({"a": neighbours["a"], "b": victim, "c": neighbours["c"]})
+        populate(builder, count=120, under=[None, key])
+        planted = next(each for each in builder.planted if each.path == "secure_json_data.b" and each.key == (row,))
+        builder.damage(planted, damage)
+    before = story.secrets()
+    report = story.cli.json("run", *WRAP, expect=3)
+    assert report["outcome"] == "partly_done"
+    assert report["secrets"]["quarantined"] == 1
+    (entry,) = report["quarantine"]
+    assert (entry["location"], entry["key"], entry["field"]) == ("data_source", f"[{row}]", "secure_json_data.b")
+    assert entry["reason"] in {
+        "unknown_data_key",
+        "malformed_envelope",
+        "malformed_encoding",
+        "implausible_plaintext",
+        "authentication_failed",
+    }
+    assert entry["remedy"]
+    after = story.secrets()
+    off = [address for address, each in after.items() if each.provider != TARGET and address.table != NOT_APPLICABLE]
+    assert [(address.table, address.key, address.path) for address in off] == [
+        ("data_source", (row,), "secure_json_data.b")
+    ]
+    assert after[off[0]].stored_text == before[off[0]].stored_text
+    # It stays known, it fails no verification, and a second run changes nothing.
+    assert story.cli.json("verify")["secrets"]["quarantined"] == 1
+    again = story.cli.json("run", *WRAP, expect=3)
+    assert (again["secrets"]["re_encrypted"], again["secrets"]["quarantined"]) == (0, 1)
+
+
+def test_a_damaged_secret_that_no_run_has_seen_fails_verification(story: Story) -> None:
+    with story.builder() as builder:
+        key = builder.data_key()
+        populate(builder, count=120, under=[key])
+        builder.damage(next(each for each in builder.planted if each.table == "data_source"), "truncated")
+    report = story.cli.json("verify", expect=8)
+    assert (report["outcome"], report["secrets"]["unreadable"]) == ("failed", 1)
+
+
+def test_a_healed_secret_leaves_the_quarantine_with_the_next_run(story: Story) -> None:
+    with story.builder() as builder:
+        key = builder.data_key()
+        populate(builder, count=120, under=[key])
+        planted = next(each for each in builder.planted if each.table == "secrets" and each.plaintext)
+        builder.damage(planted, "unclosed-key")
+    assert len(story.cli.json("run", *WRAP, expect=3)["quarantine"]) == 1
+    story.execute("UPDATE secrets SET value = '' WHERE id = ?", *planted.key)
+    again = story.cli.json("run", *WRAP, expect=None)
+    assert again["outcome"] == "nothing_to_do"
+    assert story.cli.json("status")["quarantine"] == []
+
+
+def test_all_under_a_key_can_be_left_by_name(story: Story) -> None:
+    with story.builder() as builder:
+        key = builder.data_key()
+        other = builder.data_key(provider="azurekv.other", wrap=lambda dek: story.vault.wrap("other", dek))
+        populate(builder, count=120, under=[key, other])
+    wrong = with_wrong_key(story)
+    report = wrong.cli.json("run", *WRAP, "--skip-key", "secretKey.v1", expect=3)
+    assert report["secrets"]["re_encrypted"] > 0
+    assert list(report["left_because"]) == ["skipped_key secretKey.v1"]
+    assert {each.provider for each in story.secrets().values()} == {TARGET, "secretKey.v1"}

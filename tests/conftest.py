@@ -1,0 +1,28 @@
+"""Fixtures for the tests of the whole program."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.vault import Vault
+
+
+@pytest.fixture(scope="session")
+def shared_vault(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vault]:
+    """One emulator for all tests that leave it as it is; keys `prod` and `other`."""
+    vault = Vault.start(tmp_path_factory.mktemp("vault"), "prod", "other")
+    yield vault
+    assert vault.stop() == 0
+
+
+@pytest.fixture
+def own_vault(tmp_path: Path) -> Iterator[Vault]:
+    """An emulator for one test, which may set permissions, rotate or stop it; key `prod`."""
+    folder = tmp_path / "vault"
+    vault = Vault.start(folder, "prod")
+    yield vault
+    if vault.process.poll() is None:
+        vault.stop()

@@ -1,0 +1,85 @@
+"""The command line as a subprocess: real arguments, environment, signals and exit codes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.support.vault import Vault, clean_environment
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command left behind."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """The one object on stdout."""
+        content = json.loads(self.stdout)
+        assert isinstance(content, dict)
+        assert content["schema_version"] == SCHEMA_VERSION
+        assert content["exit_code"] == self.exit_code
+        return content
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """Runs `python -m reencrypt` on one database with one configuration."""
+
+    database: Path | None = None
+    configuration: Path | None = None
+    vault: Vault | None = None
+    environment: Mapping[str, str] | None = None
+
+    def arguments(self, command: str, *arguments: str) -> list[str]:
+        """The whole command."""
+        line = [sys.executable, "-m", "reencrypt", *command.split(), *arguments]
+        if self.configuration:
+            line += ["--grafana-config", str(self.configuration)]
+        if self.database:
+            line += ["--database", f"sqlite:///{self.database}"]
+        return line
+
+    def variables(self) -> dict[str, str]:
+        """The environment of the subprocess."""
+        return clean_environment() | (self.vault.environment if self.vault else {}) | dict(self.environment or {})
+
+    def __call__(self, command: str, *arguments: str, expect: int | None = 0) -> Outcome:
+        """Run a command to its end and check its exit code."""
+        done = subprocess.run(
+            self.arguments(command, *arguments),
+            env=self.variables(),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        outcome = Outcome(done.returncode, done.stdout, done.stderr)
+        assert expect is None or outcome.exit_code == expect, f"{outcome.stdout}\n{outcome.stderr}"
+        assert "Traceback" not in outcome.stderr, outcome.stderr
+        return outcome
+
+    def json(self, command: str, *arguments: str, expect: int | None = 0) -> dict[str, Any]:
+        """Run a command with `--output json`."""
+        return self(command, *arguments, "--output", "json", expect=expect).json
+
+    def start(self, command: str, *arguments: str) -> subprocess.Popen[str]:
+        """Start a command and leave it running."""
+        return subprocess.Popen(
+            self.arguments(command, *arguments),
+            env=self.variables(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
