@@ -1,0 +1,142 @@
+"""The way of one request through the emulator: from aiohttp to the vault or the token endpoint, and back."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qsl
+
+from aiohttp import web
+
+from reencrypt.emulator.control import PREFIX
+from reencrypt.emulator.entra import tenant_of
+from reencrypt.emulator.permissions import permission_of
+from reencrypt.emulator.requestlog import RequestRecord
+from reencrypt.emulator.routes import find_route, is_vault_path
+from reencrypt.emulator.vault import Trace
+from reencrypt.emulator.wire import NOT_FOUND, Answer, Call, RefusalError, service_headers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reencrypt.emulator.control import Control
+    from reencrypt.emulator.entra import TokenEndpoint
+    from reencrypt.emulator.requestlog import RequestLog
+    from reencrypt.emulator.tokens import Tokens
+    from reencrypt.emulator.vault import Vault
+
+#: A `Host` header that may become part of a key id.
+_HOST: Final = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::\d{1,5})?")
+
+
+class Gateway:
+    """Tells the vault, the token endpoint and the control endpoint apart, and logs who asked what."""
+
+    def __init__(
+        self,
+        *,
+        uri: str,
+        tokens: Tokens,
+        endpoint: TokenEndpoint,
+        vault: Vault,
+        control: Control,
+        log: RequestLog,
+        clock: Callable[[], float],
+    ) -> None:
+        self._uri = uri
+        self._tokens = tokens
+        self._endpoint = endpoint
+        self._vault = vault
+        self._control = control
+        self._log = log
+        self._clock = clock
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Return the answer to one request, logged unless it is one to `/_control/`."""
+        call = _call_of(request, self._uri)
+        if call.path.startswith(PREFIX):
+            return _response(self._control.answer(call, await request.read()), {})
+        # Every request of a client passes here once, before anything of it is decided and with its connection at
+        # hand: this is the place for throttling, delays and resets.
+        request_id = str(uuid.uuid4())
+        tenant = tenant_of(call.path)
+        if tenant is not None:
+            answer = self._endpoint.answer(call, tenant, await _form(request))
+            record = _record(call, answer.status, request_id, self._clock(), operation="token")
+            headers = {"x-ms-request-id": request_id}
+        elif is_vault_path(call.path):
+            trace = Trace()
+            answer = await self._ask_vault(call, request, trace)
+            record = _vault_record(call, answer.status, request_id, self._clock(), trace)
+            headers = service_headers(call, request_id)
+        else:
+            answer, headers = NOT_FOUND, {}
+            record = _record(call, answer.status, request_id, self._clock())
+        self._log.add(record)
+        return _response(answer, headers)
+
+    async def _ask_vault(self, call: Call, request: web.BaseRequest, trace: Trace) -> Answer:
+        try:
+            # Before path and body are looked at: the first request of every SDK client is an empty one.
+            self._tokens.check(call.headers.get("Authorization", ""))
+            route = find_route(call.method, call.path)
+            if route is None:
+                return NOT_FOUND
+            return await self._vault.perform(call, route, await request.read(), trace)
+        except RefusalError as refusal:
+            return refusal.answer()
+
+
+def _call_of(request: web.BaseRequest, uri: str) -> Call:
+    # The port is part of `Host`, and key ids are built as the client named the vault.
+    host = request.headers.get("Host", "")
+    return Call(
+        method=request.method,
+        path=request.raw_path.partition("?")[0],
+        query=request.query,
+        headers=request.headers,
+        base=f"https://{host}" if _HOST.fullmatch(host) else uri,
+        peer=request.remote or "127.0.0.1",
+    )
+
+
+async def _form(request: web.BaseRequest) -> dict[str, str]:
+    body = await request.read()
+    if request.content_type != "application/x-www-form-urlencoded":
+        return {}
+    return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+
+
+def _record(call: Call, status: int, request_id: str, now: float, *, operation: str = "") -> RequestRecord:
+    return RequestRecord(now, call.method, call.path, operation, "", "", "", status, request_id)
+
+
+def _vault_record(call: Call, status: int, request_id: str, now: float, trace: Trace) -> RequestRecord:
+    route = find_route(call.method, call.path)
+    if route is None or route.operation is None:
+        return _record(call, status, request_id, now)
+    return RequestRecord(
+        time=now,
+        method=call.method,
+        path=call.path,
+        operation=permission_of(route.operation),
+        key=route.key,
+        version=trace.version or route.version,
+        alg=trace.alg,
+        status=status,
+        request_id=request_id,
+    )
+
+
+def _response(answer: Answer, headers: dict[str, str]) -> web.Response:
+    return web.Response(
+        status=answer.status,
+        body=answer.body,
+        headers={
+            "Server": "reencrypt-emulator",
+            **headers,
+            **answer.headers,
+            "Content-Type": answer.content_type,
+        },
+    )

@@ -1,0 +1,55 @@
+"""What was asked of the emulator, for assertions: everything but bodies, tokens and query strings."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+#: Oldest records fall out beyond this, so that an emulator may run for weeks.
+CAPACITY: Final = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRecord:
+    """One answered request."""
+
+    #: Unix seconds.
+    time: float
+    method: str
+    #: As sent, without the query.
+    path: str
+    #: The permission that the operation needs (`unwrapKey`, `get`, ...), `token` for a sign-in, "" for no operation.
+    operation: str
+    #: Name of the key, "" where none was named.
+    key: str
+    #: The version that was used, also when the request named none; where it came to none, the one in the path.
+    version: str
+    #: Algorithm of a crypto operation, "" otherwise.
+    alg: str
+    status: int
+    #: `x-ms-request-id` of the answer.
+    request_id: str
+
+
+class RequestLog:
+    """The last requests, oldest first."""
+
+    def __init__(self) -> None:
+        self._records: deque[RequestRecord] = deque(maxlen=CAPACITY)
+
+    def add(self, record: RequestRecord) -> None:
+        """Append one record."""
+        self._records.append(record)
+
+    def records(self) -> tuple[RequestRecord, ...]:
+        """Return all records, oldest first."""
+        return tuple(self._records)
+
+    def clear(self) -> None:
+        """Forget all records."""
+        self._records.clear()
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """Return all records as plain objects, oldest first."""
+        return [asdict(record) for record in self._records]
