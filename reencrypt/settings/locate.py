@@ -85,7 +85,7 @@ def read_text(path: Path, purpose: str) -> str:
     try:
         return path.read_bytes().decode()
     except FileNotFoundError:
-        problem, hint = "does not exist", "Check the path."
+        problem, hint = "does not exist", "Check --grafana-config or GF_PATHS_CONFIG."
     except IsADirectoryError:
         problem, hint = "is a folder, not a file", "Give the file inside it."
     except PermissionError:
@@ -93,7 +93,7 @@ def read_text(path: Path, purpose: str) -> str:
     except UnicodeDecodeError:
         problem, hint = "is not UTF-8", "Save it as UTF-8 without changing its content."
     except (OSError, ValueError) as error:
-        problem, hint = f"cannot be read ({type(error).__name__})", "Check the path."
+        problem, hint = f"cannot be read ({type(error).__name__})", "Check --grafana-config or GF_PATHS_CONFIG."
     raise ConfigurationError(f"{purpose} {path} {problem}", hint=hint)
 
 

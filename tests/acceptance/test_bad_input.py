@@ -1,0 +1,173 @@
+"""Bad input gets a clear error that says what, where and what to do, and changes nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.grafana.populate import populate
+from tests.support.commandline import CommandLine, Outcome
+from tests.support.story import WRAP, Story
+from tests.support.vault import Vault
+
+
+@pytest.fixture
+def story(tmp_path: Path, shared_vault: Vault) -> Story:
+    story = Story.of(tmp_path / "grafana.db", shared_vault)
+    with story.builder() as builder:
+        populate(builder, count=60, under=[None, builder.data_key()])
+    return story
+
+
+def assert_clear(outcome: Outcome, *words: str, hint: str) -> None:
+    """An error in one line with all the words, and a hint; on stdout the same as one object."""
+    error = outcome.json["error"]
+    for word in words:
+        assert word in error["message"]
+    assert hint in error["hint"]
+    assert f"error: {error['message']}" in outcome.stderr
+    assert f"hint: {error['hint']}" in outcome.stderr
+
+
+@pytest.mark.parametrize("command", ["plan", "run", "verify", "status", "config show"])
+def test_a_configuration_file_that_is_not_there(command: str, tmp_path: Path) -> None:
+    cli = CommandLine(configuration=tmp_path / "missing.ini")
+    assert_clear(cli(command, "--output", "json", expect=2), "missing.ini", "does not exist", hint="--grafana-config")
+
+
+def test_a_configuration_file_that_cannot_be_read(tmp_path: Path) -> None:
+    folder = tmp_path / "folder.ini"
+    folder.mkdir()
+    outcome = CommandLine(configuration=folder)("plan", "--output", "json", expect=2)
+    assert_clear(outcome, "folder.ini", hint="")
+
+
+def test_an_unknown_database_type(tmp_path: Path) -> None:
+    configuration = tmp_path / "grafana.ini"
+    configuration.write_text("[database]\ntype = oracle\n")
+    outcome = CommandLine(configuration=configuration)("run", "--output", "json", expect=2)
+    assert_clear(outcome, "oracle", hint="sqlite3")
+
+
+@pytest.mark.parametrize("command", ["plan", "run", "verify", "status"])
+def test_a_database_that_is_not_there(command: str, story: Story) -> None:
+    story.database.unlink()
+    outcome = story.cli(command, "--output", "json", expect=2)
+    assert_clear(outcome, str(story.database), "does not exist", hint="[database] path")
+    assert not story.database.exists()
+
+
+@pytest.mark.parametrize("command", ["plan", "run", "verify", "status"])
+def test_a_database_that_is_not_grafanas(command: str, story: Story) -> None:
+    story.database.unlink()
+    with sqlite3.connect(story.database) as connection:
+        connection.execute("CREATE TABLE secrets (id INTEGER PRIMARY KEY, value TEXT)")
+    connection.close()
+    before = story.digest()
+    outcome = story.cli(command, "--output", "json", expect=2)
+    assert_clear(outcome, "not a Grafana database", hint="--database")
+    assert story.digest() == before
+
+
+@pytest.mark.parametrize("content", [b"", b"not a database at all, but long enough to look at" * 40])
+def test_a_file_that_is_no_database(content: bytes, story: Story) -> None:
+    story.database.write_bytes(content)
+    outcome = story.cli("run", "--output", "json", expect=2)
+    assert_clear(outcome, str(story.database), hint="--database")
+    assert story.database.read_bytes() == content
+
+
+@pytest.mark.parametrize("command", ["plan", "run", "verify"])
+@pytest.mark.parametrize("damage", ["cut", "overwritten"])
+def test_a_damaged_database(command: str, damage: str, story: Story) -> None:
+    data = bytearray(story.database.read_bytes())
+    if damage == "cut":
+        del data[len(data) // 2 :]
+    else:
+        middle = len(data) // 2
+        data[middle : middle + 8192] = b"\xa5" * 8192
+    story.database.write_bytes(bytes(data))
+    outcome = story.cli(command, *(WRAP if command != "verify" else ()), "--output", "json", expect=2)
+    assert_clear(outcome, "damaged", hint="backup")
+    assert story.database.read_bytes() == bytes(data)
+
+
+@pytest.mark.parametrize("protected", ["file", "folder"])
+def test_a_database_that_may_not_be_written(protected: str, story: Story) -> None:
+    # Root may write anything, unless it gives that capability up.
+    root = os.geteuid() == 0
+    setpriv = shutil.which("setpriv")
+    if root and not setpriv:
+        pytest.skip("NOT RUN: root needs setpriv to be denied anything")
+    before = story.database.read_bytes()
+    story.database.chmod(0o444 if protected == "file" else 0o644)
+    story.database.parent.chmod(0o555 if protected == "folder" else 0o755)
+    command = story.cli.arguments("run", *WRAP, "--output", "json")
+    if root and setpriv:
+        command = [setpriv, "--bounding-set", "-dac_override", *command]
+    done = subprocess.run(command, env=story.cli.variables(), capture_output=True, text=True, check=False)
+    story.database.parent.chmod(0o755)
+    assert done.returncode == 2, done.stderr
+    error = json.loads(done.stdout)["error"]
+    assert "read-only" in error["message"]
+    assert ("folder" if protected == "folder" else "grafana.db") in error["message"]
+    assert "user that owns it" in error["hint"]
+    assert story.database.read_bytes() == before
+
+
+def test_databases_of_other_engines_are_named_as_not_supported(tmp_path: Path) -> None:
+    outcome = CommandLine()("run", "--database", "postgresql://grafana@localhost/grafana", "--output", "json", expect=2)
+    assert_clear(outcome, "postgres", hint="sqlite3")
+    del tmp_path
+
+
+def test_a_location_that_does_not_exist(story: Story) -> None:
+    before = story.digest()
+    outcome = story.cli("run", *WRAP, "--location", "nowhere", "--output", "json", expect=2)
+    assert_clear(outcome, "nowhere", hint="data_source")
+    assert story.digest() == before
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("--no-such-option",), ("--limit", "0"), ("--output", "xml"), ("surplus",), ("--config", "/nowhere.toml")],
+)
+def test_a_command_line_that_is_wrong(arguments: tuple[str, ...]) -> None:
+    outcome = CommandLine()("run", *arguments, expect=2)
+    assert outcome.stderr.startswith("error: ")
+    assert "--help" in outcome.stderr
+    assert outcome.stdout == ""
+
+
+def test_usage_errors_too_are_one_object_where_json_is_asked_for() -> None:
+    outcome = CommandLine()("run", "--output", "json", "--limit", "x", expect=2)
+    assert outcome.json["outcome"] == "usage"
+    in_environment = CommandLine(environment={"REENCRYPT_OUTPUT": "json"})("run", "--limit", "x", expect=2)
+    assert in_environment.json["outcome"] == "usage"
+
+
+def test_envelope_encryption_that_is_switched_off(story: Story) -> None:
+    before = story.digest()
+    cli = CommandLine(
+        story.database,
+        story.cli.configuration,
+        story.vault,
+        {"GF_FEATURE_TOGGLES_disableEnvelopeEncryption": "true"},
+    )
+    outcome = cli("run", *WRAP, "--output", "json", expect=6)
+    assert_clear(outcome, "disableEnvelopeEncryption", hint="restart Grafana")
+    assert story.digest() == before
+
+
+def test_a_value_that_only_grafanas_own_expander_knows(story: Story) -> None:
+    cli = CommandLine(
+        story.database, story.cli.configuration, story.vault, {"GF_SECURITY_SECRET_KEY": "$__vault{secret/grafana}"}
+    )
+    outcome = cli("run", *WRAP, "--output", "json", expect=2)
+    assert_clear(outcome, "vault", "secret_key", hint="")
