@@ -43,7 +43,8 @@ class GrafanaBuilder:
         self._shape = data_keys
         self.ground = Ground(path, secret_key=secret_key, seed=seed, algorithm=algorithm, data_keys=data_keys)
         self.rng = self.ground.rng
-        self.add_org("Main Org.")
+        if not self.ground.exists:
+            self.add_org("Main Org.")
 
     @property
     def planted(self) -> list[PlantedSecret]:

@@ -91,7 +91,10 @@ class Ground:
         self._salts: dict[bytes, bytes] = {}
         self._ids: Counter[str] = Counter()
         self._clock = dt.datetime(2025, 1, 31, 8, 0, 0, tzinfo=dt.UTC)
+        self.exists = path.exists()
         self.connection = sqlite3.connect(path)
+        if self.exists:
+            return  # a Grafana that goes on writing
         for statement in (*create_statements("sqlite"), *SHAPE_DDL[data_keys]):
             self.connection.execute(statement)
         for migration in MIGRATIONS if data_keys != "none" else ():
@@ -105,9 +108,12 @@ class Ground:
             self.insert("migration_log", {"id": self.next_id("migration_log"), **row})
 
     def next_id(self, table: str, wanted: int | None = None) -> int:
-        """Return `wanted`, or the table's next id from 1 on."""
+        """Return `wanted`, or the table's next id, from 1 on."""
         if wanted is not None:
             return wanted
+        if table not in self._ids:
+            ((newest,),) = self.connection.execute(f"SELECT MAX(id) FROM `{table}`")  # noqa: S608 - one of our tables
+            self._ids[table] = max(0, newest or 0)
         self._ids[table] += 1
         return self._ids[table]
 
