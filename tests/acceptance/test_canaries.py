@@ -1,0 +1,118 @@
+"""Nothing secret leaves memory: canaries in plaintexts, keys and credentials are searched for in every output."""
+
+from __future__ import annotations
+
+import base64
+import re
+import sqlite3
+import subprocess
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.grafana.planting import Plain
+from tests.grafana.populate import populate
+from tests.support.commandline import CommandLine
+from tests.support.story import WRAP, Story
+from tests.support.vault import Vault
+
+SECRET_KEY = "canary-secret-key-5e1f"
+PLAINTEXT = "canary-plaintext-77aa"
+DATA_KEY = b"canary-datakey-1"
+
+
+def forms(secret: bytes) -> list[bytes]:
+    """A secret as it could leak: as it is, in hex, in base64 at each offset, as Python shows bytes."""
+    return [
+        secret,
+        secret.hex().encode(),
+        repr(secret).encode(),
+        *(base64.b64encode(b"x" * offset + secret)[4:-4] for offset in range(3)),
+    ]
+
+
+def assert_clean(text: bytes, canaries: list[bytes], where: str) -> None:
+    for canary in canaries:
+        for form in forms(canary):
+            assert form not in text, f"{canary!r} as {form!r} in {where}"
+
+
+@pytest.fixture
+def story(tmp_path: Path, shared_vault: Vault) -> Story:
+    return Story.of(tmp_path / "grafana.db", shared_vault, secret_key=SECRET_KEY)
+
+
+def plant(story: Story) -> None:
+    with story.builder() as builder:
+        key = builder.data_key(dek=DATA_KEY)
+        for under in (None, key):
+            text = Plain(f"{PLAINTEXT} {under and under.key_id}".encode(), under)
+            builder.add_data_source({"password": text})
+            builder.add_user_auth({"o_auth_access_token": text})
+            builder.add_secret(Plain(b'{"password":"%s"}' % PLAINTEXT.encode(), under))
+            builder.add_dashboard_snapshot(Plain(b'{"title":"%s"}' % PLAINTEXT.encode(), under))
+        populate(builder, count=120, under=[None, key])
+        # Some that fail, because errors are where secrets leak.
+        victims = [each for each in builder.planted if PLAINTEXT.encode() in each.plaintext][:3]
+        for victim, damage in zip(victims, ("flipped-byte", "truncated", "unclosed-key"), strict=True):
+            try:
+                builder.damage(victim, damage)  # type: ignore[arg-type]
+            except ValueError:
+                builder.damage(victim, "truncated")
+
+
+def test_no_output_and_no_state_table_holds_a_canary(story: Story) -> None:
+    plant(story)
+    configuration = story.cli.configuration
+    assert configuration is not None
+    client_secret = re.search(r"client_secret = (\S+)", configuration.read_text())
+    assert client_secret
+    canaries = [SECRET_KEY.encode(), PLAINTEXT.encode(), DATA_KEY, client_secret[1].encode()]
+    commands = [
+        ("config show",),
+        ("plan", *WRAP),
+        ("verify",),
+        ("run", *WRAP, "--location", "secrets", "--limit", "1"),
+        ("run",),
+        ("run", "--wrap-format", "nonsense"),
+        ("status",),
+        ("verify",),
+    ]
+    for command, *arguments in commands:
+        for style in ((), ("--output", "json"), ("-vv", "--log-format", "json")):
+            outcome = story.cli(command, *arguments, *style, expect=None)
+            assert outcome.exit_code in {0, 2, 3, 4, 6, 8}, outcome.stderr
+            where = f"{command} {arguments} {style}"
+            assert_clean(outcome.stdout.encode(), canaries, f"stdout of {where}")
+            assert_clean(outcome.stderr.encode(), canaries, f"stderr of {where}")
+
+    with closing(sqlite3.connect(story.database)) as connection:
+        tables = connection.execute("SELECT name FROM sqlite_master WHERE name LIKE 'reencrypt%' AND type = 'table'")
+        for (table,) in tables.fetchall():
+            for row in connection.execute(f"SELECT * FROM {table}").fetchall():  # noqa: S608
+                for value in row:
+                    data = value if isinstance(value, bytes) else str(value).encode()
+                    assert_clean(data, canaries, table)
+
+
+def test_a_bug_shows_places_and_types_but_not_what_it_choked_on(story: Story) -> None:
+    plant(story)
+    # A fault inside the package, injected from outside: the exception's text quotes a plaintext.
+    site = story.database.parent / "site"
+    site.mkdir()
+    (site / "sitecustomize.py").write_text(
+        "import reencrypt.crypto.envelope as e\n"
+        "def broken(self, plaintext):\n"
+        "    raise KeyError(plaintext)\n"
+        "e.Sealer.seal = broken\n"
+    )
+    python_path = f"{site}:{Path(__file__).parents[2]}"
+    cli = CommandLine(story.database, story.cli.configuration, story.vault, {"PYTHONPATH": python_path})
+    done = subprocess.run(
+        cli.arguments("run", *WRAP, "--output", "json"), env=cli.variables(), capture_output=True, check=False
+    )
+    assert done.returncode == 1
+    assert b"a bug in reencrypt: KeyError" in done.stdout
+    assert b"in broken" in done.stderr
+    assert_clean(done.stdout + done.stderr, [SECRET_KEY.encode(), PLAINTEXT.encode(), DATA_KEY], "a bug's report")
