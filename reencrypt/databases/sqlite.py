@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import os
-import sqlite3
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote as quote_url
 
 import aiosqlite
 
 from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.databases.protocol import LockPolicy, Swap, Value
+from reencrypt.databases.sqlite_errors import check_file, damaged, translated
+from reencrypt.databases.sqlite_rendering import conditions, quote, select, to_row
 from reencrypt.databases.statements import load_schema, load_statements
 from reencrypt.errors import ConfigurationError, UnavailableError
 
@@ -33,10 +33,6 @@ _READ_CHUNK: Final = 64  # rows per hop to the connection's thread
 
 # The file is locked 10 to 20 ms at a time: what another writer notices is less than one of its own disk syncs.
 _LOCK_POLICY: Final = LockPolicy(hold_seconds=0.015, gaps=True)
-
-
-def _quote(identifier: str) -> str:
-    return f"`{identifier}`"
 
 
 class SqliteDatabase:
@@ -55,9 +51,9 @@ class SqliteDatabase:
 
         Raises `ConfigurationError` for a missing, read-only, damaged or foreign file.
         """
-        _check_file(path, write=write)
-        uri = f"file:{quote(str(path))}?mode={'rw' if write else 'ro'}"
-        with _translated(path):
+        check_file(path, write=write)
+        uri = f"file:{quote_url(str(path))}?mode={'rw' if write else 'ro'}"
+        with translated(path):
             reader = await _connect(uri, query_only=True)
             try:
                 writer = await _connect(uri, query_only=not write)
@@ -88,19 +84,19 @@ class SqliteDatabase:
 
     async def check(self) -> None:
         """Refuse a damaged file before anything is read for a decision."""
-        with _translated(self._path):
+        with translated(self._path):
             rows = await (await self._reader.execute("PRAGMA quick_check(1)")).fetchall()
             encoding = await (await self._reader.execute("PRAGMA encoding")).fetchone()
         for (verdict,) in rows:
             if verdict != "ok":
-                raise _damaged(self._path, str(verdict).splitlines()[0])
+                raise damaged(self._path, str(verdict).splitlines()[0])
         if encoding != ("UTF-8",):
             raise ConfigurationError(f"{self._path} is not encoded in UTF-8, so Grafana did not create it")
 
     async def columns(self) -> Mapping[str, frozenset[str]]:
         """Read the schema: the column names of every table."""
         query = "SELECT m.name, p.name FROM sqlite_master AS m, pragma_table_info(m.name) AS p WHERE m.type = 'table'"
-        with _translated(self._path):
+        with translated(self._path):
             rows = await self._reader.execute_fetchall(query)
         return {
             table: frozenset(column for _, column in group)
@@ -109,26 +105,26 @@ class SqliteDatabase:
 
     async def fetch(self, statement: str, **parameters: Value) -> list[tuple[Value, ...]]:
         """Run a named query outside any transaction."""
-        with _translated(self._path):
+        with translated(self._path):
             rows = await self._reader.execute_fetchall(self._statements[statement], parameters)
         return [tuple(row) for row in rows]
 
     async def read_page(self, location: Location, after: Key | None, *, rows: int, size: int) -> list[Row]:
         """Read the next rows by key; the cursor is closed before returning, so that no lock stays."""
-        key = ", ".join(map(_quote, location.key))
-        where, values = _conditions(location)
+        key = ", ".join(map(quote, location.key))
+        where, values = conditions(location)
         if after is not None:
             where.append(f"({key}) > ({', '.join('?' * len(after))})")
             values += after
-        query = f"{_select(location)} WHERE {' AND '.join(where)} ORDER BY {key} LIMIT ?"
+        query = f"{select(location)} WHERE {' AND '.join(where)} ORDER BY {key} LIMIT ?"
         page: list[Row] = []
-        with _translated(self._path):
+        with translated(self._path):
             cursor = await self._reader.execute(query, (*values, rows))
             try:
                 total = 0
                 while total < size and (chunk := await cursor.fetchmany(_READ_CHUNK)):
                     for raw in chunk:
-                        row = _row(location, raw)
+                        row = to_row(location, raw)
                         page.append(row)
                         total += row.size
                         if total >= size:
@@ -139,14 +135,14 @@ class SqliteDatabase:
 
     async def read_rows(self, location: Location, keys: Sequence[Key]) -> list[Row]:
         """Read single rows again by key."""
-        key = ", ".join(map(_quote, location.key))
+        key = ", ".join(map(quote, location.key))
         one = f"({', '.join('?' * len(location.key))})"
         rows: list[Row] = []
         for batch in _batches(keys):
-            query = f"{_select(location)} WHERE ({key}) IN (VALUES {', '.join([one] * len(batch))})"
-            with _translated(self._path):
+            query = f"{select(location)} WHERE ({key}) IN (VALUES {', '.join([one] * len(batch))})"
+            with translated(self._path):
                 raws = await self._reader.execute_fetchall(query, tuple(itertools.chain(*batch)))
-            rows += [_row(location, raw) for raw in raws]
+            rows += [to_row(location, raw) for raw in raws]
         return rows
 
     @asynccontextmanager
@@ -160,7 +156,7 @@ class SqliteDatabase:
             except BaseException:
                 # Also after a cancelled COMMIT, which may still have happened: then there is nothing to roll back.
                 # The shield lets the rollback finish when we are cancelled once more.
-                with _translated(self._path):
+                with translated(self._path):
                     await asyncio.shield(self._writer.rollback())
                 raise
 
@@ -170,7 +166,7 @@ class SqliteDatabase:
         deadline = loop.time() + _DEADLINE_SECONDS
         while True:
             try:
-                with _translated(self._path):
+                with translated(self._path):
                     await self._writer.execute(statement)
             except UnavailableError:
                 if loop.time() > deadline:
@@ -186,7 +182,7 @@ class SqliteDatabase:
         """Create the state tables in one transaction, so that they all exist or none."""
         async with self.transaction():
             for statement in self.state_statements():
-                with _translated(self._path):
+                with translated(self._path):
                     await self._writer.execute(statement)
 
     async def close(self) -> None:
@@ -205,20 +201,20 @@ class SqliteTransaction:
 
     async def fetch(self, statement: str, **parameters: Value) -> list[tuple[Value, ...]]:
         """Run a named query inside the transaction."""
-        with _translated(self._path):
+        with translated(self._path):
             rows = await self._connection.execute_fetchall(self._statements[statement], parameters)
         return [tuple(row) for row in rows]
 
     async def execute(self, statement: str, **parameters: Value) -> int:
         """Run a named statement; returns how many rows it matched."""
-        with _translated(self._path):
+        with translated(self._path):
             cursor = await self._connection.execute(self._statements[statement], parameters)
         return cursor.rowcount
 
     async def execute_many(self, statement: str, rows: Sequence[Mapping[str, Value]]) -> None:
         """Run a named statement for each row, prepared once, in one hop to the connection's thread."""
         if rows:
-            with _translated(self._path):
+            with translated(self._path):
                 await self._connection.executemany(self._statements[statement], rows)
 
     async def swap_rows(self, location: Location, swaps: Sequence[Swap]) -> list[Key]:
@@ -226,26 +222,26 @@ class SqliteTransaction:
         # The storage class stays that of the column in this row: text or blob.
         sets = [
             f"{name} = CASE typeof({name}) WHEN 'text' THEN CAST(? AS TEXT) ELSE ? END"
-            for name in map(_quote, location.columns)
+            for name in map(quote, location.columns)
         ]
         tail: list[Value] = []
         if location.updated:
-            sets.append(f"{_quote(location.updated)} = ?")
+            sets.append(f"{quote(location.updated)} = ?")
             tail.append(datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S"))
-        same = [f"CAST({_quote(name)} AS BLOB) IS ?" for name in location.columns]
-        by_key = " AND ".join(f"{_quote(name)} = ?" for name in location.key)
-        query = f"UPDATE {_quote(location.table)} SET {', '.join(sets)} WHERE {by_key} AND {' AND '.join(same)}"
+        same = [f"CAST({quote(name)} AS BLOB) IS ?" for name in location.columns]
+        by_key = " AND ".join(f"{quote(name)} = ?" for name in location.key)
+        query = f"UPDATE {quote(location.table)} SET {', '.join(sets)} WHERE {by_key} AND {' AND '.join(same)}"
         parameters = [
             (*(value for cell in swap.new for value in (cell, cell)), *tail, *swap.key, *swap.old) for swap in swaps
         ]
-        with _translated(self._path):
+        with translated(self._path):
             cursor = await self._connection.executemany(query, parameters)
         if cursor.rowcount == len(swaps):
             return []
-        written = f"SELECT 1 FROM {_quote(location.table)} WHERE {by_key} AND {' AND '.join(same)}"
+        written = f"SELECT 1 FROM {quote(location.table)} WHERE {by_key} AND {' AND '.join(same)}"
         lost = []
         for swap in swaps:
-            with _translated(self._path):
+            with translated(self._path):
                 found = await self._connection.execute_fetchall(written, (*swap.key, *swap.new))
             if not found:
                 lost.append(swap.key)
@@ -253,11 +249,11 @@ class SqliteTransaction:
 
     async def read_twins(self, location: Location, scope: str, value: Value, text: bytes) -> list[Row]:
         """Find the rows with the same text."""
-        first = _quote(location.columns[0])
-        query = f"{_select(location)} WHERE {_quote(scope)} = ? AND CAST({first} AS BLOB) = ?"
-        with _translated(self._path):
+        first = quote(location.columns[0])
+        query = f"{select(location)} WHERE {quote(scope)} = ? AND CAST({first} AS BLOB) = ?"
+        with translated(self._path):
             raws = await self._connection.execute_fetchall(query, (value, text))
-        return [_row(location, raw) for raw in raws]
+        return [to_row(location, raw) for raw in raws]
 
 
 async def _connect(uri: str, *, query_only: bool) -> aiosqlite.Connection:
@@ -272,88 +268,7 @@ async def _connect(uri: str, *, query_only: bool) -> aiosqlite.Connection:
     return connection
 
 
-def _select(location: Location) -> str:
-    columns = [_quote(name) for name in location.key]
-    columns += [f"CAST({_quote(name)} AS BLOB)" for name in location.columns]
-    columns += [_quote(name) for name in location.extras]
-    return f"SELECT {', '.join(columns)} FROM {_quote(location.table)}"
-
-
-def _conditions(location: Location) -> tuple[list[str], list[Value]]:
-    filled = " OR ".join(f"{_quote(field.column)} IS NOT NULL" for field in location.fields)
-    where, values = [f"({filled})"], list[Value]()
-    for column, allowed in location.only.items():
-        where.append(f"{_quote(column)} IN ({', '.join('?' * len(allowed))})")
-        values += allowed
-    return where, values
-
-
-def _row(location: Location, raw: Sequence[Any]) -> Row:
-    key_end = len(location.key)
-    cells_end = key_end + len(location.columns)
-    return Row(tuple(raw[:key_end]), tuple(raw[key_end:cells_end]), tuple(raw[cells_end:]))
-
-
 def _batches(keys: Sequence[Key], size: int = 100) -> Iterator[Sequence[Key]]:
     # itertools.batched() came with Python 3.12.
     for start in range(0, len(keys), size):
         yield keys[start : start + size]
-
-
-def _check_file(path: Path, *, write: bool) -> None:
-    try:
-        with path.open("rb") as file:
-            header = file.read(16)
-    except FileNotFoundError:
-        raise ConfigurationError(
-            f"the database {path} does not exist", hint="check [database] path and [paths] data, or give --database"
-        ) from None
-    except OSError as error:
-        raise ConfigurationError(
-            f"the database {path} cannot be read: {error.strerror}",
-            hint="run as the user that owns it, usually grafana",
-        ) from error
-    if header and not header.startswith(b"SQLite format 3\0"):
-        raise ConfigurationError(f"{path} is not an SQLite database", hint="check [database] path, or give --database")
-    for needed, what in ((path, "database"), (path.parent, "folder")):
-        if write and not os.access(needed, os.W_OK):
-            # The folder too, because SQLite puts its journal beside the file.
-            raise ConfigurationError(
-                f"the {what} {needed} is read-only for this user", hint="run as the user that owns it, usually grafana"
-            )
-
-
-def _damaged(path: Path, detail: str) -> ConfigurationError:
-    return ConfigurationError(
-        f"the database {path} is damaged: {detail}",
-        hint="repair it first (sqlite3 FILE .recover, or a backup); nothing was changed",
-    )
-
-
-@contextmanager
-def _translated(path: Path) -> Iterator[None]:
-    """Turn the driver's errors into ours in one place; the cause is kept."""
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        name = getattr(error, "sqlite_errorname", "") or ""
-        if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-            raise UnavailableError(
-                f"the database {path} stayed locked by another program",
-                hint="wait until it is done, then start again; progress is saved",
-            ) from error
-        if name.startswith("SQLITE_READONLY"):
-            raise ConfigurationError(
-                f"the database {path} is read-only", hint="run as the user that owns it, usually grafana"
-            ) from error
-        if name.startswith(("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN")):
-            raise UnavailableError(
-                f"the database {path} could not be accessed: {error}",
-                hint="check the disk's free space and the folder's permissions, then start again; progress is saved",
-            ) from error
-        raise
-    except sqlite3.DatabaseError as error:
-        name = getattr(error, "sqlite_errorname", "") or ""
-        if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-            raise _damaged(path, str(error)) from error
-        raise

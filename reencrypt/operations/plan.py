@@ -16,7 +16,8 @@ from reencrypt.keys.providers import Providers
 from reencrypt.keys.retry import RetryPolicy
 from reencrypt.operations.opening import open_database
 from reencrypt.operations.options import RunOptions, available_threads
-from reencrypt.operations.preparation import Preparation, Preparer, run_to_continue
+from reencrypt.operations.preparation import Preparation, run_to_continue
+from reencrypt.operations.preparer import Preparer
 from reencrypt.settings import Settings
 from reencrypt.worker.census import LocationCensus
 

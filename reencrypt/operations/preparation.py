@@ -1,37 +1,25 @@
-"""Everything that is decided before a run writes its first byte: census, keys, proof, target, refusals.
+"""Everything that is known before a run writes its first byte: census, keys, proof, target, refusals.
 
-`plan` shows it, `run` starts from it. It only reads.
+`plan` shows it, `run` starts from it; `reencrypt.operations.preparer` fills it in.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from reencrypt.catalogue.location import Location
 from reencrypt.crypto.ciphers import Algorithm
-from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.crypto.envelope import Envelope
-from reencrypt.databases.protocol import Database
-from reencrypt.errors import NoSecretsError, ReencryptError
-from reencrypt.events import Emit
-from reencrypt.keys.proof import Proof, Verdict
-from reencrypt.keys.provider import SECRET_KEY_PROVIDER, Unwrapped, WrapFormat, normalise_provider
-from reencrypt.keys.providers import Providers
+from reencrypt.errors import ReencryptError
+from reencrypt.keys.proof import Proof
+from reencrypt.keys.provider import SECRET_KEY_PROVIDER, WrapFormat
 from reencrypt.keys.ring import DataKey, KeyRing
-from reencrypt.operations import refusals
-from reencrypt.operations.opening import Schema, inspect, read_data_keys, read_own_keys
+from reencrypt.operations.opening import Schema
 from reencrypt.operations.options import RunOptions
 from reencrypt.settings import Settings
-from reencrypt.worker.census import Census, Samples, take_census
+from reencrypt.worker.census import Census
 from reencrypt.worker.counts import Counts
-from reencrypt.worker.gate import weigh_keys
-from reencrypt.worker.quarantine import read_quarantine
-from reencrypt.worker.resolver import standing_of
-from reencrypt.worker.runs import Run, find_open, read_runs
-from reencrypt.worker.target import choose_existing
+from reencrypt.worker.runs import Run
 
 
 @dataclass(slots=True)
@@ -126,158 +114,6 @@ class Preparation:
             if location.reencrypted
             for key_id, _ in self.census.locations[location.name].by_key
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Preparer:
-    """Takes the census, unwraps what is needed, judges, and finds the target; used again before each sweep."""
-
-    database: Database
-    providers: Providers
-    cache: DerivedKeyCache
-    pool: ThreadPoolExecutor
-    emit: Emit
-
-    async def prepare(self, settings: Settings, options: RunOptions) -> Preparation:
-        """Read everything a run depends on.
-
-        Raises `ConfigurationError` for a foreign database; what would stop a run is collected in `refusals`.
-        """
-        schema = await inspect(self.database)
-        ring = KeyRing(self.providers.get)
-        ring.load(await read_data_keys(self.database, schema.key_table))
-        target = normalise_provider(options.to or settings.encryption_provider)
-        prepared = Preparation(
-            settings=settings,
-            options=options,
-            target_provider=target,
-            algorithm=Algorithm(settings.algorithm),
-            schema=schema,
-            census=Census({}, Samples(0)),
-            ring=ring,
-            proof=Proof(Verdict.UNPROVEN, accepted=options.accept_unproven, skipped=_skipped(options)),
-            open_run=find_open(await read_runs(self.database)) if schema.has_state else None,
-            quarantined=len(await read_quarantine(self.database)) if schema.has_state else 0,
-        )
-        prepared.census = await self._census(prepared, lambda row: row.provider == SECRET_KEY_PROVIDER)
-        if not prepared.census.total:
-            if not options.allow_empty:
-                prepared.refusals.append(
-                    NoSecretsError(
-                        f"{self.database.name} holds no secrets at all",
-                        hint="is this the right database? if so, give --allow-empty",
-                    )
-                )
-            return prepared
-        prepared.warnings += refusals.warnings(prepared)
-        if prepared.movable:
-            prepared.refusals += refusals.before_keys(prepared)
-        try:
-            # Also where nothing is to move: a wrong secret_key must not pass for "nothing to do".
-            await self._unwrap_and_judge(prepared)
-            if prepared.needs_run:
-                await self._find_target(prepared)
-        except ReencryptError as error:
-            prepared.refusals.append(error)
-        return prepared
-
-    async def judge_again(self, prepared: Preparation) -> Proof:
-        """Take a new census and judge with it: keys may have been proven, or doubted, since."""
-        prepared.ring.load(await read_data_keys(self.database, prepared.schema.key_table))
-        before = prepared.proof
-        prepared.census = await self._census(prepared, lambda row: row.provider == SECRET_KEY_PROVIDER)
-        await self._unwrap_and_judge(prepared, refuse=False)
-        prepared.proof.doubt = prepared.proof.doubt or before.doubt
-        return prepared.proof
-
-    async def _census(self, prepared: Preparation, wanted: Callable[[DataKey], bool]) -> Census:
-        def wants_sample(_location: Location, envelope: Envelope) -> bool:
-            if envelope.key_id is None:
-                return True
-            row = prepared.ring.row(envelope.key_id)
-            return row is not None and wanted(row)
-
-        return await take_census(
-            self.database, prepared.locations, keys=len(prepared.ring.rows), wants_sample=wants_sample, emit=self.emit
-        )
-
-    async def _unwrap_and_judge(self, prepared: Preparation, *, refuse: bool = True) -> None:
-        async def reload() -> list[DataKey]:
-            return await read_data_keys(self.database, prepared.schema.key_table)
-
-        skipped = prepared.proof.skipped
-        wanted = [key_id for key_id in prepared.keys_to_unwrap() if not _is_skipped(prepared, key_id)]
-        await prepared.ring.ensure(wanted, reload)
-        census = prepared.census
-        doubtful = {
-            row.id
-            for row in prepared.ring.rows
-            if row.provider != SECRET_KEY_PROVIDER
-            and prepared.ring.knows(row.id)
-            and isinstance(entry := prepared.ring.entry(row.id), Unwrapped)
-            and not entry.conclusive
-        }
-        if doubtful:
-            # RSA1_5 proves nothing, which is known only now: their samples need another look, and are few.
-            more = await self._census(prepared, lambda row: row.id in doubtful or row.provider == SECRET_KEY_PROVIDER)
-            census = Census(census.locations, more.samples)
-        prepared.proof = await weigh_keys(
-            census,
-            prepared.ring,
-            self.providers.secret_key.password,
-            self.cache,
-            self.pool,
-            accepted=prepared.options.accept_unproven,
-            skipped=skipped,
-        )
-        if refuse and prepared.needs_secret_key() and SECRET_KEY_PROVIDER not in skipped:
-            prepared.refusals += refusals.of_secret_key(prepared)
-
-    async def _find_target(self, prepared: Preparation) -> None:
-        """Find the data keys that could be the target, and how Grafana wraps under the target provider."""
-        provider = self.providers.get(prepared.target_provider)
-        own = await read_own_keys(self.database, prepared.schema)
-        rows = [row for row in prepared.ring.rows if row.provider == prepared.target_provider]
-        written_by_grafana = [row for row in rows if row.id not in own]
-        prepared.grafana_knows_target = bool(written_by_grafana) or not provider.needs_wrap_format
-        usable: list[DataKey] = []
-        candidates = choose_existing(rows, prepared.target_provider, datetime.now().astimezone())
-        interrupted = run_to_continue(prepared)
-        if interrupted:
-            # It goes on under the key it began with.
-            candidates.sort(key=lambda row: row.id != interrupted.target_key)
-        for row in candidates:
-            entry = await prepared.ring.unwrap_row(row)
-            if isinstance(entry, Unwrapped) and prepared.proof.proves_data_key(standing_of(row, entry)):
-                usable.append(row)
-                if row.id not in own and entry.wrap_format:
-                    prepared.wrap_format = entry.wrap_format
-                break
-        prepared.existing = tuple(usable)
-        if prepared.wrap_format is None and provider.needs_wrap_format:
-            await self._learn_format(prepared, written_by_grafana)
-        remembered = WrapFormat.parse(interrupted.wrap_format) if interrupted and interrupted.wrap_format else None
-        named = prepared.options.wrap_format or remembered
-        prepared.wrap_format = named or prepared.wrap_format
-        if prepared.movable:
-            prepared.refusals += refusals.of_target(prepared, provider, format_named=named is not None)
-
-    @staticmethod
-    async def _learn_format(prepared: Preparation, rows: list[DataKey]) -> None:
-        for row in sorted(rows, key=lambda each: str(each.created), reverse=True):
-            entry = await prepared.ring.unwrap_row(row)
-            if isinstance(entry, Unwrapped) and entry.wrap_format and entry.conclusive:
-                prepared.wrap_format = entry.wrap_format
-                return
-
-
-def _skipped(options: RunOptions) -> frozenset[str]:
-    return frozenset(normalise_provider(name) for name in options.skip_keys)
-
-
-def _is_skipped(prepared: Preparation, key_id: str) -> bool:
-    row = prepared.ring.row(key_id)
-    return key_id in prepared.proof.skipped or (row is not None and row.provider in prepared.proof.skipped)
 
 
 def run_to_continue(prepared: Preparation) -> Run | None:

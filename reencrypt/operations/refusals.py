@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from reencrypt.errors import RefusedError
 from reencrypt.keys.proof import Verdict
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER, KeyProvider
 from reencrypt.operations.opening import KeyTable
-
-if TYPE_CHECKING:
-    from reencrypt.operations.preparation import Preparation
+from reencrypt.operations.preparation import Preparation
 
 
 def warnings(prepared: Preparation) -> list[str]:

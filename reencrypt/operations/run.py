@@ -21,7 +21,8 @@ from reencrypt.keys.ring import DataKey
 from reencrypt.operations import report
 from reencrypt.operations.opening import open_database, read_data_keys
 from reencrypt.operations.options import RunOptions, available_threads
-from reencrypt.operations.preparation import Preparation, Preparer, run_to_continue
+from reencrypt.operations.preparation import Preparation, run_to_continue
+from reencrypt.operations.preparer import Preparer
 from reencrypt.operations.report import RunReport
 from reencrypt.settings import Settings
 from reencrypt.worker.committer import Committer

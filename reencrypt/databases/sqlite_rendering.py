@@ -1,0 +1,39 @@
+"""SQL for a location on SQLite, and its rows as the protocol's bytes. Identifiers come from the catalogue alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from reencrypt.catalogue.location import Location, Row
+from reencrypt.databases.protocol import Value
+
+
+def quote(identifier: str) -> str:
+    """Quote a table or column as Grafana's own SQL does: several are reserved words."""
+    return f"`{identifier}`"
+
+
+def select(location: Location) -> str:
+    """The columns of a row in the order that `to_row` takes: key, secret columns as bytes, extras."""
+    columns = [quote(name) for name in location.key]
+    columns += [f"CAST({quote(name)} AS BLOB)" for name in location.columns]
+    columns += [quote(name) for name in location.extras]
+    return f"SELECT {', '.join(columns)} FROM {quote(location.table)}"
+
+
+def conditions(location: Location) -> tuple[list[str], list[Value]]:
+    """Which rows may hold secrets: terms for WHERE, and their values."""
+    filled = " OR ".join(f"{quote(field.column)} IS NOT NULL" for field in location.fields)
+    where, values = [f"({filled})"], list[Value]()
+    for column, allowed in location.only.items():
+        where.append(f"{quote(column)} IN ({', '.join('?' * len(allowed))})")
+        values += allowed
+    return where, values
+
+
+def to_row(location: Location, raw: Sequence[Any]) -> Row:
+    """Build a row from a result of `select`."""
+    key_end = len(location.key)
+    cells_end = key_end + len(location.columns)
+    return Row(tuple(raw[:key_end]), tuple(raw[key_end:cells_end]), tuple(raw[cells_end:]))
