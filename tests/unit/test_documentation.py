@@ -1,0 +1,110 @@
+"""What the README and the help say is true of the code."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from reencrypt import errors
+from reencrypt.cli.main import COMMANDS, cli
+from reencrypt.operations import report
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+
+
+def commands() -> Iterator[tuple[str, click.Command]]:
+    context = click.Context(cli)
+    for name in COMMANDS:
+        command = cli.get_command(context, name)
+        assert command is not None
+        if isinstance(command, click.Group):
+            yield from ((f"{name} {each}", inner) for each, inner in command.commands.items())
+        else:
+            yield name, command
+
+
+ALL = dict(commands())
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_command_and_option_is_in_the_readme(name: str) -> None:
+    assert f"`reencrypt {name}`" in README
+    for parameter in ALL[name].params:
+        assert isinstance(parameter, click.Option)
+        long = next(each for each in parameter.opts if each.startswith("--"))
+        assert re.search(rf"`[^`]*{long}\b", README), f"{name} {long}"
+
+
+def test_every_option_in_the_readme_exists() -> None:
+    known = {each for command in ALL.values() for parameter in command.params for each in parameter.opts}
+    table = README.split("### Options")[1].split("### Exit codes")[0]
+    assert set(re.findall(r"--[a-z][a-z-]+", table)) <= known
+
+
+@pytest.mark.parametrize("name", ["", *ALL])
+def test_every_help_ends_with_an_example(name: str) -> None:
+    command = ALL[name] if name else cli
+    assert command.epilog
+    assert "Example" in command.epilog
+    assert f"reencrypt {name}".strip() in command.epilog.split("Example")[1]
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_option_may_stand_in_the_environment(name: str) -> None:
+    for parameter in ALL[name].params:
+        if "--verbose" not in parameter.opts and "--help" not in parameter.opts:
+            assert str(parameter.envvar).startswith("REENCRYPT_"), parameter.opts
+
+
+def test_the_exit_codes_of_the_readme_are_those_of_the_code() -> None:
+    listed = {int(code) for code in re.findall(r"^\| (\d) \|", README, re.MULTILINE)}
+    ours = {each.exit_code for each in vars(errors).values() if isinstance(each, type) and hasattr(each, "exit_code")}
+    assert listed == ours | set(report._EXIT.values()) | {1, 8}  # noqa: SLF001 - the codes are the promise
+    assert cli.epilog is not None
+    assert {int(code) for code in re.findall(r"^  (\d)  ", cli.epilog, re.MULTILINE)} == listed
+
+
+def test_a_settings_file_gives_defaults_and_the_command_line_wins(tmp_path: Path) -> None:
+    from click.testing import CliRunner  # noqa: PLC0415
+
+    settings = tmp_path / "reencrypt.toml"
+    settings.write_text('output = "json"\ngrafana-config = "/nowhere/grafana.ini"\nlimit = 5\n')
+    runner = CliRunner()
+    result = runner.invoke(cli, ["status", "--config", str(settings)])
+    assert "/nowhere/grafana.ini" in str(result.exception)
+    result = runner.invoke(cli, ["status", "--config", str(settings), "--grafana-config", "/elsewhere.ini"])
+    assert "/elsewhere.ini" in str(result.exception)
+    result = runner.invoke(
+        cli, ["status", "--config", str(settings)], env={"REENCRYPT_GRAFANA_CONFIG": "/environment.ini"}
+    )
+    assert "/environment.ini" in str(result.exception)
+    settings.write_text('outptu = "json"\n')
+    result = runner.invoke(cli, ["status", "--config", str(settings)])
+    assert "outptu" in result.output
+    assert result.exit_code == 2
+
+
+def test_the_commands_on_the_first_screen_are_those_that_ci_runs() -> None:
+    first_screen = "\n".join(README.splitlines()[:35])
+    assert "python3 -m venv .venv && .venv/bin/pip install . && .venv/bin/reencrypt demo" in first_screen
+    assert "python3 -m venv .venv && .venv/bin/pip install tox && .venv/bin/tox" in first_screen
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"]])
+def test_help_loads_neither_azure_nor_drivers_nor_rich(arguments: list[str]) -> None:
+    import subprocess  # noqa: PLC0415
+
+    code = (
+        "import sys\n"
+        "from reencrypt.cli.main import run_command_line\n"
+        f"run_command_line({arguments!r})\n"
+        "heavy = ('azure', 'aiosqlite', 'asyncpg', 'aiohttp', 'rich', 'structlog', 'cryptography')\n"
+        "print('LOADED', [name for name in heavy if name in sys.modules])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "LOADED []" in done.stdout
