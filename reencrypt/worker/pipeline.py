@@ -185,7 +185,7 @@ class Pipeline:
             moved += self._report(location, committed, 0)
             attempts += 1
         gap = self._pace.gap(committed.locked_seconds)
-        if gap:
+        if moved and gap:
             await asyncio.sleep(gap)
         return moved
 

@@ -90,7 +90,10 @@ def _rows(report: PlanReport) -> list[tuple[object, ...]]:
             (location.name, line.secrets, line.key_id or "(legacy)", line.provider, line.algorithm, _fate(report, line))
             for line in report.key_lines(location)
         ]
-        rows += [(location.name, number, "", "", "", reason) for reason, number in census.problems.items()]
+        rows += [
+            (location.name, number, "", "", "", f"quarantine it ({reason})")
+            for reason, number in census.problems.items()
+        ]
     return rows
 
 

@@ -1,0 +1,285 @@
+"""The story of the demonstration, step by step: what is going to happen, the command, its output, what it shows."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import textwrap
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from reencrypt.catalogue.locations import LOCATIONS
+from reencrypt.demo.children import Children, DemoFailedError, Finished, clean_environment, emulator
+from reencrypt.demo.database import DAMAGED_ID, DAMAGED_TABLE, Built, build
+from reencrypt.demo.fingerprint import fingerprint
+from reencrypt.demo.folder import demo_folder
+from reencrypt.demo.interruption import Page, interrupted_run
+from reencrypt.errors import StoppedEarlyError
+from reencrypt.operations.status import RunStatus, status
+from reencrypt.settings import load_settings
+from reencrypt.worker.counts import Counts
+
+_KEY: Final = "prod"
+_TARGET: Final = f"azurekv.{_KEY}"
+_DATABASE: Final = "grafana.db"
+_CONFIGURATION: Final = "grafana.ini"
+_VAULT: Final = "vault"
+_CONFIG: Final = ("--grafana-config", _CONFIGURATION)
+_WRAP: Final = ("--wrap-format", "raw/RSA-OAEP-256")
+_DONE, _PARTLY, _STOPPED = 0, 3, 4
+_WIDTH: Final = 100
+_INDENT: Final = "    "
+#: Where `plan` goes on with the state tables' SQL, which is for database administrators.
+_SQL_FOLLOWS: Final = "A run first creates its state tables."
+
+Announce = Callable[[str], None]
+
+
+def tell(announce: Announce, *, secrets: int, keep: Path | None) -> None:
+    """Tell the whole story; lines of text go to `announce`.
+
+    Raises `DemoFailedError` where it does not go as told, `ConfigurationError` for a `keep` that holds something, and
+    `StoppedEarlyError` on SIGTERM or SIGHUP. However it ends, its processes end, and its folder goes unless it is kept.
+    """
+    with demo_folder(keep) as folder:
+        try:
+            asyncio.run(_tell(_Story(announce, folder, secrets, kept=keep is not None)))
+        except asyncio.CancelledError:
+            raise StoppedEarlyError("the demonstration was stopped, and has cleaned up behind itself") from None
+
+
+async def _tell(story: _Story) -> None:
+    task = asyncio.current_task()
+    loop = asyncio.get_running_loop()
+    # By default these end a process at once, and neither the emulator nor the folder would go with it.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, lambda: task.cancel() if task else None)
+    await story.tell()
+
+
+@dataclass(frozen=True, slots=True)
+class _Vault:
+    """A running emulator."""
+
+    uri: str
+    authority: str
+    ca_bundle: str
+    grafana_ini: Path
+
+    @property
+    def port(self) -> str:
+        return self.uri.rpartition(":")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class _Story:
+    announce: Announce
+    folder: Path
+    wanted: int
+    kept: bool
+
+    async def tell(self) -> None:
+        """All steps in their order."""
+        started = time.monotonic()
+        built = await self._database()
+        before = await asyncio.to_thread(fingerprint, self.folder / _DATABASE)
+        self._heading(
+            "2. A key vault",
+            f"A local stand-in for Azure Key Vault, with one RSA key, {_KEY}. Grafana's configuration names it as the "
+            f"provider {_TARGET}. The two variables are for the stand-in only; a real vault needs none.",
+        )
+        async with emulator(self.folder, "--state", _VAULT, "--key", _KEY) as ready:
+            vault = _Vault(ready["vault_uri"], ready["authority"], ready["ca_bundle"], Path(ready["grafana_ini"]))
+            self._configure(built, vault)
+            for line in self._setup(vault):
+                self._line(f"$ {line}")
+            variables = {"SSL_CERT_FILE": vault.ca_bundle, "AZURE_AUTHORITY_HOST": vault.authority}
+            children = Children(self.folder, clean_environment() | variables)
+            await self._plan(children)
+            seconds = await self._interrupt(children, built)
+            await self._verify_halfway(children)
+            seconds += await self._resume(children)
+            await self._verify(children)
+            await self._status(children)
+        await self._conclude(built, before, seconds)
+        if self.kept:
+            self._go_on(vault)
+        self._line()
+        self._paragraph(f"The whole demonstration took {time.monotonic() - started:.1f} s.")
+
+    async def _database(self) -> Built:
+        self._heading(
+            "1. A Grafana database",
+            "First a SQLite database as Grafana would have it after some years, with made-up secrets in every place "
+            "that Grafana keeps them. It lies in a folder of its own; nothing else on this machine is touched.",
+        )
+        built = await asyncio.to_thread(build, self.folder / _DATABASE, self.wanted)
+        self._line(f"{self.folder / _DATABASE}: {built.secrets:,} secrets in {len(LOCATIONS)} locations:")
+        self._line(f"  {built.legacy:,} legacy, encrypted directly under secret_key as before Grafana 9")
+        self._line(f"  {built.secrets - built.legacy:,} under the data key {built.data_key_id} of secretKey.v1")
+        self._line(f"  one of these is damaged, cut off in the middle: {DAMAGED_TABLE} {DAMAGED_ID}")
+        return built
+
+    def _configure(self, built: Built, vault: _Vault) -> None:
+        """Write Grafana's configuration: what the emulator suggests, with the `secret_key` and the database."""
+        text = vault.grafana_ini.read_text().replace(
+            "[security]\n", f"[security]\nsecret_key = {built.secret_key}\n", 1
+        )
+        database = f'\n[database]\ntype = sqlite3\npath = """{self.folder / _DATABASE}"""\n'
+        path = self.folder / _CONFIGURATION
+        path.touch(mode=0o600)
+        path.write_text(text + database)
+
+    def _setup(self, vault: _Vault) -> tuple[str, ...]:
+        """What to type for the same vault and the same surroundings."""
+        return (
+            f"cd {self.folder}",
+            f"reencrypt emulator --state {_VAULT} --key {_KEY} --port {vault.port} &",
+            f"export SSL_CERT_FILE={vault.ca_bundle} AZURE_AUTHORITY_HOST={vault.authority}",
+        )
+
+    async def _plan(self, children: Children) -> None:
+        self._heading(
+            "3. The plan",
+            "What is there, and what would a run do? This only reads. Which format Grafana Enterprise gives a data "
+            "key in Azure is learned from one that it wrote; no Grafana is here, so the format is named.",
+        )
+        finished = await self._command(children, "plan", *_CONFIG, *_WRAP, expect=_DONE)
+        shown, separator, hidden = finished.stdout.partition(_SQL_FOLLOWS)
+        self._output(shown)
+        if separator:
+            number = sum(line.endswith(";") for line in hidden.splitlines())
+            self._line(f"{_INDENT}({number} SQL statements for the state tables are left out here)")
+
+    async def _interrupt(self, children: Children, built: Built) -> float:
+        """Returns the seconds that the run took, as `_resume` does."""
+        self._heading(
+            "4. A run that is interrupted",
+            "Now the secrets move, page by page; each page commits together with its checkpoint. In the middle of it "
+            "the run gets the signal of Ctrl-C. It finishes the page in hand, saves its progress and exits with 4.",
+        )
+        started = time.monotonic()
+        arguments = ("run", *_CONFIG, *_WRAP)
+        self._line(f"$ reencrypt {' '.join(arguments)}")
+        # A quarter is enough to show, and leaves the run far too much to be done before the signal arrives.
+        finished = await interrupted_run(children, arguments, after=built.secrets // 4, committed=self._page)
+        self._line(f"{_INDENT}^C")
+        self._output(finished.stdout)
+        self._check("run", finished, _STOPPED)
+        counts = Counts.sum((await self._only_run()).counts.values())
+        if not 0 < counts.re_encrypted < built.secrets - 1:
+            raise DemoFailedError(f"the interrupted run had re-encrypted {counts.re_encrypted} of {built.secrets}")
+        return time.monotonic() - started
+
+    def _page(self, page: Page) -> None:
+        self._line(f"{_INDENT}committed: {page.moved} secrets of {page.location}")
+
+    async def _verify_halfway(self, children: Children) -> None:
+        self._line()
+        self._paragraph(
+            "Interrupted: some secrets are under the vault now, others still under secret_key. Grafana reads both: "
+            "an independent look at every secret, which trusts nothing that the run wrote down."
+        )
+        finished = await self._command(children, "verify", *_CONFIG, expect=_DONE)
+        self._output(finished.stdout)
+
+    async def _resume(self, children: Children) -> float:
+        first = Counts.sum((await self._only_run()).counts.values())
+        self._heading(
+            "5. The same command again",
+            f"It resumes by itself behind the last committed page: {first.re_encrypted:,} secrets are re-encrypted "
+            "already. It will exit with 3, partly done, because of the damaged secret: one bad secret stops nothing, "
+            "and is never passed over in silence. It is left as it is and listed in the quarantine, with the reason.",
+        )
+        started = time.monotonic()
+        finished = await self._command(children, "run", *_CONFIG, expect=_PARTLY)
+        self._output(finished.stdout)
+        return time.monotonic() - started
+
+    async def _verify(self, children: Children) -> None:
+        self._heading("6. Verified", "Every secret once more, read as Grafana would read it.")
+        finished = await self._command(children, "verify", *_CONFIG, expect=_DONE)
+        self._output(finished.stdout)
+
+    async def _status(self, children: Children) -> None:
+        self._heading("7. What a colleague would find", "All this is recorded in the database itself.")
+        finished = await self._command(children, "status", *_CONFIG, expect=_DONE)
+        self._output(finished.stdout)
+
+    async def _conclude(self, built: Built, before: str, seconds: float) -> None:
+        """Hold what the run recorded, and the database, against what was promised."""
+        run = await self._only_run()
+        counts = Counts.sum(run.counts.values())
+        expected = built.secrets - counts.not_applicable - 1
+        if (counts.re_encrypted, counts.quarantined, counts.left) != (expected, 1, 0):
+            raise DemoFailedError(f"the run ended with {counts.as_numbers()} of {built.secrets} secrets")
+        if await asyncio.to_thread(fingerprint, self.folder / _DATABASE) != before:
+            raise DemoFailedError("bytes of the database changed that are no secret")
+        (reason,) = counts.quarantined_because
+        self._heading("What happened", "")
+        self._item(
+            f"{counts.re_encrypted:,} secrets were re-encrypted: from secret_key, directly or through a data key of "
+            f"secretKey.v1, to a new data key that only the vault unwraps ({_TARGET}). Both commands took "
+            f"{seconds:.1f} s together."
+        )
+        self._item(f"The run was interrupted once and resumed as the same run, {run.run.id}; no secret was done twice.")
+        self._item(f"1 secret is quarantined, as it was damaged before: {DAMAGED_TABLE} {DAMAGED_ID} ({reason}).")
+        self._item(
+            f"{counts.not_applicable} secrets of alert_notification stay under secret_key: Grafana reads these with "
+            "nothing else."
+        )
+        self._item(
+            "Every other secret was readable half-way and is readable now. Every byte that is no secret is unchanged."
+        )
+        self._heading("Your own Grafana", "Begin with what only reads:")
+        self._line("$ reencrypt plan --grafana-config /etc/grafana/grafana.ini")
+
+    def _go_on(self, vault: _Vault) -> None:
+        self._heading("Going on by hand", "The folder is kept. The vault runs again, and the rest works, after:")
+        for line in (*self._setup(vault), f"reencrypt status --grafana-config {_CONFIGURATION}"):
+            self._line(f"$ {line}")
+
+    async def _only_run(self) -> RunStatus:
+        settings = load_settings(
+            config=self.folder / _CONFIGURATION, home=None, database_url=None, environ=clean_environment()
+        )
+        runs = (await status(settings)).runs
+        if len(runs) != 1:
+            raise DemoFailedError(f"the database knows {len(runs)} runs where one was expected")
+        return runs[0]
+
+    async def _command(self, children: Children, *arguments: str, expect: int) -> Finished:
+        self._line(f"$ reencrypt {' '.join(arguments)}")
+        finished = await children.run(*arguments)
+        self._check(arguments[0], finished, expect)
+        return finished
+
+    def _check(self, command: str, finished: Finished, expect: int) -> None:
+        if finished.exit_code != expect:
+            self._output(finished.stdout)
+            raise DemoFailedError(
+                f"`reencrypt {command}` exited with {finished.exit_code} where {expect} was expected",
+                hint=finished.stderr.strip()[-2000:],
+            )
+
+    def _heading(self, title: str, text: str) -> None:
+        self._line()
+        self._line(title)
+        self._line("-" * len(title))
+        if text:
+            self._paragraph(text)
+
+    def _paragraph(self, text: str) -> None:
+        self._line(textwrap.fill(text, _WIDTH))
+
+    def _item(self, text: str) -> None:
+        self._line(textwrap.fill(text, _WIDTH, initial_indent="* ", subsequent_indent="  "))
+
+    def _output(self, text: str) -> None:
+        self._line(textwrap.indent(text.rstrip(), _INDENT))
+
+    def _line(self, text: str = "") -> None:
+        self.announce(text)
