@@ -32,7 +32,8 @@ from reencrypt.worker.passes import Passes
 from reencrypt.worker.pipeline import Budget, Pipeline
 from reencrypt.worker.quarantine import read_quarantine
 from reencrypt.worker.resolver import Resolver
-from reencrypt.worker.runs import Run, find_open, insert_run, new_run_id, read_runs
+from reencrypt.worker.runs import Run, close_run, find_open, insert_run, new_run_id, read_runs, record_target_key
+from reencrypt.worker.stamp import stamp
 from reencrypt.worker.stop import StopRequest
 from reencrypt.worker.target import (
     TargetKey,
@@ -172,9 +173,7 @@ class _Job:
             if wrap_format and wrap_format != interrupted.wrap_format:
                 async with self.database.transaction() as transaction:
                     await lease.check(transaction)
-                    await transaction.execute(
-                        "run_settings", id=interrupted.id, wrap_format=wrap_format, now=self.database.now()
-                    )
+                    await transaction.execute("run_settings", id=interrupted.id, wrap_format=wrap_format, at=stamp())
             return interrupted, True
         fresh = Run(
             id=new_run_id(),
@@ -196,13 +195,13 @@ class _Job:
             await self._close(lease, found, "superseded", "superseded")
         async with self.database.transaction() as transaction:
             await lease.check(transaction)
-            await insert_run(self.database, transaction, fresh)
+            await insert_run(transaction, fresh)
         return fresh, False
 
     async def _close(self, lease: Lease, which: Run, state: str, outcome: str) -> None:
         async with self.database.transaction() as transaction:
             await lease.check(transaction)
-            await transaction.execute("run_close", id=which.id, state=state, outcome=outcome, now=self.database.now())
+            await close_run(transaction, which, state, outcome)
 
     async def _target_key(self, prepared: Preparation, lease: Lease, current: Run) -> TargetKey:
         """The data key to write under: a proven existing one, the one this run had begun to make, or a new one."""
@@ -214,13 +213,7 @@ class _Job:
             if isinstance(entry, Unwrapped):
                 async with self.database.transaction() as transaction:
                     await lease.check(transaction)
-                    await transaction.execute(
-                        "run_target_key",
-                        id=current.id,
-                        target_key=row.id,
-                        target_key_state="active",
-                        now=self.database.now(),
-                    )
+                    await record_target_key(transaction, current, row.id, "active")
                 return TargetKey(row.id, row.provider, entry.data_key, row.wrapped, made=False)
         if current.target_key_state == "made":
             return await finish_target_key(self.database, lease, current, provider, expected=None)

@@ -64,7 +64,6 @@ class Committer:
                 checkpoint.pass_number,
                 location.name,
                 done.findings,
-                self.database.now(),
             )
             counts = Counts.sum([checkpoint.counts, page.settled, *(row.counts for row in settled)])
             if checkpoint.done and not lost:

@@ -15,6 +15,7 @@ from typing import Final
 
 from reencrypt.databases.protocol import Database, Transaction
 from reencrypt.errors import LeaseHeldError
+from reencrypt.worker.stamp import stamp
 
 DEFAULT_TIMEOUT_SECONDS: Final = 30.0
 _BEATS_PER_TIMEOUT: Final = 3
@@ -92,7 +93,7 @@ async def take_lease(
     beat_seconds = timeout_seconds / _BEATS_PER_TIMEOUT
     async with database.transaction() as transaction:
         if not await transaction.fetch("lease_read"):
-            await transaction.execute("lease_first", now=database.now())
+            await transaction.execute("lease_first", at=stamp())
     while True:
         rows = await database.fetch("lease_read")
         token, beats = int(str(rows[0][0])), int(str(rows[0][2]))
@@ -102,7 +103,7 @@ async def take_lease(
                 "lease_take",
                 holder=holder_name(),
                 beat_seconds=beat_seconds,
-                now=database.now(),
+                at=stamp(),
                 token=token,
                 beats=beats,
             )

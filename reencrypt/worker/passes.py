@@ -15,6 +15,7 @@ from reencrypt.worker.counts import Counts
 from reencrypt.worker.lease import Lease
 from reencrypt.worker.pipeline import Budget, Pipeline
 from reencrypt.worker.runs import Checkpoint, Run, latest_counts, read_checkpoints
+from reencrypt.worker.stamp import stamp
 from reencrypt.worker.stop import StopRequest
 
 MOST_SWEEPS: Final = 3
@@ -69,7 +70,7 @@ class Passes:
         if self.run.pass_number != number:
             async with self.database.transaction() as transaction:
                 await self.lease.check(transaction)
-                await transaction.execute("run_pass", id=self.run.id, pass_number=number, now=self.database.now())
+                await transaction.execute("run_pass", id=self.run.id, pass_number=number, at=stamp())
             self.run.pass_number = number
 
     async def _pass(self, number: int) -> tuple[int, bool]:

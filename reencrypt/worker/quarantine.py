@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from reencrypt.databases.protocol import Executor, Transaction, Value
 from reencrypt.worker.journal import digest
 from reencrypt.worker.rowkey import key_to_text
+from reencrypt.worker.stamp import stamp
 from reencrypt.worker.transform import Finding
 
 
@@ -29,7 +30,7 @@ async def read_quarantine(executor: Executor) -> list[QuarantineEntry]:
 
 
 async def save_findings(
-    transaction: Transaction, run_id: str, pass_number: int, location: str, findings: Sequence[Finding], now: Value
+    transaction: Transaction, run_id: str, pass_number: int, location: str, findings: Sequence[Finding]
 ) -> None:
     """Enter findings, or refresh the entries they already have. `cell_hash` tells later whether the column changed."""
     entries: list[dict[str, Value]] = [
@@ -42,7 +43,7 @@ async def save_findings(
             "cell_hash": digest(finding.cell),
             "run_id": run_id,
             "pass_number": pass_number,
-            "now": now,
+            "at": stamp(),
         }
         for finding in findings
     ]

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from reencrypt.catalogue.location import Key
-from reencrypt.databases.protocol import Database, Executor, Transaction, Value
+from reencrypt.databases.protocol import Executor, Transaction, Value
 from reencrypt.worker.counts import Counts
 from reencrypt.worker.rowkey import key_from_text, key_to_text
+from reencrypt.worker.stamp import stamp
 
 
 @dataclass(slots=True)
@@ -80,7 +81,7 @@ def find_open(runs: Sequence[Run]) -> Run | None:
     return next((run for run in reversed(runs) if run.state == "open"), None)
 
 
-async def insert_run(database: Database, transaction: Transaction, run: Run) -> None:
+async def insert_run(transaction: Transaction, run: Run) -> None:
     """Record a new run."""
     await transaction.execute(
         "run_insert",
@@ -92,8 +93,18 @@ async def insert_run(database: Database, transaction: Transaction, run: Run) -> 
         wrap_format=run.wrap_format,
         target_key=run.target_key,
         target_key_state=run.target_key_state,
-        now=database.now(),
+        at=stamp(),
     )
+
+
+async def record_target_key(transaction: Transaction, run: Run, key_id: str, state: str) -> None:
+    """Record the run's target data key and how far it is: none, made or active."""
+    await transaction.execute("run_target_key", id=run.id, target_key=key_id, target_key_state=state, at=stamp())
+
+
+async def close_run(transaction: Transaction, run: Run, state: str, outcome: str) -> None:
+    """Record that a run has ended: finished or superseded."""
+    await transaction.execute("run_close", id=run.id, state=state, outcome=outcome, at=stamp())
 
 
 async def read_checkpoints(executor: Executor, run_id: str) -> list[Checkpoint]:

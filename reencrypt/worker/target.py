@@ -18,7 +18,8 @@ from reencrypt.keys.provider import DATA_KEY_BYTES, KeyProvider, UnwrapFailedErr
 from reencrypt.keys.ring import DataKey
 from reencrypt.worker.journal import journal_data_key
 from reencrypt.worker.lease import Lease
-from reencrypt.worker.runs import Run
+from reencrypt.worker.runs import Run, record_target_key
+from reencrypt.worker.stamp import stamp
 
 _ID_LENGTH: Final = 14
 _ID_ALPHABET: Final = string.ascii_lowercase + string.digits
@@ -88,8 +89,8 @@ async def make_target_key(
             now=now,
             label=label_of(provider.name, datetime.now().astimezone()),
         )
-        await transaction.execute("own_data_key_insert", id=key_id, run_id=run.id, provider=provider.name, now=now)
-        await transaction.execute("run_target_key", id=run.id, target_key=key_id, target_key_state="made", now=now)
+        await transaction.execute("own_data_key_insert", id=key_id, run_id=run.id, provider=provider.name, at=stamp())
+        await record_target_key(transaction, run, key_id, "made")
         await journal_data_key(transaction, run.id, "insert", key_id, old=None, new=wrapped)
     run.target_key, run.target_key_state = key_id, "made"
     return await finish_target_key(database, lease, run, provider, expected=data_key)
@@ -128,7 +129,7 @@ async def finish_target_key(
             raise RefusedError(
                 f"the new data key {key_id} vanished from data_keys", hint="find out who changed data_keys, run again"
             )
-        await transaction.execute("run_target_key", id=run.id, target_key=key_id, target_key_state="active", now=now)
+        await record_target_key(transaction, run, key_id, "active")
         await journal_data_key(transaction, run.id, "activate", key_id, old=wrapped, new=wrapped)
     run.target_key_state = "active"
     return TargetKey(key_id, provider.name, unwrapped.data_key, wrapped, made=True)
@@ -149,7 +150,5 @@ async def discard_target_key(database: Database, lease: Lease, run: Run, wrapped
         if await transaction.execute("data_key_discard", id=key_id, wrapped=wrapped, active=False):
             await transaction.execute("own_data_key_forget", id=key_id)
             await journal_data_key(transaction, run.id, "discard", key_id, old=wrapped, new=None)
-        await transaction.execute(
-            "run_target_key", id=run.id, target_key="", target_key_state="none", now=database.now()
-        )
+        await record_target_key(transaction, run, "", "none")
     run.target_key, run.target_key_state = "", "none"

@@ -1,4 +1,5 @@
--- Statements that every engine understands as they stand. Values are given by name.
+-- Statements for every engine; a file of the engine's own overrides what it writes otherwise. Values are given by
+-- name: `:now` is a timestamp as Grafana's columns hold it, `:at` is text for our own tables.
 
 -- name: data_keys
 SELECT name, active, provider, encrypted_data, label, created FROM data_keys ORDER BY name
@@ -29,7 +30,7 @@ SELECT encrypted_data FROM data_keys WHERE name = :id
 SELECT id FROM reencrypt_data_key
 
 -- name: own_data_key_insert
-INSERT INTO reencrypt_data_key (id, run_id, provider, made) VALUES (:id, :run_id, :provider, :now)
+INSERT INTO reencrypt_data_key (id, run_id, provider, made) VALUES (:id, :run_id, :provider, :at)
 
 -- name: own_data_key_forget
 DELETE FROM reencrypt_data_key WHERE id = :id
@@ -38,11 +39,12 @@ DELETE FROM reencrypt_data_key WHERE id = :id
 SELECT token, holder, beats, beat_seconds FROM reencrypt_lease WHERE id = 1
 
 -- name: lease_first
-INSERT INTO reencrypt_lease (id, token, holder, beats, beat_seconds, taken) VALUES (1, 0, '', 0, 0, :now)
+INSERT INTO reencrypt_lease (id, token, holder, beats, beat_seconds, taken) VALUES (1, 0, '', 0, 0, :at)
+ON CONFLICT DO NOTHING
 
 -- name: lease_take
 UPDATE reencrypt_lease SET token = token + 1, holder = :holder, beats = beats + 1, beat_seconds = :beat_seconds,
-    taken = :now
+    taken = :at
 WHERE id = 1 AND token = :token AND beats = :beats
 
 -- name: lease_beat
@@ -55,7 +57,7 @@ UPDATE reencrypt_lease SET holder = '' WHERE id = 1 AND token = :token
 INSERT INTO reencrypt_run (id, operation, state, target_provider, algorithm, salt, wrap_format, target_key,
     target_key_state, pass, outcome, started, updated)
 VALUES (:id, :operation, 'open', :target_provider, :algorithm, :salt, :wrap_format, :target_key, :target_key_state, 0,
-    '', :now, :now)
+    '', :at, :at)
 
 -- name: runs
 SELECT id, operation, state, target_provider, algorithm, salt, wrap_format, target_key, target_key_state, pass, outcome,
@@ -63,16 +65,16 @@ SELECT id, operation, state, target_provider, algorithm, salt, wrap_format, targ
 FROM reencrypt_run ORDER BY started, id
 
 -- name: run_target_key
-UPDATE reencrypt_run SET target_key = :target_key, target_key_state = :target_key_state, updated = :now WHERE id = :id
+UPDATE reencrypt_run SET target_key = :target_key, target_key_state = :target_key_state, updated = :at WHERE id = :id
 
 -- name: run_pass
-UPDATE reencrypt_run SET pass = :pass_number, updated = :now WHERE id = :id
+UPDATE reencrypt_run SET pass = :pass_number, updated = :at WHERE id = :id
 
 -- name: run_settings
-UPDATE reencrypt_run SET wrap_format = :wrap_format, updated = :now WHERE id = :id
+UPDATE reencrypt_run SET wrap_format = :wrap_format, updated = :at WHERE id = :id
 
 -- name: run_close
-UPDATE reencrypt_run SET state = :state, outcome = :outcome, updated = :now WHERE id = :id
+UPDATE reencrypt_run SET state = :state, outcome = :outcome, updated = :at WHERE id = :id
 
 -- name: checkpoints
 SELECT location, pass, last_key, done, counts FROM reencrypt_checkpoint WHERE run_id = :run_id
@@ -89,7 +91,7 @@ ORDER BY location, row_key, field
 
 -- name: quarantine_save
 INSERT INTO reencrypt_quarantine (location, row_key, field, reason, detail, cell_hash, state, run_id, pass, seen)
-VALUES (:location, :row_key, :field, :reason, :detail, :cell_hash, 'open', :run_id, :pass_number, :now)
+VALUES (:location, :row_key, :field, :reason, :detail, :cell_hash, 'open', :run_id, :pass_number, :at)
 ON CONFLICT (location, row_key, field) DO UPDATE
 SET reason = excluded.reason, detail = excluded.detail, cell_hash = excluded.cell_hash, run_id = excluded.run_id,
     pass = excluded.pass, seen = excluded.seen
