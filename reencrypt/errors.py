@@ -59,6 +59,12 @@ class UnavailableError(ReencryptError):
     code = "unavailable"
 
 
+class TransactionLostError(UnavailableError):
+    """The server gave a transaction up, or the connection was lost: begin it again. Its outcome may be unknown."""
+
+    code = "transaction_lost"
+
+
 class NoSecretsError(ReencryptError):
     """The database holds no secret at all, which is more often a wrong database than an empty one (exit 9)."""
 

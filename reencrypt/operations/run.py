@@ -153,7 +153,7 @@ class _Job:
             self.stop.set(f"the limit of {self.options.limit} secrets is reached")
         if complete and not self.stop.reason:
             result.outcome = _outcome(result.counts)
-            await self._close(lease, current, "finished", result.outcome)
+            await close_run(self.database, lease, current, "finished", result.outcome)
         else:
             result.stop_reason = self.stop.reason
         self.emit(RunEnded(current.id, result.outcome))
@@ -192,37 +192,27 @@ class _Job:
         )
         if found:
             # It went elsewhere; this run takes over whatever it left.
-            await self._close(lease, found, "superseded", "superseded")
-        async with self.database.transaction() as transaction:
-            await lease.check(transaction)
-            await insert_run(transaction, fresh)
+            await close_run(self.database, lease, found, "superseded", "superseded")
+        await insert_run(self.database, lease, fresh)
         return fresh, False
-
-    async def _close(self, lease: Lease, which: Run, state: str, outcome: str) -> None:
-        async with self.database.transaction() as transaction:
-            await lease.check(transaction)
-            await close_run(transaction, which, state, outcome)
 
     async def _target_key(self, prepared: Preparation, lease: Lease, current: Run) -> TargetKey:
         """The data key to write under: a proven existing one, the one this run had begun to make, or a new one."""
         provider = self.providers.get(prepared.target_provider)
+        if current.target_key_state == "made":
+            unfinished = await self.database.fetch("data_key_read", id=current.target_key)
+            if unfinished and not prepared.existing:
+                return await finish_target_key(self.database, lease, current, provider, expected=None)
+            if unfinished and isinstance(unfinished[0][0], bytes):
+                await discard_target_key(self.database, lease, current, unfinished[0][0])
         for row in prepared.existing:
-            if current.target_key_state == "made":
-                await self._discard_unfinished(lease, current)
             entry = await prepared.ring.unwrap_row(row)
             if isinstance(entry, Unwrapped):
                 async with self.database.transaction() as transaction:
                     await lease.check(transaction)
                     await record_target_key(transaction, current, row.id, "active")
                 return TargetKey(row.id, row.provider, entry.data_key, row.wrapped, made=False)
-        if current.target_key_state == "made":
-            return await finish_target_key(self.database, lease, current, provider, expected=None)
         return await make_target_key(self.database, lease, current, provider, prepared.wrap_format)
-
-    async def _discard_unfinished(self, lease: Lease, current: Run) -> None:
-        rows = await self.database.fetch("data_key_read", id=current.target_key)
-        if rows and isinstance(rows[0][0], bytes):
-            await discard_target_key(self.database, lease, current, rows[0][0])
 
     def _passes(
         self, preparer: Preparer, prepared: Preparation, lease: Lease, current: Run, target: TargetKey

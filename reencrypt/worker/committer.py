@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.databases.protocol import Database, Swap, Transaction, Value
+from reencrypt.databases.retried import retried
 from reencrypt.worker.counts import Counts
 from reencrypt.worker.journal import journal_swaps
 from reencrypt.worker.lease import Lease
@@ -19,11 +20,15 @@ from reencrypt.worker.transform import Finding, PageOutcome, RowOutcome, rehash
 
 @dataclass(slots=True)
 class Committed:
-    """What a commit did: the rows that lost a race and must be read again, and how long locks were held."""
+    """What a commit did: the rows that lost a race and must be read again, and how long locks were held.
 
-    lost: list[Key] = field(default_factory=list)
-    moved: int = 0
-    findings: list[Finding] = field(default_factory=list)
+    `counts` are the checkpoint's, with the page.
+    """
+
+    lost: list[Key]
+    moved: int
+    findings: list[Finding]
+    counts: Counts
     locked_seconds: float = 0.0
 
 
@@ -43,39 +48,40 @@ class Committer:
         `checkpoint` holds the position behind the page and the counters without it; its counters are updated here.
         Raises `LeaseHeldError` and `RefusedError` where the lease or the target key is gone: nothing is written then.
         """
-        done = Committed()
-        swaps = [row.swap for row in page.rows if row.swap]
         loop = asyncio.get_running_loop()
-        async with self.database.transaction() as transaction:
+        locked_since = 0.0
+
+        async def body(transaction: Transaction) -> Committed:
+            nonlocal locked_since
             locked_since = loop.time()
-            await self.lease.check(transaction)
-            if swaps:
-                # From here to the commit nobody can delete the key that the new bytes need.
-                await self.target.lock(transaction)
-                done.lost = await transaction.swap_rows(location, swaps)
-            lost = set(done.lost)
-            settled = [row for row in page.rows if not (row.swap and row.row.key in lost)]
-            await self._follow(transaction, location, settled)
-            done.moved = sum(row.moved for row in settled)
-            done.findings = [finding for row in settled for finding in row.findings]
-            await save_findings(
-                transaction,
-                self.run.id,
-                checkpoint.pass_number,
-                location.name,
-                done.findings,
-            )
-            counts = Counts.sum([checkpoint.counts, page.settled, *(row.counts for row in settled)])
-            if checkpoint.done and not lost:
-                await drop_stale(transaction, self.run.id, checkpoint.pass_number, location.name)
-            await save_checkpoint(
-                transaction,
-                self.run.id,
-                Checkpoint(location.name, checkpoint.pass_number, checkpoint.last_key, checkpoint.done, counts),
-            )
+            return await self._write(transaction, location, page, checkpoint)
+
+        done = await retried(self.database, body)
         done.locked_seconds = loop.time() - locked_since
-        checkpoint.counts = counts
+        checkpoint.counts = done.counts
         return done
+
+    async def _write(
+        self, transaction: Transaction, location: Location, page: PageOutcome, checkpoint: Checkpoint
+    ) -> Committed:
+        """Everything of a page inside its transaction; may be begun again, so it changes nothing in memory."""
+        await self.lease.check(transaction)
+        swaps = [row.swap for row in page.rows if row.swap]
+        lost: list[Key] = []
+        if swaps:
+            # From here to the commit nobody can delete the key that the new bytes need.
+            await self.target.lock(transaction)
+            lost = await transaction.swap_rows(location, swaps)
+        losers = set(lost)
+        settled = [row for row in page.rows if not (row.swap and row.row.key in losers)]
+        await self._follow(transaction, location, settled)
+        findings = [finding for row in settled for finding in row.findings]
+        await save_findings(transaction, self.run.id, checkpoint.pass_number, location.name, findings)
+        if checkpoint.done and not lost:
+            await drop_stale(transaction, self.run.id, checkpoint.pass_number, location.name)
+        counts = Counts.sum([checkpoint.counts, page.settled, *(row.counts for row in settled)])
+        await save_checkpoint(transaction, self.run.id, replace(checkpoint, counts=counts))
+        return Committed(lost, sum(row.moved for row in settled), findings, counts)
 
     async def _follow(self, transaction: Transaction, location: Location, rows: Sequence[RowOutcome]) -> None:
         """Journal what was swapped, and give twins the same new text."""

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from reencrypt.databases.protocol import Database, Transaction
+from reencrypt.databases.protocol import Database, Transaction, Value
+from reencrypt.databases.retried import retried
 from reencrypt.errors import LeaseHeldError
 from reencrypt.worker.stamp import stamp
 
@@ -51,8 +52,16 @@ class Lease:
         """Beat for ever, so that contenders see a living holder while nothing is committed."""
         while True:
             await asyncio.sleep(self.beat_seconds)
-            async with database.transaction() as transaction:
-                await self.check(transaction)
+            await retried(database, self.check)
+
+    async def apply(self, database: Database, statement: str, **parameters: Value) -> int:
+        """Run one statement in a transaction of its own, if the lease is still ours; returns the rows it matched."""
+
+        async def body(transaction: Transaction) -> int:
+            await self.check(transaction)
+            return await transaction.execute(statement, **parameters)
+
+        return await retried(database, body)
 
     async def release(self, database: Database) -> None:
         """Give the lease back, so that the next run need not wait; no harm where it was taken over."""

@@ -68,9 +68,7 @@ class Passes:
 
     async def _enter(self, number: int) -> None:
         if self.run.pass_number != number:
-            async with self.database.transaction() as transaction:
-                await self.lease.check(transaction)
-                await transaction.execute("run_pass", id=self.run.id, pass_number=number, at=stamp())
+            await self.lease.apply(self.database, "run_pass", id=self.run.id, pass_number=number, at=stamp())
             self.run.pass_number = number
 
     async def _pass(self, number: int) -> tuple[int, bool]:

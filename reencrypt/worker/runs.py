@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from reencrypt.catalogue.location import Key
-from reencrypt.databases.protocol import Executor, Transaction, Value
+from reencrypt.databases.protocol import Database, Executor, Transaction, Value
 from reencrypt.worker.counts import Counts
+from reencrypt.worker.lease import Lease
 from reencrypt.worker.rowkey import key_from_text, key_to_text
 from reencrypt.worker.stamp import stamp
 
@@ -81,9 +82,10 @@ def find_open(runs: Sequence[Run]) -> Run | None:
     return next((run for run in reversed(runs) if run.state == "open"), None)
 
 
-async def insert_run(transaction: Transaction, run: Run) -> None:
+async def insert_run(database: Database, lease: Lease, run: Run) -> None:
     """Record a new run."""
-    await transaction.execute(
+    await lease.apply(
+        database,
         "run_insert",
         id=run.id,
         operation=run.operation,
@@ -100,11 +102,12 @@ async def insert_run(transaction: Transaction, run: Run) -> None:
 async def record_target_key(transaction: Transaction, run: Run, key_id: str, state: str) -> None:
     """Record the run's target data key and how far it is: none, made or active."""
     await transaction.execute("run_target_key", id=run.id, target_key=key_id, target_key_state=state, at=stamp())
+    run.target_key, run.target_key_state = key_id, state
 
 
-async def close_run(transaction: Transaction, run: Run, state: str, outcome: str) -> None:
+async def close_run(database: Database, lease: Lease, run: Run, state: str, outcome: str) -> None:
     """Record that a run has ended: finished or superseded."""
-    await transaction.execute("run_close", id=run.id, state=state, outcome=outcome, at=stamp())
+    await lease.apply(database, "run_close", id=run.id, state=state, outcome=outcome, at=stamp())
 
 
 async def read_checkpoints(executor: Executor, run_id: str) -> list[Checkpoint]:

@@ -92,7 +92,6 @@ async def make_target_key(
         await transaction.execute("own_data_key_insert", id=key_id, run_id=run.id, provider=provider.name, at=stamp())
         await record_target_key(transaction, run, key_id, "made")
         await journal_data_key(transaction, run.id, "insert", key_id, old=None, new=wrapped)
-    run.target_key, run.target_key_state = key_id, "made"
     return await finish_target_key(database, lease, run, provider, expected=data_key)
 
 
@@ -131,7 +130,6 @@ async def finish_target_key(
             )
         await record_target_key(transaction, run, key_id, "active")
         await journal_data_key(transaction, run.id, "activate", key_id, old=wrapped, new=wrapped)
-    run.target_key_state = "active"
     return TargetKey(key_id, provider.name, unwrapped.data_key, wrapped, made=True)
 
 
@@ -151,4 +149,3 @@ async def discard_target_key(database: Database, lease: Lease, run: Run, wrapped
             await transaction.execute("own_data_key_forget", id=key_id)
             await journal_data_key(transaction, run.id, "discard", key_id, old=wrapped, new=None)
         await record_target_key(transaction, run, "", "none")
-    run.target_key, run.target_key_state = "", "none"

@@ -1,0 +1,45 @@
+"""A transaction that is begun again when the server gave it up: deadlock, serialisation failure, lost connection."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+from reencrypt.databases.protocol import Database, Transaction
+from reencrypt.errors import TransactionLostError, UnavailableError
+
+_T = TypeVar("_T")
+
+DEADLINE_SECONDS: Final = 60.0
+_FIRST_WAIT_SECONDS: Final = 0.05
+_LONGEST_WAIT_SECONDS: Final = 5.0
+
+
+async def retried(
+    database: Database,
+    body: Callable[[Transaction], Awaitable[_T]],
+    *,
+    deadline_seconds: float = DEADLINE_SECONDS,
+) -> _T:
+    """Run `body` in a transaction until it commits; `body` must bear being run again after it has taken effect.
+
+    A lost connection may hide a commit that happened, so the second try of a page finds its own bytes: what it
+    compares and swaps is then simply lost, and read again. Raises `UnavailableError` past the deadline.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + deadline_seconds
+    tries = 0
+    while True:
+        try:
+            async with database.transaction() as transaction:
+                return await body(transaction)
+        except TransactionLostError as error:
+            # Full jitter: two that got into each other's way must not meet again.
+            ceiling = min(_LONGEST_WAIT_SECONDS, _FIRST_WAIT_SECONDS * 2**tries)
+            wait = random.uniform(0, ceiling)  # noqa: S311 - spreads load
+            tries += 1
+            if loop.time() + wait >= deadline:
+                raise UnavailableError(error.message, hint=error.hint) from error
+        await asyncio.sleep(wait)
