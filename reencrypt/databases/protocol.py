@@ -28,6 +28,20 @@ class Swap:
 
 
 @dataclass(frozen=True, slots=True)
+class ColumnLimit:
+    """How much a column holds: bytes, or characters where the engine counts those."""
+
+    size: int
+    in_characters: bool
+
+    def admits(self, cell: bytes) -> bool:
+        """Whether the cell fits."""
+        if len(cell) <= self.size:
+            return True
+        return self.in_characters and len(cell.decode(errors="replace")) <= self.size
+
+
+@dataclass(frozen=True, slots=True)
 class LockPolicy:
     """How long a page's transaction should hold its locks, in seconds, and whether to leave equal gaps in between.
 
@@ -85,6 +99,10 @@ class Database(Executor, Protocol):
 
     async def columns(self) -> Mapping[str, frozenset[str]]:
         """The column names of every table."""
+        ...
+
+    async def column_limits(self, location: Location) -> tuple[ColumnLimit | None, ...]:
+        """How much each of the location's columns holds, in their order; None for as much as one likes."""
         ...
 
     async def read_page(self, location: Location, after: Key | None, *, rows: int, size: int) -> list[Row]:

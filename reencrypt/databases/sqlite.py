@@ -18,7 +18,7 @@ from urllib.parse import quote as quote_url
 import aiosqlite
 
 from reencrypt.catalogue.location import Key, Location, Row
-from reencrypt.databases.protocol import LockPolicy, Swap, Value
+from reencrypt.databases.protocol import ColumnLimit, LockPolicy, Swap, Value
 from reencrypt.databases.sqlite_errors import check_file, damaged, translated
 from reencrypt.databases.sqlite_rendering import conditions, quote, select, to_row
 from reencrypt.databases.statements import load_schema, load_statements
@@ -108,6 +108,10 @@ class SqliteDatabase:
         with translated(self._path):
             rows = await self._reader.execute_fetchall(self._statements[statement], parameters)
         return [tuple(row) for row in rows]
+
+    async def column_limits(self, location: Location) -> tuple[ColumnLimit | None, ...]:
+        """SQLite's columns hold whatever is written."""
+        return (None,) * len(location.columns)
 
     async def read_page(self, location: Location, after: Key | None, *, rows: int, size: int) -> list[Row]:
         """Read the next rows by key; the cursor is closed before returning, so that no lock stays."""

@@ -16,7 +16,7 @@ from reencrypt.catalogue.location import Location
 from reencrypt.catalogue.reason import Reason
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.crypto.envelope import Envelope, Sealer
-from reencrypt.databases.protocol import Database
+from reencrypt.databases.protocol import ColumnLimit, Database
 from reencrypt.events import Emit, PageCommitted, Quarantined
 from reencrypt.worker.committer import Committed, Committer
 from reencrypt.worker.pace import PAGE_BYTES, Pace
@@ -84,6 +84,7 @@ class Pipeline:
         self._stop = stop
         self._budget = budget
         self._pace = Pace(database.lock_policy)
+        self._limits: tuple[ColumnLimit | None, ...] = ()
         self._told: set[tuple[str, str, str]] = set()
 
     async def run(self, location: Location, checkpoint: Checkpoint) -> int:
@@ -91,6 +92,7 @@ class Pipeline:
 
         Returns how many secrets were moved. The checkpoint is brought up to date as pages commit.
         """
+        self._limits = await self._database.column_limits(location)
         read: asyncio.Queue[_Page] = asyncio.Queue(_PAGES_AHEAD)
         transformed: asyncio.Queue[_Page] = asyncio.Queue(_PAGES_AHEAD)
         async with asyncio.TaskGroup() as group:
@@ -127,7 +129,7 @@ class Pipeline:
         """Resolve the keys of rows, then transform them in threads, a chunk of rows for each."""
         await self.resolver.prepare(rows, self._is_current)
         transformer = Transformer(
-            self._sealer, self._is_current, self.resolver.key_of, self.resolver.proof, self._cache
+            self._sealer, self._is_current, self.resolver.key_of, self.resolver.proof, self._cache, self._limits
         )
         size = max(1, -(-len(rows) // self._threads))
         chunks = [rows[start : start + size] for start in range(0, len(rows), size)]

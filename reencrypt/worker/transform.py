@@ -14,7 +14,7 @@ from reencrypt.crypto import envelope as envelopes
 from reencrypt.crypto.ciphers import AuthenticationFailedError
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.crypto.envelope import Envelope, Sealer
-from reencrypt.databases.protocol import Swap
+from reencrypt.databases.protocol import ColumnLimit, Swap
 from reencrypt.keys.proof import Admission, KeyStanding, Proof
 from reencrypt.worker.counts import Counts
 
@@ -100,6 +100,7 @@ class Transformer:
     key_of: Callable[[str | None], UsableKey | UnusableKey]
     proof: Proof
     cache: DerivedKeyCache
+    limits: tuple[ColumnLimit | None, ...]
 
     def transform(self, location: Location, rows: Iterable[ParsedRow]) -> PageOutcome:
         """Decrypt, judge and encrypt anew; a bad secret spoils neither its row nor its page."""
@@ -119,10 +120,29 @@ class Transformer:
             ciphertext = self._secret(location, secret, outcome)
             if ciphertext is not None:
                 replacements.setdefault(secret.column, []).append((secret, ciphertext))
-                outcome.moved += 1
-        if replacements:
-            outcome.swap = _swap(location, parsed.row, replacements)
+        new = list(parsed.row.cells)
+        for column, secrets in replacements.items():
+            cell = splice(new[column] or b"", [(secret.slot, text) for secret, text in secrets])
+            limit = self.limits[column]
+            if limit is not None and not limit.admits(cell):
+                self._too_long(outcome, secrets, len(cell), limit)
+                continue
+            new[column] = cell
+            outcome.moved += len(secrets)
+        if outcome.moved:
+            if location.text_hash:
+                new[-1] = rehash(location, parsed.row, new)
+            outcome.swap = Swap(parsed.row.key, parsed.row.cells, tuple(new))
         return outcome
+
+    def _too_long(
+        self, outcome: RowOutcome, secrets: Sequence[tuple[FoundSecret, bytes]], length: int, limit: ColumnLimit
+    ) -> None:
+        """Quarantine the secrets of a column that would not hold them: an engine might cut them off silently."""
+        outcome.counts.re_encrypted -= len(secrets)
+        detail = f"the column would need {length} bytes and holds {limit.size}"
+        for secret, _ in secrets:
+            self._quarantine(outcome, secret, Reason.VALUE_TOO_LONG, detail)
 
     def _secret(self, location: Location, secret: FoundSecret, outcome: RowOutcome) -> bytes | None:
         """Count the secret; return its new ciphertext where it moves."""
@@ -171,15 +191,6 @@ class Transformer:
         outcome.counts.quarantine(reason)
         cell = outcome.row.cells[secret.column] or b""
         outcome.findings.append(Finding(outcome.row.key, secret.field, reason, detail, cell))
-
-
-def _swap(location: Location, row: Row, replacements: dict[int, list[tuple[FoundSecret, bytes]]]) -> Swap:
-    new = list(row.cells)
-    for column, secrets in replacements.items():
-        new[column] = splice(row.cells[column] or b"", [(secret.slot, text) for secret, text in secrets])
-    if location.text_hash:
-        new[-1] = rehash(location, row, new)
-    return Swap(row.key, row.cells, tuple(new))
 
 
 def rehash(location: Location, row: Row, new: Sequence[bytes | None]) -> bytes | None:
