@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPublicNumbers
 
-from reencrypt.errors import RefusedError
+from reencrypt.errors import ReencryptError, RefusedError
 from reencrypt.keys.provider import (
     DATA_KEY_BYTES,
     Framing,
@@ -25,7 +25,14 @@ from reencrypt.keys.provider import (
 )
 from reencrypt.keys.retry import RetryPolicy
 from reencrypt.keys.vault import Operation, VaultClient
-from reencrypt.keys.vault_errors import BadCiphertextError, KeyDisabledError, KeyMissingError, OperationDeniedError
+from reencrypt.keys.vault_errors import (
+    OUTSIDE_VALIDITY,
+    BadCiphertextError,
+    KeyDisabledError,
+    KeyMissingError,
+    KeyOperationForbiddenError,
+    OperationDeniedError,
+)
 from reencrypt.settings.model import AzureKeyVaultSettings
 
 _BLOCK_BYTES: Final = (256, 384, 512)  # RSA 2048, 3072, 4096: what Key Vault offers
@@ -47,8 +54,10 @@ class AzureKeyProvider:
         self._vault = VaultClient(settings, policy=policy or RetryPolicy(), waiting=waiting)
         self._known: list[tuple[str, RsaAlgorithm]] = []
         self._versions: list[str] | None = None
+        self._may_list = True
         self._denied: dict[Operation, OperationDeniedError] = {}
-        self._disabled: dict[str, KeyDisabledError] = {}
+        self._left_out: dict[tuple[str, Operation], KeyOperationForbiddenError] = {}
+        self._unusable: dict[str, ReencryptError] = {}
 
     @property
     def name(self) -> str:
@@ -65,23 +74,29 @@ class AzureKeyProvider:
 
         Raises `UnwrapFailedError` where none does, `KeyDisabledError` where a disabled version may be the one.
         """
-        blocks = [(framing, block) for framing in Framing if (block := framing.unframe(wrapped)) is not None]
-        blocks = [(framing, block) for framing, block in blocks if len(block) in _BLOCK_BYTES]
-        if not blocks:
+        framed = _unframe(wrapped)
+        if framed is None:
             raise UnwrapFailedError(f"its {len(wrapped)} bytes are not an RSA block in any known framing")
+        framing, block = framed
         async for version, algorithm in self._candidates():
-            for framing, block in blocks:
-                data_key = await self._try(version, algorithm, block)
-                if data_key is not None:
-                    self._remember(version, algorithm)
-                    return Unwrapped(
-                        data_key,
-                        conclusive=algorithm is not RsaAlgorithm.PKCS1,
-                        wrap_format=WrapFormat(framing, algorithm),
-                    )
-        for error in self._disabled.values():
+            data_key = await self._try(version, algorithm, block)
+            if data_key is not None:
+                self._remember(version, algorithm)
+                # Only what we would write just so is a format learned: base64 may differ in its padding.
+                exact = framing.frame(block) == wrapped
+                return Unwrapped(
+                    data_key,
+                    conclusive=algorithm is not RsaAlgorithm.PKCS1,
+                    wrap_format=WrapFormat(framing, algorithm) if exact else None,
+                )
+        for error in self._unusable.values():
             raise error
-        raise UnwrapFailedError(f"no version of the {self._vault.key_name} unwraps it")
+        if not self._may_list:
+            raise UnwrapFailedError(
+                f"the newest version of {self._vault.key_name} does not unwrap it, and finding older ones needs the "
+                "permission list"
+            )
+        raise UnwrapFailedError(f"no version of {self._vault.key_name} unwraps it")
 
     async def wrap(self, data_key: bytes, wrap_format: WrapFormat | None) -> bytes:
         """Encrypt a data key under the newest version: locally with the public key, remotely where `get` is denied."""
@@ -93,13 +108,11 @@ class AzureKeyProvider:
         except OperationDeniedError:
             return wrap_format.framing.frame(await self._wrap_remotely(algorithm, data_key))
         if not newest.enabled:
-            raise KeyDisabledError(
-                f"{self._vault.key_name}, version {newest.version} is disabled", hint="enable it, or make a new version"
-            )
-        if newest.is_expired:
+            raise self._vault.disabled(newest.version)
+        if not newest.is_valid:
             raise RefusedError(
-                f"{self._vault.key_name}, version {newest.version} has expired",
-                hint="make a new version of the key, or extend its expiry",
+                f"{self._vault.key_name}, version {newest.version} has expired or is not yet valid",
+                hint=OUTSIDE_VALIDITY,
             )
         numbers = RSAPublicNumbers(int.from_bytes(newest.exponent), int.from_bytes(newest.modulus))
         return wrap_format.framing.frame(_encrypt_locally(numbers.public_key(), algorithm, data_key))
@@ -111,7 +124,8 @@ class AzureKeyProvider:
     async def _candidates(self) -> AsyncIterator[tuple[str, RsaAlgorithm]]:
         """What works, then OAEP over all versions, then RSA1_5: only an OAEP success proves anything."""
         tried = set(self._known)
-        for candidate in list(self._known):
+        # RSA1_5 last here too: it may answer a block of OAEP with bytes that mean nothing.
+        for candidate in sorted(self._known, key=lambda known: known[1] is RsaAlgorithm.PKCS1):
             yield candidate
         for algorithms in ((RsaAlgorithm.OAEP_256, RsaAlgorithm.OAEP), (RsaAlgorithm.PKCS1,)):
             for newest_only in (True, False):
@@ -127,24 +141,24 @@ class AzureKeyProvider:
             try:
                 self._versions = await self._vault.list_versions()
             except OperationDeniedError:
-                self._versions = []
+                self._versions, self._may_list = [], False
         return self._versions
 
     async def _try(self, version: str, algorithm: RsaAlgorithm, block: bytes) -> bytes | None:
         """One version with one padding; None where it is not the one."""
-        if version in self._disabled:
-            return None
-        try:
-            data_key, used = await self._first_permitted(algorithm, block, version)
-        except BadCiphertextError:
-            return None
-        except KeyDisabledError as error:
-            self._disabled[version] = error
-            return None
-        except KeyMissingError:
-            if not version:
-                raise
-            return None
+        data_key, used = b"", ""
+        if version not in self._unusable:
+            try:
+                data_key, used = await self._first_permitted(algorithm, block, version)
+            except BadCiphertextError:
+                pass
+            except KeyDisabledError as error:
+                self._unusable[version] = error if version else await self._naming_newest(error)
+            except KeyOperationForbiddenError as error:
+                self._unusable[version] = error
+            except KeyMissingError:
+                if not version:
+                    raise
         if len(data_key) != DATA_KEY_BYTES:
             return None
         if not version:
@@ -154,12 +168,26 @@ class AzureKeyProvider:
 
     async def _first_permitted(self, algorithm: RsaAlgorithm, block: bytes, version: str) -> tuple[bytes, str]:
         for operation in _UNWRAPPING:
-            if operation not in self._denied:
+            if operation not in self._denied and (version, operation) not in self._left_out:
                 try:
                     return await self._vault.crypt(operation, algorithm, block, version)
+                except KeyOperationForbiddenError as error:
+                    self._left_out[version, operation] = error
                 except OperationDeniedError as error:
                     self._denied[operation] = error
+        for operation in _UNWRAPPING:
+            if (version, operation) in self._left_out:
+                # A matter of this version: another one may allow it.
+                raise self._left_out[version, operation]
         raise self._denied[_UNWRAPPING[0]]
+
+    async def _naming_newest(self, error: KeyDisabledError) -> KeyDisabledError:
+        """Find out which version the newest one is, because an operator has to enable exactly that."""
+        try:
+            newest = await self._vault.get_key()
+        except (OperationDeniedError, KeyDisabledError):
+            return error
+        return self._vault.disabled(newest.version)
 
     def _remember(self, version: str, algorithm: RsaAlgorithm) -> None:
         """Move what worked to the front: a thousand keys must not cost a thousand guesses."""
@@ -173,9 +201,26 @@ class AzureKeyProvider:
     async def _wrap_remotely(self, algorithm: RsaAlgorithm, data_key: bytes) -> bytes:
         try:
             block, _ = await self._vault.crypt("encrypt", algorithm, data_key)
-        except OperationDeniedError:
-            block, _ = await self._vault.crypt("wrapkey", algorithm, data_key)
+        except OperationDeniedError as denied:
+            try:
+                block, _ = await self._vault.crypt("wrapkey", algorithm, data_key)
+            except OperationDeniedError:
+                # Grafana's documentation asks for encrypt, so that is the permission to name.
+                raise denied from None
         return block
+
+
+def _unframe(wrapped: bytes) -> tuple[Framing, bytes] | None:
+    """The framing and the RSA block in it. Text first: the random bytes of a block are never all base64."""
+    found = [
+        (framing, block)
+        for framing in (Framing.BASE64, Framing.BASE64URL, Framing.RAW)
+        if (block := framing.unframe(wrapped)) is not None and len(block) in _BLOCK_BYTES
+    ]
+    text = [each for each in found if each[0] is not Framing.RAW]
+    # Without + / - _ both alphabets fit, and the padding tells.
+    exact = [each for each in text if each[0].frame(each[1]) == wrapped]
+    return next(iter(exact or text or found), None)
 
 
 def _encrypt_locally(key: RSAPublicKey, algorithm: RsaAlgorithm, data_key: bytes) -> bytes:

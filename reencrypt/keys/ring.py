@@ -7,8 +7,9 @@ from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from reencrypt.errors import ConfigurationError
+from reencrypt.errors import ConfigurationError, first_error
 from reencrypt.keys.provider import KeyProvider, UnwrapFailedError, Unwrapped, normalise_provider
+from reencrypt.keys.vault_errors import KeyDisabledError
 
 _CONCURRENT_UNWRAPS: Final = 16
 
@@ -40,6 +41,7 @@ class KeyRing:
         self._provider_of = provider_of
         self._rows: dict[str, DataKey] = {}
         self._entries: dict[str, Unwrapped | Failure] = {}
+        self._flights: dict[str, asyncio.Lock] = {}
         self._slots = asyncio.Semaphore(_CONCURRENT_UNWRAPS)
 
     def load(self, rows: Iterable[DataKey]) -> None:
@@ -73,26 +75,37 @@ class KeyRing:
 
         Raises a `ReencryptError` where a provider fails as a whole; one key that does not unwrap becomes a `Failure`.
         """
-        wanted = [key_id for key_id in dict.fromkeys(key_ids) if key_id not in self._entries]
-        if any(key_id not in self._rows for key_id in wanted):
+        asked = list(dict.fromkeys(key_ids))
+        if any(key_id not in self._entries and key_id not in self._rows for key_id in asked):
             # Grafana may have made it a moment ago.
             self.load(await reload())
+        # After the reload, which forgets keys that were wrapped anew.
+        wanted = [key_id for key_id in asked if key_id not in self._entries]
         if wanted:
             # The first alone: it fetches the token and learns version and padding for all others.
             await self._unwrap(wanted[0])
-            async with asyncio.TaskGroup() as group:
-                for key_id in wanted[1:]:
-                    group.create_task(self._unwrap(key_id))
+            try:
+                async with asyncio.TaskGroup() as group:
+                    for key_id in wanted[1:]:
+                        group.create_task(self._unwrap(key_id))
+            except BaseExceptionGroup as failures:
+                # The others were cancelled because of it, so one error says it all.
+                raise first_error(failures) from None
 
     async def _unwrap(self, key_id: str) -> None:
-        if key_id in self._entries:
-            return
-        row = self._rows.get(key_id)
-        if row is None:
-            self._entries[key_id] = Failure(unknown=True, detail="data_keys has no such key")
-            return
-        async with self._slots:
-            self._entries[key_id] = await self.unwrap_row(row)
+        # Single flight: a page that is transformed and one that lost a race may want the same key at the same time.
+        async with self._flights.setdefault(key_id, asyncio.Lock()):
+            while key_id not in self._entries:
+                row = self._rows.get(key_id)
+                if row is None:
+                    self._entries[key_id] = Failure(unknown=True, detail="data_keys has no such key")
+                    return
+                async with self._slots:
+                    entry = await self.unwrap_row(row)
+                current = self._rows.get(key_id)
+                if current is not None and current.wrapped == row.wrapped:
+                    self._entries[key_id] = entry
+                # Else it was wrapped anew meanwhile: what the old bytes gave is not what the ring stands for.
 
     async def unwrap_row(self, row: DataKey) -> Unwrapped | Failure:
         """Unwrap one row through its provider, without remembering it."""
@@ -105,6 +118,11 @@ class KeyRing:
             return await provider.unwrap(row.wrapped)
         except UnwrapFailedError as error:
             return Failure(unknown=False, detail=str(error))
+        except KeyDisabledError as error:
+            raise KeyDisabledError(
+                f"data key {row.id}: {error.message}",
+                hint=f"{error.hint}; or leave its secrets with --skip-key {row.id}",
+            ) from None
 
 
 def data_key_of(row: tuple[object, ...]) -> DataKey:

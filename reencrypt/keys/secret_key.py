@@ -17,7 +17,8 @@ class SecretKeyProvider:
     """Wraps under `secret_key` (source: `pkg/services/kmsproviders/defaultprovider/grafana_provider.go`)."""
 
     def __init__(self, secret_key: Secret, algorithm: Algorithm, cache: DerivedKeyCache) -> None:
-        self._password = secret_key.reveal().encode()
+        # A variable that is not UTF-8 arrives with its bytes escaped; Grafana uses the bytes as they are.
+        self._password = secret_key.reveal().encode(errors="surrogateescape")
         self._algorithm = algorithm
         self._cache = cache
 

@@ -11,22 +11,33 @@ import binascii
 import json
 import ssl
 import time
-import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from reencrypt.errors import ConfigurationError
+from reencrypt.keys.credential import make_credential, proxies_for
 from reencrypt.keys.retry import RetryPolicy, TransientError, call_with_retries
-from reencrypt.keys.vault_errors import BadCiphertextError, KeyMissingError, forbidden, unauthorized
+from reencrypt.keys.vault_errors import (
+    BadCiphertextError,
+    KeyDisabledError,
+    KeyMissingError,
+    disabled,
+    forbidden,
+    unauthorized,
+)
 from reencrypt.settings.model import AzureKeyVaultSettings
 
 if TYPE_CHECKING:
+    from azure.core.exceptions import AzureError
     from azure.core.rest import AsyncHttpResponse
+    from azure.keyvault.keys.aio import KeyClient
 
+T = TypeVar("T")
 Operation = Literal["encrypt", "decrypt", "wrapkey", "unwrapkey"]
 
+_NOT_ENTRA: Final = "Unexpected response from Microsoft Entra ID"
 _TRANSIENT: Final = frozenset({408, 429, 500, 502, 503, 504})
 _OK, _BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 200, 400, 401, 403, 404
 
@@ -44,9 +55,10 @@ class KeyVersion:
     exponent: bytes
 
     @property
-    def is_expired(self) -> bool:
-        """Whether the vault refuses to encrypt with it now; decrypting goes on."""
-        return self.expires is not None and self.expires <= time.time()
+    def is_valid(self) -> bool:
+        """Whether the vault encrypts with it now; decrypting goes on before and after that."""
+        now = time.time()
+        return (self.not_before is None or self.not_before <= now) and (self.expires is None or now < self.expires)
 
 
 def _base64url(data: bytes) -> str:
@@ -54,7 +66,8 @@ def _base64url(data: bytes) -> str:
 
 
 def _unbase64url(text: object) -> bytes:
-    if not isinstance(text, str) or not text:
+    # Nothing is a value too: RSA1_5 may make it of a block that is not its own.
+    if not isinstance(text, str):
         raise TransientError("an answer without a value")
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
@@ -71,7 +84,7 @@ class VaultClient:
         self._waiting = waiting
         self._session: Any = None
         self._credential: Any = None
-        self._client: Any = None
+        self._client: KeyClient | None = None
 
     @property
     def key_name(self) -> str:
@@ -80,10 +93,12 @@ class VaultClient:
 
     async def get_key(self, version: str = "") -> KeyVersion:
         """Read a version with its public key, the newest one by default; needs `keys/get`."""
-        bundle = await self._call("get", "GET", f"/keys/{self._settings.key_name}/{version}")
+        return await self._call("get", "GET", f"/keys/{self._settings.key_name}/{version}", self._read_key)
+
+    def _read_key(self, bundle: dict[str, Any]) -> KeyVersion:
         key, attributes = bundle.get("key"), bundle.get("attributes")
         if not isinstance(key, dict) or not isinstance(attributes, dict):
-            raise ConfigurationError(f"{self.key_name}: the answer is not a key")
+            raise TransientError("an answer that is not a key")
         if not str(key.get("kty", "")).startswith("RSA"):
             raise ConfigurationError(
                 f"{self.key_name} has type {key.get('kty')}, not RSA", hint="Grafana wraps with RSA keys only"
@@ -103,13 +118,16 @@ class VaultClient:
         found: list[tuple[int, str]] = []
         target: str | None = f"/keys/{self._settings.key_name}/versions"
         while target:
-            answer = await self._call("list", "GET", target)
-            found += [
-                (int(item["attributes"].get("created", 0)), str(item["kid"]).rsplit("/", 1)[-1])
-                for item in answer.get("value") or []
-            ]
-            target = self._next(answer.get("nextLink"))
+            page, target = await self._call("list", "GET", target, self._read_versions)
+            found += page
         return [version for _, version in sorted(found, reverse=True)]
+
+    def _read_versions(self, answer: dict[str, Any]) -> tuple[list[tuple[int, str]], str | None]:
+        page = [
+            (int(item["attributes"].get("created", 0)), str(item["kid"]).rsplit("/", 1)[-1])
+            for item in answer.get("value") or []
+        ]
+        return page, self._next(answer.get("nextLink"))
 
     def _next(self, link: object) -> str | None:
         """Follow a next link by its path alone: where the token goes is not the answer's to say."""
@@ -127,24 +145,47 @@ class VaultClient:
         """
         path = f"/keys/{self._settings.key_name}/{version}/{operation}"
         body = {"alg": algorithm, "value": _base64url(data)}
-        answer = await self._call(operation, "POST", path, body, version)
-        return _unbase64url(answer.get("value")), str(answer.get("kid", "")).rsplit("/", 1)[-1]
+
+        def read(answer: dict[str, Any]) -> tuple[bytes, str]:
+            return _unbase64url(answer.get("value")), str(answer.get("kid", "")).rsplit("/", 1)[-1]
+
+        return await self._call(operation, "POST", path, read, body, version)
 
     async def close(self) -> None:
         """Close session and credential; both hold sockets."""
-        for closable in (self._client, self._credential, self._session):
+        opened = (self._client, self._credential, self._session)
+        self._session = self._credential = self._client = None
+        for closable in opened:
             if closable is not None:
                 await closable.close()
-        self._session = self._credential = self._client = None
+
+    def disabled(self, version: str) -> KeyDisabledError:
+        """The error for a version that is disabled."""
+        return disabled(self._settings, version)
 
     async def _call(
-        self, operation: str, method: str, path: str, body: Mapping[str, str] | None = None, version: str = ""
-    ) -> dict[str, Any]:
-        await self._open()
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        read: Callable[[dict[str, Any]], T],
+        body: Mapping[str, str] | None = None,
+        version: str = "",
+    ) -> T:
+        """One operation with its retries; an answer that `read` can make nothing of is tried again, too."""
 
-        async def once() -> dict[str, Any]:
-            response = await self._send(method, path, body)
-            return self._judge(operation, response, version)
+        async def once() -> T:
+            client = self._open()
+            response = await self._send(client, method, path, body)
+            if response.status_code == _UNAUTHORIZED:
+                # The SDK answers a challenge with the token it remembers, also where exactly that one was refused.
+                await self._forget_token(client)
+                response = await self._send(self._open(), method, path, body)
+            answer = self._judge(operation, response, version)
+            try:
+                return read(answer)
+            except (AttributeError, LookupError, TypeError, ValueError):
+                raise TransientError("an answer of another form than Key Vault's") from None
 
         return await call_with_retries(
             once,
@@ -154,47 +195,80 @@ class VaultClient:
             waiting=self._waiting,
         )
 
-    async def _open(self) -> None:
+    def _open(self) -> KeyClient:
         if self._client is not None:
-            return
+            return self._client
         # Heavy imports, needed only where a vault is.
         import aiohttp  # noqa: PLC0415
         from azure.core.pipeline.transport import AioHttpTransport  # noqa: PLC0415
         from azure.keyvault.keys.aio import KeyClient  # noqa: PLC0415
 
         settings = self._settings
-        host = urlsplit(settings.vault_uri).hostname or ""
-        proxy = None if urllib.request.proxy_bypass(host) else urllib.request.getproxies().get("https")
-        # One session with one TLS context: a context per request defeats keep-alive and costs a handshake per call.
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=ssl.create_default_context(), limit=0),
-            auto_decompress=False,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            proxy=proxy,
-        )
-        self._credential = _credential(settings)
+        if self._session is None:
+            # One session with one TLS context, for the vault and for tokens: a context per request defeats keep-alive
+            # and costs a handshake per call, and a CA that one of them trusts the other must trust too.
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(ssl=ssl.create_default_context(), limit=0),
+                auto_decompress=False,
+                cookie_jar=aiohttp.DummyCookieJar(),
+            )
+        transport = AioHttpTransport(session=self._session, session_owner=False)
+        self._credential = make_credential(settings, transport)
         self._client = KeyClient(
             settings.vault_uri,
             self._credential,
-            transport=AioHttpTransport(session=self._session, session_owner=False),
+            transport=transport,
+            proxies=proxies_for(settings.vault_uri),
             retry_total=0,
             # A vault outside Azure's domains cannot name a resource above itself; its host was allowed by name.
             verify_challenge_resource=settings.trusted_suffix,
         )
+        return self._client
 
-    async def _send(self, method: str, path: str, body: Mapping[str, str] | None) -> AsyncHttpResponse:
+    async def _forget_token(self, refused: KeyClient) -> None:
+        """Drop client and credential, which both remember the token, unless another call has done so."""
+        if self._client is refused:
+            credential, self._credential, self._client = self._credential, None, None
+            await refused.close()
+            await credential.close()
+
+    async def _send(
+        self, client: KeyClient, method: str, path: str, body: Mapping[str, str] | None
+    ) -> AsyncHttpResponse:
         from azure.core import exceptions  # noqa: PLC0415
         from azure.core.rest import HttpRequest  # noqa: PLC0415
 
         try:
-            response: AsyncHttpResponse = await self._client.send_request(HttpRequest(method, path, json=body))
+            response: AsyncHttpResponse = await client.send_request(HttpRequest(method, path, json=body))
         except exceptions.ClientAuthenticationError as error:
+            if error.status_code in _TRANSIENT:
+                raise TransientError(f"the token endpoint answered {error.status_code}") from None
+            if _NOT_ENTRA in str(error.message):
+                # A page of some proxy; the SDK drops its status.
+                raise TransientError("the token endpoint gave no answer of Microsoft Entra") from None
             raise unauthorized(self._settings, str(error.message)) from None
         except (exceptions.ServiceRequestError, exceptions.ServiceResponseError) as error:
-            raise TransientError(f"no connection ({_first_line(error)})") from None
+            raise self._no_connection(error) from None
         except exceptions.HttpResponseError as error:
             raise TransientError(f"the token endpoint failed ({_first_line(error)})") from None
+        except ValueError as error:
+            if "challenge" not in str(error):
+                raise
+            raise ConfigurationError(
+                f"{self._settings.vault_uri} asks for a token for somebody else's resource",
+                hint=f"check vault_uri in [{self._settings.section}]: this is not Azure's Key Vault",
+            ) from None
         return response
+
+    @staticmethod
+    def _no_connection(error: AzureError) -> TransientError | ConfigurationError:
+        reason = _first_line(error)
+        if "CERTIFICATE_VERIFY_FAILED" in reason:
+            return ConfigurationError(
+                f"a certificate is not trusted: {reason}",
+                hint="set SSL_CERT_FILE to the CA bundle of your network's proxy, if it inspects TLS",
+            )
+        return TransientError(f"no connection ({reason})")
 
     def _judge(self, operation: str, response: AsyncHttpResponse, version: str) -> dict[str, Any]:
         status = response.status_code
@@ -208,7 +282,7 @@ class VaultClient:
         error = (answer or {}).get("error") or {}
         code, inner = str(error.get("code", "")), str((error.get("innererror") or {}).get("code", ""))
         named = f"{self.key_name}, version {version}" if version else self.key_name
-        if status == _BAD_REQUEST:
+        if status == _BAD_REQUEST and code and operation in ("decrypt", "unwrapkey"):
             raise BadCiphertextError(code)
         if status == _UNAUTHORIZED:
             raise unauthorized(self._settings, str(error.get("message", "")))
@@ -218,18 +292,11 @@ class VaultClient:
                 hint=f"check key_id in [{self._settings.section}]; deleted keys can be recovered",
             )
         if status == _FORBIDDEN:
-            raise forbidden(self._settings, operation, inner, named, str(error.get("message", "")))
-        raise ConfigurationError(f"{operation} with {named}: the vault answered {status} {code}")
-
-
-def _credential(settings: AzureKeyVaultSettings) -> Any:  # noqa: ANN401 - a credential of azure-identity
-    from azure.identity import aio  # noqa: PLC0415
-
-    if settings.client_secret:
-        return aio.ClientSecretCredential(
-            settings.tenant_id, settings.client_id, settings.client_secret.reveal(), retry_total=0
+            raise forbidden(self._settings, operation, version, inner, str(error.get("message", "")))
+        raise ConfigurationError(
+            f"{operation} with {named}: the vault answered {status} {code}".rstrip(),
+            hint=f"Azure's support finds it by its request id, {response.headers.get('x-ms-request-id', 'not given')}",
         )
-    return aio.DefaultAzureCredential(managed_identity_client_id=settings.client_id or None)
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

@@ -5,6 +5,7 @@ Codes and messages are those of the service: 403 with an inner code, 401 with a 
 
 from __future__ import annotations
 
+import re
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -22,14 +23,22 @@ _PERMISSION: Final = {
 }
 
 
+OUTSIDE_VALIDITY: Final = "make a new version of the key, or change its activation or expiry date"
+_ENTRA_CODE: Final = re.compile(r"AADSTS\d+|AKV\d+")
+
+
 class BadCiphertextError(Exception):
     """The vault could not decrypt these bytes with this version and algorithm (400)."""
 
 
 class OperationDeniedError(ConfigurationError):
-    """The identity may not do this, or the key's `key_ops` leave it out (403)."""
+    """The identity may not do this (403)."""
 
     code = "permission"
+
+
+class KeyOperationForbiddenError(OperationDeniedError):
+    """The `key_ops` of this key version leave the operation out (403 KeyOperationForbidden); others may allow it."""
 
 
 class KeyDisabledError(RefusedError):
@@ -45,20 +54,18 @@ class KeyMissingError(ConfigurationError):
 
 
 def forbidden(
-    settings: AzureKeyVaultSettings, operation: str, inner: str, named: str, message: str
+    settings: AzureKeyVaultSettings, operation: str, version: str, inner: str, message: str
 ) -> ConfigurationError | RefusedError:
     """Name the missing permission, the disabled version or the firewall, each with its remedy."""
     permission = _PERMISSION[operation]
-    vault = (urlsplit(settings.vault_uri).hostname or "").split(".")[0]
+    key = f"key {settings.key_name} in {settings.vault_uri}"
+    exactly = f"{key}, version {version}" if version else f"the newest version of {key}"
     if inner == "KeyDisabled":
-        return KeyDisabledError(
-            f"{named} is disabled",
-            hint=f"az keyvault key set-attributes --vault-name {vault} --name {settings.key_name} --enabled true",
-        )
+        return disabled(settings, version)
     if inner == "KeyOperationForbidden":
-        return OperationDeniedError(
-            f"{named}: its key_ops do not allow {permission}",
-            hint=f"az keyvault key set-attributes --vault-name {vault} --name {settings.key_name} --ops ...",
+        return KeyOperationForbiddenError(
+            f"{exactly}: its key_ops do not allow {permission}",
+            hint=f"{_set_attributes(settings, version)} --ops encrypt decrypt wrapKey unwrapKey",
         )
     if inner in ("ForbiddenByFirewall", "ForbiddenByConnection") or "network access" in message:
         return ConfigurationError(
@@ -66,16 +73,31 @@ def forbidden(
             hint="allow its address in the vault's networking settings, or run where Grafana runs",
         )
     if "expired" in message.lower() or "not yet valid" in message.lower():
-        return RefusedError(
-            f"{named} is outside its validity period and cannot {permission}",
-            hint="make a new version of the key, or extend its expiry",
-        )
+        return RefusedError(f"{exactly} is outside its validity period and cannot {permission}", hint=OUTSIDE_VALIDITY)
     identity = settings.client_id or "the identity of this machine"
     return OperationDeniedError(
-        f"{identity} lacks the permission {permission} on {named}",
-        hint=f"az keyvault set-policy --name {vault} --spn {settings.client_id or 'CLIENT_ID'} --key-permissions "
-        f"get list encrypt decrypt (access policies), or the role 'Key Vault Crypto User' (RBAC)",
+        f"{identity} lacks the permission {permission} on {key}",
+        hint=f"az keyvault set-policy --name {_vault_name(settings)} --spn {settings.client_id or 'CLIENT_ID'} "
+        "--key-permissions get list encrypt decrypt (access policies), or the role 'Key Vault Crypto User' (RBAC)",
     )
+
+
+def disabled(settings: AzureKeyVaultSettings, version: str) -> KeyDisabledError:
+    """Say which version is disabled, where it is known: a request for the newest one is not told which that is."""
+    key = f"key {settings.key_name} in {settings.vault_uri}"
+    return KeyDisabledError(
+        f"{key}, version {version} is disabled" if version else f"the newest version of {key} is disabled",
+        hint=f"{_set_attributes(settings, version)} --enabled true",
+    )
+
+
+def _set_attributes(settings: AzureKeyVaultSettings, version: str) -> str:
+    which = f" --version {version}" if version else ""
+    return f"az keyvault key set-attributes --vault-name {_vault_name(settings)} --name {settings.key_name}{which}"
+
+
+def _vault_name(settings: AzureKeyVaultSettings) -> str:
+    return (urlsplit(settings.vault_uri).hostname or "").split(".")[0]
 
 
 def unauthorized(settings: AzureKeyVaultSettings, message: str) -> ConfigurationError:
@@ -91,6 +113,14 @@ def unauthorized(settings: AzureKeyVaultSettings, message: str) -> Configuration
     ):
         if code in message:
             return ConfigurationError(f"{where}: {what} ({code})", hint=f"correct it in {where}")
+    if not settings.client_secret:
+        return ConfigurationError(
+            f"{where} has no client_secret, and this machine's own identity got no token for {settings.vault_uri}",
+            hint="give this machine a managed or workload identity (AZURE_… variables), or set tenant_id, client_id "
+            f"and client_secret in {where}",
+        )
+    known = _ENTRA_CODE.search(message)
     return ConfigurationError(
-        f"{where}: no token for {settings.vault_uri}", hint="check tenant_id, client_id and client_secret there"
+        f"{where}: no token for {settings.vault_uri}{f' ({known[0]})' if known else ''}",
+        hint="check tenant_id, client_id and client_secret there",
     )

@@ -9,7 +9,6 @@ from enum import Enum
 from reencrypt.catalogue.location import Fitted, fit
 from reencrypt.catalogue.locations import LOCATIONS
 from reencrypt.databases.protocol import Database
-from reencrypt.databases.sqlite import SqliteDatabase
 from reencrypt.errors import ConfigurationError
 from reencrypt.keys.ring import DataKey, data_key_of
 from reencrypt.settings import DatabaseSettings
@@ -35,12 +34,17 @@ class Schema:
 
 
 async def open_database(settings: DatabaseSettings, *, write: bool) -> Database:
-    """Connect as Grafana's configuration says; raises `ConfigurationError` where that cannot work."""
+    """Connect as Grafana's configuration says; raises `ConfigurationError` where that cannot work.
+
+    An engine's driver is imported only where that engine is.
+    """
     if settings.type != "sqlite3" or settings.path is None:
         raise ConfigurationError(
             f"the database type {settings.type} (from {settings.origin}) is not supported yet",
             hint="this version works on sqlite3",
         )
+    from reencrypt.databases.sqlite import SqliteDatabase  # noqa: PLC0415
+
     return await SqliteDatabase.open(settings.path, write=write)
 
 

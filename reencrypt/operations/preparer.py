@@ -28,7 +28,7 @@ from reencrypt.worker.gate import weigh_keys
 from reencrypt.worker.quarantine import read_quarantine
 from reencrypt.worker.resolver import standing_of
 from reencrypt.worker.runs import find_open, read_runs
-from reencrypt.worker.target import choose_existing
+from reencrypt.worker.target import choose_existing, rehearse
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +73,11 @@ class Preparer:
                 )
             return prepared
         prepared.warnings += refusals.warnings(prepared)
-        if prepared.movable:
-            prepared.refusals += refusals.before_keys(prepared)
         try:
+            if prepared.movable:
+                # Before all other refusals: a provider that does not exist is a slip of the pen.
+                self.providers.get(target)
+                prepared.refusals += refusals.before_keys(prepared)
             # Also where nothing is to move: a wrong secret_key must not pass for "nothing to do".
             await self._unwrap_and_judge(prepared)
             if prepared.needs_run:
@@ -157,13 +159,16 @@ class Preparer:
                     prepared.wrap_format = entry.wrap_format
                 break
         prepared.existing = tuple(usable)
-        if prepared.wrap_format is None and provider.needs_wrap_format:
-            await self._learn_format(prepared, written_by_grafana)
         remembered = WrapFormat.parse(interrupted.wrap_format) if interrupted and interrupted.wrap_format else None
         named = prepared.options.wrap_format or remembered
-        prepared.wrap_format = named or prepared.wrap_format
+        if named:
+            prepared.wrap_format = named
+        elif prepared.wrap_format is None and provider.needs_wrap_format:
+            await self._learn_format(prepared, written_by_grafana)
         if prepared.movable:
             prepared.refusals += refusals.of_target(prepared, provider, format_named=named is not None)
+            if not prepared.refusals and not prepared.existing:
+                await rehearse(provider, prepared.wrap_format)
 
     @staticmethod
     async def _learn_format(prepared: Preparation, rows: list[DataKey]) -> None:

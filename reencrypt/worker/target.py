@@ -70,6 +70,24 @@ def new_key_id() -> str:
     return secrets.choice(string.ascii_lowercase) + rest
 
 
+async def rehearse(provider: KeyProvider, wrap_format: WrapFormat | None) -> None:
+    """Wrap and unwrap a data key that is thrown away, so that what is wrong with the vault shows before any write.
+
+    Raises the provider's own error, or `RefusedError` where it does not return what it was given.
+    """
+    data_key = secrets.token_bytes(DATA_KEY_BYTES)
+    try:
+        unwrapped = await provider.unwrap(await provider.wrap(data_key, wrap_format))
+    except UnwrapFailedError as error:
+        raise RefusedError(
+            f"what {provider.name} wraps does not unwrap again: {error}", hint="check --wrap-format and the vault key"
+        ) from None
+    if unwrapped.data_key != data_key:
+        raise RefusedError(
+            f"what {provider.name} wraps unwraps to something else", hint="check --wrap-format and the vault key"
+        )
+
+
 async def make_target_key(
     database: Database, lease: Lease, run: Run, provider: KeyProvider, wrap_format: WrapFormat | None
 ) -> TargetKey:

@@ -121,10 +121,9 @@ def test_a_database_that_may_not_be_written(protected: str, story: Story) -> Non
     assert story.database.read_bytes() == before
 
 
-def test_databases_of_other_engines_are_named_as_not_supported(tmp_path: Path) -> None:
+def test_databases_of_other_engines_are_named_as_not_supported() -> None:
     outcome = CommandLine()("run", "--database", "postgresql://grafana@localhost/grafana", "--output", "json", expect=2)
     assert_clear(outcome, "postgres", hint="sqlite3")
-    del tmp_path
 
 
 def test_a_location_that_does_not_exist(story: Story) -> None:

@@ -1,0 +1,78 @@
+"""A running emulator for each test, and providers that talk to it through the real Azure SDK, over TLS."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from reencrypt.emulator import Emulator
+from reencrypt.keys.azure import AzureKeyProvider
+from reencrypt.keys.retry import RetryPolicy
+from reencrypt.settings.model import AzureKeyVaultSettings
+from tests.integration.emulator.clients import wire_to
+
+ProviderOf = Callable[..., AzureKeyProvider]
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A vault with the keys `prod` and `other` of 2048 bits, and `large` of 3072."""
+    state = tmp_path_factory.mktemp("keys") / "state"
+
+    async def prepare() -> None:
+        async with Emulator(state=state, keys=("prod", "other")) as emulator, wire_to(emulator) as wire:
+            await wire.post("/keys/large/create", {"kty": "RSA", "key_size": 3072})
+
+    asyncio.run(prepare())
+    return state
+
+
+@pytest.fixture
+def state(prepared: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(prepared, tmp_path / "state")
+
+
+@pytest.fixture
+async def emulator(state: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Emulator]:
+    async with Emulator(state=state, keys=("prod", "other")) as emulator:
+        monkeypatch.setenv("SSL_CERT_FILE", str(emulator.ca_bundle))
+        monkeypatch.setenv("AZURE_AUTHORITY_HOST", emulator.authority)
+        for name in ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"):
+            monkeypatch.delenv(name, raising=False)
+        yield emulator
+
+
+def make_provider(emulator: Emulator, key: str = "prod", **changes: object) -> AzureKeyProvider:
+    """A provider as Grafana's configuration would name it, with `changes` to its settings; the caller closes it."""
+    settings = AzureKeyVaultSettings(
+        provider=f"azurekv.{key}",
+        section=f"security.encryption.azurekv.{key}",
+        tenant_id=emulator.tenant_id,
+        client_id=emulator.client_id,
+        client_secret=emulator.client_secret,
+        key_name=key,
+        vault_uri=emulator.vault_uri,
+        loopback=True,
+        trusted_suffix=False,
+    )
+    policy = RetryPolicy(deadline_seconds=1.0, first_wait_seconds=0.05)
+    return AzureKeyProvider(replace(settings, **changes), policy=policy)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+async def provider_of(emulator: Emulator) -> AsyncIterator[ProviderOf]:
+    """Makes providers `azurekv.KEY`, each with a session of its own, and closes them."""
+    made: list[AzureKeyProvider] = []
+
+    def make(key: str = "prod", **changes: object) -> AzureKeyProvider:
+        made.append(make_provider(emulator, key, **changes))
+        return made[-1]
+
+    yield make
+    for provider in made:
+        await provider.close()

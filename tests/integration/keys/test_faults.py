@@ -1,0 +1,212 @@
+"""What the provider makes of a service that answers badly: a TLS server that fails as it is told, then answers."""
+
+from __future__ import annotations
+
+import base64
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import pytest
+from aiohttp import web
+
+from reencrypt.emulator.certificates import CertificateAuthority
+from reencrypt.errors import ConfigurationError, UnavailableError
+from reencrypt.keys.azure import AzureKeyProvider
+from reencrypt.keys.provider import UnwrapFailedError
+from reencrypt.keys.retry import RetryPolicy
+from reencrypt.secret import Secret
+from reencrypt.settings.model import AzureKeyVaultSettings
+
+TENANT = "11111111-2222-4333-8444-555555555555"
+DATA_KEY = b"c4n4ry-data-key1"
+VALUE = base64.urlsafe_b64encode(DATA_KEY).rstrip(b"=").decode()
+VERSION = "0123456789abcdef0123456789abcdef"
+BLOCK = b"\x01" * 256
+
+
+@dataclass
+class Service:
+    """A vault and its token endpoint in one; `vault` and `token` hold what to answer first, None for a reset."""
+
+    resource: str = "https://vault.azure.net"
+    vault: list[web.Response | None] = field(default_factory=list)
+    token: list[web.Response | None] = field(default_factory=list)
+    asked: Counter[str] = field(default_factory=Counter)
+    uri: str = ""
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        await request.read()
+        if request.path.endswith("/oauth2/v2.0/token"):
+            self.asked["token"] += 1
+            return self._next(request, self.token) or web.json_response({"access_token": "t0ken", "expires_in": 3600})
+        if "Authorization" not in request.headers:
+            challenge = f'Bearer authorization="https://login.example.org/{TENANT}", resource="{self.resource}"'
+            return web.json_response({}, status=401, headers={"WWW-Authenticate": challenge})
+        self.asked["vault"] += 1
+        kid = f"{self.uri}/keys/prod/{VERSION}"
+        return self._next(request, self.vault) or web.json_response({"kid": kid, "value": VALUE})
+
+    @staticmethod
+    def _next(request: web.BaseRequest, script: list[web.Response | None]) -> web.Response | None:
+        if not script:
+            return None
+        answer = script.pop(0)
+        if answer is None:
+            assert request.transport is not None
+            request.transport.abort()
+            return web.Response()
+        return answer
+
+
+@pytest.fixture
+async def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Service]:
+    service = Service()
+    authority = CertificateAuthority.of(tmp_path)
+    runner = web.ServerRunner(web.Server(service.handle, access_log=None), shutdown_timeout=1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=authority.server_context(tmp_path)).start()
+    service.uri = f"https://localhost:{runner.addresses[0][1]}"
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.bundle))
+    monkeypatch.setenv("AZURE_AUTHORITY_HOST", service.uri)
+    yield service
+    await runner.cleanup()
+
+
+@pytest.fixture
+async def provider(service: Service) -> AsyncIterator[AzureKeyProvider]:
+    provider = provider_of(service)
+    yield provider
+    await provider.close()
+
+
+def provider_of(service: Service, *, trusted_suffix: bool = False) -> AzureKeyProvider:
+    settings = AzureKeyVaultSettings(
+        provider="azurekv.prod",
+        section="security.encryption.azurekv.prod",
+        tenant_id=TENANT,
+        client_id="client",
+        client_secret=Secret("c4n4ry-client-secret"),
+        key_name="prod",
+        vault_uri=service.uri,
+        loopback=True,
+        trusted_suffix=trusted_suffix,
+    )
+    return AzureKeyProvider(settings, policy=RetryPolicy(deadline_seconds=2.0, first_wait_seconds=0.01))
+
+
+def throttled(**headers: str) -> web.Response:
+    return web.json_response({"error": {"code": "Throttled", "message": "too many"}}, status=429, headers=headers)
+
+
+PASSING: Final[dict[str, Callable[[], web.Response | None]]] = {
+    "throttled without a word on when": throttled,
+    "throttled for so long": lambda: throttled(**{"Retry-After": "0.02"}),
+    "throttled until a date": lambda: throttled(**{"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}),
+    "broken": lambda: web.Response(status=503, text="<html>", content_type="text/html"),
+    "timed out in a proxy": lambda: web.Response(status=504),
+    "reset": lambda: None,
+    "no value": lambda: web.json_response({"kid": "x"}),
+    "a value that is none": lambda: web.json_response({"value": None}),
+    "a value that is not base64": lambda: web.json_response({"value": "%%%"}),
+    "a list": lambda: web.json_response([]),
+    "half an answer": lambda: web.Response(text='{"value": "', content_type="application/json"),
+    "a page": lambda: web.Response(text="<html>sign in to the guest network</html>", content_type="text/html"),
+}
+
+
+@pytest.mark.parametrize("fault", PASSING)
+async def test_a_fault_that_may_pass_is_tried_again(fault: str, service: Service, provider: AzureKeyProvider) -> None:
+    service.vault = [PASSING[fault](), PASSING[fault]()]
+    assert (await provider.unwrap(BLOCK)).data_key == DATA_KEY
+    assert service.asked["vault"] == 3
+
+
+@pytest.mark.parametrize("fault", ["broken", "reset", "no value", "a page"])
+async def test_a_fault_that_does_not_pass_is_unavailable(
+    fault: str, service: Service, provider: AzureKeyProvider
+) -> None:
+    service.vault = [PASSING[fault]() for _ in range(500)]
+    with pytest.raises(UnavailableError, match=r"decrypt with key prod in .* within 2 s") as caught:
+        await provider.unwrap(BLOCK)
+    assert "guest network" not in caught.value.message
+
+
+async def test_a_vault_that_wants_longer_than_the_deadline_is_not_waited_for(
+    service: Service, provider: AzureKeyProvider
+) -> None:
+    service.vault = [throttled(**{"Retry-After": "600"})]
+    with pytest.raises(UnavailableError, match="429"):
+        await provider.unwrap(BLOCK)
+    assert service.asked["vault"] == 1
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        None,
+        web.Response(status=503),
+        web.Response(status=502, text="<html>", content_type="text/html"),
+        web.json_response({"error": "temporarily_unavailable", "error_description": "AADSTS90033"}, status=503),
+        web.json_response({"error": "invalid_request", "error_description": "AADSTS90055"}, status=429),
+    ],
+)
+async def test_a_token_endpoint_that_fails_for_a_moment_is_tried_again(
+    fault: web.Response | None, service: Service, provider: AzureKeyProvider
+) -> None:
+    service.token = [fault]
+    assert (await provider.unwrap(BLOCK)).data_key == DATA_KEY
+    assert service.asked["token"] == 2
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        web.Response(status=400, text="<html>bad request</html>", content_type="text/html"),
+        web.Response(status=405, headers={"x-ms-request-id": "the-id"}),
+        web.Response(status=302, headers={"Location": "https://example.org"}),
+        web.json_response({"error": {"code": "Conflict"}}, status=409),
+    ],
+)
+async def test_an_answer_that_means_nothing_condemns_no_data_key(
+    answer: web.Response, service: Service, provider: AzureKeyProvider
+) -> None:
+    service.vault = [answer]
+    with pytest.raises(
+        ConfigurationError, match=rf"decrypt with key prod in .*: the vault answered {answer.status}"
+    ) as e:
+        await provider.unwrap(BLOCK)
+    assert ("the-id" if "x-ms-request-id" in answer.headers else "not given") in e.value.hint
+
+
+async def test_a_value_of_no_bytes_is_no_data_key(service: Service, provider: AzureKeyProvider) -> None:
+    service.vault = [web.json_response({"kid": f"{service.uri}/keys/prod/{VERSION}", "value": ""}) for _ in range(50)]
+    with pytest.raises(UnwrapFailedError):
+        await provider.unwrap(BLOCK)
+
+
+async def test_a_host_that_names_a_foreign_resource_gets_no_token(service: Service) -> None:
+    provider = provider_of(service, trusted_suffix=True)
+    try:
+        with pytest.raises(ConfigurationError, match="somebody else's resource") as caught:
+            await provider.unwrap(BLOCK)
+    finally:
+        await provider.close()
+    assert "vault_uri in [security.encryption.azurekv.prod]" in caught.value.hint
+    assert service.asked["token"] == 0
+
+
+async def test_a_vault_that_refuses_every_token_is_asked_twice_and_no_more(
+    service: Service, provider: AzureKeyProvider
+) -> None:
+    refused = {"error": {"code": "Unauthorized", "message": "AKV10032: Invalid issuer."}}
+    challenge = {
+        "WWW-Authenticate": f'Bearer authorization="https://login.example.org/{TENANT}", resource="{service.resource}"'
+    }
+    service.vault = [web.json_response(refused, status=401, headers=challenge) for _ in range(50)]
+    with pytest.raises(ConfigurationError, match="tenant_id is not the vault's tenant"):
+        await provider.unwrap(BLOCK)
+    assert service.asked["token"] == 2
+    assert service.asked["vault"] <= 4
