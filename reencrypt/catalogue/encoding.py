@@ -16,6 +16,8 @@ from reencrypt.crypto.derive import SALT_BYTES
 
 # How base64 of "#…" (a data key id follows) and of "*YWV" (an algorithm name follows) begins.
 _ENVELOPE_STARTS: Final = (b"I0", b"I1", b"I2", b"I3", b"Iy", b"Iz", b"KllXV")
+# "#" and a key id in base64, closed or not; "*", an algorithm's name in base64 or nothing, "*".
+_FRAMED: Final = re.compile(rb"#[A-Za-z0-9+/]{2,}#|#[A-Za-z0-9+/]{8}|\*[A-Za-z0-9+/]{0,32}\*")
 _PRINTABLE: Final = re.compile(rb"[ -~]*")
 _SHORTEST_PREFIXED_TEXT: Final = 48  # "*YWVzLWNmYg*" and 24 bytes of payload, in base64
 
@@ -68,7 +70,7 @@ def _looks_encrypted(data: bytes) -> bool:
 
     A bare body is an alphanumeric salt and sixteen random bytes: the odds that plain text looks so are one to millions.
     """
-    if data[:1] in (b"#", b"*"):
+    if _FRAMED.match(data):
         return True
     salt, rest = data[:SALT_BYTES], data[SALT_BYTES:]
     return len(rest) >= CFB_IV_BYTES and salt.isalnum() and salt.isascii() and not _PRINTABLE.fullmatch(rest)

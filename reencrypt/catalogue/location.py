@@ -38,13 +38,14 @@ class TextHash:
 
 @dataclass(frozen=True, slots=True)
 class Twins:
-    """Rows of another location that hold the same text and must keep holding it.
+    """Rows of several locations that hold the same text and must keep holding the same.
 
-    Grafana finds the history row of the Alertmanager configuration it has just applied by the text's hash, so both
-    change in one transaction. `scope` is the column, of the same name in both, that ties the rows together.
+    Grafana finds the history row of the Alertmanager configuration it has just applied by the text's hash, so all rows
+    with one text change in one transaction, whichever of them is come across first. `scope` is the column, of the same
+    name in each, that ties rows together.
     """
 
-    location: str
+    locations: tuple[str, ...]
     scope: str
 
 
@@ -136,5 +137,5 @@ def _reduce(location: Location, fields: tuple[Field, ...], columns: Mapping[str,
         updated=location.updated if location.updated in present else None,
         kind_by_type=by_type if by_type and by_type.column in present else None,
         text_hash=text_hash if text_hash and text_hash.column in present else None,
-        twins=twins if twins and twins.scope in columns.get(twins.location, ()) else None,
+        twins=twins if twins and twins.scope in present else None,
     )

@@ -65,6 +65,8 @@ _HISTORY: Final = "alert_configuration_history"
 _CONFIGURATION: Final = "alertmanager_configuration"
 _HASH: Final = TextHash("configuration_hash", _CONFIGURATION)
 
+_TWINS: Final = Twins(("alert_configuration", _HISTORY), "org_id")
+
 LOCATIONS: Final = (
     Location(
         "dashboard_snapshot",
@@ -107,7 +109,7 @@ LOCATIONS: Final = (
         ("id",),
         (Field(_CONFIGURATION, _ALERTMANAGER),),
         text_hash=_HASH,
-        twins=Twins(_HISTORY, "org_id"),
+        twins=_TWINS,
     ),
     Location("sso_setting", "sso_setting", ("id",), (Field("settings", _SSO),), updated="updated"),
     Location(
@@ -121,7 +123,7 @@ LOCATIONS: Final = (
     ),
     Location("resource", "resource", ("guid",), (Field("value", _RESOURCE),), only=_RESOURCE_ROWS),
     # From here on: what Grafana's own command does not touch.
-    Location(_HISTORY, _HISTORY, ("id",), (Field(_CONFIGURATION, _ALERTMANAGER),), text_hash=_HASH),
+    Location(_HISTORY, _HISTORY, ("id",), (Field(_CONFIGURATION, _ALERTMANAGER),), text_hash=_HASH, twins=_TWINS),
     Location("resource_history", "resource_history", ("guid",), (Field("value", _RESOURCE),), only=_RESOURCE_ROWS),
     Location(
         "cloud_migration_session", "cloud_migration_session", ("id",), (Field("auth_token", WholeColumn(PADDED)),)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from reencrypt.catalogue.location import Key, Location, Row
+from reencrypt.catalogue.location import Key, Location, Row, Twins
 from reencrypt.databases.protocol import Database, Swap, Transaction, Value
 from reencrypt.databases.retried import retried
 from reencrypt.worker.counts import Counts
@@ -66,7 +66,7 @@ class Committer:
     ) -> Committed:
         """Everything of a page inside its transaction; may be begun again, so it changes nothing in memory."""
         await self.lease.check(transaction)
-        swaps = [row.swap for row in page.rows if row.swap]
+        swaps = _alike(location, page.rows)
         lost: list[Key] = []
         if swaps:
             # From here to the commit nobody can delete the key that the new bytes need.
@@ -84,32 +84,49 @@ class Committer:
         return Committed(lost, sum(row.moved for row in settled), findings, counts)
 
     async def _follow(self, transaction: Transaction, location: Location, rows: Sequence[RowOutcome]) -> None:
-        """Journal what was swapped, and give twins the same new text."""
+        """Journal what was swapped, and give its twins the same new text."""
         swapped = [(row.row, row.swap) for row in rows if row.swap]
         await journal_swaps(transaction, self.run.id, location, [swap for _, swap in swapped])
-        if location.twins is None or location.twins.location not in self.locations:
+        if location.twins is None:
             return
-        other, scope = self.locations[location.twins.location], location.twins.scope
         for row, swap in swapped:
             old, new = swap.old[0], swap.new[0]
-            if old is None or new is None or old == new:
+            if old is not None and new is not None and old != new:
+                await self._swap_twins(transaction, location.twins, _scope_of(location, row), old, new)
+
+    async def _swap_twins(self, transaction: Transaction, twins: Twins, scope: Value, old: bytes, new: bytes) -> None:
+        for name in twins.locations:
+            other = self.locations.get(name)
+            if other is None or other.twins is None:
                 continue
-            value = _value(row, location, scope)
-            twins = [
-                Swap(twin.key, twin.cells, _twin_cells(other, twin, new))
-                for twin in await transaction.read_twins(other, scope, value, old)
+            swaps = [
+                Swap(twin.key, twin.cells, _with_text(other, twin, new))
+                for twin in await transaction.read_twins(other, twins.scope, scope, old)
             ]
-            lost = set(await transaction.swap_rows(other, twins)) if twins else set()
-            await journal_swaps(transaction, self.run.id, other, [twin for twin in twins if twin.key not in lost])
+            lost = set(await transaction.swap_rows(other, swaps)) if swaps else set()
+            await journal_swaps(transaction, self.run.id, other, [swap for swap in swaps if swap.key not in lost])
 
 
-def _value(row: Row, location: Location, column: str) -> Value:
-    value = row.extras[location.extras.index(column)]
+def _alike(location: Location, rows: Sequence[RowOutcome]) -> list[Swap]:
+    """The swaps of a page, those of twins within it made alike: one text stays one text."""
+    first: dict[tuple[Value, bytes | None], bytes | None] = {}
+    for row in rows:
+        if row.swap and location.twins:
+            new = first.setdefault((_scope_of(location, row.row), row.swap.old[0]), row.swap.new[0])
+            if new is not None and new != row.swap.new[0]:
+                row.swap = replace(row.swap, new=_with_text(location, row.row, new))
+    return [row.swap for row in rows if row.swap]
+
+
+def _scope_of(location: Location, row: Row) -> Value:
+    if location.twins is None:
+        return None
+    value = row.extras[location.extras.index(location.twins.scope)]
     return value if isinstance(value, (int, str, bytes)) else None
 
 
-def _twin_cells(location: Location, twin: Row, text: bytes) -> tuple[bytes | None, ...]:
-    new = [text, *twin.cells[1:]]
+def _with_text(location: Location, row: Row, text: bytes) -> tuple[bytes | None, ...]:
+    new = [text, *row.cells[1:]]
     if location.text_hash:
-        new[-1] = rehash(location, twin, new)
+        new[-1] = rehash(location, row, new)
     return tuple(new)

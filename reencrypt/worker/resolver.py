@@ -52,9 +52,15 @@ class Resolver:
         if any(self.ring.row(key_id) is None for key_id in unknown):
             self.ring.load(await self._reload())
         wanted = [key_id for key_id in unknown if not all(is_current(sample.envelope) for sample in samples[key_id])]
-        await self.ring.ensure([key_id for key_id in wanted if key_id not in self.proof.skipped], self._reload)
+        await self.ring.ensure([key_id for key_id in wanted if self._skipped_as(key_id) is None], self._reload)
         for key_id in wanted:
             await self._weigh(key_id, samples[key_id])
+
+    def _skipped_as(self, key_id: str) -> str | None:
+        """The name, its own or its provider's, under which the user wants a data key left alone."""
+        row = self.ring.row(key_id)
+        names = (key_id, row.provider) if row else (key_id,)
+        return next((name for name in names if name in self.proof.skipped), None)
 
     async def _weigh(self, key_id: str, samples: list[Sample]) -> None:
         if not self.ring.knows(key_id) or self.proof.knows(key_id):
@@ -74,9 +80,9 @@ class Resolver:
                 return UnusableKey(None, f"skipped_key {SECRET_KEY_PROVIDER}")
             return UsableKey(self._secret_key, standing_of_secret_key())
         row = self.ring.row(key_id)
-        for name in (key_id, row.provider if row else ""):
-            if name in self.proof.skipped:
-                return UnusableKey(None, f"skipped_key {name}")
+        skipped = self._skipped_as(key_id)
+        if skipped is not None:
+            return UnusableKey(None, f"skipped_key {skipped}")
         if not self.ring.knows(key_id) or row is None:
             return UnusableKey(Reason.UNKNOWN_DATA_KEY, f"data_keys has no key {key_id}")
         entry = self.ring.entry(key_id)

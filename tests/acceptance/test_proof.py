@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections import Counter
 from pathlib import Path
@@ -221,3 +222,16 @@ def test_all_under_a_key_can_be_left_by_name(story: Story) -> None:
     assert report["secrets"]["re_encrypted"] > 0
     assert list(report["left_because"]) == ["skipped_key secretKey.v1"]
     assert {each.provider for each in story.secrets().values()} == {TARGET, "secretKey.v1"}
+
+
+def test_a_provider_that_is_left_by_name_is_not_even_asked(story: Story) -> None:
+    with story.builder() as builder:
+        other = builder.data_key(provider="azurekv.other", wrap=lambda dek: story.vault.wrap("other", dek))
+        populate(builder, count=120, under=[None, other])
+    configuration = story.cli.configuration
+    assert configuration is not None
+    before, section, rest = configuration.read_text().partition("[security.encryption.azurekv.other]")
+    configuration.write_text(before + section + re.sub(r"vault_uri = .*", "vault_uri = https://localhost:1", rest))
+    for name in ("azurekv.other", other.key_id):
+        report = story.cli.json("run", *WRAP, "--skip-key", name, "--vault-deadline", "3", expect=3)
+        assert list(report["left_because"]) == [f"skipped_key {name}"]

@@ -70,3 +70,24 @@ def test_a_hash_that_changed_meanwhile_is_part_of_the_comparison(story: Story) -
         "SELECT column_name FROM reencrypt_journal WHERE table_name = 'alert_configuration' ORDER BY 1"
     )
     assert journal == [("alertmanager_configuration",), ("configuration_hash",)]
+
+
+@pytest.mark.parametrize("first", ["alert_configuration", "alert_configuration_history"])
+def test_twins_stay_twins_whichever_is_come_across_first(story: Story, first: str) -> None:
+    with story.builder() as builder:
+        builder.add_alert_configuration([{"url": Plain(b"https://example.org/a-long-hook")}], twin=True)
+    columns = 'org_id, alertmanager_configuration, configuration_hash, configuration_version, created_at, "default"'
+    story.execute(
+        f"INSERT INTO alert_configuration_history ({columns}, last_applied) "  # noqa: S608 - our own columns
+        f"SELECT {columns}, 0 FROM alert_configuration"
+    )
+    before = story.plaintexts()
+    story.cli("run", *WRAP, "--location", first, expect=4)
+    for expect in ("done", "nothing_to_do"):
+        rows = [row[1:] for row in story.query(f"{ROWS} alert_configuration")]
+        rows += [row[1:] for row in story.query(f"{ROWS} alert_configuration_history")]
+        assert len(rows) == 3
+        assert len(set(rows)) == 1, "one text, one hash"
+        assert story.plaintexts() == before
+        assert story.cli.json("run")["outcome"] == expect
+    assert story.off_target() == {}
