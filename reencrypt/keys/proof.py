@@ -173,6 +173,13 @@ class Proof:
         doubt = any(found.hints and (key_id is None or not found.proves) for key_id, found in groups.items())
         return cls(judge_secret_key(groups), data_keys, doubt, accepted, skipped)
 
+    def follow(self, before: Proof) -> None:
+        """Take over what an earlier judgement of the same keys, over more secrets, has settled."""
+        if before.secret_key is Verdict.PROVEN:
+            self.secret_key = Verdict.PROVEN
+        self.data_keys |= {key_id: found for key_id, found in before.data_keys.items() if found.proves}
+        self.doubt = self.doubt or before.doubt
+
     def knows(self, key_id: str) -> bool:
         """Whether the data key has been weighed."""
         return key_id in self.data_keys

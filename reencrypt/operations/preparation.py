@@ -102,7 +102,7 @@ class Preparation:
 
     def keys_to_unwrap(self) -> list[str]:
         """Those, and the data keys under `secret_key`, whose secrets are evidence for it and cost no vault call."""
-        ids = self.census.key_ids
+        ids = self.census.key_ids | self.census.samples.key_ids
         local = [row.id for row in self.ring.rows if row.provider == SECRET_KEY_PROVIDER and row.id in ids]
         return list(dict.fromkeys((*self.moving_key_ids(), *local)))
 

@@ -25,6 +25,7 @@ from reencrypt.operations.preparation import Preparation, run_to_continue
 from reencrypt.settings import Settings
 from reencrypt.worker.census import Census, Samples, take_census
 from reencrypt.worker.gate import weigh_keys
+from reencrypt.worker.precedent import offer_precedents
 from reencrypt.worker.quarantine import read_quarantine
 from reencrypt.worker.resolver import standing_of
 from reencrypt.worker.runs import find_open, read_runs
@@ -92,7 +93,8 @@ class Preparer:
         before = prepared.proof
         prepared.census = await self._census(prepared, lambda row: row.provider == SECRET_KEY_PROVIDER)
         await self._unwrap_and_judge(prepared, refuse=False)
-        prepared.proof.doubt = prepared.proof.doubt or before.doubt
+        # The same keys as before: what was proven stays proven although its secrets have moved on.
+        prepared.proof.follow(before)
         return prepared.proof
 
     async def _census(self, prepared: Preparation, wanted: Callable[[DataKey], bool]) -> Census:
@@ -102,9 +104,12 @@ class Preparer:
             row = prepared.ring.row(envelope.key_id)
             return row is not None and wanted(row)
 
-        return await take_census(
+        census = await take_census(
             self.database, prepared.locations, keys=len(prepared.ring.rows), wants_sample=wants_sample, emit=self.emit
         )
+        if prepared.schema.has_state:
+            await offer_precedents(self.database, prepared.locations, census.samples, wants_sample)
+        return census
 
     async def _unwrap_and_judge(self, prepared: Preparation, *, refuse: bool = True) -> None:
         async def reload() -> list[DataKey]:

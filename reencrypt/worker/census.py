@@ -70,6 +70,11 @@ class Samples:
         else:
             heapq.heapreplace(heap, entry)
 
+    @property
+    def key_ids(self) -> set[str]:
+        """The data keys that there are samples of."""
+        return {key_id for key_id in self._heaps if key_id is not None}
+
     def of(self, key_id: str | None) -> list[Sample]:
         """The samples of a key, longest first."""
         return [sample for _, _, sample in sorted(self._heaps.get(key_id, ()), reverse=True)]

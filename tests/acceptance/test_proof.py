@@ -235,3 +235,21 @@ def test_a_provider_that_is_left_by_name_is_not_even_asked(story: Story) -> None
     for name in ("azurekv.other", other.key_id):
         report = story.cli.json("run", *WRAP, "--skip-key", name, "--vault-deadline", "3", expect=3)
         assert list(report["left_because"]) == [f"skipped_key {name}"]
+
+
+@pytest.mark.parametrize("legacy", [True, False])
+def test_a_damaged_secret_that_is_all_that_remains_does_not_refute_the_key(story: Story, legacy: bool) -> None:  # noqa: FBT001
+    with story.builder() as builder:
+        key = None if legacy else builder.data_key()
+        for number in range(30):
+            builder.add_user_auth({"o_auth_access_token": Plain(b"the token number %d" % number, key)})
+            builder.add_secret(Plain(b'{"password":"%d"}' % number, key))
+        builder.damage(builder.planted[4], "flipped-byte")
+    assert story.cli.json("run", *WRAP, expect=3)["secrets"]["re_encrypted"] == 59
+    # What the first run moved still proves the key, and still refutes another one.
+    again = story.cli.json("run", *WRAP, expect=3)
+    assert (again["outcome"], again["secrets"]["quarantined"]) == ("partly_done", 1)
+    with story.builder() as builder:
+        builder.add_secret(Plain(b'{"saved":"by Grafana meanwhile"}'))
+    assert_refused(story)
+    assert story.cli.json("run", *WRAP, expect=3)["secrets"]["re_encrypted"] == 1

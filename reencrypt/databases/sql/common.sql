@@ -100,6 +100,10 @@ SET reason = excluded.reason, detail = excluded.detail, cell_hash = excluded.cel
 DELETE FROM reencrypt_quarantine
 WHERE location = :location AND NOT (run_id = :run_id AND pass = :pass_number)
 
+-- name: journal_newest
+SELECT table_name, row_key, column_name, old_bytes FROM reencrypt_journal
+WHERE action = 'rewrite' AND old_bytes IS NOT NULL AND LENGTH(old_bytes) <= :size ORDER BY id DESC LIMIT :rows
+
 -- name: journal_append
 INSERT INTO reencrypt_journal (run_id, action, table_name, row_key, column_name, old_bytes, new_hash)
 VALUES (:run_id, :action, :table_name, :row_key, :column_name, :old_bytes, :new_hash)

@@ -1,0 +1,51 @@
+"""What earlier runs moved is evidence for the keys of what is left.
+
+After a run hardly anything is under `secret_key` any more, perhaps one damaged secret alone, which would refute the
+right key. The journal still holds what was decrypted under it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Final
+
+from reencrypt.catalogue.location import Location, Row
+from reencrypt.catalogue.reading import secrets_of
+from reencrypt.crypto.envelope import Envelope
+from reencrypt.databases.protocol import Database
+from reencrypt.worker.census import Samples
+from reencrypt.worker.rowkey import key_from_text
+
+_NEWEST: Final = 500
+_LONGEST_BYTES: Final = 64 * 1024
+
+
+async def offer_precedents(
+    database: Database,
+    locations: Iterable[Location],
+    samples: Samples,
+    wants_sample: Callable[[Location, Envelope], bool],
+) -> None:
+    """Add the old values of the journal's newest entries to the samples. The state tables must exist."""
+    by_table = {location.table: location for location in locations}
+    replaced: dict[str, list[tuple[str, str, bytes]]] = {}
+    for table, row_key, column, old in await database.fetch("journal_newest", size=_LONGEST_BYTES, rows=_NEWEST):
+        if table in by_table and isinstance(old, bytes):
+            replaced.setdefault(str(table), []).append((str(row_key), str(column), old))
+    for table, entries in replaced.items():
+        location = by_table[table]
+        # The row as it is now: the kind of its plaintexts may depend on another column.
+        keys = list(dict.fromkeys(key_from_text(row_key) for row_key, _, _ in entries))
+        rows = {row.key: row for row in await database.read_rows(location, keys)}
+        for row_key, column, old in entries:
+            row = rows.get(key_from_text(row_key))
+            if row is None or column not in location.columns:
+                continue
+            for secret in secrets_of(location, _as_it_was(location, row, column, old)):
+                if secret.envelope is not None and wants_sample(location, secret.envelope):
+                    samples.offer(secret.envelope, secret.kind)
+
+
+def _as_it_was(location: Location, row: Row, column: str, old: bytes) -> Row:
+    return replace(row, cells=tuple(old if name == column else None for name in location.columns))
