@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,3 +27,11 @@ def own_vault(tmp_path: Path) -> Iterator[Vault]:
     yield vault
     if vault.process.poll() is None:
         vault.stop()
+
+
+@pytest.fixture(autouse=True)
+def _forget_challenges() -> None:
+    """The SDK remembers challenges by host and port for the whole process, and another test's vault gets the port."""
+    cache = sys.modules.get("azure.keyvault.keys._shared.http_challenge_cache")
+    if cache is not None:
+        cache.clear()
