@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from reencrypt.cli.options import Common
 from reencrypt.cli.progress import progress_listener, wants_progress
 from reencrypt.events import Emit
 
 
 @contextmanager
-def listening(output: str, log_format: str, verbosity: int) -> Iterator[Emit]:
+def listening(common: Common) -> Iterator[Emit]:
     """The listener for one command."""
-    if wants_progress(output, log_format, verbosity):
+    if wants_progress(common):
         with progress_listener() as listener:
             yield listener
         return
     from reencrypt.cli.logs import log_listener  # noqa: PLC0415 - structlog is not needed for help
 
-    yield log_listener(log_format, verbosity)
+    yield log_listener(common.log_format, common.verbose)

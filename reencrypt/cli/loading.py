@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
+from reencrypt.cli.options import Common
 from reencrypt.keys.provider import WrapFormat
 from reencrypt.operations.options import RunOptions
 from reencrypt.settings import Settings, load_settings
 from reencrypt.worker.lease import DEFAULT_TIMEOUT_SECONDS
 
 
-def load(
-    grafana_config: Path | None, grafana_home: Path | None, database: str | None, trust_vault: Sequence[str]
-) -> Settings:
+def load(common: Common) -> Settings:
     """Read Grafana's configuration from files and the environment."""
     return load_settings(
-        config=grafana_config,
-        home=grafana_home,
-        database_url=database,
+        config=common.grafana_config,
+        home=common.grafana_home,
+        database_url=common.database,
         environ=os.environ,
-        trusted_vault_hosts=trust_vault,
+        trusted_vault_hosts=common.trust_vault,
     )
 
 

@@ -5,8 +5,10 @@ The command line wins over the environment (`REENCRYPT_…`), that over the file
 
 from __future__ import annotations
 
+import functools
 import tomllib
 from collections.abc import Callable
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -59,8 +61,27 @@ def _option_names() -> set[str]:
 _FILE = click.Path(path_type=Path)
 
 
-def settings_options(function: F) -> F:
-    """Where Grafana's configuration is, and how results and talk look."""
+@dataclass(frozen=True, slots=True)
+class Common:
+    """What every command that reads a database is told: where Grafana's configuration is, how to talk."""
+
+    grafana_config: Path | None
+    grafana_home: Path | None
+    database: str | None
+    trust_vault: tuple[str, ...]
+    output: str
+    log_format: str
+    verbose: int
+
+
+def settings_options(command: Callable[..., int]) -> Callable[..., int]:
+    """Where Grafana's configuration is, and how results and talk look; the command gets them as one `Common`."""
+
+    @functools.wraps(command)
+    def function(**parameters: Any) -> int:  # noqa: ANN401 - click passes by name
+        common = Common(**{each.name: parameters.pop(each.name) for each in fields(Common)})
+        return command(common, **parameters)
+
     for decorate in reversed(
         (
             option(

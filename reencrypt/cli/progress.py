@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from reencrypt.cli.options import Common
 from reencrypt.events import (
     Emit,
     Event,
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 
-def wants_progress(output: str, log_format: str, verbosity: int) -> bool:
+def wants_progress(common: Common) -> bool:
     """A bar is for a person at a terminal who did not ask for log lines."""
-    return output == "text" and log_format == "console" and verbosity == 0 and sys.stderr.isatty()
+    return (common.output, common.log_format, common.verbose) == ("text", "console", 0) and sys.stderr.isatty()
 
 
 @contextmanager

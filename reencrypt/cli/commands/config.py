@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from reencrypt.cli import output as out
-from reencrypt.cli.options import settings_options
+from reencrypt.cli.options import Common, settings_options
 
 
 @click.group(
@@ -30,20 +28,13 @@ Example:
 )
 @settings_options
 def show(
-    grafana_config: Path | None,
-    grafana_home: Path | None,
-    database: str | None,
-    trust_vault: tuple[str, ...],
-    output: str,
-    log_format: str,
-    verbose: int,
+    common: Common,
 ) -> int:
     """Print every value that matters, with where it came from; secrets are masked."""
     from reencrypt.cli.loading import load  # noqa: PLC0415
 
-    del log_format, verbose
-    settings = load(grafana_config, grafana_home, database, trust_vault)
-    if output == "json":
+    settings = load(common)
+    if common.output == "json":
         values = [
             {
                 "section": each.section,

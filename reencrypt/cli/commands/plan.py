@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from reencrypt.cli import output as out
 from reencrypt.cli.listening import listening
-from reencrypt.cli.options import option, settings_options, target_options
+from reencrypt.cli.options import Common, option, settings_options, target_options
 
 if TYPE_CHECKING:
     from reencrypt.operations.plan import PlanReport
@@ -27,13 +26,7 @@ Example:
 @target_options
 @option("--check", is_flag=True, help="Exit with the code that `run` would start with.")
 def command(
-    grafana_config: Path | None,
-    grafana_home: Path | None,
-    database: str | None,
-    trust_vault: tuple[str, ...],
-    output: str,
-    log_format: str,
-    verbose: int,
+    common: Common,
     check: bool,  # noqa: FBT001 - click passes by name
     **target: Any,  # noqa: ANN401 - the target options, handed on by name
 ) -> int:
@@ -45,11 +38,11 @@ def command(
     from reencrypt.cli.loading import load, run_options  # noqa: PLC0415
     from reencrypt.operations.plan import plan  # noqa: PLC0415
 
-    settings = load(grafana_config, grafana_home, database, trust_vault)
-    with listening(output, log_format, verbose) as emit:
+    settings = load(common)
+    with listening(common) as emit:
         report = asyncio.run(plan(settings, run_options(**target), emit=emit))
     exit_code = report.check_exit_code if check else 0
-    if output == "json":
+    if common.output == "json":
         out.print_json("plan", exit_code, report.as_json())
     else:
         _print(report)

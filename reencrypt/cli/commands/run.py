@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from reencrypt.cli import output as out
 from reencrypt.cli.listening import listening
-from reencrypt.cli.options import option, settings_options, target_options
+from reencrypt.cli.options import Common, option, settings_options, target_options
 
 if TYPE_CHECKING:
     from reencrypt.events import Emit
@@ -42,13 +41,7 @@ Examples:
     help="A run whose heartbeat stands still this long is dead.",
 )
 def command(
-    grafana_config: Path | None,
-    grafana_home: Path | None,
-    database: str | None,
-    trust_vault: tuple[str, ...],
-    output: str,
-    log_format: str,
-    verbose: int,
+    common: Common,
     **options: Any,  # noqa: ANN401 - the run's options, handed on by name
 ) -> int:
     """Re-encrypt every secret under the target provider; resume an interrupted run.
@@ -58,10 +51,10 @@ def command(
     """
     from reencrypt.cli.loading import load, run_options  # noqa: PLC0415
 
-    settings = load(grafana_config, grafana_home, database, trust_vault)
-    with listening(output, log_format, verbose) as emit:
+    settings = load(common)
+    with listening(common) as emit:
         report = asyncio.run(_run(settings, run_options(**options), emit))
-    if output == "json":
+    if common.output == "json":
         out.print_json("run", report.exit_code, report.as_json())
     else:
         print_report(report)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 
 import click
 
 from reencrypt.cli import output as out
-from reencrypt.cli.options import settings_options
+from reencrypt.cli.options import Common, settings_options
 
 
 @click.command(
@@ -20,22 +19,15 @@ Example:
 )
 @settings_options
 def command(
-    grafana_config: Path | None,
-    grafana_home: Path | None,
-    database: str | None,
-    trust_vault: tuple[str, ...],
-    output: str,
-    log_format: str,
-    verbose: int,
+    common: Common,
 ) -> int:
     """Show the runs of this database, their progress, and the next command to type."""
     from reencrypt.cli.loading import load  # noqa: PLC0415
     from reencrypt.operations.status import status  # noqa: PLC0415
     from reencrypt.worker.counts import Counts  # noqa: PLC0415
 
-    del log_format, verbose
-    report = asyncio.run(status(load(grafana_config, grafana_home, database, trust_vault)))
-    if output == "json":
+    report = asyncio.run(status(load(common)))
+    if common.output == "json":
         out.print_json("status", 0, report.as_json())
         return 0
     rows = []

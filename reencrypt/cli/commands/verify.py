@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import Any
 
 import click
 
 from reencrypt.cli import output as out
 from reencrypt.cli.listening import listening
-from reencrypt.cli.options import option, settings_options
+from reencrypt.cli.options import Common, option, settings_options
 
 
 @click.command(
@@ -32,13 +31,7 @@ Example:
     help="How long one vault call may take with all its tries.",
 )
 def command(
-    grafana_config: Path | None,
-    grafana_home: Path | None,
-    database: str | None,
-    trust_vault: tuple[str, ...],
-    output: str,
-    log_format: str,
-    verbose: int,
+    common: Common,
     **options: Any,  # noqa: ANN401 - handed on by name
 ) -> int:
     """Read every secret as Grafana would, trusting no bookkeeping of any run.
@@ -49,10 +42,10 @@ def command(
     from reencrypt.cli.loading import load, run_options  # noqa: PLC0415
     from reencrypt.operations.verify import verify  # noqa: PLC0415
 
-    settings = load(grafana_config, grafana_home, database, trust_vault)
-    with listening(output, log_format, verbose) as emit:
+    settings = load(common)
+    with listening(common) as emit:
         report = asyncio.run(verify(settings, run_options(**options), emit=emit))
-    if output == "json":
+    if common.output == "json":
         out.print_json("verify", report.exit_code, report.as_json())
         return report.exit_code
     rows = [
