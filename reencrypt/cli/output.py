@@ -66,9 +66,10 @@ def _draw(title: str, header: Sequence[str], rows: Sequence[Sequence[str]], nume
     from rich.markup import escape  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
-    table = Table(title=title, title_justify="left")
-    for name, right in zip(header, numeric, strict=True):
-        table.add_column(name, justify="right" if right else "left", overflow="fold")
+    # No lines around cells: seven columns have to fit into the eighty characters of an old terminal.
+    table = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0))
+    for index, (name, right) in enumerate(zip(header, numeric, strict=True)):
+        table.add_column(name, justify="right" if right else "left", overflow="fold", no_wrap=index == 0)
     for row in rows:
         table.add_row(*map(escape, row))
     Console().print(table)

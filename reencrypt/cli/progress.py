@@ -70,8 +70,9 @@ class _Bar:
                 update(self._task, advance=secrets, note=location)
             case RunStarted(run_id, resumed, target, secrets):
                 self._total = secrets
-                verb = "resuming" if resumed else "run"
-                self._progress.reset(self._task, total=secrets, description=f"{verb} {run_id} to {target}")
+                verb = "resuming run" if resumed else "run"
+                self._progress.console.print(f"{verb} {run_id} to {target}", markup=False)
+                self._progress.reset(self._task, total=secrets, description="run")
             case PassStarted(number):
                 if number:
                     self._progress.reset(self._task, total=self._total, description=f"sweep {number}")
