@@ -154,7 +154,7 @@ def test_usage_errors_too_are_one_object_where_json_is_asked_for() -> None:
 def test_envelope_encryption_that_is_switched_off(story: Story) -> None:
     before = story.digest()
     cli = CommandLine(
-        story.database,
+        story.cli.database,
         story.cli.configuration,
         story.vault,
         {"GF_FEATURE_TOGGLES_disableEnvelopeEncryption": "true"},
@@ -166,7 +166,7 @@ def test_envelope_encryption_that_is_switched_off(story: Story) -> None:
 
 def test_a_value_that_only_grafanas_own_expander_knows(story: Story) -> None:
     cli = CommandLine(
-        story.database, story.cli.configuration, story.vault, {"GF_SECURITY_SECRET_KEY": "$__vault{secret/grafana}"}
+        story.cli.database, story.cli.configuration, story.vault, {"GF_SECURITY_SECRET_KEY": "$__vault{secret/grafana}"}
     )
     outcome = cli("run", *WRAP, "--output", "json", expect=2)
     assert_clear(outcome, "vault", "secret_key", hint="")

@@ -108,7 +108,7 @@ def test_a_bug_shows_places_and_types_but_not_what_it_choked_on(story: Story) ->
         "e.Sealer.seal = broken\n"
     )
     python_path = f"{site}:{Path(__file__).parents[2]}"
-    cli = CommandLine(story.database, story.cli.configuration, story.vault, {"PYTHONPATH": python_path})
+    cli = CommandLine(story.cli.database, story.cli.configuration, story.vault, {"PYTHONPATH": python_path})
     done = subprocess.run(
         cli.arguments("run", *WRAP, "--output", "json"), env=cli.variables(), capture_output=True, check=False
     )

@@ -26,7 +26,7 @@ def story(tmp_path: Path, shared_vault: Vault) -> Story:
 
 
 def with_wrong_key(story: Story) -> Story:
-    return Story.of(story.database, story.vault, secret_key=WRONG)
+    return story.with_secret_key(WRONG)
 
 
 def assert_refused(story: Story) -> None:

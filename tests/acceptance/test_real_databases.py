@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.grafana.fidelity import snapshot_non_secret_bytes
 from tests.grafana.real import LEGACY, WITH_DATA_KEYS, WITHOUT_SECRETS, real_database
 from tests.support.story import TARGET, WRAP, Story
 from tests.support.vault import Vault
@@ -24,7 +23,7 @@ def test_every_secret_moves_under_the_vault_and_keeps_its_plaintext(
     name: str, tmp_path: Path, shared_vault: Vault
 ) -> None:
     story = story_of(name, tmp_path, shared_vault)
-    plaintexts, rest = story.plaintexts(), snapshot_non_secret_bytes(story.database)
+    plaintexts, rest = story.plaintexts(), story.rest()
     assert all(isinstance(each, bytes) for each in plaintexts.values())
 
     report = story.cli.json("run", *WRAP)
@@ -41,7 +40,7 @@ def test_every_secret_moves_under_the_vault_and_keeps_its_plaintext(
     assert story.plaintexts() == plaintexts
     assert story.off_target() == {}
     assert {each.key_id for each in story.secrets().values()} == {report["target_data_key"]}
-    assert snapshot_non_secret_bytes(story.database) == rest
+    assert story.rest() == rest
 
     verified = story.cli.json("verify")
     assert verified["secrets"]["readable"] == verified["secrets"]["under_target"] == len(plaintexts)

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.grafana.fidelity import snapshot_non_secret_bytes
 from tests.grafana.planting import Plain
 from tests.grafana.populate import populate
 from tests.support.story import LEGACY, NOT_APPLICABLE, TARGET, WRAP, Story
@@ -42,7 +41,7 @@ def fill(story: Story, count: int, *, snapshot_len: int = 0, own_salts: bool = F
 
 def test_every_location_key_and_style_moves_and_nothing_else_changes(story: Story) -> None:
     fill(story, 1200, snapshot_len=1 << 20)
-    plaintexts, rest = story.plaintexts(), snapshot_non_secret_bytes(story.database)
+    plaintexts, rest = story.plaintexts(), story.rest()
     before = story.secrets()
 
     report = story.cli.json("run", *WRAP)
@@ -65,7 +64,7 @@ def test_every_location_key_and_style_moves_and_nothing_else_changes(story: Stor
     }
     assert [address for address, secret in after.items() if secret.error and address.table != NOT_APPLICABLE] == []
     assert story.off_target() == {}
-    assert snapshot_non_secret_bytes(story.database) == rest
+    assert story.rest() == rest
 
     digest = story.digest()
     assert story.cli.json("run")["outcome"] == "nothing_to_do"

@@ -35,9 +35,9 @@ class Outcome:
 
 @dataclass(frozen=True)
 class CommandLine:
-    """Runs `python -m reencrypt` on one database with one configuration."""
+    """Runs `python -m reencrypt` on one database, a URL, with one configuration."""
 
-    database: Path | None = None
+    database: str | None = None
     configuration: Path | None = None
     vault: Vault | None = None
     environment: Mapping[str, str] | None = None
@@ -48,7 +48,7 @@ class CommandLine:
         if self.configuration:
             line += ["--grafana-config", str(self.configuration)]
         if self.database:
-            line += ["--database", f"sqlite:///{self.database}"]
+            line += ["--database", self.database]
         return line
 
     def variables(self) -> dict[str, str]:

@@ -1,0 +1,98 @@
+"""The database engines as the behaviour tests see them: one interface, so that each test is written once.
+
+Fixtures are built in an SQLite file and judged in one; a server is loaded from such a file and dumped into one. What
+the program works on in between is the real server.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+SqlRow = tuple[object, ...]
+
+
+class Engine(Protocol):
+    """A Grafana database somewhere."""
+
+    @property
+    def kind(self) -> str:
+        """`sqlite`, `postgres` or `mysql`."""
+        ...
+
+    @property
+    def url(self) -> str:
+        """What `--database` takes."""
+        ...
+
+    def load(self, source: Path) -> None:
+        """Make Grafana's tables what the SQLite file holds; state tables stay as they are."""
+        ...
+
+    def dump(self, target: Path) -> None:
+        """Write Grafana's tables into a new SQLite file."""
+        ...
+
+    def digest(self) -> str:
+        """A hash over everything that is stored."""
+        ...
+
+    def query(self, sql: str, *values: object) -> list[SqlRow]:
+        """Run a query as somebody else would; values stand as `?`."""
+        ...
+
+    def execute(self, sql: str, *values: object) -> int:
+        """Run a statement as somebody else would; returns the rows it changed."""
+        ...
+
+
+class SqliteEngine:
+    """A file; the fixture is the database itself."""
+
+    kind = "sqlite"
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def url(self) -> str:
+        """The file's URL."""
+        return f"sqlite:///{self.path}"
+
+    def load(self, source: Path) -> None:
+        """Nothing to do where the file is the fixture."""
+        if source != self.path:
+            shutil.copyfile(source, self.path)
+
+    def dump(self, target: Path) -> None:
+        """Copy the file as a reader sees it, whatever journal lies beside it."""
+        with closing(sqlite3.connect(self.path)) as source, closing(sqlite3.connect(target)) as copy:
+            source.backup(copy)
+
+    def digest(self) -> str:
+        """A hash of the file: not one byte may change."""
+        return hashlib.sha256(self.path.read_bytes()).hexdigest()
+
+    def query(self, sql: str, *values: object) -> list[SqlRow]:
+        """Run a query on a connection of its own."""
+        with closing(sqlite3.connect(self.path, timeout=30)) as connection:
+            return connection.execute(sql, values).fetchall()
+
+    def execute(self, sql: str, *values: object) -> int:
+        """Run a statement on a connection of its own."""
+        with closing(sqlite3.connect(self.path, timeout=30)) as connection, connection:
+            return connection.execute(sql, values).rowcount
+
+
+def engine_fixture(kind: str, folder: Path, request: pytest.FixtureRequest) -> Iterator[Engine]:
+    """The engine of a kind with an empty database; a server that is not there skips the test."""
+    del request
+    if kind == "sqlite":
+        yield SqliteEngine(folder / "grafana.db")
