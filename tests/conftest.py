@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.engine import Engine, SqliteEngine
+from tests.support.postgres import PostgresEngine, PostgresServer
 from tests.support.vault import Vault
 
 
@@ -27,6 +29,23 @@ def own_vault(tmp_path: Path) -> Iterator[Vault]:
     yield vault
     if vault.process.poll() is None:
         vault.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """One server for all tests that leave it running."""
+    server = PostgresServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Engine:
+    """Each engine in turn, with a database of its own."""
+    if request.param == "postgres":
+        server: PostgresServer = request.getfixturevalue("postgres_server")
+        return PostgresEngine(server.new_database())
+    return SqliteEngine(tmp_path / "grafana.db")
 
 
 @pytest.fixture(autouse=True)

@@ -38,10 +38,14 @@ async def open_database(settings: DatabaseSettings, *, write: bool) -> Database:
 
     An engine's driver is imported only where that engine is.
     """
+    if settings.type == "postgres":
+        from reencrypt.databases.postgres import PostgresDatabase  # noqa: PLC0415
+
+        return await PostgresDatabase.open(settings, write=write)
     if settings.type != "sqlite3" or settings.path is None:
         raise ConfigurationError(
             f"the database type {settings.type} (from {settings.origin}) is not supported yet",
-            hint="this version works on sqlite3",
+            hint="this version works on sqlite3 and postgres",
         )
     from reencrypt.databases.sqlite import SqliteDatabase  # noqa: PLC0415
 

@@ -122,8 +122,8 @@ def test_a_database_that_may_not_be_written(protected: str, story: Story) -> Non
 
 
 def test_databases_of_other_engines_are_named_as_not_supported() -> None:
-    outcome = CommandLine()("run", "--database", "postgresql://grafana@localhost/grafana", "--output", "json", expect=2)
-    assert_clear(outcome, "postgres", hint="sqlite3")
+    outcome = CommandLine()("run", "--database", "mysql://grafana@localhost/grafana", "--output", "json", expect=2)
+    assert_clear(outcome, "mysql", hint="sqlite3")
 
 
 def test_a_location_that_does_not_exist(story: Story) -> None:

@@ -14,6 +14,7 @@ from tests.grafana.damage import DAMAGES, Damage
 from tests.grafana.encrypting import Algorithm
 from tests.grafana.planting import Plain
 from tests.grafana.populate import populate
+from tests.support.engine import Engine
 from tests.support.story import NOT_APPLICABLE, TARGET, WRAP, Story
 from tests.support.vault import Vault
 
@@ -21,8 +22,8 @@ RIGHT, WRONG = "the right secret_key", "the wrong secret_key"
 
 
 @pytest.fixture
-def story(tmp_path: Path, shared_vault: Vault) -> Story:
-    return Story.of(tmp_path / "grafana.db", shared_vault, secret_key=RIGHT)
+def story(tmp_path: Path, shared_vault: Vault, engine: Engine) -> Story:
+    return Story.of(tmp_path / "grafana.db", shared_vault, secret_key=RIGHT, engine=engine)
 
 
 def with_wrong_key(story: Story) -> Story:
@@ -127,6 +128,7 @@ def plant_two_eras(story: Story) -> tuple[int, int]:
         connection.execute(f"INSERT INTO main.{table} SELECT * FROM old.{table}")  # noqa: S608
     connection.commit()
     connection.close()
+    story.engine.load(story.database)
     return 4000, 4001
 
 

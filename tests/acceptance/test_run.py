@@ -11,13 +11,14 @@ import pytest
 
 from tests.grafana.planting import Plain
 from tests.grafana.populate import populate
+from tests.support.engine import Engine
 from tests.support.story import LEGACY, NOT_APPLICABLE, TARGET, WRAP, Story
 from tests.support.vault import Vault
 
 
 @pytest.fixture
-def story(tmp_path: Path, shared_vault: Vault) -> Story:
-    return Story.of(tmp_path / "grafana.db", shared_vault, secret_key="a secret_key of one's own")
+def story(tmp_path: Path, shared_vault: Vault, engine: Engine) -> Story:
+    return Story.of(tmp_path / "grafana.db", shared_vault, secret_key="a secret_key of one's own", engine=engine)
 
 
 def fill(story: Story, count: int, *, snapshot_len: int = 0, own_salts: bool = False) -> None:
@@ -155,7 +156,8 @@ def test_our_own_data_key_is_no_evidence_that_grafana_knows_the_provider(story: 
         populate(builder, count=60, under=[None])
     story.cli("run", *WRAP)
     legacy = story.query("SELECT old_bytes FROM reencrypt_journal WHERE table_name = 'secrets' LIMIT 1")[0][0]
-    story.execute("UPDATE secrets SET value = CAST(? AS TEXT) WHERE id = (SELECT MIN(id) FROM secrets)", legacy)
+    assert isinstance(legacy, bytes)
+    story.execute("UPDATE secrets SET value = ? WHERE id = (SELECT MIN(id) FROM secrets)", legacy.decode())
     report = story.cli.json("run", expect=6)
     assert "--wrap-format" in report["error"]["hint"]
     assert story.cli.json("run", *WRAP)["secrets"]["re_encrypted"] == 1

@@ -63,7 +63,7 @@ class Operator:
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self._token}"}
         self._ask(method, f"{path}?api-version=2025-07-01", json.dumps(body).encode(), headers)
 
-    def _ask(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> Any:  # noqa: ANN401 - JSON
+    def _ask(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> Any:
         request = urllib.request.Request(self.vault.uri + path, method=method, data=body, headers=headers)  # noqa: S310
         context = ssl.create_default_context(cafile=self.vault.environment["SSL_CERT_FILE"])
         with urllib.request.urlopen(request, context=context) as answer:  # noqa: S310 - our own https server

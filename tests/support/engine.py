@@ -9,12 +9,9 @@ from __future__ import annotations
 import hashlib
 import shutil
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Protocol
-
-import pytest
 
 SqlRow = tuple[object, ...]
 
@@ -89,10 +86,3 @@ class SqliteEngine:
         """Run a statement on a connection of its own."""
         with closing(sqlite3.connect(self.path, timeout=30)) as connection, connection:
             return connection.execute(sql, values).rowcount
-
-
-def engine_fixture(kind: str, folder: Path, request: pytest.FixtureRequest) -> Iterator[Engine]:
-    """The engine of a kind with an empty database; a server that is not there skips the test."""
-    del request
-    if kind == "sqlite":
-        yield SqliteEngine(folder / "grafana.db")

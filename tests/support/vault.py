@@ -51,7 +51,7 @@ class Vault:
             self.process.stdout.close()
         return code
 
-    def control(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
+    def control(self, method: str, path: str, body: object = None) -> Any:
         """Call the control endpoint."""
         request = urllib.request.Request(  # noqa: S310 - our own https server
             f"{self.uri}/_control/{path}",

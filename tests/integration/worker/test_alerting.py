@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.grafana.planting import Plain
+from tests.support.engine import Engine
 from tests.support.story import WRAP, Story
 from tests.support.vault import Vault
 
@@ -15,8 +16,8 @@ ROWS = "SELECT id, org_id, alertmanager_configuration, configuration_hash FROM"
 
 
 @pytest.fixture
-def story(tmp_path: Path, shared_vault: Vault) -> Story:
-    return Story.of(tmp_path / "grafana.db", shared_vault)
+def story(tmp_path: Path, shared_vault: Vault, engine: Engine) -> Story:
+    return Story.of(tmp_path / "grafana.db", shared_vault, engine=engine)
 
 
 def md5(text: object) -> str:
@@ -78,8 +79,8 @@ def test_twins_stay_twins_whichever_is_come_across_first(story: Story, first: st
         builder.add_alert_configuration([{"url": Plain(b"https://example.org/a-long-hook")}], twin=True)
     columns = 'org_id, alertmanager_configuration, configuration_hash, configuration_version, created_at, "default"'
     story.execute(
-        f"INSERT INTO alert_configuration_history ({columns}, last_applied) "  # noqa: S608 - our own columns
-        f"SELECT {columns}, 0 FROM alert_configuration"
+        f"INSERT INTO alert_configuration_history (id, {columns}, last_applied) "  # noqa: S608 - our own columns
+        f"SELECT 77, {columns}, 0 FROM alert_configuration"
     )
     before = story.plaintexts()
     story.cli("run", *WRAP, "--location", first, expect=4)

@@ -1,0 +1,282 @@
+"""Grafana's database on PostgreSQL: pages in one statement each way, row locks only, connections that come back."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, Final, TypeVar
+
+import asyncpg
+
+from reencrypt.catalogue.location import Key, Location, Row
+from reencrypt.databases.positional import Positional
+from reencrypt.databases.postgres_dsn import PostgresTarget, target_of
+from reencrypt.databases.postgres_errors import translated
+from reencrypt.databases.postgres_rendering import Column, Rendering
+from reencrypt.databases.protocol import ColumnLimit, LockPolicy, Swap, Value
+from reencrypt.databases.retried import DEADLINE_SECONDS
+from reencrypt.databases.statements import load_schema, load_statements
+from reencrypt.errors import TransactionLostError, UnavailableError
+from reencrypt.settings import DatabaseSettings
+
+_T = TypeVar("_T")
+
+_LOCK_POLICY: Final = LockPolicy(hold_seconds=0.05, gaps=False)
+_FIRST_WAIT_SECONDS: Final = 0.05
+_LONGEST_WAIT_SECONDS: Final = 2.0
+_ROLLBACK_SECONDS: Final = 5.0
+_STATE_LOCK: Final = 0x7265656E  # names our advisory lock: "reen"
+
+# Not from information_schema, which hides the tables that the role has no rights on.
+_COLUMNS: Final = """
+SELECT c.relname, a.attname FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
+WHERE c.relkind IN ('r', 'p') AND c.relnamespace = ANY (current_schemas(false)::regnamespace[])
+    AND pg_table_is_visible(c.oid) AND a.attnum > 0 AND NOT a.attisdropped
+"""
+_TYPES: Final = """
+SELECT a.attname, t.typname, CASE WHEN t.typname IN ('varchar', 'bpchar') AND a.atttypmod > 4 THEN a.atttypmod - 4 END
+FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid
+WHERE a.attrelid = to_regclass(quote_ident($1)) AND a.attnum > 0 AND NOT a.attisdropped
+"""
+
+
+@cache
+def _statement(name: str) -> Positional:
+    return Positional.of(load_statements("common.sql", "postgres.sql")[name])
+
+
+class _Link:
+    """One connection, opened when it is needed and anew when it was lost."""
+
+    def __init__(self, target: PostgresTarget) -> None:
+        self._target = target
+        self._connection: Any = None
+
+    async def get(self) -> Any:  # noqa: ANN401 - asyncpg has no types
+        """The open connection; raises what `translated` makes of a failure to connect."""
+        if self._connection is None or self._connection.is_closed():
+            with translated(self._target.display):
+                self._connection = await asyncpg.connect(**self._target.arguments())
+        return self._connection
+
+    def drop(self) -> None:
+        """Cut the connection, whatever it is in the middle of: the server rolls back."""
+        if self._connection is not None:
+            self._connection.terminate()
+            self._connection = None
+
+    async def close(self) -> None:
+        """Say goodbye, or cut it where nobody answers."""
+        if self._connection is not None:
+            with suppress(Exception):
+                await asyncio.wait_for(self._connection.close(), _ROLLBACK_SECONDS)
+            self.drop()
+
+
+class PostgresDatabase:
+    """Two connections: pages are read on one while the other commits."""
+
+    def __init__(self, target: PostgresTarget) -> None:
+        self._target = target
+        self._reader = _Link(target)
+        self._writer = _Link(target)
+        self._reading = asyncio.Lock()
+        self._writing = asyncio.Lock()
+        self._types: dict[str, dict[str, Column]] = {}
+
+    @classmethod
+    async def open(cls, settings: DatabaseSettings, *, write: bool) -> PostgresDatabase:
+        """Connect as Grafana does. Raises `ConfigurationError` or, past the deadline, `UnavailableError`."""
+        del write  # reading commands send nothing but queries, in read-only transactions
+        database = cls(target_of(settings))
+        try:
+            await database.columns()
+        except BaseException:
+            await database.close()
+            raise
+        return database
+
+    @property
+    def name(self) -> str:
+        """The database's URL without the password."""
+        return self._target.display
+
+    @property
+    def lock_policy(self) -> LockPolicy:
+        """Row locks for about 50 ms, back to back: other rows are free all the time."""
+        return _LOCK_POLICY
+
+    def now(self) -> datetime:
+        """The time for a TIMESTAMP column, in UTC, to the second."""
+        return datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+
+    async def columns(self) -> Mapping[str, frozenset[str]]:
+        """The tables that the search path shows, with their columns."""
+        found: dict[str, set[str]] = {}
+        for table, column in await self._read(lambda connection: connection.fetch(_COLUMNS)):
+            found.setdefault(table, set()).add(column)
+        return {table: frozenset(columns) for table, columns in found.items()}
+
+    async def column_limits(self, location: Location) -> tuple[ColumnLimit | None, ...]:
+        """VARCHAR counts characters; TEXT and BYTEA hold a gigabyte."""
+        rendering = await self._rendering(location)
+        lengths = (rendering.types[name].length for name in location.columns)
+        return tuple(None if length is None else ColumnLimit(length, in_characters=True) for length in lengths)
+
+    async def fetch(self, statement: str, **parameters: Value) -> list[tuple[Value, ...]]:
+        """Run a named query in a transaction of its own."""
+        query = _statement(statement)
+        return [
+            tuple(row)
+            for row in await self._read(lambda connection: connection.fetch(query.text, *query.values(parameters)))
+        ]
+
+    async def read_page(self, location: Location, after: Key | None, *, rows: int, size: int) -> list[Row]:
+        """Read the next rows by key, in one statement."""
+        rendering = await self._rendering(location)
+        query, values = rendering.page(after, rows, size)
+        found = await self._read(lambda connection: connection.fetch(query, *values))
+        return [rendering.to_row(row) for row in found]
+
+    async def read_rows(self, location: Location, keys: Sequence[Key]) -> list[Row]:
+        """Read single rows again by key, in one statement."""
+        rendering = await self._rendering(location)
+        arrays = [[key[index] for key in keys] for index in range(len(location.key))]
+        found = await self._read(lambda connection: connection.fetch(rendering.by_keys(), *arrays))
+        return [rendering.to_row(row) for row in found]
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[PostgresTransaction]:
+        """READ COMMITTED, whatever the server's default: a swap must see what was committed before it."""
+        async with self._writing:
+            try:
+                connection = await self._writer.get()
+                with translated(self.name):
+                    transaction = connection.transaction(isolation="read_committed")
+                    await transaction.start()
+                try:
+                    yield PostgresTransaction(self, connection)
+                    with translated(self.name):
+                        await transaction.commit()
+                except Exception:
+                    # An orderly end, so that locks are gone before the next transaction; a dead connection has none.
+                    with suppress(Exception):
+                        await asyncio.wait_for(transaction.rollback(), _ROLLBACK_SECONDS)
+                    raise
+            except TransactionLostError:
+                self._writer.drop()
+                raise
+            except asyncio.CancelledError:
+                # In the middle of a statement or of the commit itself: the outcome is the server's secret, and the
+                # protocol's state ours no longer. A new connection knows neither.
+                self._writer.drop()
+                raise
+
+    def state_statements(self) -> tuple[str, ...]:
+        """The schema of the state tables."""
+        return load_schema("schema_postgres.sql")
+
+    async def create_state(self) -> None:
+        """Create the state tables, unless they are all there: then the role needs no right to create any."""
+        wanted = {statement.split()[5] for statement in self.state_statements() if statement.startswith("CREATE TABLE")}
+        if wanted <= set(await self.columns()):
+            return
+        async with self.transaction() as transaction:
+            # IF NOT EXISTS is no protection against two that begin at once; this lock is, also behind PgBouncer.
+            await transaction.run(f"SELECT pg_advisory_xact_lock({_STATE_LOCK})")
+            for statement in self.state_statements():
+                await transaction.run(statement)
+
+    async def close(self) -> None:
+        """Close both connections."""
+        await asyncio.shield(self._reader.close())
+        await asyncio.shield(self._writer.close())
+
+    async def rendering(self, location: Location, connection: Any) -> Rendering:  # noqa: ANN401 - asyncpg has no types
+        """The SQL of a location, with the types of its table's columns, which are read once."""
+        if location.table not in self._types:
+            with translated(self.name):
+                rows = await connection.fetch(_TYPES, location.table)
+            self._types[location.table] = {name: Column(type_name, length) for name, type_name, length in rows}
+        return Rendering(location, self._types[location.table])
+
+    async def _rendering(self, location: Location) -> Rendering:
+        return await self._read(lambda connection: self.rendering(location, connection))
+
+    async def _read(self, work: Callable[[Any], Awaitable[_T]]) -> _T:
+        """Read in a short transaction (PgBouncer may give each its own server), again while the server is away."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + DEADLINE_SECONDS
+        tries = 0
+        async with self._reading:
+            while True:
+                try:
+                    connection = await self._reader.get()
+                    with translated(self.name):
+                        async with connection.transaction(isolation="read_committed", readonly=True):
+                            return await work(connection)
+                except TransactionLostError as error:
+                    self._reader.drop()
+                    wait = random.uniform(0, min(_LONGEST_WAIT_SECONDS, _FIRST_WAIT_SECONDS * 2**tries))  # noqa: S311
+                    tries += 1
+                    if loop.time() + wait >= deadline:
+                        raise UnavailableError(error.message, hint=error.hint) from error
+                    await asyncio.sleep(wait)
+                except asyncio.CancelledError:
+                    self._reader.drop()
+                    raise
+
+
+class PostgresTransaction:
+    """The open transaction of a `PostgresDatabase`."""
+
+    def __init__(self, database: PostgresDatabase, connection: Any) -> None:  # noqa: ANN401 - asyncpg has no types
+        self._database = database
+        self._connection = connection
+
+    async def run(self, statement: str) -> None:
+        """Run a statement that is not a named one: the schema's."""
+        with translated(self._database.name):
+            await self._connection.execute(statement)
+
+    async def fetch(self, statement: str, **parameters: Value) -> list[tuple[Value, ...]]:
+        """Run a named query inside the transaction."""
+        query = _statement(statement)
+        with translated(self._database.name):
+            return [tuple(row) for row in await self._connection.fetch(query.text, *query.values(parameters))]
+
+    async def execute(self, statement: str, **parameters: Value) -> int:
+        """Run a named statement; returns how many rows it matched."""
+        query = _statement(statement)
+        with translated(self._database.name):
+            status = await self._connection.execute(query.text, *query.values(parameters))
+        return int(status.rsplit(" ", 1)[-1])
+
+    async def execute_many(self, statement: str, rows: Sequence[Mapping[str, Value]]) -> None:
+        """Run a named statement for many rows, pipelined into one round trip."""
+        if rows:
+            query = _statement(statement)
+            with translated(self._database.name):
+                await self._connection.executemany(query.text, [query.values(row) for row in rows])
+
+    async def swap_rows(self, location: Location, swaps: Sequence[Swap]) -> list[Key]:
+        """Compare and swap a page in one statement; whoever is not returned has lost."""
+        rendering = await self._database.rendering(location, self._connection)
+        arguments: list[Any] = [*rendering.swap_arrays(swaps)]
+        if location.updated:
+            arguments.append(self._database.now())
+        with translated(self._database.name):
+            won = {tuple(row) for row in await self._connection.fetch(rendering.swap(), *arguments)}
+        return [swap.key for swap in swaps if swap.key not in won]
+
+    async def read_twins(self, location: Location, scope: str, value: Value, text: bytes) -> list[Row]:
+        """Find the rows with the same text."""
+        rendering = await self._database.rendering(location, self._connection)
+        wanted = rendering.value(location.columns[0], text)
+        with translated(self._database.name):
+            rows = await self._connection.fetch(rendering.twins(scope), value, wanted)
+        return [rendering.to_row(row) for row in rows]

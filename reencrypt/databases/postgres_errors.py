@@ -1,0 +1,64 @@
+"""What a PostgreSQL server or its connection says, as our errors, in one place; the cause is kept."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import asyncpg
+
+from reencrypt.errors import ConfigurationError, TransactionLostError, UnavailableError
+
+# The server gave the transaction up, or is not there for a while: begin again.
+_AGAIN: Final = (
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.OperatorInterventionError,  # shut down, restarted, terminated by an administrator
+    asyncpg.PostgresConnectionError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.InterfaceError,  # the connection was closed under us
+    asyncpg.InternalClientError,  # the same, in the middle of a statement
+    ConnectionError,
+    TimeoutError,
+    EOFError,
+)
+_REJECTED: Final = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
+
+
+@contextmanager
+def translated(name: str) -> Iterator[None]:
+    """Translate the driver's errors; `name` is how messages call the database."""
+    try:
+        yield
+    except _REJECTED as error:
+        raise ConfigurationError(
+            f"{name} refuses the connection: {error}", hint="check user, password and name in [database]"
+        ) from error
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise ConfigurationError(
+            f"{name}: {error}",
+            hint="grant the role what it lacks; `reencrypt plan` prints the statements that create the state tables, "
+            "for a DBA to run",
+        ) from error
+    except (asyncpg.DiskFullError, asyncpg.OutOfMemoryError) as error:
+        raise UnavailableError(
+            f"{name}: {error}", hint="make room on the server, then start again; progress is saved"
+        ) from error
+    except ssl.SSLError as error:
+        raise ConfigurationError(
+            f"{name}: TLS failed: {error.reason or error}", hint="check ssl_mode and ca_cert_path in [database]"
+        ) from error
+    except _AGAIN as error:
+        raise TransactionLostError(
+            f"{name} is not available: {error or type(error).__name__}",
+            hint="check the server and the network, then start again; progress is saved",
+        ) from error
+    except OSError as error:
+        raise TransactionLostError(
+            f"{name} cannot be reached: {error.strerror or error}",
+            hint="check host and port in [database], then start again; progress is saved",
+        ) from error

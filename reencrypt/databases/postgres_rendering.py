@@ -1,0 +1,139 @@
+"""SQL for a location on PostgreSQL. Identifiers come from the catalogue, type names from the server's own catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from reencrypt.catalogue.location import Location, Row
+from reencrypt.databases.protocol import Swap, Value
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """The type of a column: its name in `pg_type`, and the length of a VARCHAR in characters."""
+
+    type_name: str
+    length: int | None
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether it holds bytes rather than text."""
+        return self.type_name == "bytea"
+
+
+def quote(identifier: str) -> str:
+    """Quote a table or column: `user`, `key`, `default` and `group` are reserved words."""
+    return f'"{identifier}"'
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """A location's SQL, once its column types are known."""
+
+    location: Location
+    types: Mapping[str, Column]
+
+    def _bytes(self, column: str, expression: str) -> str:
+        return expression if self.types[column].is_binary else f"convert_to({expression}, 'UTF8')"
+
+    def select(self) -> str:
+        """Key, secret columns as bytes, extras: the order that `to_row` takes."""
+        location = self.location
+        columns = [quote(name) for name in location.key]
+        columns += [self._bytes(name, quote(name)) for name in location.columns]
+        columns += [quote(name) for name in location.extras]
+        return f"SELECT {', '.join(columns)} FROM {quote(location.table)}"
+
+    def page(self, after: Sequence[Value] | None, rows: int, size: int) -> tuple[str, list[Value]]:
+        """The next page in key order, cut off where it has grown beyond `size` bytes, in one round trip.
+
+        octet_length reads a value's header alone, so nothing is fetched from storage that the page leaves out. Key
+        order and comparison are those of the column's own collation, so that its index serves both.
+        """
+        location = self.location
+        values: list[Value] = []
+
+        def bind(value: Value) -> str:
+            values.append(value)
+            return f"${len(values)}"
+
+        key = ", ".join(map(quote, location.key))
+        where = [f"({' OR '.join(f'{quote(field.column)} IS NOT NULL' for field in location.fields)})"]
+        for column, allowed in location.only.items():
+            where.append(f"{quote(column)} IN ({', '.join(bind(value) for value in allowed)})")
+        if after is not None:
+            where.append(f"({key}) > ({', '.join(bind(part) for part in after)})")
+        names = (*location.key, *location.columns, *location.extras)
+        inner = ", ".join(f"{quote(name)} AS x{index}" for index, name in enumerate(names))
+        length = " + ".join(f"COALESCE(octet_length({quote(field.column)}), 0)" for field in location.fields)
+        keys = len(location.key)
+        outer = [
+            self._bytes(name, f"x{index}") if keys <= index < keys + len(location.columns) else f"x{index}"
+            for index, name in enumerate(names)
+        ]
+        order = ", ".join(f"x{index}" for index in range(keys))
+        return (
+            f"SELECT {', '.join(outer)} FROM ("
+            f"SELECT *, SUM(n) OVER (ORDER BY {order} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before "
+            f"FROM (SELECT {inner}, {length} AS n FROM {quote(location.table)} WHERE {' AND '.join(where)} "
+            f"ORDER BY {key} LIMIT {bind(rows)}) AS page"
+            f") AS measured WHERE COALESCE(before, 0) < {bind(size)} ORDER BY {order}"
+        ), values
+
+    def by_keys(self) -> str:
+        """The rows whose keys stand in one array for each key column."""
+        arrays = ", ".join(f"${index + 1}::{self._array(name)}" for index, name in enumerate(self.location.key))
+        return f"{self.select()} WHERE ({', '.join(map(quote, self.location.key))}) IN (SELECT * FROM unnest({arrays}))"
+
+    def twins(self, scope: str) -> str:
+        """The rows with a scope and exactly a text."""
+        return f"{self.select()} WHERE {quote(scope)} = $1 AND {self._same(self.location.columns[0], '$2')}"
+
+    def swap(self) -> str:
+        """Compare and swap a whole page in one statement; returns the keys of the rows that changed."""
+        location = self.location
+        names = [*location.key]
+        arrays = [self._array(name) for name in location.key]
+        for index, column in enumerate(location.columns):
+            names += (f"old{index}", f"new{index}")
+            arrays += [self._array(column)] * 2
+        columns = [f"k{index}" if index < len(location.key) else name for index, name in enumerate(names)]
+        sets = [f"{quote(column)} = page.new{index}" for index, column in enumerate(location.columns)]
+        if location.updated:
+            sets.append(f"{quote(location.updated)} = ${len(arrays) + 1}")
+        same = [f"t.{quote(name)} = page.k{index}" for index, name in enumerate(location.key)]
+        same += [self._same(column, f"page.old{index}", "t.") for index, column in enumerate(location.columns)]
+        unnest = ", ".join(f"${index + 1}::{array}" for index, array in enumerate(arrays))
+        returned = ", ".join(f"page.k{index}" for index in range(len(location.key)))
+        return (
+            f"UPDATE {quote(location.table)} AS t SET {', '.join(sets)} "
+            f"FROM unnest({unnest}) AS page ({', '.join(columns)}) WHERE {' AND '.join(same)} RETURNING {returned}"
+        )
+
+    def _same(self, column: str, other: str, prefix: str = "") -> str:
+        # Bytes, whatever the column's collation takes for equal.
+        collate = "" if self.types[column].is_binary else ' COLLATE "C"'
+        return f"{prefix}{quote(column)}{collate} IS NOT DISTINCT FROM {other}"
+
+    def _array(self, column: str) -> str:
+        return f"{self.types[column].type_name}[]"
+
+    def swap_arrays(self, swaps: Sequence[Swap]) -> list[list[Any]]:
+        """The arrays that `swap` takes, one for each key column, then old and new for each column."""
+        arrays: list[list[Any]] = [[swap.key[index] for swap in swaps] for index in range(len(self.location.key))]
+        for index, column in enumerate(self.location.columns):
+            arrays.append([self.value(column, swap.old[index]) for swap in swaps])
+            arrays.append([self.value(column, swap.new[index]) for swap in swaps])
+        return arrays
+
+    def value(self, column: str, cell: bytes | None) -> bytes | str | None:
+        """A cell as the driver takes it; text came from the server as UTF-8, and what we put in is ASCII."""
+        return cell if cell is None or self.types[column].is_binary else cell.decode()
+
+    def to_row(self, raw: Sequence[Any]) -> Row:
+        """Build a row from a result of `select` or `page`."""
+        key_end = len(self.location.key)
+        cells_end = key_end + len(self.location.columns)
+        return Row(tuple(raw[:key_end]), tuple(raw[key_end:cells_end]), tuple(raw[cells_end:]))

@@ -1,0 +1,301 @@
+"""What PostgreSQL does differently, against a real server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reencrypt.catalogue.location import Key, Location
+from reencrypt.catalogue.locations import BY_NAME
+from reencrypt.databases.postgres import PostgresDatabase
+from reencrypt.databases.postgres_dsn import target_of
+from reencrypt.databases.protocol import Swap, Transaction
+from reencrypt.databases.retried import retried
+from reencrypt.demo.schema import create_statements
+from reencrypt.errors import ConfigurationError, ReencryptError
+from reencrypt.settings import DatabaseSettings, load_settings
+from tests.support.postgres import PostgresServer, connect
+
+SECRETS, SESSIONS, SNAPSHOTS = BY_NAME["secrets"], BY_NAME["user_external_session"], BY_NAME["dashboard_snapshot"]
+INSERT = (
+    "INSERT INTO secrets (id, org_id, namespace, type, value, created, updated) "
+    "VALUES ($1, 1, 'n', 't', $2, now(), now())"
+)
+SSO = "INSERT INTO sso_setting (id, provider, settings, created, updated) VALUES ($1, 'p', '{}', now(), now())"
+
+
+def settings_of(url: str) -> DatabaseSettings:
+    return load_settings(config=None, home=None, database_url=url, environ={}).database
+
+
+@pytest.fixture
+async def url(postgres_server: PostgresServer) -> str:
+    url = await asyncio.to_thread(postgres_server.new_database)
+    connection = await connect(url)
+    for statement in create_statements("postgres"):
+        await connection.execute(statement)
+    await connection.close()
+    return url
+
+
+@pytest.fixture
+async def other(url: str) -> AsyncIterator[Any]:
+    """Somebody else's connection."""
+    connection = await connect(url)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def database(url: str) -> AsyncIterator[PostgresDatabase]:
+    database = await PostgresDatabase.open(settings_of(url), write=True)
+    yield database
+    await database.close()
+
+
+async def keys_by_pages(database: PostgresDatabase, location: Location, *, rows: int, size: int = 1 << 20) -> list[Key]:
+    found: list[Key] = []
+    while page := await database.read_page(location, found[-1] if found else None, rows=rows, size=size):
+        assert len(page) <= rows
+        found += [row.key for row in page]
+    return found
+
+
+async def swap(database: PostgresDatabase, location: Location, *swaps: Swap) -> list[Key]:
+    async def body(transaction: Transaction) -> list[Key]:
+        return await transaction.swap_rows(location, swaps)
+
+    return await retried(database, body)
+
+
+async def test_pages_go_through_negative_and_zero_ids_and_skip_nulls(database: PostgresDatabase, other: Any) -> None:
+    ids = [-(2**31), -7, 0, 1, 2, 3, 2**31 - 1]
+    await other.executemany(INSERT, [(each, "text") for each in ids])
+    await other.execute(INSERT, 50, None)
+    for rows in (1, 2, 100):
+        assert await keys_by_pages(database, SECRETS, rows=rows) == [(each,) for each in ids]
+
+
+async def test_a_page_ends_where_its_bytes_do_and_holds_at_least_one_row(
+    database: PostgresDatabase, other: Any
+) -> None:
+    await other.executemany(INSERT, [(each, "x" * 1000) for each in range(10)])
+    page = await database.read_page(SECRETS, None, rows=100, size=2500)
+    assert len(page) == 3
+    assert len(await database.read_page(SECRETS, None, rows=100, size=1)) == 1
+    assert len(await keys_by_pages(database, SECRETS, rows=100, size=2500)) == 10
+
+
+async def test_keys_that_are_text_and_a_table_without_an_index(database: PostgresDatabase, other: Any) -> None:
+    await other.execute("ALTER TABLE sso_setting DROP CONSTRAINT sso_setting_pkey")
+    keys = ["a", "B", "b", "Ä", "a ", "0", "", "é"]
+    for key in keys:
+        await other.execute(SSO, key)
+    found = await keys_by_pages(database, BY_NAME["sso_setting"], rows=2)
+    assert sorted(str(key[0]) for key in found) == sorted(keys)
+
+
+async def test_a_swap_wins_only_over_the_bytes_that_were_read(database: PostgresDatabase, other: Any) -> None:
+    await other.executemany(INSERT, [(1, "old"), (2, "Old"), (3, "old "), (4, "old")])
+    swaps = [Swap((each,), (b"old",), (b"new",)) for each in (1, 2, 3, 4, 99)]
+    assert await swap(database, SECRETS, *swaps) == [(2,), (3,), (99,)]
+    rows = await other.fetch("SELECT value FROM secrets ORDER BY id")
+    assert [row[0] for row in rows] == ["new", "Old", "old ", "new"]
+
+
+async def test_columns_that_are_null_stay_null_and_bytea_stays_bytes(database: PostgresDatabase, other: Any) -> None:
+    await other.execute(
+        "INSERT INTO user_external_session (user_auth_id, user_id, auth_module, access_token, created_at) "
+        "VALUES (1, 1, 'm', 'token', now())"
+    )
+    ((row),) = await database.read_page(SESSIONS, None, rows=10, size=100)
+    assert row.cells == (b"token", None, None, None, None)
+    assert await swap(database, SESSIONS, Swap(row.key, row.cells, (b"t2", None, None, None, None))) == []
+    await other.execute(
+        "INSERT INTO dashboard_snapshot (name, key, delete_key, org_id, user_id, external, external_url, dashboard, "
+        "expires, created, updated, dashboard_encrypted) "
+        "VALUES ('n', 'k', 'd', 1, 1, false, '', '', now(), now(), now(), $1)",
+        b"\x00\xff",
+    )
+    (snapshot,) = await database.read_page(SNAPSHOTS, None, rows=10, size=100)
+    assert snapshot.cells == (b"\x00\xff",)
+    assert await swap(database, SNAPSHOTS, Swap(snapshot.key, snapshot.cells, (b"\xff\x00",))) == []
+
+
+async def test_a_column_with_a_length_says_so(database: PostgresDatabase) -> None:
+    limits = await database.column_limits(SESSIONS)
+    assert [limit.size if limit else None for limit in limits] == [None, None, None, 1024, 1024]
+    assert await database.column_limits(SNAPSHOTS) == (None,)
+
+
+async def test_two_first_runs_create_the_state_tables_at_once(url: str) -> None:
+    databases = [await PostgresDatabase.open(settings_of(url), write=True) for _ in range(4)]
+    await asyncio.gather(*(each.create_state() for each in databases))
+    for each in databases:
+        assert "reencrypt_lease" in await each.columns()
+        await each.close()
+
+
+async def test_a_role_that_may_not_create_tables_is_told_whom_to_ask(url: str, other: Any) -> None:
+    await other.execute("CREATE ROLE grafana_poor LOGIN PASSWORD 'p@ss/w:rd#?%'")
+    try:
+        await other.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO grafana_poor")
+        poor = url.replace("postgres@", "grafana_poor:p%40ss%2Fw%3Ard%23%3F%25@")
+        database = await PostgresDatabase.open(settings_of(poor), write=True)
+        with pytest.raises(ConfigurationError) as refused:
+            await database.create_state()
+        assert "reencrypt plan" in refused.value.hint
+        for statement in database.state_statements():
+            await other.execute(statement)
+        await database.create_state()
+        await database.close()
+    finally:
+        await other.execute("DROP OWNED BY grafana_poor")
+        await other.execute("DROP ROLE grafana_poor")
+
+
+@pytest.mark.parametrize("victim", ["reader", "writer"])
+async def test_a_connection_that_is_terminated_is_opened_anew(
+    victim: str, database: PostgresDatabase, other: Any
+) -> None:
+    await other.execute(INSERT, 1, "old")
+    await swap(database, SECRETS)  # both connections are open now
+    terminate = (
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    await other.execute(terminate)
+    if victim == "reader":
+        assert len(await database.read_page(SECRETS, None, rows=5, size=100)) == 1
+    tries = 0
+
+    async def body(transaction: Transaction) -> list[Key]:
+        nonlocal tries
+        tries += 1
+        lost = await transaction.swap_rows(SECRETS, [Swap((1,), (b"old",), (b"new",))])
+        if tries == 1:
+            await other.execute(terminate)
+        return lost
+
+    assert await retried(database, body) == []
+    assert tries > 1
+    assert await other.fetchval("SELECT value FROM secrets") == "new"
+
+
+async def test_a_deadlock_is_begun_again(database: PostgresDatabase, other: Any) -> None:
+    await other.executemany(INSERT, [(1, "a"), (2, "b")])
+    theirs = other.transaction()
+    await theirs.start()
+    await other.execute("UPDATE secrets SET namespace = 'x' WHERE id = 2")
+    tries = 0
+    blocking: list[asyncio.Task[Any]] = []
+    waiting = asyncio.Event()
+
+    async def body(transaction: Transaction) -> list[Key]:
+        nonlocal tries
+        tries += 1
+        await transaction.swap_rows(SECRETS, [Swap((1,), (b"a",), (b"A",))])
+        if tries == 1:
+            # They wait for our row, and we go on to wait for theirs: one of the two is chosen as the victim.
+            blocking.append(asyncio.create_task(other.execute("UPDATE secrets SET namespace = 'x' WHERE id = 1")))
+            waiting.set()
+        return await transaction.swap_rows(SECRETS, [Swap((2,), (b"b",), (b"B",))])
+
+    async def let_them_go() -> None:
+        await waiting.wait()
+        try:
+            await blocking[0]
+            await theirs.commit()
+        except Exception:  # noqa: BLE001 - they were the victim
+            await theirs.rollback()
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(let_them_go())
+        lost = await retried(database, body)
+    assert lost == []
+    assert [row[0] for row in await other.fetch("SELECT value FROM secrets ORDER BY id")] == ["A", "B"]
+
+
+async def test_transactions_are_read_committed_whatever_the_servers_default(url: str, other: Any) -> None:
+    name = await other.fetchval("SELECT current_database()")
+    await other.execute(f'ALTER DATABASE "{name}" SET default_transaction_isolation = serializable')
+    await other.execute(INSERT, 1, "old")
+    database = await PostgresDatabase.open(settings_of(url), write=True)
+
+    async def body(transaction: Transaction) -> list[Key]:
+        await transaction.fetch("data_keys")
+        # Committed after our transaction began: read committed sees it, serializable would fail.
+        await other.execute("UPDATE secrets SET value = 'newer' WHERE id = 1")
+        return await transaction.swap_rows(SECRETS, [Swap((1,), (b"newer",), (b"newest",))])
+
+    assert await retried(database, body) == []
+    await database.close()
+
+
+async def test_a_cancelled_transaction_leaves_the_database_usable(database: PostgresDatabase, other: Any) -> None:
+    await other.execute(INSERT, 1, "old")
+    lock = other.transaction()
+    await lock.start()
+    await other.execute("SELECT * FROM secrets WHERE id = 1 FOR UPDATE")
+    task = asyncio.create_task(swap(database, SECRETS, Swap((1,), (b"old",), (b"new",))))
+    waiting = "SELECT COUNT(*) FROM pg_locks WHERE NOT granted"
+    while not await other.fetchval(waiting):  # noqa: ASYNC110 - the server has no event for it
+        await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await lock.rollback()
+    assert await swap(database, SECRETS, Swap((1,), (b"old",), (b"new",))) == []
+
+
+async def test_the_lock_on_the_target_key_keeps_deletes_out_and_lets_readers_in(
+    database: PostgresDatabase, other: Any
+) -> None:
+    await other.execute(
+        "INSERT INTO data_keys (name, active, scope, provider, encrypted_data, created, updated, label) "
+        "VALUES ('k', true, 'root', 'secretKey.v1', $1, now(), now(), 'l')",
+        b"wrapped",
+    )
+    async with database.transaction() as transaction:
+        assert await transaction.fetch("data_key_lock", id="k", wrapped=b"wrapped")
+        assert not await transaction.fetch("data_key_lock", id="k", wrapped=b"other")
+        assert await other.fetchval("SELECT name FROM data_keys") == "k"
+        await other.execute("SET lock_timeout = '100ms'")
+        with pytest.raises(Exception, match="lock timeout"):
+            await other.execute("DELETE FROM data_keys")
+
+
+@pytest.mark.parametrize(
+    ("url", "hint"),
+    [
+        ("postgresql://nobody:wrong@{host}/nothing", "user, password and name"),
+        ("postgresql://postgres@{host}/no_such_database", "user, password and name"),
+    ],
+)
+async def test_a_connection_that_is_refused_says_what_to_check(
+    url: str, hint: str, postgres_server: PostgresServer
+) -> None:
+    database_url = await asyncio.to_thread(postgres_server.new_database)
+    host = database_url.split("@", 1)[1].rsplit("/", 1)[0]
+    with pytest.raises(ReencryptError) as refused:
+        await PostgresDatabase.open(settings_of(url.format(host=host)), write=True)
+    assert hint in refused.value.hint
+    assert "wrong" not in refused.value.message
+
+
+@pytest.mark.parametrize("dialect", ["keywords", "url"])
+async def test_a_connection_string_of_either_dialect_reaches_the_server(dialect: str, url: str, tmp_path: Path) -> None:
+    target = target_of(settings_of(url))
+    text = f"host='{target.host}' port={target.port} user={target.user} dbname={target.name} sslmode=disable"
+    if dialect == "url":
+        text = f"{url}?sslmode=disable"
+    configuration = tmp_path / "grafana.ini"
+    configuration.write_text(f'[database]\ntype = postgres\nconnection_string = """{text}"""\n')
+    settings = load_settings(config=configuration, home=None, database_url=None, environ={}).database
+    database = await PostgresDatabase.open(settings, write=False)
+    assert "secrets" in await database.columns()
+    await database.close()
