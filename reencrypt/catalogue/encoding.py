@@ -16,8 +16,9 @@ from reencrypt.crypto.derive import SALT_BYTES
 
 # How base64 of "#…" (a data key id follows) and of "*YWV" (an algorithm name follows) begins.
 _ENVELOPE_STARTS: Final = (b"I0", b"I1", b"I2", b"I3", b"Iy", b"Iz", b"KllXV")
-# "#" and a key id in base64, closed or not; "*", an algorithm's name in base64 or nothing, "*".
-_FRAMED: Final = re.compile(rb"#[A-Za-z0-9+/]{2,}#|#[A-Za-z0-9+/]{8}|\*[A-Za-z0-9+/]{0,32}\*")
+# "#" and a key id in base64, closed or not; "*", the name of an algorithm in base64, "*". A lone "*" or an empty name,
+# which Grafana reads as CFB elsewhere, is more often the beginning of plain text here.
+_FRAMED: Final = re.compile(rb"#[A-Za-z0-9+/]{2,}#|#[A-Za-z0-9+/]{8}|\*YWVz[A-Za-z0-9+/]{1,28}\*")
 _PRINTABLE: Final = re.compile(rb"[ -~]*")
 _SHORTEST_PREFIXED_TEXT: Final = 48  # "*YWVzLWNmYg*" and 24 bytes of payload, in base64
 

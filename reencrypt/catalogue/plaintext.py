@@ -56,11 +56,11 @@ def _is_text(plaintext: bytes) -> bool:
 
 
 def _is_json(plaintext: bytes) -> bool:
+    # Grafana stores objects (a scalar would parse too easily: two random bytes do one time in four hundred).
     try:
-        json.loads(plaintext)
+        return isinstance(json.loads(plaintext), (dict, list))
     except (ValueError, RecursionError):
         return False
-    return True
 
 
 def _is_pem(plaintext: bytes) -> bool:

@@ -28,6 +28,13 @@ class FoundSecret:
     problem: Reason | None = None
     detail: str = ""
 
+    @property
+    def needs_own_proof(self) -> bool:
+        """Whether its plaintext alone can tell that this is a ciphertext at all: a bare value among plain ones."""
+        envelope = self.envelope
+        bare = envelope is not None and envelope.key_id is None and not envelope.prefixed
+        return bare and self.slot.encoding.plain_allowed
+
 
 def secrets_of(location: Location, row: Row) -> Iterator[FoundSecret]:
     """Yield the secrets of a row in order; never raises for what the row holds."""

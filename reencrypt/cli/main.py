@@ -13,6 +13,7 @@ import click
 
 import reencrypt
 from reencrypt.cli import output
+from reencrypt.cli.options import CommandFailedError
 from reencrypt.cli.output import Failure
 from reencrypt.errors import ReencryptError
 
@@ -89,7 +90,10 @@ def run_command_line(arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _BUG
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - so that a bug too has its exit code
-        failure = _failure_of(error, command)
+        if isinstance(error, CommandFailedError):
+            failure, json_wanted = _failure_of(error.error, command), error.as_json
+        else:
+            failure = _failure_of(error, command)
         output.print_failure(command, failure, as_json=json_wanted)
         return failure.exit_code
     return result if isinstance(result, int) else 0
@@ -108,9 +112,11 @@ def _failure_of(error: BaseException, command: str) -> Failure:
 
 
 def _wants_json(arguments: Sequence[str]) -> bool:
+    """Whether a command line that could not even be parsed asks for JSON; the last word counts."""
+    wanted = os.environ.get("REENCRYPT_OUTPUT", "")
     for index, argument in enumerate(arguments):
         if argument == "--output":
-            return arguments[index + 1 : index + 2] == ["json"]
-        if argument.startswith("--output="):
-            return argument == "--output=json"
-    return os.environ.get("REENCRYPT_OUTPUT") == "json"
+            wanted = "".join(arguments[index + 1 : index + 2])
+        elif argument.startswith("--output="):
+            wanted = argument.removeprefix("--output=")
+    return wanted == "json"

@@ -61,6 +61,15 @@ def _option_names() -> set[str]:
 _FILE = click.Path(path_type=Path)
 
 
+class CommandFailedError(Exception):
+    """Carries an error from a command to the place that reports it, with the form of output that was asked for."""
+
+    def __init__(self, error: Exception, *, as_json: bool) -> None:
+        super().__init__()
+        self.error = error
+        self.as_json = as_json
+
+
 @dataclass(frozen=True, slots=True)
 class Common:
     """What every command that reads a database is told: where Grafana's configuration is, how to talk."""
@@ -80,7 +89,11 @@ def settings_options(command: Callable[..., int]) -> Callable[..., int]:
     @functools.wraps(command)
     def function(**parameters: Any) -> int:  # noqa: ANN401 - click passes by name
         common = Common(**{each.name: parameters.pop(each.name) for each in fields(Common)})
-        return command(common, **parameters)
+        try:
+            return command(common, **parameters)
+        except Exception as error:
+            # Only here is it known in which form this command was asked to answer.
+            raise CommandFailedError(error, as_json=common.output == "json") from error
 
     for decorate in reversed(
         (

@@ -11,6 +11,12 @@ from pathlib import Path
 from reencrypt.errors import ConfigurationError, UnavailableError
 
 
+class DatabaseLockedError(UnavailableError):
+    """Another program held the file's lock for longer than SQLite's own handler waits."""
+
+    code = "locked"
+
+
 def check_file(path: Path, *, write: bool) -> None:
     """Refuse a file that is missing, unreadable, foreign, or not writable where it has to be."""
     try:
@@ -51,7 +57,7 @@ def translated(path: Path) -> Iterator[None]:
     except sqlite3.OperationalError as error:
         name = getattr(error, "sqlite_errorname", "") or ""
         if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-            raise UnavailableError(
+            raise DatabaseLockedError(
                 f"the database {path} stayed locked by another program",
                 hint="wait until it is done, then start again; progress is saved",
             ) from error

@@ -19,9 +19,9 @@ from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.crypto.envelope import Envelope
 
 PROVEN_BITS: Final = 16.0
-# One data key's evidence is not gathered further than this: three times what proves it, or clearly against it.
+# One data key's evidence is not gathered further than this: three times what proves it. Evidence against it is
+# gathered to the end, because a few damaged values that happen to be the longest must not refute a good key.
 _ENOUGH_BITS: Final = 48.0
-_HOPELESS_BITS: Final = -64.0
 _AGAINST_BITS: Final = -8.0
 
 
@@ -67,7 +67,7 @@ def weigh(samples: Iterable[Sample], password: bytes, cache: DerivedKeyCache, *,
     """
     found = Evidence()
     for sample in samples:
-        if not exhaustive and not _HOPELESS_BITS < found.bits < _ENOUGH_BITS:
+        if not exhaustive and found.bits >= _ENOUGH_BITS:
             break
         try:
             plaintext = envelopes.decrypt(sample.envelope, password, cache)
@@ -179,6 +179,12 @@ class Proof:
             self.secret_key = Verdict.PROVEN
         self.data_keys |= {key_id: found for key_id, found in before.data_keys.items() if found.proves}
         self.doubt = self.doubt or before.doubt
+
+    def learn(self, key_id: str, found: Evidence, *, under_secret_key: bool) -> None:
+        """Take in what was weighed under a data key that came up in mid-run."""
+        self.data_keys[key_id] = found
+        if under_secret_key and found.hints and not found.proves:
+            self.doubt = True
 
     def knows(self, key_id: str) -> bool:
         """Whether the data key has been weighed."""

@@ -59,7 +59,9 @@ class Preparer:
             schema=schema,
             census=Census({}, Samples(0)),
             ring=ring,
-            proof=Proof(Verdict.UNPROVEN, accepted=options.accept_unproven, skipped=_skipped(options)),
+            proof=Proof(
+                Verdict.UNPROVEN, accepted=_normalised(options.accept_unproven), skipped=_normalised(options.skip_keys)
+            ),
             open_run=find_open(await read_runs(self.database)) if schema.has_state else None,
             quarantined=len(await read_quarantine(self.database)) if schema.has_state else 0,
         )
@@ -137,7 +139,7 @@ class Preparer:
             self.providers.secret_key.password,
             self.cache,
             self.pool,
-            accepted=prepared.options.accept_unproven,
+            accepted=prepared.proof.accepted,
             skipped=skipped,
         )
         if refuse and prepared.needs_secret_key() and SECRET_KEY_PROVIDER not in skipped:
@@ -184,8 +186,8 @@ class Preparer:
                 return
 
 
-def _skipped(options: RunOptions) -> frozenset[str]:
-    return frozenset(normalise_provider(name) for name in options.skip_keys)
+def _normalised(names: frozenset[str]) -> frozenset[str]:
+    return frozenset(map(normalise_provider, names))
 
 
 def _is_skipped(prepared: Preparation, key_id: str) -> bool:

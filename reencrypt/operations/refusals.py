@@ -87,7 +87,7 @@ def of_target(prepared: Preparation, provider: KeyProvider, *, format_named: boo
     """The target must be proven, and known to the running Grafana in a format it reads."""
     target = prepared.target_provider
     if target == SECRET_KEY_PROVIDER:
-        proven = prepared.proof.secret_key is Verdict.PROVEN or target in prepared.options.accept_unproven
+        proven = prepared.proof.secret_key is Verdict.PROVEN or target in prepared.proof.accepted
         if proven or prepared.existing:
             return []
         return [

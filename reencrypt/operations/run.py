@@ -27,7 +27,7 @@ from reencrypt.operations.report import RunReport
 from reencrypt.settings import Settings
 from reencrypt.worker.committer import Committer
 from reencrypt.worker.counts import Counts
-from reencrypt.worker.lease import Lease, take_lease, wait_until_free
+from reencrypt.worker.lease import Lease, Standstill, take_lease, wait_until_free
 from reencrypt.worker.passes import Passes
 from reencrypt.worker.pipeline import Budget, Pipeline
 from reencrypt.worker.quarantine import read_quarantine
@@ -89,11 +89,16 @@ class _Job:
 
     async def run(self) -> RunReport:
         """Prepare, take the lease, move, sweep, report."""
+        if self.options.max_runtime_seconds is not None:
+            loop = asyncio.get_running_loop()
+            loop.call_later(self.options.max_runtime_seconds, self.stop.set, "the time allowed is over")
         preparer = Preparer(self.database, self.providers, self.cache, self.pool, self.emit)
+        dead: Standstill | None = None
         if "reencrypt_lease" in await self.database.columns():
             # Before the long scan: tell at once that somebody else is at work.
-            await wait_until_free(self.database, self.options.lease_timeout_seconds, self.waiting)
-        prepared = await preparer.prepare(self.settings, self.options)
+            watch = wait_until_free(self.database, self.options.lease_timeout_seconds, self.waiting)
+            dead = await self.stop.heeded(watch)
+        prepared = await self.stop.heeded(preparer.prepare(self.settings, self.options))
         self._check_locations(prepared)
         for warning in prepared.warnings:
             self.emit(Warned(warning))
@@ -102,9 +107,13 @@ class _Job:
         if not prepared.needs_run or not (prepared.movable or prepared.existing):
             return self._nothing_to_move(prepared)
         await self.database.create_state()
-        lease = await take_lease(
-            self.database, timeout_seconds=self.options.lease_timeout_seconds, waiting=self.waiting
+        taking = take_lease(
+            self.database,
+            timeout_seconds=self.options.lease_timeout_seconds,
+            waiting=self.waiting,
+            known_dead=dead,
         )
+        lease = await self.stop.heeded(taking)
         try:
             async with asyncio.TaskGroup() as group:
                 beating = group.create_task(lease.keep(self.database))
@@ -135,9 +144,6 @@ class _Job:
         prepared.ring.load(await read_data_keys(self.database, prepared.schema.key_table))
         self.emit(TargetKeyReady(target.id, target.provider, target.made))
         passes = self._passes(preparer, prepared, lease, current, target)
-        loop = asyncio.get_running_loop()
-        if self.options.max_runtime_seconds is not None:
-            loop.call_later(self.options.max_runtime_seconds, self.stop.set, "the time allowed is over")
         result = RunReport(
             report.STOPPED, prepared.target_provider, {}, current.id, target.id, resumed, warnings=prepared.warnings
         )

@@ -43,11 +43,14 @@ class LocationCensus:
 
 
 class Samples:
-    """The longest ciphertexts of each key, clipped; `limit` of them a key."""
+    """The longest ciphertexts of each key in each location, clipped; `limit` of them a key.
+
+    Spread over the locations, because the longest of all may lie in one place and be damaged together.
+    """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._heaps: dict[str | None, list[tuple[int, int, Sample]]] = {}
+        self._heaps: dict[str | None, dict[str, list[tuple[int, int, Sample]]]] = {}
         self._order = itertools.count()
 
     @classmethod
@@ -55,9 +58,9 @@ class Samples:
         """Bound the samples by the number of keys, so that thousands of keys stay small."""
         return cls(max(_FEWEST_SAMPLES, min(_SAMPLES_PER_KEY, _ALL_SAMPLES // max(1, keys))))
 
-    def offer(self, envelope: Envelope, kind: Kind) -> None:
+    def offer(self, location: str, envelope: Envelope, kind: Kind) -> None:
         """Consider one ciphertext."""
-        heap = self._heaps.setdefault(envelope.key_id, [])
+        heap = self._heaps.setdefault(envelope.key_id, {}).setdefault(location, [])
         length = min(envelope.plaintext_bytes, _CLIP_BYTES)
         if len(heap) >= self._limit and length <= heap[0][0]:
             return
@@ -76,8 +79,11 @@ class Samples:
         return {key_id for key_id in self._heaps if key_id is not None}
 
     def of(self, key_id: str | None) -> list[Sample]:
-        """The samples of a key, longest first."""
-        return [sample for _, _, sample in sorted(self._heaps.get(key_id, ()), reverse=True)]
+        """The samples of a key: the longest of each location, then the second longest of each, and so on."""
+        by_location = [sorted(heap, reverse=True) for heap in self._heaps.get(key_id, {}).values()]
+        rounds = itertools.zip_longest(*by_location)
+        entries = [entry for each in rounds for entry in sorted(filter(None, each), reverse=True)]
+        return [sample for _, _, sample in entries[: self._limit]]
 
 
 def _clip(envelope: Envelope, kind: Kind) -> Sample:
@@ -125,7 +131,7 @@ async def take_census(
                 for secret in secrets_of(location, row):
                     _count(found, location, row.key, secret)
                     if secret.envelope is not None and wants_sample(location, secret.envelope):
-                        census.samples.offer(secret.envelope, secret.kind)
+                        census.samples.offer(location.name, secret.envelope, secret.kind)
             after = rows[-1].key
             emit(Surveyed(location.name, found.total - before))
     return census

@@ -69,17 +69,31 @@ class Lease:
             await transaction.execute("lease_release", token=self.token)
 
 
-async def wait_until_free(database: Database, timeout_seconds: float, waiting: Callable[[str], None]) -> None:
-    """Return when nobody holds the lease or its holder is dead; raise `LeaseHeldError` as soon as the holder moves."""
-    watched: tuple[object, object] | None = None
+#: Token and beats of a holder, as they were when it was found dead.
+Standstill = tuple[object, object]
+
+
+async def wait_until_free(
+    database: Database,
+    timeout_seconds: float,
+    waiting: Callable[[str], None],
+    known_dead: Standstill | None = None,
+) -> Standstill | None:
+    """Return when nobody holds the lease (None) or its holder is dead; raise `LeaseHeldError` as soon as it moves.
+
+    A holder that stands still where it was `known_dead` is not watched again.
+    """
+    watched: Standstill | None = None
     loop = asyncio.get_running_loop()
     since = loop.time()
     while True:
         rows = await database.fetch("lease_read")
         if not rows or not rows[0][1]:
-            return
+            return None
         token, holder, beats, beat_seconds = rows[0]
         patience = max(timeout_seconds, _BEATS_PER_TIMEOUT * float(str(beat_seconds)))
+        if known_dead == (token, beats):
+            return known_dead
         if watched is None:
             watched, since = (token, beats), loop.time()
             waiting(f"{holder!s} holds the lease; if its heartbeat does not move for {patience:g} s, it is dead")
@@ -88,12 +102,16 @@ async def wait_until_free(database: Database, timeout_seconds: float, waiting: C
                 f"another run is at work: {holder!s}", hint="let it finish; `reencrypt status` shows how far it is"
             )
         elif loop.time() - since >= patience:
-            return
+            return watched
         await asyncio.sleep(min(1.0, timeout_seconds / _BEATS_PER_TIMEOUT / _POLLS_PER_BEAT))
 
 
 async def take_lease(
-    database: Database, *, timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS, waiting: Callable[[str], None]
+    database: Database,
+    *,
+    timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
+    waiting: Callable[[str], None],
+    known_dead: Standstill | None = None,
 ) -> Lease:
     """Take the lease, waiting for a silent holder to be proven dead. The state tables must exist.
 
@@ -106,7 +124,7 @@ async def take_lease(
     while True:
         rows = await database.fetch("lease_read")
         token, beats = int(str(rows[0][0])), int(str(rows[0][2]))
-        await wait_until_free(database, timeout_seconds, waiting)
+        await wait_until_free(database, timeout_seconds, waiting, known_dead)
         async with database.transaction() as transaction:
             taken = await transaction.execute(
                 "lease_take",

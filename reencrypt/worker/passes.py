@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from reencrypt.catalogue.location import Location
 from reencrypt.databases.protocol import Database
+from reencrypt.errors import StoppedEarlyError
 from reencrypt.events import Emit, PassStarted
 from reencrypt.keys.proof import Proof
 from reencrypt.worker.counts import Counts
@@ -94,21 +94,8 @@ class Passes:
 
     async def _location(self, location: Location, checkpoint: Checkpoint) -> int:
         """Run the pipeline; after a stop request give it a few seconds, for it may be waiting for a vault."""
-        work = asyncio.create_task(self.pipeline.run(location, checkpoint))
-        asked = asyncio.create_task(self.stop.wait())
         try:
-            await asyncio.wait((work, asked), return_when=asyncio.FIRST_COMPLETED)
-            if not work.done():
-                await asyncio.wait((work,), timeout=_STOP_GRACE_SECONDS)
-            if not work.done():
-                work.cancel()
-                await asyncio.wait((work,))
-                checkpoint.done = False
-                return 0
-            return work.result()
-        finally:
-            asked.cancel()
-            if not work.done():
-                # We are cancelled ourselves: the pipeline must not outlive us.
-                work.cancel()
-                await asyncio.shield(asyncio.wait((work,)))
+            return await self.stop.heeded(self.pipeline.run(location, checkpoint), grace_seconds=_STOP_GRACE_SECONDS)
+        except StoppedEarlyError:
+            checkpoint.done = False
+            return 0

@@ -44,7 +44,7 @@ async def offer_precedents(
                 continue
             for secret in secrets_of(location, _as_it_was(location, row, column, old)):
                 if secret.envelope is not None and wants_sample(location, secret.envelope):
-                    samples.offer(secret.envelope, secret.kind)
+                    samples.offer(location.name, secret.envelope, secret.kind)
 
 
 def _as_it_was(location: Location, row: Row, column: str, old: bytes) -> Row:

@@ -69,9 +69,11 @@ class Resolver:
         if isinstance(entry, Unwrapped) and not entry.conclusive:
             samples.sort(key=lambda sample: len(sample.envelope.body), reverse=True)
             loop = asyncio.get_running_loop()
-            self.proof.data_keys[key_id] = await loop.run_in_executor(
+            found = await loop.run_in_executor(
                 self._pool, lambda: weigh(samples, entry.data_key, self._cache, exhaustive=False)
             )
+            row = self.ring.row(key_id)
+            self.proof.learn(key_id, found, under_secret_key=row is not None and row.provider == SECRET_KEY_PROVIDER)
 
     def key_of(self, key_id: str | None) -> UsableKey | UnusableKey:
         """The key for an envelope, after `prepare` has seen its page; called from threads."""

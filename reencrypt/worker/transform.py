@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from reencrypt.catalogue.codec import splice
 from reencrypt.catalogue.location import Key, Location, Row
+from reencrypt.catalogue.plaintext import evidence
 from reencrypt.catalogue.reading import FoundSecret, secrets_of
 from reencrypt.catalogue.reason import Reason
 from reencrypt.crypto import envelope as envelopes
@@ -15,7 +16,7 @@ from reencrypt.crypto.ciphers import AuthenticationFailedError
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.crypto.envelope import Envelope, Sealer
 from reencrypt.databases.protocol import ColumnLimit, Swap
-from reencrypt.keys.proof import Admission, KeyStanding, Proof
+from reencrypt.keys.proof import PROVEN_BITS, Admission, KeyStanding, Proof
 from reencrypt.worker.counts import Counts
 
 
@@ -155,7 +156,7 @@ class Transformer:
             return None
         if self.is_current(envelope):
             # The run's own salt tells what this run has written, also before an interruption, from what it found.
-            if envelope.key_id == self.sealer.key_id and envelope.salt == self.sealer.salt:
+            if envelope.salt == self.sealer.salt:
                 counts.re_encrypted += 1
             else:
                 counts.already_current += 1
@@ -182,6 +183,10 @@ class Transformer:
             return None
         if admission is Admission.UNPROVEN:
             outcome.counts.leave(f"unproven_key {key.standing.key_id or key.standing.provider}")
+            return None
+        if secret.needs_own_proof and evidence(plaintext, secret.kind) < PROVEN_BITS:
+            # It may be plain text that only looks like an old ciphertext, and must not become garbage.
+            outcome.counts.leave("plain_or_unproven")
             return None
         outcome.counts.re_encrypted += 1
         return self.sealer.seal(plaintext)

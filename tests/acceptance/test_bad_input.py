@@ -170,3 +170,11 @@ def test_a_value_that_only_grafanas_own_expander_knows(story: Story) -> None:
     )
     outcome = cli("run", *WRAP, "--output", "json", expect=2)
     assert_clear(outcome, "vault", "secret_key", hint="")
+
+
+def test_json_in_a_settings_file_counts_on_failure_too(tmp_path: Path) -> None:
+    settings = tmp_path / "reencrypt.toml"
+    settings.write_text('output = "json"\ngrafana-config = "/nowhere/grafana.ini"\n')
+    outcome = CommandLine()("run", "--config", str(settings), expect=2)
+    assert "/nowhere/grafana.ini" in outcome.json["error"]["message"]
+    assert CommandLine()("run", "--output", "text", "--output", "json", "--limit", "x", expect=2).json

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import sqlite3
 from collections import Counter
@@ -255,3 +256,33 @@ def test_a_damaged_secret_that_is_all_that_remains_does_not_refute_the_key(story
         builder.add_secret(Plain(b'{"saved":"by Grafana meanwhile"}'))
     assert_refused(story)
     assert story.cli.json("run", *WRAP, expect=3)["secrets"]["re_encrypted"] == 1
+
+
+def test_damaged_values_that_are_the_longest_of_all_do_not_refute_the_key(story: Story) -> None:
+    with story.builder() as builder:
+        key = builder.data_key()
+        for under in (None, key):
+            for number in range(70):
+                builder.add_dashboard_snapshot(Plain(b'{"title":"%s"}' % (b"x" * 200), under))
+                builder.damage(builder.planted[-1], "flipped-byte")
+                builder.add_user_auth({"o_auth_access_token": Plain(b"the token number %d" % number, under)})
+    report = story.cli.json("run", *WRAP, expect=3)
+    assert report["secrets"]["re_encrypted"] == 140
+    assert report["secrets"]["quarantined"] == 140
+
+
+def test_plain_text_that_looks_like_an_old_ciphertext_is_left_as_it_is(story: Story) -> None:
+    # It decodes to eight letters and sixteen odd bytes: the bare body of an empty secret, to the letter.
+    text = base64.b64encode(b"saltSALT" + bytes(range(200, 216))).decode()
+    starred = "Kp3xZq9LmW7aTbR5yHcVd2NsEf8GuJ4Pko"
+    with story.builder() as builder:
+        builder.add_sso_setting({"client_secret": Plain(b"a secret that is one")}, leftovers={"bind_password": text})
+        builder.add_sso_setting(
+            {"client_secret": Plain(b"another one that is")},
+            leftovers={"bind_password": "Kp3xZq9LmW7aTbR5yHcVd2NsEf8GuJ4Pko"},
+        )
+    report = story.cli.json("run", *WRAP, expect=3)
+    assert report["left_because"] == {"plain_or_unproven": 1}
+    settings = " ".join(str(row[0]) for row in story.query("SELECT settings FROM sso_setting"))
+    assert text in settings
+    assert starred in settings

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner, Result
 
 from reencrypt import errors
 from reencrypt.cli.main import COMMANDS, cli
+from reencrypt.cli.options import CommandFailedError
 from reencrypt.operations import report
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
@@ -69,20 +71,24 @@ def test_the_exit_codes_of_the_readme_are_those_of_the_code() -> None:
     assert {int(code) for code in re.findall(r"^  (\d)  ", cli.epilog, re.MULTILINE)} == listed
 
 
-def test_a_settings_file_gives_defaults_and_the_command_line_wins(tmp_path: Path) -> None:
-    from click.testing import CliRunner  # noqa: PLC0415
+def said(result: Result) -> str:
+    error = result.exception
+    assert isinstance(error, CommandFailedError)
+    return str(error.error)
 
+
+def test_a_settings_file_gives_defaults_and_the_command_line_wins(tmp_path: Path) -> None:
     settings = tmp_path / "reencrypt.toml"
     settings.write_text('output = "json"\ngrafana-config = "/nowhere/grafana.ini"\nlimit = 5\n')
     runner = CliRunner()
     result = runner.invoke(cli, ["status", "--config", str(settings)])
-    assert "/nowhere/grafana.ini" in str(result.exception)
+    assert "/nowhere/grafana.ini" in said(result)
     result = runner.invoke(cli, ["status", "--config", str(settings), "--grafana-config", "/elsewhere.ini"])
-    assert "/elsewhere.ini" in str(result.exception)
+    assert "/elsewhere.ini" in said(result)
     result = runner.invoke(
         cli, ["status", "--config", str(settings)], env={"REENCRYPT_GRAFANA_CONFIG": "/environment.ini"}
     )
-    assert "/environment.ini" in str(result.exception)
+    assert "/environment.ini" in said(result)
     settings.write_text('outptu = "json"\n')
     result = runner.invoke(cli, ["status", "--config", str(settings)])
     assert "outptu" in result.output

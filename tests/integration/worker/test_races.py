@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from reencrypt.catalogue.location import Row
-from reencrypt.errors import LeaseHeldError, RefusedError
-from reencrypt.events import Event, PageCommitted, PassStarted, RunStarted, TargetKeyReady
+from reencrypt.errors import LeaseHeldError, RefusedError, StoppedEarlyError
+from reencrypt.events import Event, PageCommitted, PassStarted, RunStarted, TargetKeyReady, Waiting
 from reencrypt.operations.options import RunOptions
 from reencrypt.operations.report import RunReport
+from reencrypt.worker.stop import StopRequest
 from tests.grafana.builder import GrafanaBuilder
 from tests.grafana.decryptor import read_secrets
 from tests.grafana.planting import Plain
@@ -247,3 +248,37 @@ async def test_a_run_cancelled_at_any_event_is_resumed_with_nothing_lost_and_not
         "SELECT 1 FROM reencrypt_journal GROUP BY table_name, row_key, column_name, action HAVING COUNT(*) > 1"
     )
     assert twice == []
+
+
+async def test_a_stop_while_waiting_for_a_silent_lease_is_heeded_at_once(grafana: Grafana) -> None:
+    await grafana.run()
+    grafana.execute("UPDATE reencrypt_lease SET holder = 'a dead process', beat_seconds = 0")
+    stop = StopRequest()
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Waiting):
+            stop.set("SIGTERM received")
+
+    loop = asyncio.get_running_loop()
+    since = loop.time()
+    with pytest.raises(StoppedEarlyError, match="SIGTERM"):
+        await grafana.run(listen=listen, stop=stop)
+    assert loop.time() - since < 5
+
+
+async def test_what_a_run_moved_under_two_target_keys_is_counted_as_moved(grafana: Grafana) -> None:
+    pilot = await grafana.run(options=RunOptions(to="secretKey.v1", locations=("user_auth",), limit=20))
+    assert pilot.total.re_encrypted == 20
+    grafana.execute("UPDATE data_keys SET active = 0")
+    report = await grafana.run()
+    assert report.run_id == pilot.run_id
+    assert report.target_data_key != pilot.target_data_key
+    assert report.total.re_encrypted == 320
+
+
+async def test_a_wrapped_data_key_stored_as_text_is_found_again(grafana: Grafana) -> None:
+    with grafana.builder() as builder:
+        builder.data_key()
+    grafana.execute("UPDATE data_keys SET encrypted_data = CAST(encrypted_data AS TEXT)")
+    assert (await grafana.run()).outcome == "done"
+    assert len(grafana.query("SELECT 1 FROM data_keys")) == 1

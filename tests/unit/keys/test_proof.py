@@ -107,7 +107,8 @@ def test_a_gcm_tag_proves_and_a_gcm_tag_that_fails_speaks_against_the_key() -> N
 
 def test_the_scan_of_one_data_key_ends_where_its_evidence_is_decisive() -> None:
     assert weighed([b"a" * 16] * 64, exhaustive=False).bits == pytest.approx(3 * 17.6)
-    assert weighed([b"\x00" * 16] * 64, exhaustive=False).bits == -64.0
+    # Evidence against it is gathered to the end: the longest values may be the damaged ones.
+    assert weighed([b"\x00" * 16] * 8 + [b"a" * 16] * 8, exhaustive=False).bits >= 48
     assert weighed([b"a" * 16] * 64).bits == pytest.approx(64 * 17.6)
 
 

@@ -1,0 +1,16 @@
+-- What SQLite writes otherwise: a wrapped data key may be stored as text there, and text never equals a blob.
+
+-- name: data_keys
+SELECT name, active, provider, CAST(encrypted_data AS BLOB), label, created FROM data_keys ORDER BY name
+
+-- name: data_key_read
+SELECT CAST(encrypted_data AS BLOB) FROM data_keys WHERE name = :id
+
+-- name: data_key_lock
+SELECT name FROM data_keys WHERE name = :id AND CAST(encrypted_data AS BLOB) = :wrapped
+
+-- name: data_key_activate
+UPDATE data_keys SET active = :active, updated = :now WHERE name = :id AND CAST(encrypted_data AS BLOB) = :wrapped
+
+-- name: data_key_discard
+DELETE FROM data_keys WHERE name = :id AND CAST(encrypted_data AS BLOB) = :wrapped AND active = :active
