@@ -107,7 +107,11 @@ def settings_options(command: Callable[..., int]) -> Callable[..., int]:
             ),
             option("--grafana-config", type=_FILE, help="Grafana's configuration file. Default: as Grafana finds it."),
             option("--grafana-home", type=_FILE, help="Grafana's home folder, with conf/defaults.ini."),
-            option("--database", metavar="URL", help="Database instead of [database]: sqlite:///absolute/path."),
+            option(
+                "--database",
+                metavar="URL",
+                help="Database instead of [database]: sqlite:///absolute/path or postgresql://…",
+            ),
             option(
                 "--trust-vault",
                 metavar="HOST",
