@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import quote as quote_url
 
 import aiosqlite
@@ -26,6 +26,8 @@ from reencrypt.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+_T = TypeVar("_T")
 
 _BUSY_SECONDS: Final = 5.0  # one wait of SQLite's own busy handler
 _DEADLINE_SECONDS: Final = 60.0  # of all waits for one lock together
@@ -109,9 +111,12 @@ class SqliteDatabase:
 
     async def fetch(self, statement: str, **parameters: Value) -> list[tuple[Value, ...]]:
         """Run a named query outside any transaction."""
-        with translated(self._path):
+
+        async def work() -> list[tuple[Value, ...]]:
             rows = await self._reader.execute_fetchall(self._statements[statement], parameters)
-        return [tuple(row) for row in rows]
+            return [tuple(row) for row in rows]
+
+        return await self._patiently(work)
 
     async def column_limits(self, location: Location) -> tuple[ColumnLimit | None, ...]:
         """SQLite's columns hold whatever is written."""
@@ -125,21 +130,21 @@ class SqliteDatabase:
             where.append(f"({key}) > ({', '.join('?' * len(after))})")
             values += after
         query = f"{select(location)} WHERE {' AND '.join(where)} ORDER BY {key} LIMIT ?"
-        page: list[Row] = []
-        with translated(self._path):
+
+        async def work() -> list[Row]:
+            page: list[Row] = []
             cursor = await self._reader.execute(query, (*values, rows))
             try:
                 total = 0
-                while total < size and (chunk := await cursor.fetchmany(_READ_CHUNK)):
-                    for raw in chunk:
-                        row = to_row(location, raw)
-                        page.append(row)
-                        total += row.size
-                        if total >= size:
-                            break
+                # One row at a time where they are large: a chunk of them must not break the bound of the page.
+                while total < size and (chunk := await cursor.fetchmany(_READ_CHUNK if total < size // 8 else 1)):
+                    page += (to_row(location, raw) for raw in chunk)
+                    total = sum(row.size for row in page)
             finally:
                 await asyncio.shield(cursor.close())
-        return page
+            return page
+
+        return await self._patiently(work)
 
     async def read_rows(self, location: Location, keys: Sequence[Key]) -> list[Row]:
         """Read single rows again by key."""
@@ -169,19 +174,25 @@ class SqliteDatabase:
                 raise
 
     async def _locked(self, statement: str) -> None:
-        """Run a statement that waits for the file lock, for longer than SQLite's own handler would."""
+        """Run a statement of the writer that waits for the file lock."""
+
+        async def work() -> None:
+            await self._writer.execute(statement)
+
+        await self._patiently(work)
+
+    async def _patiently(self, work: Callable[[], Awaitable[_T]]) -> _T:
+        """Do something that needs the file, waiting for its lock for longer than SQLite's own handler does."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + _DEADLINE_SECONDS
         while True:
             try:
                 with translated(self._path):
-                    await self._writer.execute(statement)
+                    return await work()
             except DatabaseLockedError:
                 # The handler has waited already; anything else, a full disk for one, is not waited for.
                 if loop.time() > deadline:
                     raise
-            else:
-                return
 
     def state_statements(self) -> tuple[str, ...]:
         """The schema of the state tables."""

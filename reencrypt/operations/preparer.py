@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from reencrypt.crypto.envelope import Envelope
 from reencrypt.databases.protocol import Database
 from reencrypt.errors import NoSecretsError, ReencryptError
 from reencrypt.events import Emit
-from reencrypt.keys.proof import Proof, Verdict
+from reencrypt.keys.proof import Proof, Verdict, weigh
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER, Unwrapped, WrapFormat, normalise_provider
 from reencrypt.keys.providers import Providers
 from reencrypt.keys.ring import DataKey, KeyRing
@@ -160,7 +161,7 @@ class Preparer:
             candidates.sort(key=lambda row: row.id != interrupted.target_key)
         for row in candidates:
             entry = await prepared.ring.unwrap_row(row)
-            if isinstance(entry, Unwrapped) and prepared.proof.proves_data_key(standing_of(row, entry)):
+            if isinstance(entry, Unwrapped) and await self._is_proven(prepared, row, entry):
                 usable.append(row)
                 if row.id not in own and entry.wrap_format:
                     prepared.wrap_format = entry.wrap_format
@@ -177,11 +178,21 @@ class Preparer:
             if not prepared.refusals and not prepared.existing:
                 await rehearse(provider, prepared.wrap_format)
 
-    @staticmethod
-    async def _learn_format(prepared: Preparation, rows: list[DataKey]) -> None:
+    async def _is_proven(self, prepared: Preparation, row: DataKey, entry: Unwrapped) -> bool:
+        """Whether new secrets may be written under a data key; where RSA1_5 wrapped it, its own secrets decide."""
+        if not entry.conclusive and not prepared.proof.knows(row.id):
+            samples = (await self._census(prepared, lambda each: each.id == row.id)).samples.of(row.id)
+            loop = asyncio.get_running_loop()
+            found = await loop.run_in_executor(
+                self.pool, lambda: weigh(samples, entry.data_key, self.cache, exhaustive=False)
+            )
+            prepared.proof.learn(row.id, found, under_secret_key=row.provider == SECRET_KEY_PROVIDER)
+        return prepared.proof.proves_data_key(standing_of(row, entry))
+
+    async def _learn_format(self, prepared: Preparation, rows: list[DataKey]) -> None:
         for row in sorted(rows, key=lambda each: str(each.created), reverse=True):
             entry = await prepared.ring.unwrap_row(row)
-            if isinstance(entry, Unwrapped) and entry.wrap_format and entry.conclusive:
+            if isinstance(entry, Unwrapped) and entry.wrap_format and await self._is_proven(prepared, row, entry):
                 prepared.wrap_format = entry.wrap_format
                 return
 

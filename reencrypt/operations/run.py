@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.crypto.salt import new_salt
 from reencrypt.databases.protocol import Database
-from reencrypt.errors import ConfigurationError, LeaseHeldError, first_error
+from reencrypt.errors import ConfigurationError, LeaseHeldError, StoppedEarlyError, first_error
 from reencrypt.events import Emit, RunEnded, RunStarted, TargetKeyReady, Waiting, Warned
 from reencrypt.keys.proof import Proof
-from reencrypt.keys.provider import Unwrapped
+from reencrypt.keys.provider import Unwrapped, normalise_provider
 from reencrypt.keys.providers import Providers
 from reencrypt.keys.retry import RetryPolicy
 from reencrypt.keys.ring import DataKey
@@ -59,6 +59,10 @@ async def run(settings: Settings, options: RunOptions, *, emit: Emit, stop: Stop
         async with Providers(settings, cache, policy=policy, waiting=waiting) as providers:
             job = _Job(database, providers, cache, pool, threads, settings, options, emit, stop, waiting)
             result = await job.run()
+    except StoppedEarlyError:
+        # Before the run itself began: nothing was looked at, so there is nothing to count.
+        target = normalise_provider(options.to or settings.encryption_provider)
+        result = RunReport(report.STOPPED, target, {}, stop_reason=stop.reason)
     except BaseExceptionGroup as group:
         raise first_error(group) from group
     finally:

@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 
 from tests.grafana.planting import Plain
 from tests.grafana.populate import populate
@@ -281,3 +282,19 @@ def test_legacy_alerting_is_counted_and_left(story: Story) -> None:
     assert report["outcome"] == "done"
     assert report["locations"]["alert_notification"]["not_applicable"] == 2
     assert {each.provider for address, each in story.secrets().items() if address.table == NOT_APPLICABLE} == {LEGACY}
+
+
+def test_grafanas_own_key_under_rsa1_5_is_proven_by_its_secrets(story: Story) -> None:
+    def wrap(data_key: bytes) -> bytes:
+        return story.vault.private_key("prod").public_key().encrypt(data_key, PKCS1v15())
+
+    with story.builder() as builder:
+        key = builder.data_key(provider=TARGET, wrap=wrap)
+        populate(builder, count=150, under=[None, key])
+    before = story.plaintexts()
+    report = story.cli.json("run")
+    assert (report["outcome"], report["target_data_key"]) == ("done", key.key_id)
+    verified = story.cli.json("verify")
+    assert verified["secrets"]["unreadable"] == 0
+    assert {address: before[address] for address in before if address.table == "secrets"}
+    assert len(story.query("SELECT name FROM data_keys")) == 1
