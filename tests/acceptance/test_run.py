@@ -261,7 +261,7 @@ def test_a_run_stops_when_its_time_is_over(story: Story) -> None:
     fill(story, 2500)
     report = story.cli.json("run", *WRAP, "--max-runtime", "0", expect=4)
     assert "time" in report["stop_reason"]
-    assert story.cli.json("run")["outcome"] == "done"
+    assert story.cli.json("run", *WRAP)["outcome"] == "done"
 
 
 def test_what_this_grafana_lacks_is_named_in_the_plan(story: Story) -> None:
