@@ -447,3 +447,26 @@ def test_a_data_key_that_was_met_later_is_known_from_then_on() -> None:
     assert not proof.knows("k")
     proof.data_keys["k"] = group(20.0)
     assert proof.knows("k")
+
+
+def test_a_data_key_first_met_in_mid_run_casts_doubt_as_at_the_gate() -> None:
+    for found, doubt in (
+        (Evidence(bits=-8.0, implausible=1, hints=1), True),
+        (Evidence(bits=20.0, implausible=1, hints=1), False),
+        (Evidence(bits=-8.0, implausible=1), False),
+    ):
+        proof = Proof(Verdict.PROVEN)
+        proof.learn("key", found, under_secret_key=True)
+        assert proof.doubt is doubt
+        other = Proof(Verdict.PROVEN)
+        other.learn("key", found, under_secret_key=False)
+        assert not other.doubt
+
+
+def test_a_later_judgement_follows_what_was_proven_before() -> None:
+    before = Proof(Verdict.PROVEN, {"proven": Evidence(bits=20.0), "not": Evidence(bits=3.0)}, doubt=True)
+    later = Proof(Verdict.REFUTED, {"proven": Evidence(bits=-8.0)})
+    later.follow(before)
+    assert later.secret_key is Verdict.PROVEN
+    assert later.doubt
+    assert later.data_keys == {"proven": Evidence(bits=20.0)}
