@@ -3,32 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import asyncpg
 
 from reencrypt.catalogue.location import Key, Location, Row
+from reencrypt.databases.link import Link
 from reencrypt.databases.positional import Positional
 from reencrypt.databases.postgres_dsn import PostgresTarget, target_of
 from reencrypt.databases.postgres_errors import translated
 from reencrypt.databases.postgres_rendering import Column, Rendering
 from reencrypt.databases.protocol import ColumnLimit, LockPolicy, Swap, Value
-from reencrypt.databases.retried import DEADLINE_SECONDS
 from reencrypt.databases.statements import load_schema, load_statements
-from reencrypt.errors import TransactionLostError, UnavailableError
 from reencrypt.settings import DatabaseSettings
 
-_T = TypeVar("_T")
-
 _LOCK_POLICY: Final = LockPolicy(hold_seconds=0.05, gaps=False)
-_FIRST_WAIT_SECONDS: Final = 0.05
-_LONGEST_WAIT_SECONDS: Final = 2.0
-_ROLLBACK_SECONDS: Final = 5.0
+# Whatever the server's default: a swap must see what was committed before it.
+_BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
 _STATE_LOCK: Final = 0x7265656E  # names our advisory lock: "reen"
 
 # Not from information_schema, which hides the tables that the role has no rights on.
@@ -49,32 +44,40 @@ def _statement(name: str) -> Positional:
     return Positional.of(load_statements("common.sql", "postgres.sql")[name])
 
 
-class _Link:
-    """One connection, opened when it is needed and anew when it was lost."""
+class _Driver:
+    """asyncpg, as a link uses it."""
 
     def __init__(self, target: PostgresTarget) -> None:
         self._target = target
-        self._connection: Any = None
 
-    async def get(self) -> Any:  # noqa: ANN401 - asyncpg has no types
-        """The open connection; raises what `translated` makes of a failure to connect."""
-        if self._connection is None or self._connection.is_closed():
-            with translated(self._target.display):
-                self._connection = await asyncpg.connect(**self._target.arguments())
-        return self._connection
+    async def connect(self) -> Any:  # noqa: ANN401 - asyncpg has no types
+        """Open a connection; raises what `translated` makes of a failure."""
+        with translated(self._target.display):
+            return await asyncpg.connect(**self._target.arguments())
 
-    def drop(self) -> None:
-        """Cut the connection, whatever it is in the middle of: the server rolls back."""
-        if self._connection is not None:
-            self._connection.terminate()
-            self._connection = None
+    def is_closed(self, connection: Any) -> bool:  # noqa: ANN401
+        """Whether asyncpg has noticed that the connection is gone."""
+        return bool(connection.is_closed())
 
-    async def close(self) -> None:
-        """Say goodbye, or cut it where nobody answers."""
-        if self._connection is not None:
-            with suppress(Exception):
-                await asyncio.wait_for(self._connection.close(), _ROLLBACK_SECONDS)
-            self.drop()
+    def cut(self, connection: Any) -> None:  # noqa: ANN401
+        """Close the socket."""
+        connection.terminate()
+
+    async def leave(self, connection: Any) -> None:  # noqa: ANN401
+        """Terminate in the protocol's sense."""
+        await connection.close()
+
+    async def command(self, connection: Any, command: str) -> None:  # noqa: ANN401
+        """Run a statement."""
+        with translated(self._target.display):
+            await connection.execute(command)
+
+    @asynccontextmanager
+    async def reading(self, connection: Any) -> AsyncIterator[None]:  # noqa: ANN401
+        """A short transaction: PgBouncer may give each its own server."""
+        with translated(self._target.display):
+            async with connection.transaction(isolation="read_committed", readonly=True):
+                yield
 
 
 class PostgresDatabase:
@@ -82,10 +85,8 @@ class PostgresDatabase:
 
     def __init__(self, target: PostgresTarget) -> None:
         self._target = target
-        self._reader = _Link(target)
-        self._writer = _Link(target)
-        self._reading = asyncio.Lock()
-        self._writing = asyncio.Lock()
+        self._reader = Link(_Driver(target), begin=_BEGIN)
+        self._writer = Link(_Driver(target), begin=_BEGIN)
         self._types: dict[str, dict[str, Column]] = {}
 
     @classmethod
@@ -117,7 +118,7 @@ class PostgresDatabase:
     async def columns(self) -> Mapping[str, frozenset[str]]:
         """The tables that the search path shows, with their columns."""
         found: dict[str, set[str]] = {}
-        for table, column in await self._read(lambda connection: connection.fetch(_COLUMNS)):
+        for table, column in await self._reader.read(lambda connection: connection.fetch(_COLUMNS)):
             found.setdefault(table, set()).add(column)
         return {table: frozenset(columns) for table, columns in found.items()}
 
@@ -132,49 +133,30 @@ class PostgresDatabase:
         query = _statement(statement)
         return [
             tuple(row)
-            for row in await self._read(lambda connection: connection.fetch(query.text, *query.values(parameters)))
+            for row in await self._reader.read(
+                lambda connection: connection.fetch(query.text, *query.values(parameters))
+            )
         ]
 
     async def read_page(self, location: Location, after: Key | None, *, rows: int, size: int) -> list[Row]:
         """Read the next rows by key, in one statement."""
         rendering = await self._rendering(location)
         query, values = rendering.page(after, rows, size)
-        found = await self._read(lambda connection: connection.fetch(query, *values))
+        found = await self._reader.read(lambda connection: connection.fetch(query, *values))
         return [rendering.to_row(row) for row in found]
 
     async def read_rows(self, location: Location, keys: Sequence[Key]) -> list[Row]:
         """Read single rows again by key, in one statement."""
         rendering = await self._rendering(location)
         arrays = [[key[index] for key in keys] for index in range(len(location.key))]
-        found = await self._read(lambda connection: connection.fetch(rendering.by_keys(), *arrays))
+        found = await self._reader.read(lambda connection: connection.fetch(rendering.by_keys(), *arrays))
         return [rendering.to_row(row) for row in found]
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[PostgresTransaction]:
-        """READ COMMITTED, whatever the server's default: a swap must see what was committed before it."""
-        async with self._writing:
-            try:
-                connection = await self._writer.get()
-                with translated(self.name):
-                    transaction = connection.transaction(isolation="read_committed")
-                    await transaction.start()
-                try:
-                    yield PostgresTransaction(self, connection)
-                    with translated(self.name):
-                        await transaction.commit()
-                except Exception:
-                    # An orderly end, so that locks are gone before the next transaction; a dead connection has none.
-                    with suppress(Exception):
-                        await asyncio.wait_for(transaction.rollback(), _ROLLBACK_SECONDS)
-                    raise
-            except TransactionLostError:
-                self._writer.drop()
-                raise
-            except asyncio.CancelledError:
-                # In the middle of a statement or of the commit itself: the outcome is the server's secret, and the
-                # protocol's state ours no longer. A new connection knows neither.
-                self._writer.drop()
-                raise
+        """A transaction of the writing connection."""
+        async with self._writer.transaction() as connection:
+            yield PostgresTransaction(self, connection)
 
     def state_statements(self) -> tuple[str, ...]:
         """The schema of the state tables."""
@@ -205,30 +187,7 @@ class PostgresDatabase:
         return Rendering(location, self._types[location.table])
 
     async def _rendering(self, location: Location) -> Rendering:
-        return await self._read(lambda connection: self.rendering(location, connection))
-
-    async def _read(self, work: Callable[[Any], Awaitable[_T]]) -> _T:
-        """Read in a short transaction (PgBouncer may give each its own server), again while the server is away."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + DEADLINE_SECONDS
-        tries = 0
-        async with self._reading:
-            while True:
-                try:
-                    connection = await self._reader.get()
-                    with translated(self.name):
-                        async with connection.transaction(isolation="read_committed", readonly=True):
-                            return await work(connection)
-                except TransactionLostError as error:
-                    self._reader.drop()
-                    wait = random.uniform(0, min(_LONGEST_WAIT_SECONDS, _FIRST_WAIT_SECONDS * 2**tries))  # noqa: S311
-                    tries += 1
-                    if loop.time() + wait >= deadline:
-                        raise UnavailableError(error.message, hint=error.hint) from error
-                    await asyncio.sleep(wait)
-                except asyncio.CancelledError:
-                    self._reader.drop()
-                    raise
+        return await self._reader.read(lambda connection: self.rendering(location, connection))
 
 
 class PostgresTransaction:

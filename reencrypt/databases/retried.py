@@ -1,4 +1,4 @@
-"""A transaction that is begun again when the server gave it up: deadlock, serialisation failure, lost connection."""
+"""Work that is begun again when the server gave it up: deadlock, serialisation failure, lost connection."""
 
 from __future__ import annotations
 
@@ -17,6 +17,29 @@ _FIRST_WAIT_SECONDS: Final = 0.05
 _LONGEST_WAIT_SECONDS: Final = 5.0
 
 
+async def persistently(
+    work: Callable[[], Awaitable[_T]],
+    *,
+    deadline_seconds: float = DEADLINE_SECONDS,
+    longest_wait_seconds: float = _LONGEST_WAIT_SECONDS,
+) -> _T:
+    """Do `work` until it is not lost. Raises `UnavailableError` past the deadline, in seconds from now."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + deadline_seconds
+    tries = 0
+    while True:
+        try:
+            return await work()
+        except TransactionLostError as error:
+            # Full jitter: two that got into each other's way must not meet again.
+            ceiling = min(longest_wait_seconds, _FIRST_WAIT_SECONDS * 2**tries)
+            wait = random.uniform(0, ceiling)  # noqa: S311 - spreads load
+            tries += 1
+            if loop.time() + wait >= deadline:
+                raise UnavailableError(error.message, hint=error.hint) from error
+        await asyncio.sleep(wait)
+
+
 async def retried(
     database: Database,
     body: Callable[[Transaction], Awaitable[_T]],
@@ -28,18 +51,9 @@ async def retried(
     A lost connection may hide a commit that happened, so the second try of a page finds its own bytes: what it
     compares and swaps is then simply lost, and read again. Raises `UnavailableError` past the deadline.
     """
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + deadline_seconds
-    tries = 0
-    while True:
-        try:
-            async with database.transaction() as transaction:
-                return await body(transaction)
-        except TransactionLostError as error:
-            # Full jitter: two that got into each other's way must not meet again.
-            ceiling = min(_LONGEST_WAIT_SECONDS, _FIRST_WAIT_SECONDS * 2**tries)
-            wait = random.uniform(0, ceiling)  # noqa: S311 - spreads load
-            tries += 1
-            if loop.time() + wait >= deadline:
-                raise UnavailableError(error.message, hint=error.hint) from error
-        await asyncio.sleep(wait)
+
+    async def once() -> _T:
+        async with database.transaction() as transaction:
+            return await body(transaction)
+
+    return await persistently(once, deadline_seconds=deadline_seconds)
