@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.engine import Engine, SqliteEngine
-from tests.support.postgres import PostgresEngine, PostgresServer
+from tests.support.mysql import MysqlServer
+from tests.support.postgres import PostgresServer
+from tests.support.servers import server_engine
 from tests.support.vault import Vault
 
 
@@ -39,13 +41,20 @@ def postgres_server() -> Iterator[PostgresServer]:
     server.stop()
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(scope="session")
+def mysql_server() -> Iterator[MysqlServer]:
+    """One server for all tests that leave it running."""
+    server = MysqlServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=["sqlite", "postgres", "mysql"])
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Engine:
     """Each engine in turn, with a database of its own."""
-    if request.param == "postgres":
-        server: PostgresServer = request.getfixturevalue("postgres_server")
-        return PostgresEngine(server.new_database())
-    return SqliteEngine(tmp_path / "grafana.db")
+    if request.param == "sqlite":
+        return SqliteEngine(tmp_path / "grafana.db")
+    return server_engine(request.param, request)
 
 
 @pytest.fixture(autouse=True)

@@ -59,7 +59,7 @@ class Link:
         self._connection: Any = None
         self._in_use = asyncio.Lock()
 
-    async def read(self, work: Callable[[Any], Awaitable[_T]]) -> _T:
+    async def read(self, work: Callable[[Any], Awaitable[_T]], *, deadline_seconds: float | None = None) -> _T:
         """Read with `work`, again from the start while the server is away; past the deadline `UnavailableError`."""
 
         async def once() -> _T:
@@ -67,7 +67,9 @@ class Link:
                 return await work(connection)
 
         async with self._in_use:
-            return await persistently(once, longest_wait_seconds=_LONGEST_READ_WAIT_SECONDS)
+            return await persistently(
+                once, deadline_seconds=deadline_seconds, longest_wait_seconds=_LONGEST_READ_WAIT_SECONDS
+            )
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Any]:

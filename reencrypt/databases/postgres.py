@@ -18,6 +18,7 @@ from reencrypt.databases.postgres_dsn import PostgresTarget, target_of
 from reencrypt.databases.postgres_errors import translated
 from reencrypt.databases.postgres_rendering import Column, Rendering
 from reencrypt.databases.protocol import ColumnLimit, LockPolicy, Swap, Value
+from reencrypt.databases.retried import OPENING_SECONDS
 from reencrypt.databases.statements import load_schema, load_statements
 from reencrypt.settings import DatabaseSettings
 
@@ -95,7 +96,7 @@ class PostgresDatabase:
         del write  # reading commands send nothing but queries, in read-only transactions
         database = cls(target_of(settings))
         try:
-            await database.columns()
+            await database.columns(deadline_seconds=OPENING_SECONDS)
         except BaseException:
             await database.close()
             raise
@@ -115,10 +116,12 @@ class PostgresDatabase:
         """The time for a TIMESTAMP column, in UTC, to the second."""
         return datetime.now(UTC).replace(tzinfo=None, microsecond=0)
 
-    async def columns(self) -> Mapping[str, frozenset[str]]:
+    async def columns(self, *, deadline_seconds: float | None = None) -> Mapping[str, frozenset[str]]:
         """The tables that the search path shows, with their columns."""
         found: dict[str, set[str]] = {}
-        for table, column in await self._reader.read(lambda connection: connection.fetch(_COLUMNS)):
+        for table, column in await self._reader.read(
+            lambda connection: connection.fetch(_COLUMNS), deadline_seconds=deadline_seconds
+        ):
             found.setdefault(table, set()).add(column)
         return {table: frozenset(columns) for table, columns in found.items()}
 

@@ -13,6 +13,8 @@ from reencrypt.errors import TransactionLostError, UnavailableError
 _T = TypeVar("_T")
 
 DEADLINE_SECONDS: Final = 60.0
+#: Of a program that starts: whoever mistyped a host wants to know.
+OPENING_SECONDS: Final = 10.0
 _FIRST_WAIT_SECONDS: Final = 0.05
 _LONGEST_WAIT_SECONDS: Final = 5.0
 
@@ -20,12 +22,12 @@ _LONGEST_WAIT_SECONDS: Final = 5.0
 async def persistently(
     work: Callable[[], Awaitable[_T]],
     *,
-    deadline_seconds: float = DEADLINE_SECONDS,
+    deadline_seconds: float | None = None,
     longest_wait_seconds: float = _LONGEST_WAIT_SECONDS,
 ) -> _T:
     """Do `work` until it is not lost. Raises `UnavailableError` past the deadline, in seconds from now."""
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + deadline_seconds
+    deadline = loop.time() + (DEADLINE_SECONDS if deadline_seconds is None else deadline_seconds)
     tries = 0
     while True:
         try:
@@ -44,7 +46,7 @@ async def retried(
     database: Database,
     body: Callable[[Transaction], Awaitable[_T]],
     *,
-    deadline_seconds: float = DEADLINE_SECONDS,
+    deadline_seconds: float | None = None,
 ) -> _T:
     """Run `body` in a transaction until it commits; `body` must bear being run again after it has taken effect.
 

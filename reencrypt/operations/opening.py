@@ -42,11 +42,14 @@ async def open_database(settings: DatabaseSettings, *, write: bool) -> Database:
         from reencrypt.databases.postgres import PostgresDatabase  # noqa: PLC0415
 
         return await PostgresDatabase.open(settings, write=write)
-    if settings.type != "sqlite3" or settings.path is None:
-        raise ConfigurationError(
-            f"the database type {settings.type} (from {settings.origin}) is not supported yet",
-            hint="this version works on sqlite3 and postgres",
-        )
+    if settings.path is None:
+        try:
+            from reencrypt.databases.mysql import MysqlDatabase  # noqa: PLC0415
+        except ModuleNotFoundError as error:
+            raise ConfigurationError(
+                "MySQL and MariaDB need a driver that is not installed", hint="pip install 'reencrypt[mysql]'"
+            ) from error
+        return await MysqlDatabase.open(settings, write=write)
     from reencrypt.databases.sqlite import SqliteDatabase  # noqa: PLC0415
 
     return await SqliteDatabase.open(settings.path, write=write)

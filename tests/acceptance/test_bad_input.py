@@ -121,9 +121,16 @@ def test_a_database_that_may_not_be_written(protected: str, story: Story) -> Non
     assert story.database.read_bytes() == before
 
 
-def test_databases_of_other_engines_are_named_as_not_supported() -> None:
-    outcome = CommandLine()("run", "--database", "mysql://grafana@localhost/grafana", "--output", "json", expect=2)
-    assert_clear(outcome, "mysql", hint="sqlite3")
+def test_a_driver_that_is_not_installed_is_named_with_what_installs_it(tmp_path: Path) -> None:
+    # An extra: whoever runs on PostgreSQL does not have it.
+    (tmp_path / "asyncmy.py").write_text("raise ModuleNotFoundError(name='asyncmy')")
+    command = CommandLine().arguments("plan", "--database", "mysql://grafana@localhost/grafana", "--output", "json")
+    environment = {**CommandLine().variables(), "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done.stderr
+    error = json.loads(done.stdout)["error"]
+    assert "MySQL" in error["message"]
+    assert "reencrypt[mysql]" in error["hint"]
 
 
 def test_a_location_that_does_not_exist(story: Story) -> None:

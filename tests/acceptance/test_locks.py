@@ -13,6 +13,7 @@ import pytest
 
 from tests.grafana.planting import Plain
 from tests.support.engine import Engine, SqliteEngine
+from tests.support.servers import server_engine
 from tests.support.story import Story
 from tests.support.vault import Vault
 
@@ -51,14 +52,11 @@ class Writer:
         return sorted(self.seconds)[int(len(self.seconds) * 0.99)]
 
 
-@pytest.fixture(params=["sqlite-rollback", "sqlite-wal", "postgres"])
+@pytest.fixture(params=["sqlite-rollback", "sqlite-wal", "postgres", "mysql"])
 def story(request: pytest.FixtureRequest, tmp_path: Path, shared_vault: Vault) -> Story:
     path = tmp_path / "grafana.db"
-    engine: Engine = SqliteEngine(path)
-    if request.param == "postgres":
-        from tests.support.postgres import PostgresEngine  # noqa: PLC0415
-
-        engine = PostgresEngine(request.getfixturevalue("postgres_server").new_database())
+    in_file = request.param.startswith("sqlite")
+    engine: Engine = SqliteEngine(path) if in_file else server_engine(request.param, request)
     story = Story.of(path, shared_vault, engine=engine)
     with story.builder() as builder:
         key = builder.data_key()

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from reencrypt.catalogue.location import Key, Location, Row
-from reencrypt.databases.sqlite import SqliteDatabase
+from reencrypt.databases.protocol import Database
 from reencrypt.events import Event
 from reencrypt.operations import run as operation
+from reencrypt.operations.opening import open_database
 from reencrypt.operations.options import RunOptions
 from reencrypt.operations.report import RunReport
 from reencrypt.settings import DatabaseSettings, load_settings
@@ -20,32 +21,36 @@ from reencrypt.worker.stop import StopRequest
 Hook = Callable[[str, Sequence[Row]], None]
 
 
-class HookedDatabase(SqliteDatabase):
+class HookedDatabase:
     """The real database, which lets somebody else act, in a thread, between the read of a page and its write."""
 
-    hook: Hook | None = None
-    #: The census reads too; only what is read after the run has begun is raced.
-    armed: bool = False
+    def __init__(self, real: Database, hook: Hook | None) -> None:
+        self._real = real
+        self._hook = hook
+        # The census reads too; only what is read after the run has begun is raced.
+        self._armed = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+    async def _raced(self, location: Location, page: list[Row]) -> list[Row]:
+        if self._armed and self._hook:
+            await asyncio.to_thread(self._hook, location.name, page)
+        return page
 
     async def read_page(self, location: Location, after: Key | None, *, rows: int, size: int) -> list[Row]:
-        page = await super().read_page(location, after, rows=rows, size=size)
-        if self.armed and self.hook:
-            await asyncio.to_thread(self.hook, location.name, page)
-        return page
+        return await self._raced(location, await self._real.read_page(location, after, rows=rows, size=size))
 
     async def read_rows(self, location: Location, keys: Sequence[Key]) -> list[Row]:
-        page = await super().read_rows(location, keys)
-        if self.armed and self.hook:
-            await asyncio.to_thread(self.hook, location.name, page)
-        return page
+        return await self._raced(location, await self._real.read_rows(location, keys))
 
     async def create_state(self) -> None:
-        await super().create_state()
-        self.armed = True
+        await self._real.create_state()
+        self._armed = True
 
 
 async def run_in_process(
-    database: Path,
+    url: str,
     secret_key: str,
     monkeypatch: pytest.MonkeyPatch,
     *,
@@ -56,17 +61,11 @@ async def run_in_process(
 ) -> RunReport:
     """Move everything under `secretKey.v1`, which needs no vault."""
 
-    async def open_hooked(settings: DatabaseSettings, *, write: bool) -> SqliteDatabase:
-        assert settings.path is not None
-        opened = await HookedDatabase.open(settings.path, write=write)
-        assert isinstance(opened, HookedDatabase)
-        opened.hook = hook
-        return opened
+    async def open_hooked(settings: DatabaseSettings, *, write: bool) -> Database:
+        return cast("Database", HookedDatabase(await open_database(settings, write=write), hook))
 
     monkeypatch.setattr(operation, "open_database", open_hooked)
-    settings = load_settings(
-        config=None, home=None, database_url=f"sqlite:///{database}", environ={"GF_SECURITY_SECRET_KEY": secret_key}
-    )
+    settings = load_settings(config=None, home=None, database_url=url, environ={"GF_SECURITY_SECRET_KEY": secret_key})
     # A long timeout keeps heartbeats out of the way of listeners, which write while the event loop stands still.
     options = options or RunOptions(to="secretKey.v1")
     return await operation.run(settings, options, emit=listen, stop=stop or StopRequest())

@@ -13,7 +13,6 @@ import warnings
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote, unquote, urlsplit
@@ -22,6 +21,7 @@ import asyncpg
 import pytest
 
 from reencrypt.demo.schema import ALL, create_statements
+from tests.support.transfer import to_file, to_server
 
 T = TypeVar("T")
 
@@ -39,8 +39,8 @@ def run_in_thread(work: Callable[[], Awaitable[T]]) -> T:
 class PostgresServer:
     """A server: the one that `REENCRYPT_TEST_POSTGRES` names, else one from the wheel in a folder of its own."""
 
-    def __init__(self) -> None:
-        named = os.environ.get("REENCRYPT_TEST_POSTGRES")
+    def __init__(self, named: str | None = None) -> None:
+        named = named or os.environ.get("REENCRYPT_TEST_POSTGRES")
         if named:
             self.base = named
             self._server: Any = None
@@ -125,8 +125,7 @@ class PostgresEngine:
                 listed = ", ".join(f"`{name}`" for name in names)
                 rows = file.execute(f"SELECT {listed} FROM `{table.name}`").fetchall()  # noqa: S608 - our own names
                 records = [
-                    tuple(_to_server(value, types[name]) for name, value in zip(names, row, strict=True))
-                    for row in rows
+                    tuple(to_server(value, types[name]) for name, value in zip(names, row, strict=True)) for row in rows
                 ]
                 await connection.copy_records_to_table(table.name, records=records, columns=names)
         await connection.close()
@@ -151,7 +150,7 @@ class PostgresEngine:
                 columns, marks = ", ".join(f"`{name}`" for name in names), ", ".join("?" * len(names))
                 file.executemany(
                     f"INSERT INTO `{table.name}` ({columns}) VALUES ({marks})",  # noqa: S608 - our own names
-                    [tuple(_to_file(value) for value in row) for row in rows],
+                    [tuple(to_file(value) for value in row) for row in rows],
                 )
         await connection.close()
 
@@ -194,27 +193,3 @@ async def _types(connection: Any, table: str) -> dict[str, str]:
         "SELECT column_name, data_type FROM information_schema.columns WHERE table_name = $1", table
     )
     return dict(map(tuple, rows))
-
-
-def _to_server(value: object, data_type: str) -> object:
-    if value is None:
-        return None
-    if data_type == "bytea":
-        return value
-    if data_type == "boolean":
-        return bool(value)
-    text = value.decode() if isinstance(value, bytes) else str(value)
-    if data_type.startswith("timestamp"):
-        moment = datetime.fromisoformat(text[:19].replace("T", " "))
-        return moment.replace(tzinfo=None)
-    if data_type in ("integer", "bigint", "smallint"):
-        return int(text)
-    return text
-
-
-def _to_file(value: object) -> object:
-    if isinstance(value, bool):
-        return int(value)
-    if isinstance(value, datetime):
-        return value.replace(tzinfo=UTC).strftime("%Y-%m-%d %H:%M:%S")
-    return value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from reencrypt.databases.retried import retried
 from reencrypt.demo.schema import create_statements
 from reencrypt.errors import ConfigurationError, ReencryptError
 from reencrypt.settings import DatabaseSettings, load_settings
+from tests.support.installed import InstalledPostgres, installed_postgres
 from tests.support.postgres import PostgresServer, connect
 
 SECRETS, SESSIONS, SNAPSHOTS = BY_NAME["secrets"], BY_NAME["user_external_session"], BY_NAME["dashboard_snapshot"]
@@ -26,6 +27,23 @@ INSERT = (
     "VALUES ($1, 1, 'n', 't', $2, now(), now())"
 )
 SSO = "INSERT INTO sso_setting (id, provider, settings, created, updated) VALUES ($1, 'p', '{}', now(), now())"
+
+
+@pytest.fixture(scope="module", params=["wheel", "installed"])
+def postgres_server(request: pytest.FixtureRequest) -> Iterator[PostgresServer]:
+    """The newest version, and the one that a distribution has."""
+    programs = installed_postgres()
+    if request.param == "wheel":
+        server = PostgresServer()
+        yield server
+        server.stop()
+    elif programs is None:
+        pytest.skip("NOT RUN: no PostgreSQL server is installed")
+    else:
+        installed = InstalledPostgres(programs)
+        installed.start()
+        yield PostgresServer(installed.url)
+        installed.stop()
 
 
 def settings_of(url: str) -> DatabaseSettings:

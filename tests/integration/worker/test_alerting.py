@@ -77,7 +77,7 @@ def test_a_hash_that_changed_meanwhile_is_part_of_the_comparison(story: Story) -
 def test_twins_stay_twins_whichever_is_come_across_first(story: Story, first: str) -> None:
     with story.builder() as builder:
         builder.add_alert_configuration([{"url": Plain(b"https://example.org/a-long-hook")}], twin=True)
-    columns = 'org_id, alertmanager_configuration, configuration_hash, configuration_version, created_at, "default"'
+    columns = "org_id, alertmanager_configuration, configuration_hash, configuration_version, created_at, `default`"
     story.execute(
         f"INSERT INTO alert_configuration_history (id, {columns}, last_applied) "  # noqa: S608 - our own columns
         f"SELECT 77, {columns}, 0 FROM alert_configuration"

@@ -1,0 +1,118 @@
+"""What a MySQL or MariaDB server or its connection says, as our errors, in one place; the cause is kept.
+
+Numbers are from the servers' own lists of error messages: 1xxx to 4xxx the server's, 2xxx the client's.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from asyncmy import errors
+
+from reencrypt.errors import ConfigurationError, ReencryptError, TransactionLostError, UnavailableError
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """Errors of one kind: their numbers, and what to say and do about them."""
+
+    numbers: frozenset[int]
+    error: type[ReencryptError]
+    what: str
+    hint: str
+
+
+_KINDS: Final = (
+    _Kind(
+        frozenset((1044, 1045, 1049, 1130, 1251, 1698, 2059, 3118, 3159, 4151)),
+        ConfigurationError,
+        "refuses the connection",
+        "check user, password and name in [database]",
+    ),
+    _Kind(
+        frozenset((1142, 1143, 1227, 1370)),
+        ConfigurationError,
+        "does not allow that",
+        "grant the account what it lacks; `reencrypt plan` prints the statements that create the state tables, "
+        "for a DBA to run",
+    ),
+    _Kind(
+        frozenset((1290, 1792, 1836)),
+        ConfigurationError,
+        "is read-only",
+        "give the address of the primary in [database]",
+    ),
+    _Kind(
+        frozenset((1665,)),
+        ConfigurationError,
+        "replicates by statement",
+        "set binlog_format to ROW or MIXED: READ COMMITTED cannot be replicated by statement",
+    ),
+    _Kind(
+        frozenset((1153, 1301, 2020)),
+        UnavailableError,
+        "takes no row as large as one with its new ciphertext",
+        "raise max_allowed_packet on the server, then start again; progress is saved",
+    ),
+    _Kind(
+        frozenset((1021, 1037, 1041, 1114, 1135)),
+        UnavailableError,
+        "is out of room",
+        "make room on the server, then start again; progress is saved",
+    ),
+)
+
+# The server gave the transaction up, or is not there for a while: begin again.
+_AGAIN: Final = frozenset(
+    (
+        *(1205, 1213, 1020, 1614),  # lock wait timeout, deadlock, snapshot isolation, XA deadlock
+        *(1040, 1203, 1226),  # too many connections
+        *(1047, 1053, 1077, 1079, 1080),  # Galera not ready, shutdown in progress
+        *(1152, 1158, 1159, 1160, 1161, 1184),  # the network
+        *(1317, 1927, 1969, 3024, 4031),  # killed, timed out
+        *(2002, 2003, 2006, 2013, 2014, 2027, 2055),
+        0,  # the driver's own: not connected
+    )
+)
+
+
+@contextmanager
+def translated(name: str) -> Iterator[None]:
+    """Translate the driver's errors; `name` is how messages call the database."""
+    try:
+        yield
+    except errors.MySQLError as error:
+        translation = _translation(name, error)
+        if translation is None:
+            raise
+        raise translation from error
+    except (TimeoutError, EOFError, OSError) as error:
+        raise _lost(name, str(error) or type(error).__name__) from error
+
+
+def _translation(name: str, error: errors.MySQLError) -> ReencryptError | None:
+    number = error.args[0] if error.args and isinstance(error.args[0], int) else None
+    message = str(error.args[-1]) if error.args else type(error).__name__
+    if isinstance(error.__cause__, ssl.SSLError):
+        return ConfigurationError(
+            f"{name}: TLS failed: {error.__cause__.reason or error.__cause__}",
+            hint="check ssl_mode, ca_cert_path and server_cert_name in [database]",
+        )
+    for kind in _KINDS:
+        if number in kind.numbers:
+            return kind.error(f"{name} {kind.what}: {message}", hint=kind.hint)
+    # An InternalError of the driver is an answer out of order: the connection was cut in the middle of one.
+    if number in _AGAIN or isinstance(error, errors.InternalError | errors.InterfaceError):
+        return _lost(name, message)
+    return None
+
+
+def _lost(name: str, message: str) -> TransactionLostError:
+    return TransactionLostError(
+        f"{name} is not available: {message}",
+        hint="check the server, its address in [database] and the network, then start again; progress is saved",
+    )

@@ -1,0 +1,180 @@
+"""SQL for a location on MySQL and MariaDB. Identifiers come from the catalogue, types from the server's own.
+
+Text compares there without case and trailing spaces, so whatever must be exact is compared as bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from reencrypt.catalogue.location import Key, Location, Row
+from reencrypt.databases.protocol import ColumnLimit, Swap, Value
+
+_ROW_OVERHEAD: Final = 256  # keys, digests and commas of a row in a bulk statement, in bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column's type: how much it holds, and its character set and collation, which bytes have none of."""
+
+    type_name: str
+    characters: int | None
+    octets: int | None
+    charset: str | None
+    collation: str | None
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether it holds bytes rather than text, or a number."""
+        return self.charset is None
+
+    @property
+    def limit(self) -> ColumnLimit | None:
+        """VARCHAR counts characters, TEXT and BLOB of every size count bytes."""
+        if self.type_name == "varchar" and self.characters is not None:
+            return ColumnLimit(self.characters, in_characters=True)
+        return None if self.octets is None else ColumnLimit(self.octets, in_characters=False)
+
+
+def quote(identifier: str) -> str:
+    """Quote a table or column: `key`, `default` and `group` are reserved words."""
+    return f"`{identifier}`"
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """A location's SQL, once its column types are known. `unique` tells whether an index makes the key unique."""
+
+    location: Location
+    types: Mapping[str, Column]
+    unique: bool
+
+    def _bytes(self, column: str, prefix: str = "t.") -> str:
+        # By way of utf8mb4, so that the bytes are those that we read, whatever the column's own character set.
+        name = f"{prefix}{quote(column)}"
+        return name if self.types[column].is_binary else f"CAST(CONVERT({name} USING utf8mb4) AS BINARY)"
+
+    def _key(self, column: str) -> str:
+        """A key column in the order of the pages: its index's, where that tells all keys apart, else that of bytes."""
+        return f"t.{quote(column)}" if self.unique else self._bytes(column)
+
+    def _same_key(self, column: str, other: str) -> str:
+        """Find a row by its key's index, then insist on the bytes."""
+        kind = self.types[column]
+        if kind.is_binary:
+            return f"t.{quote(column)} = {other}"
+        found = f"t.{quote(column)} = CONVERT({other} USING {kind.charset}) COLLATE {kind.collation}"
+        return f"{found} AND {self._bytes(column)} = CAST(CONVERT({other} USING utf8mb4) AS BINARY)"
+
+    def _digest(self, column: str) -> str:
+        name = f"t.{quote(column)}"
+        text = name if self.types[column].is_binary else f"CONVERT({name} USING utf8mb4)"
+        return f"UNHEX(SHA2({text}, 256))"
+
+    def _columns(self) -> str:
+        location = self.location
+        return ", ".join(f"t.{quote(name)}" for name in (*location.key, *location.columns, *location.extras))
+
+    def page(self, after: Sequence[Value] | None, rows: int, size: int) -> tuple[str, list[Value]]:
+        """The next page in key order, cut off where it has grown beyond `size` bytes, in one round trip.
+
+        What is sorted and summed up are keys and lengths; the large columns are fetched for the page alone.
+        """
+        location = self.location
+        values: list[Value] = []
+        where = [f"({' OR '.join(f't.{quote(field.column)} IS NOT NULL' for field in location.fields)})"]
+        for column, allowed in location.only.items():
+            where.append(f"{self._bytes(column)} IN ({', '.join(['%s'] * len(allowed))})")
+            values += (value.encode() for value in allowed)
+        keys = [self._key(name) for name in location.key]
+        if after is not None:
+            where.append(f"({', '.join(keys)}) > ({', '.join(['%s'] * len(keys))})")
+            values += (part.encode() if isinstance(part, str) and not self.unique else part for part in after)
+        inner = ", ".join(f"{key} AS k{index}" for index, key in enumerate(keys))
+        length = " + ".join(f"COALESCE(LENGTH(t.{quote(field.column)}), 0)" for field in location.fields)
+        order = ", ".join(f"k{index}" for index in range(len(keys)))
+        joined = " AND ".join(f"{key} = measured.k{index}" for index, key in enumerate(keys))
+        return (
+            f"SELECT {self._columns()} FROM ("
+            f"SELECT page.*, SUM(n) OVER (ORDER BY {order} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS behind "
+            f"FROM (SELECT {inner}, {length} AS n FROM {quote(location.table)} AS t WHERE {' AND '.join(where)} "
+            f"ORDER BY {', '.join(keys)} LIMIT %s) AS page"
+            f") AS measured JOIN {quote(location.table)} AS t ON {joined} "
+            f"WHERE COALESCE(behind, 0) < %s ORDER BY {order}"
+        ), [*values, rows, size]
+
+    def by_keys(self, keys: Sequence[Key]) -> tuple[str, list[Value]]:
+        """The rows with these keys, and those that only the collation takes for the same."""
+        names = ", ".join(f"t.{quote(name)}" for name in self.location.key)
+        one = f"({', '.join(['%s'] * len(self.location.key))})"
+        return (
+            f"SELECT {self._columns()} FROM {quote(self.location.table)} AS t "
+            f"WHERE ({names}) IN ({', '.join([one] * len(keys))})"
+        ), [part for key in keys for part in key]
+
+    def twins(self, scope: str) -> str:
+        """The rows with a scope and exactly a text."""
+        return (
+            f"SELECT {self._columns()} FROM {quote(self.location.table)} AS t "
+            f"WHERE t.{quote(scope)} = %s AND {self._bytes(self.location.columns[0])} = %s"
+        )
+
+    def swap(self, swaps: Sequence[Swap], updated: Value) -> tuple[str, list[Value]]:
+        """Compare and swap rows in one statement.
+
+        The old bytes are compared by their SHA-256, so that a statement carries each row once: Grafana has brought a
+        row of that size past `max_allowed_packet` before. The page comes first in the join, so that only its rows are
+        locked, one by one through the key's index.
+        """
+        location = self.location
+        names = [f"k{index}" for index in range(len(location.key))]
+        for index in range(len(location.columns)):
+            names += (f"old{index}", f"new{index}")
+        values: list[Value] = []
+        for swap in swaps:
+            values += swap.key
+            for old, new in zip(swap.old, swap.new, strict=True):
+                values += (None if old is None else hashlib.sha256(old).digest(), new)
+        first = ", ".join(f"%s AS {name}" for name in names)
+        others = f" UNION ALL SELECT {', '.join(['%s'] * len(names))}" * (len(swaps) - 1)
+        sets = [f"t.{quote(column)} = {self._new(column, index)}" for index, column in enumerate(location.columns)]
+        tail: list[Value] = []
+        if location.updated:
+            sets.append(f"t.{quote(location.updated)} = %s")
+            tail.append(updated)
+        joined = " AND ".join(self._same_key(name, f"page.k{index}") for index, name in enumerate(location.key))
+        same = " AND ".join(
+            f"{self._digest(column)} <=> page.old{index}" for index, column in enumerate(location.columns)
+        )
+        return (
+            f"UPDATE (SELECT {first}{others}) AS page STRAIGHT_JOIN {quote(location.table)} AS t ON {joined} "
+            f"SET {', '.join(sets)} WHERE {same}"
+        ), [*values, *tail]
+
+    def _new(self, column: str, index: int) -> str:
+        return f"page.new{index}" if self.types[column].is_binary else f"CONVERT(page.new{index} USING utf8mb4)"
+
+    def to_row(self, raw: Sequence[Any]) -> Row:
+        """Build a row from a result; text arrives decoded from UTF-8."""
+        key_end = len(self.location.key)
+        cells_end = key_end + len(self.location.columns)
+        cells = (cell.encode() if isinstance(cell, str) else cell for cell in raw[key_end:cells_end])
+        return Row(tuple(raw[:key_end]), tuple(cells), tuple(raw[cells_end:]))
+
+
+def by_packet(swaps: Sequence[Swap], limit: int) -> Iterator[Sequence[Swap]]:
+    """Split swaps so that a statement stays below `limit` bytes, though every byte were escaped; a row at least."""
+    batch: list[Swap] = []
+    size = 0
+    for swap in swaps:
+        row = _ROW_OVERHEAD + sum(2 * len(cell) for cell in swap.new if cell is not None)
+        if batch and size + row > limit:
+            yield batch
+            batch, size = [], 0
+        batch.append(swap)
+        size += row
+    if batch:
+        yield batch

@@ -1,0 +1,26 @@
+-- What MySQL and MariaDB write otherwise.
+
+-- name: data_key_lock
+SELECT name FROM data_keys WHERE name = :id AND encrypted_data = :wrapped LOCK IN SHARE MODE
+
+-- name: lease_first
+INSERT INTO reencrypt_lease (id, token, holder, beats, beat_seconds, taken) VALUES (1, 0, '', 0, 0, :at)
+ON DUPLICATE KEY UPDATE id = id
+
+-- name: run_insert
+INSERT INTO reencrypt_run (id, operation, state, target_provider, algorithm, salt, wrap_format, target_key,
+    target_key_state, pass, outcome, started, updated)
+VALUES (:id, :operation, 'open', :target_provider, :algorithm, :salt, :wrap_format, :target_key, :target_key_state, 0,
+    '', :at, :at)
+ON DUPLICATE KEY UPDATE id = id
+
+-- name: checkpoint_save
+INSERT INTO reencrypt_checkpoint (run_id, location, pass, last_key, done, counts)
+VALUES (:run_id, :location, :pass_number, :last_key, :done, :counts)
+ON DUPLICATE KEY UPDATE last_key = VALUES(last_key), done = VALUES(done), counts = VALUES(counts)
+
+-- name: quarantine_save
+INSERT INTO reencrypt_quarantine (location, row_key, field, reason, detail, cell_hash, state, run_id, pass, seen)
+VALUES (:location, :row_key, :field, :reason, :detail, :cell_hash, 'open', :run_id, :pass_number, :at)
+ON DUPLICATE KEY UPDATE reason = VALUES(reason), detail = VALUES(detail), cell_hash = VALUES(cell_hash),
+    run_id = VALUES(run_id), pass = VALUES(pass), seen = VALUES(seen)

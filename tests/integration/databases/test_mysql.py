@@ -1,0 +1,450 @@
+"""What MySQL and MariaDB do differently, against a real server with settings that no DBA should have chosen."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pymysql
+import pytest
+
+from reencrypt.catalogue.location import Key, Location
+from reencrypt.catalogue.locations import BY_NAME
+from reencrypt.databases.mysql import MysqlDatabase
+from reencrypt.databases.protocol import Swap, Transaction
+from reencrypt.databases.retried import retried
+from reencrypt.demo.schema import create_statements
+from reencrypt.errors import ConfigurationError, ReencryptError, UnavailableError
+from reencrypt.settings import DatabaseSettings, load_settings
+from tests.support.mysql import MysqlEngine, MysqlServer, connect
+
+SECRETS, SESSIONS, SNAPSHOTS = BY_NAME["secrets"], BY_NAME["user_external_session"], BY_NAME["dashboard_snapshot"]
+SSO, RESOURCE = BY_NAME["sso_setting"], BY_NAME["resource"]
+PASSWORD = "p@ss/w:rd#?%'\"\\ é€😀"
+SECRET = "INSERT INTO secrets (id, org_id, namespace, type, value, created, updated) VALUES (?, 1, 'n', 't', ?, ?, ?)"
+THEN = "2024-01-02 03:04:05"
+
+
+def settings_of(url: str) -> DatabaseSettings:
+    return load_settings(config=None, home=None, database_url=url, environ={}).database
+
+
+def of_configuration(keys: str, tmp_path: Path) -> DatabaseSettings:
+    configuration = tmp_path / "grafana.ini"
+    configuration.write_text(f"[database]\ntype = mysql\n{keys}\n")
+    return load_settings(config=configuration, home=None, database_url=None, environ={}).database
+
+
+@pytest.fixture
+def engine(mysql_server: MysqlServer) -> MysqlEngine:
+    """Somebody else, with Grafana's empty tables."""
+    engine = MysqlEngine(mysql_server.new_database())
+    with closing(connect(engine.url)) as connection, connection.cursor() as cursor:
+        for statement in create_statements("mysql"):
+            cursor.execute(statement)
+    return engine
+
+
+@pytest.fixture
+async def database(engine: MysqlEngine) -> AsyncIterator[MysqlDatabase]:
+    database = await MysqlDatabase.open(settings_of(engine.url), write=True)
+    yield database
+    await database.close()
+
+
+def add(engine: MysqlEngine, rows: dict[int, str | None]) -> None:
+    with closing(connect(engine.url)) as connection, connection.cursor() as cursor:
+        cursor.executemany(SECRET.replace("?", "%s"), [(key, value, THEN, THEN) for key, value in rows.items()])
+
+
+async def keys_by_pages(database: MysqlDatabase, location: Location, *, rows: int, size: int = 1 << 20) -> list[Key]:
+    found: list[Key] = []
+    while page := await database.read_page(location, found[-1] if found else None, rows=rows, size=size):
+        assert len(page) <= rows
+        found += [row.key for row in page]
+    return found
+
+
+async def swap(database: MysqlDatabase, location: Location, *swaps: Swap) -> list[Key]:
+    async def body(transaction: Transaction) -> list[Key]:
+        return await transaction.swap_rows(location, swaps)
+
+    return await retried(database, body)
+
+
+async def test_pages_go_through_negative_and_zero_ids_and_skip_nulls(
+    database: MysqlDatabase, engine: MysqlEngine
+) -> None:
+    ids = [-(2**63), -7, 0, 1, 2, 3, 2**63 - 1]
+    add(engine, {**dict.fromkeys(ids, "text"), 50: None})
+    for rows in (1, 2, 100):
+        assert await keys_by_pages(database, SECRETS, rows=rows) == [(each,) for each in ids]
+
+
+async def test_a_page_ends_where_its_bytes_do_and_holds_at_least_one_row(
+    database: MysqlDatabase, engine: MysqlEngine
+) -> None:
+    add(engine, dict.fromkeys(range(1, 11), "x" * 1000))
+    assert len(await database.read_page(SECRETS, None, rows=100, size=2500)) == 3
+    assert len(await database.read_page(SECRETS, None, rows=100, size=1)) == 1
+    assert len(await keys_by_pages(database, SECRETS, rows=100, size=2500)) == 10
+
+
+@pytest.mark.parametrize("index", ["primary key", "plain index", "no index"])
+async def test_keys_that_are_text_also_where_the_collation_cannot_tell_them_apart(
+    index: str, database: MysqlDatabase, engine: MysqlEngine
+) -> None:
+    keys = ["a", "b", "0", "é", "zz", "x'y\\"]
+    if index != "primary key":
+        engine.execute("ALTER TABLE sso_setting DROP PRIMARY KEY")
+        keys += ["A", "B ", "b ", "É", "e", ""]
+    if index == "plain index":
+        engine.execute("CREATE INDEX i ON sso_setting (id)")
+    for key in keys:
+        engine.execute(
+            "INSERT INTO sso_setting (id, provider, settings, created, updated) VALUES (?, 'p', '{}', ?, ?)",
+            *(key, THEN, THEN),
+        )
+    for rows in (1, 3, 100):
+        found = await keys_by_pages(database, SSO, rows=rows)
+        assert sorted(str(key[0]) for key in found) == sorted(keys)
+    ((row),) = await database.read_rows(SSO, [("a",)])
+    assert row.key == ("a",)
+    assert await swap(database, SSO, Swap(("a",), (b"{}",), (b"{1}",)), Swap(("é",), (b"{}",), (b"{2}",))) == []
+    changed = engine.query("SELECT id, settings FROM sso_setting WHERE settings <> '{}' ORDER BY settings")
+    assert changed == [("a", "{1}"), ("é", "{2}")]
+
+
+async def test_a_swap_wins_only_over_the_bytes_that_were_read(database: MysqlDatabase, engine: MysqlEngine) -> None:
+    # The column's collation takes all of these for equal.
+    add(engine, {1: "old", 2: "Old", 3: "old ", 4: "old", 5: "öld"})
+    swaps = [Swap((each,), (b"old",), (b"new",)) for each in (1, 2, 3, 4, 5, 99)]
+    assert await swap(database, SECRETS, *swaps) == [(2,), (3,), (5,), (99,)]
+    rows = engine.query("SELECT value FROM secrets ORDER BY id")
+    assert [row[0] for row in rows] == ["new", "Old", "old ", "new", "öld"]
+
+
+async def test_twins_are_found_by_their_bytes(database: MysqlDatabase, engine: MysqlEngine) -> None:
+    history = BY_NAME["alert_configuration_history"]
+    for text in ("same", "Same", "same "):
+        engine.execute(
+            "INSERT INTO alert_configuration_history (org_id, alertmanager_configuration, configuration_hash, "
+            "configuration_version, created_at) VALUES (1, ?, 'h', 'v1', 0)",
+            text,
+        )
+    async with database.transaction() as transaction:
+        found = await transaction.read_twins(history, "org_id", 1, b"same")
+    assert [row.cells[0] for row in found] == [b"same"]
+
+
+async def test_null_stays_null_bytes_stay_bytes_and_grafanas_timestamp_moves(
+    database: MysqlDatabase, engine: MysqlEngine
+) -> None:
+    engine.execute(
+        "INSERT INTO user_external_session (user_auth_id, user_id, auth_module, access_token, name_id, created_at) "
+        "VALUES (1, 1, 'm', 'token', '', ?)",
+        THEN,
+    )
+    ((row),) = await database.read_page(SESSIONS, None, rows=10, size=100)
+    assert row.cells == (b"token", None, None, None, b"")
+    assert await swap(database, SESSIONS, Swap(row.key, row.cells, (b"t2", None, None, b"n3", b""))) == []
+    ((row),) = await database.read_page(SESSIONS, None, rows=10, size=100)
+    assert row.cells == (b"t2", None, None, b"n3", b"")
+    every_byte = bytes(range(256))
+    engine.execute(
+        "INSERT INTO dashboard_snapshot (name, `key`, delete_key, org_id, user_id, external, external_url, dashboard, "
+        "expires, created, updated, dashboard_encrypted) VALUES ('n', 'k', 'd', 1, 1, 0, '', '', ?, ?, ?, ?)",
+        *(THEN, THEN, THEN, every_byte),
+    )
+    (snapshot,) = await database.read_page(SNAPSHOTS, None, rows=10, size=100)
+    assert snapshot.cells == (every_byte,)
+    assert await swap(database, SNAPSHOTS, Swap(snapshot.key, snapshot.cells, (every_byte[::-1],))) == []
+    ((new, age),) = engine.query(
+        "SELECT dashboard_encrypted, ABS(TIMESTAMPDIFF(SECOND, updated, UTC_TIMESTAMP())) FROM dashboard_snapshot"
+    )
+    assert new == every_byte[::-1]
+    assert isinstance(age, int)
+    assert age < 60
+
+
+async def test_columns_say_how_much_they_hold_and_the_session_never_truncates(
+    database: MysqlDatabase, engine: MysqlEngine
+) -> None:
+    limits = {
+        (location.name, column): limit
+        for location in (SESSIONS, SECRETS, SNAPSHOTS, BY_NAME["data_source"], RESOURCE)
+        for column, limit in zip(location.columns, await database.column_limits(location), strict=True)
+    }
+    assert limits["user_external_session", "session_id"] is not None
+    assert (limits["user_external_session", "session_id"].size, limits["secrets", "value"].size) == (1024, 65535)  # type: ignore[union-attr]
+    assert limits["user_external_session", "session_id"].admits(("é" * 1024).encode())
+    assert not limits["user_external_session", "session_id"].admits(b"e" * 1025)
+    assert not limits["secrets", "value"].admits(("é" * 40000).encode())  # type: ignore[union-attr]
+    assert limits["data_source", "secure_json_data"].size == limits["dashboard_snapshot", "dashboard_encrypted"].size  # type: ignore[union-attr]
+    # The server would cut it off with a warning: we are told, and nothing is written.
+    ((mode,),) = engine.query("SELECT @@GLOBAL.sql_mode")
+    add(engine, {1: "old"})
+    if "STRICT" not in str(mode):
+        with closing(connect(engine.url)) as lax, lax.cursor() as cursor:
+            cursor.execute("SET sql_mode = @@GLOBAL.sql_mode")
+            cursor.execute(
+                "INSERT INTO org (version, name, created, updated) VALUES (1, REPEAT('x', 300), NOW(), NOW())"
+            )
+            cursor.execute("SELECT LENGTH(name) FROM org")
+            assert cursor.fetchall() == ((190,),)
+    with pytest.raises(Exception, match="too long"):
+        await swap(database, SECRETS, Swap((1,), (b"old",), (b"x" * 65536,)))
+    assert engine.query("SELECT value FROM secrets") == [("old",)]
+
+
+async def test_a_page_larger_than_the_servers_packets_is_split_and_so_is_its_journal(
+    mysql_server: MysqlServer, database: MysqlDatabase, engine: MysqlEngine
+) -> None:
+    if mysql_server.own is None:
+        pytest.skip("NOT RUN: needs a server with small packets")
+    # 4 MiB is what a statement may have there. Every byte of these has to be escaped.
+    cells = {key: str(key) + '"' * 1_000_000 for key in range(1, 7)}
+    with closing(connect(engine.url)) as connection, connection.cursor() as cursor:
+        for key, cell in cells.items():
+            cursor.execute(
+                "INSERT INTO alert_configuration_history (id, org_id, alertmanager_configuration, configuration_hash, "
+                "configuration_version, created_at) VALUES (%s, 1, %s, 'h', 'v1', 0)",
+                (key, cell),
+            )
+    await database.create_state()
+    history = BY_NAME["alert_configuration_history"]
+    swaps = [Swap((key,), (cell.encode(), b"h"), (cell[::-1].encode(), b"h2")) for key, cell in cells.items()]
+    journal = [
+        {
+            "run_id": "r",
+            "action": "rewrite",
+            "table_name": history.table,
+            "row_key": str(each.key),
+            "column_name": "c",
+            "old_bytes": each.old[0],
+            "new_hash": b"",
+        }
+        for each in swaps
+    ]
+
+    async def body(transaction: Transaction) -> list[Key]:
+        await transaction.execute_many("journal_append", journal)
+        return await transaction.swap_rows(history, swaps)
+
+    assert await retried(database, body) == []
+    rows = engine.query("SELECT id, alertmanager_configuration FROM alert_configuration_history ORDER BY id")
+    assert rows == [(key, cell[::-1]) for key, cell in cells.items()]
+    assert engine.query("SELECT old_bytes FROM reencrypt_journal ORDER BY id") == [
+        (cell.encode(),) for cell in cells.values()
+    ]
+
+
+async def test_rows_are_counted_that_match_though_nothing_changes(database: MysqlDatabase, engine: MysqlEngine) -> None:
+    await database.create_state()
+    engine.execute("INSERT INTO reencrypt_lease VALUES (1, 7, 'h', 0, 1, '')")
+    async with database.transaction() as transaction:
+        assert await transaction.execute("lease_release", token=7) == 1
+        assert await transaction.execute("lease_release", token=7) == 1
+        assert await transaction.execute("lease_release", token=8) == 0
+
+
+async def test_two_first_runs_create_the_state_tables_at_once(engine: MysqlEngine) -> None:
+    databases = [await MysqlDatabase.open(settings_of(engine.url), write=True) for _ in range(4)]
+    await asyncio.gather(*(each.create_state() for each in databases))
+    for each in databases:
+        assert "reencrypt_lease" in await each.columns()
+        await each.close()
+
+
+async def test_an_account_that_may_not_create_tables_is_told_whom_to_ask(engine: MysqlEngine, tmp_path: Path) -> None:
+    name = engine.url.rsplit("/", 1)[1]
+    engine.execute("CREATE OR REPLACE USER reencrypt_poor IDENTIFIED BY ?", PASSWORD)
+    engine.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON `{name}`.* TO reencrypt_poor")
+    place = engine.url.split("@")[1].rsplit("/", 1)[0]
+    url = f"mysql://reencrypt_poor:{quote(PASSWORD, safe='')}@{place}/{name}"
+    by_dsn = of_configuration(
+        f'connection_string = """reencrypt_poor:{PASSWORD}@tcp({place})/{name}?clientFoundRows=true"""', tmp_path
+    )
+    try:
+        for settings in (settings_of(url), by_dsn):
+            database = await MysqlDatabase.open(settings, write=True)
+            with pytest.raises(ConfigurationError) as refused:
+                await database.create_state()
+            assert "reencrypt plan" in refused.value.hint
+            assert PASSWORD not in str(refused.value)
+            await database.close()
+        for statement in database.state_statements():
+            engine.execute(statement)
+        database = await MysqlDatabase.open(settings_of(url), write=True)
+        await database.create_state()
+        await database.close()
+    finally:
+        engine.execute("DROP USER reencrypt_poor")
+
+
+async def test_a_unix_socket(mysql_server: MysqlServer, engine: MysqlEngine, tmp_path: Path) -> None:
+    if mysql_server.own is None:
+        pytest.skip("NOT RUN: needs a server whose socket is known")
+    name = engine.url.rsplit("/", 1)[1]
+    socket = mysql_server.own.socket
+    for settings in (
+        of_configuration(f"host = {socket}\nuser = root\nname = {name}", tmp_path),
+        of_configuration(f"connection_string = root@unix({socket})/{name}", tmp_path),
+        settings_of(f"mysql://root@{quote(socket, safe='')}/{name}"),
+    ):
+        database = await MysqlDatabase.open(settings, write=False)
+        assert "secrets" in await database.columns()
+        assert socket in database.name
+        await database.close()
+
+
+async def test_a_table_without_transactions_is_refused(engine: MysqlEngine) -> None:
+    engine.execute("ALTER TABLE secrets ENGINE = MyISAM")
+    with pytest.raises(ConfigurationError, match="the table secrets uses the engine MyISAM"):
+        await MysqlDatabase.open(settings_of(engine.url), write=False)
+
+
+def kill_others(engine: MysqlEngine, *, query_only: bool = False) -> None:
+    """`KILL` every other connection to the database."""
+    with closing(connect(engine.url)) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()")
+        for (number,) in cursor.fetchall():
+            cursor.execute(f"KILL {'QUERY ' if query_only else ''}{number}")
+
+
+@pytest.mark.parametrize("victim", ["reader", "writer"])
+async def test_a_connection_that_is_killed_is_opened_anew(
+    victim: str, database: MysqlDatabase, engine: MysqlEngine
+) -> None:
+    add(engine, {1: "old"})
+    await swap(database, SECRETS)  # both connections are open now
+    kill_others(engine)
+    if victim == "reader":
+        assert len(await database.read_page(SECRETS, None, rows=5, size=100)) == 1
+    tries = 0
+
+    async def body(transaction: Transaction) -> list[Key]:
+        nonlocal tries
+        tries += 1
+        lost = await transaction.swap_rows(SECRETS, [Swap((1,), (b"old",), (b"new",))])
+        if tries == 1:
+            kill_others(engine)
+        return lost
+
+    assert await retried(database, body) == []
+    assert tries > 1
+    assert engine.query("SELECT value FROM secrets") == [("new",)]
+
+
+async def test_a_deadlock_is_begun_again(database: MysqlDatabase, engine: MysqlEngine) -> None:
+    add(engine, {1: "a", 2: "b"})
+    with closing(connect(engine.url)) as theirs, theirs.cursor() as cursor:
+        theirs.begin()
+        # Many changes make theirs the transaction that is the dearer to undo, so that ours is the victim.
+        add_many = [(key, "x", THEN, THEN) for key in range(100, 400)]
+        cursor.executemany(SECRET.replace("?", "%s"), add_many)
+        cursor.execute("UPDATE secrets SET namespace = 'x' WHERE id = 2")
+        tries = 0
+        blocked: list[asyncio.Task[Any]] = []
+
+        def they_go_on() -> None:
+            cursor.execute("UPDATE secrets SET namespace = 'x' WHERE id = 1")
+            theirs.commit()
+
+        async def body(transaction: Transaction) -> list[Key]:
+            nonlocal tries
+            tries += 1
+            await transaction.swap_rows(SECRETS, [Swap((1,), (b"a",), (b"A",))])
+            if tries == 1:
+                blocked.append(asyncio.create_task(asyncio.to_thread(they_go_on)))
+            return await transaction.swap_rows(SECRETS, [Swap((2,), (b"b",), (b"B",))])
+
+        assert await retried(database, body) == []
+        await blocked[0]
+    assert tries > 1
+    assert engine.query("SELECT value, namespace FROM secrets WHERE id < 3 ORDER BY id") == [("A", "x"), ("B", "x")]
+
+
+async def test_transactions_are_read_committed_whatever_the_servers_default(
+    database: MysqlDatabase, engine: MysqlEngine
+) -> None:
+    add(engine, {1: "old"})
+
+    async def body(transaction: Transaction) -> list[Key]:
+        await transaction.fetch("data_keys")
+        # Committed after our transaction began: with a snapshot of its own it would not be seen.
+        engine.execute("UPDATE secrets SET value = 'newer', namespace = 'b' WHERE id = 1")
+        ((row),) = await database.read_page(SECRETS, None, rows=1, size=100)
+        assert row.cells == (b"newer",)
+        return await transaction.swap_rows(SECRETS, [Swap((1,), row.cells, (b"newest",))])
+
+    assert await retried(database, body) == []
+
+
+async def test_rows_outside_the_page_are_not_locked(database: MysqlDatabase, engine: MysqlEngine) -> None:
+    add(engine, dict.fromkeys(range(1, 50), "old"))
+    with closing(connect(engine.url)) as theirs, theirs.cursor() as cursor:
+        theirs.begin()
+        cursor.execute("UPDATE secrets SET namespace = 'theirs' WHERE id = 1")
+        async with database.transaction() as transaction:
+            # A scan of the table would wait for row 1, in vain.
+            assert await transaction.swap_rows(SECRETS, [Swap((20,), (b"old",), (b"new",))]) == []
+            cursor.execute("SET SESSION innodb_lock_wait_timeout = 1")
+            cursor.execute("UPDATE secrets SET namespace = 'theirs' WHERE id IN (19, 21)")
+            cursor.execute(SECRET.replace("?", "%s"), (1000, "between", THEN, THEN))
+            with pytest.raises(pymysql.err.OperationalError, match="Lock wait timeout"):
+                cursor.execute("UPDATE secrets SET namespace = 'theirs' WHERE id = 20")
+        theirs.commit()
+
+
+async def test_a_cancelled_transaction_leaves_the_database_usable(database: MysqlDatabase, engine: MysqlEngine) -> None:
+    add(engine, {1: "old"})
+    with closing(connect(engine.url)) as theirs, theirs.cursor() as cursor:
+        theirs.begin()
+        cursor.execute("SELECT * FROM secrets WHERE id = 1 FOR UPDATE")
+        task = asyncio.create_task(swap(database, SECRETS, Swap((1,), (b"old",), (b"new",))))
+        waiting = "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'"
+        while not engine.query(waiting)[0][0]:  # noqa: ASYNC110 - the server has no event for it
+            await asyncio.sleep(0.15)  # and renews that table only when it was not read for 0.1 s
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        theirs.rollback()
+    assert await swap(database, SECRETS, Swap((1,), (b"old",), (b"new",))) == []
+
+
+async def test_the_lock_on_the_target_key_keeps_deletes_out_and_lets_readers_in(
+    database: MysqlDatabase, engine: MysqlEngine
+) -> None:
+    engine.execute(
+        "INSERT INTO data_keys (name, active, scope, provider, encrypted_data, created, updated, label) "
+        "VALUES ('k', 1, 'root', 'secretKey.v1', 'wrapped', ?, ?, 'l')",
+        *(THEN, THEN),
+    )
+    async with database.transaction() as transaction:
+        assert await transaction.fetch("data_key_lock", id="k", wrapped=b"wrapped")
+        assert not await transaction.fetch("data_key_lock", id="k", wrapped=b"Wrapped")
+        assert engine.query("SELECT name FROM data_keys") == [("k",)]
+        with closing(connect(engine.url)) as theirs, theirs.cursor() as cursor:
+            cursor.execute("SET SESSION innodb_lock_wait_timeout = 1")
+            with pytest.raises(pymysql.err.OperationalError, match="Lock wait timeout"):
+                cursor.execute("DELETE FROM data_keys")
+
+
+async def test_a_connection_that_is_refused_says_what_to_check(engine: MysqlEngine) -> None:
+    place = engine.url.split("@")[1].rsplit("/", 1)[0]
+    for url in (f"mysql://nobody:wrong@{place}/nothing", f"mysql://root@{place}/no_such_database"):
+        with pytest.raises(ReencryptError) as refused:
+            await MysqlDatabase.open(settings_of(url), write=True)
+        assert "user, password and name" in refused.value.hint
+        assert "wrong" not in refused.value.message
+
+
+async def test_a_server_that_is_not_there_is_given_up_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reencrypt.databases.mysql.OPENING_SECONDS", 0.5)
+    with pytest.raises(UnavailableError, match="not available"):
+        await MysqlDatabase.open(settings_of("mysql://root@127.0.0.1:1/grafana"), write=True)

@@ -1,0 +1,127 @@
+"""TLS to real servers that insist on it: verified where Grafana's settings say so, and never left out in silence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reencrypt.databases.protocol import Database
+from reencrypt.emulator.certificates import CertificateAuthority
+from reencrypt.errors import ConfigurationError, ReencryptError
+from reencrypt.operations.opening import open_database
+from reencrypt.settings import load_settings
+from tests.support.installed import InstalledPostgres, installed_postgres
+from tests.support.mysql import OwnServer, program
+
+
+@pytest.fixture(scope="module")
+def authorities(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
+    """The bundle of a CA, a certificate that it signed for localhost, and the bundle of a stranger."""
+    folder, stranger = tmp_path_factory.mktemp("ca"), tmp_path_factory.mktemp("stranger")
+    authority = CertificateAuthority.of(folder)
+    authority.server_context(folder)
+    CertificateAuthority.of(stranger)
+    return folder / "ca.pem", folder / "server.pem", stranger / "ca.pem"
+
+
+@pytest.fixture(scope="module")
+def mariadb(authorities: tuple[Path, Path, Path]) -> Iterator[str]:
+    """A MariaDB that accepts nothing but TLS, as settings without it."""
+    if program() is None:
+        pytest.skip("NOT RUN: mariadbd is not installed")
+    ca, certificate, _ = authorities
+    server = OwnServer(f"--ssl-ca={ca}", f"--ssl-cert={certificate}", f"--ssl-key={certificate}")
+    with server.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("CREATE USER tls IDENTIFIED BY 'p' REQUIRE SSL")
+        cursor.execute("GRANT ALL ON *.* TO tls")
+        cursor.execute("CREATE DATABASE grafana")
+    yield f"type = mysql\nhost = 127.0.0.1:{server.port}\nuser = tls\npassword = p\nname = grafana"
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def postgres(authorities: tuple[Path, Path, Path]) -> Iterator[str]:
+    """A PostgreSQL that accepts nothing but TLS, as settings without it."""
+    programs = installed_postgres()
+    if programs is None:
+        pytest.skip("NOT RUN: no PostgreSQL server is installed")
+    server = InstalledPostgres(programs)
+    certificate = server.folder / "server.pem"
+    certificate.write_bytes(authorities[1].read_bytes())
+    certificate.chmod(0o600)
+    server.own(certificate)
+    (server.data / "pg_hba.conf").write_text("hostssl all all 127.0.0.1/32 trust\n")
+    server.start("ssl=on", f"ssl_cert_file={certificate}", f"ssl_key_file={certificate}")
+    yield f"type = postgres\nhost = 127.0.0.1:{server.port}\nuser = postgres\nname = postgres"
+    server.stop()
+
+
+async def opened(keys: str, tmp_path: Path) -> Database:
+    configuration = tmp_path / "grafana.ini"
+    configuration.write_text(f"[database]\n{keys}\n")
+    settings = load_settings(config=configuration, home=None, database_url=None, environ={}).database
+    return await open_database(settings, write=False)
+
+
+@pytest.mark.parametrize(
+    ("server", "mode", "bundle", "extra"),
+    [
+        ("mariadb", "true", 0, ""),
+        ("mariadb", "true", 0, "server_cert_name = localhost"),
+        ("mariadb", "skip-verify", 2, ""),
+        ("mariadb", "preferred", 2, ""),
+        ("postgres", "verify-full", 0, ""),
+        ("postgres", "verify-ca", 0, ""),
+        ("postgres", "require", None, ""),
+    ],
+)
+async def test_tls_by_grafanas_modes(
+    server: str,
+    mode: str,
+    bundle: int | None,
+    extra: str,
+    authorities: tuple[Path, Path, Path],
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+) -> None:
+    keys = f"{request.getfixturevalue(server)}\nssl_mode = {mode}\n{extra}\n"
+    if bundle is not None:
+        keys += f"ca_cert_path = {authorities[bundle]}\n"
+    database = await opened(keys, tmp_path)
+    await database.columns()
+    await database.close()
+
+
+@pytest.mark.parametrize(
+    ("server", "mode", "extra"),
+    [
+        ("mariadb", "true", ""),
+        ("mariadb", "true", "server_cert_name = another.example"),
+        ("postgres", "verify-full", ""),
+        ("postgres", "verify-ca", ""),
+        ("postgres", "require", ""),  # with a CA named, lib/pq verifies the chain
+    ],
+)
+async def test_a_certificate_that_does_not_verify_is_a_configuration_error(
+    server: str,
+    mode: str,
+    extra: str,
+    authorities: tuple[Path, Path, Path],
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+) -> None:
+    bundle = authorities[0 if extra else 2]
+    keys = f"{request.getfixturevalue(server)}\nssl_mode = {mode}\nca_cert_path = {bundle}\n{extra}"
+    with pytest.raises(ConfigurationError, match="TLS failed") as refused:
+        await opened(keys, tmp_path)
+    assert "ca_cert_path" in refused.value.hint
+
+
+@pytest.mark.parametrize("server", ["mariadb", "postgres"])
+async def test_a_server_that_insists_on_tls_refuses_a_plain_connection(
+    server: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    with pytest.raises(ReencryptError):
+        await opened(request.getfixturevalue(server), tmp_path)

@@ -1,0 +1,265 @@
+"""A real MariaDB or MySQL server for the tests, loaded from and dumped into SQLite files."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import socket
+import sqlite3
+import subprocess
+import tempfile
+import time
+import uuid
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit
+
+import pymysql
+import pytest
+
+from reencrypt.demo.schema import ALL, create_statements
+from tests.support.transfer import to_file, to_server
+
+# Whatever a DBA may have set: silent truncation, quotes and backslashes of another meaning, small packets.
+HOSTILE = (
+    "--sql-mode=ANSI_QUOTES,NO_BACKSLASH_ESCAPES,PAD_CHAR_TO_FULL_LENGTH",
+    "--max-allowed-packet=4M",
+    "--transaction-isolation=REPEATABLE-READ",
+)
+QUICK = ("--skip-log-bin", "--innodb-log-file-size=64M", "--innodb-flush-log-at-trx-commit=2", "--skip-name-resolve")
+
+
+class OwnServer:
+    """A `mariadbd` in a folder of its own; `arguments` are added to its command line."""
+
+    def __init__(self, *arguments: str) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="reencrypt-mariadb-"))
+        self._arguments = arguments
+        self._user = ("--user=root",) if os.geteuid() == 0 else ()
+        self._process: subprocess.Popen[bytes] | None = None
+        install = shutil.which("mariadb-install-db") or shutil.which("mysql_install_db")
+        subprocess.run(
+            [
+                str(install),
+                "--no-defaults",
+                f"--datadir={self.folder}/data",
+                "--auth-root-authentication-method=normal",
+                "--skip-test-db",
+                *self._user,
+            ],
+            check=True,
+            capture_output=True,
+        )
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port: int = free.getsockname()[1]
+        self.start()
+
+    @property
+    def socket(self) -> str:
+        """The Unix socket it listens on."""
+        return f"{self.folder}/socket"
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    program() or "mariadbd",
+                    "--no-defaults",
+                    f"--datadir={self.folder}/data",
+                    f"--socket={self.socket}",
+                    f"--pid-file={self.folder}/pid",
+                    f"--port={self.port}",
+                    "--bind-address=127.0.0.1",
+                    *QUICK,
+                    *self._user,
+                    *self._arguments,
+                ],
+                stdout=log,
+                stderr=log,
+            )
+        deadline = time.monotonic() + 30
+        while not answers("127.0.0.1", self.port):
+            assert self._process.poll() is None, (self.folder / "log").read_text()
+            assert time.monotonic() < deadline, "mariadbd does not answer"
+            time.sleep(0.05)  # it has no way to say that it listens
+
+    def connect(self) -> pymysql.Connection[Any]:
+        """Connect as root."""
+        return connect(f"mysql://root@127.0.0.1:{self.port}/")
+
+    def kill(self) -> None:
+        """End it as a power failure would."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def stop(self) -> None:
+        """End it and forget its data."""
+        self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def program() -> str | None:
+    """Where `mariadbd` is, if it is installed with what creates its files."""
+    if not (shutil.which("mariadb-install-db") or shutil.which("mysql_install_db")):
+        return None
+    return shutil.which("mariadbd") or shutil.which("mariadbd", path="/usr/sbin:/usr/libexec")
+
+
+def answers(host: str, port: int) -> bool:
+    """Whether root gets in there without a password."""
+    try:
+        pymysql.connect(host=host, port=port, user="root", connect_timeout=5).close()
+    except pymysql.MySQLError:
+        return False
+    return True
+
+
+class MysqlServer:
+    """The server that `REENCRYPT_TEST_MYSQL` names, else one of our own, else the one on this machine's usual port."""
+
+    def __init__(self, named: str | None = None) -> None:
+        self.own: OwnServer | None = None
+        named = named or os.environ.get("REENCRYPT_TEST_MYSQL")
+        if named:
+            self.base = named
+        elif program():
+            self.own = OwnServer(*HOSTILE)
+            self.base = f"mysql://root@127.0.0.1:{self.own.port}/"
+        elif answers("127.0.0.1", 3306):
+            self.base = "mysql://root@127.0.0.1:3306/"
+        else:
+            pytest.skip("NOT RUN: no MariaDB or MySQL: install mariadb-server, or set REENCRYPT_TEST_MYSQL to a URL")
+        self._made: list[str] = []
+
+    def new_database(self) -> str:
+        """The URL of a fresh empty database."""
+        name = f"grafana_{uuid.uuid4().hex[:12]}"
+        with closing(connect(self.base)) as connection, connection.cursor() as cursor:
+            cursor.execute(f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci")
+        self._made.append(name)
+        return urlsplit(self.base)._replace(path=f"/{name}", query="").geturl()
+
+    def stop(self) -> None:
+        """Stop a server of our own; leave somebody else's as it was."""
+        if self.own is not None:
+            self.own.stop()
+            return
+        with closing(connect(self.base)) as connection, connection.cursor() as cursor:
+            for name in self._made:
+                cursor.execute(f"DROP DATABASE IF EXISTS `{name}`")
+
+
+def connect(url: str) -> pymysql.Connection[Any]:
+    """Connect to a URL as somebody who writes what Grafana writes, strictly and each statement on its own."""
+    parts = urlsplit(url)
+    return pymysql.connect(
+        host=unquote(parts.hostname or ""),
+        port=parts.port or 3306,
+        user=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+        database=parts.path.lstrip("/") or None,
+        charset="utf8mb4",
+        autocommit=True,
+        sql_mode="STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO",
+    )
+
+
+class MysqlEngine:
+    """A Grafana database on a MariaDB or MySQL server."""
+
+    kind = "mysql"
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    @property
+    def url(self) -> str:
+        """What `--database` takes."""
+        return self._url
+
+    def load(self, source: Path) -> None:
+        """Create Grafana's tables anew and copy the rows of an SQLite file."""
+        with (
+            closing(connect(self._url)) as connection,
+            connection.cursor() as cursor,
+            closing(sqlite3.connect(source)) as file,
+        ):
+            for table in ALL:
+                cursor.execute(f"DROP TABLE IF EXISTS `{table.name}`")
+            for statement in create_statements("mysql"):
+                cursor.execute(statement)
+            file.text_factory = bytes
+            connection.begin()
+            for table in ALL:
+                types = _types(cursor, table.name)
+                names = [name for name in table.column_names() if name in types]
+                columns, marks = ", ".join(f"`{name}`" for name in names), ", ".join(["%s"] * len(names))
+                rows = [
+                    [to_server(value, types[name]) for name, value in zip(names, row, strict=True)]
+                    for row in file.execute(f"SELECT {columns} FROM `{table.name}`")  # noqa: S608 - our own names
+                ]
+                cursor.executemany(f"INSERT INTO `{table.name}` ({columns}) VALUES ({marks})", rows)  # noqa: S608
+            connection.commit()
+
+    def dump(self, target: Path) -> None:
+        """Copy Grafana's tables into a new SQLite file."""
+        with (
+            closing(connect(self._url)) as connection,
+            connection.cursor() as cursor,
+            closing(sqlite3.connect(target)) as file,
+            file,
+        ):
+            for statement in create_statements("sqlite"):
+                file.execute(statement)
+            for table in ALL:
+                types = _types(cursor, table.name)
+                names = [name for name in table.column_names() if name in types]
+                if not names:
+                    file.execute(f"DROP TABLE `{table.name}`")
+                    continue
+                columns, marks = ", ".join(f"`{name}`" for name in names), ", ".join("?" * len(names))
+                cursor.execute(f"SELECT {columns} FROM `{table.name}` ORDER BY 1")  # noqa: S608 - our own names
+                file.executemany(
+                    f"INSERT INTO `{table.name}` ({columns}) VALUES ({marks})",  # noqa: S608 - our own names
+                    [tuple(map(to_file, row)) for row in cursor.fetchall()],
+                )
+
+    def digest(self) -> str:
+        """A hash over all rows of all tables."""
+        digest = hashlib.sha256()
+        with closing(connect(self._url)) as connection, connection.cursor() as cursor:
+            cursor.execute("SHOW TABLES")
+            for (table,) in sorted(cursor.fetchall()):
+                cursor.execute(f"SELECT * FROM `{table}` ORDER BY 1")  # noqa: S608 - our own names
+                digest.update(repr((table, cursor.fetchall())).encode())
+        return digest.hexdigest()
+
+    def query(self, sql: str, *values: object) -> list[tuple[object, ...]]:
+        """Run a query as somebody else would."""
+        with closing(connect(self._url)) as connection, connection.cursor() as cursor:
+            cursor.execute(sql.replace("?", "%s"), values)
+            return [tuple(row) for row in cursor.fetchall()]
+
+    def execute(self, sql: str, *values: object) -> int:
+        """Run a statement as somebody else would."""
+        with closing(connect(self._url)) as connection, connection.cursor() as cursor:
+            return int(cursor.execute(sql.replace("?", "%s"), values))
+
+
+def _types(cursor: Any, table: str) -> dict[str, str]:
+    cursor.execute(
+        "SELECT column_name, data_type FROM information_schema.columns "
+        "WHERE table_schema = DATABASE() AND table_name = %s",
+        (table,),
+    )
+    return dict(cursor.fetchall())
+
+
+def quoted(password: str) -> str:
+    """A password as it stands in a URL."""
+    return quote(password, safe="")
