@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 
 from reencrypt.cli.options import Common
+from reencrypt.errors import ConfigurationError
 from reencrypt.keys.provider import WrapFormat
+from reencrypt.keys.quota import DEFAULT_SHARE
+from reencrypt.keys.retry import RetryPolicy
+from reencrypt.keys.vault_policy import VaultPolicy
 from reencrypt.operations.options import RunOptions
 from reencrypt.settings import Settings, load_settings
 from reencrypt.worker.lease import DEFAULT_TIMEOUT_SECONDS
@@ -31,6 +36,8 @@ def run_options(
     accept_unproven: Sequence[str] = (),
     allow_empty: bool = False,
     vault_deadline: float = 30.0,
+    vault_share: float = DEFAULT_SHARE,
+    key_versions: Sequence[str] = (),
     locations: Sequence[str] = (),
     limit: int | None = None,
     max_runtime: float | None = None,
@@ -47,5 +54,15 @@ def run_options(
         accept_unproven=frozenset(accept_unproven),
         allow_empty=allow_empty,
         lease_timeout_seconds=lease_timeout,
-        vault_deadline_seconds=vault_deadline,
+        vault=VaultPolicy(RetryPolicy(deadline_seconds=vault_deadline), vault_share, _versions(key_versions)),
     )
+
+
+def _versions(texts: Sequence[str]) -> tuple[str, ...]:
+    for text in texts:
+        if not re.fullmatch(r"[0-9a-fA-F]{32}", text):
+            raise ConfigurationError(
+                f"--key-version {text!r} is not a version of a key in Key Vault",
+                hint="give the last part of the key's identifier, 32 hexadecimal digits",
+            )
+    return tuple(text.lower() for text in texts)

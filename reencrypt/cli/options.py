@@ -163,6 +163,16 @@ def target_options(function: F) -> F:
                 help="Believe this data key, or all under this provider, without proof.",
             ),
             option("--allow-empty", is_flag=True, help="A database without any secret is no error."),
+        )
+    ):
+        function = decorate(function)
+    return function
+
+
+def vault_options(function: F) -> F:
+    """How vaults are asked."""
+    for decorate in reversed(
+        (
             option(
                 "--vault-deadline",
                 type=click.FloatRange(min=1),
@@ -170,6 +180,21 @@ def target_options(function: F) -> F:
                 show_default=True,
                 metavar="SECONDS",
                 help="How long one vault call may take with all its tries.",
+            ),
+            option(
+                "--vault-share",
+                type=click.FloatRange(min=0, min_open=True, max=1),
+                default=0.5,
+                show_default=True,
+                metavar="SHARE",
+                help="How much of a vault's quota to use; the rest is left to Grafana and others.",
+            ),
+            option(
+                "--key-version",
+                "key_versions",
+                metavar="VERSION",
+                multiple=True,
+                help="Try this version of a vault's key too, where the permission list is missing.",
             ),
         )
     ):

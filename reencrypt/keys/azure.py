@@ -7,6 +7,7 @@ means most; wrapping never guesses.
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Final
 
@@ -15,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPublicNumbers
 
 from reencrypt.errors import ReencryptError, RefusedError
+from reencrypt.keys.pacer import Pacer
 from reencrypt.keys.provider import (
     DATA_KEY_BYTES,
     Framing,
@@ -23,8 +25,8 @@ from reencrypt.keys.provider import (
     Unwrapped,
     WrapFormat,
 )
-from reencrypt.keys.retry import RetryPolicy
-from reencrypt.keys.vault import Operation, VaultClient
+from reencrypt.keys.quota import Window
+from reencrypt.keys.vault import ListedVersion, Operation, VaultClient
 from reencrypt.keys.vault_errors import (
     OUTSIDE_VALIDITY,
     BadCiphertextError,
@@ -33,6 +35,7 @@ from reencrypt.keys.vault_errors import (
     KeyOperationForbiddenError,
     OperationDeniedError,
 )
+from reencrypt.keys.vault_policy import VaultPolicy
 from reencrypt.settings.model import AzureKeyVaultSettings
 
 _BLOCK_BYTES: Final = (256, 384, 512)  # RSA 2048, 3072, 4096: what Key Vault offers
@@ -47,13 +50,20 @@ class AzureKeyProvider:
         self,
         settings: AzureKeyVaultSettings,
         *,
-        policy: RetryPolicy | None = None,
+        policy: VaultPolicy | None = None,
+        pacer: Pacer | None = None,
         waiting: Callable[[str], None] = lambda _reason: None,
+        warn: Callable[[str], None] = lambda _message: None,
     ) -> None:
         self._settings = settings
-        self._vault = VaultClient(settings, policy=policy or RetryPolicy(), waiting=waiting)
+        self._policy = policy or VaultPolicy()
+        self._vault = VaultClient(
+            settings, policy=self._policy.retry, pacer=pacer or Pacer(Window(self._policy.share)), waiting=waiting
+        )
+        self._warn = warn
+        self._expired: set[str] = set()
         self._known: list[tuple[str, RsaAlgorithm]] = []
-        self._versions: list[str] | None = None
+        self._versions: list[ListedVersion] | None = None
         self._may_list = True
         self._denied: dict[Operation, OperationDeniedError] = {}
         self._left_out: dict[tuple[str, Operation], KeyOperationForbiddenError] = {}
@@ -82,6 +92,7 @@ class AzureKeyProvider:
             data_key = await self._try(version, algorithm, block)
             if data_key is not None:
                 self._remember(version, algorithm)
+                self._warn_of_expiry(version or self._known[0][0])
                 # Only what we would write just so is a format learned: base64 may differ in its padding.
                 exact = framing.frame(block) == wrapped
                 return Unwrapped(
@@ -94,7 +105,7 @@ class AzureKeyProvider:
         if not self._may_list:
             raise UnwrapFailedError(
                 f"the newest version of {self._vault.key_name} does not unwrap it, and finding older ones needs the "
-                "permission list"
+                "permission list, or --key-version"
             )
         raise UnwrapFailedError(f"no version of {self._vault.key_name} unwraps it")
 
@@ -137,12 +148,24 @@ class AzureKeyProvider:
                             yield version, algorithm
 
     async def _all_versions(self) -> list[str]:
+        """Those that the vault lists, newest first, then those that the operator has named."""
         if self._versions is None:
             try:
                 self._versions = await self._vault.list_versions()
             except OperationDeniedError:
                 self._versions, self._may_list = [], False
-        return self._versions
+        listed = [each.version for each in self._versions]
+        return [*listed, *(version for version in self._policy.key_versions if version not in listed)]
+
+    def _warn_of_expiry(self, version: str) -> None:
+        """Old data stays readable under an expired version, on purpose; but nothing new can be written under it."""
+        attributes: dict[str, int | None] = {each.version: each.expires for each in self._versions or ()}
+        if self._vault.newest is not None:
+            attributes[self._vault.newest.version] = self._vault.newest.expires
+        expires = attributes.get(version)
+        if expires is not None and expires <= time.time() and version not in self._expired:
+            self._expired.add(version)
+            self._warn(f"{self._vault.key_name}, version {version} has expired; it still unwraps what it wrapped")
 
     async def _try(self, version: str, algorithm: RsaAlgorithm, block: bytes) -> bytes | None:
         """One version with one padding; None where it is not the one."""

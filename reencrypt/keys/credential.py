@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
+import time
 import urllib.request
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -12,12 +14,48 @@ from reencrypt.errors import ConfigurationError
 from reencrypt.settings.model import AzureKeyVaultSettings
 
 if TYPE_CHECKING:
+    from azure.core.credentials import AccessTokenInfo, TokenRequestOptions
     from azure.core.pipeline.transport import AioHttpTransport
 
+_LAST_SECONDS: Final = 300
 _THIS_MACHINE: Final = ("localhost", "127.0.0.1", "::1")
 
 
-def make_credential(settings: AzureKeyVaultSettings, transport: AioHttpTransport) -> Any:  # noqa: ANN401 - azure-identity's
+class SharedCredential:
+    """A credential of azure-identity whose token is fetched once for all who need it at that moment.
+
+    The SDK has no lock there: fifty calls under way when a token expires are fifty requests for the next one.
+    """
+
+    def __init__(self, credential: Any) -> None:  # noqa: ANN401 - azure-identity's
+        self._credential = credential
+        self._tokens: dict[tuple[object, ...], AccessTokenInfo] = {}
+        self._fetching = asyncio.Lock()
+
+    async def get_token_info(self, *scopes: str, options: TokenRequestOptions | None = None) -> AccessTokenInfo:
+        """The token for these scopes, tenant and claims: the one at hand while it is good, else one new one."""
+        asked = options or {}
+        wanted = (*scopes, asked.get("tenant_id"), asked.get("claims"))
+        async with self._fetching:
+            token = self._tokens.get(wanted)
+            if token is None or _is_stale(token):
+                token = await self._credential.get_token_info(*scopes, options=asked)
+                # A token that answers a claims challenge stands for those from before it, too.
+                self._tokens |= {wanted: token, (*scopes, asked.get("tenant_id"), None): token}
+            return token
+
+    async def close(self) -> None:
+        """Close the credential."""
+        await self._credential.close()
+
+
+def _is_stale(token: AccessTokenInfo) -> bool:
+    """As the SDK sees it: past its time to be refreshed, or in its last five minutes."""
+    now = time.time()
+    return bool(token.refresh_on and token.refresh_on <= now) or token.expires_on - now < _LAST_SECONDS
+
+
+def make_credential(settings: AzureKeyVaultSettings, transport: AioHttpTransport) -> SharedCredential:
     """The service principal of the section, or without a client_secret whatever identity this machine has."""
     from azure.identity import aio  # noqa: PLC0415
 
@@ -30,16 +68,25 @@ def make_credential(settings: AzureKeyVaultSettings, transport: AioHttpTransport
     proxies = proxies_for(authority if "://" in authority else f"https://{authority}")
     try:
         if settings.client_secret:
-            return aio.ClientSecretCredential(
-                settings.tenant_id,
-                settings.client_id,
-                settings.client_secret.reveal(),
-                transport=transport,
-                proxies=proxies,
-                retry_total=0,
+            return SharedCredential(
+                aio.ClientSecretCredential(
+                    settings.tenant_id,
+                    settings.client_id,
+                    settings.client_secret.reveal(),
+                    transport=transport,
+                    proxies=proxies,
+                    retry_total=0,
+                )
             )
-        return aio.DefaultAzureCredential(
-            managed_identity_client_id=settings.client_id or None, transport=transport, proxies=proxies
+        named = {
+            "managed_identity_client_id": settings.client_id,
+            "workload_identity_client_id": settings.client_id,
+            "workload_identity_tenant_id": settings.tenant_id,
+        }
+        return SharedCredential(
+            aio.DefaultAzureCredential(
+                transport=transport, proxies=proxies, **{name: value for name, value in named.items() if value}
+            )
         )
     except ValueError as error:
         # A tenant_id of the wrong form, an authority that is not https.

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Self
+from urllib.parse import urlsplit
 
 from reencrypt.crypto.ciphers import Algorithm
 from reencrypt.crypto.derive import DerivedKeyCache
+from reencrypt.keys.pacer import Pacer
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER, KeyProvider
-from reencrypt.keys.retry import RetryPolicy
+from reencrypt.keys.quota import Window
 from reencrypt.keys.secret_key import SecretKeyProvider
+from reencrypt.keys.vault_policy import VaultPolicy
 from reencrypt.settings import Settings, require_azure
 
 
@@ -21,12 +24,15 @@ class Providers:
         settings: Settings,
         cache: DerivedKeyCache,
         *,
-        policy: RetryPolicy | None = None,
+        policy: VaultPolicy | None = None,
         waiting: Callable[[str], None] = lambda _reason: None,
+        warn: Callable[[str], None] = lambda _message: None,
     ) -> None:
         self._settings = settings
-        self._policy = policy or RetryPolicy()
+        self._policy = policy or VaultPolicy()
         self._waiting = waiting
+        self._warn = warn
+        self._pacers: dict[str, Pacer] = {}
         self.secret_key = SecretKeyProvider(settings.secret_key, Algorithm(settings.algorithm), cache)
         self._open: dict[str, KeyProvider] = {SECRET_KEY_PROVIDER: self.secret_key}
 
@@ -37,8 +43,22 @@ class Providers:
             # Azure's libraries take a quarter of a second to import.
             from reencrypt.keys.azure import AzureKeyProvider  # noqa: PLC0415
 
-            self._open[name] = AzureKeyProvider(azure, policy=self._policy, waiting=self._waiting)
+            self._open[name] = AzureKeyProvider(
+                azure,
+                policy=self._policy,
+                pacer=self._pacer(azure.vault_uri),
+                waiting=self._waiting,
+                warn=self._warn,
+            )
         return self._open[name]
+
+    def _pacer(self, vault_uri: str) -> Pacer:
+        """One for each vault, whichever keys are in it: they draw on one quota. Managed HSM has none."""
+        host = urlsplit(vault_uri).netloc.lower()
+        if host not in self._pacers:
+            has_quota = ".managedhsm." not in host
+            self._pacers[host] = Pacer(Window(self._policy.share) if has_quota else None)
+        return self._pacers[host]
 
     async def __aenter__(self) -> Self:
         return self

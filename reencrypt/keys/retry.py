@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from reencrypt.errors import UnavailableError
+from reencrypt.keys.pacer import Pacer
 
 T = TypeVar("T")
 
@@ -21,9 +22,16 @@ class TransientError(Exception):
         self.retry_after = retry_after
 
 
+class ThrottledError(TransientError):
+    """The service refuses because too much was asked of it (429): everybody has to wait, not this call alone."""
+
+
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """`attempt_seconds` bounds one call, `deadline_seconds` all tries of it together; waits double from the first."""
+    """`attempt_seconds` bounds one call, `deadline_seconds` all tries of it together; waits double from the first.
+
+    The time that a call stands in our own queue is not the vault's, and does not count.
+    """
 
     attempt_seconds: float = 10.0
     deadline_seconds: float = 30.0
@@ -31,29 +39,62 @@ class RetryPolicy:
     longest_wait_seconds: float = 16.0
 
 
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked, for the queue and for messages: `weight` in units of the quota, `what` and `hint` for errors."""
+
+    weight: float
+    what: str
+    hint: str
+
+
 async def call_with_retries(
-    call: Callable[[], Awaitable[T]], policy: RetryPolicy, *, what: str, hint: str, waiting: Callable[[str], None]
+    call: Callable[[], Awaitable[T]],
+    request: Request,
+    *,
+    policy: RetryPolicy,
+    pacer: Pacer,
+    waiting: Callable[[str], None],
 ) -> T:
     """Try until it succeeds, fails for good, or the deadline passes (`UnavailableError`, naming the last reason).
 
     `waiting` hears why each wait happens.
     """
     loop = asyncio.get_running_loop()
+    ticket = pacer.ticket()
+    await pacer.admit(ticket, request.weight)
     deadline = loop.time() + policy.deadline_seconds
     tries = 0
     while True:
+        since = loop.time()
         try:
-            async with asyncio.timeout(min(policy.attempt_seconds, max(0.1, deadline - loop.time()))):
-                return await call()
+            async with asyncio.timeout(min(policy.attempt_seconds, max(0.1, deadline - since))):
+                result = await call()
         except TimeoutError:
-            reason, retry_after = "no answer in time", None
+            pacer.unanswered(since)
+            reason, wait = "no answer in time", None
+        except ThrottledError as error:
+            reason, wait = str(error), pacer.throttled(since, error.retry_after)
         except TransientError as error:
-            reason, retry_after = str(error), error.retry_after
-        # Full jitter: many waiting calls must not come back together.
-        ceiling = min(policy.longest_wait_seconds, policy.first_wait_seconds * 2**tries)
-        wait = random.uniform(0, ceiling) if retry_after is None else retry_after  # noqa: S311 - spreads load
+            reason, wait = str(error), error.retry_after
+        except Exception:
+            # An answer, though no welcome one.
+            pacer.answered(loop.time() - since)
+            raise
+        else:
+            pacer.answered(loop.time() - since)
+            return result
+        finally:
+            pacer.leave()
+        if wait is None:
+            # Full jitter: many waiting calls must not come back together.
+            ceiling = min(policy.longest_wait_seconds, policy.first_wait_seconds * 2**tries)
+            wait = random.uniform(0, ceiling)  # noqa: S311 - spreads load
         tries += 1
         if loop.time() + wait >= deadline:
-            raise UnavailableError(f"{what}: {reason} within {policy.deadline_seconds:g} s", hint=hint)
-        waiting(f"{what}: {reason}")
+            raise UnavailableError(f"{request.what}: {reason} within {policy.deadline_seconds:g} s", hint=request.hint)
+        waiting(f"{request.what}: {reason}")
         await asyncio.sleep(wait)
+        queued = loop.time()
+        await pacer.admit(ticket, request.weight)
+        deadline += loop.time() - queued

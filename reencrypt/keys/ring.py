@@ -5,13 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass
-from typing import Final
 
 from reencrypt.errors import ConfigurationError, first_error
 from reencrypt.keys.provider import KeyProvider, UnwrapFailedError, Unwrapped, normalise_provider
 from reencrypt.keys.vault_errors import KeyDisabledError
-
-_CONCURRENT_UNWRAPS: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +39,6 @@ class KeyRing:
         self._rows: dict[str, DataKey] = {}
         self._entries: dict[str, Unwrapped | Failure] = {}
         self._flights: dict[str, asyncio.Lock] = {}
-        self._slots = asyncio.Semaphore(_CONCURRENT_UNWRAPS)
 
     def load(self, rows: Iterable[DataKey]) -> None:
         """Take the present rows; a key that was unknown or has other bytes now is looked at again."""
@@ -100,8 +96,7 @@ class KeyRing:
                 if row is None:
                     self._entries[key_id] = Failure(unknown=True, detail="data_keys has no such key")
                     return
-                async with self._slots:
-                    entry = await self.unwrap_row(row)
+                entry = await self.unwrap_row(row)
                 current = self._rows.get(key_id)
                 if current is not None and current.wrapped == row.wrapped:
                     self._entries[key_id] = entry

@@ -6,19 +6,23 @@ an answer says which version was used, which the crypto client drops.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import json
 import ssl
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 from urllib.parse import urlsplit
 
-from reencrypt.errors import ConfigurationError
+from reencrypt.errors import ConfigurationError, RefusedError
 from reencrypt.keys.credential import make_credential, proxies_for
-from reencrypt.keys.retry import RetryPolicy, TransientError, call_with_retries
+from reencrypt.keys.pacer import Pacer
+from reencrypt.keys.quota import weight_of
+from reencrypt.keys.retry import Request, RetryPolicy, ThrottledError, TransientError, call_with_retries
 from reencrypt.keys.vault_errors import (
     BadCiphertextError,
     KeyDisabledError,
@@ -38,7 +42,9 @@ T = TypeVar("T")
 Operation = Literal["encrypt", "decrypt", "wrapkey", "unwrapkey"]
 
 _NOT_ENTRA: Final = "Unexpected response from Microsoft Entra ID"
-_TRANSIENT: Final = frozenset({408, 429, 500, 502, 503, 504})
+_TRANSIENT: Final = frozenset({408, 500, 502, 503, 504})
+_THROTTLED: Final = 429
+_HINT: Final = "check the network and the vault's health, then start again; progress is saved"
 _OK, _BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 200, 400, 401, 403, 404
 
 
@@ -51,14 +57,36 @@ class KeyVersion:
     not_before: int | None
     expires: int | None
     created: int
+    kty: str
     modulus: bytes
     exponent: bytes
+
+    @property
+    def bits(self) -> int:
+        """The length of the modulus; a leading zero byte of an imported key is not part of it."""
+        return int.from_bytes(self.modulus).bit_length()
+
+    @property
+    def weight(self) -> float:
+        """What a request with it costs of the vault's quota."""
+        return weight_of(self.bits, hsm=self.kty.endswith("-HSM"))
 
     @property
     def is_valid(self) -> bool:
         """Whether the vault encrypts with it now; decrypting goes on before and after that."""
         now = time.time()
         return (self.not_before is None or self.not_before <= now) and (self.expires is None or now < self.expires)
+
+
+@dataclass(frozen=True, slots=True)
+class ListedVersion:
+    """A version as a list shows it, without its key; times in Unix seconds."""
+
+    created: int
+    version: str
+    enabled: bool
+    not_before: int | None
+    expires: int | None
 
 
 def _base64url(data: bytes) -> str:
@@ -78,10 +106,19 @@ def _unbase64url(text: object) -> bytes:
 class VaultClient:
     """One key in one vault. Opens its session at the first call; `close` when done."""
 
-    def __init__(self, settings: AzureKeyVaultSettings, *, policy: RetryPolicy, waiting: Callable[[str], None]) -> None:
+    def __init__(
+        self, settings: AzureKeyVaultSettings, *, policy: RetryPolicy, pacer: Pacer, waiting: Callable[[str], None]
+    ) -> None:
         self._settings = settings
         self._policy = policy
+        self._pacer = pacer
         self._waiting = waiting
+        self._priming = asyncio.Lock()
+        self._primed = False
+        #: The newest version as it was last read, if it may be read.
+        self.newest: KeyVersion | None = None
+        # Until the key is known: the dearest of the usual ones.
+        self._weight = weight_of(2048, hsm=True)
         self._session: Any = None
         self._credential: Any = None
         self._client: KeyClient | None = None
@@ -93,7 +130,23 @@ class VaultClient:
 
     async def get_key(self, version: str = "") -> KeyVersion:
         """Read a version with its public key, the newest one by default; needs `keys/get`."""
-        return await self._call("get", "GET", f"/keys/{self._settings.key_name}/{version}", self._read_key)
+        found = await self._call("get", "GET", f"/keys/{self._settings.key_name}/{version}", self._read_key)
+        self._weight, self._primed = found.weight, True
+        if not version:
+            self.newest = found
+        return found
+
+    async def prime(self) -> None:
+        """Make the first request alone, whatever it answers: it fetches the token and learns what a request costs.
+
+        Fifty first requests at once would be fifty challenges and fifty tokens.
+        """
+        if not self._primed:
+            async with self._priming:
+                if not self._primed:
+                    self._primed = True
+                    with suppress(ConfigurationError, RefusedError):
+                        await self.get_key()
 
     def _read_key(self, bundle: dict[str, Any]) -> KeyVersion:
         key, attributes = bundle.get("key"), bundle.get("attributes")
@@ -109,22 +162,29 @@ class VaultClient:
             not_before=attributes.get("nbf"),
             expires=attributes.get("exp"),
             created=int(attributes.get("created", 0)),
+            kty=str(key["kty"]),
             modulus=_unbase64url(key.get("n")),
             exponent=_unbase64url(key.get("e")),
         )
 
-    async def list_versions(self) -> list[str]:
+    async def list_versions(self) -> list[ListedVersion]:
         """All versions, newest first (the vault lists them by id, which looks random); needs `keys/list`."""
-        found: list[tuple[int, str]] = []
+        found: list[ListedVersion] = []
         target: str | None = f"/keys/{self._settings.key_name}/versions"
         while target:
             page, target = await self._call("list", "GET", target, self._read_versions)
             found += page
-        return [version for _, version in sorted(found, reverse=True)]
+        return sorted(found, key=lambda each: (each.created, each.version), reverse=True)
 
-    def _read_versions(self, answer: dict[str, Any]) -> tuple[list[tuple[int, str]], str | None]:
+    def _read_versions(self, answer: dict[str, Any]) -> tuple[list[ListedVersion], str | None]:
         page = [
-            (int(item["attributes"].get("created", 0)), str(item["kid"]).rsplit("/", 1)[-1])
+            ListedVersion(
+                created=int(item["attributes"].get("created", 0)),
+                version=str(item["kid"]).rsplit("/", 1)[-1],
+                enabled=bool(item["attributes"].get("enabled", True)),
+                not_before=item["attributes"].get("nbf"),
+                expires=item["attributes"].get("exp"),
+            )
             for item in answer.get("value") or []
         ]
         return page, self._next(answer.get("nextLink"))
@@ -149,6 +209,7 @@ class VaultClient:
         def read(answer: dict[str, Any]) -> tuple[bytes, str]:
             return _unbase64url(answer.get("value")), str(answer.get("kid", "")).rsplit("/", 1)[-1]
 
+        await self.prime()
         return await self._call(operation, "POST", path, read, body, version)
 
     async def close(self) -> None:
@@ -189,9 +250,9 @@ class VaultClient:
 
         return await call_with_retries(
             once,
-            self._policy,
-            what=f"{operation} with {self.key_name}",
-            hint="check the network and the vault's health, then start again; progress is saved",
+            Request(self._weight, f"{operation} with {self.key_name}", _HINT),
+            policy=self._policy,
+            pacer=self._pacer,
             waiting=self._waiting,
         )
 
@@ -241,7 +302,7 @@ class VaultClient:
         try:
             response: AsyncHttpResponse = await client.send_request(HttpRequest(method, path, json=body))
         except exceptions.ClientAuthenticationError as error:
-            if error.status_code in _TRANSIENT:
+            if error.status_code == _THROTTLED or error.status_code in _TRANSIENT:
                 raise TransientError(f"the token endpoint answered {error.status_code}") from None
             if _NOT_ENTRA in str(error.message):
                 # A page of some proxy; the SDK drops its status.
@@ -272,6 +333,8 @@ class VaultClient:
 
     def _judge(self, operation: str, response: AsyncHttpResponse, version: str) -> dict[str, Any]:
         status = response.status_code
+        if status == _THROTTLED:
+            raise ThrottledError(f"the vault answered {status}", _retry_after(response.headers))
         if status in _TRANSIENT:
             raise TransientError(f"the vault answered {status}", _retry_after(response.headers))
         answer = _json(response)

@@ -8,10 +8,14 @@ from enum import Enum
 
 from reencrypt.catalogue.location import Fitted, fit
 from reencrypt.catalogue.locations import LOCATIONS
+from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.databases.protocol import Database
 from reencrypt.errors import ConfigurationError
+from reencrypt.events import Emit, Waiting, Warned
+from reencrypt.keys.providers import Providers
 from reencrypt.keys.ring import DataKey, data_key_of
-from reencrypt.settings import DatabaseSettings
+from reencrypt.keys.vault_policy import VaultPolicy
+from reencrypt.settings import DatabaseSettings, Settings
 
 
 class KeyTable(Enum):
@@ -53,6 +57,17 @@ async def open_database(settings: DatabaseSettings, *, write: bool) -> Database:
     from reencrypt.databases.sqlite import SqliteDatabase  # noqa: PLC0415
 
     return await SqliteDatabase.open(settings.path, write=write)
+
+
+def open_providers(settings: Settings, cache: DerivedKeyCache, policy: VaultPolicy, emit: Emit) -> Providers:
+    """The key-encryption keys of a configuration, as an async context manager; waits and warnings become events."""
+    return Providers(
+        settings,
+        cache,
+        policy=policy,
+        waiting=lambda reason: emit(Waiting(reason)),
+        warn=lambda message: emit(Warned(message)),
+    )
 
 
 async def inspect(database: Database) -> Schema:

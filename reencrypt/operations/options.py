@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from reencrypt.keys.provider import WrapFormat
+from reencrypt.keys.vault_policy import VaultPolicy
 from reencrypt.worker.lease import DEFAULT_TIMEOUT_SECONDS
 
 
@@ -30,4 +31,4 @@ class RunOptions:
     accept_unproven: frozenset[str] = frozenset()
     allow_empty: bool = False
     lease_timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
-    vault_deadline_seconds: float = 30.0
+    vault: VaultPolicy = field(default_factory=VaultPolicy)

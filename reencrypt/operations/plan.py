@@ -9,12 +9,10 @@ from typing import Any, Final
 from reencrypt.catalogue.location import Location
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.errors import ReencryptError, first_error
-from reencrypt.events import Emit, Waiting
+from reencrypt.events import Emit
 from reencrypt.keys.proof import Proof
 from reencrypt.keys.provider import Unwrapped
-from reencrypt.keys.providers import Providers
-from reencrypt.keys.retry import RetryPolicy
-from reencrypt.operations.opening import open_database
+from reencrypt.operations.opening import open_database, open_providers
 from reencrypt.operations.options import RunOptions, available_threads
 from reencrypt.operations.preparation import Preparation, run_to_continue
 from reencrypt.operations.preparer import Preparer
@@ -163,8 +161,7 @@ async def plan(settings: Settings, options: RunOptions, *, emit: Emit) -> PlanRe
     database = await open_database(settings.database, write=False)
     pool = ThreadPoolExecutor(available_threads(), thread_name_prefix="reencrypt")
     try:
-        policy = RetryPolicy(deadline_seconds=options.vault_deadline_seconds)
-        async with Providers(settings, cache, policy=policy, waiting=lambda reason: emit(Waiting(reason))) as providers:
+        async with open_providers(settings, cache, options.vault, emit) as providers:
             prepared = await Preparer(database, providers, cache, pool, emit).prepare(settings, options)
             return PlanReport(prepared, database.name, database.state_statements())
     except BaseExceptionGroup as group:

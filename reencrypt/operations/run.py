@@ -16,10 +16,9 @@ from reencrypt.events import Emit, RunEnded, RunStarted, TargetKeyReady, Waiting
 from reencrypt.keys.proof import Proof
 from reencrypt.keys.provider import Unwrapped, normalise_provider
 from reencrypt.keys.providers import Providers
-from reencrypt.keys.retry import RetryPolicy
 from reencrypt.keys.ring import DataKey
 from reencrypt.operations import report
-from reencrypt.operations.opening import open_database, read_data_keys
+from reencrypt.operations.opening import open_database, open_providers, read_data_keys
 from reencrypt.operations.options import RunOptions, available_threads
 from reencrypt.operations.preparation import Preparation, run_to_continue
 from reencrypt.operations.preparer import Preparer
@@ -55,8 +54,7 @@ async def run(settings: Settings, options: RunOptions, *, emit: Emit, stop: Stop
     database = await open_database(settings.database, write=True)
     pool = ThreadPoolExecutor(threads, thread_name_prefix="reencrypt")
     try:
-        policy = RetryPolicy(deadline_seconds=options.vault_deadline_seconds)
-        async with Providers(settings, cache, policy=policy, waiting=waiting) as providers:
+        async with open_providers(settings, cache, options.vault, emit) as providers:
             job = _Job(database, providers, cache, pool, threads, settings, options, emit, stop, waiting)
             result = await job.run()
     except StoppedEarlyError:

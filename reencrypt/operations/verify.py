@@ -17,12 +17,11 @@ from reencrypt.crypto.ciphers import AuthenticationFailedError
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.databases.protocol import Database
 from reencrypt.errors import NoSecretsError, first_error
-from reencrypt.events import Emit, Surveyed, Waiting
+from reencrypt.events import Emit, Surveyed
 from reencrypt.keys.provider import normalise_provider
 from reencrypt.keys.providers import Providers
-from reencrypt.keys.retry import RetryPolicy
 from reencrypt.keys.ring import DataKey, Failure, KeyRing
-from reencrypt.operations.opening import inspect, open_database, read_data_keys
+from reencrypt.operations.opening import inspect, open_database, open_providers, read_data_keys
 from reencrypt.operations.options import RunOptions, available_threads
 from reencrypt.settings import Settings
 from reencrypt.worker.quarantine import read_quarantine
@@ -110,8 +109,7 @@ async def verify(settings: Settings, options: RunOptions, *, emit: Emit) -> Veri
     pool = ThreadPoolExecutor(available_threads(), thread_name_prefix="reencrypt")
     cache = DerivedKeyCache()
     try:
-        policy = RetryPolicy(deadline_seconds=options.vault_deadline_seconds)
-        async with Providers(settings, cache, policy=policy, waiting=lambda reason: emit(Waiting(reason))) as providers:
+        async with open_providers(settings, cache, options.vault, emit) as providers:
             target = normalise_provider(options.to or settings.encryption_provider)
             verifier = _Verifier(database, providers, cache, pool, emit, VerifyReport(target))
             await verifier.run()

@@ -10,7 +10,7 @@ import click
 
 from reencrypt.cli import output as out
 from reencrypt.cli.listening import listening
-from reencrypt.cli.options import Common, option, settings_options, target_options
+from reencrypt.cli.options import Common, option, settings_options, target_options, vault_options
 
 if TYPE_CHECKING:
     from reencrypt.events import Emit
@@ -29,6 +29,7 @@ Examples:
 )
 @settings_options
 @target_options
+@vault_options
 @option("--location", "locations", metavar="NAME", multiple=True, help="Only this location; then stop (exit 4).")
 @option("--limit", type=click.IntRange(min=1), metavar="N", help="Stop after about N secrets (exit 4).")
 @option("--max-runtime", type=click.FloatRange(min=0), metavar="SECONDS", help="Stop after this long (exit 4).")

@@ -9,7 +9,7 @@ import click
 
 from reencrypt.cli import output as out
 from reencrypt.cli.listening import listening
-from reencrypt.cli.options import Common, option, settings_options
+from reencrypt.cli.options import Common, option, settings_options, vault_options
 
 
 @click.command(
@@ -22,14 +22,7 @@ Example:
 @settings_options
 @option("--to", metavar="PROVIDER", help="The provider to count against. Default: Grafana's encryption_provider.")
 @option("--allow-empty", is_flag=True, help="A database without any secret is no error.")
-@option(
-    "--vault-deadline",
-    type=click.FloatRange(min=1),
-    default=30.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="How long one vault call may take with all its tries.",
-)
+@vault_options
 def command(
     common: Common,
     **options: Any,  # noqa: ANN401 - handed on by name

@@ -13,6 +13,7 @@ import pytest
 from reencrypt.emulator import Emulator
 from reencrypt.keys.azure import AzureKeyProvider
 from reencrypt.keys.retry import RetryPolicy
+from reencrypt.keys.vault_policy import VaultPolicy
 from reencrypt.settings.model import AzureKeyVaultSettings
 from tests.integration.emulator.clients import wire_to
 
@@ -61,7 +62,7 @@ def make_provider(emulator: Emulator, key: str = "prod", **changes: object) -> A
         trusted_suffix=False,
     )
     policy = RetryPolicy(deadline_seconds=1.0, first_wait_seconds=0.05)
-    return AzureKeyProvider(replace(settings, **changes), policy=policy)  # type: ignore[arg-type]
+    return AzureKeyProvider(replace(settings, **changes), policy=VaultPolicy(policy))  # type: ignore[arg-type]
 
 
 @pytest.fixture

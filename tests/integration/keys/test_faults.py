@@ -15,8 +15,11 @@ from aiohttp import web
 from reencrypt.emulator.certificates import CertificateAuthority
 from reencrypt.errors import ConfigurationError, UnavailableError
 from reencrypt.keys.azure import AzureKeyProvider
+from reencrypt.keys.pacer import Pacer
 from reencrypt.keys.provider import UnwrapFailedError
+from reencrypt.keys.quota import Window
 from reencrypt.keys.retry import RetryPolicy
+from reencrypt.keys.vault_policy import VaultPolicy
 from reencrypt.secret import Secret
 from reencrypt.settings.model import AzureKeyVaultSettings
 
@@ -25,6 +28,7 @@ DATA_KEY = b"c4n4ry-data-key1"
 VALUE = base64.urlsafe_b64encode(DATA_KEY).rstrip(b"=").decode()
 VERSION = "0123456789abcdef0123456789abcdef"
 BLOCK = b"\x01" * 256
+MODULUS = base64.urlsafe_b64encode(b"\xff" * 256).rstrip(b"=").decode()
 
 
 @dataclass
@@ -45,8 +49,12 @@ class Service:
         if "Authorization" not in request.headers:
             challenge = f'Bearer authorization="https://login.example.org/{TENANT}", resource="{self.resource}"'
             return web.json_response({}, status=401, headers={"WWW-Authenticate": challenge})
-        self.asked["vault"] += 1
         kid = f"{self.uri}/keys/prod/{VERSION}"
+        if request.method == "GET":
+            # What a client looks at first; the faults are those of the work itself.
+            key = {"kid": kid, "kty": "RSA", "n": MODULUS, "e": "AQAB"}
+            return web.json_response({"key": key, "attributes": {"enabled": True, "created": 1}})
+        self.asked["vault"] += 1
         return self._next(request, self.vault) or web.json_response({"kid": kid, "value": VALUE})
 
     @staticmethod
@@ -94,7 +102,11 @@ def provider_of(service: Service, *, trusted_suffix: bool = False) -> AzureKeyPr
         loopback=True,
         trusted_suffix=trusted_suffix,
     )
-    return AzureKeyProvider(settings, policy=RetryPolicy(deadline_seconds=2.0, first_wait_seconds=0.01))
+    return AzureKeyProvider(
+        settings,
+        policy=VaultPolicy(RetryPolicy(deadline_seconds=2.0, first_wait_seconds=0.01)),
+        pacer=Pacer(Window(), first_pause_seconds=0.01),
+    )
 
 
 def throttled(**headers: str) -> web.Response:

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from reencrypt.errors import ConfigurationError, UnavailableError
-from reencrypt.keys.retry import RetryPolicy, TransientError, call_with_retries
+from reencrypt.keys.pacer import Pacer
+from reencrypt.keys.quota import Window
+from reencrypt.keys.retry import Request, RetryPolicy, TransientError, call_with_retries
 
 QUICK = RetryPolicy(attempt_seconds=5, deadline_seconds=5, first_wait_seconds=0.001, longest_wait_seconds=0.002)
 
@@ -29,7 +31,11 @@ class Service:
 
     async def ask(self, policy: RetryPolicy = QUICK) -> str:
         return await call_with_retries(
-            self.answer, policy, what="decrypt with key k", hint="try later", waiting=self.reasons.append
+            self.answer,
+            Request(1, "decrypt with key k", "try later"),
+            policy=policy,
+            pacer=Pacer(Window()),
+            waiting=self.reasons.append,
         )
 
 
@@ -73,7 +79,11 @@ async def test_an_answer_that_does_not_come_is_given_up_at_the_deadline() -> Non
 
     with pytest.raises(UnavailableError, match=r"no answer in time within 0\.1 s"):
         await call_with_retries(
-            hang, RetryPolicy(attempt_seconds=0.02, deadline_seconds=0.1), what="get", hint="", waiting=lambda _: None
+            hang,
+            Request(1, "get", ""),
+            policy=RetryPolicy(attempt_seconds=0.02, deadline_seconds=0.1),
+            pacer=Pacer(Window()),
+            waiting=lambda _: None,
         )
 
 
@@ -84,7 +94,9 @@ async def test_a_cancellation_is_not_taken_for_a_failure() -> None:
         asked.set()
         return await asyncio.Event().wait()
 
-    task = asyncio.create_task(call_with_retries(hang, QUICK, what="get", hint="", waiting=lambda _: None))
+    pacer = Pacer(Window())
+    request = Request(1, "get", "")
+    task = asyncio.create_task(call_with_retries(hang, request, policy=QUICK, pacer=pacer, waiting=lambda _: None))
     await asked.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -1,0 +1,114 @@
+"""One vault's gate: every request passes it, oldest first, when quota, concurrency and the vault itself allow."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import random
+from typing import Final
+
+from reencrypt.keys.concurrency import Concurrency
+from reencrypt.keys.quota import Window
+
+#: Microsoft's guidance for a refusal without `Retry-After`: 1, 2, 4, 8, 16 seconds.
+_FIRST_PAUSE_SECONDS: Final = 1.0
+_LONGEST_PAUSE_SECONDS: Final = 16.0
+
+
+class Pacer:
+    """Paces the requests to one vault. `window` is None where the service has no quota (Managed HSM).
+
+    A request takes a `ticket` once, and `admit`s itself before each try: one that has to be repeated stands before all
+    that came after it.
+    """
+
+    def __init__(self, window: Window | None, *, first_pause_seconds: float = _FIRST_PAUSE_SECONDS) -> None:
+        self._window = window
+        self._concurrency = Concurrency()
+        self._under_way = 0
+        self._tickets = 0
+        self._queue: list[tuple[int, float, asyncio.Future[None]]] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._paused_until = float("-inf")
+        self._first_pause = self._pause = first_pause_seconds
+
+    def ticket(self) -> int:
+        """A place in the queue."""
+        self._tickets += 1
+        return self._tickets
+
+    async def admit(self, ticket: int, weight: float) -> None:
+        """Return when the request may go; `leave` must follow."""
+        loop = asyncio.get_running_loop()
+        if not self._queue and self._delay(loop.time(), weight) == 0:
+            self._go(loop.time(), weight)
+            return
+        place = loop.create_future()
+        heapq.heappush(self._queue, (ticket, weight, place))
+        self._dispatch()
+        try:
+            await place
+        except asyncio.CancelledError:
+            if place.done() and not place.cancelled():
+                self.leave()
+            raise
+
+    def leave(self) -> None:
+        """The request is over, whatever came of it."""
+        self._under_way -= 1
+        self._dispatch()
+
+    def answered(self, seconds: float) -> None:
+        """The vault has answered in so many seconds, with whatever result."""
+        self._concurrency.answered(seconds, self._under_way)
+        self._pause = self._first_pause
+
+    def unanswered(self, asked_at: float) -> None:
+        """The vault did not answer in time what it was asked then."""
+        self._concurrency.congested(asked_at, asyncio.get_running_loop().time())
+
+    def throttled(self, asked_at: float, retry_after: float | None) -> float:
+        """The vault refuses for now: nobody asks before it wants to be asked. Returns the seconds until then."""
+        now = asyncio.get_running_loop().time()
+        if self._concurrency.congested(asked_at, now):
+            self._concurrency.probe()
+            if self._window is not None:
+                self._window.cut(now)
+            if retry_after is None:
+                # Full jitter over the upper half: other programs were refused at the same moment.
+                retry_after = self._pause * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load
+                self._pause = min(_LONGEST_PAUSE_SECONDS, self._pause * 2)
+        self._paused_until = max(self._paused_until, now + (retry_after or 0.0))
+        return max(0.0, self._paused_until - now)
+
+    def _delay(self, now: float, weight: float) -> float | None:
+        """Seconds until a request may go, 0 for at once, None for when another one leaves."""
+        if self._under_way >= self._concurrency.limit:
+            return None
+        pause = max(0.0, self._paused_until - now)
+        return max(pause, self._window.wait(now, weight)) if self._window is not None else pause
+
+    def _go(self, now: float, weight: float) -> None:
+        self._under_way += 1
+        if self._window is not None:
+            self._window.take(now, weight)
+
+    def _dispatch(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        loop = asyncio.get_running_loop()
+        while self._queue:
+            _, weight, place = self._queue[0]
+            if place.done():  # cancelled while it waited
+                heapq.heappop(self._queue)
+                continue
+            delay = self._delay(loop.time(), weight)
+            if delay is None:
+                return
+            if delay > 0:
+                self._timer = loop.call_later(delay, self._dispatch)
+                return
+            heapq.heappop(self._queue)
+            self._go(loop.time(), weight)
+            place.set_result(None)

@@ -1,0 +1,249 @@
+"""The pace of requests to a vault: quota, concurrency, refusals; in virtual time, with the documented numbers."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reencrypt.errors import UnavailableError
+from reencrypt.keys.concurrency import Concurrency
+from reencrypt.keys.pacer import Pacer
+from reencrypt.keys.quota import BUDGET, Window, weight_of
+from reencrypt.keys.retry import Request, RetryPolicy, ThrottledError, call_with_retries
+from tests.support.virtualtime import run_in_virtual_time
+
+LATENCY = 0.02
+
+
+class Vault:
+    """Counts like the service: a window of ten seconds, refusals not counted; notes when it was asked."""
+
+    def __init__(self, budget: float = BUDGET, retry_after: float | None = None, latency: float = LATENCY) -> None:
+        self.budget = budget
+        self.retry_after = retry_after
+        self.latency = latency
+        self.accepted: list[tuple[float, float]] = []
+        self.refused: list[float] = []
+        self.under_way = self.most_under_way = 0
+
+    async def answer(self, weight: float) -> float:
+        loop = asyncio.get_running_loop()
+        self.under_way += 1
+        self.most_under_way = max(self.most_under_way, self.under_way)
+        try:
+            await asyncio.sleep(self.latency * random.uniform(0.5, 1.5))
+            now = loop.time()
+            if sum(each for at, each in self.accepted if at > now - 10) + weight > self.budget:
+                self.refused.append(now)
+                raise ThrottledError("the vault answered 429", self.retry_after)
+            self.accepted.append((now, weight))
+            return now
+        finally:
+            self.under_way -= 1
+
+
+async def ask(vault: Vault, pacer: Pacer, count: int, weight: float = 1.0, **policy: float) -> list[float]:
+    """So many requests at once; returns when each was answered."""
+    request = Request(weight, "unwrap", "")
+
+    async def one() -> float:
+        return await call_with_retries(
+            lambda: vault.answer(weight), request, policy=RetryPolicy(**policy), pacer=pacer, waiting=lambda _: None
+        )
+
+    return await asyncio.gather(*(one() for _ in range(count)))
+
+
+@pytest.mark.parametrize(
+    ("bits", "hsm", "per_ten_seconds"),
+    [(2048, False, 4000), (2048, True, 2000), (3072, False, 1000), (3072, True, 500), (4096, False, 500)],
+)
+def test_weights_give_the_documented_limits(bits: int, hsm: bool, per_ten_seconds: int) -> None:  # noqa: FBT001
+    assert BUDGET / weight_of(bits, hsm=hsm) == per_ten_seconds
+
+
+@given(
+    share=st.floats(0.05, 1),
+    gaps=st.lists(st.floats(0, 3), min_size=1, max_size=60),
+    weights=st.lists(st.sampled_from([1.0, 2.0, 8.0, 16.0]), min_size=1, max_size=5),
+)
+@settings(max_examples=60)
+def test_no_ten_seconds_ever_see_more_than_the_share(share: float, gaps: list[float], weights: list[float]) -> None:
+    window, now = Window(share), 0.0
+    sent: list[tuple[float, float]] = []
+    for number, gap in enumerate(gaps):
+        now += gap
+        for _ in range(40):
+            weight = weights[number % len(weights)]
+            now += window.wait(now, weight)
+            assert window.wait(now, weight) == pytest.approx(0, abs=1e-6)
+            window.take(now, weight)
+            sent.append((now, weight))
+    for start, _ in sent:
+        assert sum(weight for at, weight in sent if start <= at < start + 10) <= BUDGET * share + 1e-6
+
+
+def test_the_whole_share_is_used_and_nothing_is_refused() -> None:
+    vault = Vault()
+
+    async def main() -> float:
+        answered = await ask(vault, Pacer(Window(0.5)), 12_000)
+        return max(answered)
+
+    seconds = run_in_virtual_time(main())
+    assert vault.refused == []
+    # 2,000 in ten seconds: the last of 12,000 not before the sixth window, and not much later.
+    assert 12_000 / (seconds * 200) >= 0.95
+    assert max(sum(1 for at, _ in vault.accepted if start <= at < start + 10) for start in range(60)) <= 2010
+
+
+def test_the_whole_quota_may_be_used_without_refusals() -> None:
+    vault = Vault()
+    seconds = run_in_virtual_time(ask(vault, Pacer(Window(1.0)), 12_000))
+    assert len(vault.refused) < 0.01 * 12_000
+    assert 12_000 / (max(seconds) * 400) >= 0.95
+
+
+def test_two_keys_of_one_vault_draw_on_one_budget() -> None:
+    vault = Vault()
+
+    async def main() -> None:
+        pacer = Pacer(Window(0.5))
+        await asyncio.gather(ask(vault, pacer, 1500, 1.0), ask(vault, pacer, 300, 8.0))
+
+    run_in_virtual_time(main())
+    assert vault.refused == []
+
+
+@pytest.mark.parametrize("retry_after", [None, 3.0])
+def test_a_vault_that_others_use_too_is_asked_less(retry_after: float | None) -> None:
+    # Others take three quarters: our half is more than is left.
+    vault = Vault(budget=BUDGET / 4, retry_after=retry_after)
+
+    async def main() -> float:
+        return max(await ask(vault, Pacer(Window(0.5)), 8000))
+
+    seconds = run_in_virtual_time(main())
+    assert len(vault.accepted) == 8000
+    assert len(vault.refused) < 0.05 * 8000
+    assert 8000 / (seconds * 100) > 0.7
+
+
+def test_nobody_asks_before_the_vault_wants_to_be_asked() -> None:
+    vault = Vault(budget=40, retry_after=7.0)
+
+    async def main() -> None:
+        await ask(vault, Pacer(Window(0.5)), 100, deadline_seconds=300)
+
+    run_in_virtual_time(main())
+    first = vault.refused[0]
+    asked = sorted(at for at, _ in vault.accepted if at > first) + vault.refused
+    # What was under way when the refusal came is answered; what comes after has waited.
+    assert not [at for at in asked if first + LATENCY * 2 < at < first + 7]
+
+
+def test_a_vault_that_refuses_everything_is_given_up_at_the_deadline() -> None:
+    vault = Vault(budget=0)
+
+    async def main() -> float:
+        loop = asyncio.get_running_loop()
+        with pytest.raises(UnavailableError, match="429"):
+            await ask(vault, Pacer(Window(0.5)), 1)
+        return loop.time()
+
+    assert run_in_virtual_time(main()) <= 30.1
+    assert 4 <= len(vault.refused) <= 8
+
+
+def test_a_request_that_waits_for_its_turn_does_not_use_up_its_deadline() -> None:
+    vault = Vault(latency=0.001)
+    answered = run_in_virtual_time(ask(vault, Pacer(Window(0.5)), 12_000, deadline_seconds=5))
+    assert max(answered) > 50
+
+
+def test_a_request_that_is_repeated_stands_before_those_that_came_later() -> None:
+    order: list[int] = []
+
+    async def main() -> None:
+        pacer = Pacer(Window(BUDGET and 8 / BUDGET))
+        first = pacer.ticket()
+        await pacer.admit(first, 8)
+
+        async def wait(ticket: int) -> None:
+            await pacer.admit(ticket, 8)
+            order.append(ticket)
+            pacer.leave()
+
+        later = [asyncio.create_task(wait(pacer.ticket())) for _ in range(3)]
+        await asyncio.sleep(0)
+        again = asyncio.create_task(wait(first))
+        await asyncio.sleep(0)
+        pacer.leave()
+        await asyncio.gather(again, *later)
+
+    run_in_virtual_time(main())
+    assert order == [1, 2, 3, 4]
+
+
+def test_a_cancelled_request_gives_its_place_to_the_next() -> None:
+    async def main() -> None:
+        pacer = Pacer(None)
+        running = [pacer.ticket() for _ in range(8)]
+        for ticket in running:
+            await pacer.admit(ticket, 1)
+        tasks = [asyncio.create_task(pacer.admit(pacer.ticket(), 1)) for _ in range(3)]
+        await asyncio.sleep(0)
+        tasks[0].cancel()
+        await asyncio.sleep(0)
+        pacer.leave()
+        tasks[1].cancel()  # admitted a moment ago, and not yet aware of it
+        await asyncio.wait_for(tasks[2], 1)
+        assert tasks[0].cancelled()
+
+    run_in_virtual_time(main())
+
+
+def grow(concurrency: Concurrency, answers: int, latency: Callable[[int], float]) -> int:
+    for _ in range(answers):
+        concurrency.answered(latency(concurrency.limit), concurrency.limit - 1)
+    return concurrency.limit
+
+
+def test_concurrency_grows_while_answers_are_quick_and_is_bounded() -> None:
+    concurrency = Concurrency()
+    assert grow(concurrency, 5, lambda _: 0.02) > 8
+    assert grow(concurrency, 10_000, lambda _: 0.02) == 128
+
+
+def test_concurrency_stops_growing_where_more_requests_only_wait_for_each_other() -> None:
+    # A service of 16 hands: beyond them every answer takes longer.
+    assert grow(Concurrency(), 5000, lambda limit: 0.05 * max(1.0, limit / 16)) < 60
+
+
+def test_concurrency_that_is_not_used_does_not_grow() -> None:
+    concurrency = Concurrency()
+    for _ in range(100):
+        concurrency.answered(0.02, 0)
+    assert concurrency.limit == 8
+
+
+def test_concurrency_halves_once_for_one_event_and_never_below_one() -> None:
+    concurrency = Concurrency()
+    grow(concurrency, 10_000, lambda _: 0.02)
+    assert [concurrency.congested(10, 10.1 + number / 100) for number in range(50)] == [True] + [False] * 49
+    assert concurrency.limit == 64
+    for number in range(20):
+        concurrency.congested(20.0 + number, 20.5 + number)
+    assert concurrency.limit == 1
+
+
+def test_without_a_quota_only_concurrency_bounds() -> None:
+    vault = Vault(budget=float("inf"))
+    seconds = run_in_virtual_time(ask(vault, Pacer(None), 10_000))
+    assert 16 < vault.most_under_way <= 128
+    assert max(seconds) < 10
