@@ -6,13 +6,16 @@ import ipaddress
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
+from reencrypt.emulator.faults import Fault
 from reencrypt.emulator.permissions import Permissions
+from reencrypt.emulator.quota import BUDGET
 from reencrypt.emulator.rsa import BAD_PADDINGS
 from reencrypt.emulator.wire import NOT_FOUND, Answer, RefusalError, bad_parameter, parse_object
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
+    from reencrypt.emulator.faults import Faults
     from reencrypt.emulator.requestlog import RequestLog
     from reencrypt.emulator.tokens import Tokens
     from reencrypt.emulator.vault import Vault
@@ -25,8 +28,9 @@ _LOCAL_HOSTS: Final = ("localhost", "127.0.0.1", "::1")
 class Control:
     """The switches of an emulator; the same methods serve the endpoint and Python callers."""
 
-    def __init__(self, vault: Vault, tokens: Tokens, log: RequestLog) -> None:
+    def __init__(self, vault: Vault, tokens: Tokens, faults: Faults, log: RequestLog) -> None:
         self._vault = vault
+        self._faults = faults
         self._tokens = tokens
         self._log = log
 
@@ -42,6 +46,18 @@ class Control:
                 return
         raise ValueError(f"bad_padding is one of {', '.join(BAD_PADDINGS)}")
 
+    def add_fault(self, content: Mapping[str, object]) -> None:
+        """Have requests go wrong as `Fault.of` says; raises ValueError for what it does not know."""
+        self._faults.add(Fault.of(content))
+
+    def set_quota(self, budget: object, retry_after: object) -> None:
+        """Set units per ten seconds (None: no limit) and the seconds of `Retry-After` (None: no such header)."""
+        for number in (budget, retry_after):
+            if number is not None and (not isinstance(number, int) or number < 0):
+                raise ValueError("'budget' and 'retry_after' are whole numbers, or null")
+        self._vault.quota.budget = budget if isinstance(budget, int) else None
+        self._vault.quota.retry_after = retry_after if isinstance(retry_after, int) else None
+
     def answer(self, call: Call, body: bytes) -> Answer:
         """Return the answer to a request below `/_control/`; it needs no token, but has to come from this machine."""
         if not _is_local(call):
@@ -52,23 +68,30 @@ class Control:
             return refusal.answer()
 
     def _answer(self, call: Call, content: dict[str, Any]) -> Answer:
-        match call.method, call.path.removeprefix(PREFIX):
-            case "GET", "requests":
-                return Answer.of_json(self._log.as_json())
-            case "DELETE", "requests":
-                self._log.clear()
-            case "PUT", "permissions":
-                allow = content.get("allow")
-                if not isinstance(allow, list) or not all(isinstance(permission, str) for permission in allow):
-                    raise bad_parameter("'allow' has to be a list of permissions")
-                _try(lambda: self.set_permissions(allow, str(content.get("model", "policy"))))
-            case "PUT", "rsa1_5":
-                _try(lambda: self.set_bad_padding(str(content.get("bad_padding", ""))))
-            case "POST", "expire-tokens":
-                self._tokens.expire_all()
-            case _:
-                return NOT_FOUND
+        asked = (call.method, call.path.removeprefix(PREFIX))
+        if asked == ("GET", "requests"):
+            return Answer.of_json(self._log.as_json())
+        switches: dict[tuple[str, str], Callable[[], None]] = {
+            ("DELETE", "requests"): self._log.clear,
+            ("PUT", "permissions"): lambda: self._permit(content),
+            ("PUT", "rsa1_5"): lambda: self.set_bad_padding(str(content.get("bad_padding", ""))),
+            ("POST", "expire-tokens"): self._tokens.expire_all,
+            ("POST", "demand-claims"): self._tokens.demand_claims,
+            ("POST", "faults"): lambda: self.add_fault(content),
+            ("DELETE", "faults"): self._faults.clear,
+            ("PUT", "quota"): lambda: self.set_quota(content.get("budget", BUDGET), content.get("retry_after")),
+        }
+        switch = switches.get(asked)
+        if switch is None:
+            return NOT_FOUND
+        _try(switch)
         return Answer.of_json({})
+
+    def _permit(self, content: dict[str, Any]) -> None:
+        allow = content.get("allow")
+        if not isinstance(allow, list) or not all(isinstance(permission, str) for permission in allow):
+            raise ValueError("'allow' has to be a list of permissions")
+        self.set_permissions(allow, str(content.get("model", "policy")))
 
 
 def _try(change: Callable[[], None]) -> None:

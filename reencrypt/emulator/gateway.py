@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import uuid
 from typing import TYPE_CHECKING, Final
@@ -11,6 +12,7 @@ from aiohttp import web
 
 from reencrypt.emulator.control import PREFIX
 from reencrypt.emulator.entra import tenant_of
+from reencrypt.emulator.mishaps import SILENT, keep_silent, refusal_of, spoilt
 from reencrypt.emulator.permissions import permission_of
 from reencrypt.emulator.requestlog import RequestRecord
 from reencrypt.emulator.routes import find_route, is_vault_path
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     from reencrypt.emulator.control import Control
     from reencrypt.emulator.entra import TokenEndpoint
+    from reencrypt.emulator.faults import Faults
     from reencrypt.emulator.requestlog import RequestLog
     from reencrypt.emulator.tokens import Tokens
     from reencrypt.emulator.vault import Vault
@@ -41,6 +44,7 @@ class Gateway:
         endpoint: TokenEndpoint,
         vault: Vault,
         control: Control,
+        faults: Faults,
         log: RequestLog,
         clock: Callable[[], float],
     ) -> None:
@@ -49,6 +53,7 @@ class Gateway:
         self._endpoint = endpoint
         self._vault = vault
         self._control = control
+        self._faults = faults
         self._log = log
         self._clock = clock
 
@@ -57,24 +62,35 @@ class Gateway:
         call = _call_of(request, self._uri)
         if call.path.startswith(PREFIX):
             return _response(self._control.answer(call, await request.read()), {})
-        # Every request of a client passes here once, before anything of it is decided and with its connection at
-        # hand: this is the place for throttling, delays and resets.
+        fault = self._faults.draw(_operation_of(call))
+        if fault is not None and fault.kind in SILENT:
+            self._log.add(_record(call, 0, "", self._clock(), operation=_operation_of(call)))
+            return await keep_silent(fault, request)
+        if fault is not None and fault.kind == "latency":
+            await asyncio.sleep(fault.seconds)
         request_id = str(uuid.uuid4())
         tenant = tenant_of(call.path)
-        if tenant is not None:
-            answer = self._endpoint.answer(call, tenant, await _form(request))
-            record = _record(call, answer.status, request_id, self._clock(), operation="token")
-            headers = {"x-ms-request-id": request_id}
-        elif is_vault_path(call.path):
-            trace = Trace()
-            answer = await self._ask_vault(call, request, trace)
-            record = _vault_record(call, answer.status, request_id, self._clock(), trace)
+        trace = Trace()
+        headers = {"x-ms-request-id": request_id} if tenant is not None else {}
+        if is_vault_path(call.path):
             headers = service_headers(call, request_id)
+        if fault is not None and fault.kind == "status":
+            answer = refusal_of(fault)
+        elif tenant is not None:
+            answer = self._endpoint.answer(call, tenant, await _form(request))
+        elif is_vault_path(call.path):
+            answer = await self._ask_vault(call, request, trace)
         else:
-            answer, headers = NOT_FOUND, {}
-            record = _record(call, answer.status, request_id, self._clock())
-        self._log.add(record)
+            answer = NOT_FOUND
+        if fault is not None:
+            answer = spoilt(fault, answer)
+        self._log.add(self._record(call, answer.status, request_id, trace))
         return _response(answer, headers)
+
+    def _record(self, call: Call, status: int, request_id: str, trace: Trace) -> RequestRecord:
+        if is_vault_path(call.path):
+            return _vault_record(call, status, request_id, self._clock(), trace)
+        return _record(call, status, request_id, self._clock(), operation=_operation_of(call))
 
     async def _ask_vault(self, call: Call, request: web.BaseRequest, trace: Trace) -> Answer:
         try:
@@ -106,6 +122,14 @@ async def _form(request: web.BaseRequest) -> dict[str, str]:
     if request.content_type != "application/x-www-form-urlencoded":
         return {}
     return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+
+
+def _operation_of(call: Call) -> str:
+    """The permission that an operation needs, `token` for a sign-in."""
+    if tenant_of(call.path) is not None:
+        return "token"
+    route = find_route(call.method, call.path) if is_vault_path(call.path) else None
+    return permission_of(route.operation) if route is not None and route.operation is not None else ""
 
 
 def _record(call: Call, status: int, request_id: str, now: float, *, operation: str = "") -> RequestRecord:

@@ -29,6 +29,8 @@ _ACTIONS: Final = {
     "rotate": "rotate/action",
     "update": "update/action",
     "delete": "delete",
+    "getRotationPolicy": "keyrotationpolicies/read",
+    "setRotationPolicy": "keyrotationpolicies/write",
 }
 ALL_PERMISSIONS: Final = tuple(_ACTIONS)
 

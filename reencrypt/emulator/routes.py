@@ -20,6 +20,8 @@ class Operation(StrEnum):
     DELETE = "delete"
     GET_DELETED = "getDeleted"
     LIST_DELETED = "listDeleted"
+    GET_ROTATION = "getRotationPolicy"
+    SET_ROTATION = "setRotationPolicy"
     ENCRYPT = "encrypt"
     DECRYPT = "decrypt"
     WRAP = "wrapKey"
@@ -39,6 +41,13 @@ CRYPTO: Final = {
 #: Methods that lead to an operation on a key or on one version of it.
 _KEY_METHODS: Final = {"GET": Operation.GET, "PATCH": Operation.UPDATE, "DELETE": Operation.DELETE}
 _VERSION_METHODS: Final = {"GET": Operation.GET, "PATCH": Operation.UPDATE}
+#: Words that follow a key's name, and what each method then means.
+_WORDS: Final = {
+    "versions": {"GET": Operation.LIST_VERSIONS},
+    "create": {"POST": Operation.CREATE},
+    "rotate": {"POST": Operation.ROTATE},
+    "rotationpolicy": {"GET": Operation.GET_ROTATION, "PUT": Operation.SET_ROTATION},
+}
 _NAME: Final = re.compile(r"[0-9A-Za-z-]{1,127}")
 _VERSION: Final = re.compile(r"[0-9a-f]{32}")
 
@@ -80,10 +89,8 @@ def find_route(method: str, path: str) -> Route | None:
             operations = {"GET": Operation.GET_DELETED}
         case ["keys", key] | ["keys", key, ""]:
             operations = _KEY_METHODS
-        case ["keys", key, "versions"]:
-            operations = {"GET": Operation.LIST_VERSIONS}
-        case ["keys", key, ("create" | "rotate") as last]:
-            operations = {"POST": Operation(last)}
+        case ["keys", key, last] if last in _WORDS:
+            operations = _WORDS[last]
         case ["keys", key, last] | ["keys", key, "", last] if last in CRYPTO:
             operations = {"POST": CRYPTO[last]}
         case ["keys", key, version] | ["keys", key, version, ""] if _VERSION.fullmatch(version):

@@ -20,10 +20,12 @@ from reencrypt.emulator.certificates import CertificateAuthority
 from reencrypt.emulator.control import Control
 from reencrypt.emulator.credentials import Credentials
 from reencrypt.emulator.entra import TokenEndpoint
+from reencrypt.emulator.faults import Faults
 from reencrypt.emulator.gateway import Gateway
 from reencrypt.emulator.keystore import KeyStore, generate
 from reencrypt.emulator.keyversion import Attributes
 from reencrypt.emulator.permissions import ALL_PERMISSIONS
+from reencrypt.emulator.quota import BUDGET
 from reencrypt.emulator.requestlog import RequestLog
 from reencrypt.emulator.routes import is_key_name
 from reencrypt.emulator.state import occupied, write_file
@@ -156,6 +158,18 @@ class Emulator:
         """Refuse every token issued so far."""
         self._running.tokens.expire_all()
 
+    def demand_claims(self) -> None:
+        """Refuse every token issued so far with a claims challenge."""
+        self._running.tokens.demand_claims()
+
+    def add_fault(self, **fault: object) -> None:
+        """Have requests go wrong; the fields are those of `Fault.of`: `kind`, `next` or `share`, and so on."""
+        self._running.control.add_fault(fault)
+
+    def set_quota(self, budget: int | None = BUDGET, retry_after: int | None = None) -> None:
+        """Set how much may be asked in ten seconds, and what a refusal says on when to come back."""
+        self._running.control.set_quota(budget, retry_after)
+
     def requests(self) -> tuple[RequestRecord, ...]:
         """Return the request log, oldest first."""
         return self._running.log.records()
@@ -195,7 +209,8 @@ class Emulator:
         tokens = Tokens(credentials, uri, self._token_lifetime, self._clock)
         vault = Vault(store, credentials, executor, self._clock)
         log = RequestLog()
-        control = Control(vault, tokens, log)
+        faults = Faults()
+        control = Control(vault, tokens, faults, log)
         return _Parts(
             uri=uri,
             ca_bundle=ca_bundle,
@@ -210,6 +225,7 @@ class Emulator:
                 endpoint=TokenEndpoint(credentials, tokens),
                 vault=vault,
                 control=control,
+                faults=faults,
                 log=log,
                 clock=self._clock,
             ),

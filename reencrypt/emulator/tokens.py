@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hmac
 import json
 import time
@@ -21,6 +22,7 @@ RESOURCE: Final = "https://vault.azure.net"
 _HEADER: Final = encode_base64url(b'{"alg":"HS256","typ":"JWT"}')
 _MISSING: Final = "AKV10000: Request is missing a Bearer or PoP token."
 _EXPIRED: Final = "[TokenExpired] Error validating token: 'S2S12086'."
+_CLAIMS: Final = "[TokenRevoked] Continuous access evaluation resulted in challenge with result: InteractionRequired."
 _FOREIGN: Final = "AKV10046: Unable to resolve the key used for signature validation."
 
 
@@ -36,6 +38,7 @@ class Tokens:
         self._authority = authority
         self._clock = clock
         self._refused_until = 0
+        self._claims_until = 0
         #: Seconds for which a token is good.
         self.lifetime = lifetime
 
@@ -62,6 +65,10 @@ class Tokens:
         """Refuse every token issued so far as expired; lasts until the emulator is restarted."""
         self._refused_until = time.monotonic_ns()
 
+    def demand_claims(self) -> None:
+        """Refuse every token issued so far with a claims challenge, as Entra's continuous access evaluation does."""
+        self._claims_until = time.monotonic_ns()
+
     def check(self, authorization: str) -> None:
         """Accept the value of an `Authorization` header.
 
@@ -75,15 +82,21 @@ class Tokens:
         if not signed.isascii() or not hmac.compare_digest(_bytes(signature), _bytes(self._signature(signed))):
             raise self._challenge(_FOREIGN)
         claims = json.loads(decode_base64url(signed.partition(".")[2]))
+        if claims["issued_ns"] <= self._claims_until:
+            raise self._challenge(_CLAIMS, claims=True)
         if claims["exp"] <= self._clock() or claims["issued_ns"] <= self._refused_until:
             raise self._challenge(_EXPIRED)
 
     def _signature(self, signed: str) -> str:
         return encode_base64url(hmac.digest(self._key, signed.encode(), "sha256"))
 
-    def _challenge(self, message: str) -> RefusalError:
+    def _challenge(self, message: str, *, claims: bool = False) -> RefusalError:
         authorization = f"{self._authority}/{self._credentials.tenant_id}"
         challenge = f'Bearer authorization="{authorization}", resource="{RESOURCE}"'
+        if claims:
+            wanted = {"access_token": {"nbf": {"essential": True, "value": str(int(self._clock()))}}}
+            encoded = base64.b64encode(json.dumps(wanted).encode()).decode()
+            challenge += f', error="insufficient_claims", claims="{encoded}"'
         return RefusalError(401, "Unauthorized", message, headers={"WWW-Authenticate": challenge})
 
 

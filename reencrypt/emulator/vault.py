@@ -13,6 +13,8 @@ from reencrypt.emulator.keystore import generate
 from reencrypt.emulator.keyversion import RECOVERABLE_DAYS
 from reencrypt.emulator.listing import page
 from reencrypt.emulator.permissions import Permissions, permission_of
+from reencrypt.emulator.quota import Quota
+from reencrypt.emulator.rotation import RotationPolicies
 from reencrypt.emulator.routes import Operation, is_key_name
 from reencrypt.emulator.wire import (
     Answer,
@@ -57,6 +59,9 @@ class Vault:
         # OpenSSL lets go of the GIL, so the loop answers others while a private key works.
         self._executor = executor
         self._clock = clock
+        self._rotation = RotationPolicies(clock)
+        #: How much may be asked in ten seconds.
+        self.quota = Quota(clock)
         #: What the application may do.
         self.permissions = Permissions()
         #: What RSA1_5 does with a padding that is wrong.
@@ -68,6 +73,8 @@ class Vault:
         Raises:
             RefusalError: the service says no.
         """
+        key = self._store.find(route.key) if route.key else None
+        self.quota.count(key.find(route.version) if key else None)
         operation = self._admit(call, route)
         content: dict[str, Any]
         match operation:
@@ -85,6 +92,11 @@ class Vault:
                 content = self._store.update(version, attributes).bundle(call.base)
             case Operation.DELETE:
                 content = _deleted_bundle(self._store.delete(self._key(route)), call.base)
+            case Operation.GET_ROTATION:
+                content = self._rotation.get(self._key(route).name, call.base)
+            case Operation.SET_ROTATION:
+                self._rotation.set(self._key(route).name, parse_object(body))
+                content = self._rotation.get(route.key, call.base)
             case Operation.GET_DELETED:
                 content = _deleted_bundle(self._deleted_key(route), call.base)
             case _:

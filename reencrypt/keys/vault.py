@@ -144,9 +144,9 @@ class VaultClient:
         if not self._primed:
             async with self._priming:
                 if not self._primed:
-                    self._primed = True
                     with suppress(ConfigurationError, RefusedError):
                         await self.get_key()
+                    self._primed = True
 
     def _read_key(self, bundle: dict[str, Any]) -> KeyVersion:
         key, attributes = bundle.get("key"), bundle.get("attributes")

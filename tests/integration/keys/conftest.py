@@ -48,8 +48,8 @@ async def emulator(state: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
         yield emulator
 
 
-def make_provider(emulator: Emulator, key: str = "prod", **changes: object) -> AzureKeyProvider:
-    """A provider as Grafana's configuration would name it, with `changes` to its settings; the caller closes it."""
+def make_settings(emulator: Emulator, key: str = "prod", **changes: object) -> AzureKeyVaultSettings:
+    """The section of Grafana's configuration for a key, with `changes`."""
     settings = AzureKeyVaultSettings(
         provider=f"azurekv.{key}",
         section=f"security.encryption.azurekv.{key}",
@@ -61,8 +61,13 @@ def make_provider(emulator: Emulator, key: str = "prod", **changes: object) -> A
         loopback=True,
         trusted_suffix=False,
     )
+    return replace(settings, **changes)  # type: ignore[arg-type]
+
+
+def make_provider(emulator: Emulator, key: str = "prod", **changes: object) -> AzureKeyProvider:
+    """A provider for it; the caller closes it."""
     policy = RetryPolicy(deadline_seconds=1.0, first_wait_seconds=0.05)
-    return AzureKeyProvider(replace(settings, **changes), policy=VaultPolicy(policy))  # type: ignore[arg-type]
+    return AzureKeyProvider(make_settings(emulator, key, **changes), policy=VaultPolicy(policy))
 
 
 @pytest.fixture

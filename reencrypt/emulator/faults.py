@@ -1,0 +1,99 @@
+"""What a test makes go wrong on purpose: which requests, how many of them, and how."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias, get_args
+
+Kind: TypeAlias = Literal["status", "latency", "reset", "stall", "truncated", "empty", "page"]
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+
+_STATUSES: Final = (408, 429, 500, 502, 503, 504)
+_FIELDS: Final = frozenset(("kind", "next", "share", "operations", "status", "seconds", "retry_after"))
+
+
+@dataclass(slots=True)
+class Fault:
+    """One way in which requests go wrong: the next so many, or a share of all, of some operations or of all.
+
+    `status` answers with it, and `Retry-After` where one is given; `latency` answers rightly, `seconds` later; `reset`
+    closes the connection; `stall` says nothing for `seconds`; `truncated` cuts a right answer in half; `empty` leaves
+    out its `value`; `page` is 200 with HTML of some proxy.
+    """
+
+    kind: Kind
+    remaining: int | None
+    share: float | None
+    operations: frozenset[str]
+    status: int = 503
+    seconds: float = 0.0
+    retry_after: float | None = None
+
+    @staticmethod
+    def of(content: Mapping[str, object]) -> Fault:
+        """Build a fault from its JSON; raises ValueError for what cannot be one."""
+        if unknown := sorted(set(content) - _FIELDS):
+            raise ValueError(f"a fault has no {', '.join(unknown)}")
+        kind = next((known for known in KINDS if known == content.get("kind")), None)
+        if kind is None:
+            raise ValueError(f"'kind' is one of {', '.join(KINDS)}")
+        following, share, operations = content.get("next"), content.get("share"), content.get("operations", [])
+        if (following is None) == (share is None):
+            raise ValueError("give either 'next', a number of requests, or 'share', a fraction of all")
+        if following is not None and (not isinstance(following, int) or following < 1):
+            raise ValueError("'next' is a positive whole number")
+        if share is not None and (not isinstance(share, int | float) or not 0 < share <= 1):
+            raise ValueError("'share' is a fraction of 1")
+        if not isinstance(operations, list) or not all(isinstance(each, str) for each in operations):
+            raise ValueError("'operations' is a list of permissions, and token for sign-ins")
+        status = content.get("status", 503)
+        if not isinstance(status, int) or status not in _STATUSES:
+            raise ValueError(f"'status' is one of {', '.join(map(str, _STATUSES))}")
+        retry_after = content.get("retry_after")
+        return Fault(
+            kind=kind,
+            remaining=following,
+            share=None if share is None else float(share),
+            operations=frozenset(operations),
+            status=status,
+            seconds=_seconds(content.get("seconds", 0.0), "seconds"),
+            retry_after=None if retry_after is None else _seconds(retry_after, "retry_after"),
+        )
+
+
+def _seconds(value: object, name: str) -> float:
+    if not isinstance(value, int | float) or value < 0:
+        raise ValueError(f"'{name}' is a number of seconds")
+    return float(value)
+
+
+class Faults:
+    """The faults that are set; the dice are the same in every process, so that a test can be repeated."""
+
+    def __init__(self) -> None:
+        self._faults: list[Fault] = []
+        self._dice = random.Random(0)  # noqa: S311 - not a secret
+
+    def add(self, fault: Fault) -> None:
+        """Set another fault."""
+        self._faults.append(fault)
+
+    def clear(self) -> None:
+        """Have none."""
+        self._faults.clear()
+
+    def draw(self, operation: str) -> Fault | None:
+        """Return the fault that befalls a request for an operation, the oldest one first."""
+        for fault in self._faults:
+            if fault.operations and operation not in fault.operations:
+                continue
+            if fault.remaining is not None:
+                fault.remaining -= 1
+                if fault.remaining == 0:
+                    self._faults.remove(fault)
+                return fault
+            if self._dice.random() < (fault.share or 0):
+                return fault
+        return None
