@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 from typing import Any, Final, Protocol, TypeVar
 
 from reencrypt.databases.retried import persistently
-from reencrypt.errors import TransactionLostError
+from reencrypt.errors import ReencryptError, TransactionLostError
 
 _T = TypeVar("_T")
 
@@ -74,16 +74,28 @@ class Link:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Any]:
         """A transaction on the connection: committed when the block ends, rolled back when it raises."""
-        async with self._in_use, self._undoubted() as connection:
-            await self._driver.command(connection, self._begin)
+        async with self._in_use:
+            was_open = self._connection is not None
             try:
-                yield connection
-                await self._driver.command(connection, "COMMIT")
-            except Exception:
-                # An orderly end, so that locks are gone before the next transaction; a dead connection has none.
-                with suppress(Exception):
-                    await asyncio.wait_for(self._driver.command(connection, "ROLLBACK"), _GOODBYE_SECONDS)
-                raise
+                await self._begin_anew()
+            except TransactionLostError:
+                # A server or a firewall has closed it while it was idle; nothing was begun, so nothing is repeated.
+                if not was_open:
+                    raise
+                await self._begin_anew()
+            async with self._undoubted() as connection:
+                try:
+                    yield connection
+                    await self._driver.command(connection, "COMMIT")
+                except Exception:
+                    # An orderly end, so that locks are gone before the next transaction; a dead connection has none.
+                    with suppress(Exception):
+                        await asyncio.wait_for(self._driver.command(connection, "ROLLBACK"), _GOODBYE_SECONDS)
+                    raise
+
+    async def _begin_anew(self) -> None:
+        async with self._undoubted() as connection:
+            await self._driver.command(connection, self._begin)
 
     @asynccontextmanager
     async def _undoubted(self) -> AsyncIterator[Any]:
@@ -92,7 +104,11 @@ class Link:
             if self._connection is None or self._driver.is_closed(self._connection):
                 self._connection = await self._driver.connect()
             yield self._connection
-        except (TransactionLostError, asyncio.CancelledError):
+        except ReencryptError as error:
+            if isinstance(error, TransactionLostError):
+                self._drop()
+            raise
+        except BaseException:
             # Cancelled in the middle of a statement or of the commit itself: the outcome is the server's secret, and
             # the protocol's state ours no longer. A new connection knows neither.
             self._drop()

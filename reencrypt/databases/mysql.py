@@ -7,7 +7,6 @@ backslash escapes wherever the server is configured otherwise.
 from __future__ import annotations
 
 import asyncio
-import logging
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -16,36 +15,26 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final
 
-import asyncmy
-from asyncmy.constants import CLIENT
-
 from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.catalogue.locations import LOCATIONS
 from reencrypt.databases.link import Link
+from reencrypt.databases.mysql_driver import MysqlDriver, fetch_all, run
 from reencrypt.databases.mysql_dsn import MysqlTarget, target_of
 from reencrypt.databases.mysql_errors import translated
 from reencrypt.databases.mysql_rendering import Column, Rendering, by_packet
 from reencrypt.databases.protocol import ColumnLimit, LockPolicy, Swap, Value
 from reencrypt.databases.retried import OPENING_SECONDS
 from reencrypt.databases.statements import load_schema, load_statements
-from reencrypt.errors import ConfigurationError, TransactionLostError
+from reencrypt.errors import ConfigurationError
 from reencrypt.settings import DatabaseSettings
 
 _LOCK_POLICY: Final = LockPolicy(hold_seconds=0.05, gaps=False)
-_CONNECT_SECONDS: Final = 15.0
-_LEAST_PACKET: Final = 1 << 20
 _STATEMENT_SHARE: Final = 0.9  # of the largest packet
-_OLDEST: Final = {"MariaDB": (10, 2), "MySQL": (8, 0)}  # window functions
 
-# Nobody's row stays locked for the server's default of 50 seconds while we wait for another one. Notes are not errors:
-# "table exists" is what IF NOT EXISTS is for.
-_SESSION: Final = (
-    "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
-    "SET SESSION sql_notes = 0, SESSION innodb_lock_wait_timeout = 5",
-    "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
-)
 # What a page's transaction touches of Grafana's.
 _OURS: Final = frozenset(location.table for location in LOCATIONS) | {"data_keys"}
+# Those that convert to utf8mb4 and back without a loss: Grafana's own, and what an old MySQL defaulted to.
+_CHARSETS: Final = frozenset(("utf8mb4", "utf8mb3", "utf8", "latin1", "ascii"))
 _TABLES: Final = """
 SELECT c.table_name, c.column_name, t.engine FROM information_schema.columns AS c
 JOIN information_schema.tables AS t ON t.table_schema = c.table_schema AND t.table_name = c.table_name
@@ -61,97 +50,16 @@ WHERE table_schema = DATABASE() AND table_name = %s AND non_unique = 0
 """
 _PARAMETER: Final = re.compile(r":([a-z_]\w*)")
 
-# The driver reports what a server calls a warning (VALUES() is deprecated in MySQL 8) as if it were ours to heed.
-logging.getLogger("asyncmy").setLevel(logging.ERROR)
-
 
 @cache
 def _statement(name: str) -> str:
     return _PARAMETER.sub(r"%(\1)s", load_statements("common.sql", "mysql.sql")[name])
 
 
-async def _run(connection: Any, query: str, values: object = None) -> Any:  # noqa: ANN401
-    """Run a query; returns the cursor, which holds all rows and their number."""
-    cursor = connection.cursor()
-    await cursor.execute(query, values)
-    return cursor
-
-
-async def _fetch(connection: Any, query: str, values: object = None) -> list[tuple[Any, ...]]:  # noqa: ANN401
-    return [tuple(row) for row in await (await _run(connection, query, values)).fetchall()]
-
-
-class _Driver:
-    """asyncmy, as a link uses it."""
-
-    def __init__(self, target: MysqlTarget) -> None:
-        self._target = target
-        self.largest_packet = _LEAST_PACKET
-
-    async def connect(self) -> Any:  # noqa: ANN401
-        """Open a connection and set up its session; raises what `translated` makes of a failure."""
-        tls = self._target.tls()
-        try:
-            return await self._connect(tls)
-        except TransactionLostError:
-            if tls is None or not self._target.may_be_plain:
-                raise
-            return await self._connect(None)
-
-    async def _connect(self, tls: Any) -> Any:  # noqa: ANN401
-        with translated(self._target.display):
-            async with asyncio.timeout(_CONNECT_SECONDS):
-                connection = await asyncmy.connect(
-                    **self._target.arguments(), ssl=tls, client_flag=CLIENT.FOUND_ROWS, autocommit=True
-                )
-                try:
-                    for statement in _SESSION:
-                        await _run(connection, statement)
-                    ((version, packet),) = await _fetch(connection, "SELECT VERSION(), @@max_allowed_packet")
-                    _check_version(self._target.display, version)
-                except BaseException:
-                    connection.close()
-                    raise
-        self.largest_packet = int(packet)
-        return connection
-
-    def is_closed(self, connection: Any) -> bool:  # noqa: ANN401
-        """Whether asyncmy has noticed that the connection is gone."""
-        return not connection.connected
-
-    def cut(self, connection: Any) -> None:  # noqa: ANN401
-        """Close the socket."""
-        connection.close()
-
-    async def leave(self, connection: Any) -> None:  # noqa: ANN401
-        """Quit."""
-        await connection.ensure_closed()
-
-    async def command(self, connection: Any, command: str) -> None:  # noqa: ANN401
-        """Run a statement."""
-        with translated(self._target.display):
-            await _run(connection, command)
-
-    @asynccontextmanager
-    async def reading(self, _connection: Any) -> AsyncIterator[None]:  # noqa: ANN401
-        """A statement on its own reads what was committed before it."""
-        with translated(self._target.display):
-            yield
-
-
-def _check_version(name: str, version: str) -> None:
-    product = "MariaDB" if "mariadb" in version.lower() else "MySQL"
-    # Some proxies put 5.5.5- before MariaDB's own version, as its protocol once had to.
-    numbers = re.match(r"(?:5\.5\.5-)?(\d+)\.(\d+)", version)
-    if numbers and (int(numbers[1]), int(numbers[2])) < _OLDEST[product]:
-        oldest = ".".join(map(str, _OLDEST[product]))
-        raise ConfigurationError(f"{name} is {product} {version}", hint=f"{product} {oldest} or newer is needed")
-
-
 @dataclass(frozen=True, slots=True)
 class _Table:
     types: Mapping[str, Column]
-    unique: tuple[frozenset[str], ...]
+    unique: Mapping[str, frozenset[str]]
 
 
 class MysqlDatabase:
@@ -159,7 +67,7 @@ class MysqlDatabase:
 
     def __init__(self, target: MysqlTarget) -> None:
         self._target = target
-        self._driver = _Driver(target)
+        self._driver = MysqlDriver(target)
         self._reader = Link(self._driver, begin="BEGIN")
         self._writer = Link(self._driver, begin="BEGIN")
         self._tables: dict[str, _Table] = {}
@@ -194,7 +102,7 @@ class MysqlDatabase:
         """The tables of the database with their columns. Raises `ConfigurationError` where one has no transactions."""
         found: dict[str, set[str]] = {}
         for table, column, engine in await self._reader.read(
-            lambda connection: _fetch(connection, _TABLES), deadline_seconds=deadline_seconds
+            lambda connection: fetch_all(connection, _TABLES), deadline_seconds=deadline_seconds
         ):
             if table in _OURS and str(engine).lower() != "innodb":
                 raise ConfigurationError(
@@ -212,14 +120,14 @@ class MysqlDatabase:
     async def fetch(self, statement: str, **parameters: Value) -> list[tuple[Value, ...]]:
         """Run a named query outside any transaction."""
         query = _statement(statement)
-        return await self._reader.read(lambda connection: _fetch(connection, query, parameters))
+        return await self._reader.read(lambda connection: fetch_all(connection, query, parameters))
 
     async def read_page(self, location: Location, after: Key | None, *, rows: int, size: int) -> list[Row]:
         """Read the next rows by key, in one statement."""
 
         async def work(connection: Any) -> list[Row]:  # noqa: ANN401
             rendering = await self.rendering(location, connection)
-            return [rendering.to_row(raw) for raw in await _fetch(connection, *rendering.page(after, rows, size))]
+            return [rendering.to_row(raw) for raw in await fetch_all(connection, *rendering.page(after, rows, size))]
 
         return await self._reader.read(work)
 
@@ -237,7 +145,7 @@ class MysqlDatabase:
             return []
         rendering = await self.rendering(location, connection)
         wanted = set(keys)
-        found = (rendering.to_row(raw) for raw in await _fetch(connection, *rendering.by_keys(keys)))
+        found = (rendering.to_row(raw) for raw in await fetch_all(connection, *rendering.by_keys(keys)))
         return [row for row in found if row.key in wanted]
 
     @asynccontextmanager
@@ -261,7 +169,7 @@ class MysqlDatabase:
 
         async def work(connection: Any) -> None:  # noqa: ANN401
             for statement in self.state_statements():
-                await _run(connection, statement)
+                await run(connection, statement)
 
         await self._writer.read(work)
 
@@ -279,12 +187,24 @@ class MysqlDatabase:
         """The SQL of a location, with the types and indexes of its table, which are read once."""
         table = self._tables.get(location.table)
         if table is None:
-            types = {row[0]: Column(*row[1:]) for row in await _fetch(connection, _TYPES, (location.table,))}
+            types = {row[0]: Column(*row[1:]) for row in await fetch_all(connection, _TYPES, (location.table,))}
             indexes: dict[str, set[str]] = {}
-            for index, column in await _fetch(connection, _UNIQUE, (location.table,)):
+            for index, column in await fetch_all(connection, _UNIQUE, (location.table,)):
                 indexes.setdefault(index, set()).add(column)
-            table = self._tables[location.table] = _Table(types, tuple(map(frozenset, indexes.values())))
-        return Rendering(location, table.types, any(index <= set(location.key) for index in table.unique))
+            table = self._tables[location.table] = _Table(
+                types, {name: frozenset(each) for name, each in indexes.items()}
+            )
+            self._check_charsets(location.table, types)
+        unique = (name for name, columns in table.unique.items() if columns <= set(location.key))
+        return Rendering(location, table.types, next(unique, None))
+
+    def _check_charsets(self, table: str, types: Mapping[str, Column]) -> None:
+        for name, column in types.items():
+            if column.charset is not None and column.charset not in _CHARSETS:
+                raise ConfigurationError(
+                    f"{self.name}: {table}.{name} has the character set {column.charset}, which Grafana never uses",
+                    hint=f"convert it: ALTER TABLE `{table}` CONVERT TO CHARACTER SET utf8mb4",
+                )
 
 
 class MysqlTransaction:
@@ -297,12 +217,12 @@ class MysqlTransaction:
     async def fetch(self, statement: str, **parameters: Value) -> list[tuple[Value, ...]]:
         """Run a named query inside the transaction."""
         with translated(self._database.name):
-            return await _fetch(self._connection, _statement(statement), parameters)
+            return await fetch_all(self._connection, _statement(statement), parameters)
 
     async def execute(self, statement: str, **parameters: Value) -> int:
         """Run a named statement; returns how many rows it matched, changed or not."""
         with translated(self._database.name):
-            return int((await _run(self._connection, _statement(statement), parameters)).rowcount)
+            return int((await run(self._connection, _statement(statement), parameters)).rowcount)
 
     async def execute_many(self, statement: str, rows: Sequence[Mapping[str, Value]]) -> None:
         """Run a named INSERT for many rows: as one statement, or as few as the largest packet allows."""
@@ -318,8 +238,11 @@ class MysqlTransaction:
         with translated(self._database.name):
             rendering = await self._database.rendering(location, self._connection)
             for batch in by_packet(swaps, self._database.statement_bytes):
-                cursor = await _run(self._connection, *rendering.swap(batch, self._database.now()))
-                if cursor.rowcount < len(batch):
+                cursor = await run(self._connection, *rendering.swap(batch, self._database.now()))
+                if cursor.rowcount == 0:
+                    # Also those that hold the new bytes already, from a commit whose answer was lost.
+                    lost += [swap.key for swap in batch]
+                elif cursor.rowcount < len(batch):
                     lost += await self._losers(location, batch)
         return lost
 
@@ -333,5 +256,5 @@ class MysqlTransaction:
         """Find the rows with the same text."""
         with translated(self._database.name):
             rendering = await self._database.rendering(location, self._connection)
-            raws = await _fetch(self._connection, rendering.twins(scope), (value, text))
+            raws = await fetch_all(self._connection, rendering.twins(scope), (value, text))
         return [rendering.to_row(raw) for raw in raws]

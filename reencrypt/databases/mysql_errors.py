@@ -28,7 +28,7 @@ class _Kind:
 
 _KINDS: Final = (
     _Kind(
-        frozenset((1044, 1045, 1049, 1130, 1251, 1698, 2059, 3118, 3159, 4151)),
+        frozenset((1044, 1045, 1049, 1129, 1130, 1251, 1698, 1820, 1862, 2059, 3118, 3159, 4151)),
         ConfigurationError,
         "refuses the connection",
         "check user, password and name in [database]",
@@ -41,10 +41,16 @@ _KINDS: Final = (
         "for a DBA to run",
     ),
     _Kind(
-        frozenset((1290, 1792, 1836)),
+        frozenset((1036, 1290, 1792, 1836, 1874)),
         ConfigurationError,
         "is read-only",
         "give the address of the primary in [database]",
+    ),
+    _Kind(
+        frozenset((1054, 1146)),
+        UnavailableError,
+        "has another schema than a moment ago",
+        "let Grafana finish its migrations, then start again; progress is saved",
     ),
     _Kind(
         frozenset((1665,)),
@@ -59,7 +65,7 @@ _KINDS: Final = (
         "raise max_allowed_packet on the server, then start again; progress is saved",
     ),
     _Kind(
-        frozenset((1021, 1037, 1041, 1114, 1135)),
+        frozenset((3, 1021, 1026, 1030, 1037, 1038, 1041, 1114, 1135, 1206)),
         UnavailableError,
         "is out of room",
         "make room on the server, then start again; progress is saved",
@@ -70,6 +76,7 @@ _KINDS: Final = (
 _AGAIN: Final = frozenset(
     (
         *(1205, 1213, 1020, 1614),  # lock wait timeout, deadlock, snapshot isolation, XA deadlock
+        *(1180, 1637, 3032, 3100, 3101),  # a commit that failed, among them group replication's certification
         *(1040, 1203, 1226),  # too many connections
         *(1047, 1053, 1077, 1079, 1080),  # Galera not ready, shutdown in progress
         *(1152, 1158, 1159, 1160, 1161, 1184),  # the network
@@ -80,23 +87,30 @@ _AGAIN: Final = frozenset(
 )
 
 
+class NoTlsError(ConfigurationError):
+    """The server does not offer TLS."""
+
+
 @contextmanager
 def translated(name: str) -> Iterator[None]:
     """Translate the driver's errors; `name` is how messages call the database."""
     try:
         yield
     except errors.MySQLError as error:
-        translation = _translation(name, error)
-        if translation is None:
-            raise
-        raise translation from error
+        raise _translation(name, error) from error
     except (TimeoutError, EOFError, OSError) as error:
         raise _lost(name, str(error) or type(error).__name__) from error
 
 
-def _translation(name: str, error: errors.MySQLError) -> ReencryptError | None:
+def _translation(name: str, error: errors.MySQLError) -> ReencryptError:
     number = error.args[0] if error.args and isinstance(error.args[0], int) else None
     message = str(error.args[-1]) if error.args else type(error).__name__
+    if isinstance(error.__cause__, ssl.SSLError) and error.__cause__.reason == "WRONG_VERSION_NUMBER":
+        # The server answers in plain text.
+        return NoTlsError(
+            f"{name} offers no TLS",
+            hint="turn TLS on there, or set ssl_mode = false in [database] if the network is yours",
+        )
     if isinstance(error.__cause__, ssl.SSLError):
         return ConfigurationError(
             f"{name}: TLS failed: {error.__cause__.reason or error.__cause__}",
@@ -108,7 +122,10 @@ def _translation(name: str, error: errors.MySQLError) -> ReencryptError | None:
     # An InternalError of the driver is an answer out of order: the connection was cut in the middle of one.
     if number in _AGAIN or isinstance(error, errors.InternalError | errors.InterfaceError):
         return _lost(name, message)
-    return None
+    return UnavailableError(
+        f"{name} refuses a statement: {message} ({number})",
+        hint="nothing of its page was written; report this with the version of the server",
+    )
 
 
 def _lost(name: str, message: str) -> TransactionLostError:

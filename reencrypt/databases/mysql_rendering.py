@@ -12,7 +12,9 @@ from typing import Any, Final
 
 from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.databases.protocol import ColumnLimit, Swap, Value
+from reencrypt.errors import UnavailableError
 
+_MOST_ROWS: Final = 500  # a statement is parsed as deep as it has rows, on a thread's stack
 _ROW_OVERHEAD: Final = 256  # keys, digests and commas of a row in a bulk statement, in bytes
 
 
@@ -46,11 +48,11 @@ def quote(identifier: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Rendering:
-    """A location's SQL, once its column types are known. `unique` tells whether an index makes the key unique."""
+    """A location's SQL, once its column types are known. `unique` names an index that makes the key unique."""
 
     location: Location
     types: Mapping[str, Column]
-    unique: bool
+    unique: str | None
 
     def _bytes(self, column: str, prefix: str = "t.") -> str:
         # By way of utf8mb4, so that the bytes are those that we read, whatever the column's own character set.
@@ -75,8 +77,16 @@ class Rendering:
         return f"UNHEX(SHA2({text}, 256))"
 
     def _columns(self) -> str:
+        """Key, secret columns as bytes, extras, and which secret columns are not NULL: the order that `to_row` takes.
+
+        The last because a function gives NULL, with no more than a warning, for what is larger than a packet.
+        """
         location = self.location
-        return ", ".join(f"t.{quote(name)}" for name in (*location.key, *location.columns, *location.extras))
+        columns = [f"t.{quote(name)}" for name in location.key]
+        columns += [self._bytes(name) for name in location.columns]
+        columns += [f"t.{quote(name)}" for name in location.extras]
+        columns.append(" + ".join(f"(t.{quote(name)} IS NOT NULL)" for name in location.columns))
+        return ", ".join(columns)
 
     def page(self, after: Sequence[Value] | None, rows: int, size: int) -> tuple[str, list[Value]]:
         """The next page in key order, cut off where it has grown beyond `size` bytes, in one round trip.
@@ -150,19 +160,28 @@ class Rendering:
             f"{self._digest(column)} <=> page.old{index}" for index, column in enumerate(location.columns)
         )
         return (
-            f"UPDATE (SELECT {first}{others}) AS page STRAIGHT_JOIN {quote(location.table)} AS t ON {joined} "
-            f"SET {', '.join(sets)} WHERE {same}"
+            f"UPDATE (SELECT {first}{others}) AS page STRAIGHT_JOIN {quote(location.table)} AS t{self._by_index()} "
+            f"ON {joined} SET {', '.join(sets)} WHERE {same}"
         ), [*values, *tail]
+
+    def _by_index(self) -> str:
+        return f" FORCE INDEX ({quote(self.unique)})" if self.unique else ""
 
     def _new(self, column: str, index: int) -> str:
         return f"page.new{index}" if self.types[column].is_binary else f"CONVERT(page.new{index} USING utf8mb4)"
 
     def to_row(self, raw: Sequence[Any]) -> Row:
-        """Build a row from a result; text arrives decoded from UTF-8."""
+        """Build a row from a result of `page`, `by_keys` or `twins`."""
         key_end = len(self.location.key)
         cells_end = key_end + len(self.location.columns)
-        cells = (cell.encode() if isinstance(cell, str) else cell for cell in raw[key_end:cells_end])
-        return Row(tuple(raw[:key_end]), tuple(cells), tuple(raw[cells_end:]))
+        *values, present = raw
+        cells = tuple(values[key_end:cells_end])
+        if sum(cell is not None for cell in cells) != present:
+            raise UnavailableError(
+                f"{self.location.table} {values[:key_end]} holds more than the server's max_allowed_packet",
+                hint="raise max_allowed_packet on the server, then start again; progress is saved",
+            )
+        return Row(tuple(values[:key_end]), cells, tuple(values[cells_end:]))
 
 
 def by_packet(swaps: Sequence[Swap], limit: int) -> Iterator[Sequence[Swap]]:
@@ -171,7 +190,7 @@ def by_packet(swaps: Sequence[Swap], limit: int) -> Iterator[Sequence[Swap]]:
     size = 0
     for swap in swaps:
         row = _ROW_OVERHEAD + sum(2 * len(cell) for cell in swap.new if cell is not None)
-        if batch and size + row > limit:
+        if batch and (size + row > limit or len(batch) == _MOST_ROWS):
             yield batch
             batch, size = [], 0
         batch.append(swap)

@@ -24,7 +24,8 @@ from reencrypt.settings import DatabaseSettings
 
 _LOCK_POLICY: Final = LockPolicy(hold_seconds=0.05, gaps=False)
 # Whatever the server's default: a swap must see what was committed before it.
-_BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
+# Nor is anybody kept waiting for our rows while we wait for his.
+_BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '5s'"
 _STATE_LOCK: Final = 0x7265656E  # names our advisory lock: "reen"
 
 # Not from information_schema, which hides the tables that the role has no rights on.

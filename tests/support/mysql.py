@@ -22,11 +22,15 @@ import pytest
 from reencrypt.demo.schema import ALL, create_statements
 from tests.support.transfer import to_file, to_server
 
-# Whatever a DBA may have set: silent truncation, quotes and backslashes of another meaning, small packets.
+# Whatever a DBA may have set: silent truncation, quotes and backslashes of another meaning, small packets, and a
+# character set in which a byte swallows the backslash behind it.
 HOSTILE = (
     "--sql-mode=ANSI_QUOTES,NO_BACKSLASH_ESCAPES,PAD_CHAR_TO_FULL_LENGTH",
     "--max-allowed-packet=4M",
     "--transaction-isolation=REPEATABLE-READ",
+    "--skip-character-set-client-handshake",
+    "--character-set-server=gbk",
+    "--collation-server=gbk_chinese_ci",
 )
 QUICK = ("--skip-log-bin", "--innodb-log-file-size=64M", "--innodb-flush-log-at-trx-commit=2", "--skip-name-resolve")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
@@ -18,7 +19,7 @@ from reencrypt.databases.mysql import MysqlDatabase
 from reencrypt.databases.protocol import Swap, Transaction
 from reencrypt.databases.retried import retried
 from reencrypt.demo.schema import create_statements
-from reencrypt.errors import ConfigurationError, ReencryptError, UnavailableError
+from reencrypt.errors import ConfigurationError, ReencryptError, TransactionLostError, UnavailableError
 from reencrypt.settings import DatabaseSettings, load_settings
 from tests.support.mysql import MysqlEngine, MysqlServer, connect
 
@@ -169,6 +170,76 @@ async def test_null_stays_null_bytes_stay_bytes_and_grafanas_timestamp_moves(
     assert new == every_byte[::-1]
     assert isinstance(age, int)
     assert age < 60
+
+
+async def test_any_bytes_are_stored_as_they_are_whatever_the_servers_character_set(
+    database: MysqlDatabase, engine: MysqlEngine
+) -> None:
+    dice = random.Random(0)
+    cells = {key: dice.randbytes(120) for key in range(1, 301)}
+    with closing(connect(engine.url)) as connection, connection.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO dashboard_snapshot (id, name, `key`, delete_key, org_id, user_id, external, external_url, "
+            "dashboard, expires, created, updated, dashboard_encrypted) "
+            "VALUES (%s, 'n', %s, %s, 1, 1, 0, '', '', %s, %s, %s, %s)",
+            [(key, key, key, THEN, THEN, THEN, cell) for key, cell in cells.items()],
+        )
+    rows = await database.read_page(SNAPSHOTS, None, rows=1000, size=1 << 20)
+    assert {row.key[0]: row.cells[0] for row in rows} == cells
+    new = {key: dice.randbytes(120) for key in cells}
+    assert await swap(database, SNAPSHOTS, *(Swap((key,), (cells[key],), (new[key],)) for key in cells)) == []
+    stored = engine.query("SELECT id, dashboard_encrypted FROM dashboard_snapshot")
+    assert {row[0]: row[1] for row in stored} == new
+
+
+async def test_text_that_is_no_utf8_and_text_beyond_the_basic_plane_are_read_as_bytes(
+    database: MysqlDatabase, engine: MysqlEngine
+) -> None:
+    add(engine, {1: "😀 é"})
+    engine.execute("UPDATE secrets SET type = 't' WHERE id = 1")
+    add(engine, {2: "x"})
+    engine.execute("UPDATE secrets SET value = x'EDA080' WHERE id = 2")
+    rows = await database.read_page(SECRETS, None, rows=10, size=1000)
+    assert [row.cells[0] for row in rows] == ["😀 é".encode(), b"\xed\xa0\x80"]
+    assert await swap(database, SECRETS, *(Swap(row.key, row.cells, (b"new",)) for row in rows)) == []
+
+
+async def test_a_column_that_cannot_hold_every_character_is_refused(
+    database: MysqlDatabase, engine: MysqlEngine
+) -> None:
+    engine.execute("ALTER TABLE secrets CONVERT TO CHARACTER SET sjis")
+    with pytest.raises(ConfigurationError, match="character set sjis"):
+        await database.read_page(SECRETS, None, rows=1, size=1)
+
+
+async def test_a_commit_whose_answer_was_lost_is_no_second_swap(database: MysqlDatabase, engine: MysqlEngine) -> None:
+    add(engine, {1: "old", 2: "old"})
+    swaps = [Swap((key,), (b"old",), (b"new",)) for key in (1, 2)]
+    assert await swap(database, SECRETS, *swaps) == []
+    assert await swap(database, SECRETS, *swaps) == [(1,), (2,)]
+
+
+async def test_a_lock_on_the_whole_table_is_not_waited_for_with_rows_locked(
+    database: MysqlDatabase, engine: MysqlEngine
+) -> None:
+    add(engine, {1: "old"})
+    await database.read_page(SECRETS, None, rows=1, size=1)
+    with closing(connect(engine.url)) as theirs, theirs.cursor() as cursor:
+        cursor.execute("LOCK TABLES secrets WRITE")
+        with pytest.raises(TransactionLostError):
+            async with asyncio.timeout(20), database.transaction() as transaction:
+                await transaction.swap_rows(SECRETS, [Swap((1,), (b"old",), (b"new",))])
+
+
+async def test_a_connection_that_was_closed_while_idle_is_opened_anew_without_a_retry(
+    database: MysqlDatabase, engine: MysqlEngine
+) -> None:
+    add(engine, {1: "old"})
+    await swap(database, SECRETS)
+    kill_others(engine)
+    async with database.transaction() as transaction:
+        assert await transaction.swap_rows(SECRETS, [Swap((1,), (b"old",), (b"new",))]) == []
+    assert engine.query("SELECT value FROM secrets") == [("new",)]
 
 
 async def test_columns_say_how_much_they_hold_and_the_session_never_truncates(

@@ -94,6 +94,22 @@ async def test_tls_by_grafanas_modes(
     await database.close()
 
 
+@pytest.mark.parametrize("mode", ["preferred", "true", "skip-verify"])
+async def test_a_server_without_tls_is_used_only_where_tls_is_a_preference(mode: str, tmp_path: Path) -> None:
+    if program() is None:
+        pytest.skip("NOT RUN: mariadbd is not installed")
+    server = OwnServer()
+    keys = f"type = mysql\nhost = 127.0.0.1:{server.port}\nuser = root\nname = mysql\nssl_mode = {mode}"
+    try:
+        if mode == "preferred":
+            await (await opened(keys, tmp_path)).close()
+        else:
+            with pytest.raises(ConfigurationError, match="offers no TLS"):
+                await opened(keys, tmp_path)
+    finally:
+        server.stop()
+
+
 @pytest.mark.parametrize(
     ("server", "mode", "extra"),
     [
