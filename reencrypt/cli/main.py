@@ -19,6 +19,7 @@ from reencrypt.errors import ReencryptError
 
 #: Command name → module under `reencrypt.cli.commands`, whose attribute `command` it is.
 COMMANDS: Final = {
+    "doctor": "doctor",
     "plan": "plan",
     "run": "run",
     "status": "status",

@@ -11,21 +11,17 @@ import time
 from collections.abc import AsyncIterator, Callable
 from typing import Final
 
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPublicNumbers
-
 from reencrypt.errors import ReencryptError, RefusedError
 from reencrypt.keys.pacer import Pacer
 from reencrypt.keys.provider import (
     DATA_KEY_BYTES,
-    Framing,
     RsaAlgorithm,
     UnwrapFailedError,
     Unwrapped,
     WrapFormat,
 )
 from reencrypt.keys.quota import Window
+from reencrypt.keys.rsa_blocks import encrypt_locally, unframe
 from reencrypt.keys.vault import ListedVersion, Operation, VaultClient
 from reencrypt.keys.vault_errors import (
     OUTSIDE_VALIDITY,
@@ -38,7 +34,6 @@ from reencrypt.keys.vault_errors import (
 from reencrypt.keys.vault_policy import VaultPolicy
 from reencrypt.settings.model import AzureKeyVaultSettings
 
-_BLOCK_BYTES: Final = (256, 384, 512)  # RSA 2048, 3072, 4096: what Key Vault offers
 # For RSA the bytes of both operations are the same; Grafana's documentation asks for encrypt and decrypt.
 _UNWRAPPING: Final[tuple[Operation, ...]] = ("decrypt", "unwrapkey")
 
@@ -57,7 +52,8 @@ class AzureKeyProvider:
     ) -> None:
         self._settings = settings
         self._policy = policy or VaultPolicy()
-        self._vault = VaultClient(
+        #: The key itself.
+        self.vault = VaultClient(
             settings, policy=self._policy.retry, pacer=pacer or Pacer(Window(self._policy.share)), waiting=waiting
         )
         self._warn = warn
@@ -84,30 +80,32 @@ class AzureKeyProvider:
 
         Raises `UnwrapFailedError` where none does, `KeyDisabledError` where a disabled version may be the one.
         """
-        framed = _unframe(wrapped)
+        framed = unframe(wrapped)
         if framed is None:
             raise UnwrapFailedError(f"its {len(wrapped)} bytes are not an RSA block in any known framing")
         framing, block = framed
         async for version, algorithm in self._candidates():
-            data_key = await self._try(version, algorithm, block)
-            if data_key is not None:
+            found = await self._try(version, algorithm, block)
+            if found is not None:
+                data_key, used = found
                 self._remember(version, algorithm)
-                self._warn_of_expiry(version or self._known[0][0])
+                self._warn_of_expiry(used)
                 # Only what we would write just so is a format learned: base64 may differ in its padding.
                 exact = framing.frame(block) == wrapped
                 return Unwrapped(
                     data_key,
                     conclusive=algorithm is not RsaAlgorithm.PKCS1,
                     wrap_format=WrapFormat(framing, algorithm) if exact else None,
+                    version=used,
                 )
         for error in self._unusable.values():
             raise error
         if not self._may_list:
             raise UnwrapFailedError(
-                f"the newest version of {self._vault.key_name} does not unwrap it, and finding older ones needs the "
+                f"the newest version of {self.vault.key_name} does not unwrap it, and finding older ones needs the "
                 "permission list, or --key-version"
             )
-        raise UnwrapFailedError(f"no version of {self._vault.key_name} unwraps it")
+        raise UnwrapFailedError(f"no version of {self.vault.key_name} unwraps it")
 
     async def wrap(self, data_key: bytes, wrap_format: WrapFormat | None) -> bytes:
         """Encrypt a data key under the newest version: locally with the public key, remotely where `get` is denied."""
@@ -115,22 +113,21 @@ class AzureKeyProvider:
             raise ValueError("a wrap format is needed")
         algorithm = wrap_format.algorithm
         try:
-            newest = await self._vault.get_key()
+            newest = await self.vault.get_key()
         except OperationDeniedError:
             return wrap_format.framing.frame(await self._wrap_remotely(algorithm, data_key))
         if not newest.enabled:
-            raise self._vault.disabled(newest.version)
+            raise self.vault.disabled(newest.version)
         if not newest.is_valid:
             raise RefusedError(
-                f"{self._vault.key_name}, version {newest.version} has expired or is not yet valid",
+                f"{self.vault.key_name}, version {newest.version} has expired or is not yet valid",
                 hint=OUTSIDE_VALIDITY,
             )
-        numbers = RSAPublicNumbers(int.from_bytes(newest.exponent), int.from_bytes(newest.modulus))
-        return wrap_format.framing.frame(_encrypt_locally(numbers.public_key(), algorithm, data_key))
+        return wrap_format.framing.frame(encrypt_locally(newest.public_key, algorithm, data_key))
 
     async def close(self) -> None:
         """Close the vault's session."""
-        await self._vault.close()
+        await self.vault.close()
 
     async def _candidates(self) -> AsyncIterator[tuple[str, RsaAlgorithm]]:
         """What works, then OAEP over all versions, then RSA1_5: only an OAEP success proves anything."""
@@ -151,7 +148,7 @@ class AzureKeyProvider:
         """Those that the vault lists, newest first, then those that the operator has named."""
         if self._versions is None:
             try:
-                self._versions = await self._vault.list_versions()
+                self._versions = await self.vault.list_versions()
             except OperationDeniedError:
                 self._versions, self._may_list = [], False
         listed = [each.version for each in self._versions]
@@ -160,15 +157,15 @@ class AzureKeyProvider:
     def _warn_of_expiry(self, version: str) -> None:
         """Old data stays readable under an expired version, on purpose; but nothing new can be written under it."""
         attributes: dict[str, int | None] = {each.version: each.expires for each in self._versions or ()}
-        if self._vault.newest is not None:
-            attributes[self._vault.newest.version] = self._vault.newest.expires
+        if self.vault.newest is not None:
+            attributes[self.vault.newest.version] = self.vault.newest.expires
         expires = attributes.get(version)
         if expires is not None and expires <= time.time() and version not in self._expired:
             self._expired.add(version)
-            self._warn(f"{self._vault.key_name}, version {version} has expired; it still unwraps what it wrapped")
+            self._warn(f"{self.vault.key_name}, version {version} has expired; it still unwraps what it wrapped")
 
-    async def _try(self, version: str, algorithm: RsaAlgorithm, block: bytes) -> bytes | None:
-        """One version with one padding; None where it is not the one."""
+    async def _try(self, version: str, algorithm: RsaAlgorithm, block: bytes) -> tuple[bytes, str] | None:
+        """One version with one padding; the data key and the version that did it, None where it is not the one."""
         data_key, used = b"", ""
         if version not in self._unusable:
             try:
@@ -187,13 +184,13 @@ class AzureKeyProvider:
         if not version:
             # Pin what "newest" meant, so that a rotation during the run does not send us searching.
             self._remember(used, algorithm)
-        return data_key
+        return data_key, used or version
 
     async def _first_permitted(self, algorithm: RsaAlgorithm, block: bytes, version: str) -> tuple[bytes, str]:
         for operation in _UNWRAPPING:
             if operation not in self._denied and (version, operation) not in self._left_out:
                 try:
-                    return await self._vault.crypt(operation, algorithm, block, version)
+                    return await self.vault.crypt(operation, algorithm, block, version)
                 except KeyOperationForbiddenError as error:
                     self._left_out[version, operation] = error
                 except OperationDeniedError as error:
@@ -207,10 +204,10 @@ class AzureKeyProvider:
     async def _naming_newest(self, error: KeyDisabledError) -> KeyDisabledError:
         """Find out which version the newest one is, because an operator has to enable exactly that."""
         try:
-            newest = await self._vault.get_key()
+            newest = await self.vault.get_key()
         except (OperationDeniedError, KeyDisabledError):
             return error
-        return self._vault.disabled(newest.version)
+        return self.vault.disabled(newest.version)
 
     def _remember(self, version: str, algorithm: RsaAlgorithm) -> None:
         """Move what worked to the front: a thousand keys must not cost a thousand guesses."""
@@ -223,31 +220,11 @@ class AzureKeyProvider:
 
     async def _wrap_remotely(self, algorithm: RsaAlgorithm, data_key: bytes) -> bytes:
         try:
-            block, _ = await self._vault.crypt("encrypt", algorithm, data_key)
+            block, _ = await self.vault.crypt("encrypt", algorithm, data_key)
         except OperationDeniedError as denied:
             try:
-                block, _ = await self._vault.crypt("wrapkey", algorithm, data_key)
+                block, _ = await self.vault.crypt("wrapkey", algorithm, data_key)
             except OperationDeniedError:
                 # Grafana's documentation asks for encrypt, so that is the permission to name.
                 raise denied from None
         return block
-
-
-def _unframe(wrapped: bytes) -> tuple[Framing, bytes] | None:
-    """The framing and the RSA block in it. Text first: the random bytes of a block are never all base64."""
-    found = [
-        (framing, block)
-        for framing in (Framing.BASE64, Framing.BASE64URL, Framing.RAW)
-        if (block := framing.unframe(wrapped)) is not None and len(block) in _BLOCK_BYTES
-    ]
-    text = [each for each in found if each[0] is not Framing.RAW]
-    # Without + / - _ both alphabets fit, and the padding tells.
-    exact = [each for each in text if each[0].frame(each[1]) == wrapped]
-    return next(iter(exact or text or found), None)
-
-
-def _encrypt_locally(key: RSAPublicKey, algorithm: RsaAlgorithm, data_key: bytes) -> bytes:
-    if algorithm is RsaAlgorithm.PKCS1:
-        return key.encrypt(data_key, padding.PKCS1v15())
-    digest = hashes.SHA256() if algorithm is RsaAlgorithm.OAEP_256 else hashes.SHA1()  # noqa: S303 - OAEP's own choice
-    return key.encrypt(data_key, padding.OAEP(padding.MGF1(digest), digest, None))

@@ -90,11 +90,13 @@ class Unwrapped:
     """A data key in the clear.
 
     `conclusive` tells whether the unwrap alone proves it: RSA-OAEP and GCM notice a wrong key, RSA1_5 and CFB do not.
+    `version` is the version of the vault's key that did it.
     """
 
     data_key: bytes
     conclusive: bool
     wrap_format: WrapFormat | None = None
+    version: str = ""
 
     def __repr__(self) -> str:
         return f"Unwrapped(conclusive={self.conclusive}, wrap_format={self.wrap_format})"

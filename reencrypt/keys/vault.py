@@ -15,8 +15,11 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 from urllib.parse import urlsplit
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPublicNumbers
 
 from reencrypt.errors import ConfigurationError, RefusedError
 from reencrypt.keys.credential import make_credential, proxies_for
@@ -62,6 +65,11 @@ class KeyVersion:
     exponent: bytes
 
     @property
+    def public_key(self) -> RSAPublicKey:
+        """The key itself."""
+        return RSAPublicNumbers(int.from_bytes(self.exponent), int.from_bytes(self.modulus)).public_key()
+
+    @property
     def bits(self) -> int:
         """The length of the modulus; a leading zero byte of an imported key is not part of it."""
         return int.from_bytes(self.modulus).bit_length()
@@ -103,6 +111,15 @@ def _unbase64url(text: object) -> bytes:
         raise TransientError("an answer whose value is not base64url") from None
 
 
+def _read_rotation(policy: dict[str, Any]) -> str | None:
+    for action in policy.get("lifetimeActions") or []:
+        if str(action["action"]["type"]).lower() == "rotate":
+            trigger = action.get("trigger") or {}
+            after, before = trigger.get("timeAfterCreate"), trigger.get("timeBeforeExpiry")
+            return f"{after} after it was made" if after else f"{before} before it expires"
+    return None
+
+
 class VaultClient:
     """One key in one vault. Opens its session at the first call; `close` when done."""
 
@@ -117,6 +134,8 @@ class VaultClient:
         self._primed = False
         #: The newest version as it was last read, if it may be read.
         self.newest: KeyVersion | None = None
+        #: How far the vault's clock is ahead of ours, in seconds, as of its last answer.
+        self.clock_ahead: float | None = None
         # Until the key is known: the dearest of the usual ones.
         self._weight = weight_of(2048, hsm=True)
         self._session: Any = None
@@ -166,6 +185,14 @@ class VaultClient:
             modulus=_unbase64url(key.get("n")),
             exponent=_unbase64url(key.get("e")),
         )
+
+    async def rotates_after(self) -> str | None:
+        """When the vault makes a new version by itself, in words around an ISO 8601 duration; None for never.
+
+        Needs `keys/getrotationpolicy`.
+        """
+        path = f"/keys/{self._settings.key_name}/rotationpolicy"
+        return await self._call("rotationpolicy", "GET", path, _read_rotation)
 
     async def list_versions(self) -> list[ListedVersion]:
         """All versions, newest first (the vault lists them by id, which looks random); needs `keys/list`."""
@@ -301,6 +328,8 @@ class VaultClient:
 
         try:
             response: AsyncHttpResponse = await client.send_request(HttpRequest(method, path, json=body))
+            if method == "GET":
+                self.clock_ahead = _clock_ahead(response.headers.get("Date", ""))
         except exceptions.ClientAuthenticationError as error:
             if error.status_code == _THROTTLED or error.status_code in _TRANSIENT:
                 raise TransientError(f"the token endpoint answered {error.status_code}") from None
@@ -360,6 +389,13 @@ class VaultClient:
             f"{operation} with {named}: the vault answered {status} {code}".rstrip(),
             hint=f"Azure's support finds it by its request id, {response.headers.get('x-ms-request-id', 'not given')}",
         )
+
+
+def _clock_ahead(date: str) -> float | None:
+    try:
+        return parsedate_to_datetime(date).timestamp() - time.time()
+    except (TypeError, ValueError):
+        return None
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

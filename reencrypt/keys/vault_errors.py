@@ -20,6 +20,7 @@ _PERMISSION: Final = {
     "decrypt": "decrypt",
     "wrapkey": "wrapKey",
     "unwrapkey": "unwrapKey",
+    "rotationpolicy": "getRotationPolicy",
 }
 
 
@@ -35,6 +36,12 @@ class OperationDeniedError(ConfigurationError):
     """The identity may not do this (403)."""
 
     code = "permission"
+
+
+class TokenError(ConfigurationError):
+    """There is no token for the vault, or the vault refuses it (401)."""
+
+    code = "token"
 
 
 class KeyOperationForbiddenError(OperationDeniedError):
@@ -77,8 +84,25 @@ def forbidden(
     identity = settings.client_id or "the identity of this machine"
     return OperationDeniedError(
         f"{identity} lacks the permission {permission} on {key}",
-        hint=f"az keyvault set-policy --name {_vault_name(settings)} --spn {settings.client_id or 'CLIENT_ID'} "
-        "--key-permissions get list encrypt decrypt (access policies), or the role 'Key Vault Crypto User' (RBAC)",
+        hint=_grant_role(settings, permission) if inner == "ForbiddenByRbac" else _grant_policy(settings, permission),
+    )
+
+
+def _grant_policy(settings: AzureKeyVaultSettings, permission: str) -> str:
+    # The command replaces what was granted before, so it names everything.
+    wanted = dict.fromkeys(("get", "list", "encrypt", "decrypt", permission))
+    return (
+        f"az keyvault set-policy --name {_vault_name(settings)} --spn {settings.client_id or 'CLIENT_ID'} "
+        f"--key-permissions {' '.join(wanted)}"
+    )
+
+
+def _grant_role(settings: AzureKeyVaultSettings, permission: str) -> str:
+    role = "Key Vault Crypto Officer" if permission == "getRotationPolicy" else "Key Vault Crypto User"
+    vault = f"az keyvault show --name {_vault_name(settings)} --query id --output tsv"
+    return (
+        f"az role assignment create --assignee {settings.client_id or 'CLIENT_ID'} --role '{role}' "
+        f'--scope "$({vault})"'
     )
 
 
@@ -100,7 +124,7 @@ def _vault_name(settings: AzureKeyVaultSettings) -> str:
     return (urlsplit(settings.vault_uri).hostname or "").split(".")[0]
 
 
-def unauthorized(settings: AzureKeyVaultSettings, message: str) -> ConfigurationError:
+def unauthorized(settings: AzureKeyVaultSettings, message: str) -> TokenError:
     """Say which of the three credentials is wrong where Entra's code tells; the codes hold no secret."""
     where = f"[{settings.section}]"
     for code, what in (
@@ -112,15 +136,15 @@ def unauthorized(settings: AzureKeyVaultSettings, message: str) -> Configuration
         ("not configured to acquire tokens for tenant", "tenant_id is not the vault's tenant"),
     ):
         if code in message:
-            return ConfigurationError(f"{where}: {what} ({code})", hint=f"correct it in {where}")
+            return TokenError(f"{where}: {what} ({code})", hint=f"correct it in {where}")
     if not settings.client_secret:
-        return ConfigurationError(
+        return TokenError(
             f"{where} has no client_secret, and this machine's own identity got no token for {settings.vault_uri}",
             hint="give this machine a managed or workload identity (AZURE_… variables), or set tenant_id, client_id "
             f"and client_secret in {where}",
         )
     known = _ENTRA_CODE.search(message)
-    return ConfigurationError(
+    return TokenError(
         f"{where}: no token for {settings.vault_uri}{f' ({known[0]})' if known else ''}",
         hint="check tenant_id, client_id and client_secret there",
     )

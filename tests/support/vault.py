@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import ssl
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlencode
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
@@ -53,12 +55,39 @@ class Vault:
 
     def control(self, method: str, path: str, body: object = None) -> Any:
         """Call the control endpoint."""
+        return self._request(method, f"/_control/{path}", body, {})
+
+    def as_owner(self, method: str, path: str, body: object = None) -> Any:
+        """Call the vault itself, signed in."""
+        form = {"grant_type": "client_credentials", "scope": "https://vault.azure.net/.default"}
+        form |= {name: self._configured(name) for name in ("client_id", "client_secret")}
         request = urllib.request.Request(  # noqa: S310 - our own https server
-            f"{self.uri}/_control/{path}",
-            method=method,
-            data=json.dumps(body).encode() if body is not None else None,
-            headers={"Content-Type": "application/json"},
+            f"{self.uri}/{self._configured('tenant_id')}/oauth2/v2.0/token", data=urlencode(form).encode()
         )
+        token = self._answer(request)["access_token"]
+        return self._request(method, f"{path}?api-version=2025-07-01", body, {"Authorization": f"Bearer {token}"})
+
+    @property
+    def client_secret(self) -> str:
+        """The application's secret."""
+        return self._configured("client_secret")
+
+    def _configured(self, name: str) -> str:
+        found = re.search(rf'^{name} = "*([^"\n]*)', self.grafana_ini.read_text(), re.MULTILINE)
+        assert found, name
+        return found[1]
+
+    def _request(self, method: str, path: str, body: object, headers: dict[str, str]) -> Any:
+        return self._answer(
+            urllib.request.Request(  # noqa: S310 - the same
+                f"{self.uri}{path}",
+                method=method,
+                data=json.dumps(body).encode() if body is not None else None,
+                headers={"Content-Type": "application/json", **headers},
+            )
+        )
+
+    def _answer(self, request: urllib.request.Request) -> Any:
         context = ssl.create_default_context(cafile=self.environment["SSL_CERT_FILE"])
         with urllib.request.urlopen(request, context=context) as answer:  # noqa: S310 - the same
             text = answer.read()

@@ -1,0 +1,224 @@
+"""Looks at a key in a vault operation by operation: what works, what does not, and what to do about it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Final, TypeVar
+
+from reencrypt.errors import ReencryptError
+from reencrypt.keys.provider import DATA_KEY_BYTES, RsaAlgorithm
+from reencrypt.keys.quota import BUDGET, WINDOW_SECONDS
+from reencrypt.keys.rsa_blocks import encrypt_locally
+from reencrypt.keys.vault import KeyVersion, ListedVersion, Operation, VaultClient
+from reencrypt.keys.vault_errors import BadCiphertextError, OperationDeniedError, TokenError
+
+_T = TypeVar("_T")
+
+_ALGORITHM: Final = RsaAlgorithm.OAEP_256
+_WRAPPING: Final[tuple[Operation, ...]] = ("encrypt", "wrapkey")
+_UNWRAPPING: Final[tuple[Operation, ...]] = ("decrypt", "unwrapkey")
+_SOON_SECONDS: Final = 30 * 86_400
+_SKEW_SECONDS: Final = 60.0
+
+
+class State(StrEnum):
+    """How a check went. `NOTE` is worth knowing, `WARNING` worth doing something about, `FAILED` keeps a run out."""
+
+    OK = "ok"
+    NOTE = "note"
+    WARNING = "warning"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One precondition; `exit_code` is what a command would end with, 0 unless the check failed."""
+
+    name: str
+    state: State
+    detail: str
+    remedy: str = ""
+    exit_code: int = 0
+
+
+def failed(name: str, error: ReencryptError) -> Check:
+    """The check that ended with an error."""
+    return Check(name, State.FAILED, error.message, error.hint, error.exit_code)
+
+
+class Examination:
+    """Examines one key, with real requests that change nothing in the vault."""
+
+    def __init__(self, vault: VaultClient, share: float) -> None:
+        self._vault = vault
+        self._share = share
+        self._data_key = os.urandom(DATA_KEY_BYTES)
+        self._checks: list[Check] = []
+
+    async def run(self) -> list[Check]:
+        """All checks; those that nothing can be said about are left out."""
+        newest = await self._asked("get", self._vault.get_key)
+        if self._checks[-1].exit_code:
+            # Without a token, a key or a network there is nothing else to find out.
+            return self._checks
+        self._look_at_clock()
+        versions = await self._asked("list", self._vault.list_versions)
+        if newest is not None:
+            self._look_at_key(newest)
+        if versions is not None:
+            self._look_at_versions(versions)
+        await self._use(newest)
+        await self._look_at_rotation()
+        return self._checks
+
+    def _add(self, name: str, state: State, detail: str, remedy: str = "") -> None:
+        self._checks.append(Check(name, state, detail, remedy))
+
+    async def _asked(self, permission: str, ask: Callable[[], Awaitable[_T]]) -> _T | None:
+        """Try a read; the first one tells about the token too."""
+        first = not self._checks
+        try:
+            answer = await ask()
+        except TokenError as error:
+            self._checks.append(failed("token", error))
+            return None
+        except OperationDeniedError as error:
+            if first:
+                self._add("token", State.OK, "the vault accepts it")
+            what = {
+                "get": "wrapping goes through the vault, and type, size and validity of the key stay unknown",
+                "list": "data keys of older versions are found only with --key-version",
+            }
+            self._add(permission, State.WARNING, f"denied: {what[permission]}", error.hint)
+            return None
+        except ReencryptError as error:
+            self._checks.append(failed(permission, error))
+            return None
+        if first:
+            self._add("token", State.OK, "the vault accepts it")
+        self._add(permission, State.OK, "permitted")
+        return answer
+
+    def _look_at_clock(self) -> None:
+        ahead = self._vault.clock_ahead
+        if ahead is not None:
+            far = abs(ahead) > _SKEW_SECONDS
+            self._add(
+                "clock",
+                State.WARNING if far else State.OK,
+                f"the vault's clock is {abs(ahead):.0f} s {'ahead of' if ahead >= 0 else 'behind'} this machine's",
+                "synchronise this machine's clock (NTP): tokens are good for a limited time" if far else "",
+            )
+
+    def _look_at_key(self, newest: KeyVersion) -> None:
+        kind = "HSM" if newest.kty.endswith("-HSM") else "software"
+        self._add("key", State.OK, f"RSA, {newest.bits} bits, {kind}, newest version {newest.version}")
+        per_second = BUDGET / WINDOW_SECONDS / newest.weight
+        self._add(
+            "quota",
+            State.OK,
+            f"{per_second:g} requests a second by Azure's limits, of which a run uses {per_second * self._share:g}",
+        )
+        self._add("validity", *_validity(newest))
+
+    def _look_at_versions(self, versions: list[ListedVersion]) -> None:
+        disabled = [each.version for each in versions if not each.enabled]
+        detail = f"{len(versions)}, {len(disabled)} of them disabled"
+        self._add(
+            "versions", State.NOTE if disabled else State.OK, f"{detail}: {', '.join(disabled)}" if disabled else detail
+        )
+
+    async def _use(self, newest: KeyVersion | None) -> None:
+        """Encrypt and decrypt for real. One operation of each pair is enough; the bytes are the same."""
+        denied: list[OperationDeniedError] = []
+        made = [await self._crypt(operation, self._data_key, denied, needed=newest is None) for operation in _WRAPPING]
+        if newest is not None:
+            made.append(encrypt_locally(newest.public_key, _ALGORITHM, self._data_key))
+        elif len(denied) == len(_WRAPPING):
+            self._checks.append(failed("wrapping", denied[0]))
+        blocks = [block for block in made if block is not None]
+        if not blocks:
+            return
+        denied = []
+        opened = [await self._crypt(operation, blocks[-1], denied, needed=True) for operation in _UNWRAPPING]
+        if len(denied) == len(_UNWRAPPING):
+            self._checks.append(failed("unwrapping", denied[0]))
+        elif any(each is not None for each in opened):
+            same = all(each in (None, self._data_key) for each in opened)
+            self._add(
+                "round trip",
+                State.OK if same else State.FAILED,
+                "what was wrapped unwraps" if same else "what was wrapped unwraps to something else",
+            )
+
+    async def _crypt(
+        self, operation: Operation, data: bytes, denied: list[OperationDeniedError], *, needed: bool
+    ) -> bytes | None:
+        name = {"wrapkey": "wrapKey", "unwrapkey": "unwrapKey"}.get(operation, operation)
+        try:
+            result, _ = await self._vault.crypt(operation, _ALGORITHM, data)
+        except OperationDeniedError as error:
+            denied.append(error)
+            other = {"encrypt": "wrapKey", "wrapkey": "encrypt", "decrypt": "unwrapKey", "unwrapkey": "decrypt"}
+            why = f"one of it and {other[operation]} is needed" if needed else "not needed: the public key may be read"
+            self._add(name, State.NOTE, f"denied; {why}", error.hint if needed else "")
+            return None
+        except BadCiphertextError as error:
+            self._add(name, State.FAILED, f"the vault cannot decrypt what its own public key encrypted ({error})")
+            return None
+        except ReencryptError as error:
+            self._checks.append(failed(name, error))
+            return None
+        self._add(name, State.OK, "permitted, and works")
+        return result
+
+    async def _look_at_rotation(self) -> None:
+        try:
+            rotates = await self._vault.rotates_after()
+        except OperationDeniedError as error:
+            self._add("rotation policy", State.NOTE, "may not be read, so the key may rotate by itself", error.hint)
+            return
+        except ReencryptError as error:
+            self._add("rotation policy", State.NOTE, f"cannot be read: {error.message}")
+            return
+        if rotates is None:
+            self._add("rotation policy", State.OK, "the key rotates only when somebody rotates it")
+            return
+        self._add(
+            "rotation policy",
+            State.WARNING,
+            f"the vault makes a new version by itself, {rotates}; whether Grafana finds the older one is not public",
+            "rotate by hand and let `reencrypt` follow, or make sure that it follows each rotation at once",
+        )
+
+
+def _validity(newest: KeyVersion) -> tuple[State, str, str]:
+    now = time.time()
+    make = "make a new version of the key, or change its activation or expiry date"
+    if not newest.enabled:
+        return (
+            State.FAILED,
+            "the newest version is disabled",
+            "enable it: az keyvault key set-attributes --enabled true",
+        )
+    if newest.not_before is not None and newest.not_before > now:
+        return State.FAILED, f"the newest version is not valid before {_day(newest.not_before)}", make
+    if newest.expires is None:
+        return State.OK, "enabled, does not expire", ""
+    if newest.expires <= now:
+        return (
+            State.FAILED,
+            f"the newest version expired on {_day(newest.expires)}; it unwraps, and wraps no more",
+            make,
+        )
+    soon = newest.expires - now < _SOON_SECONDS
+    return State.WARNING if soon else State.OK, f"enabled, expires on {_day(newest.expires)}", make if soon else ""
+
+
+def _day(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")

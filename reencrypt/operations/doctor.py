@@ -1,0 +1,198 @@
+"""Every precondition of a run, one by one, each failure with its remedy. Changes nothing, anywhere."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Final
+
+from reencrypt.crypto.derive import DerivedKeyCache
+from reencrypt.errors import ReencryptError
+from reencrypt.events import Emit
+from reencrypt.keys.azure import AzureKeyProvider
+from reencrypt.keys.credential import proxies_for
+from reencrypt.keys.examination import Check, Examination, State, failed
+from reencrypt.keys.provider import SECRET_KEY_PROVIDER, Unwrapped
+from reencrypt.keys.providers import Providers
+from reencrypt.keys.ring import DataKey, KeyRing
+from reencrypt.operations.opening import (
+    Schema,
+    inspect,
+    open_database,
+    open_providers,
+    read_data_keys,
+    read_own_keys,
+)
+from reencrypt.operations.options import RunOptions
+from reencrypt.settings import Settings
+
+_NAMED: Final = 5  # data keys in one line
+
+
+@dataclass(slots=True)
+class DoctorReport:
+    """The checks by what they are about: `database`, `grafana`, and each provider."""
+
+    groups: dict[str, list[Check]] = field(default_factory=dict)
+
+    @property
+    def exit_code(self) -> int:
+        """0, or what a command would end with because of the first check that failed."""
+        codes = (check.exit_code for checks in self.groups.values() for check in checks)
+        return next((code for code in codes if code), 0)
+
+    def as_json(self) -> dict[str, object]:
+        """For `--output json`."""
+        return {
+            "healthy": self.exit_code == 0,
+            "checks": [
+                {
+                    "about": group,
+                    "name": check.name,
+                    "state": check.state.value,
+                    "detail": check.detail,
+                    "remedy": check.remedy,
+                }
+                for group, checks in self.groups.items()
+                for check in checks
+            ],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What the database tells about keys: its rows, and the ids of those that we have made."""
+
+    rows: list[DataKey]
+    own: frozenset[str]
+
+
+async def doctor(settings: Settings, options: RunOptions, *, emit: Emit) -> DoctorReport:
+    """Examine database, configuration and every vault that is configured; what fails becomes a check, no error."""
+    report = DoctorReport()
+    found = await _database(settings, report)
+    report.groups["grafana"] = _grafana(settings, options, found)
+    async with open_providers(settings, DerivedKeyCache(), options.vault, emit) as providers:
+        for name in settings.azure:
+            provider = providers.get(name)
+            if isinstance(provider, AzureKeyProvider):
+                checks = [_proxy(settings.azure[name].vault_uri)]
+                checks += await Examination(provider.vault, options.vault.share).run()
+                if not any(check.exit_code for check in checks):
+                    checks += await _needed_versions(providers, [row for row in found.rows if row.provider == name])
+                report.groups[name] = checks
+    for name, problem in settings.incomplete.items():
+        report.groups[name] = [Check("configuration", State.WARNING, problem, "complete it, or take it out")]
+    return report
+
+
+async def _database(settings: Settings, report: DoctorReport) -> _Found:
+    checks: list[Check] = []
+    report.groups["database"] = checks
+    try:
+        database = await open_database(settings.database, write=True)
+    except ReencryptError as error:
+        checks.append(failed("connection", error))
+        return _Found([], frozenset())
+    try:
+        checks.append(Check("connection", State.OK, database.name))
+        schema = await inspect(database)
+        checks.append(Check("schema", State.OK, f"Grafana's, with {len(schema.fitted.locations)} places for secrets"))
+        checks.append(_state_tables(schema))
+        return _Found(await read_data_keys(database, schema.key_table), await read_own_keys(database, schema))
+    except ReencryptError as error:
+        checks.append(failed("schema", error))
+        return _Found([], frozenset())
+    finally:
+        await database.close()
+
+
+def _state_tables(schema: Schema) -> Check:
+    if schema.has_state:
+        return Check("state tables", State.OK, "there")
+    return Check(
+        "state tables",
+        State.NOTE,
+        "not yet there; the first run creates them",
+        "where its account may not create tables, hand the statements that `reencrypt plan` prints to a DBA",
+    )
+
+
+def _grafana(settings: Settings, options: RunOptions, found: _Found) -> list[Check]:
+    checks = []
+    if settings.secret_key_is_default:
+        checks.append(
+            Check(
+                "secret_key",
+                State.WARNING,
+                "is the default that Grafana ships, which everybody knows",
+                "is this the right configuration file? give --grafana-config",
+            )
+        )
+    else:
+        checks.append(Check("secret_key", State.OK, f"set in {settings.secret_key_origin}"))
+    target = options.to or settings.encryption_provider
+    if target == SECRET_KEY_PROVIDER:
+        checks.append(
+            Check(
+                "encryption_provider",
+                State.WARNING,
+                f"is {target}: Grafana writes new secrets under secret_key, not under a vault",
+                "set [security] encryption_provider = azurekv.NAME, and restart every instance",
+            )
+        )
+        return checks
+    checks.append(Check("encryption_provider", State.OK, f"is {target}"))
+    written = [row for row in found.rows if row.provider == target and row.id not in found.own]
+    if written:
+        checks.append(Check("Grafana uses it", State.OK, f"it has written {len(written)} data keys under {target}"))
+    else:
+        checks.append(
+            Check(
+                "Grafana uses it",
+                State.WARNING,
+                f"no data key under {target} is Grafana's own, so nothing shows that the running Grafana knows it",
+                "it takes Grafana Enterprise, and a restart of every instance with this configuration; save a data "
+                "source, then look again; and begin with a pilot: reencrypt run --location data_source --limit 5",
+            )
+        )
+    return checks
+
+
+def _proxy(vault_uri: str) -> Check:
+    proxy = (proxies_for(vault_uri) or {}).get("https")
+    return Check("proxy", State.OK, f"{proxy} (HTTPS_PROXY)" if proxy else "none")
+
+
+async def _needed_versions(providers: Providers, rows: list[DataKey]) -> list[Check]:
+    """Unwrap every data key under a provider, to see which versions of its key are still needed."""
+    if not rows:
+        return [Check("data keys", State.OK, "none are under it yet")]
+    ring = KeyRing(providers.get)
+    ring.load(rows)
+
+    async def reload() -> list[DataKey]:
+        return rows
+
+    try:
+        await ring.ensure([row.id for row in rows], reload)
+    except ReencryptError as error:
+        return [failed("data keys", error)]
+    entries = [ring.entry(row.id) for row in rows]
+    versions = Counter(entry.version for entry in entries if isinstance(entry, Unwrapped))
+    checks = [
+        Check("needed version", State.OK, f"{version or 'unknown'}: {count} data keys")
+        for version, count in versions.items()
+    ]
+    bad = [row.id for row, entry in zip(rows, entries, strict=True) if not isinstance(entry, Unwrapped)]
+    if bad:
+        named = ", ".join(bad[:_NAMED]) + (" …" if len(bad) > _NAMED else "")
+        checks.append(
+            Check(
+                "data keys",
+                State.WARNING,
+                f"{len(bad)} do not unwrap: {named}",
+                "Grafana cannot read what is under them either; `reencrypt plan` tells how much that is",
+            )
+        )
+    return checks

@@ -1,0 +1,175 @@
+"""`doctor` names what works, what does not and what to do about it, and changes nothing."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.grafana.populate import populate
+from tests.support.commandline import CommandLine
+from tests.support.engine import Engine
+from tests.support.story import TARGET, Story
+from tests.support.vault import Vault
+
+Checks = dict[tuple[str, str], dict[str, str]]
+
+
+@pytest.fixture
+def story(tmp_path: Path, own_vault: Vault, engine: Engine) -> Story:
+    story = Story.of(tmp_path / "grafana.db", own_vault, secret_key="a secret_key of one's own", engine=engine)
+    with story.builder() as builder:
+        under = [builder.data_key(provider=TARGET, wrap=lambda dek: own_vault.wrap("prod", dek)) for _ in range(3)]
+        populate(builder, count=40, under=[None, *under])
+    return story
+
+
+def examine(story: Story, *arguments: str, expect: int = 0) -> Checks:
+    digest, requests = story.digest(), len(story.vault.control("GET", "requests"))
+    outcome = story.cli("doctor", *arguments, "--output", "json", expect=expect)
+    assert story.digest() == digest
+    assert len(story.vault.control("GET", "requests")) < requests + 40
+    assert outcome.json["healthy"] is (expect == 0)
+    return {(check["about"], check["name"]): check for check in outcome.json["checks"]}
+
+
+def vault_key(story: Story, path: str, body: dict[str, Any], method: str = "PATCH") -> None:
+    """Change the key as its owner would."""
+    story.vault.as_owner(method, path, body)
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "postgres", "mysql"], indirect=True)
+def test_a_healthy_setting_is_all_ok_and_says_what_it_found(story: Story) -> None:
+    checks = examine(story)
+    assert {check["state"] for check in checks.values()} <= {"ok", "note"}
+    for name in ("proxy", "token", "get", "list", "encrypt", "wrapKey", "decrypt", "unwrapKey", "round trip", "clock"):
+        assert checks[TARGET, name]["state"] == "ok", name
+    assert "2048 bits, software" in checks[TARGET, "key"]["detail"]
+    assert "400 requests a second" in checks[TARGET, "quota"]["detail"]
+    assert "uses 200" in checks[TARGET, "quota"]["detail"]
+    assert f"{story.vault.key_version('prod')}: 3 data keys" in checks[TARGET, "needed version"]["detail"]
+    assert checks["database", "connection"]["detail"]
+    assert "a secret_key of one's own" not in str(checks)
+
+
+SQLITE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+
+
+@SQLITE
+@pytest.mark.parametrize(
+    ("allowed", "failing", "fine"),
+    [
+        (("get", "list", "decrypt"), (), ("decrypt", "round trip")),
+        (("decrypt", "encrypt"), (), ("decrypt", "encrypt", "round trip", "token")),
+        (("get", "list", "unwrapKey"), (), ("unwrapKey", "round trip")),
+        (("get", "list", "encrypt", "wrapKey"), ("unwrapping",), ("get", "encrypt")),
+        (("decrypt", "unwrapKey"), ("wrapping",), ("token",)),
+    ],
+)
+def test_permissions_one_by_one(
+    allowed: tuple[str, ...], failing: tuple[str, ...], fine: tuple[str, ...], story: Story
+) -> None:
+    story.vault.control("PUT", "permissions", {"allow": list(allowed)})
+    checks = examine(story, expect=2 if failing else 0)
+    assert [name for (about, name), check in checks.items() if check["state"] == "failed" and about == TARGET] == list(
+        failing
+    )
+    for name in fine:
+        assert checks[TARGET, name]["state"] == "ok", name
+    for name in failing:
+        assert checks[TARGET, name]["remedy"].startswith("az keyvault set-policy --name")
+
+
+@SQLITE
+def test_under_rbac_the_remedy_is_a_role(story: Story) -> None:
+    story.vault.control("PUT", "permissions", {"allow": ["get", "list"], "model": "rbac"})
+    checks = examine(story, expect=2)
+    assert "az role assignment create" in checks[TARGET, "unwrapping"]["remedy"]
+    assert "'Key Vault Crypto User'" in checks[TARGET, "unwrapping"]["remedy"]
+
+
+@SQLITE
+@pytest.mark.parametrize(
+    ("attributes", "check", "state", "word", "exit_code"),
+    [
+        ({"exp": 1_700_000_000}, "encrypt", "failed", "validity", 6),
+        ({"enabled": False}, "validity", "failed", "disabled", 6),
+        ({"exp": 4_000_000_000}, "validity", "ok", "expires on 2096", 0),
+    ],
+)
+def test_validity_of_the_key(
+    attributes: dict[str, object], check: str, state: str, word: str, exit_code: int, story: Story
+) -> None:
+    vault_key(story, "/keys/prod/", {"attributes": attributes})
+    checks = examine(story, expect=exit_code)
+    assert checks[TARGET, check]["state"] == state
+    assert word in checks[TARGET, check]["detail"]
+
+
+@SQLITE
+def test_versions_that_data_keys_still_need_are_counted(story: Story) -> None:
+    old = story.vault.key_version("prod")
+    vault_key(story, "/keys/prod/rotate", {}, "POST")
+    checks = examine(story)
+    assert checks[TARGET, "needed version"]["detail"] == f"{old}: 3 data keys"
+    assert checks[TARGET, "versions"]["detail"] == "2, 0 of them disabled"
+
+
+@SQLITE
+def test_a_key_that_rotates_by_itself_is_a_warning(story: Story) -> None:
+    actions = [{"trigger": {"timeAfterCreate": "P90D"}, "action": {"type": "Rotate"}}]
+    vault_key(story, "/keys/prod/rotationpolicy", {"lifetimeActions": actions, "attributes": {}}, "PUT")
+    check = examine(story)[TARGET, "rotation policy"]
+    assert check["state"] == "warning"
+    assert "P90D" in check["detail"]
+
+
+@SQLITE
+@pytest.mark.parametrize(
+    ("change", "name", "word"),
+    [
+        (lambda text, vault: text.replace(vault.client_secret, "wrong"), "token", "client_secret is wrong"),
+        (lambda text, _vault: text.replace("key_id = prod", "key_id = absent"), "get", "does not exist"),
+    ],
+)
+def test_a_configuration_that_is_wrong_is_named(
+    change: Callable[[str, Vault], str], name: str, word: str, story: Story
+) -> None:
+    path = story.cli.configuration
+    assert path is not None
+    path.write_text(change(path.read_text(), story.vault))
+    checks = examine(story, expect=2)
+    assert checks[TARGET, name]["state"] == "failed"
+    assert word in checks[TARGET, name]["detail"]
+    assert story.vault.client_secret not in str(checks)
+
+
+@SQLITE
+def test_a_vault_that_is_not_there_is_unavailable(story: Story) -> None:
+    assert story.vault.stop() == 0
+    outcome = story.cli("doctor", "--vault-deadline", "1", "--output", "json", expect=7)
+    (check,) = [each for each in outcome.json["checks"] if each["about"] == TARGET and each["state"] == "failed"]
+    assert "no connection" in check["detail"]
+
+
+@SQLITE
+def test_a_database_that_is_not_there_does_not_keep_from_looking_at_the_vault(story: Story) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        nowhere = CommandLine("sqlite:////nowhere/grafana.db", story.cli.configuration, story.vault)
+        checks = nowhere("doctor", "--output", "json", expect=2).json["checks"]
+    states = {(each["about"], each["name"]): each["state"] for each in checks}
+    assert states["database", "connection"] == "failed"
+    assert states[TARGET, "round trip"] == "ok"
+
+
+@SQLITE
+def test_text_has_every_check_and_its_remedy(story: Story) -> None:
+    story.vault.control("PUT", "permissions", {"allow": ["get"]})
+    text = story.cli("doctor", expect=2).stdout
+    assert "failed   unwrapping" in text
+    assert "→ az keyvault set-policy" in text
+    assert text.rstrip().endswith("see what failed above.")
