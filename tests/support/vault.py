@@ -68,6 +68,16 @@ class Vault:
         return self._request(method, f"{path}?api-version=2025-07-01", body, {"Authorization": f"Bearer {token}"})
 
     @property
+    def tenant_id(self) -> str:
+        """The tenant."""
+        return self._configured("tenant_id")
+
+    @property
+    def client_id(self) -> str:
+        """The application."""
+        return self._configured("client_id")
+
+    @property
     def client_secret(self) -> str:
         """The application's secret."""
         return self._configured("client_secret")

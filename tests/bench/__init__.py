@@ -1,0 +1,1 @@
+"""Benchmarks, run by `tox -e bench -- NAME`: each prints a table and writes `bench-NAME.json`."""
