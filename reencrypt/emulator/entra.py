@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hmac
 import re
+import time
 import uuid
 from typing import TYPE_CHECKING, Final
 
@@ -15,10 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from reencrypt.emulator.credentials import Credentials
+    from reencrypt.emulator.identities import Identities
     from reencrypt.emulator.tokens import Tokens
     from reencrypt.emulator.wire import Call
 
 SCOPE: Final = f"{RESOURCE}/.default"
+#: Where a process asks for the token of its machine, as on App Service.
+MACHINE_PATH: Final = "/msi/token"
 _TOKEN_PATH: Final = re.compile(r"/([^/]+)/oauth2/v2\.0/token")
 
 
@@ -42,8 +46,9 @@ def tenant_of(path: str) -> str | None:
 class TokenEndpoint:
     """`POST /{tenant}/oauth2/v2.0/token`."""
 
-    def __init__(self, credentials: Credentials, tokens: Tokens) -> None:
+    def __init__(self, credentials: Credentials, identities: Identities, tokens: Tokens) -> None:
         self._credentials = credentials
+        self._identities = identities
         self._tokens = tokens
 
     def answer(self, call: Call, tenant: str, form: Mapping[str, str]) -> Answer:
@@ -62,6 +67,17 @@ class TokenEndpoint:
             },
             headers={"Cache-Control": "no-store, no-cache", "Pragma": "no-cache"},
         )
+
+    def answer_machine(self, call: Call) -> Answer:
+        """Return a token for the machine's own identity, or for the one that is named if it is the application."""
+        header = call.headers.get("X-IDENTITY-HEADER", "")
+        if not hmac.compare_digest(header.encode(), self._identities.header.encode()):
+            return Answer.of_json({"message": "X-IDENTITY-HEADER is wrong"}, status=401)
+        if call.query.get("client_id", self._credentials.client_id) != self._credentials.client_id:
+            return Answer.of_json({"message": "No User Assigned Identity of that client id"}, status=400)
+        expires = int(time.time()) + self._tokens.lifetime
+        content = {"access_token": self._tokens.issue(), "expires_on": str(expires), "token_type": "Bearer"}
+        return Answer.of_json({**content, "resource": call.query.get("resource", "")})
 
     def _check(self, call: Call, tenant: str, form: Mapping[str, str]) -> None:
         expected = self._credentials
@@ -89,6 +105,11 @@ class TokenEndpoint:
             )
             raise _DenialError(400, "unauthorized_client", 700016, text)
         _check_scope(_required(form, "scope"), tenant)
+        assertion = form.get("client_assertion", "")
+        if assertion:
+            if not self._identities.proves(assertion):
+                raise _DenialError(401, "invalid_client", 700027, "The certificate or token is not registered.")
+            return
         secret = form.get("client_secret", "")
         if not secret:
             text = "The request body must contain the following parameter: 'client_assertion' or 'client_secret'."

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 
 from reencrypt.emulator.control import PREFIX
-from reencrypt.emulator.entra import tenant_of
+from reencrypt.emulator.entra import MACHINE_PATH, tenant_of
 from reencrypt.emulator.mishaps import SILENT, keep_silent, refusal_of, spoilt
 from reencrypt.emulator.permissions import permission_of
 from reencrypt.emulator.requestlog import RequestRecord
@@ -78,6 +78,8 @@ class Gateway:
             answer = refusal_of(fault)
         elif tenant is not None:
             answer = self._endpoint.answer(call, tenant, await _form(request))
+        elif call.path == MACHINE_PATH:
+            answer = self._endpoint.answer_machine(call)
         elif is_vault_path(call.path):
             answer = await self._ask_vault(call, request, trace)
         else:
@@ -126,7 +128,7 @@ async def _form(request: web.BaseRequest) -> dict[str, str]:
 
 def _operation_of(call: Call) -> str:
     """The permission that an operation needs, `token` for a sign-in."""
-    if tenant_of(call.path) is not None:
+    if tenant_of(call.path) is not None or call.path == MACHINE_PATH:
         return "token"
     route = find_route(call.method, call.path) if is_vault_path(call.path) else None
     return permission_of(route.operation) if route is not None and route.operation is not None else ""

@@ -19,9 +19,10 @@ from reencrypt.emulator import grafanaini
 from reencrypt.emulator.certificates import CertificateAuthority
 from reencrypt.emulator.control import Control
 from reencrypt.emulator.credentials import Credentials
-from reencrypt.emulator.entra import TokenEndpoint
+from reencrypt.emulator.entra import MACHINE_PATH, TokenEndpoint
 from reencrypt.emulator.faults import Faults
 from reencrypt.emulator.gateway import Gateway
+from reencrypt.emulator.identities import Identities
 from reencrypt.emulator.keystore import KeyStore, generate
 from reencrypt.emulator.keyversion import Attributes
 from reencrypt.emulator.permissions import ALL_PERMISSIONS
@@ -60,6 +61,7 @@ class _Parts:
     ca_bundle: Path
     grafana_ini: Path
     credentials: Credentials
+    identities: Identities
     tokens: Tokens
     log: RequestLog
     control: Control
@@ -141,6 +143,16 @@ class Emulator:
         return self._running.credentials.client_secret
 
     @property
+    def identities(self) -> Identities:
+        """What the application can prove itself with instead of its secret."""
+        return self._running.identities
+
+    @property
+    def machine_endpoint(self) -> str:
+        """URL of the machine's managed identity, to set as `IDENTITY_ENDPOINT`."""
+        return f"{self._running.uri}{MACHINE_PATH}"
+
+    @property
     def _running(self) -> _Parts:
         if self._parts is None:
             raise RuntimeError("the emulator is not running")
@@ -206,6 +218,7 @@ class Emulator:
         credentials = Credentials.of(self._state)
         ini = self._state / "grafana.ini"
         write_file(ini, grafanaini.render(self._keys, credentials, uri).encode())
+        identities = Identities(self._state, credentials)
         tokens = Tokens(credentials, uri, self._token_lifetime, self._clock)
         vault = Vault(store, credentials, executor, self._clock)
         log = RequestLog()
@@ -216,13 +229,14 @@ class Emulator:
             ca_bundle=ca_bundle,
             grafana_ini=ini,
             credentials=credentials,
+            identities=identities,
             tokens=tokens,
             log=log,
             control=control,
             gateway=Gateway(
                 uri=uri,
                 tokens=tokens,
-                endpoint=TokenEndpoint(credentials, tokens),
+                endpoint=TokenEndpoint(credentials, identities, tokens),
                 vault=vault,
                 control=control,
                 faults=faults,

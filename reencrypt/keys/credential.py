@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from azure.core.credentials import AccessTokenInfo, TokenRequestOptions
     from azure.core.pipeline.transport import AioHttpTransport
 
+_AUTHORITIES: Final = {".usgovcloudapi.net": "login.microsoftonline.us", ".azure.cn": "login.chinacloudapi.cn"}
 _LAST_SECONDS: Final = 300
 _THIS_MACHINE: Final = ("localhost", "127.0.0.1", "::1")
 
@@ -63,7 +64,7 @@ def make_credential(settings: AzureKeyVaultSettings, transport: AioHttpTransport
     sdk = logging.getLogger("azure")
     if not sdk.handlers:
         sdk.addHandler(logging.NullHandler())
-    authority = os.environ.get("AZURE_AUTHORITY_HOST", "login.microsoftonline.com")
+    authority = authority_for(settings.vault_uri)
     # By scheme: the endpoint of a managed identity is plain http on a link-local address, and never behind a proxy.
     proxies = proxies_for(authority if "://" in authority else f"https://{authority}")
     try:
@@ -73,6 +74,7 @@ def make_credential(settings: AzureKeyVaultSettings, transport: AioHttpTransport
                     settings.tenant_id,
                     settings.client_id,
                     settings.client_secret.reveal(),
+                    authority=authority,
                     transport=transport,
                     proxies=proxies,
                     retry_total=0,
@@ -85,7 +87,10 @@ def make_credential(settings: AzureKeyVaultSettings, transport: AioHttpTransport
         }
         return SharedCredential(
             aio.DefaultAzureCredential(
-                transport=transport, proxies=proxies, **{name: value for name, value in named.items() if value}
+                authority=authority,
+                transport=transport,
+                proxies=proxies,
+                **{name: value for name, value in named.items() if value},
             )
         )
     except ValueError as error:
@@ -94,6 +99,13 @@ def make_credential(settings: AzureKeyVaultSettings, transport: AioHttpTransport
             f"[{settings.section}]: {str(error).splitlines()[0]}",
             hint="check tenant_id there, and the AZURE_… variables",
         ) from None
+
+
+def authority_for(vault_uri: str) -> str:
+    """Where to sign in: as `AZURE_AUTHORITY_HOST` says, else by the cloud that the vault's name is in."""
+    host = urlsplit(vault_uri).hostname or ""
+    by_suffix = (authority for suffix, authority in _AUTHORITIES.items() if host.endswith(suffix))
+    return os.environ.get("AZURE_AUTHORITY_HOST") or next(by_suffix, "login.microsoftonline.com")
 
 
 def proxies_for(url: str) -> dict[str, str] | None:
