@@ -80,11 +80,12 @@ def make_credential(settings: AzureKeyVaultSettings, transport: AioHttpTransport
                     retry_total=0,
                 )
             )
-        named = {
+        identity = {
             "managed_identity_client_id": settings.client_id,
             "workload_identity_client_id": settings.client_id,
             "workload_identity_tenant_id": settings.tenant_id,
         }
+        named = {name: value for name, value in identity.items() if value}
         return SharedCredential(
             aio.DefaultAzureCredential(
                 authority=authority,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Protocol
 
@@ -96,7 +96,7 @@ class Unwrapped:
     data_key: bytes
     conclusive: bool
     wrap_format: WrapFormat | None = None
-    version: str = ""
+    version: str = field(default="", compare=False)
 
     def __repr__(self) -> str:
         return f"Unwrapped(conclusive={self.conclusive}, wrap_format={self.wrap_format})"

@@ -31,11 +31,12 @@ class Writer:
 
     def _write(self) -> None:
         number = 0
-        while not self._stop.is_set():
-            number = number % ROWS + 1
-            since = time.perf_counter()
-            self._engine.execute("UPDATE secrets SET namespace = ? WHERE id = ?", f"n{number}", number)
-            self.seconds.append(time.perf_counter() - since)
+        with self._engine.session() as execute:
+            while not self._stop.is_set():
+                number = number % ROWS + 1
+                since = time.perf_counter()
+                execute("UPDATE secrets SET namespace = ? WHERE id = ?", f"n{number}", number)
+                self.seconds.append(time.perf_counter() - since)
 
     def during(self, work: Callable[[], object]) -> float:
         """The 99th percentile of its writes while `work` is done."""
@@ -81,5 +82,6 @@ def test_a_writer_beside_a_run_waits_hardly_longer(story: Story) -> None:
         ]
     )
     assert report["outcome"] == "done"
+    print(f"99th percentile alone {alone * 1000:.1f} ms, beside a run {beside * 1000:.1f} ms")  # noqa: T201 - for -s
     assert beside - alone < MOST_ADDED_SECONDS, f"alone {alone * 1000:.1f} ms, beside {beside * 1000:.1f} ms"
     assert story.off_target("azurekv.other") == {}

@@ -241,7 +241,7 @@ IN_THE_VAULT = {
     "no unwrapping permission": Case(
         2,
         ("lacks the permission decrypt on key prod",),
-        ("az keyvault set-policy", "decrypt", "Key Vault Crypto User"),
+        ("az keyvault set-policy", "decrypt", "az keyvault set-policy"),
         allow=without("decrypt", "unwrapKey"),
     ),
     "no wrapping permission": Case(

@@ -9,11 +9,13 @@ from __future__ import annotations
 import hashlib
 import shutil
 import sqlite3
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Protocol
 
 SqlRow = tuple[object, ...]
+Execute = Callable[..., int]
 
 
 class Engine(Protocol):
@@ -47,6 +49,10 @@ class Engine(Protocol):
 
     def execute(self, sql: str, *values: object) -> int:
         """Run a statement as somebody else would; returns the rows it changed."""
+        ...
+
+    def session(self) -> AbstractContextManager[Execute]:
+        """`execute` for who writes often, in one thread."""
         ...
 
 
@@ -86,3 +92,8 @@ class SqliteEngine:
         """Run a statement on a connection of its own."""
         with closing(sqlite3.connect(self.path, timeout=30)) as connection, connection:
             return connection.execute(sql, values).rowcount
+
+    @contextmanager
+    def session(self) -> Iterator[Execute]:
+        """A connection for each statement: one that writes without a pause starves all others, by SQLite's lock."""
+        yield self.execute

@@ -11,7 +11,8 @@ import subprocess
 import tempfile
 import time
 import uuid
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
@@ -20,6 +21,7 @@ import pymysql
 import pytest
 
 from reencrypt.demo.schema import ALL, create_statements
+from tests.support.engine import Execute
 from tests.support.transfer import to_file, to_server
 
 # Whatever a DBA may have set: silent truncation, quotes and backslashes of another meaning, small packets, and a
@@ -253,6 +255,12 @@ class MysqlEngine:
         """Run a statement as somebody else would."""
         with closing(connect(self._url)) as connection, connection.cursor() as cursor:
             return int(cursor.execute(sql.replace("?", "%s"), values))
+
+    @contextmanager
+    def session(self) -> Iterator[Execute]:
+        """Run statements on one connection, each on its own."""
+        with closing(connect(self._url)) as connection, connection.cursor() as cursor:
+            yield lambda sql, *values: int(cursor.execute(sql.replace("?", "%s"), values))
 
 
 def _types(cursor: Any, table: str) -> dict[str, str]:

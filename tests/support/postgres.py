@@ -10,9 +10,9 @@ import sqlite3
 import tempfile
 import uuid
 import warnings
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote, unquote, urlsplit
@@ -21,6 +21,7 @@ import asyncpg
 import pytest
 
 from reencrypt.demo.schema import ALL, create_statements
+from tests.support.engine import Execute
 from tests.support.transfer import to_file, to_server
 
 T = TypeVar("T")
@@ -174,18 +175,33 @@ class PostgresEngine:
 
     def execute(self, sql: str, *values: object) -> int:
         """Run a statement as somebody else would."""
-        status = run_in_thread(lambda: self._run("execute", sql, values))
-        last = str(status).rsplit(" ", 1)[-1]
-        return int(last) if last.isdigit() else 0
+        return _count(run_in_thread(lambda: self._run("execute", sql, values)))
+
+    @contextmanager
+    def session(self) -> Iterator[Execute]:
+        """Run statements on one connection, each on its own."""
+        with asyncio.Runner() as runner:
+            connection = runner.run(connect(self._url))
+            yield lambda sql, *values: _count(runner.run(connection.execute(_dialect(sql, values), *values)))
+            runner.run(connection.close())
 
     async def _run(self, method: str, sql: str, values: Sequence[object]) -> Any:
         connection = await connect(self._url)
-        for number in range(1, len(values) + 1):
-            sql = sql.replace("?", f"${number}", 1)
         try:
-            return await getattr(connection, method)(sql.replace("`", '"'), *values)
+            return await getattr(connection, method)(_dialect(sql, values), *values)
         finally:
             await connection.close()
+
+
+def _dialect(sql: str, values: Sequence[object]) -> str:
+    for number in range(1, len(values) + 1):
+        sql = sql.replace("?", f"${number}", 1)
+    return sql.replace("`", '"')
+
+
+def _count(status: object) -> int:
+    last = str(status).rsplit(" ", 1)[-1]
+    return int(last) if last.isdigit() else 0
 
 
 async def _types(connection: Any, table: str) -> dict[str, str]:
