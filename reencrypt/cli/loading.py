@@ -15,6 +15,7 @@ from reencrypt.keys.vault_policy import VaultPolicy
 from reencrypt.operations.options import RunOptions
 from reencrypt.settings import Settings, load_settings
 from reencrypt.worker.lease import DEFAULT_TIMEOUT_SECONDS
+from reencrypt.worker.tally import DEFAULT_SHARE as MOST_FAILURES
 
 
 def load(common: Common) -> Settings:
@@ -42,6 +43,9 @@ def run_options(
     limit: int | None = None,
     max_runtime: float | None = None,
     lease_timeout: float = DEFAULT_TIMEOUT_SECONDS,
+    settle: bool = False,
+    max_quarantine: float = MOST_FAILURES,
+    accept_implausible: bool = False,
 ) -> RunOptions:
     """Build the options of an operation; raises `ConfigurationError` for a wrap format that does not exist."""
     return RunOptions(
@@ -54,6 +58,9 @@ def run_options(
         accept_unproven=frozenset(accept_unproven),
         allow_empty=allow_empty,
         lease_timeout_seconds=lease_timeout,
+        settle=settle,
+        max_quarantine=max_quarantine,
+        accept_implausible=accept_implausible,
         vault=VaultPolicy(RetryPolicy(deadline_seconds=vault_deadline), vault_share, _versions(key_versions)),
     )
 

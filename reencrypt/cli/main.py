@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "run": "run",
     "status": "status",
     "verify": "verify",
+    "quarantine": "quarantine",
     "config": "config",
     "demo": "demo",
     "emulator": "emulator",

@@ -200,3 +200,29 @@ def vault_options(function: F) -> F:
     ):
         function = decorate(function)
     return function
+
+
+def run_options_shared(function: F) -> F:
+    """What every command that rewrites secrets is told about safety."""
+    for decorate in reversed(
+        (
+            option(
+                "--max-quarantine",
+                type=click.FloatRange(min=0, max=1),
+                default=0.2,
+                show_default=True,
+                metavar="SHARE",
+                help="Stop (exit 6) when more than this share of the secrets under one key fail, from 20 on.",
+            ),
+            option(
+                "--lease-timeout",
+                type=click.FloatRange(min=0.1),
+                default=30.0,
+                show_default=True,
+                metavar="SECONDS",
+                help="A run whose heartbeat stands still this long is dead.",
+            ),
+        )
+    ):
+        function = decorate(function)
+    return function

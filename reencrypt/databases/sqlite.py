@@ -141,10 +141,16 @@ class SqliteDatabase:
                     page += (to_row(location, raw) for raw in chunk)
                     total = sum(row.size for row in page)
             finally:
-                await asyncio.shield(cursor.close())
+                await cursor.close()
             return page
 
-        return await self._patiently(work)
+        # Whole, even when we are cancelled: a cursor that is left open keeps everybody from committing, us included.
+        reading = asyncio.ensure_future(self._patiently(work))
+        try:
+            return await asyncio.shield(reading)
+        except asyncio.CancelledError:
+            await asyncio.wait((reading,))
+            raise
 
     async def read_rows(self, location: Location, keys: Sequence[Key]) -> list[Row]:
         """Read single rows again by key."""

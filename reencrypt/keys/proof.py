@@ -210,6 +210,10 @@ class Proof:
                 return Admission.MOVE
         return Admission.UNPROVEN
 
+    def vouches_for(self, key: KeyStanding) -> bool:
+        """Whether other secrets prove the key, so that one which is implausible may be so by nature."""
+        return self.proves_data_key(key) if key.key_id is not None else self.secret_key is Verdict.PROVEN
+
     def proves_data_key(self, key: KeyStanding) -> bool:
         """Whether new secrets may be written under the data key."""
         own = self.data_keys.get(key.key_id) if key.key_id is not None else None

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from reencrypt.keys.provider import WrapFormat
 from reencrypt.keys.vault_policy import VaultPolicy
 from reencrypt.worker.lease import DEFAULT_TIMEOUT_SECONDS
+from reencrypt.worker.tally import DEFAULT_SHARE
 
 
 def available_threads() -> int:
@@ -31,4 +32,7 @@ class RunOptions:
     accept_unproven: frozenset[str] = frozenset()
     allow_empty: bool = False
     lease_timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
+    settle: bool = False
+    max_quarantine: float = DEFAULT_SHARE
+    accept_implausible: bool = False
     vault: VaultPolicy = field(default_factory=VaultPolicy)

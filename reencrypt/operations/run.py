@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.crypto.salt import new_salt
 from reencrypt.databases.protocol import Database
-from reencrypt.errors import ConfigurationError, LeaseHeldError, StoppedEarlyError, first_error
+from reencrypt.errors import ConfigurationError, LeaseHeldError, ReencryptError, StoppedEarlyError, first_error
 from reencrypt.events import Emit, RunEnded, RunStarted, TargetKeyReady, Waiting, Warned
 from reencrypt.keys.proof import Proof
 from reencrypt.keys.provider import Unwrapped, normalise_provider
@@ -29,7 +30,7 @@ from reencrypt.worker.counts import Counts
 from reencrypt.worker.lease import Lease, Standstill, take_lease, wait_until_free
 from reencrypt.worker.passes import Passes
 from reencrypt.worker.pipeline import Budget, Pipeline
-from reencrypt.worker.quarantine import read_quarantine
+from reencrypt.worker.quarantine import QuarantineEntry, known_cells, read_quarantine
 from reencrypt.worker.resolver import Resolver
 from reencrypt.worker.runs import Run, close_run, find_open, insert_run, new_run_id, read_runs, record_target_key
 from reencrypt.worker.stamp import stamp
@@ -122,8 +123,10 @@ class _Job:
                 result = await self._under_lease(preparer, prepared, lease)
                 beating.cancel()
         finally:
-            # Also when we are cancelled: the next run need not wait for our death to be proven.
-            await asyncio.shield(lease.release(self.database))
+            # Also when we are cancelled: the next run need not wait for our death to be proven. Where even that fails,
+            # what went wrong before is what has to be told.
+            with suppress(ReencryptError):
+                await asyncio.shield(lease.release(self.database))
         return result
 
     def _check_locations(self, prepared: Preparation) -> None:
@@ -145,7 +148,8 @@ class _Job:
         # With the target key among them: whatever names it is current from here on.
         prepared.ring.load(await read_data_keys(self.database, prepared.schema.key_table))
         self.emit(TargetKeyReady(target.id, target.provider, target.made))
-        passes = self._passes(preparer, prepared, lease, current, target)
+        known = await read_quarantine(self.database)
+        passes = self._passes(preparer, prepared, lease, current, target, known)
         result = RunReport(
             report.STOPPED, prepared.target_provider, {}, current.id, target.id, resumed, warnings=prepared.warnings
         )
@@ -154,18 +158,29 @@ class _Job:
             self.stop.set(f"{', '.join(self.options.locations)} done; run without --location for the others")
         if complete and not self.stop.reason:
             complete = await passes.sweeps()
+            if complete and self.options.settle:
+                complete = await self._settle(passes)
             result.sweeps = current.pass_number
         result.counts = await passes.counts()
         result.quarantine = await read_quarantine(self.database)
         if passes.budget.is_spent:
             self.stop.set(f"the limit of {self.options.limit} secrets is reached")
         if complete and not self.stop.reason:
-            result.outcome = _outcome(result.counts)
+            result.outcome = _outcome(result.counts, result.quarantine)
+            if not self.options.settle:
+                result.warnings = [*result.warnings, _what_may_remain(self.settings)]
             await close_run(self.database, lease, current, "finished", result.outcome)
         else:
             result.stop_reason = self.stop.reason
         self.emit(RunEnded(current.id, result.outcome))
         return result
+
+    async def _settle(self, passes: Passes) -> bool:
+        """Wait until no Grafana can have the data keys of before in its cache, then sweep for what it wrote."""
+        seconds = self.settings.data_keys_cache_ttl.total_seconds()
+        self.waiting(f"Grafana keeps data keys in its cache for {seconds:g} s; a last sweep follows")
+        await self.stop.heeded(asyncio.sleep(seconds))
+        return await passes.sweeps(anew=True)
 
     async def _claim_run(self, prepared: Preparation, lease: Lease) -> tuple[Run, bool]:
         """Go on with the interrupted run, or begin a new one, now that nobody else can."""
@@ -223,7 +238,13 @@ class _Job:
         return await make_target_key(self.database, lease, current, provider, prepared.wrap_format)
 
     def _passes(
-        self, preparer: Preparer, prepared: Preparation, lease: Lease, current: Run, target: TargetKey
+        self,
+        preparer: Preparer,
+        prepared: Preparation,
+        lease: Lease,
+        current: Run,
+        target: TargetKey,
+        known: Sequence[QuarantineEntry],
     ) -> Passes:
         async def reload() -> list[DataKey]:
             return await read_data_keys(self.database, prepared.schema.key_table)
@@ -253,13 +274,24 @@ class _Job:
             emit=self.emit,
             stop=self.stop,
             budget=budget,
+            max_quarantine=self.options.max_quarantine,
+            known=known_cells(known),
+            accepts_implausible=self.options.accept_implausible,
         )
         chosen = [by_name[name] for name in self.options.locations] or list(prepared.locations)
         return Passes(self.database, lease, current, pipeline, chosen, self.stop, budget, self.emit, judge_again)
 
 
-def _outcome(counts: Mapping[str, Counts]) -> str:
+def _what_may_remain(settings: Settings) -> str:
+    minutes = settings.data_keys_cache_ttl.total_seconds() / 60
+    return (
+        f"a running Grafana may have saved under an older data key for up to {minutes:g} minutes after the run began "
+        "(data_keys_cache_ttl); run once more after that, or use --settle"
+    )
+
+
+def _outcome(counts: Mapping[str, Counts], quarantine: Sequence[QuarantineEntry]) -> str:
     total = Counts.sum(counts.values())
-    if total.quarantined or total.left:
+    if total.left or (total.quarantined and any(entry.is_open for entry in quarantine)):
         return report.PARTLY_DONE
     return report.DONE if total.re_encrypted else report.NOTHING_TO_DO

@@ -39,7 +39,9 @@ class StatusReport:
             return "reencrypt run (goes on where it was interrupted)"
         if not self.runs:
             return "reencrypt plan"
-        return "reencrypt run (tries the quarantined secrets again)" if self.quarantine else "reencrypt verify"
+        if any(entry.is_open for entry in self.quarantine):
+            return "reencrypt quarantine list (then retry, or acknowledge)"
+        return "reencrypt verify"
 
     def as_json(self) -> dict[str, Any]:
         """The object that `--output json` prints."""

@@ -44,12 +44,13 @@ class Passes:
         _, complete = await self._pass(0)
         return complete
 
-    async def sweeps(self) -> bool:
-        """Look over every location again until a sweep moves nothing, three times at the most.
+    async def sweeps(self, *, anew: bool = False) -> bool:
+        """Look over every location again until a sweep moves nothing, three times at the most; `anew` once more.
 
         Each sweep counts anew, so that its counters are the truth about the database as the run leaves it.
         """
-        for number in range(max(1, self.run.pass_number), MOST_SWEEPS + 1):
+        first = self.run.pass_number + 1 if anew else max(1, self.run.pass_number)
+        for number in range(first, max(MOST_SWEEPS, first) + 1):
             if Counts.sum((await self.counts()).values()).left:
                 self.pipeline.resolver.proof = await self.judge_again()
             self.emit(PassStarted(number))

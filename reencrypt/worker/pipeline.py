@@ -7,7 +7,7 @@ leaves the database as of some checkpoint, because nothing counts that did not c
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Final, TypeVar
@@ -24,7 +24,17 @@ from reencrypt.worker.resolver import Resolver
 from reencrypt.worker.rowkey import key_to_text
 from reencrypt.worker.runs import Checkpoint
 from reencrypt.worker.stop import StopRequest
-from reencrypt.worker.transform import Finding, PageOutcome, ParsedRow, RowOutcome, Transformer, parse_rows
+from reencrypt.worker.tally import Tally
+from reencrypt.worker.transform import (
+    Finding,
+    KnownCell,
+    PageOutcome,
+    ParsedRow,
+    Place,
+    RowOutcome,
+    Transformer,
+    parse_rows,
+)
 
 _T = TypeVar("_T")
 
@@ -71,6 +81,9 @@ class Pipeline:
         emit: Emit,
         stop: StopRequest,
         budget: Budget,
+        max_quarantine: float,
+        known: Mapping[Place, KnownCell],
+        accepts_implausible: bool,
     ) -> None:
         self._database = database
         self._committer = committer
@@ -83,6 +96,10 @@ class Pipeline:
         self._emit = emit
         self._stop = stop
         self._budget = budget
+        self._max_quarantine = max_quarantine
+        self._known = known
+        self._accepts_implausible = accepts_implausible
+        self._tally = Tally()
         self._pace = Pace(database.lock_policy)
         self._limits: tuple[ColumnLimit | None, ...] = ()
         self._told: set[tuple[str, str, str]] = set()
@@ -129,7 +146,14 @@ class Pipeline:
         """Resolve the keys of rows, then transform them in threads, a chunk of rows for each."""
         await self.resolver.prepare(rows, self._is_current)
         transformer = Transformer(
-            self._sealer, self._is_current, self.resolver.key_of, self.resolver.proof, self._cache, self._limits
+            self._sealer,
+            self._is_current,
+            self.resolver.key_of,
+            self.resolver.proof,
+            self._cache,
+            self._limits,
+            self._known,
+            accepts_implausible=self._accepts_implausible,
         )
         size = max(1, -(-len(rows) // self._threads))
         chunks = [rows[start : start + size] for start in range(0, len(rows), size)]
@@ -154,7 +178,7 @@ class Pipeline:
             checkpoint.done = page.last
             # Rows without a change need no transaction of their own: their progress is saved now and then.
             if page.outcome.rows or page.last or loop.time() - saved > _SETTLED_SECONDS or self._stop.reason:
-                unsaved.rows = page.outcome.rows
+                unsaved.rows, unsaved.tally = page.outcome.rows, page.outcome.tally
                 moved += await self._commit_page(location, unsaved, checkpoint, len(page.rows))
                 unsaved, saved = PageOutcome(), loop.time()
             if page.last or self._stop.reason or self._budget.is_spent:
@@ -171,6 +195,10 @@ class Pipeline:
 
     async def _commit_page(self, location: Location, page: PageOutcome, checkpoint: Checkpoint, rows: int) -> int:
         """Commit, and take rows that lost a race through the pipeline again until they win or have lost too often."""
+        if checkpoint.pass_number == 0:
+            # A sweep tries hardly anything but what has failed already.
+            self._tally.add(page.tally)
+            self._tally.check(self._max_quarantine)
         secrets = page.settled.total + sum(row.counts.total for row in page.rows)
         committed = await self._committer.commit(location, page, checkpoint)
         self._pace.learn(rows, committed.locked_seconds)

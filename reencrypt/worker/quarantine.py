@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reencrypt.databases.protocol import Executor, Transaction, Value
+from reencrypt.catalogue.reason import Reason
+from reencrypt.databases.protocol import Database, Executor, Transaction, Value
 from reencrypt.worker.journal import digest
+from reencrypt.worker.lease import Lease
 from reencrypt.worker.rowkey import key_to_text
 from reencrypt.worker.stamp import stamp
-from reencrypt.worker.transform import Finding
+from reencrypt.worker.transform import Finding, KnownCell, Place
 
 
 @dataclass(frozen=True, slots=True)
 class QuarantineEntry:
-    """A row of `reencrypt_quarantine`; `row_key` is the row's key as a JSON array."""
+    """A row of `reencrypt_quarantine`; `row_key` is the row's key as a JSON array.
+
+    `state` is open, or acknowledged where somebody has given the secret up knowingly; that lasts until its column,
+    whose SHA-256 is `cell_hash`, changes.
+    """
 
     location: str
     row_key: str
@@ -22,11 +28,47 @@ class QuarantineEntry:
     reason: str
     detail: str
     state: str
+    cell_hash: bytes
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is still in the way of a run that is done."""
+        return self.state == "open"
+
+    @property
+    def place(self) -> Place:
+        """Which secret it is."""
+        return self.location, self.row_key, self.field
 
 
 async def read_quarantine(executor: Executor) -> list[QuarantineEntry]:
     """Everything in quarantine, by location, key and field."""
-    return [QuarantineEntry(*map(str, row[:6])) for row in await executor.fetch("quarantine")]
+    return [
+        QuarantineEntry(str(location), str(key), str(name), str(reason), str(detail), str(state), _bytes(cell_hash))
+        for location, key, name, reason, detail, state, cell_hash in await executor.fetch("quarantine")
+    ]
+
+
+def _bytes(value: Value) -> bytes:
+    return value if isinstance(value, bytes) else b""
+
+
+def known_cells(entries: Sequence[QuarantineEntry]) -> dict[Place, KnownCell]:
+    """What was found before: by place the reason and the SHA-256 of the column then."""
+    return {entry.place: KnownCell(Reason(entry.reason), entry.cell_hash) for entry in entries}
+
+
+async def acknowledge(database: Database, lease: Lease, entry: QuarantineEntry) -> bool:
+    """Give a secret up knowingly; returns whether it still is the entry that was looked at."""
+    matched = await lease.apply(
+        database,
+        "quarantine_acknowledge",
+        location=entry.location,
+        row_key=entry.row_key,
+        field=entry.field,
+        cell_hash=entry.cell_hash,
+    )
+    return bool(matched)
 
 
 async def save_findings(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from reencrypt.catalogue.codec import splice
@@ -18,6 +18,20 @@ from reencrypt.crypto.envelope import Envelope, Sealer
 from reencrypt.databases.protocol import ColumnLimit, Swap
 from reencrypt.keys.proof import PROVEN_BITS, Admission, KeyStanding, Proof
 from reencrypt.worker.counts import Counts
+from reencrypt.worker.journal import digest
+from reencrypt.worker.rowkey import key_to_text
+from reencrypt.worker.tally import Tally
+
+#: A secret: its location's name, its row's key as text, its field.
+Place = tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class KnownCell:
+    """Why a secret was in quarantine, and the SHA-256 of its column then."""
+
+    reason: Reason
+    digest: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +91,7 @@ class PageOutcome:
 
     rows: list[RowOutcome] = field(default_factory=list)
     settled: Counts = field(default_factory=Counts)
+    tally: Tally = field(default_factory=Tally)
 
     @property
     def moved(self) -> int:
@@ -87,6 +102,7 @@ class PageOutcome:
         """Append the outcome of the rows that follow."""
         self.rows += other.rows
         self.settled.add(other.settled)
+        self.tally.add(other.tally)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +110,7 @@ class Transformer:
     """Everything that a secret's fate depends on, fixed for a page.
 
     `is_current` tells whether an envelope is already where the run wants it; `key_of` finds the key that decrypts.
+    `known` is what was in quarantine before; `accepts_implausible` that the user vouches for those of it that are so.
     """
 
     sealer: Sealer
@@ -102,23 +119,25 @@ class Transformer:
     proof: Proof
     cache: DerivedKeyCache
     limits: tuple[ColumnLimit | None, ...]
+    known: Mapping[Place, KnownCell] = field(default_factory=dict)
+    accepts_implausible: bool = False
 
     def transform(self, location: Location, rows: Iterable[ParsedRow]) -> PageOutcome:
         """Decrypt, judge and encrypt anew; a bad secret spoils neither its row nor its page."""
         page = PageOutcome()
         for parsed in rows:
-            outcome = self._row(location, parsed)
+            outcome = self._row(location, parsed, page.tally)
             if outcome.swap or outcome.findings:
                 page.rows.append(outcome)
             else:
                 page.settled.add(outcome.counts)
         return page
 
-    def _row(self, location: Location, parsed: ParsedRow) -> RowOutcome:
+    def _row(self, location: Location, parsed: ParsedRow, tally: Tally) -> RowOutcome:
         outcome = RowOutcome(parsed.row, None, [], Counts(), 0)
         replacements: dict[int, list[tuple[FoundSecret, bytes]]] = {}
         for secret in parsed.secrets:
-            ciphertext = self._secret(location, secret, outcome)
+            ciphertext = self._secret(location, secret, outcome, tally)
             if ciphertext is not None:
                 replacements.setdefault(secret.column, []).append((secret, ciphertext))
         new = list(parsed.row.cells)
@@ -145,7 +164,7 @@ class Transformer:
         for secret, _ in secrets:
             self._quarantine(outcome, secret, Reason.VALUE_TOO_LONG, detail)
 
-    def _secret(self, location: Location, secret: FoundSecret, outcome: RowOutcome) -> bytes | None:
+    def _secret(self, location: Location, secret: FoundSecret, outcome: RowOutcome, tally: Tally) -> bytes | None:
         """Count the secret; return its new ciphertext where it moves."""
         counts, envelope = outcome.counts, secret.envelope
         if not location.reencrypted:
@@ -168,21 +187,51 @@ class Transformer:
             else:
                 self._quarantine(outcome, secret, key.reason, key.detail)
             return None
-        return self._move(secret, envelope, key, outcome)
+        return self._judge(location, secret, envelope, key, outcome, tally)
 
-    def _move(self, secret: FoundSecret, envelope: Envelope, key: UsableKey, outcome: RowOutcome) -> bytes | None:
+    def _judge(
+        self,
+        location: Location,
+        secret: FoundSecret,
+        envelope: Envelope,
+        key: UsableKey,
+        outcome: RowOutcome,
+        tally: Tally,
+    ) -> bytes | None:
+        """Decrypt a secret that is to move, decide whether it may, and count it towards its key."""
         try:
             plaintext = envelopes.decrypt(envelope, key.password, self.cache)
+            admission = self.proof.admit(key.standing, envelope, plaintext, secret.kind)
         except AuthenticationFailedError as error:
+            if self._known(location, secret, outcome.row) is None:
+                tally.note(key.standing.key_id or "", failed=True)
             self._quarantine(outcome, secret, Reason.AUTHENTICATION_FAILED, str(error))
             return None
-        admission = self.proof.admit(key.standing, envelope, plaintext, secret.kind)
+        known = self._known(location, secret, outcome.row)
+        if admission is Admission.IMPLAUSIBLE and known is Reason.IMPLAUSIBLE_PLAINTEXT:
+            # The user has looked at exactly this column, and its key is proven by others.
+            if self.accepts_implausible and self.proof.vouches_for(key.standing):
+                admission = Admission.MOVE
+        elif known is None:
+            tally.note(key.standing.key_id or "", failed=admission is Admission.IMPLAUSIBLE)
+        return self._move(secret, plaintext, admission, key.standing, outcome)
+
+    def _known(self, location: Location, secret: FoundSecret, row: Row) -> Reason | None:
+        """Why the secret was in quarantine before, if its column is as it was then."""
+        if not self.known:
+            return None
+        cell = self.known.get((location.name, key_to_text(row.key), secret.field))
+        return cell.reason if cell is not None and cell.digest == digest(row.cells[secret.column] or b"") else None
+
+    def _move(
+        self, secret: FoundSecret, plaintext: bytes, admission: Admission, key: KeyStanding, outcome: RowOutcome
+    ) -> bytes | None:
         if admission is Admission.IMPLAUSIBLE:
-            detail = f"what {key.standing.key_id or 'secret_key'} yields is not {secret.kind}"
+            detail = f"what {key.key_id or 'secret_key'} yields is not {secret.kind}"
             self._quarantine(outcome, secret, Reason.IMPLAUSIBLE_PLAINTEXT, detail)
             return None
         if admission is Admission.UNPROVEN:
-            outcome.counts.leave(f"unproven_key {key.standing.key_id or key.standing.provider}")
+            outcome.counts.leave(f"unproven_key {key.key_id or key.provider}")
             return None
         if secret.needs_own_proof and evidence(plaintext, secret.kind) < PROVEN_BITS:
             # It may be plain text that only looks like an old ciphertext, and must not become garbage.

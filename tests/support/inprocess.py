@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 import pytest
@@ -58,6 +58,7 @@ async def run_in_process(
     listen: Callable[[Event], None] = lambda _event: None,
     options: RunOptions | None = None,
     stop: StopRequest | None = None,
+    environ: Mapping[str, str] | None = None,
 ) -> RunReport:
     """Move everything under `secretKey.v1`, which needs no vault."""
 
@@ -65,7 +66,12 @@ async def run_in_process(
         return cast("Database", HookedDatabase(await open_database(settings, write=write), hook))
 
     monkeypatch.setattr(operation, "open_database", open_hooked)
-    settings = load_settings(config=None, home=None, database_url=url, environ={"GF_SECURITY_SECRET_KEY": secret_key})
+    settings = load_settings(
+        config=None,
+        home=None,
+        database_url=url,
+        environ={"GF_SECURITY_SECRET_KEY": secret_key, **(environ or {})},
+    )
     # A long timeout keeps heartbeats out of the way of listeners, which write while the event loop stands still.
     options = options or RunOptions(to="secretKey.v1")
     return await operation.run(settings, options, emit=listen, stop=stop or StopRequest())

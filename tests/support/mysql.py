@@ -248,19 +248,23 @@ class MysqlEngine:
     def query(self, sql: str, *values: object) -> list[tuple[object, ...]]:
         """Run a query as somebody else would."""
         with closing(connect(self._url)) as connection, connection.cursor() as cursor:
-            cursor.execute(sql.replace("?", "%s"), values)
+            cursor.execute(_dialect(sql), values)
             return [tuple(row) for row in cursor.fetchall()]
 
     def execute(self, sql: str, *values: object) -> int:
         """Run a statement as somebody else would."""
         with closing(connect(self._url)) as connection, connection.cursor() as cursor:
-            return int(cursor.execute(sql.replace("?", "%s"), values))
+            return int(cursor.execute(_dialect(sql), values))
 
     @contextmanager
     def session(self) -> Iterator[Execute]:
         """Run statements on one connection, each on its own."""
         with closing(connect(self._url)) as connection, connection.cursor() as cursor:
-            yield lambda sql, *values: int(cursor.execute(sql.replace("?", "%s"), values))
+            yield lambda sql, *values: int(cursor.execute(_dialect(sql), values))
+
+
+def _dialect(sql: str) -> str:
+    return sql.replace("%", "%%").replace("?", "%s")
 
 
 def _types(cursor: Any, table: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ import click
 
 from reencrypt.cli import output as out
 from reencrypt.cli.listening import listening
-from reencrypt.cli.options import Common, option, settings_options, target_options, vault_options
+from reencrypt.cli.options import Common, option, run_options_shared, settings_options, target_options, vault_options
 
 if TYPE_CHECKING:
     from reencrypt.events import Emit
@@ -34,13 +34,9 @@ Examples:
 @option("--limit", type=click.IntRange(min=1), metavar="N", help="Stop after about N secrets (exit 4).")
 @option("--max-runtime", type=click.FloatRange(min=0), metavar="SECONDS", help="Stop after this long (exit 4).")
 @option(
-    "--lease-timeout",
-    type=click.FloatRange(min=0.1),
-    default=30.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="A run whose heartbeat stands still this long is dead.",
+    "--settle", is_flag=True, help="Wait for Grafana's cache of data keys (data_keys_cache_ttl), then sweep once more."
 )
+@run_options_shared
 def command(
     common: Common,
     **options: Any,  # noqa: ANN401 - the run's options, handed on by name
@@ -54,7 +50,7 @@ def command(
 
     settings = load(common)
     with listening(common) as emit:
-        report = asyncio.run(_run(settings, run_options(**options), emit))
+        report = asyncio.run(run_until_stopped(settings, run_options(**options), emit))
     if common.output == "json":
         out.print_json("run", report.exit_code, report.as_json())
     else:
@@ -62,7 +58,8 @@ def command(
     return report.exit_code
 
 
-async def _run(settings: Settings, options: RunOptions, emit: Emit) -> RunReport:
+async def run_until_stopped(settings: Settings, options: RunOptions, emit: Emit) -> RunReport:
+    """Run until it is done or a signal asks to stop: the first finishes the page in hand, the second kills."""
     from reencrypt.operations.run import run  # noqa: PLC0415
     from reencrypt.worker.stop import StopRequest  # noqa: PLC0415
 
@@ -91,7 +88,8 @@ def print_report(report: RunReport) -> None:
     out.line()
     out.line(_in_words(report))
     for entry in report.quarantine:
-        out.line(f"quarantined: {entry.location} {entry.row_key} {entry.field}: {entry.reason} ({entry.detail})")
+        word = "acknowledged" if entry.state == "acknowledged" else "quarantined"
+        out.line(f"{word}: {entry.location} {entry.row_key} {entry.field}: {entry.reason} ({entry.detail})")
     for reason, number in report.total.left_because.items():
         out.line(f"left: {number} ({reason})")
 
@@ -100,7 +98,10 @@ def _in_words(report: RunReport) -> str:
     total = report.total
     match report.outcome:
         case "done":
-            return f"Done in {report.seconds:.1f} s: every applicable secret is under {report.target_provider}."
+            given_up = f", but for {total.quarantined} that were given up knowingly" if total.quarantined else ""
+            return (
+                f"Done in {report.seconds:.1f} s: every applicable secret is under {report.target_provider}{given_up}."
+            )
         case "nothing_to_do":
             return f"Nothing to do: every applicable secret is under {report.target_provider} already."
         case "stopped":

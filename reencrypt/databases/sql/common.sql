@@ -86,15 +86,20 @@ ON CONFLICT (run_id, location, pass) DO UPDATE
 SET last_key = excluded.last_key, done = excluded.done, counts = excluded.counts
 
 -- name: quarantine
-SELECT location, row_key, field, reason, detail, state, run_id, pass FROM reencrypt_quarantine
+SELECT location, row_key, field, reason, detail, state, cell_hash FROM reencrypt_quarantine
 ORDER BY location, row_key, field
 
 -- name: quarantine_save
 INSERT INTO reencrypt_quarantine (location, row_key, field, reason, detail, cell_hash, state, run_id, pass, seen)
 VALUES (:location, :row_key, :field, :reason, :detail, :cell_hash, 'open', :run_id, :pass_number, :at)
 ON CONFLICT (location, row_key, field) DO UPDATE
-SET reason = excluded.reason, detail = excluded.detail, cell_hash = excluded.cell_hash, run_id = excluded.run_id,
+SET state = CASE WHEN reencrypt_quarantine.cell_hash = excluded.cell_hash THEN reencrypt_quarantine.state
+    ELSE 'open' END, reason = excluded.reason, detail = excluded.detail, cell_hash = excluded.cell_hash, run_id = excluded.run_id,
     pass = excluded.pass, seen = excluded.seen
+
+-- name: quarantine_acknowledge
+UPDATE reencrypt_quarantine SET state = 'acknowledged'
+WHERE location = :location AND row_key = :row_key AND field = :field AND cell_hash = :cell_hash
 
 -- name: quarantine_drop_stale
 DELETE FROM reencrypt_quarantine
@@ -103,6 +108,10 @@ WHERE location = :location AND NOT (run_id = :run_id AND pass = :pass_number)
 -- name: journal_newest
 SELECT table_name, row_key, column_name, old_bytes FROM reencrypt_journal
 WHERE action = 'rewrite' AND old_bytes IS NOT NULL AND LENGTH(old_bytes) <= :size ORDER BY id DESC LIMIT :rows
+
+-- name: journal_of_run
+SELECT id, table_name, row_key, column_name, old_bytes, new_hash FROM reencrypt_journal
+WHERE run_id = :run_id AND action = 'rewrite' AND id < :before ORDER BY id DESC LIMIT :rows
 
 -- name: journal_append
 INSERT INTO reencrypt_journal (run_id, action, table_name, row_key, column_name, old_bytes, new_hash)

@@ -22,5 +22,5 @@ ON DUPLICATE KEY UPDATE last_key = VALUES(last_key), done = VALUES(done), counts
 -- name: quarantine_save
 INSERT INTO reencrypt_quarantine (location, row_key, field, reason, detail, cell_hash, state, run_id, pass, seen)
 VALUES (:location, :row_key, :field, :reason, :detail, :cell_hash, 'open', :run_id, :pass_number, :at)
-ON DUPLICATE KEY UPDATE reason = VALUES(reason), detail = VALUES(detail), cell_hash = VALUES(cell_hash),
+ON DUPLICATE KEY UPDATE state = IF(cell_hash = VALUES(cell_hash), state, 'open'), reason = VALUES(reason), detail = VALUES(detail), cell_hash = VALUES(cell_hash),
     run_id = VALUES(run_id), pass = VALUES(pass), seen = VALUES(seen)

@@ -299,3 +299,26 @@ async def test_a_wrapped_data_key_stored_as_text_is_found_again(
     grafana.execute("UPDATE data_keys SET encrypted_data = CAST(encrypted_data AS TEXT)")
     assert (await grafana.run()).outcome == "done"
     assert len(grafana.query("SELECT 1 FROM data_keys")) == 1
+
+
+async def test_settling_sweeps_up_what_grafana_wrote_from_its_cache(grafana: Grafana) -> None:
+    waits: list[str] = []
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Waiting) and "cache" in event.reason:
+            waits.append(event.reason)
+            grafana.execute("UPDATE user_auth SET o_auth_access_token = ? WHERE id = 3", base64_of(grafana.legacy[0]))
+
+    options = RunOptions(to="secretKey.v1", settle=True)
+    environ = {"GF_SECURITY_ENCRYPTION_DATA_KEYS_CACHE_TTL": "200ms"}
+    report = await grafana.run(listen=listen, options=options, environ=environ)
+    assert len(waits) == 1
+    assert report.outcome == "done"
+    assert not any("--settle" in warning for warning in report.warnings)
+    assert grafana.off_target() == 0
+    assert b"written meanwhile 0" in grafana.plaintexts()
+
+
+async def test_without_settling_the_report_says_what_may_remain(grafana: Grafana) -> None:
+    report = await grafana.run()
+    assert any("--settle" in warning and "15 minutes" in warning for warning in report.warnings)

@@ -1,0 +1,96 @@
+"""`reencrypt quarantine`: what could not be moved, and giving it up knowingly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from reencrypt.databases.protocol import Database
+from reencrypt.errors import ConfigurationError
+from reencrypt.events import Emit, Waiting
+from reencrypt.operations.opening import inspect, open_database
+from reencrypt.operations.report import entry_as_json
+from reencrypt.settings import Settings
+from reencrypt.worker.lease import DEFAULT_TIMEOUT_SECONDS, take_lease
+from reencrypt.worker.quarantine import QuarantineEntry, acknowledge, read_quarantine
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which entries are meant: those that fit everything that is given."""
+
+    location: str | None = None
+    row_key: str | None = None
+    field: str | None = None
+    reason: str | None = None
+    everything: bool = False
+
+    def takes(self, entry: QuarantineEntry) -> bool:
+        """Whether an entry is meant."""
+        wanted = ((self.location, entry.location), (self.field, entry.field), (self.reason, entry.reason))
+        return all(value in (None, actual) for value, actual in wanted) and self.row_key in (
+            None,
+            entry.row_key,
+            entry.row_key.strip('[]"'),
+        )
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing at all was said."""
+        return not self.everything and not any((self.location, self.row_key, self.field, self.reason))
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineReport:
+    """Entries, and how many of them this command has acknowledged."""
+
+    entries: list[QuarantineEntry]
+    acknowledged: int = 0
+
+    def as_json(self) -> dict[str, object]:
+        """For `--output json`."""
+        return {
+            "outcome": "quarantine",
+            "acknowledged": self.acknowledged,
+            "quarantine": [entry_as_json(entry) for entry in self.entries],
+        }
+
+
+async def list_quarantine(settings: Settings, selection: Selection) -> QuarantineReport:
+    """The entries that are meant, all of them where nothing was said. Changes nothing."""
+    database = await open_database(settings.database, write=False)
+    try:
+        return QuarantineReport(await _selected(database, selection))
+    finally:
+        await database.close()
+
+
+async def acknowledge_quarantine(
+    settings: Settings, selection: Selection, *, emit: Emit, lease_timeout: float = DEFAULT_TIMEOUT_SECONDS
+) -> QuarantineReport:
+    """Mark entries as given up. Raises `ConfigurationError` where nothing was said, or nothing fits."""
+    if selection.is_empty:
+        raise ConfigurationError(
+            "nothing says which secrets are given up",
+            hint="give --location, --key, --field or --reason, or --all",
+        )
+    database = await open_database(settings.database, write=True)
+    try:
+        entries = await _selected(database, selection)
+        if not entries:
+            raise ConfigurationError(
+                "no secret in quarantine fits that", hint="`reencrypt quarantine list` shows what there is"
+            )
+        lease = await take_lease(database, timeout_seconds=lease_timeout, waiting=lambda reason: emit(Waiting(reason)))
+        try:
+            done = [entry for entry in entries if await acknowledge(database, lease, entry)]
+            return QuarantineReport([replace(entry, state="acknowledged") for entry in done], len(done))
+        finally:
+            await lease.release(database)
+    finally:
+        await database.close()
+
+
+async def _selected(database: Database, selection: Selection) -> list[QuarantineEntry]:
+    if not (await inspect(database)).has_state:
+        return []
+    return [entry for entry in await read_quarantine(database) if selection.takes(entry)]

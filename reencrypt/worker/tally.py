@@ -1,0 +1,43 @@
+"""How many secrets under each key did not decrypt to what they should: damage is rare, a wrong key hits all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from reencrypt.errors import RefusedError
+
+DEFAULT_SHARE: Final = 0.2
+_LEAST: Final = 20
+
+
+@dataclass(slots=True)
+class Tally:
+    """Secrets that were decrypted under each key, and how many of them failed. The key `""` is `secret_key`."""
+
+    tried: dict[str, int] = field(default_factory=dict)
+    failed: dict[str, int] = field(default_factory=dict)
+
+    def note(self, key: str, *, failed: bool) -> None:
+        """Count one secret."""
+        self.tried[key] = self.tried.get(key, 0) + 1
+        if failed:
+            self.failed[key] = self.failed.get(key, 0) + 1
+
+    def add(self, other: Tally) -> None:
+        """Add another tally to this one."""
+        for mine, theirs in ((self.tried, other.tried), (self.failed, other.failed)):
+            for key, count in theirs.items():
+                mine[key] = mine.get(key, 0) + count
+
+    def check(self, share: float) -> None:
+        """Raise `RefusedError` for a key under which more than this share has failed, from 20 secrets on."""
+        for key, failed in self.failed.items():
+            tried = self.tried[key]
+            if tried >= _LEAST and failed > share * tried:
+                raise RefusedError(
+                    f"{failed} of {tried} secrets under {f'data key {key}' if key else 'secret_key'} do not decrypt to "
+                    "what Grafana stores there: that is a wrong key rather than damage",
+                    hint="nothing of this page was written; check the key, leave what is under it with "
+                    f"--skip-key {key or 'secretKey.v1'}, or raise --max-quarantine",
+                )

@@ -1,0 +1,113 @@
+"""Secrets that cannot be moved: shown, tried again, given up knowingly; and the run that stops where they are many."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.grafana.builder import GrafanaBuilder
+from tests.grafana.planting import Plain, PlantedSecret
+from tests.grafana.populate import populate
+from tests.support.engine import Engine
+from tests.support.story import TARGET, WRAP, Story
+from tests.support.vault import Vault
+
+
+@pytest.fixture
+def story(tmp_path: Path, shared_vault: Vault, engine: Engine) -> Story:
+    return Story.of(tmp_path / "grafana.db", shared_vault, secret_key="the secret_key", engine=engine)
+
+
+def plant_source(builder: GrafanaBuilder, *texts: bytes) -> list[PlantedSecret]:
+    """A data source with one secret for each text; returns their records."""
+    before = len(builder.planted)
+    builder.add_data_source({f"field{number}": Plain(text) for number, text in enumerate(texts)})
+    return list(builder.planted[before:])
+
+
+def with_a_damaged_secret(story: Story) -> None:
+    with story.builder() as builder:
+        populate(builder, count=60, under=[None])
+        planted = plant_source(builder, b"a good password", b"another good password")
+        builder.damage(planted[0], "bad-base64")
+
+
+def test_a_secret_is_listed_given_up_and_looked_at_again_when_it_changes(story: Story) -> None:
+    with_a_damaged_secret(story)
+    assert story.cli.json("run", *WRAP, expect=3)["secrets"]["quarantined"] == 1
+    before = story.plaintexts()
+
+    (entry,) = story.cli.json("quarantine list")["quarantine"]
+    assert (entry["location"], entry["reason"], entry["state"]) == ("data_source", "malformed_encoding", "open")
+    assert entry["field"].endswith("field0")
+    assert "save the setting again" in entry["remedy"]
+    text = story.cli("quarantine list").stdout
+    assert entry["field"] in text
+    assert "save the setting again" in text
+    assert story.cli.json("quarantine list", "--reason", "race_lost")["quarantine"] == []
+
+    assert "nothing says" in story.cli.json("quarantine acknowledge", expect=2)["error"]["message"]
+    story.cli("quarantine acknowledge", "--location", "user_auth", expect=2)
+    done = story.cli.json("quarantine acknowledge", "--location", "data_source", "--key", entry["key"].strip("[]"))
+    assert done["acknowledged"] == 1
+
+    report = story.cli.json("run")
+    assert (report["outcome"], report["secrets"]["quarantined"]) == ("nothing_to_do", 1)
+    assert [each["state"] for each in report["quarantine"]] == ["acknowledged"]
+    assert "acknowledged: data_source" in story.cli("run").stdout
+    assert story.plaintexts() == before
+
+    # Grafana saves that data source, and it is still damaged.
+    ((text_now,),) = story.query("SELECT secure_json_data FROM data_source WHERE secure_json_data LIKE '%field0%'")
+    changed = text_now.decode() if isinstance(text_now, bytes) else str(text_now)
+    story.execute("UPDATE data_source SET secure_json_data = ? WHERE secure_json_data LIKE '%field0%'", changed + " ")
+    report = story.cli.json("run", expect=3)
+    assert [each["state"] for each in report["quarantine"]] == ["open"]
+
+
+def test_what_is_implausible_by_nature_is_moved_on_the_users_word(story: Story) -> None:
+    with story.builder() as builder:
+        key = builder.data_key()
+        populate(builder, count=60, under=[key])
+        builder.add_secret(Plain(b"this is no JSON object, and yet somebody's secret", key))
+    before = story.plaintexts()
+    report = story.cli.json("run", *WRAP, expect=3)
+    assert report["quarantined_because"] == {"implausible_plaintext": 1}
+    assert story.cli.json("quarantine retry", *WRAP, expect=3)["secrets"]["quarantined"] == 1
+    report = story.cli.json("quarantine retry", *WRAP, "--accept-implausible")
+    assert (report["outcome"], report["secrets"]["re_encrypted"]) == ("done", 1)
+    assert story.plaintexts() == before
+    assert story.off_target() == {}
+    assert story.cli.json("quarantine list")["quarantine"] == []
+
+
+def test_what_nobody_has_seen_in_quarantine_is_not_accepted(story: Story) -> None:
+    with story.builder() as builder:
+        key = builder.data_key()
+        populate(builder, count=60, under=[key])
+        builder.add_secret(Plain(b"this is no JSON object", key))
+    report = story.cli.json("quarantine retry", *WRAP, "--accept-implausible", expect=3)
+    assert report["quarantined_because"] == {"implausible_plaintext": 1}
+
+
+def test_too_many_failures_under_one_key_stop_the_run(story: Story) -> None:
+    with story.builder() as builder:
+        key = builder.data_key()
+        populate(builder, count=100, under=[None])
+        for number in range(40):
+            text = b"not what belongs here" if number % 3 == 0 else b'{"number":"%d"}' % number
+            builder.add_secret(Plain(text, key))
+    before = story.plaintexts()
+    report = story.cli.json("run", *WRAP, expect=6)
+    assert "under data key" in report["error"]["message"]
+    assert key.key_id in report["error"]["message"]
+    assert "--max-quarantine" in report["error"]["hint"]
+    assert story.plaintexts() == before
+    under_key = [address for address, where in story.off_target().items() if where == "secretKey.v1"]
+    # Those on the first pages, before there were 20, have moved.
+    assert len(under_key) >= 20
+    report = story.cli.json("run", *WRAP, "--max-quarantine", "0.5", expect=3)
+    assert report["secrets"]["quarantined"] == 14
+    assert story.plaintexts() == before
+    assert len(story.off_target(TARGET)) == 14
