@@ -7,6 +7,7 @@ means most; wrapping never guesses.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import Final
@@ -15,6 +16,7 @@ from reencrypt.errors import ReencryptError, RefusedError
 from reencrypt.keys.pacer import Pacer
 from reencrypt.keys.provider import (
     DATA_KEY_BYTES,
+    Framing,
     RsaAlgorithm,
     UnwrapFailedError,
     Unwrapped,
@@ -22,7 +24,8 @@ from reencrypt.keys.provider import (
 )
 from reencrypt.keys.quota import Window
 from reencrypt.keys.rsa_blocks import encrypt_locally, unframe
-from reencrypt.keys.vault import ListedVersion, Operation, VaultClient
+from reencrypt.keys.vault import Operation, VaultClient
+from reencrypt.keys.vault_answers import ListedVersion
 from reencrypt.keys.vault_errors import (
     OUTSIDE_VALIDITY,
     BadCiphertextError,
@@ -34,6 +37,7 @@ from reencrypt.keys.vault_errors import (
 from reencrypt.keys.vault_policy import VaultPolicy
 from reencrypt.settings.model import AzureKeyVaultSettings
 
+_SECOND_LOOK_SECONDS: Final = 1.0
 # For RSA the bytes of both operations are the same; Grafana's documentation asks for encrypt and decrypt.
 _UNWRAPPING: Final[tuple[Operation, ...]] = ("decrypt", "unwrapkey")
 
@@ -58,6 +62,7 @@ class AzureKeyProvider:
         )
         self._warn = warn
         self._expired: set[str] = set()
+        self._searched_again = False
         self._known: list[tuple[str, RsaAlgorithm]] = []
         self._versions: list[ListedVersion] | None = None
         self._may_list = True
@@ -83,7 +88,19 @@ class AzureKeyProvider:
         framed = unframe(wrapped)
         if framed is None:
             raise UnwrapFailedError(f"its {len(wrapped)} bytes are not an RSA block in any known framing")
-        framing, block = framed
+        found = await self._search(*framed, wrapped) or await self._search_again(*framed, wrapped)
+        if found is not None:
+            return found
+        for error in self._unusable.values():
+            raise error
+        if not self._may_list:
+            raise UnwrapFailedError(
+                f"the newest version of {self.vault.key_name} does not unwrap it, and finding older ones needs the "
+                "permission list, or --key-version"
+            )
+        raise UnwrapFailedError(f"no version of {self.vault.key_name} unwraps it")
+
+    async def _search(self, framing: Framing, block: bytes, wrapped: bytes) -> Unwrapped | None:
         async for version, algorithm in self._candidates():
             found = await self._try(version, algorithm, block)
             if found is not None:
@@ -98,14 +115,22 @@ class AzureKeyProvider:
                     wrap_format=WrapFormat(framing, algorithm) if exact else None,
                     version=used,
                 )
-        for error in self._unusable.values():
-            raise error
-        if not self._may_list:
-            raise UnwrapFailedError(
-                f"the newest version of {self.vault.key_name} does not unwrap it, and finding older ones needs the "
-                "permission list, or --key-version"
-            )
-        raise UnwrapFailedError(f"no version of {self.vault.key_name} unwraps it")
+        return None
+
+    async def _search_again(self, framing: Framing, block: bytes, wrapped: bytes) -> Unwrapped | None:
+        """Look once more at everything, knowing nothing.
+
+        The verdict on a data key is for the whole run, and one wrong answer, a permission that was granted a moment
+        ago or a version that was made since may be behind it.
+        """
+        if not self._searched_again:
+            self._searched_again = True
+            await asyncio.sleep(_SECOND_LOOK_SECONDS)
+        self._versions, self._may_list = None, True
+        self._denied.clear()
+        self._left_out.clear()
+        self._unusable.clear()
+        return await self._search(framing, block, wrapped)
 
     async def wrap(self, data_key: bytes, wrap_format: WrapFormat | None) -> bytes:
         """Encrypt a data key under the newest version: locally with the public key, remotely where `get` is denied."""
@@ -177,7 +202,8 @@ class AzureKeyProvider:
             except KeyOperationForbiddenError as error:
                 self._unusable[version] = error
             except KeyMissingError:
-                if not version:
+                # A version that the vault has named cannot vanish; one that the operator named may never have been.
+                if version not in self._policy.key_versions:
                     raise
         if len(data_key) != DATA_KEY_BYTES:
             return None
@@ -199,7 +225,10 @@ class AzureKeyProvider:
             if (version, operation) in self._left_out:
                 # A matter of this version: another one may allow it.
                 raise self._left_out[version, operation]
-        raise self._denied[_UNWRAPPING[0]]
+        # Not remembered: a permission that was granted a moment ago takes its time.
+        denied = self._denied[_UNWRAPPING[0]]
+        self._denied.clear()
+        raise denied
 
     async def _naming_newest(self, error: KeyDisabledError) -> KeyDisabledError:
         """Find out which version the newest one is, because an operator has to enable exactly that."""

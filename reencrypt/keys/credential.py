@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from azure.core.pipeline.transport import AioHttpTransport
 
 _AUTHORITIES: Final = {".usgovcloudapi.net": "login.microsoftonline.us", ".azure.cn": "login.chinacloudapi.cn"}
+_FIRST_PAUSE_SECONDS: Final = 0.2
+_LONGEST_PAUSE_SECONDS: Final = 8.0
 _LAST_SECONDS: Final = 300
 _THIS_MACHINE: Final = ("localhost", "127.0.0.1", "::1")
 
@@ -32,6 +34,10 @@ class SharedCredential:
         self._credential = credential
         self._tokens: dict[tuple[object, ...], AccessTokenInfo] = {}
         self._fetching = asyncio.Lock()
+        # A token endpoint that is down is asked once for all who wait, not once by each of them.
+        self._failure: Exception | None = None
+        self._failed_until = 0.0
+        self._pause = _FIRST_PAUSE_SECONDS
 
     async def get_token_info(self, *scopes: str, options: TokenRequestOptions | None = None) -> AccessTokenInfo:
         """The token for these scopes, tenant and claims: the one at hand while it is good, else one new one."""
@@ -40,10 +46,22 @@ class SharedCredential:
         async with self._fetching:
             token = self._tokens.get(wanted)
             if token is None or _is_stale(token):
-                token = await self._credential.get_token_info(*scopes, options=asked)
+                token = await self._fetch(scopes, asked)
                 # A token that answers a claims challenge stands for those from before it, too.
                 self._tokens |= {wanted: token, (*scopes, asked.get("tenant_id"), None): token}
             return token
+
+    async def _fetch(self, scopes: tuple[str, ...], asked: TokenRequestOptions) -> AccessTokenInfo:
+        if self._failure is not None and time.monotonic() < self._failed_until:
+            raise self._failure
+        try:
+            token: AccessTokenInfo = await self._credential.get_token_info(*scopes, options=asked)
+        except Exception as error:
+            self._failure, self._failed_until = error, time.monotonic() + self._pause
+            self._pause = min(_LONGEST_PAUSE_SECONDS, self._pause * 2)
+            raise
+        self._failure, self._pause = None, _FIRST_PAUSE_SECONDS
+        return token
 
     async def close(self) -> None:
         """Close the credential."""

@@ -10,11 +10,12 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final, TypeVar
 
-from reencrypt.errors import ReencryptError
+from reencrypt.errors import ReencryptError, RefusedError
 from reencrypt.keys.provider import DATA_KEY_BYTES, RsaAlgorithm
 from reencrypt.keys.quota import BUDGET, WINDOW_SECONDS
 from reencrypt.keys.rsa_blocks import encrypt_locally
-from reencrypt.keys.vault import KeyVersion, ListedVersion, Operation, VaultClient
+from reencrypt.keys.vault import Operation, VaultClient
+from reencrypt.keys.vault_answers import KeyVersion, ListedVersion
 from reencrypt.keys.vault_errors import BadCiphertextError, OperationDeniedError, TokenError
 
 _T = TypeVar("_T")
@@ -44,6 +45,10 @@ class Check:
     detail: str
     remedy: str = ""
     exit_code: int = 0
+
+    def __post_init__(self) -> None:
+        if (self.state is State.FAILED) is not bool(self.exit_code):
+            raise ValueError(self.name)
 
 
 def failed(name: str, error: ReencryptError) -> Check:
@@ -77,7 +82,8 @@ class Examination:
         return self._checks
 
     def _add(self, name: str, state: State, detail: str, remedy: str = "") -> None:
-        self._checks.append(Check(name, state, detail, remedy))
+        code = RefusedError.exit_code if state is State.FAILED else 0
+        self._checks.append(Check(name, state, detail, remedy, code))
 
     async def _asked(self, permission: str, ask: Callable[[], Awaitable[_T]]) -> _T | None:
         """Try a read; the first one tells about the token too."""

@@ -74,12 +74,15 @@ class Pacer:
             self._concurrency.probe()
             if self._window is not None:
                 self._window.cut(now)
-            if retry_after is None:
-                # Full jitter over the upper half: other programs were refused at the same moment.
-                retry_after = self._pause * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load
-                self._pause = min(_LONGEST_PAUSE_SECONDS, self._pause * 2)
-        self._paused_until = max(self._paused_until, now + (retry_after or 0.0))
-        return max(0.0, self._paused_until - now)
+            # Full jitter over the upper half: other programs were refused at the same moment.
+            own = self._pause * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load
+            self._pause = min(_LONGEST_PAUSE_SECONDS, self._pause * 2)
+            self._paused_until = max(self._paused_until, now + max(own, retry_after or 0.0))
+        return self.pause_seconds()
+
+    def pause_seconds(self) -> float:
+        """How long nobody may ask yet."""
+        return max(0.0, self._paused_until - asyncio.get_running_loop().time())
 
     def _delay(self, now: float, weight: float) -> float | None:
         """Seconds until a request may go, 0 for at once, None for when another one leaves."""

@@ -54,7 +54,7 @@ class Providers:
 
     def _pacer(self, vault_uri: str) -> Pacer:
         """One for each vault, whichever keys are in it: they draw on one quota. Managed HSM has none."""
-        host = urlsplit(vault_uri).netloc.lower()
+        host = urlsplit(vault_uri).netloc.lower().removesuffix(":443")
         if host not in self._pacers:
             has_quota = ".managedhsm." not in host
             self._pacers[host] = Pacer(Window(self._policy.share) if has_quota else None)

@@ -62,6 +62,11 @@ async def call_with_retries(
     """
     loop = asyncio.get_running_loop()
     ticket = pacer.ticket()
+    pause = pacer.pause_seconds()
+    if pause > policy.deadline_seconds:
+        raise UnavailableError(f"{request.what}: the vault wants to be left alone for {pause:.0f} s", hint=request.hint)
+    if pause:
+        waiting(f"{request.what}: the vault wants to be left alone for {pause:.0f} s")
     await pacer.admit(ticket, request.weight)
     deadline = loop.time() + policy.deadline_seconds
     tries = 0
@@ -72,11 +77,11 @@ async def call_with_retries(
                 result = await call()
         except TimeoutError:
             pacer.unanswered(since)
-            reason, wait = "no answer in time", None
+            reason, wait = "no answer in time", 0.0
         except ThrottledError as error:
             reason, wait = str(error), pacer.throttled(since, error.retry_after)
         except TransientError as error:
-            reason, wait = str(error), error.retry_after
+            reason, wait = str(error), error.retry_after or 0.0
         except Exception:
             # An answer, though no welcome one.
             pacer.answered(loop.time() - since)
@@ -86,10 +91,9 @@ async def call_with_retries(
             return result
         finally:
             pacer.leave()
-        if wait is None:
-            # Full jitter: many waiting calls must not come back together.
-            ceiling = min(policy.longest_wait_seconds, policy.first_wait_seconds * 2**tries)
-            wait = random.uniform(0, ceiling)  # noqa: S311 - spreads load
+        # Full jitter: many waiting calls must not come back together. What the vault asks for is the least.
+        ceiling = min(policy.longest_wait_seconds, policy.first_wait_seconds * 2**tries)
+        wait = max(wait, random.uniform(0, ceiling))  # noqa: S311 - spreads load
         tries += 1
         if loop.time() + wait >= deadline:
             raise UnavailableError(f"{request.what}: {reason} within {policy.deadline_seconds:g} s", hint=request.hint)

@@ -83,27 +83,38 @@ def forbidden(
         return RefusedError(f"{exactly} is outside its validity period and cannot {permission}", hint=OUTSIDE_VALIDITY)
     identity = settings.client_id or "the identity of this machine"
     return OperationDeniedError(
-        f"{identity} lacks the permission {permission} on {key}",
-        hint=_grant_role(settings, permission) if inner == "ForbiddenByRbac" else _grant_policy(settings, permission),
+        f"{identity} lacks the permission {permission} on {key}", hint=_grant(settings, operation, inner)
     )
 
 
-def _grant_policy(settings: AzureKeyVaultSettings, permission: str) -> str:
-    # The command replaces what was granted before, so it names everything.
-    wanted = dict.fromkeys(("get", "list", "encrypt", "decrypt", permission))
+def _grant(settings: AzureKeyVaultSettings, operation: str, inner: str) -> str:
+    """The command that grants what is missing, for the vault's kind and its model of permissions."""
+    vault, who = _vault_name(settings), settings.client_id or "CLIENT_ID"
+    if operation == "rotationpolicy":
+        # Not worth a permission of its own.
+        return f"let the vault's owner look: az keyvault key rotation-policy show {_place(settings)}"
+    if _is_hsm(settings):
+        return (
+            f"az keyvault role assignment create --hsm-name {vault} --assignee {who} "
+            f"--role 'Managed HSM Crypto User' --scope /keys/{settings.key_name}"
+        )
+    if inner == "ForbiddenByRbac":
+        scope = f"az keyvault show --name {vault} --query id --output tsv"
+        return f"az role assignment create --assignee {who} --role 'Key Vault Crypto User' --scope \"$({scope})\""
+    # The command replaces what was granted before, so it names all that is of use.
     return (
-        f"az keyvault set-policy --name {_vault_name(settings)} --spn {settings.client_id or 'CLIENT_ID'} "
-        f"--key-permissions {' '.join(wanted)}"
+        f"az keyvault set-policy --name {vault} --spn {who} "
+        "--key-permissions get list encrypt decrypt wrapKey unwrapKey"
     )
 
 
-def _grant_role(settings: AzureKeyVaultSettings, permission: str) -> str:
-    role = "Key Vault Crypto Officer" if permission == "getRotationPolicy" else "Key Vault Crypto User"
-    vault = f"az keyvault show --name {_vault_name(settings)} --query id --output tsv"
-    return (
-        f"az role assignment create --assignee {settings.client_id or 'CLIENT_ID'} --role '{role}' "
-        f'--scope "$({vault})"'
-    )
+def _is_hsm(settings: AzureKeyVaultSettings) -> bool:
+    return ".managedhsm." in settings.vault_uri
+
+
+def _place(settings: AzureKeyVaultSettings) -> str:
+    option = "--hsm-name" if _is_hsm(settings) else "--vault-name"
+    return f"{option} {_vault_name(settings)} --name {settings.key_name}"
 
 
 def disabled(settings: AzureKeyVaultSettings, version: str) -> KeyDisabledError:
@@ -117,7 +128,7 @@ def disabled(settings: AzureKeyVaultSettings, version: str) -> KeyDisabledError:
 
 def _set_attributes(settings: AzureKeyVaultSettings, version: str) -> str:
     which = f" --version {version}" if version else ""
-    return f"az keyvault key set-attributes --vault-name {_vault_name(settings)} --name {settings.key_name}{which}"
+    return f"az keyvault key set-attributes {_place(settings)}{which}"
 
 
 def _vault_name(settings: AzureKeyVaultSettings) -> str:

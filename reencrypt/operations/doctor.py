@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
+from urllib.parse import urlsplit
 
 from reencrypt.crypto.derive import DerivedKeyCache
-from reencrypt.errors import ReencryptError
+from reencrypt.errors import ReencryptError, first_error
 from reencrypt.events import Emit
 from reencrypt.keys.azure import AzureKeyProvider
 from reencrypt.keys.credential import proxies_for
 from reencrypt.keys.examination import Check, Examination, State, failed
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER, Unwrapped
 from reencrypt.keys.providers import Providers
-from reencrypt.keys.ring import DataKey, KeyRing
+from reencrypt.keys.ring import DataKey, Failure, KeyRing
 from reencrypt.operations.opening import (
     Schema,
     inspect,
@@ -23,7 +25,8 @@ from reencrypt.operations.opening import (
     read_data_keys,
     read_own_keys,
 )
-from reencrypt.operations.options import RunOptions
+from reencrypt.operations.options import RunOptions, available_threads
+from reencrypt.operations.preparer import Preparer
 from reencrypt.settings import Settings
 
 _NAMED: Final = 5  # data keys in one line
@@ -81,9 +84,34 @@ async def doctor(settings: Settings, options: RunOptions, *, emit: Emit) -> Doct
                 if not any(check.exit_code for check in checks):
                     checks += await _needed_versions(providers, [row for row in found.rows if row.provider == name])
                 report.groups[name] = checks
+        report.groups["run"] = await _rehearsal(settings, options, providers, emit)
     for name, problem in settings.incomplete.items():
         report.groups[name] = [Check("configuration", State.WARNING, problem, "complete it, or take it out")]
     return report
+
+
+async def _rehearsal(settings: Settings, options: RunOptions, providers: Providers, emit: Emit) -> list[Check]:
+    """Everything that `run` looks at before it writes: whatever would refuse it fails here."""
+    pool = ThreadPoolExecutor(available_threads(), thread_name_prefix="reencrypt")
+    try:
+        database = await open_database(settings.database, write=False)
+        try:
+            preparer = Preparer(database, providers, DerivedKeyCache(), pool, emit)
+            prepared = await preparer.prepare(settings, options)
+        finally:
+            await database.close()
+    except ReencryptError as error:
+        return [failed("refusals", error)]
+    except BaseExceptionGroup as group:
+        cause = first_error(group)
+        if isinstance(cause, ReencryptError):
+            return [failed("refusals", cause)]
+        raise cause from group
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+    if prepared.refusals:
+        return [failed("refusals", refusal) for refusal in prepared.refusals]
+    return [Check("refusals", State.OK, f"nothing keeps `reencrypt run` from {prepared.target_provider}")]
 
 
 async def _database(settings: Settings, report: DoctorReport) -> _Found:
@@ -160,8 +188,10 @@ def _grafana(settings: Settings, options: RunOptions, found: _Found) -> list[Che
 
 
 def _proxy(vault_uri: str) -> Check:
-    proxy = (proxies_for(vault_uri) or {}).get("https")
-    return Check("proxy", State.OK, f"{proxy} (HTTPS_PROXY)" if proxy else "none")
+    proxy = urlsplit((proxies_for(vault_uri) or {}).get("https", ""))
+    # Without the user and the password that may stand in it.
+    address = f"{proxy.scheme}://{proxy.hostname}:{proxy.port}" if proxy.port else f"{proxy.scheme}://{proxy.hostname}"
+    return Check("proxy", State.OK, f"{address} (HTTPS_PROXY)" if proxy.hostname else "none")
 
 
 async def _needed_versions(providers: Providers, rows: list[DataKey]) -> list[Check]:
@@ -178,21 +208,17 @@ async def _needed_versions(providers: Providers, rows: list[DataKey]) -> list[Ch
         await ring.ensure([row.id for row in rows], reload)
     except ReencryptError as error:
         return [failed("data keys", error)]
-    entries = [ring.entry(row.id) for row in rows]
-    versions = Counter(entry.version for entry in entries if isinstance(entry, Unwrapped))
+    entries = {row.id: ring.entry(row.id) for row in rows}
+    versions = Counter(entry.version for entry in entries.values() if isinstance(entry, Unwrapped))
     checks = [
         Check("needed version", State.OK, f"{version or 'unknown'}: {count} data keys")
         for version, count in versions.items()
     ]
-    bad = [row.id for row, entry in zip(rows, entries, strict=True) if not isinstance(entry, Unwrapped)]
-    if bad:
-        named = ", ".join(bad[:_NAMED]) + (" …" if len(bad) > _NAMED else "")
-        checks.append(
-            Check(
-                "data keys",
-                State.WARNING,
-                f"{len(bad)} do not unwrap: {named}",
-                "Grafana cannot read what is under them either; `reencrypt plan` tells how much that is",
-            )
-        )
+    reasons: dict[str, list[str]] = {}
+    for key_id, entry in entries.items():
+        if isinstance(entry, Failure):
+            reasons.setdefault(entry.detail, []).append(key_id)
+    for detail, ids in reasons.items():
+        named = ", ".join(ids[:_NAMED]) + (" …" if len(ids) > _NAMED else "")
+        checks.append(Check("data keys", State.WARNING, f"{len(ids)} do not unwrap ({named}): {detail}"))
     return checks

@@ -148,6 +148,39 @@ def test_a_configuration_that_is_wrong_is_named(
 
 
 @SQLITE
+@pytest.mark.parametrize(
+    ("change", "exit_code"),
+    [
+        (lambda text: text.replace("available_encryption_providers", "x"), 6),
+        (lambda text: text.replace("a secret_key of one's own", "another one"), 6),
+        (lambda text: text + "\n[feature_toggles]\ndisableEnvelopeEncryption = true\n", 6),
+    ],
+    ids=["not available", "wrong secret_key", "no envelopes"],
+)
+def test_whatever_would_refuse_a_run_is_not_healthy(change: Callable[[str], str], exit_code: int, story: Story) -> None:
+    path = story.cli.configuration
+    assert path is not None
+    path.write_text(change(path.read_text()))
+    refused = story.cli.json("plan", "--check", expect=exit_code)
+    checks = examine(story, expect=exit_code)
+    assert checks["run", "refusals"]["state"] == "failed"
+    assert refused["exit_code"] == exit_code
+
+
+@SQLITE
+def test_a_proxys_password_is_not_shown(story: Story) -> None:
+    environment = {"HTTPS_PROXY": "http://alice:c4n4ry@proxy.example:3128"}
+    path = story.cli.configuration
+    assert path is not None
+    path.write_text(path.read_text().replace(story.vault.uri, "https://no-such-vault.vault.azure.net"))
+    command = CommandLine(story.cli.database, path, story.vault, environment)
+    outcome = command("doctor", "--vault-deadline", "1", "--output", "json", expect=None)
+    proxy = next(each for each in outcome.json["checks"] if (each["about"], each["name"]) == (TARGET, "proxy"))
+    assert proxy["detail"] == "http://proxy.example:3128 (HTTPS_PROXY)"
+    assert "c4n4ry" not in outcome.stdout + outcome.stderr
+
+
+@SQLITE
 def test_a_vault_that_is_not_there_is_unavailable(story: Story) -> None:
     assert story.vault.stop() == 0
     outcome = story.cli("doctor", "--vault-deadline", "1", "--output", "json", expect=7)

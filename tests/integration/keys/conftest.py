@@ -20,6 +20,12 @@ from tests.integration.emulator.clients import wire_to
 ProviderOf = Callable[..., AzureKeyProvider]
 
 
+@pytest.fixture(autouse=True)
+def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No need to wait for a cloud before a second look."""
+    monkeypatch.setattr("reencrypt.keys.azure._SECOND_LOOK_SECONDS", 0.05)
+
+
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A vault with the keys `prod` and `other` of 2048 bits, and `large` of 3072."""

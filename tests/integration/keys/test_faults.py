@@ -52,8 +52,11 @@ class Service:
         kid = f"{self.uri}/keys/prod/{VERSION}"
         if request.method == "GET":
             # What a client looks at first; the faults are those of the work itself.
+            attributes = {"enabled": True, "created": 1}
+            if request.path.endswith("/versions"):
+                return web.json_response({"value": [{"kid": kid, "attributes": attributes}], "nextLink": None})
             key = {"kid": kid, "kty": "RSA", "n": MODULUS, "e": "AQAB"}
-            return web.json_response({"key": key, "attributes": {"enabled": True, "created": 1}})
+            return web.json_response({"key": key, "attributes": attributes})
         self.asked["vault"] += 1
         return self._next(request, self.vault) or web.json_response({"kid": kid, "value": VALUE})
 
@@ -107,6 +110,10 @@ def provider_of(service: Service, *, trusted_suffix: bool = False) -> AzureKeyPr
         policy=VaultPolicy(RetryPolicy(deadline_seconds=2.0, first_wait_seconds=0.01)),
         pacer=Pacer(Window(), first_pause_seconds=0.01),
     )
+
+
+def unavailable(retry_after: str) -> web.Response:
+    return web.Response(status=503, headers={"Retry-After": retry_after})
 
 
 def throttled(**headers: str) -> web.Response:
@@ -176,13 +183,11 @@ async def test_a_token_endpoint_that_fails_for_a_moment_is_tried_again(
 @pytest.mark.parametrize(
     "answer",
     [
-        web.Response(status=400, text="<html>bad request</html>", content_type="text/html"),
-        web.Response(status=405, headers={"x-ms-request-id": "the-id"}),
-        web.Response(status=302, headers={"Location": "https://example.org"}),
+        web.json_response({"error": {"code": "MethodNotAllowed"}}, status=405, headers={"x-ms-request-id": "the-id"}),
         web.json_response({"error": {"code": "Conflict"}}, status=409),
     ],
 )
-async def test_an_answer_that_means_nothing_condemns_no_data_key(
+async def test_a_refusal_that_nobody_knows_condemns_no_data_key(
     answer: web.Response, service: Service, provider: AzureKeyProvider
 ) -> None:
     service.vault = [answer]
@@ -191,6 +196,44 @@ async def test_an_answer_that_means_nothing_condemns_no_data_key(
     ) as e:
         await provider.unwrap(BLOCK)
     assert ("the-id" if "x-ms-request-id" in answer.headers else "not given") in e.value.hint
+
+
+NOT_THE_VAULTS: dict[str, Callable[[Service], web.Response]] = {
+    "a gateway's page": lambda _: web.Response(status=400, text="<html>bad request</html>", content_type="text/html"),
+    "a gateway's JSON": lambda _: web.json_response({"error": {"code": "RequestDisallowedByGateway"}}, status=400),
+    "an error that is a word": lambda _: web.json_response({"error": "bad_gateway"}, status=403),
+    "a lost body": lambda _: web.json_response(
+        {"error": {"code": "BadParameter", "message": "Property 'value' is required."}}, status=400
+    ),
+    "no page": lambda _: web.Response(status=404, text="<html>404</html>", content_type="text/html"),
+    "a guest network": lambda _: web.Response(status=403, text="<html>sign in</html>", content_type="text/html"),
+    "a redirection": lambda _: web.Response(status=302, headers={"Location": "https://example.org"}),
+    "a strange status": lambda _: web.Response(status=520),
+    "another key": lambda service: web.json_response({"kid": f"{service.uri}/keys/x/{VERSION}", "value": VALUE}),
+    "no version": lambda service: web.json_response({"kid": f"{service.uri}/keys/prod", "value": VALUE}),
+    "no bytes": lambda service: web.json_response({"kid": f"{service.uri}/keys/prod/{VERSION}", "value": ""}),
+}
+
+
+@pytest.mark.parametrize("name", NOT_THE_VAULTS)
+async def test_one_answer_that_is_not_the_vaults_is_no_verdict(
+    name: str, service: Service, provider: AzureKeyProvider
+) -> None:
+    assert (await provider.unwrap(BLOCK)).data_key == DATA_KEY
+    service.vault = [NOT_THE_VAULTS[name](service)]
+    assert (await provider.unwrap(BLOCK)).data_key == DATA_KEY
+    assert service.vault == []
+
+
+@pytest.mark.parametrize("retry_after", ["0", "-5", "nan", "inf", "Wed, 21 Oct 2026 07:28:00 GMT"])
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_retry_after_that_is_no_time_to_wait_is_no_leave_to_hammer(
+    status: int, retry_after: str, service: Service, provider: AzureKeyProvider
+) -> None:
+    service.vault = [throttled(**{"Retry-After": retry_after}) if status == 429 else unavailable(retry_after)] * 10_000
+    with pytest.raises(UnavailableError):
+        await provider.unwrap(BLOCK)
+    assert service.asked["vault"] < 50
 
 
 async def test_a_value_of_no_bytes_is_no_data_key(service: Service, provider: AzureKeyProvider) -> None:

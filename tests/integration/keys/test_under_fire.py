@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from reencrypt.emulator import Emulator
 from reencrypt.keys.azure import AzureKeyProvider
@@ -15,7 +16,7 @@ from reencrypt.keys.retry import RetryPolicy
 from reencrypt.keys.vault_policy import VaultPolicy
 from tests.integration.emulator.clients import wire_to
 from tests.integration.keys.conftest import make_settings
-from tests.integration.keys.test_azure import only_version, pem, rotate, wrap
+from tests.integration.keys.test_azure import only_version, pem, private_key, rotate, wrap
 
 COUNT = 300
 
@@ -123,3 +124,64 @@ async def test_a_version_that_has_expired_is_warned_of_once(state: Path, emulato
     (warning,) = warnings
     assert "has expired" in warning
     assert "key prod" in warning
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "empty", "next": 1, "operations": ["list"]},
+        {"kind": "status", "status": 503, "next": 2, "operations": ["list"]},
+        {"kind": "page", "next": 1, "operations": ["list"]},
+    ],
+)
+async def test_one_bad_list_condemns_no_data_key_of_an_older_version(
+    fault: dict[str, object], state: Path, emulator: Emulator, provider: AzureKeyProvider
+) -> None:
+    private = pem(state)
+    async with wire_to(emulator) as wire:
+        await rotate(wire)
+    emulator.add_fault(**fault)
+    assert (await provider.unwrap(wrap(private, b"0123456789abcdef"))).data_key == b"0123456789abcdef"
+
+
+async def test_a_permission_that_comes_a_moment_later_condemns_no_data_key(
+    state: Path, emulator: Emulator, provider: AzureKeyProvider
+) -> None:
+    private = pem(state)
+    async with wire_to(emulator) as wire:
+        await rotate(wire)
+    emulator.set_permissions(["get", "decrypt"])
+    unwrapping = asyncio.create_task(provider.unwrap(wrap(private, b"0123456789abcdef")))
+    while not any(record.operation == "list" for record in emulator.requests()):  # noqa: ASYNC110 - a log has no event
+        await asyncio.sleep(0)
+    emulator.set_permissions()
+    assert (await unwrapping).data_key == b"0123456789abcdef"
+
+
+async def test_a_version_that_was_made_and_left_behind_meanwhile_is_found(
+    state: Path, emulator: Emulator, provider: AzureKeyProvider
+) -> None:
+    private = pem(state)
+    async with wire_to(emulator) as wire:
+        second = await rotate(wire)
+        await unwrap_one(provider, private)  # the list is read: two versions
+        third = await rotate(wire)
+        newer = private_key(state, "prod", third)
+        await rotate(wire)
+        assert second != third
+        await unwrap_one(provider, newer)
+
+
+async def unwrap_one(provider: AzureKeyProvider, private: RSAPrivateKey) -> None:
+    assert (await provider.unwrap(wrap(private, b"0123456789abcdef"))).data_key == b"0123456789abcdef"
+
+
+async def test_a_token_endpoint_that_is_down_is_not_asked_by_everybody(
+    state: Path, emulator: Emulator, provider: AzureKeyProvider
+) -> None:
+    await unwrap_all(provider, state, 5)
+    before = tokens(emulator)
+    emulator.expire_tokens()
+    emulator.add_fault(kind="status", status=503, next=3, operations=["token"])
+    await unwrap_all(provider, state, 100)
+    assert tokens(emulator) <= before + 5
