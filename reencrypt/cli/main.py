@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "status": "status",
     "verify": "verify",
     "quarantine": "quarantine",
+    "undo": "undo",
     "config": "config",
     "demo": "demo",
     "emulator": "emulator",

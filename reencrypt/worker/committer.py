@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from reencrypt.catalogue.location import Key, Location, Row, Twins
+from reencrypt.catalogue.location import Key, Location
 from reencrypt.databases.protocol import Database, Swap, Transaction, Value
 from reencrypt.databases.retried import retried
 from reencrypt.worker.counts import Counts
@@ -15,7 +15,8 @@ from reencrypt.worker.lease import Lease
 from reencrypt.worker.quarantine import drop_stale, save_findings
 from reencrypt.worker.runs import Checkpoint, Run, save_checkpoint
 from reencrypt.worker.target import TargetKey
-from reencrypt.worker.transform import Finding, PageOutcome, RowOutcome, rehash
+from reencrypt.worker.transform import Finding, PageOutcome, RowOutcome
+from reencrypt.worker.twins import follow, scope_of, with_text
 
 
 @dataclass(slots=True)
@@ -74,7 +75,9 @@ class Committer:
             lost = await transaction.swap_rows(location, swaps)
         losers = set(lost)
         settled = [row for row in page.rows if not (row.swap and row.row.key in losers)]
-        await self._follow(transaction, location, settled)
+        swapped = [(row.row, row.swap) for row in settled if row.swap]
+        await journal_swaps(transaction, self.run.id, location, [swap for _, swap in swapped])
+        await follow(transaction, self.run.id, location, swapped, self.locations)
         findings = [finding for row in settled for finding in row.findings]
         await save_findings(transaction, self.run.id, checkpoint.pass_number, location.name, findings)
         if checkpoint.done and not lost:
@@ -83,50 +86,13 @@ class Committer:
         await save_checkpoint(transaction, self.run.id, replace(checkpoint, counts=counts))
         return Committed(lost, sum(row.moved for row in settled), findings, counts)
 
-    async def _follow(self, transaction: Transaction, location: Location, rows: Sequence[RowOutcome]) -> None:
-        """Journal what was swapped, and give its twins the same new text."""
-        swapped = [(row.row, row.swap) for row in rows if row.swap]
-        await journal_swaps(transaction, self.run.id, location, [swap for _, swap in swapped])
-        if location.twins is None:
-            return
-        for row, swap in swapped:
-            old, new = swap.old[0], swap.new[0]
-            if old is not None and new is not None and old != new:
-                await self._swap_twins(transaction, location.twins, _scope_of(location, row), old, new)
-
-    async def _swap_twins(self, transaction: Transaction, twins: Twins, scope: Value, old: bytes, new: bytes) -> None:
-        for name in twins.locations:
-            other = self.locations.get(name)
-            if other is None or other.twins is None:
-                continue
-            swaps = [
-                Swap(twin.key, twin.cells, _with_text(other, twin, new))
-                for twin in await transaction.read_twins(other, twins.scope, scope, old)
-            ]
-            lost = set(await transaction.swap_rows(other, swaps)) if swaps else set()
-            await journal_swaps(transaction, self.run.id, other, [swap for swap in swaps if swap.key not in lost])
-
 
 def _alike(location: Location, rows: Sequence[RowOutcome]) -> list[Swap]:
     """The swaps of a page, those of twins within it made alike: one text stays one text."""
     first: dict[tuple[Value, bytes | None], bytes | None] = {}
     for row in rows:
         if row.swap and location.twins:
-            new = first.setdefault((_scope_of(location, row.row), row.swap.old[0]), row.swap.new[0])
+            new = first.setdefault((scope_of(location, row.row), row.swap.old[0]), row.swap.new[0])
             if new is not None and new != row.swap.new[0]:
-                row.swap = replace(row.swap, new=_with_text(location, row.row, new))
+                row.swap = replace(row.swap, new=with_text(location, row.row, new))
     return [row.swap for row in rows if row.swap]
-
-
-def _scope_of(location: Location, row: Row) -> Value:
-    if location.twins is None:
-        return None
-    value = row.extras[location.extras.index(location.twins.scope)]
-    return value if isinstance(value, (int, str, bytes)) else None
-
-
-def _with_text(location: Location, row: Row, text: bytes) -> tuple[bytes | None, ...]:
-    new = [text, *row.cells[1:]]
-    if location.text_hash:
-        new[-1] = rehash(location, row, new)
-    return tuple(new)

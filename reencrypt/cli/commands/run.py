@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -60,22 +59,10 @@ def command(
 
 async def run_until_stopped(settings: Settings, options: RunOptions, emit: Emit) -> RunReport:
     """Run until it is done or a signal asks to stop: the first finishes the page in hand, the second kills."""
+    from reencrypt.cli.signals import stop_on_signals  # noqa: PLC0415
     from reencrypt.operations.run import run  # noqa: PLC0415
-    from reencrypt.worker.stop import StopRequest  # noqa: PLC0415
 
-    stop = StopRequest()
-    loop = asyncio.get_running_loop()
-
-    def asked(number: signal.Signals) -> None:
-        if stop.reason:
-            # The second time at once: die of the signal, which loses nothing that is committed.
-            loop.remove_signal_handler(number)
-            signal.raise_signal(number)
-        stop.set(f"{number.name} received")
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, asked, number)
-    return await run(settings, options, emit=emit, stop=stop)
+    return await run(settings, options, emit=emit, stop=stop_on_signals())
 
 
 def print_report(report: RunReport) -> None:

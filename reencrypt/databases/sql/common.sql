@@ -20,6 +20,9 @@ UPDATE data_keys SET active = :active, updated = :now WHERE name = :id AND encry
 -- name: data_key_discard
 DELETE FROM data_keys WHERE name = :id AND encrypted_data = :wrapped AND active = :active
 
+-- name: data_key_deactivate
+UPDATE data_keys SET active = :active, updated = :now WHERE name = :id
+
 -- name: data_key_lock
 SELECT name FROM data_keys WHERE name = :id AND encrypted_data = :wrapped
 
@@ -27,7 +30,7 @@ SELECT name FROM data_keys WHERE name = :id AND encrypted_data = :wrapped
 SELECT encrypted_data FROM data_keys WHERE name = :id
 
 -- name: own_data_keys
-SELECT id FROM reencrypt_data_key
+SELECT id, run_id FROM reencrypt_data_key
 
 -- name: own_data_key_insert
 INSERT INTO reencrypt_data_key (id, run_id, provider, made) VALUES (:id, :run_id, :provider, :at)
@@ -108,6 +111,9 @@ WHERE location = :location AND NOT (run_id = :run_id AND pass = :pass_number)
 -- name: journal_newest
 SELECT table_name, row_key, column_name, old_bytes FROM reencrypt_journal
 WHERE action = 'rewrite' AND old_bytes IS NOT NULL AND LENGTH(old_bytes) <= :size ORDER BY id DESC LIMIT :rows
+
+-- name: journal_size
+SELECT COUNT(*) FROM reencrypt_journal WHERE run_id = :run_id AND action = 'rewrite'
 
 -- name: journal_of_run
 SELECT id, table_name, row_key, column_name, old_bytes, new_hash FROM reencrypt_journal

@@ -1,0 +1,71 @@
+"""`reencrypt undo`."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reencrypt.cli import output as out
+from reencrypt.cli.listening import listening
+from reencrypt.cli.options import Common, option, settings_options, vault_options
+
+if TYPE_CHECKING:
+    from reencrypt.events import Emit
+    from reencrypt.operations.options import RunOptions
+    from reencrypt.operations.undo import UndoReport
+    from reencrypt.settings import Settings
+
+
+@click.command(
+    "undo",
+    epilog="""\b
+Example:
+  reencrypt undo 20261125-093000-a1b2       # the run as `reencrypt status` names it
+""",
+)
+@click.argument("run_id", metavar="RUN")
+@settings_options
+@vault_options
+@option(
+    "--lease-timeout",
+    type=click.FloatRange(min=0.1),
+    default=30.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="A run whose heartbeat stands still this long is dead.",
+)
+def command(
+    common: Common,
+    run_id: str,
+    **options: Any,  # noqa: ANN401 - handed on by name
+) -> int:
+    """Give every column that RUN rewrote its old bytes back, byte for byte.
+
+    Only where it still holds what the run wrote, and where the old bytes decrypt to the same plaintext now; whatever
+    stays is listed with its reason (exit 3). The data key that the run made is set inactive, never deleted.
+    """
+    from reencrypt.cli.loading import load, run_options  # noqa: PLC0415
+
+    settings = load(common)
+    with listening(common) as emit:
+        report = asyncio.run(_undo(settings, run_id, run_options(**options), emit))
+    if common.output == "json":
+        out.print_json("undo", report.exit_code, report.as_json())
+        return report.exit_code
+    out.line(f"Run {report.run_id}: {report.restored} columns have their old bytes back.")
+    for each in report.kept:
+        out.line(f"kept: {each.table} {each.row_key} {each.column}: {each.reason.value}")
+    if report.deactivated:
+        out.line(f"Data key {report.deactivated} is inactive now; Grafana makes another when it saves next.")
+    if report.stop_reason:
+        out.line(f"Stopped: {report.stop_reason}. The same command goes on from here.")
+    return report.exit_code
+
+
+async def _undo(settings: Settings, run_id: str, options: RunOptions, emit: Emit) -> UndoReport:
+    from reencrypt.cli.signals import stop_on_signals  # noqa: PLC0415
+    from reencrypt.operations.undo import undo  # noqa: PLC0415
+
+    return await undo(settings, run_id, options, emit=emit, stop=stop_on_signals())

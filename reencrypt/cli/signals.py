@@ -1,0 +1,25 @@
+"""SIGINT and SIGTERM: the first asks the work to stop, the second kills."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+
+from reencrypt.worker.stop import StopRequest
+
+
+def stop_on_signals() -> StopRequest:
+    """A request that signals set, in the running loop."""
+    stop = StopRequest()
+    loop = asyncio.get_running_loop()
+
+    def asked(number: signal.Signals) -> None:
+        if stop.reason:
+            # The second time at once: die of the signal, which loses nothing that is committed.
+            loop.remove_signal_handler(number)
+            signal.raise_signal(number)
+        stop.set(f"{number.name} received")
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, asked, number)
+    return stop

@@ -1,0 +1,172 @@
+"""`reencrypt undo RUN`: returns to what the journal holds, as far as nothing has changed since."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+from reencrypt.crypto.derive import DerivedKeyCache
+from reencrypt.databases.protocol import Database, Transaction
+from reencrypt.databases.retried import retried
+from reencrypt.errors import ConfigurationError, RefusedError, first_error
+from reencrypt.events import Emit, Waiting
+from reencrypt.keys.ring import DataKey, KeyRing
+from reencrypt.operations.opening import Schema, inspect, open_database, open_providers, read_data_keys
+from reencrypt.operations.options import RunOptions
+from reencrypt.settings import Settings
+from reencrypt.worker.counts import Counts
+from reencrypt.worker.journal import journal_data_key
+from reencrypt.worker.lease import Lease, take_lease
+from reencrypt.worker.runs import Checkpoint, Run, close_run, read_checkpoints, read_runs
+from reencrypt.worker.stop import StopRequest
+from reencrypt.worker.undo import JOURNAL, KeptColumn, Undo
+
+UNDOING, UNDONE = "undoing", "undone"
+
+
+@dataclass(slots=True)
+class UndoReport:
+    """What was given back. `kept` are the columns that could not be, of this invocation; the numbers are of all."""
+
+    run_id: str
+    outcome: str
+    restored: int = 0
+    kept_because: dict[str, int] = field(default_factory=dict)
+    kept: list[KeptColumn] = field(default_factory=list)
+    deactivated: str | None = None
+    stop_reason: str | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """0 when everything is back, 3 when something had to stay, 4 when it was stopped."""
+        if self.outcome == "stopped":
+            return 4
+        return 3 if self.kept_because else 0
+
+    def as_json(self) -> dict[str, Any]:
+        """For `--output json`."""
+        return {
+            "outcome": self.outcome,
+            "run_id": self.run_id,
+            "restored": self.restored,
+            "kept_because": self.kept_because,
+            "kept": [
+                {"table": each.table, "key": each.row_key, "column": each.column, "reason": each.reason.value}
+                for each in self.kept
+            ],
+            "data_key_set_inactive": self.deactivated,
+            "stop_reason": self.stop_reason,
+        }
+
+
+async def undo(settings: Settings, run_id: str, options: RunOptions, *, emit: Emit, stop: StopRequest) -> UndoReport:
+    """Undo a run; may be interrupted at any moment, and goes on when it is called again.
+
+    Raises `ConfigurationError` for a run that does not exist, `RefusedError` while a later one is not undone.
+    """
+    database = await open_database(settings.database, write=True)
+    try:
+        schema = await inspect(database)
+        run = await _find(database, schema, run_id)
+        lease = await take_lease(
+            database,
+            timeout_seconds=options.lease_timeout_seconds,
+            waiting=lambda reason: emit(Waiting(reason)),
+        )
+        try:
+            async with asyncio.TaskGroup() as group:
+                beating = group.create_task(lease.keep(database))
+                report = await _under_lease(database, schema, settings, options, lease, run, emit, stop)
+                beating.cancel()
+        except BaseExceptionGroup as failures:
+            raise first_error(failures) from failures
+        finally:
+            await asyncio.shield(lease.release(database))
+        return report
+    finally:
+        await database.close()
+
+
+async def _find(database: Database, schema: Schema, run_id: str) -> Run:
+    runs = await read_runs(database) if schema.has_state else []
+    ids = [run.id for run in runs]
+    if run_id not in ids:
+        known = f"known are {', '.join(ids[-5:])}" if ids else "there has been no run"
+        raise ConfigurationError(f"there is no run {run_id}", hint=f"{known}; `reencrypt status` lists them")
+    for later in reversed(runs[ids.index(run_id) + 1 :]):
+        entries = int(str((await database.fetch("journal_size", run_id=later.id))[0][0]))
+        if later.state != UNDONE and entries:
+            raise RefusedError(
+                f"run {later.id} is later than {run_id} and has rewritten {entries} columns",
+                hint=f"first: reencrypt undo {later.id}",
+            )
+    return runs[ids.index(run_id)]
+
+
+async def _under_lease(
+    database: Database,
+    schema: Schema,
+    settings: Settings,
+    options: RunOptions,
+    lease: Lease,
+    run: Run,
+    emit: Emit,
+    stop: StopRequest,
+) -> UndoReport:
+    journal_id = f"undo-{run.id}"
+    if run.state not in (UNDOING, UNDONE):
+        await close_run(database, lease, run, UNDOING, run.outcome)
+    saved = [each for each in await read_checkpoints(database, journal_id) if each.location == JOURNAL]
+    checkpoint = saved[0] if saved else Checkpoint(JOURNAL, 0, None, done=False, counts=Counts())
+    cache = DerivedKeyCache()
+
+    async def reload() -> list[DataKey]:
+        return await read_data_keys(database, schema.key_table)
+
+    async with open_providers(settings, cache, options.vault, emit) as providers:
+        ring = KeyRing(providers.get)
+        ring.load(await reload())
+        work = Undo(
+            database=database,
+            lease=lease,
+            run_id=run.id,
+            journal_id=journal_id,
+            locations={location.name: location for location in schema.fitted.locations},
+            ring=ring,
+            secret_key=providers.secret_key.password,
+            cache=cache,
+            reload=reload,
+        )
+        while not checkpoint.done and not stop.reason:
+            await work.page(checkpoint)
+    counts = checkpoint.counts
+    report = UndoReport(
+        run.id, "stopped", counts.re_encrypted + counts.already_current, dict(counts.left_because), work.kept
+    )
+    if not checkpoint.done:
+        report.stop_reason = stop.reason
+        return report
+    report.deactivated = await _deactivate(database, lease, run, journal_id)
+    await close_run(database, lease, run, UNDONE, "undone")
+    report.outcome = "partly_done" if report.kept_because else "undone"
+    return report
+
+
+async def _deactivate(database: Database, lease: Lease, run: Run, journal_id: str) -> str | None:
+    """Set the data key that the run made inactive. Never delete it: Grafana may have saved under it since."""
+    own = {str(key_id): str(maker) for key_id, maker in await database.fetch("own_data_keys")}
+    if own.get(run.target_key) != run.id:
+        return None
+
+    async def body(transaction: Transaction) -> bool:
+        await lease.check(transaction)
+        rows = await transaction.fetch("data_key_read", id=run.target_key)
+        if not rows:
+            return False
+        await transaction.execute("data_key_deactivate", id=run.target_key, active=False, now=database.now())
+        wrapped = rows[0][0] if isinstance(rows[0][0], bytes) else None
+        await journal_data_key(transaction, journal_id, "deactivate", run.target_key, old=wrapped, new=wrapped)
+        return True
+
+    return run.target_key if await retried(database, body) else None
