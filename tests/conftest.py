@@ -15,6 +15,10 @@ from tests.support.servers import server_engine
 from tests.support.vault import Vault
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--nightly", action="store_true", help="the long sizes of the tests that have one")
+
+
 @pytest.fixture(scope="session")
 def shared_vault(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vault]:
     """One emulator for all tests that leave it as it is; keys `prod` and `other`."""

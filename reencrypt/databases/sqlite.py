@@ -19,7 +19,7 @@ import aiosqlite
 
 from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.databases.protocol import ColumnLimit, LockPolicy, Swap, Value
-from reencrypt.databases.sqlite_errors import DatabaseLockedError, check_file, damaged, translated
+from reencrypt.databases.sqlite_errors import DatabaseLockedError, UnfinishedError, check_file, damaged, translated
 from reencrypt.databases.sqlite_rendering import conditions, quote, select, to_row
 from reencrypt.databases.statements import load_schema, load_statements
 from reencrypt.errors import ConfigurationError
@@ -55,7 +55,15 @@ class SqliteDatabase:
         Raises `ConfigurationError` for a missing, read-only, damaged or foreign file.
         """
         check_file(path, write=write)
-        uri = f"file:{quote_url(str(path))}?mode={'rw' if write else 'ro'}"
+        try:
+            return await cls._open(path, write=write, mode="rw" if write else "ro")
+        except UnfinishedError:
+            # Rolling back is SQLite's own affair, and what any reader of the file does; we still only query.
+            return await cls._open(path, write=write, mode="rw")
+
+    @classmethod
+    async def _open(cls, path: Path, *, write: bool, mode: str) -> SqliteDatabase:
+        uri = f"file:{quote_url(str(path))}?mode={mode}"
         with translated(path):
             reader = await _connect(uri, query_only=True)
             try:

@@ -11,6 +11,10 @@ from pathlib import Path
 from reencrypt.errors import ConfigurationError, UnavailableError
 
 
+class UnfinishedError(ConfigurationError):
+    """A program died in the middle of a commit; only somebody who may write can roll that back, which reading needs."""
+
+
 class DatabaseLockedError(UnavailableError):
     """Another program held the file's lock for longer than SQLite's own handler waits."""
 
@@ -60,6 +64,11 @@ def translated(path: Path) -> Iterator[None]:
             raise DatabaseLockedError(
                 f"the database {path} stayed locked by another program",
                 hint="wait until it is done, then start again; progress is saved",
+            ) from error
+        if name in ("SQLITE_READONLY_ROLLBACK", "SQLITE_READONLY_RECOVERY"):
+            raise UnfinishedError(
+                f"the database {path} holds the half of a commit of some program that died",
+                hint="run as the user that owns it, usually grafana, so that it can be rolled back",
             ) from error
         if name.startswith("SQLITE_READONLY"):
             raise ConfigurationError(

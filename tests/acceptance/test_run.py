@@ -205,25 +205,6 @@ def test_an_interrupted_run_saves_its_progress_and_is_resumed(story: Story) -> N
     assert len({secret.key_id for secret in after.values() if secret.provider == TARGET}) == 1
 
 
-def test_a_killed_run_leaves_every_secret_readable_and_is_resumed(story: Story) -> None:
-    fill(story, 1500)
-    before = story.plaintexts()
-    for _ in range(3):
-        assert interrupt_after_a_page(story, signal.SIGKILL, *WRAP) == -signal.SIGKILL
-        now = story.plaintexts()
-        assert {address: text for address, text in before.items() if isinstance(text, bytes)}.items() <= now.items()
-    report = story.cli.json("run", "--lease-timeout", "1")
-    applicable = [address for address in before if address.table != NOT_APPLICABLE]
-    assert report["secrets"]["re_encrypted"] == len(applicable)
-    assert story.off_target() == {}
-    # Nothing twice: each column was rewritten once, but for twins that changed with their configuration.
-    rewritten = story.query(
-        "SELECT table_name, row_key, column_name, COUNT(*) FROM reencrypt_journal WHERE action = 'rewrite' "
-        "GROUP BY 1, 2, 3 HAVING COUNT(*) > 1"
-    )
-    assert rewritten == []
-
-
 def test_a_second_run_names_the_holder_of_the_lease_and_stays_out(story: Story) -> None:
     fill(story, 3000, own_salts=True)
     process = story.cli.start("run", *WRAP, "-v", "--log-format", "json", "--lease-timeout", "1")

@@ -68,8 +68,8 @@ async def test_no_data_key_fails_under_a_fault(
 
 async def test_a_full_window_is_waited_for(state: Path, emulator: Emulator, provider: AzureKeyProvider) -> None:
     # Somebody else's requests fill it: our own count does not know.
-    emulator.set_quota(budget=150)
-    await unwrap_all(provider, state, 200)
+    emulator.set_quota(budget=100)
+    await unwrap_all(provider, state, 120)
     refused = sum(record.status == 429 for record in emulator.requests())
     # What was under way when it filled up, and probes.
     assert 0 < refused < 100

@@ -1,0 +1,131 @@
+"""SIGKILL at any step of the program, again and again, until it is done: nothing is ever lost, missed or done twice."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.grafana.planting import Plain
+from tests.grafana.populate import populate
+from tests.support import killer
+from tests.support.engine import Engine
+from tests.support.story import NOT_APPLICABLE, WRAP, Story
+from tests.support.vault import Vault
+
+STATE = ("lease", "run", "checkpoint", "quarantine", "journal", "data_key")
+
+
+class Victim:
+    """A database that can be had anew, and the command that is killed on it."""
+
+    def __init__(self, story: Story, folder: Path) -> None:
+        self.story = story
+        self._fresh = folder / "fresh.db"
+        self._count = folder / "steps"
+        with story.builder() as builder:
+            populate(builder, count=45, under=[None, builder.data_key()])
+            builder.add_alert_configuration([{"url": Plain(b"https://example.org/hook")}], twin=True)
+        shutil.copyfile(story.database, self._fresh)
+        self.plaintexts = story.plaintexts()
+
+    def renew(self) -> None:
+        """The database as it was in the beginning."""
+        if self.story.engine.kind != "sqlite":
+            for table in STATE:
+                self.story.execute(f"DROP TABLE IF EXISTS reencrypt_{table}")
+        self.story.engine.load(self._fresh)
+
+    def run(self, step: int, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run the command and kill it at a step; 0 for never."""
+        command = self.story.cli.arguments(*arguments, "--lease-timeout", "0.2", "--output", "json")
+        _, _, _, *rest = command  # python -m reencrypt
+        return subprocess.run(
+            [sys.executable, killer.__file__, str(step), str(self._count), *rest],
+            env=self.story.cli.variables(),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+
+    def look_on(self) -> None:
+        """What an operator does first after a crash; it must not stumble over half a commit."""
+        if self.story.engine.kind == "sqlite" and Path(f"{self.story.database}-journal").exists():
+            self.story.cli("status")
+            self.story.query("SELECT COUNT(*) FROM org")
+
+    def steps(self, *arguments: str) -> int:
+        """How many steps the command has from beginning to end."""
+        assert self.run(0, *arguments).returncode == 0
+        return int(self._count.read_text())
+
+
+@pytest.fixture
+def victim(tmp_path: Path, shared_vault: Vault, engine: Engine) -> Victim:
+    return Victim(Story.of(tmp_path / "grafana.db", shared_vault, secret_key="a secret_key", engine=engine), tmp_path)
+
+
+@pytest.fixture
+def kills(pytestconfig: pytest.Config) -> int:
+    """At least so many kills for each database."""
+    return 200 if pytestconfig.getoption("--nightly") else 20
+
+
+def test_a_run_killed_at_any_step_loses_nothing_and_does_nothing_twice(victim: Victim, kills: int) -> None:
+    story = victim.story
+    dice = random.Random(story.engine.kind)
+    total = victim.steps("run", *WRAP)
+    killed = rounds = 0
+    while killed < kills:
+        victim.renew()
+        rounds += 1
+        while True:
+            # Most kills early: what is resumed is shorter.
+            done = victim.run(dice.randrange(1, total), "run", *WRAP)
+            if done.returncode == 0:
+                break
+            assert done.returncode == -9, done.stderr
+            killed += 1
+            victim.look_on()
+            assert story.plaintexts() == victim.plaintexts
+        report = json.loads(done.stdout)
+        if report["run_id"] is None:
+            # The one before was killed when all was done but the telling.
+            report = story.cli.json("status")["runs"][-1]
+        applicable = sum(address.table != NOT_APPLICABLE for address in victim.plaintexts)
+        assert report["secrets"]["re_encrypted"] == applicable
+        assert story.plaintexts() == victim.plaintexts
+        assert story.off_target() == {}
+        rewritten = Counter(
+            story.query("SELECT table_name, row_key, column_name FROM reencrypt_journal WHERE action = 'rewrite'")
+        )
+        assert max(rewritten.values()) == 1
+        ((keys,),) = story.query("SELECT COUNT(*) FROM data_keys WHERE provider = 'azurekv.prod'")
+        assert keys == 1
+    assert rounds > 1
+
+
+def test_an_undo_killed_at_any_step_gives_everything_back(victim: Victim, kills: int) -> None:
+    story = victim.story
+    dice = random.Random(f"undo {story.engine.kind}")
+    before = {address: secret.stored_text for address, secret in story.secrets().items()}
+    killed = 0
+    while killed < kills // 5:
+        victim.renew()
+        run_id = json.loads(victim.run(0, "run", *WRAP).stdout)["run_id"]
+        while True:
+            done = victim.run(dice.randrange(200, 1200), "undo", run_id)
+            if done.returncode == 0:
+                break
+            assert done.returncode == -9, done.stderr
+            killed += 1
+            victim.look_on()
+            assert story.plaintexts() == victim.plaintexts
+        assert {address: secret.stored_text for address, secret in story.secrets().items()} == before
