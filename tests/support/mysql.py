@@ -45,7 +45,7 @@ class OwnServer:
         self._arguments = arguments
         self._user = ("--user=root",) if os.geteuid() == 0 else ()
         self._process: subprocess.Popen[bytes] | None = None
-        (self.folder / "tmp").mkdir()
+        (self.folder / "temporary").mkdir()
         install = shutil.which("mariadb-install-db") or shutil.which("mysql_install_db")
         subprocess.run(
             [
@@ -79,7 +79,7 @@ class OwnServer:
                     f"--datadir={self.folder}/data",
                     f"--socket={self.socket}",
                     f"--pid-file={self.folder}/pid",
-                    f"--tmpdir={self.folder}/tmp",  # a server that starts clears it, another one's files included
+                    f"--tmpdir={self.folder}/temporary",  # a server that starts clears it, another one's files included
                     f"--port={self.port}",
                     "--bind-address=127.0.0.1",
                     *QUICK,
