@@ -71,6 +71,7 @@ def test_no_output_and_no_state_table_holds_a_canary(story: Story) -> None:
     canaries = [SECRET_KEY.encode(), PLAINTEXT.encode(), DATA_KEY, client_secret[1].encode()]
     commands = [
         ("config show",),
+        ("doctor",),
         ("plan", *WRAP),
         ("verify",),
         ("run", *WRAP, "--location", "secrets", "--limit", "1"),
@@ -78,8 +79,14 @@ def test_no_output_and_no_state_table_holds_a_canary(story: Story) -> None:
         ("run", "--wrap-format", "nonsense"),
         ("status",),
         ("verify",),
+        ("quarantine list",),
+        ("quarantine acknowledge", "--all"),
+        ("quarantine retry", "--accept-implausible"),
+        ("undo", "the last run"),
     ]
     for command, *arguments in commands:
+        if command == "undo":
+            arguments = [story.cli.json("status")["runs"][-1]["run_id"]]
         for style in ((), ("--output", "json"), ("-vv", "--log-format", "json")):
             outcome = story.cli(command, *arguments, *style, expect=None)
             assert outcome.exit_code in {0, 2, 3, 4, 6, 8}, outcome.stderr
@@ -116,3 +123,14 @@ def test_a_bug_shows_places_and_types_but_not_what_it_choked_on(story: Story) ->
     assert b"a bug in reencrypt: KeyError" in done.stdout
     assert b"in broken" in done.stderr
     assert_clean(done.stdout + done.stderr, [SECRET_KEY.encode(), PLAINTEXT.encode(), DATA_KEY], "a bug's report")
+
+
+def test_no_core_is_dumped(tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "sitecustomize.py").write_text(
+        "import atexit, resource\natexit.register(lambda: print('core', resource.getrlimit(resource.RLIMIT_CORE)[0]))\n"
+    )
+    cli = CommandLine(environment={"PYTHONPATH": f"{site}:{Path(__file__).parents[2]}"})
+    done = subprocess.run(cli.arguments("--version"), env=cli.variables(), capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "core 0"
