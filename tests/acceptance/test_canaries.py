@@ -84,9 +84,9 @@ def test_no_output_and_no_state_table_holds_a_canary(story: Story) -> None:
         ("quarantine retry", "--accept-implausible"),
         ("undo", "the last run"),
     ]
-    for command, *arguments in commands:
-        if command == "undo":
-            arguments = [story.cli.json("status")["runs"][-1]["run_id"]]
+    for command, *given in commands:
+        last_run = [story.cli.json("status")["runs"][-1]["run_id"]] if command == "undo" else []
+        arguments = last_run or given
         for style in ((), ("--output", "json"), ("-vv", "--log-format", "json")):
             outcome = story.cli(command, *arguments, *style, expect=None)
             assert outcome.exit_code in {0, 2, 3, 4, 6, 8}, outcome.stderr
