@@ -1,0 +1,185 @@
+"""A model of a Grafana against the real thing: rows come, change and go, runs are cut off, raced, resumed and undone.
+
+Whatever the order, every secret says what was saved last, in the database as in the model.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import shutil
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from reencrypt.catalogue.location import Row
+from reencrypt.errors import RefusedError
+from reencrypt.events import Event, PageCommitted, PassStarted, RunStarted, TargetKeyReady
+from reencrypt.operations.options import RunOptions
+from reencrypt.operations.undo import undo
+from reencrypt.settings import load_settings
+from reencrypt.worker.stop import StopRequest
+from tests.grafana.builder import GrafanaBuilder
+from tests.grafana.decryptor import read_secrets
+from tests.grafana.planting import Plain
+from tests.support.engine import SqliteEngine
+from tests.support.inprocess import run_in_process
+
+SECRET_KEY = "the secret_key of the model"
+COLUMN = "o_auth_access_token"
+OPTIONS = RunOptions(to="secretKey.v1", lease_timeout_seconds=0.3)
+
+
+class Grafana(RuleBasedStateMachine):
+    """The database, and what its secrets have to say."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp(prefix="reencrypt-model-"))
+        self.engine = SqliteEngine(self.folder / "grafana.db")
+        self.patches = pytest.MonkeyPatch()
+        self.model: dict[int, bytes] = {}
+        self.texts = 0
+        self.settings = load_settings(
+            config=None,
+            home=None,
+            database_url=self.engine.url,
+            environ={"GF_SECURITY_SECRET_KEY": SECRET_KEY},
+        )
+
+    def teardown(self) -> None:
+        """Leave nothing behind."""
+        self.patches.undo()
+        shutil.rmtree(self.folder)
+
+    def builder(self) -> GrafanaBuilder:
+        return GrafanaBuilder(self.engine.path, secret_key=SECRET_KEY)
+
+    def new_text(self) -> bytes:
+        self.texts += 1
+        return b"the secret text number %d" % self.texts
+
+    @initialize()
+    def begin(self) -> None:
+        """Enough secrets to prove the keys with, legacy ones and some under a data key."""
+        with self.builder() as builder:
+            key = builder.data_key()
+            # What Grafana saves later, under the key it had in its cache.
+            self.later = {
+                text: base64.b64encode(builder.encrypt(Plain(text, key))).decode()
+                for text in (b"saved by Grafana, number %d" % number for number in range(60))
+            }
+            for number in range(24):
+                text = self.new_text()
+                self.model[builder.add_user_auth({COLUMN: Plain(text, key if number % 2 else None)})] = text
+        self.unsaved = list(self.later)
+
+    def save(self, row: int) -> None:
+        """Grafana saves one row."""
+        text = self.unsaved.pop()
+        if self.engine.execute(f"UPDATE user_auth SET {COLUMN} = ? WHERE id = ?", self.later[text], row):  # noqa: S608
+            self.model[row] = text
+
+    @precondition(lambda self: self.unsaved)
+    @rule(which=st.integers(0, 1000))
+    def change(self, which: int) -> None:
+        """Save over a row."""
+        self.save(sorted(self.model)[which % len(self.model)])
+
+    @precondition(lambda self: len(self.model) > 12)
+    @rule(which=st.integers(0, 1000))
+    def delete(self, which: int) -> None:
+        """Delete a row."""
+        row = sorted(self.model)[which % len(self.model)]
+        self.engine.execute("DELETE FROM user_auth WHERE id = ?", row)
+        del self.model[row]
+
+    @precondition(lambda self: self.unsaved)
+    @rule(before=st.booleans())
+    def add(self, before: bool) -> None:  # noqa: FBT001
+        """Add a row, in front of all others or behind them."""
+        row = min(self.model) - 1 if before else max(self.model) + 1
+        text = self.unsaved.pop()
+        self.engine.execute(
+            f"INSERT INTO user_auth (id, user_id, auth_module, auth_id, created, {COLUMN}) "  # noqa: S608
+            "VALUES (?, 1, 'm', 'a', '2026-01-01 00:00:00', ?)",
+            *(row, self.later[text]),
+        )
+        self.model[row] = text
+
+    @rule(events=st.integers(1, 12))
+    def run_and_die(self, events: int) -> None:
+        """A run that is cut off at one of its events, if it has so many."""
+
+        async def main() -> None:
+            tasks: list[asyncio.Task[object]] = []
+            seen: list[Event] = []
+
+            def listen(event: Event) -> None:
+                if isinstance(event, (RunStarted, TargetKeyReady, PassStarted, PageCommitted)):
+                    seen.append(event)
+                    if len(seen) == events:
+                        tasks[0].cancel()
+
+            work = run_in_process(self.engine.url, SECRET_KEY, self.patches, listen=listen, options=OPTIONS)
+            tasks.append(asyncio.create_task(work))
+            with suppress(asyncio.CancelledError):
+                await tasks[0]
+
+        asyncio.run(main())
+
+    @rule(race=st.integers(0, 3))
+    def run(self, race: int) -> None:
+        """A run to its end, with some rows saved between the read of a page and its write."""
+        raced: list[int] = []
+
+        def hook(_location: str, rows: Sequence[Row]) -> None:
+            for row in rows[:race]:
+                if self.unsaved and len(raced) < race and isinstance(row.key[0], int) and row.key[0] in self.model:
+                    raced.append(row.key[0])
+                    self.save(row.key[0])
+
+        report = asyncio.run(run_in_process(self.engine.url, SECRET_KEY, self.patches, hook=hook, options=OPTIONS))
+        assert report.outcome in {"done", "nothing_to_do"}
+        providers = {each.provider for each in read_secrets(self.engine.path, secret_key=SECRET_KEY).values()}
+        assert providers == {"secretKey.v1"}
+
+    @rule()
+    def undo_last(self) -> None:
+        """Undo the newest run that is not undone."""
+        if "reencrypt_run" not in str(self.engine.query("SELECT name FROM sqlite_master")):
+            return
+        runs = self.engine.query("SELECT id FROM reencrypt_run WHERE state <> 'undone' ORDER BY started DESC, id DESC")
+        if runs:
+            with suppress(RefusedError):  # of runs within one second the ids are in any order
+                asyncio.run(undo(self.settings, str(runs[0][0]), OPTIONS, emit=lambda _event: None, stop=StopRequest()))
+
+    @invariant()
+    def every_secret_says_what_was_saved_last(self) -> None:
+        """The database is the model."""
+        if self.model:
+            secrets = read_secrets(self.engine.path, secret_key=SECRET_KEY)
+            assert {address.key[0]: secret.plaintext for address, secret in secrets.items()} == self.model
+
+
+CI = settings(
+    max_examples=25, stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
+)
+NIGHTLY = settings(max_examples=150, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def test_whatever_happens_the_database_is_the_model(pytestconfig: pytest.Config) -> None:
+    run_state_machine_as_test(Grafana, settings=NIGHTLY if pytestconfig.getoption("--nightly") else CI)
