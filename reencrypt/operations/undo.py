@@ -94,14 +94,22 @@ async def _find(database: Database, schema: Schema, run_id: str) -> Run:
     if run_id not in ids:
         known = f"known are {', '.join(ids[-5:])}" if ids else "there has been no run"
         raise ConfigurationError(f"there is no run {run_id}", hint=f"{known}; `reencrypt status` lists them")
-    for later in reversed(runs[ids.index(run_id) + 1 :]):
-        entries = int(str((await database.fetch("journal_size", run_id=later.id))[0][0]))
-        if later.state != UNDONE and entries:
-            raise RefusedError(
-                f"run {later.id} is later than {run_id} and has rewritten {entries} columns",
-                hint=f"first: reencrypt undo {later.id}",
-            )
+    extents = {run.id: await _extent(database, run.id) for run in runs}
+    # By the journal, whose ids only grow: clocks step back.
+    later = [run for run in runs if run.state != UNDONE and extents[run.id][1] > extents[run_id][1]]
+    if later:
+        newest = max(later, key=lambda run: extents[run.id][1])
+        raise RefusedError(
+            f"run {newest.id} is later than {run_id} and has rewritten {extents[newest.id][0]} columns",
+            hint=f"first: reencrypt undo {newest.id}",
+        )
     return runs[ids.index(run_id)]
+
+
+async def _extent(database: Database, run_id: str) -> tuple[int, int]:
+    """How many columns a run has rewritten, and its last place in the journal."""
+    ((count, last),) = await database.fetch("journal_extent", run_id=run_id)
+    return int(str(count)), int(str(last or 0))
 
 
 async def _under_lease(

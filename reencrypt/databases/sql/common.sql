@@ -112,8 +112,8 @@ WHERE location = :location AND NOT (run_id = :run_id AND pass = :pass_number)
 SELECT table_name, row_key, column_name, old_bytes FROM reencrypt_journal
 WHERE action = 'rewrite' AND old_bytes IS NOT NULL AND LENGTH(old_bytes) <= :size ORDER BY id DESC LIMIT :rows
 
--- name: journal_size
-SELECT COUNT(*) FROM reencrypt_journal WHERE run_id = :run_id AND action = 'rewrite'
+-- name: journal_extent
+SELECT COUNT(*), MAX(id) FROM reencrypt_journal WHERE run_id = :run_id AND action = 'rewrite'
 
 -- name: journal_of_run
 SELECT id, table_name, row_key, column_name, old_bytes, new_hash FROM reencrypt_journal
