@@ -13,7 +13,7 @@ from reencrypt.crypto.ciphers import Algorithm
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.crypto.envelope import Envelope
 from reencrypt.databases.protocol import Database
-from reencrypt.errors import NoSecretsError, ReencryptError
+from reencrypt.errors import ConfigurationError, NoSecretsError, ReencryptError
 from reencrypt.events import Emit
 from reencrypt.keys.proof import Proof, Verdict, weigh
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER, Unwrapped, WrapFormat, normalise_provider
@@ -46,7 +46,7 @@ class Preparer:
     async def prepare(self, settings: Settings, options: RunOptions) -> Preparation:
         """Read everything a run depends on.
 
-        Raises `ConfigurationError` for a foreign database; what would stop a run is collected in `refusals`.
+        Raises `ConfigurationError` for a foreign database and for a key that is named and does not exist; what would stop a run is collected in `refusals`.
         """
         schema = await inspect(self.database)
         ring = KeyRing(self.providers.get)
@@ -67,6 +67,7 @@ class Preparer:
             quarantined=len(await read_quarantine(self.database)) if schema.has_state else 0,
         )
         prepared.census = await self._census(prepared, lambda row: row.provider == SECRET_KEY_PROVIDER)
+        _check_names(prepared)
         if not prepared.census.total:
             if not options.allow_empty:
                 prepared.refusals.append(
@@ -195,6 +196,18 @@ class Preparer:
             if isinstance(entry, Unwrapped) and entry.wrap_format and await self._is_proven(prepared, row, entry):
                 prepared.wrap_format = entry.wrap_format
                 return
+
+
+def _check_names(prepared: Preparation) -> None:
+    """Refuse a key or provider that is named and is nowhere: a slip of the pen must not pass for a decision."""
+    options, rows = prepared.options, prepared.ring.rows
+    known = {SECRET_KEY_PROVIDER, *prepared.settings.azure, *prepared.settings.incomplete}
+    known |= {row.id for row in rows} | {row.provider for row in rows} | prepared.census.key_ids
+    for option, names in (("--skip-key", options.skip_keys), ("--accept-unproven", options.accept_unproven)):
+        for name in sorted(_normalised(names) - known):
+            raise ConfigurationError(
+                f"{option} {name}: there is no such data key or provider", hint="`reencrypt plan` names those there are"
+            )
 
 
 def _normalised(names: frozenset[str]) -> frozenset[str]:

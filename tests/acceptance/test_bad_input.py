@@ -133,6 +133,14 @@ def test_a_driver_that_is_not_installed_is_named_with_what_installs_it(tmp_path:
     assert "reencrypt[mysql]" in error["hint"]
 
 
+@pytest.mark.parametrize("option", ["--skip-key", "--accept-unproven"])
+def test_a_key_that_does_not_exist(option: str, story: Story) -> None:
+    before = story.digest()
+    outcome = story.cli("run", *WRAP, option, "azurekv.prdo", "--output", "json", expect=2)
+    assert_clear(outcome, "azurekv.prdo", hint="reencrypt plan")
+    assert story.digest() == before
+
+
 def test_a_location_that_does_not_exist(story: Story) -> None:
     before = story.digest()
     outcome = story.cli("run", *WRAP, "--location", "nowhere", "--output", "json", expect=2)
