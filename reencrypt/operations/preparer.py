@@ -46,7 +46,8 @@ class Preparer:
     async def prepare(self, settings: Settings, options: RunOptions) -> Preparation:
         """Read everything a run depends on.
 
-        Raises `ConfigurationError` for a foreign database and for a key that is named and does not exist; what would stop a run is collected in `refusals`.
+        Raises `ConfigurationError` for a foreign database and for a key that is named and does not exist; what would
+        stop a run is collected in `refusals`.
         """
         schema = await inspect(self.database)
         ring = KeyRing(self.providers.get)
