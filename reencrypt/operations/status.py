@@ -37,6 +37,9 @@ class StatusReport:
             return "reencrypt status (a run is at work, or died a moment ago)"
         if any(each.run.state == "open" for each in self.runs):
             return "reencrypt run (goes on where it was interrupted)"
+        for each in self.runs:
+            if each.run.state == "undoing":
+                return f"reencrypt undo {each.run.id} (goes on where it was interrupted)"
         if not self.runs:
             return "reencrypt plan"
         if any(entry.is_open for entry in self.quarantine):

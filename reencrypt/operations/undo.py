@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.databases.protocol import Database, Transaction
@@ -20,9 +20,11 @@ from reencrypt.worker.journal import journal_data_key
 from reencrypt.worker.lease import Lease, take_lease
 from reencrypt.worker.runs import Checkpoint, Run, close_run, read_checkpoints, read_runs
 from reencrypt.worker.stop import StopRequest
-from reencrypt.worker.undo import JOURNAL, KeptColumn, Undo
+from reencrypt.worker.undo import JOURNAL, Kept, KeptColumn, Undo
 
 UNDOING, UNDONE = "undoing", "undone"
+#: Reasons that another configuration, or a data key that comes back, can remove: the undo is not over with them.
+_MAY_PASS: Final = frozenset((Kept.OLD_UNREADABLE.value, Kept.DIFFERS.value))
 
 
 @dataclass(slots=True)
@@ -68,7 +70,7 @@ async def undo(settings: Settings, run_id: str, options: RunOptions, *, emit: Em
     database = await open_database(settings.database, write=True)
     try:
         schema = await inspect(database)
-        run = await _find(database, schema, run_id)
+        await _find(database, schema, run_id)
         lease = await take_lease(
             database,
             timeout_seconds=options.lease_timeout_seconds,
@@ -77,6 +79,8 @@ async def undo(settings: Settings, run_id: str, options: RunOptions, *, emit: Em
         try:
             async with asyncio.TaskGroup() as group:
                 beating = group.create_task(lease.keep(database))
+                # Again: somebody else may have run while we waited for the lease.
+                run = await _find(database, schema, run_id)
                 report = await _under_lease(database, schema, settings, options, lease, run, emit, stop)
                 beating.cancel()
         except BaseExceptionGroup as failures:
@@ -123,10 +127,16 @@ async def _under_lease(
     stop: StopRequest,
 ) -> UndoReport:
     journal_id = f"undo-{run.id}"
-    if run.state not in (UNDOING, UNDONE):
+    if run.state != UNDONE:
         await close_run(database, lease, run, UNDOING, run.outcome)
+    for other in await read_runs(database):
+        if other.state == "open":
+            # What it counted as moved may be moved back now; the next run begins anew.
+            await close_run(database, lease, other, "superseded", "superseded")
     saved = [each for each in await read_checkpoints(database, journal_id) if each.location == JOURNAL]
-    checkpoint = saved[0] if saved else Checkpoint(JOURNAL, 0, None, done=False, counts=Counts())
+    unfinished = [each for each in saved if not (each.done and each.counts.left)]
+    # What was kept may be possible now, with another configuration for one: then all is looked at again.
+    checkpoint = unfinished[0] if unfinished else Checkpoint(JOURNAL, 0, None, done=False, counts=Counts())
     cache = DerivedKeyCache()
 
     async def reload() -> list[DataKey]:
@@ -146,6 +156,7 @@ async def _under_lease(
             cache=cache,
             reload=reload,
         )
+        await work.remember(checkpoint)
         while not checkpoint.done and not stop.reason:
             await work.page(checkpoint)
     counts = checkpoint.counts
@@ -155,8 +166,10 @@ async def _under_lease(
     if not checkpoint.done:
         report.stop_reason = stop.reason
         return report
-    report.deactivated = await _deactivate(database, lease, run, journal_id)
-    await close_run(database, lease, run, UNDONE, "undone")
+    if not _MAY_PASS & set(report.kept_because):
+        if schema.has_own_keys:
+            report.deactivated = await _deactivate(database, lease, run, journal_id)
+        await close_run(database, lease, run, UNDONE, "undone")
     report.outcome = "partly_done" if report.kept_because else "undone"
     return report
 

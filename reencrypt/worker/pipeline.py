@@ -173,12 +173,13 @@ class Pipeline:
             if self._budget.left is not None:
                 page = await self._within_budget(location, page, self._budget.left)
             unsaved.settled.add(page.outcome.settled)
+            unsaved.tally.add(page.outcome.tally)
             if page.rows:
                 checkpoint.last_key = page.rows[-1].row.key
             checkpoint.done = page.last
             # Rows without a change need no transaction of their own: their progress is saved now and then.
             if page.outcome.rows or page.last or loop.time() - saved > _SETTLED_SECONDS or self._stop.reason:
-                unsaved.rows, unsaved.tally = page.outcome.rows, page.outcome.tally
+                unsaved.rows = page.outcome.rows
                 moved += await self._commit_page(location, unsaved, checkpoint, len(page.rows))
                 unsaved, saved = PageOutcome(), loop.time()
             if page.last or self._stop.reason or self._budget.is_spent:

@@ -30,6 +30,8 @@ from reencrypt.worker.transform import rehash
 from reencrypt.worker.twins import follow
 
 _PAGE_ROWS: Final = 100
+_RACE_ATTEMPTS: Final = 5
+_END: Final = 2**62  # behind every entry
 #: The name that the journal has among the locations of a checkpoint.
 JOURNAL: Final = "journal"
 
@@ -82,9 +84,7 @@ class Undo:
 
     async def page(self, checkpoint: Checkpoint) -> bool:
         """Undo the next page behind the checkpoint, and move that; returns False when there is nothing left."""
-        before = int(checkpoint.last_key[0]) if checkpoint.last_key else 2**62
-        rows = await self.database.fetch("journal_of_run", run_id=self.run_id, before=before, rows=_PAGE_ROWS)
-        entries = [_entry(row) for row in rows]
+        entries = await self._read(int(checkpoint.last_key[0]) if checkpoint.last_key else _END)
         checkpoint.done = not entries
         if entries:
             checkpoint.last_key = (entries[-1].id,)
@@ -103,6 +103,20 @@ class Undo:
         await self._save(checkpoint)
         return bool(entries)
 
+    async def remember(self, checkpoint: Checkpoint) -> None:
+        """After an interruption: which columns have been decided already, by the newest of their rewrites."""
+        before = _END
+        while checkpoint.last_key and (entries := await self._read(before)):
+            decided = [each for each in entries if each.id >= int(checkpoint.last_key[0])]
+            self._seen.update((each.table, each.row_key, each.column) for each in decided)
+            if len(decided) < len(entries):
+                return
+            before = entries[-1].id
+
+    async def _read(self, before: int) -> list[_Entry]:
+        rows = await self.database.fetch("journal_of_run", run_id=self.run_id, before=before, rows=_PAGE_ROWS)
+        return [_entry(row) for row in rows]
+
     async def _table(self, table: str, entries: Sequence[_Entry], counts: Counts) -> None:
         location = next((each for each in self.locations.values() if each.table == table), None)
         if location is None:
@@ -114,6 +128,21 @@ class Undo:
         for entry in entries:
             if entry.column != hashes:  # follows its text
                 by_row.setdefault(key_from_text(entry.row_key), {})[entry.column] = entry
+        for _ in range(_RACE_ATTEMPTS):
+            by_row = await self._rows(location, by_row, counts)
+            if not by_row:
+                return
+        for columns in by_row.values():
+            for entry in columns.values():
+                self._keep(entry, Kept.CHANGED_SINCE, counts)
+
+    async def _rows(
+        self, location: Location, by_row: Mapping[Key, dict[str, _Entry]], counts: Counts
+    ) -> dict[Key, dict[str, _Entry]]:
+        """Restore what can be; returns the rows that changed between read and write, to be looked at again.
+
+        A commit whose answer was lost shows there, too: what it has restored holds the old bytes already.
+        """
         rows = {row.key: row for row in await self.database.read_rows(location, list(by_row))}
         wanted: list[tuple[Row, Swap, list[_Entry]]] = []
         for key, columns in by_row.items():
@@ -121,8 +150,9 @@ class Undo:
             restored = await self._row(location, row, columns, counts)
             if row is not None and restored:
                 wanted.append((row, _swap(location, row, restored), restored))
-        if wanted:
-            await self._commit(location, wanted, counts)
+        lost = set(await self._commit(location, wanted)) if wanted else set()
+        counts.re_encrypted += sum(len(entries) for row, _, entries in wanted if row.key not in lost)
+        return {row.key: {each.column: each for each in entries} for row, _, entries in wanted if row.key in lost}
 
     async def _row(
         self, location: Location, row: Row | None, columns: Mapping[str, _Entry], counts: Counts
@@ -150,8 +180,7 @@ class Undo:
         """Whether old and present bytes say the same; None if they do."""
         index = location.columns.index(entry.column)
         present = {each.field: each for each in secrets_of(location, row) if each.column == index}
-        old_row = replace(row, cells=tuple(entry.old if at == index else cell for at, cell in enumerate(row.cells)))
-        old = {each.field: each for each in secrets_of(location, old_row) if each.column == index}
+        old = {each.field: each for each in _old_secrets(location, row, entry)}
         ids = {
             each.envelope.key_id
             for each in (*present.values(), *old.values())
@@ -179,8 +208,10 @@ class Undo:
             return None
         password: bytes | None = self.secret_key
         if envelope.key_id is not None:
+            # Unwrapped once is not there still.
+            there = self.ring.row(envelope.key_id) is not None
             entry = self.ring.entry(envelope.key_id)
-            password = entry.data_key if isinstance(entry, Unwrapped) else None
+            password = entry.data_key if there and isinstance(entry, Unwrapped) else None
         if password is None:
             return None
         try:
@@ -188,11 +219,19 @@ class Undo:
         except AuthenticationFailedError:
             return None
 
-    async def _commit(
-        self, location: Location, wanted: Sequence[tuple[Row, Swap, list[_Entry]]], counts: Counts
-    ) -> None:
+    async def _commit(self, location: Location, wanted: Sequence[tuple[Row, Swap, list[_Entry]]]) -> list[Key]:
+        """Swap rows, their twins with them; returns the keys of those that had changed."""
+        needed = {
+            key_id for row, _, entries in wanted for entry in entries for key_id in _key_ids(location, row, entry)
+        }
+
         async def body(transaction: Transaction) -> list[Key]:
             await self.lease.check(transaction)
+            for key_id in needed:
+                # From here to the commit nobody can delete a key that the old bytes need.
+                key = self.ring.row(key_id)
+                if key is None or not await transaction.fetch("data_key_lock", id=key_id, wrapped=key.wrapped):
+                    raise _KeyGoneError
             lost = await transaction.swap_rows(location, [swap for _, swap, _ in wanted])
             losers = set(lost)
             done = [(row, swap) for row, swap, _ in wanted if row.key not in losers]
@@ -200,13 +239,12 @@ class Undo:
             await follow(transaction, self.journal_id, location, done, self.locations)
             return lost
 
-        lost = set(await retried(self.database, body))
-        for row, _, restored in wanted:
-            for entry in restored:
-                if row.key in lost:
-                    self._keep(entry, Kept.CHANGED_SINCE, counts)
-                else:
-                    counts.re_encrypted += 1
+        try:
+            return await retried(self.database, body)
+        except _KeyGoneError:
+            # Judged again with the keys there are now, all of these rows.
+            self.ring.load(await self.reload())
+            return [row.key for row, _, _ in wanted]
 
     async def _save(self, checkpoint: Checkpoint) -> None:
         async def body(transaction: Transaction) -> None:
@@ -218,6 +256,23 @@ class Undo:
     def _keep(self, entry: _Entry, reason: Kept, counts: Counts) -> None:
         self.kept.append(KeptColumn(entry.table, entry.row_key, entry.column, reason))
         counts.leave(reason)
+
+
+class _KeyGoneError(Exception):
+    """A data key that old bytes need was deleted, or wrapped anew, since they were compared."""
+
+
+def _old_secrets(location: Location, row: Row, entry: _Entry) -> list[FoundSecret]:
+    """The secrets of a column as it was."""
+    index = location.columns.index(entry.column)
+    old_row = replace(row, cells=tuple(entry.old if at == index else cell for at, cell in enumerate(row.cells)))
+    return [each for each in secrets_of(location, old_row) if each.column == index]
+
+
+def _key_ids(location: Location, row: Row, entry: _Entry) -> set[str]:
+    """The data keys that the old bytes of a column need."""
+    envelopes_there = (each.envelope for each in _old_secrets(location, row, entry))
+    return {each.key_id for each in envelopes_there if each is not None and each.key_id is not None}
 
 
 def _swap(location: Location, row: Row, entries: Sequence[_Entry]) -> Swap:

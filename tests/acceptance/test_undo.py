@@ -97,13 +97,17 @@ def test_old_bytes_that_nobody_can_read_any_more_are_not_given_back(story: Story
 
 def test_a_wrong_secret_key_gives_nothing_back(story: Story) -> None:
     fill(story, 60)
-    before = story.plaintexts()
+    before, texts = story.plaintexts(), stored(story)
     run = story.cli.json("run", *WRAP)
     undone = story.with_secret_key("another secret_key").cli.json("undo", run["run_id"], expect=3)
     # Nothing but empty values, which are empty under every key.
     assert undone["restored"] <= sum(text == b"" for text in before.values())
     assert set(undone["kept_because"]) <= {"plaintext_differs", "old_bytes_unreadable"}
+    assert undone["data_key_set_inactive"] is None
     assert story.plaintexts() == before
+    # A slip of the pen does not use the undo up.
+    assert story.cli.json("undo", run["run_id"])["outcome"] == "undone"
+    assert stored(story) == texts
 
 
 def test_a_later_run_has_to_be_undone_first(story: Story) -> None:
@@ -142,6 +146,8 @@ def test_an_undo_that_is_interrupted_goes_on(number: signal.Signals, story: Stor
     process.communicate(timeout=60)
     assert process.returncode == (-9 if number is signal.SIGKILL else 4)
     assert any(secret.provider == TARGET for secret in story.secrets().values())
+    if number is signal.SIGTERM:
+        assert story.cli.json("status")["next_command"].startswith(f"reencrypt undo {run['run_id']}")
     undone = story.cli.json("undo", run["run_id"], "--lease-timeout", "1")
     assert (undone["outcome"], undone["kept"]) == ("undone", [])
     assert stored(story) == before

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,10 @@ from reencrypt.errors import LeaseHeldError, RefusedError
 from reencrypt.events import Event, PageCommitted, PassStarted, RunStarted, TargetKeyReady, Waiting
 from reencrypt.operations.options import RunOptions
 from reencrypt.operations.report import RunReport
+from reencrypt.operations.undo import undo
+from reencrypt.settings import load_settings
 from reencrypt.worker.stop import StopRequest
+from reencrypt.worker.undo import Undo
 from tests.grafana.builder import GrafanaBuilder
 from tests.grafana.decryptor import DecryptedSecret, SecretAddress, read_secrets
 from tests.grafana.planting import Plain
@@ -322,3 +326,34 @@ async def test_settling_sweeps_up_what_grafana_wrote_from_its_cache(grafana: Gra
 async def test_without_settling_the_report_says_what_may_remain(grafana: Grafana) -> None:
     report = await grafana.run()
     assert any("--settle" in warning and "15 minutes" in warning for warning in report.warnings)
+
+
+async def test_a_data_key_that_somebody_deletes_in_mid_undo_is_given_no_secret_back(
+    grafana: Grafana, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with grafana.builder() as builder:
+        old = builder.data_key()
+        for number in range(250):
+            builder.add_secret(Plain(b'{"under":"the old key %d"}' % number, old))
+    grafana.execute("UPDATE data_keys SET active = ?", False)  # noqa: FBT003
+    run = await grafana.run(environ={"GF_SECURITY_ENCRYPTION_ALGORITHM": "aes-gcm"})
+    assert run.total.re_encrypted == 570
+    pages = 0
+    real = Undo._commit  # noqa: SLF001 - between compare and commit there is no other place
+
+    async def delete_first(self: Undo, *arguments: Any) -> list[Any]:
+        nonlocal pages
+        pages += 1
+        if pages == 2:
+            await asyncio.to_thread(grafana.execute, "DELETE FROM data_keys WHERE name = ?", old.key_id)
+        return await real(self, *arguments)
+
+    monkeypatch.setattr(Undo, "_commit", delete_first)
+    settings = load_settings(
+        config=None, home=None, database_url=grafana.engine.url, environ={"GF_SECURITY_SECRET_KEY": SECRET_KEY}
+    )
+    report = await undo(settings, str(run.run_id), RunOptions(), emit=lambda _event: None, stop=StopRequest())
+    assert report.kept_because["old_bytes_unreadable"] >= 100
+    unreadable = sum(each.plaintext is None for each in grafana.secrets().values())
+    # Those of the first page, which the deletion itself has cost; not one of the others.
+    assert unreadable <= 100
