@@ -110,7 +110,7 @@ def settings_options(command: Callable[..., int]) -> Callable[..., int]:
             option(
                 "--database",
                 metavar="URL",
-                help="Database instead of [database]: sqlite:///absolute/path or postgresql://…",
+                help="Database instead of [database]: sqlite:///absolute/path, postgresql://… or mysql://…",
             ),
             option(
                 "--trust-vault",
@@ -202,6 +202,17 @@ def vault_options(function: F) -> F:
     return function
 
 
+#: For every command that takes the lease for longer than a moment.
+lease_timeout_option = option(
+    "--lease-timeout",
+    type=click.FloatRange(min=0.1),
+    default=30.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="A run whose heartbeat stands still this long is dead.",
+)
+
+
 def run_options_shared(function: F) -> F:
     """What every command that rewrites secrets is told about safety."""
     for decorate in reversed(
@@ -214,14 +225,7 @@ def run_options_shared(function: F) -> F:
                 metavar="SHARE",
                 help="Stop (exit 6) when more than this share of the secrets under one key fail, from 20 on.",
             ),
-            option(
-                "--lease-timeout",
-                type=click.FloatRange(min=0.1),
-                default=30.0,
-                show_default=True,
-                metavar="SECONDS",
-                help="A run whose heartbeat stands still this long is dead.",
-            ),
+            lease_timeout_option,
         )
     ):
         function = decorate(function)

@@ -119,17 +119,9 @@ def retry(
     **options: Any,  # noqa: ANN401 - the run's options, handed on by name
 ) -> int:
     """Try the secrets in quarantine again: a run, which looks over everything else too."""
-    from reencrypt.cli.commands.run import print_report, run_until_stopped  # noqa: PLC0415
-    from reencrypt.cli.loading import load, run_options  # noqa: PLC0415
+    from reencrypt.cli.commands.run import run_and_report  # noqa: PLC0415
 
-    settings = load(common)
-    with listening(common) as emit:
-        report = asyncio.run(run_until_stopped(settings, run_options(**options), emit))
-    if common.output == "json":
-        out.print_json("quarantine retry", report.exit_code, report.as_json())
-    else:
-        print_report(report)
-    return report.exit_code
+    return run_and_report("quarantine retry", common, options)
 
 
 def _print(common: Common, name: str, report: QuarantineReport) -> int:

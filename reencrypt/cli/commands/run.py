@@ -45,19 +45,24 @@ def command(
     Nothing is written before the keys are proven. Each page of rows commits together with its checkpoint, so the
     command may be stopped or killed at any moment and started again. Grafana may run meanwhile.
     """
+    return run_and_report("run", common, options)
+
+
+def run_and_report(name: str, common: Common, options: dict[str, Any]) -> int:
+    """Run, print what came of it under the command's name, and return the exit code."""
     from reencrypt.cli.loading import load, run_options  # noqa: PLC0415
 
     settings = load(common)
     with listening(common) as emit:
-        report = asyncio.run(run_until_stopped(settings, run_options(**options), emit))
+        report = asyncio.run(_run(settings, run_options(**options), emit))
     if common.output == "json":
-        out.print_json("run", report.exit_code, report.as_json())
+        out.print_json(name, report.exit_code, report.as_json())
     else:
         print_report(report)
     return report.exit_code
 
 
-async def run_until_stopped(settings: Settings, options: RunOptions, emit: Emit) -> RunReport:
+async def _run(settings: Settings, options: RunOptions, emit: Emit) -> RunReport:
     """Run until it is done or a signal asks to stop: the first finishes the page in hand, the second kills."""
     from reencrypt.cli.signals import stop_on_signals  # noqa: PLC0415
     from reencrypt.operations.run import run  # noqa: PLC0415

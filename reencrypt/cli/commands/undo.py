@@ -9,7 +9,7 @@ import click
 
 from reencrypt.cli import output as out
 from reencrypt.cli.listening import listening
-from reencrypt.cli.options import Common, option, settings_options, vault_options
+from reencrypt.cli.options import Common, lease_timeout_option, settings_options, vault_options
 
 if TYPE_CHECKING:
     from reencrypt.events import Emit
@@ -28,14 +28,7 @@ Example:
 @click.argument("run_id", metavar="RUN")
 @settings_options
 @vault_options
-@option(
-    "--lease-timeout",
-    type=click.FloatRange(min=0.1),
-    default=30.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="A run whose heartbeat stands still this long is dead.",
-)
+@lease_timeout_option
 def command(
     common: Common,
     run_id: str,
