@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import Final, TypeVar
 from urllib.parse import quote as quote_url
 
 import aiosqlite
@@ -20,12 +20,9 @@ import aiosqlite
 from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.databases.protocol import ColumnLimit, LockPolicy, Swap, Value
 from reencrypt.databases.sqlite_errors import DatabaseLockedError, UnfinishedError, check_file, damaged, translated
-from reencrypt.databases.sqlite_rendering import conditions, quote, select, to_row
+from reencrypt.databases.sqlite_rendering import batches, conditions, quote, select, to_row
 from reencrypt.databases.statements import load_schema, load_statements
 from reencrypt.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _T = TypeVar("_T")
 
@@ -165,7 +162,7 @@ class SqliteDatabase:
         key = ", ".join(map(quote, location.key))
         one = f"({', '.join('?' * len(location.key))})"
         rows: list[Row] = []
-        for batch in _batches(keys):
+        for batch in batches(keys):
             query = f"{select(location)} WHERE ({key}) IN (VALUES {', '.join([one] * len(batch))})"
             with translated(self._path):
                 raws = await self._reader.execute_fetchall(query, tuple(itertools.chain(*batch)))
@@ -300,9 +297,3 @@ async def _connect(uri: str, *, query_only: bool) -> aiosqlite.Connection:
         await connection.close()
         raise
     return connection
-
-
-def _batches(keys: Sequence[Key], size: int = 100) -> Iterator[Sequence[Key]]:
-    # itertools.batched() came with Python 3.12.
-    for start in range(0, len(keys), size):
-        yield keys[start : start + size]

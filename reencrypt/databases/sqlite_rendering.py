@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from reencrypt.catalogue.location import Location, Row
+from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.databases.protocol import Value
 
 
@@ -37,3 +37,10 @@ def to_row(location: Location, raw: Sequence[Any]) -> Row:
     key_end = len(location.key)
     cells_end = key_end + len(location.columns)
     return Row(tuple(raw[:key_end]), tuple(raw[key_end:cells_end]), tuple(raw[cells_end:]))
+
+
+def batches(keys: Sequence[Key], size: int = 100) -> Iterator[Sequence[Key]]:
+    """Split keys into parts that a statement's parameters allow."""
+    # itertools.batched() came with Python 3.12.
+    for start in range(0, len(keys), size):
+        yield keys[start : start + size]
