@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import re
-import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from reencrypt.errors import ConfigurationError, RefusedError
-from reencrypt.keys.credential import make_credential, proxies_for
+from reencrypt.keys.credential import make_credential
 from reencrypt.keys.pacer import Pacer
 from reencrypt.keys.quota import weight_of
 from reencrypt.keys.retry import Request, RetryPolicy, TransientError, call_with_retries
@@ -214,30 +213,13 @@ class VaultClient:
         if self._client is not None:
             return self._client
         # Heavy imports, needed only where a vault is.
-        import aiohttp  # noqa: PLC0415
-        from azure.core.pipeline.transport import AioHttpTransport  # noqa: PLC0415
-        from azure.keyvault.keys.aio import KeyClient  # noqa: PLC0415
+        from reencrypt.keys.vault_session import open_client, open_session, transport_over  # noqa: PLC0415
 
-        settings = self._settings
         if self._session is None:
-            # One session with one TLS context, for the vault and for tokens: a context per request defeats keep-alive
-            # and costs a handshake per call, and a CA that one of them trusts the other must trust too.
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(ssl=ssl.create_default_context(), limit=0),
-                auto_decompress=False,
-                cookie_jar=aiohttp.DummyCookieJar(),
-            )
-        transport = AioHttpTransport(session=self._session, session_owner=False)
-        self._credential = make_credential(settings, transport)
-        self._client = KeyClient(
-            settings.vault_uri,
-            self._credential,
-            transport=transport,
-            proxies=proxies_for(settings.vault_uri),
-            retry_total=0,
-            # A vault outside Azure's domains cannot name a resource above itself; its host was allowed by name.
-            verify_challenge_resource=settings.trusted_suffix,
-        )
+            self._session = open_session()
+        transport = transport_over(self._session)
+        self._credential = make_credential(self._settings, transport)
+        self._client = open_client(self._settings, self._credential, transport)
         return self._client
 
     async def _forget_token(self, refused: KeyClient) -> None:

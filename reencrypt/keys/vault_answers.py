@@ -31,7 +31,7 @@ THROTTLED: Final = 429
 TRANSIENT: Final = frozenset({408, 500, 502, 503, 504})
 UNAUTHORIZED: Final = 401
 _OK, _BAD_REQUEST, _FORBIDDEN, _NOT_FOUND, _SERVER_ERRORS = 200, 400, 403, 404, 500
-_VERSION: Final = re.compile(r"[0-9a-f]{32}")
+_KID: Final = re.compile(r"https://[^/?#]+/keys/(?P<name>[^/?#]+)/(?P<version>[0-9a-f]{32})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +98,10 @@ def unbase64url(text: object) -> bytes:
 
 def version_of(kid: str, key_name: str) -> str:
     """The version in a key's id; raises ValueError where it is not an id of that key."""
-    _, keys, name, version = urlsplit(kid).path.split("/")
-    if keys != "keys" or name.lower() != key_name.lower() or not _VERSION.fullmatch(version):
+    id_ = _KID.fullmatch(kid)
+    if id_ is None or id_["name"].lower() != key_name.lower():
         raise ValueError(kid)
-    return version
+    return id_["version"]
 
 
 def read_key(bundle: dict[str, Any], settings: AzureKeyVaultSettings) -> KeyVersion:

@@ -38,6 +38,7 @@ class Service:
     resource: str = "https://vault.azure.net"
     vault: list[web.Response | None] = field(default_factory=list)
     token: list[web.Response | None] = field(default_factory=list)
+    bundle: list[web.Response | None] = field(default_factory=list)
     asked: Counter[str] = field(default_factory=Counter)
     uri: str = ""
 
@@ -50,13 +51,15 @@ class Service:
             challenge = f'Bearer authorization="https://login.example.org/{TENANT}", resource="{self.resource}"'
             return web.json_response({}, status=401, headers={"WWW-Authenticate": challenge})
         kid = f"{self.uri}/keys/prod/{VERSION}"
+        if request.path == "/elsewhere":
+            self.asked["elsewhere"] += 1
         if request.method == "GET":
             # What a client looks at first; the faults are those of the work itself.
             attributes = {"enabled": True, "created": 1}
             if request.path.endswith("/versions"):
                 return web.json_response({"value": [{"kid": kid, "attributes": attributes}], "nextLink": None})
             key = {"kid": kid, "kty": "RSA", "n": MODULUS, "e": "AQAB"}
-            return web.json_response({"key": key, "attributes": attributes})
+            return self._next(request, self.bundle) or web.json_response({"key": key, "attributes": attributes})
         self.asked["vault"] += 1
         return self._next(request, self.vault) or web.json_response({"kid": kid, "value": VALUE})
 
@@ -223,6 +226,20 @@ async def test_one_answer_that_is_not_the_vaults_is_no_verdict(
     service.vault = [NOT_THE_VAULTS[name](service)]
     assert (await provider.unwrap(BLOCK)).data_key == DATA_KEY
     assert service.vault == []
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_no_request_follows_where_a_proxy_points(
+    status: int, service: Service, provider: AzureKeyProvider
+) -> None:
+    def elsewhere() -> web.Response:
+        return web.Response(status=status, headers={"Location": f"{service.uri}/elsewhere"})
+
+    service.bundle, service.vault = [elsewhere()], [elsewhere()]
+    assert (await provider.vault.get_key()).version == VERSION
+    assert (await provider.unwrap(BLOCK)).data_key == DATA_KEY
+    assert service.bundle == service.vault == []
+    assert service.asked["elsewhere"] == 0
 
 
 @pytest.mark.parametrize("retry_after", ["0", "-5", "nan", "inf", "Wed, 21 Oct 2026 07:28:00 GMT"])

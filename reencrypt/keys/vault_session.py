@@ -1,0 +1,66 @@
+"""The SDK's client with what every call must not pay for taken out. Imports the SDK: import this where a vault is."""
+
+from __future__ import annotations
+
+import ssl
+from typing import TypeVar
+
+import aiohttp
+from azure.core.credentials_async import AsyncTokenCredential
+from azure.core.pipeline import PipelineRequest, PipelineResponse
+from azure.core.pipeline.policies import AsyncHTTPPolicy
+from azure.core.pipeline.transport import AioHttpTransport
+from azure.keyvault.keys.aio import KeyClient
+
+from reencrypt.keys.credential import proxies_for
+from reencrypt.settings.model import AzureKeyVaultSettings
+
+Asked = TypeVar("Asked")
+Answered = TypeVar("Answered")
+
+
+class Once(AsyncHTTPPolicy[Asked, Answered]):
+    """Stands where the SDK repeats a request or follows a redirect, and does neither.
+
+    We repeat by ourselves, and Key Vault redirects nowhere: a token must not follow where a proxy points.
+    """
+
+    async def send(self, request: PipelineRequest[Asked]) -> PipelineResponse[Asked, Answered]:
+        """Hand the request on."""
+        return await self.next.send(request)
+
+
+def open_session() -> aiohttp.ClientSession:
+    """One session with one TLS context, for the vault and for tokens alike.
+
+    A context per request defeats keep-alive and costs a handshake per call, and a CA that one of them trusts the other
+    must trust too.
+    """
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(ssl=ssl.create_default_context(), limit=0),
+        auto_decompress=False,
+        cookie_jar=aiohttp.DummyCookieJar(),
+    )
+
+
+def transport_over(session: aiohttp.ClientSession) -> AioHttpTransport:
+    """The SDK's transport over our session."""
+    return AioHttpTransport(session=session, session_owner=False)
+
+
+def open_client(
+    settings: AzureKeyVaultSettings, credential: AsyncTokenCredential, transport: AioHttpTransport
+) -> KeyClient:
+    """The SDK's client for one vault."""
+    return KeyClient(
+        settings.vault_uri,
+        credential,
+        transport=transport,
+        proxies=proxies_for(settings.vault_uri),
+        retry_policy=Once(),
+        redirect_policy=Once(),
+        # The vault numbers requests by itself, and its number is the one that Azure's support asks for.
+        auto_request_id=False,
+        # A vault outside Azure's domains cannot name a resource above itself; its host was allowed by name.
+        verify_challenge_resource=settings.trusted_suffix,
+    )
