@@ -28,6 +28,10 @@ class FoundSecret:
     problem: Reason | None = None
     detail: str = ""
 
+    def text_in(self, row: Row) -> bytes:
+        """What stands in the row in its place, encoded as it is there."""
+        return (row.cells[self.column] or b"")[self.slot.start : self.slot.end]
+
     @property
     def needs_own_proof(self) -> bool:
         """Whether its plaintext alone can tell that this is a ciphertext at all: a bare value among plain ones."""

@@ -15,6 +15,7 @@ from reencrypt.keys.vault_policy import VaultPolicy
 from reencrypt.operations.options import RunOptions
 from reencrypt.settings import Settings, load_settings
 from reencrypt.worker.lease import DEFAULT_TIMEOUT_SECONDS
+from reencrypt.worker.quarantine import Selection
 from reencrypt.worker.tally import DEFAULT_SHARE as MOST_FAILURES
 
 
@@ -45,7 +46,7 @@ def run_options(
     lease_timeout: float = DEFAULT_TIMEOUT_SECONDS,
     settle: bool = False,
     max_quarantine: float = MOST_FAILURES,
-    accept_implausible: bool = False,
+    accepted: Selection | None = None,
 ) -> RunOptions:
     """Build the options of an operation; raises `ConfigurationError` for a wrap format that does not exist."""
     return RunOptions(
@@ -60,7 +61,7 @@ def run_options(
         lease_timeout_seconds=lease_timeout,
         settle=settle,
         max_quarantine=max_quarantine,
-        accept_implausible=accept_implausible,
+        accepted=accepted,
         vault=VaultPolicy(RetryPolicy(deadline_seconds=vault_deadline), vault_share, _versions(key_versions)),
     )
 

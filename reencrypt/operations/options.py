@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from reencrypt.keys.provider import WrapFormat
 from reencrypt.keys.vault_policy import VaultPolicy
 from reencrypt.worker.lease import DEFAULT_TIMEOUT_SECONDS
+from reencrypt.worker.quarantine import Selection
 from reencrypt.worker.tally import DEFAULT_SHARE
 
 
@@ -21,7 +22,10 @@ def available_threads() -> int:
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """Options of `plan` and `run`. `to` is the target provider as spelled out, None for Grafana's own choice."""
+    """Options of `plan` and `run`. `to` is the target provider as spelled out, None for Grafana's own choice.
+
+    `accepted` are the implausible secrets in quarantine that the user vouches for.
+    """
 
     to: str | None = None
     wrap_format: WrapFormat | None = None
@@ -34,5 +38,5 @@ class RunOptions:
     lease_timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
     settle: bool = False
     max_quarantine: float = DEFAULT_SHARE
-    accept_implausible: bool = False
+    accepted: Selection | None = None
     vault: VaultPolicy = field(default_factory=VaultPolicy)

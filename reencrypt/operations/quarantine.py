@@ -11,32 +11,7 @@ from reencrypt.operations.opening import inspect, open_database
 from reencrypt.operations.report import entry_as_json
 from reencrypt.settings import Settings
 from reencrypt.worker.lease import DEFAULT_TIMEOUT_SECONDS, take_lease
-from reencrypt.worker.quarantine import QuarantineEntry, acknowledge, read_quarantine
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Which entries are meant: those that fit everything that is given."""
-
-    location: str | None = None
-    row_key: str | None = None
-    field: str | None = None
-    reason: str | None = None
-    everything: bool = False
-
-    def takes(self, entry: QuarantineEntry) -> bool:
-        """Whether an entry is meant."""
-        wanted = ((self.location, entry.location), (self.field, entry.field), (self.reason, entry.reason))
-        return all(value in (None, actual) for value, actual in wanted) and self.row_key in (
-            None,
-            entry.row_key,
-            entry.row_key.strip('[]"'),
-        )
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing at all was said."""
-        return not self.everything and not any((self.location, self.row_key, self.field, self.reason))
+from reencrypt.worker.quarantine import QuarantineEntry, Selection, acknowledge, read_quarantine
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ from reencrypt.worker.counts import Counts
 from reencrypt.worker.lease import Lease, Standstill, take_lease, wait_until_free
 from reencrypt.worker.passes import Passes
 from reencrypt.worker.pipeline import Budget, Pipeline
-from reencrypt.worker.quarantine import QuarantineEntry, known_cells, read_quarantine
+from reencrypt.worker.quarantine import QuarantineEntry, known_secrets, read_quarantine
 from reencrypt.worker.resolver import Resolver
 from reencrypt.worker.runs import Run, close_run, find_open, insert_run, new_run_id, read_runs, record_target_key
 from reencrypt.worker.stamp import stamp
@@ -97,7 +97,9 @@ class _Job:
             loop.call_later(self.options.max_runtime_seconds, self.stop.set, "the time allowed is over")
         preparer = Preparer(self.database, self.providers, self.cache, self.pool, self.emit)
         dead: Standstill | None = None
-        if "reencrypt_lease" in await self.database.columns():
+        has_state = "reencrypt_lease" in await self.database.columns()
+        await self._check_accepted(has_state=has_state)
+        if has_state:
             # Before the long scan: tell at once that somebody else is at work.
             watch = wait_until_free(self.database, self.options.lease_timeout_seconds, self.waiting)
             dead = await self.stop.heeded(watch)
@@ -134,6 +136,16 @@ class _Job:
         for name in self.options.locations:
             if name not in known:
                 raise ConfigurationError(f"this database has no location {name!r}", hint=f"one of: {', '.join(known)}")
+
+    async def _check_accepted(self, *, has_state: bool) -> None:
+        chosen = self.options.accepted
+        if chosen is None or chosen.is_empty:
+            return
+        entries = await read_quarantine(self.database) if has_state else []
+        if not any(entry.is_open and chosen.takes(entry) for entry in entries):
+            raise ConfigurationError(
+                "no open secret in quarantine fits that", hint="`reencrypt quarantine list` shows what there is"
+            )
 
     @staticmethod
     def _nothing_to_move(prepared: Preparation) -> RunReport:
@@ -275,8 +287,8 @@ class _Job:
             stop=self.stop,
             budget=budget,
             max_quarantine=self.options.max_quarantine,
-            known=known_cells(known),
-            accepts_implausible=self.options.accept_implausible,
+            known=known_secrets(known, self.options.accepted),
+            tally=current.tally,
         )
         chosen = [by_name[name] for name in self.options.locations] or list(prepared.locations)
         return Passes(self.database, lease, current, pipeline, chosen, self.stop, budget, self.emit, judge_again)

@@ -13,7 +13,7 @@ from reencrypt.worker.counts import Counts
 from reencrypt.worker.journal import journal_swaps
 from reencrypt.worker.lease import Lease
 from reencrypt.worker.quarantine import drop_stale, save_findings
-from reencrypt.worker.runs import Checkpoint, Run, save_checkpoint
+from reencrypt.worker.runs import Checkpoint, Run, save_checkpoint, save_tally
 from reencrypt.worker.target import TargetKey
 from reencrypt.worker.transform import Finding, PageOutcome, RowOutcome
 from reencrypt.worker.twins import follow, scope_of, with_text
@@ -82,6 +82,8 @@ class Committer:
         await save_findings(transaction, self.run.id, checkpoint.pass_number, location.name, findings)
         if checkpoint.done and not lost:
             await drop_stale(transaction, self.run.id, checkpoint.pass_number, location.name)
+        if page.tally.failed:
+            await save_tally(transaction, self.run)
         counts = Counts.sum([checkpoint.counts, page.settled, *(row.counts for row in settled)])
         await save_checkpoint(transaction, self.run.id, replace(checkpoint, counts=counts))
         return Committed(lost, sum(row.moved for row in settled), findings, counts)

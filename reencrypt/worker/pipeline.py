@@ -27,7 +27,7 @@ from reencrypt.worker.stop import StopRequest
 from reencrypt.worker.tally import Tally
 from reencrypt.worker.transform import (
     Finding,
-    KnownCell,
+    KnownSecret,
     PageOutcome,
     ParsedRow,
     Place,
@@ -82,8 +82,8 @@ class Pipeline:
         stop: StopRequest,
         budget: Budget,
         max_quarantine: float,
-        known: Mapping[Place, KnownCell],
-        accepts_implausible: bool,
+        known: Mapping[Place, KnownSecret],
+        tally: Tally,
     ) -> None:
         self._database = database
         self._committer = committer
@@ -98,8 +98,7 @@ class Pipeline:
         self._budget = budget
         self._max_quarantine = max_quarantine
         self._known = known
-        self._accepts_implausible = accepts_implausible
-        self._tally = Tally()
+        self._tally = tally
         self._pace = Pace(database.lock_policy)
         self._limits: tuple[ColumnLimit | None, ...] = ()
         self._told: set[tuple[str, str, str]] = set()
@@ -153,7 +152,6 @@ class Pipeline:
             self._cache,
             self._limits,
             self._known,
-            accepts_implausible=self._accepts_implausible,
         )
         size = max(1, -(-len(rows) // self._threads))
         chunks = [rows[start : start + size] for start in range(0, len(rows), size)]

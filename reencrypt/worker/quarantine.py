@@ -11,15 +11,15 @@ from reencrypt.worker.journal import digest
 from reencrypt.worker.lease import Lease
 from reencrypt.worker.rowkey import key_to_text
 from reencrypt.worker.stamp import stamp
-from reencrypt.worker.transform import Finding, KnownCell, Place
+from reencrypt.worker.transform import Finding, KnownSecret, Place
 
 
 @dataclass(frozen=True, slots=True)
 class QuarantineEntry:
     """A row of `reencrypt_quarantine`; `row_key` is the row's key as a JSON array.
 
-    `state` is open, or acknowledged where somebody has given the secret up knowingly; that lasts until its column,
-    whose SHA-256 is `cell_hash`, changes.
+    `state` is open, or acknowledged where somebody has given the secret up knowingly; that lasts until its text
+    in the column, whose SHA-256 is `secret_hash`, changes. Its neighbours in the same document may change.
     """
 
     location: str
@@ -28,7 +28,7 @@ class QuarantineEntry:
     reason: str
     detail: str
     state: str
-    cell_hash: bytes
+    secret_hash: bytes
 
     @property
     def is_open(self) -> bool:
@@ -41,11 +41,36 @@ class QuarantineEntry:
         return self.location, self.row_key, self.field
 
 
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which entries are meant: those that fit everything that is given."""
+
+    location: str | None = None
+    row_key: str | None = None
+    field: str | None = None
+    reason: str | None = None
+    everything: bool = False
+
+    def takes(self, entry: QuarantineEntry) -> bool:
+        """Whether an entry is meant."""
+        wanted = ((self.location, entry.location), (self.field, entry.field), (self.reason, entry.reason))
+        return all(value in (None, actual) for value, actual in wanted) and self.row_key in (
+            None,
+            entry.row_key,
+            entry.row_key.strip('[]"'),
+        )
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing at all was said."""
+        return not self.everything and not any((self.location, self.row_key, self.field, self.reason))
+
+
 async def read_quarantine(executor: Executor) -> list[QuarantineEntry]:
     """Everything in quarantine, by location, key and field."""
     return [
-        QuarantineEntry(str(location), str(key), str(name), str(reason), str(detail), str(state), _bytes(cell_hash))
-        for location, key, name, reason, detail, state, cell_hash in await executor.fetch("quarantine")
+        QuarantineEntry(str(location), str(key), str(name), str(reason), str(detail), str(state), _bytes(secret_hash))
+        for location, key, name, reason, detail, state, secret_hash in await executor.fetch("quarantine")
     ]
 
 
@@ -53,9 +78,16 @@ def _bytes(value: Value) -> bytes:
     return value if isinstance(value, bytes) else b""
 
 
-def known_cells(entries: Sequence[QuarantineEntry]) -> dict[Place, KnownCell]:
-    """What was found before: by place the reason and the SHA-256 of the column then."""
-    return {entry.place: KnownCell(Reason(entry.reason), entry.cell_hash) for entry in entries}
+def known_secrets(entries: Sequence[QuarantineEntry], accepted: Selection | None) -> dict[Place, KnownSecret]:
+    """What was found before, by place. `accepted` are those that the user vouches for, if they are not given up."""
+    return {
+        entry.place: KnownSecret(
+            Reason(entry.reason),
+            entry.secret_hash,
+            accepted=accepted is not None and entry.is_open and accepted.takes(entry),
+        )
+        for entry in entries
+    }
 
 
 async def acknowledge(database: Database, lease: Lease, entry: QuarantineEntry) -> bool:
@@ -66,7 +98,7 @@ async def acknowledge(database: Database, lease: Lease, entry: QuarantineEntry) 
         location=entry.location,
         row_key=entry.row_key,
         field=entry.field,
-        cell_hash=entry.cell_hash,
+        secret_hash=entry.secret_hash,
     )
     return bool(matched)
 
@@ -74,7 +106,7 @@ async def acknowledge(database: Database, lease: Lease, entry: QuarantineEntry) 
 async def save_findings(
     transaction: Transaction, run_id: str, pass_number: int, location: str, findings: Sequence[Finding]
 ) -> None:
-    """Enter findings, or refresh the entries they already have. `cell_hash` tells later whether the column changed."""
+    """Enter findings, or refresh the entries they already have. `secret_hash` tells later whether it changed."""
     entries: list[dict[str, Value]] = [
         {
             "location": location,
@@ -82,7 +114,7 @@ async def save_findings(
             "field": finding.field,
             "reason": finding.reason.value,
             "detail": finding.detail,
-            "cell_hash": digest(finding.cell),
+            "secret_hash": digest(finding.text),
             "run_id": run_id,
             "pass_number": pass_number,
             "at": stamp(),

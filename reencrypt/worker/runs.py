@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from reencrypt.catalogue.location import Key
@@ -13,11 +13,14 @@ from reencrypt.worker.counts import Counts
 from reencrypt.worker.lease import Lease
 from reencrypt.worker.rowkey import key_from_text, key_to_text
 from reencrypt.worker.stamp import stamp
+from reencrypt.worker.tally import Tally
 
 
 @dataclass(slots=True)
 class Run:
     """A row of `reencrypt_run`. `state` is open, finished or superseded; `target_key_state` none, made or active.
+
+    `tally` counts failures over all resumptions: a wrong key must not slip through in small portions.
 
     `salt` is the salt of everything this run writes; it is not secret, and tells its ciphertexts from others.
     """
@@ -35,6 +38,7 @@ class Run:
     outcome: str
     started: str
     updated: str
+    tally: Tally = field(default_factory=Tally)
 
 
 @dataclass(slots=True)
@@ -74,6 +78,7 @@ def _run(row: Sequence[Value]) -> Run:
         outcome=str(row[10]),
         started=str(row[11]),
         updated=str(row[12]),
+        tally=Tally.from_json(str(row[13])),
     )
 
 
@@ -103,6 +108,11 @@ async def record_target_key(transaction: Transaction, run: Run, key_id: str, sta
     """Record the run's target data key and how far it is: none, made or active."""
     await transaction.execute("run_target_key", id=run.id, target_key=key_id, target_key_state=state, at=stamp())
     run.target_key, run.target_key_state = key_id, state
+
+
+async def save_tally(transaction: Transaction, run: Run) -> None:
+    """Record the failures of the main pass in the transaction that met them."""
+    await transaction.execute("run_tally", id=run.id, tally=run.tally.to_json(), at=stamp())
 
 
 async def close_run(database: Database, lease: Lease, run: Run, state: str, outcome: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -29,6 +30,16 @@ class Tally:
         for mine, theirs in ((self.tried, other.tried), (self.failed, other.failed)):
             for key, count in theirs.items():
                 mine[key] = mine.get(key, 0) + count
+
+    def to_json(self) -> str:
+        """For the run's row: the keys under which anything failed, so that a run without failures writes nothing."""
+        return json.dumps({key: [self.tried[key], failed] for key, failed in sorted(self.failed.items())})
+
+    @staticmethod
+    def from_json(text: str) -> Tally:
+        """What `to_json` wrote."""
+        counts = json.loads(text)
+        return Tally({key: tried for key, (tried, _) in counts.items()}, {key: bad for key, (_, bad) in counts.items()})
 
     def check(self, share: float) -> None:
         """Raise `RefusedError` for a key under which more than this share has failed, from 20 secrets on."""

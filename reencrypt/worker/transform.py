@@ -27,11 +27,12 @@ Place = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class KnownCell:
-    """Why a secret was in quarantine, and the SHA-256 of its column then."""
+class KnownSecret:
+    """Why a secret was in quarantine, the SHA-256 of its text then, and whether the user vouches for it."""
 
     reason: Reason
     digest: bytes
+    accepted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +66,13 @@ class UnusableKey:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A secret for the quarantine."""
+    """A secret for the quarantine; `text` is what stands in the column in its place."""
 
     key: Key
     field: str
     reason: Reason
     detail: str
-    cell: bytes
+    text: bytes
 
 
 @dataclass(slots=True)
@@ -110,7 +111,7 @@ class Transformer:
     """Everything that a secret's fate depends on, fixed for a page.
 
     `is_current` tells whether an envelope is already where the run wants it; `key_of` finds the key that decrypts.
-    `known` is what was in quarantine before; `accepts_implausible` that the user vouches for those of it that are so.
+    `known` is what was in quarantine before.
     """
 
     sealer: Sealer
@@ -119,8 +120,7 @@ class Transformer:
     proof: Proof
     cache: DerivedKeyCache
     limits: tuple[ColumnLimit | None, ...]
-    known: Mapping[Place, KnownCell] = field(default_factory=dict)
-    accepts_implausible: bool = False
+    known: Mapping[Place, KnownSecret] = field(default_factory=dict)
 
     def transform(self, location: Location, rows: Iterable[ParsedRow]) -> PageOutcome:
         """Decrypt, judge and encrypt anew; a bad secret spoils neither its row nor its page."""
@@ -208,20 +208,20 @@ class Transformer:
             self._quarantine(outcome, secret, Reason.AUTHENTICATION_FAILED, str(error))
             return None
         known = self._known(location, secret, outcome.row)
-        if admission is Admission.IMPLAUSIBLE and known is Reason.IMPLAUSIBLE_PLAINTEXT:
-            # The user has looked at exactly this column, and its key is proven by others.
-            if self.accepts_implausible and self.proof.vouches_for(key.standing):
+        if admission is Admission.IMPLAUSIBLE and known and known.reason is Reason.IMPLAUSIBLE_PLAINTEXT:
+            # The user has looked at exactly this text, and its key is proven by others.
+            if known.accepted and self.proof.vouches_for(key.standing):
                 admission = Admission.MOVE
         elif known is None:
             tally.note(key.standing.key_id or "", failed=admission is Admission.IMPLAUSIBLE)
         return self._move(secret, plaintext, admission, key.standing, outcome)
 
-    def _known(self, location: Location, secret: FoundSecret, row: Row) -> Reason | None:
-        """Why the secret was in quarantine before, if its column is as it was then."""
+    def _known(self, location: Location, secret: FoundSecret, row: Row) -> KnownSecret | None:
+        """What is known of the secret from the quarantine, if it is as it was then."""
         if not self.known:
             return None
-        cell = self.known.get((location.name, key_to_text(row.key), secret.field))
-        return cell.reason if cell is not None and cell.digest == digest(row.cells[secret.column] or b"") else None
+        known = self.known.get((location.name, key_to_text(row.key), secret.field))
+        return known if known is not None and known.digest == digest(secret.text_in(row)) else None
 
     def _move(
         self, secret: FoundSecret, plaintext: bytes, admission: Admission, key: KeyStanding, outcome: RowOutcome
@@ -243,8 +243,8 @@ class Transformer:
     @staticmethod
     def _quarantine(outcome: RowOutcome, secret: FoundSecret, reason: Reason, detail: str) -> None:
         outcome.counts.quarantine(reason)
-        cell = outcome.row.cells[secret.column] or b""
-        outcome.findings.append(Finding(outcome.row.key, secret.field, reason, detail, cell))
+        text = secret.text_in(outcome.row)
+        outcome.findings.append(Finding(outcome.row.key, secret.field, reason, detail, text))
 
 
 def rehash(location: Location, row: Row, new: Sequence[bytes | None]) -> bytes | None:

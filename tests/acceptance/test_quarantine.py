@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -61,9 +62,21 @@ def test_a_secret_is_listed_given_up_and_looked_at_again_when_it_changes(story: 
     # Grafana saves that data source, and it is still damaged.
     ((text_now,),) = story.query("SELECT secure_json_data FROM data_source WHERE secure_json_data LIKE '%field0%'")
     changed = text_now.decode() if isinstance(text_now, bytes) else str(text_now)
-    story.execute("UPDATE data_source SET secure_json_data = ? WHERE secure_json_data LIKE '%field0%'", changed + " ")
+    damaged = json.loads(changed)["field0"]
+    saved = changed.replace(damaged, damaged + "!")
+    story.execute("UPDATE data_source SET secure_json_data = ? WHERE secure_json_data LIKE '%field0%'", saved)
     report = story.cli.json("run", expect=3)
     assert [each["state"] for each in report["quarantine"]] == ["open"]
+
+
+def test_a_secret_stays_given_up_when_its_neighbour_in_the_column_is_written(story: Story) -> None:
+    with_a_damaged_secret(story)
+    story.cli.json("run", *WRAP, expect=3)
+    story.cli.json("quarantine acknowledge", "--all")
+    # Another provider is the target now: the good password in the same document is rewritten.
+    report = story.cli.json("run", "--to", "secretKey.v1")
+    assert report["secrets"]["re_encrypted"] > 50
+    assert [each["state"] for each in report["quarantine"]] == ["acknowledged"]
 
 
 def test_what_is_implausible_by_nature_is_moved_on_the_users_word(story: Story) -> None:
@@ -80,6 +93,30 @@ def test_what_is_implausible_by_nature_is_moved_on_the_users_word(story: Story) 
     assert story.plaintexts() == before
     assert story.off_target() == {}
     assert story.cli.json("quarantine list")["quarantine"] == []
+
+
+def test_only_what_is_chosen_and_not_given_up_is_moved_on_the_users_word(story: Story) -> None:
+    with story.builder() as builder:
+        key = builder.data_key()
+        populate(builder, count=60, under=[key])
+        for number in range(3):
+            builder.add_secret(Plain(b"no JSON object, number %d" % number, key))
+    before = story.plaintexts()
+    entries = story.cli.json("run", *WRAP, expect=3)["quarantine"]
+    given_up, wanted, other = (entry["key"] for entry in entries)
+    story.cli.json("quarantine acknowledge", "--location", "secrets", "--key", given_up)
+    report = story.cli.json("quarantine retry", *WRAP, "--accept-implausible", "--key", wanted, expect=3)
+    assert report["secrets"]["re_encrypted"] == 1
+    assert {entry["key"] for entry in report["quarantine"]} == {given_up, other}
+    assert (
+        "fits"
+        in story.cli.json("quarantine retry", *WRAP, "--accept-implausible", "--key", "x", expect=2)["error"]["message"]
+    )
+    report = story.cli.json("quarantine retry", *WRAP, "--accept-implausible")
+    assert report["secrets"]["re_encrypted"] == 1
+    assert [(entry["key"], entry["state"]) for entry in report["quarantine"]] == [(given_up, "acknowledged")]
+    assert story.plaintexts() == before
+    assert "--accept-implausible" in story.cli.json("quarantine retry", "--key", given_up, expect=2)["error"]["hint"]
 
 
 def test_what_nobody_has_seen_in_quarantine_is_not_accepted(story: Story) -> None:
@@ -111,3 +148,17 @@ def test_too_many_failures_under_one_key_stop_the_run(story: Story) -> None:
     assert report["secrets"]["quarantined"] == 14
     assert story.plaintexts() == before
     assert len(story.off_target(TARGET)) == 14
+
+
+def test_failures_are_counted_over_all_resumptions_of_a_run(story: Story) -> None:
+    with story.builder() as builder:
+        key = builder.data_key()
+        populate(builder, count=100, under=[None])
+        for number in range(80):
+            text = b"not what belongs here" if number % 3 == 0 else b'{"number":"%d"}' % number
+            builder.add_secret(Plain(text, key))
+    before = story.plaintexts()
+    pilot = ("run", *WRAP, "--location", "secrets", "--limit", "10")
+    assert story.cli.json(*pilot, expect=4)["secrets"]["quarantined"] < 20
+    assert "under data key" in story.cli.json(*pilot, expect=6)["error"]["message"]
+    assert story.plaintexts() == before

@@ -37,19 +37,21 @@ def command() -> None:
     """Show, try again or give up the secrets that could not be re-encrypted."""
 
 
-def _selection(function: F) -> F:
+def _place(function: F) -> F:
     for decorate in reversed(
         (
             option("--location", metavar="NAME", help="Only entries of this location."),
             option("--key", "row_key", metavar="KEY", help="Only this row; its key as `quarantine list` shows it."),
             option("--field", metavar="FIELD", help="Only this field of the row."),
-            option(
-                "--reason", type=click.Choice([each.value for each in Reason]), help="Only entries with this reason."
-            ),
         )
     ):
         function = decorate(function)
     return function
+
+
+def _selection(function: F) -> F:
+    reasons = click.Choice([each.value for each in Reason])
+    return _place(option("--reason", type=reasons, help="Only entries with this reason.")(function))
 
 
 @command.command(
@@ -67,7 +69,8 @@ def list_(
 ) -> int:
     """Print where each secret is, why it could not be re-encrypted, and what to do."""
     from reencrypt.cli.loading import load  # noqa: PLC0415
-    from reencrypt.operations.quarantine import Selection, list_quarantine  # noqa: PLC0415
+    from reencrypt.operations.quarantine import list_quarantine  # noqa: PLC0415
+    from reencrypt.worker.quarantine import Selection  # noqa: PLC0415
 
     return _print(common, "quarantine list", asyncio.run(list_quarantine(load(common), Selection(**selection))))
 
@@ -88,10 +91,11 @@ def acknowledge(
 ) -> int:
     """Give secrets up knowingly: their bytes stay, reports name them, and they no longer keep a run from exit 0.
 
-    That lasts until the column changes.
+    That lasts until the secret changes.
     """
     from reencrypt.cli.loading import load  # noqa: PLC0415
-    from reencrypt.operations.quarantine import Selection, acknowledge_quarantine  # noqa: PLC0415
+    from reencrypt.operations.quarantine import acknowledge_quarantine  # noqa: PLC0415
+    from reencrypt.worker.quarantine import Selection  # noqa: PLC0415
 
     with listening(common) as emit:
         report = asyncio.run(acknowledge_quarantine(load(common), Selection(**selection), emit=emit))
@@ -112,16 +116,30 @@ Example:
 @option(
     "--accept-implausible",
     is_flag=True,
-    help="Move what is in quarantine as implausible, if its key is proven by other secrets.",
+    help="Move what is in quarantine as implausible, if its key is proven by other secrets; with --location, --key or "
+    "--field only that.",
 )
+@_place
 def retry(
     common: Common,
+    accept_implausible: bool,  # noqa: FBT001 - click hands it on by name
+    location: str | None,
+    row_key: str | None,
+    field: str | None,
     **options: Any,  # noqa: ANN401 - the run's options, handed on by name
 ) -> int:
     """Try the secrets in quarantine again: a run, which looks over everything else too."""
     from reencrypt.cli.commands.run import run_and_report  # noqa: PLC0415
+    from reencrypt.errors import ConfigurationError  # noqa: PLC0415
+    from reencrypt.worker.quarantine import Selection  # noqa: PLC0415
 
-    return run_and_report("quarantine retry", common, options)
+    chosen = Selection(location, row_key, field)
+    if not (accept_implausible or chosen.is_empty):
+        raise ConfigurationError(
+            "retry looks over everything; --location, --key and --field choose what is accepted",
+            hint="add --accept-implausible, or leave them out",
+        )
+    return run_and_report("quarantine retry", common, {**options, "accepted": chosen if accept_implausible else None})
 
 
 def _print(common: Common, name: str, report: QuarantineReport) -> int:

@@ -58,17 +58,21 @@ UPDATE reencrypt_lease SET holder = '' WHERE id = 1 AND token = :token
 
 -- name: run_insert
 INSERT INTO reencrypt_run (id, operation, state, target_provider, algorithm, salt, wrap_format, target_key,
-    target_key_state, pass, outcome, started, updated)
+    target_key_state, pass, outcome, started, updated, tally)
 VALUES (:id, :operation, 'open', :target_provider, :algorithm, :salt, :wrap_format, :target_key, :target_key_state, 0,
-    '', :at, :at)
+    '', :at, :at, '{}')
+ON CONFLICT DO NOTHING
 
 -- name: runs
 SELECT id, operation, state, target_provider, algorithm, salt, wrap_format, target_key, target_key_state, pass, outcome,
-    started, updated
+    started, updated, tally
 FROM reencrypt_run ORDER BY started, id
 
 -- name: run_target_key
 UPDATE reencrypt_run SET target_key = :target_key, target_key_state = :target_key_state, updated = :at WHERE id = :id
+
+-- name: run_tally
+UPDATE reencrypt_run SET tally = :tally, updated = :at WHERE id = :id
 
 -- name: run_pass
 UPDATE reencrypt_run SET pass = :pass_number, updated = :at WHERE id = :id
@@ -89,20 +93,20 @@ ON CONFLICT (run_id, location, pass) DO UPDATE
 SET last_key = excluded.last_key, done = excluded.done, counts = excluded.counts
 
 -- name: quarantine
-SELECT location, row_key, field, reason, detail, state, cell_hash FROM reencrypt_quarantine
+SELECT location, row_key, field, reason, detail, state, secret_hash FROM reencrypt_quarantine
 ORDER BY location, row_key, field
 
 -- name: quarantine_save
-INSERT INTO reencrypt_quarantine (location, row_key, field, reason, detail, cell_hash, state, run_id, pass, seen)
-VALUES (:location, :row_key, :field, :reason, :detail, :cell_hash, 'open', :run_id, :pass_number, :at)
+INSERT INTO reencrypt_quarantine (location, row_key, field, reason, detail, secret_hash, state, run_id, pass, seen)
+VALUES (:location, :row_key, :field, :reason, :detail, :secret_hash, 'open', :run_id, :pass_number, :at)
 ON CONFLICT (location, row_key, field) DO UPDATE
-SET state = CASE WHEN reencrypt_quarantine.cell_hash = excluded.cell_hash THEN reencrypt_quarantine.state
-    ELSE 'open' END, reason = excluded.reason, detail = excluded.detail, cell_hash = excluded.cell_hash, run_id = excluded.run_id,
+SET state = CASE WHEN reencrypt_quarantine.secret_hash = excluded.secret_hash THEN reencrypt_quarantine.state
+    ELSE 'open' END, reason = excluded.reason, detail = excluded.detail, secret_hash = excluded.secret_hash, run_id = excluded.run_id,
     pass = excluded.pass, seen = excluded.seen
 
 -- name: quarantine_acknowledge
 UPDATE reencrypt_quarantine SET state = 'acknowledged'
-WHERE location = :location AND row_key = :row_key AND field = :field AND cell_hash = :cell_hash
+WHERE location = :location AND row_key = :row_key AND field = :field AND secret_hash = :secret_hash
 
 -- name: quarantine_drop_stale
 DELETE FROM reencrypt_quarantine

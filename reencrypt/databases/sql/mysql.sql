@@ -9,9 +9,9 @@ ON DUPLICATE KEY UPDATE id = id
 
 -- name: run_insert
 INSERT INTO reencrypt_run (id, operation, state, target_provider, algorithm, salt, wrap_format, target_key,
-    target_key_state, pass, outcome, started, updated)
+    target_key_state, pass, outcome, started, updated, tally)
 VALUES (:id, :operation, 'open', :target_provider, :algorithm, :salt, :wrap_format, :target_key, :target_key_state, 0,
-    '', :at, :at)
+    '', :at, :at, '{}')
 ON DUPLICATE KEY UPDATE id = id
 
 -- name: checkpoint_save
@@ -20,7 +20,7 @@ VALUES (:run_id, :location, :pass_number, :last_key, :done, :counts)
 ON DUPLICATE KEY UPDATE last_key = VALUES(last_key), done = VALUES(done), counts = VALUES(counts)
 
 -- name: quarantine_save
-INSERT INTO reencrypt_quarantine (location, row_key, field, reason, detail, cell_hash, state, run_id, pass, seen)
-VALUES (:location, :row_key, :field, :reason, :detail, :cell_hash, 'open', :run_id, :pass_number, :at)
-ON DUPLICATE KEY UPDATE state = IF(cell_hash = VALUES(cell_hash), state, 'open'), reason = VALUES(reason), detail = VALUES(detail), cell_hash = VALUES(cell_hash),
+INSERT INTO reencrypt_quarantine (location, row_key, field, reason, detail, secret_hash, state, run_id, pass, seen)
+VALUES (:location, :row_key, :field, :reason, :detail, :secret_hash, 'open', :run_id, :pass_number, :at)
+ON DUPLICATE KEY UPDATE state = IF(secret_hash = VALUES(secret_hash), state, 'open'), reason = VALUES(reason), detail = VALUES(detail), secret_hash = VALUES(secret_hash),
     run_id = VALUES(run_id), pass = VALUES(pass), seen = VALUES(seen)

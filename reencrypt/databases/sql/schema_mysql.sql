@@ -20,7 +20,8 @@ CREATE TABLE IF NOT EXISTS reencrypt_run (
     pass BIGINT NOT NULL,
     outcome MEDIUMTEXT NOT NULL,
     started VARCHAR(64) NOT NULL,
-    updated VARCHAR(64) NOT NULL
+    updated VARCHAR(64) NOT NULL,
+    tally MEDIUMTEXT NOT NULL
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 CREATE TABLE IF NOT EXISTS reencrypt_checkpoint (
     run_id VARCHAR(64) NOT NULL,
@@ -40,7 +41,7 @@ CREATE TABLE IF NOT EXISTS reencrypt_quarantine (
     field_hash BINARY(32) GENERATED ALWAYS AS (UNHEX(SHA2(field, 256))) STORED,
     reason VARCHAR(64) NOT NULL,
     detail TEXT NOT NULL,
-    cell_hash BLOB NOT NULL,
+    secret_hash BLOB NOT NULL,
     state VARCHAR(64) NOT NULL,
     run_id VARCHAR(64) NOT NULL,
     pass BIGINT NOT NULL,

@@ -20,7 +20,8 @@ CREATE TABLE IF NOT EXISTS reencrypt_run (
     pass BIGINT NOT NULL,
     outcome TEXT NOT NULL,
     started TEXT NOT NULL,
-    updated TEXT NOT NULL
+    updated TEXT NOT NULL,
+    tally TEXT NOT NULL
 );
 CREATE TABLE IF NOT EXISTS reencrypt_checkpoint (
     run_id TEXT NOT NULL,
@@ -37,7 +38,7 @@ CREATE TABLE IF NOT EXISTS reencrypt_quarantine (
     field TEXT NOT NULL,
     reason TEXT NOT NULL,
     detail TEXT NOT NULL,
-    cell_hash BYTEA NOT NULL,
+    secret_hash BYTEA NOT NULL,
     state TEXT NOT NULL,
     run_id TEXT NOT NULL,
     pass BIGINT NOT NULL,
