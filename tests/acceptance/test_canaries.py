@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gc
 import re
 import sqlite3
 import subprocess
@@ -11,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from reencrypt.operations.options import RunOptions
 from tests.grafana.planting import Plain
 from tests.grafana.populate import populate
 from tests.support.commandline import CommandLine
+from tests.support.inprocess import run_in_process
 from tests.support.story import WRAP, Story
 from tests.support.vault import Vault
 
@@ -134,3 +137,30 @@ def test_no_core_is_dumped(tmp_path: Path) -> None:
     cli = CommandLine(environment={"PYTHONPATH": f"{site}:{Path(__file__).parents[2]}"})
     done = subprocess.run(cli.arguments("--version"), env=cli.variables(), capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "core 0"
+
+
+async def test_no_object_shows_a_canary_when_it_is_printed(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant(story)
+    canaries = [SECRET_KEY.encode(), PLAINTEXT.encode(), DATA_KEY]
+    seen: set[str] = set()
+    looks = 0
+
+    def look(_event: object) -> None:
+        nonlocal looks
+        looks += 1
+        for each in gc.get_objects():
+            module = str(getattr(type(each), "__module__", ""))
+            if module.startswith("reencrypt."):
+                seen.add(type(each).__name__)
+                assert_clean(repr(each).encode(), canaries, f"the repr of {module}.{type(each).__name__}")
+
+    def look_at_rows(_location: str, _rows: object) -> None:
+        look(None)
+
+    report = await run_in_process(
+        story.engine.url, SECRET_KEY, monkeypatch, hook=look_at_rows, listen=look, options=RunOptions(to="secretKey.v1")
+    )
+    assert report.exit_code == 3
+    assert looks > 20
+    # Those that hold what must not be seen were among them.
+    assert {"Secret", "SecretKeyProvider", "Sealer", "TargetKey", "Unwrapped", "DerivedKeyCache"} <= seen
