@@ -33,10 +33,11 @@ from reencrypt.operations.undo import undo
 from reencrypt.settings import load_settings
 from reencrypt.worker.stop import StopRequest
 from tests.grafana.builder import GrafanaBuilder
-from tests.grafana.decryptor import read_secrets
+from tests.grafana.decryptor import DecryptedSecret, SecretAddress, read_secrets
 from tests.grafana.planting import Plain
-from tests.support.engine import SqliteEngine
+from tests.support.engine import Engine, SqliteEngine
 from tests.support.inprocess import run_in_process
+from tests.support.servers import server_engine
 
 SECRET_KEY = "the secret_key of the model"
 COLUMN = "o_auth_access_token"
@@ -46,10 +47,15 @@ OPTIONS = RunOptions(to="secretKey.v1", lease_timeout_seconds=0.3)
 class Grafana(RuleBasedStateMachine):
     """The database, and what its secrets have to say."""
 
+    def new_engine(self, path: Path) -> Engine:
+        """An empty database, on a server or, with SQLite, in the file."""
+        return SqliteEngine(path)
+
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(prefix="reencrypt-model-"))
-        self.engine = SqliteEngine(self.folder / "grafana.db")
+        self.scratch = self.folder / "grafana.db"
+        self.engine = self.new_engine(self.scratch)
         self.patches = pytest.MonkeyPatch()
         self.model: dict[int, bytes] = {}
         self.texts = 0
@@ -65,8 +71,14 @@ class Grafana(RuleBasedStateMachine):
         self.patches.undo()
         shutil.rmtree(self.folder)
 
-    def builder(self) -> GrafanaBuilder:
-        return GrafanaBuilder(self.engine.path, secret_key=SECRET_KEY)
+    def secrets(self) -> dict[SecretAddress, DecryptedSecret]:
+        """What the independent decryptor reads now."""
+        path = self.scratch
+        if self.engine.kind != "sqlite":
+            path = self.folder / "dump.db"
+            path.unlink(missing_ok=True)
+            self.engine.dump(path)
+        return read_secrets(path, secret_key=SECRET_KEY)
 
     def new_text(self) -> bytes:
         self.texts += 1
@@ -75,7 +87,7 @@ class Grafana(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         """Enough secrets to prove the keys with, legacy ones and some under a data key."""
-        with self.builder() as builder:
+        with GrafanaBuilder(self.scratch, secret_key=SECRET_KEY) as builder:
             key = builder.data_key()
             # What Grafana saves later, under the key it had in its cache.
             self.later = {
@@ -85,7 +97,9 @@ class Grafana(RuleBasedStateMachine):
             for number in range(24):
                 text = self.new_text()
                 self.model[builder.add_user_auth({COLUMN: Plain(text, key if number % 2 else None)})] = text
+        self.engine.load(self.scratch)
         self.unsaved = list(self.later)
+        self.has_run = False
 
     def save(self, row: int) -> None:
         """Grafana saves one row."""
@@ -119,6 +133,11 @@ class Grafana(RuleBasedStateMachine):
             *(row, self.later[text]),
         )
         self.model[row] = text
+
+    @rule()
+    def rotate_data_keys(self) -> None:
+        """Grafana's own rotation: no data key is active, and the next writer makes one."""
+        self.engine.execute("UPDATE data_keys SET active = (1 = 0)")
 
     @rule(events=st.integers(1, 12))
     def run_and_die(self, events: int) -> None:
@@ -154,14 +173,14 @@ class Grafana(RuleBasedStateMachine):
 
         report = asyncio.run(run_in_process(self.engine.url, SECRET_KEY, self.patches, hook=hook, options=OPTIONS))
         assert report.outcome in {"done", "nothing_to_do"}
-        providers = {each.provider for each in read_secrets(self.engine.path, secret_key=SECRET_KEY).values()}
+        self.has_run = True
+        providers = {each.provider for each in self.secrets().values()}
         assert providers == {"secretKey.v1"}
 
+    @precondition(lambda self: self.has_run)
     @rule()
     def undo_last(self) -> None:
         """Undo the newest run that is not undone."""
-        if "reencrypt_run" not in str(self.engine.query("SELECT name FROM sqlite_master")):
-            return
         runs = self.engine.query("SELECT id FROM reencrypt_run WHERE state <> 'undone' ORDER BY started DESC, id DESC")
         if runs:
             with suppress(RefusedError):  # of runs within one second the ids are in any order
@@ -171,15 +190,33 @@ class Grafana(RuleBasedStateMachine):
     def every_secret_says_what_was_saved_last(self) -> None:
         """The database is the model."""
         if self.model:
-            secrets = read_secrets(self.engine.path, secret_key=SECRET_KEY)
-            assert {address.key[0]: secret.plaintext for address, secret in secrets.items()} == self.model
+            found = {address.key[0]: secret.plaintext for address, secret in self.secrets().items()}
+            assert found == self.model
 
 
-CI = settings(
-    max_examples=25, stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
-)
-NIGHTLY = settings(max_examples=150, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck))
+def sized(examples: int, steps: int, *, derandomize: bool) -> settings:
+    return settings(
+        max_examples=examples,
+        stateful_step_count=steps,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        derandomize=derandomize,
+    )
 
 
-def test_whatever_happens_the_database_is_the_model(pytestconfig: pytest.Config) -> None:
-    run_state_machine_as_test(Grafana, settings=NIGHTLY if pytestconfig.getoption("--nightly") else CI)
+# A server takes longer to be filled and looked at than a file.
+SIZES = {
+    "sqlite": (sized(25, 15, derandomize=True), sized(150, 25, derandomize=False)),
+    "postgres": (sized(4, 12, derandomize=True), sized(40, 25, derandomize=False)),
+    "mysql": (sized(4, 12, derandomize=True), sized(40, 25, derandomize=False)),
+}
+
+
+@pytest.mark.parametrize("kind", SIZES)
+def test_whatever_happens_the_database_is_the_model(kind: str, request: pytest.FixtureRequest) -> None:
+    class OnServer(Grafana):
+        def new_engine(self, path: Path) -> Engine:  # noqa: ARG002
+            return server_engine(kind, request)
+
+    size = SIZES[kind][1 if request.config.getoption("--nightly") else 0]
+    run_state_machine_as_test(Grafana if kind == "sqlite" else OnServer, settings=size)
