@@ -54,6 +54,13 @@ class PageCommitted:
 
 
 @dataclass(frozen=True, slots=True)
+class DataKeysRewrapped:
+    """A batch of data keys is committed in its new wrappings."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class Quarantined:
     """A secret could not be re-encrypted."""
 
@@ -86,7 +93,18 @@ class RunEnded:
     outcome: str
 
 
-Event = Surveyed | RunStarted | TargetKeyReady | PassStarted | PageCommitted | Quarantined | Waiting | Warned | RunEnded
+Event = (
+    Surveyed
+    | RunStarted
+    | TargetKeyReady
+    | PassStarted
+    | PageCommitted
+    | DataKeysRewrapped
+    | Quarantined
+    | Waiting
+    | Warned
+    | RunEnded
+)
 Emit = Callable[[Event], None]
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from datetime import timedelta
 
 from reencrypt.cli.options import Common
+from reencrypt.crypto.ciphers import Algorithm
 from reencrypt.errors import ConfigurationError
 from reencrypt.keys.provider import WrapFormat
 from reencrypt.keys.quota import DEFAULT_SHARE
 from reencrypt.keys.retry import RetryPolicy
 from reencrypt.keys.vault_policy import VaultPolicy
+from reencrypt.operations.goal import Operation
 from reencrypt.operations.options import RunOptions
 from reencrypt.settings import Settings, load_settings
 from reencrypt.worker.lease import DEFAULT_TIMEOUT_SECONDS
@@ -32,7 +35,11 @@ def load(common: Common) -> Settings:
 
 def run_options(
     *,
+    operation: Operation = Operation.RUN,
     to: str | None = None,
+    algorithm: str | None = None,
+    fresh_data_key: bool = False,
+    if_older_than: timedelta | None = None,
     wrap_format: str | None = None,
     skip_keys: Sequence[str] = (),
     accept_unproven: Sequence[str] = (),
@@ -48,9 +55,17 @@ def run_options(
     max_quarantine: float = MOST_FAILURES,
     accepted: Selection | None = None,
 ) -> RunOptions:
-    """Build the options of an operation; raises `ConfigurationError` for a wrap format that does not exist."""
+    """Build the options of an operation; raises `ConfigurationError` for what cannot be meant."""
+    if if_older_than is not None and not fresh_data_key:
+        raise ConfigurationError(
+            "--if-older-than is about data keys that get replaced", hint="give --fresh-data-key with it"
+        )
     return RunOptions(
+        operation=operation,
         to=to,
+        algorithm=Algorithm(algorithm) if algorithm else None,
+        fresh_data_key=fresh_data_key,
+        if_older_than=if_older_than,
         wrap_format=WrapFormat.parse(wrap_format) if wrap_format else None,
         locations=tuple(locations),
         limit=limit,

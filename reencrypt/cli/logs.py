@@ -9,6 +9,7 @@ from typing import Any, Final
 import structlog
 
 from reencrypt.events import (
+    DataKeysRewrapped,
     Emit,
     Event,
     PageCommitted,
@@ -29,6 +30,7 @@ _LINES: Final[dict[type[object], tuple[str, str, int]]] = {
     RunStarted: ("run started", "info", _QUIET),
     TargetKeyReady: ("target data key", "info", _QUIET),
     PassStarted: ("pass started", "info", _DETAIL),
+    DataKeysRewrapped: ("data keys rewrapped", "info", _DETAIL),
     PageCommitted: ("page committed", "debug", _DETAIL),
     Quarantined: ("secret quarantined", "warning", _QUIET),
     Waiting: ("waiting", "info", _QUIET),

@@ -22,6 +22,8 @@ COMMANDS: Final = {
     "doctor": "doctor",
     "plan": "plan",
     "run": "run",
+    "rewrap": "rewrap",
+    "rollback": "rollback",
     "status": "status",
     "verify": "verify",
     "quarantine": "quarantine",

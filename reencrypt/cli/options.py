@@ -6,9 +6,11 @@ The command line wins over the environment (`REENCRYPT_…`), that over the file
 from __future__ import annotations
 
 import functools
+import re
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -139,15 +141,68 @@ def settings_options(command: Callable[..., int]) -> Callable[..., int]:
     return function
 
 
+class Age(click.ParamType[timedelta]):
+    """A whole number of days, hours, minutes or seconds, such as `90d`."""
+
+    name = "age"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:  # noqa: ANN401
+        """Read it."""
+        found = re.fullmatch(r"([0-9]{1,6})([dhms])", str(value))
+        if not found:
+            self.fail(f"{value!r} is not a number of days, hours, minutes or seconds, such as 90d", param, ctx)
+        unit = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}[found[2]]
+        return timedelta(**{unit: int(found[1])})
+
+
+def rotation_options(function: F) -> F:
+    """Whether secrets get a data key that nothing was ever under, and when."""
+    for decorate in reversed(
+        (
+            option(
+                "--fresh-data-key",
+                is_flag=True,
+                help="Rotate: make a new data key, set all others inactive, move every secret under it.",
+            ),
+            option(
+                "--if-older-than",
+                type=Age(),
+                metavar="AGE",
+                help="With --fresh-data-key: only if a data key in use is older, e.g. 90d; else nothing is to do.",
+            ),
+        )
+    ):
+        function = decorate(function)
+    return function
+
+
 def target_options(function: F) -> F:
-    """Where secrets go, and which keys to believe."""
+    """Where secrets go, in which form, and which keys to believe."""
     for decorate in reversed(
         (
             option("--to", metavar="PROVIDER", help="Target provider. Default: Grafana's encryption_provider."),
+            wrap_format_option,
+        )
+    ):
+        function = decorate(function)
+    return belief_options(function)
+
+
+wrap_format_option = option(
+    "--wrap-format",
+    metavar="FRAMING/ALGORITHM",
+    help="How to wrap a new data key, e.g. raw/RSA-OAEP-256. Default: learned from Grafana's keys.",
+)
+
+
+def belief_options(function: F) -> F:
+    """In which form secrets are written, and which keys to believe."""
+    for decorate in reversed(
+        (
             option(
-                "--wrap-format",
-                metavar="FRAMING/ALGORITHM",
-                help="How to wrap a new data key, e.g. raw/RSA-OAEP-256. Default: learned from Grafana's keys.",
+                "--algorithm",
+                type=click.Choice(["aes-cfb", "aes-gcm"]),
+                help="How to encrypt. Default: [security.encryption] algorithm.",
             ),
             option(
                 "--skip-key",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from reencrypt.cli.options import Common
 from reencrypt.events import (
+    DataKeysRewrapped,
     Emit,
     Event,
     PageCommitted,
@@ -64,30 +65,43 @@ class _Bar:
         self._total = 0
 
     def listen(self, event: Event) -> None:
+        self._advance(event)
+        self._tell(event)
+
+    def _advance(self, event: Event) -> None:
         update = self._progress.update
         match event:
-            case Surveyed(location, secrets):
-                update(self._task, advance=secrets, note=location)
-            case RunStarted(run_id, resumed, target, secrets):
-                self._total = secrets
-                verb = "resuming run" if resumed else "run"
-                self._progress.console.print(f"{verb} {run_id} to {target}", markup=False)
-                self._progress.reset(self._task, total=secrets, description="run")
+            case RunStarted():
+                self._total = event.secrets
+                self._progress.reset(self._task, total=event.secrets, description="run")
             case PassStarted(number):
                 if number:
                     self._progress.reset(self._task, total=self._total, description=f"sweep {number}")
+            case Surveyed(location, secrets):
+                update(self._task, advance=secrets, note=location)
             case PageCommitted(location, secrets, _moved, _seconds):
                 update(self._task, advance=secrets, note=location)
                 speed = self._progress.tasks[0].speed
                 update(self._task, rate=f"{speed:,.0f}/s" if speed else "")
+            case DataKeysRewrapped(number):
+                update(self._task, advance=number, note="data keys")
             case Waiting(reason):
                 update(self._task, note=f"waiting: {reason}")
-            case Quarantined(location, key, field, reason):
-                self._progress.console.print(f"quarantined {location} {key} {field}: {reason}", markup=False)
-            case Warned(message):
-                self._progress.console.print(f"warning: {message}", markup=False)
-            case TargetKeyReady(key_id, _provider, made):
-                what = "new" if made else "existing"
-                self._progress.console.print(f"writing under the {what} data key {key_id}", markup=False)
             case _:
                 pass
+
+    def _tell(self, event: Event) -> None:
+        match event:
+            case RunStarted(run_id, resumed, target, _secrets):
+                self._print(f"{'resuming run' if resumed else 'run'} {run_id} to {target}")
+            case Quarantined(location, key, field, reason):
+                self._print(f"quarantined {location} {key} {field}: {reason}")
+            case Warned(message):
+                self._print(f"warning: {message}")
+            case TargetKeyReady(key_id, _provider, made):
+                self._print(f"writing under the {'new' if made else 'existing'} data key {key_id}")
+            case _:
+                pass
+
+    def _print(self, text: str) -> None:
+        self._progress.console.print(text, markup=False)

@@ -8,6 +8,7 @@ means most; wrapping never guesses.
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import Final
@@ -25,7 +26,7 @@ from reencrypt.keys.provider import (
 from reencrypt.keys.quota import Window
 from reencrypt.keys.rsa_blocks import encrypt_locally, unframe
 from reencrypt.keys.vault import Operation, VaultClient
-from reencrypt.keys.vault_answers import ListedVersion
+from reencrypt.keys.vault_answers import KeyVersion, ListedVersion
 from reencrypt.keys.vault_errors import (
     OUTSIDE_VALIDITY,
     BadCiphertextError,
@@ -38,6 +39,7 @@ from reencrypt.keys.vault_policy import VaultPolicy
 from reencrypt.settings.model import AzureKeyVaultSettings
 
 _SECOND_LOOK_SECONDS: Final = 1.0
+_NEWEST_SECONDS: Final = 30.0
 # For RSA the bytes of both operations are the same; Grafana's documentation asks for encrypt and decrypt.
 _UNWRAPPING: Final[tuple[Operation, ...]] = ("decrypt", "unwrapkey")
 
@@ -63,6 +65,7 @@ class AzureKeyProvider:
         self._warn = warn
         self._expired: set[str] = set()
         self._searched_again = False
+        self._newest_at = float("-inf")
         self._known: list[tuple[str, RsaAlgorithm]] = []
         self._versions: list[ListedVersion] | None = None
         self._may_list = True
@@ -138,9 +141,10 @@ class AzureKeyProvider:
             raise ValueError("a wrap format is needed")
         algorithm = wrap_format.algorithm
         try:
-            newest = await self.vault.get_key()
+            newest = await self._newest()
         except OperationDeniedError:
-            return wrap_format.framing.frame(await self._wrap_remotely(algorithm, data_key))
+            block, _ = await self._wrap_remotely(algorithm, data_key)
+            return wrap_format.framing.frame(block)
         if not newest.enabled:
             raise self.vault.disabled(newest.version)
         if not newest.is_valid:
@@ -149,6 +153,22 @@ class AzureKeyProvider:
                 hint=OUTSIDE_VALIDITY,
             )
         return wrap_format.framing.frame(encrypt_locally(newest.public_key, algorithm, data_key))
+
+    async def newest_version(self) -> str:
+        """The version that `wrap` uses; where `get` is denied, that of a wrapping made for the purpose."""
+        try:
+            return (await self._newest()).version
+        except OperationDeniedError:
+            _, version = await self._wrap_remotely(RsaAlgorithm.OAEP_256, secrets.token_bytes(DATA_KEY_BYTES))
+            return version
+
+    async def _newest(self) -> KeyVersion:
+        """The newest version as of a moment ago: a thousand keys must not cost a thousand looks."""
+        now = asyncio.get_running_loop().time()
+        if self.vault.newest is None or now - self._newest_at > _NEWEST_SECONDS:
+            self._newest_at = now
+            return await self.vault.get_key()
+        return self.vault.newest
 
     async def close(self) -> None:
         """Close the vault's session."""
@@ -247,13 +267,13 @@ class AzureKeyProvider:
             self._known.remove(entry)
         self._known.insert(0, entry)
 
-    async def _wrap_remotely(self, algorithm: RsaAlgorithm, data_key: bytes) -> bytes:
+    async def _wrap_remotely(self, algorithm: RsaAlgorithm, data_key: bytes) -> tuple[bytes, str]:
+        """The block, and the version that made it."""
         try:
-            block, _ = await self.vault.crypt("encrypt", algorithm, data_key)
+            return await self.vault.crypt("encrypt", algorithm, data_key)
         except OperationDeniedError as denied:
             try:
-                block, _ = await self.vault.crypt("wrapkey", algorithm, data_key)
+                return await self.vault.crypt("wrapkey", algorithm, data_key)
             except OperationDeniedError:
                 # Grafana's documentation asks for encrypt, so that is the permission to name.
                 raise denied from None
-        return block

@@ -201,7 +201,7 @@ class Proof:
             if key.under_secret_key and not proven_itself and not _is_noise(envelope):
                 self.doubt = True
             return Admission.IMPLAUSIBLE
-        if proven_itself or key.provider in self.accepted or key.key_id in self.accepted:
+        if proven_itself or self.accepts(key.key_id or "", key.provider):
             return Admission.MOVE
         if key.under_secret_key and self.secret_key is Verdict.PROVEN:
             if not self.doubt:
@@ -209,6 +209,10 @@ class Proof:
             if key.key_id is None and evidence(plaintext, kind) >= PROVEN_BITS:
                 return Admission.MOVE
         return Admission.UNPROVEN
+
+    def accepts(self, key_id: str, provider: str) -> bool:
+        """Whether the user believes the data key, or all under its provider, without proof."""
+        return key_id in self.accepted or provider in self.accepted
 
     def vouches_for(self, key: KeyStanding) -> bool:
         """Whether other secrets prove the key, so that one which is implausible may be so by nature."""

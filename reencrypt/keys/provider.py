@@ -14,6 +14,8 @@ from reencrypt.errors import ConfigurationError
 DATA_KEY_BYTES: Final = 16
 
 SECRET_KEY_PROVIDER: Final = "secretKey.v1"  # noqa: S105 - the provider's name, not a secret
+#: What reports say of values that no data key encrypts.
+LEGACY_PROVIDER: Final = "secret_key"
 _SECRET_KEY_PROVIDER_BEFORE_9: Final = "secretKey"  # noqa: S105 - the same
 
 
@@ -124,6 +126,10 @@ class KeyProvider(Protocol):
 
     async def wrap(self, data_key: bytes, wrap_format: WrapFormat | None) -> bytes:
         """Return the column bytes for a data key; raises a `ReencryptError` where the provider fails."""
+        ...
+
+    async def newest_version(self) -> str:
+        """The version of its key that `wrap` uses, empty where it has none; raises a `ReencryptError`."""
         ...
 
     async def close(self) -> None:

@@ -60,5 +60,9 @@ class SecretKeyProvider:
         )
         return sealer.seal(data_key)
 
+    async def newest_version(self) -> str:
+        """A `secret_key` has no versions."""
+        return ""
+
     async def close(self) -> None:
         """Nothing is open."""

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
+from reencrypt.crypto.ciphers import Algorithm
 from reencrypt.keys.provider import WrapFormat
 from reencrypt.keys.vault_policy import VaultPolicy
+from reencrypt.operations.goal import Operation
+from reencrypt.settings import Settings
 from reencrypt.worker.lease import DEFAULT_TIMEOUT_SECONDS
 from reencrypt.worker.quarantine import Selection
 from reencrypt.worker.tally import DEFAULT_SHARE
@@ -24,10 +28,15 @@ def available_threads() -> int:
 class RunOptions:
     """Options of `plan` and `run`. `to` is the target provider as spelled out, None for Grafana's own choice.
 
+    `algorithm` is None for the configured one; `if_older_than` the age from which on secrets get a fresh data key.
     `accepted` are the implausible secrets in quarantine that the user vouches for.
     """
 
+    operation: Operation = Operation.RUN
     to: str | None = None
+    algorithm: Algorithm | None = None
+    fresh_data_key: bool = False
+    if_older_than: timedelta | None = None
     wrap_format: WrapFormat | None = None
     locations: tuple[str, ...] = ()
     limit: int | None = None
@@ -40,3 +49,7 @@ class RunOptions:
     max_quarantine: float = DEFAULT_SHARE
     accepted: Selection | None = None
     vault: VaultPolicy = field(default_factory=VaultPolicy)
+
+    def applied_to(self, settings: Settings) -> Settings:
+        """The configuration with what the user decided against it, for whoever wraps data keys."""
+        return replace(settings, algorithm=self.algorithm) if self.algorithm else settings

@@ -11,7 +11,7 @@ from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.errors import ReencryptError, first_error
 from reencrypt.events import Emit
 from reencrypt.keys.proof import Proof
-from reencrypt.keys.provider import Unwrapped
+from reencrypt.keys.provider import LEGACY_PROVIDER, Unwrapped
 from reencrypt.operations.opening import open_database, open_providers
 from reencrypt.operations.options import RunOptions, available_threads
 from reencrypt.operations.preparation import Preparation, run_to_continue
@@ -57,7 +57,7 @@ class PlanReport:
         lines = []
         for (key_id, algorithm), number in self._census(location).by_key.items():
             row = ring.row(key_id) if key_id is not None else None
-            provider = "secret_key" if key_id is None else row.provider if row else "missing"
+            provider = LEGACY_PROVIDER if key_id is None else row.provider if row else "missing"
             lines.append(
                 KeyLine(key_id, provider, algorithm, number, self.prepared.is_current_entry(key_id, algorithm))
             )
@@ -161,7 +161,7 @@ async def plan(settings: Settings, options: RunOptions, *, emit: Emit) -> PlanRe
     database = await open_database(settings.database, write=False)
     pool = ThreadPoolExecutor(available_threads(), thread_name_prefix="reencrypt")
     try:
-        async with open_providers(settings, cache, options.vault, emit) as providers:
+        async with open_providers(options.applied_to(settings), cache, options.vault, emit) as providers:
             prepared = await Preparer(database, providers, cache, pool, emit).prepare(settings, options)
             return PlanReport(prepared, database.name, database.state_statements())
     except BaseExceptionGroup as group:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from reencrypt.catalogue.location import Location
 from reencrypt.crypto.ciphers import Algorithm
@@ -14,6 +15,7 @@ from reencrypt.errors import ReencryptError
 from reencrypt.keys.proof import Proof
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER, WrapFormat
 from reencrypt.keys.ring import DataKey, KeyRing
+from reencrypt.operations.goal import Goal, Operation, due_at
 from reencrypt.operations.opening import Schema
 from reencrypt.operations.options import RunOptions
 from reencrypt.settings import Settings
@@ -28,8 +30,7 @@ class Preparation:
 
     settings: Settings
     options: RunOptions
-    target_provider: str
-    algorithm: Algorithm
+    goal: Goal
     schema: Schema
     census: Census
     ring: KeyRing
@@ -38,6 +39,7 @@ class Preparation:
     existing: tuple[DataKey, ...] = ()
     wrap_format: WrapFormat | None = None
     grafana_knows_target: bool = False
+    format_named: bool = False
     quarantined: int = 0
     refusals: list[ReencryptError] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -47,14 +49,19 @@ class Preparation:
         """The locations of this database."""
         return self.schema.fitted.locations
 
+    @property
+    def target_provider(self) -> str:
+        """Where secrets go: a provider, or back under `secret_key`."""
+        return self.goal.name
+
     def is_current(self, envelope: Envelope) -> bool:
-        """Whether a secret is where this run wants it: under the target provider, in the configured algorithm."""
+        """Whether a secret is where this operation wants it."""
         return self.is_current_entry(envelope.key_id, envelope.algorithm)
 
     def is_current_entry(self, key_id: str | None, algorithm: Algorithm) -> bool:
         """The same for an entry of the census."""
         row = self.ring.row(key_id) if key_id is not None else None
-        return row is not None and row.provider == self.target_provider and algorithm is self.algorithm
+        return self.goal.is_reached(key_id, algorithm, row)
 
     def counts(self) -> dict[str, Counts]:
         """The census as counters, as if a run looked and moved nothing."""
@@ -81,6 +88,18 @@ class Preparation:
         return sum(each.left for each in self.counts().values())
 
     @property
+    def has_work(self) -> bool:
+        """Whether secrets, or for a rewrap data keys, are to move; a rewrap within its provider is not known here."""
+        if self.goal.operation is Operation.REWRAP:
+            return any(row.provider != self.goal.provider for row in self.ring.rows)
+        return bool(self.movable)
+
+    def providers_left(self) -> set[str]:
+        """The providers that the operation takes something away from."""
+        rows = self.ring.rows if self.goal.operation is Operation.REWRAP else map(self.ring.row, self.moving_key_ids())
+        return {row.provider for row in rows if row is not None} - {self.goal.provider}
+
+    @property
     def unreadable(self) -> int:
         """Secrets that cannot be taken apart, wherever a run would move them."""
         return sum(each.quarantined for each in self.counts().values())
@@ -88,7 +107,21 @@ class Preparation:
     @property
     def needs_run(self) -> bool:
         """Whether a run has anything to do, be it to look again at what is in quarantine."""
+        if self.goal.waits_until is not None:
+            return False
         return bool(self.movable or self.unreadable or self.quarantined or run_to_continue(self))
+
+    def due_at(self, older_than: timedelta, now: object) -> datetime | None:
+        """When a rotation by age will be due; None for now. A legacy value is as old as `secret_key`."""
+        used = {
+            key_id
+            for location in self.locations
+            if location.reencrypted
+            for key_id, _ in self.census.locations[location.name].by_key
+        }
+        if None in used:
+            return None
+        return due_at([row for row in self.ring.rows if row.id in used], older_than, now)
 
     def moving_key_ids(self) -> list[str]:
         """The data keys that decrypt what is to move."""
@@ -118,8 +151,11 @@ class Preparation:
 
 def run_to_continue(prepared: Preparation) -> Run | None:
     """The interrupted run, if the next one goes on with it: the same operation towards the same target."""
-    run = prepared.open_run
-    if run is None or run.operation != "run":
-        return None
-    same = run.target_provider == prepared.target_provider and run.algorithm == prepared.algorithm
-    return run if same else None
+    run, goal = prepared.open_run, prepared.goal
+    return run if run is not None and run.fresh is goal.fresh and leads_to(run, goal) else None
+
+
+def leads_to(run: Run, goal: Goal) -> bool:
+    """Whether a run has the same operation and target, be it with a data key of its own or not."""
+    aim = (goal.operation, goal.name, goal.algorithm)
+    return (run.operation, run.target_provider, run.algorithm) == aim

@@ -20,16 +20,17 @@ from reencrypt.keys.provider import SECRET_KEY_PROVIDER, Unwrapped, WrapFormat, 
 from reencrypt.keys.providers import Providers
 from reencrypt.keys.ring import DataKey, KeyRing
 from reencrypt.operations import refusals
+from reencrypt.operations.goal import Goal, Operation
 from reencrypt.operations.opening import inspect, read_data_keys, read_own_keys
 from reencrypt.operations.options import RunOptions
-from reencrypt.operations.preparation import Preparation, run_to_continue
+from reencrypt.operations.preparation import Preparation, leads_to, run_to_continue
 from reencrypt.settings import Settings
 from reencrypt.worker.census import Census, Samples, take_census
 from reencrypt.worker.gate import weigh_keys
 from reencrypt.worker.precedent import offer_precedents
 from reencrypt.worker.quarantine import read_quarantine
 from reencrypt.worker.resolver import standing_of
-from reencrypt.worker.runs import find_open, read_runs
+from reencrypt.worker.runs import Run, find_open, read_runs
 from reencrypt.worker.target import choose_existing, rehearse
 
 
@@ -52,24 +53,24 @@ class Preparer:
         schema = await inspect(self.database)
         ring = KeyRing(self.providers.get)
         ring.load(await read_data_keys(self.database, schema.key_table))
-        target = normalise_provider(options.to or settings.encryption_provider)
+        open_run = find_open(await read_runs(self.database)) if schema.has_state else None
+        goal = _goal(settings, options, open_run)
         prepared = Preparation(
             settings=settings,
             options=options,
-            target_provider=target,
-            algorithm=Algorithm(settings.algorithm),
+            goal=goal,
             schema=schema,
             census=Census({}, Samples(0)),
             ring=ring,
             proof=Proof(
                 Verdict.UNPROVEN, accepted=_normalised(options.accept_unproven), skipped=_normalised(options.skip_keys)
             ),
-            open_run=find_open(await read_runs(self.database)) if schema.has_state else None,
+            open_run=open_run,
             quarantined=len(await read_quarantine(self.database)) if schema.has_state else 0,
         )
         prepared.census = await self._census(prepared, lambda row: row.provider == SECRET_KEY_PROVIDER)
         _check_names(prepared)
-        if not prepared.census.total:
+        if not (prepared.census.total or (goal.operation is Operation.REWRAP and ring.rows)):
             if not options.allow_empty:
                 prepared.refusals.append(
                     NoSecretsError(
@@ -78,15 +79,17 @@ class Preparer:
                     )
                 )
             return prepared
+        if goal.fresh and options.if_older_than is not None and run_to_continue(prepared) is None:
+            goal.waits_until = prepared.due_at(options.if_older_than, self.database.now())
         prepared.warnings += refusals.warnings(prepared)
         try:
-            if prepared.movable:
+            if prepared.has_work:
                 # Before all other refusals: a provider that does not exist is a slip of the pen.
-                self.providers.get(target)
+                self.providers.get(goal.provider)
                 prepared.refusals += refusals.before_keys(prepared)
             # Also where nothing is to move: a wrong secret_key must not pass for "nothing to do".
             await self._unwrap_and_judge(prepared)
-            if prepared.needs_run:
+            if prepared.needs_run or goal.operation is Operation.REWRAP:
                 await self._find_target(prepared)
         except ReencryptError as error:
             prepared.refusals.append(error)
@@ -150,37 +153,38 @@ class Preparer:
 
     async def _find_target(self, prepared: Preparation) -> None:
         """Find the data keys that could be the target, and how Grafana wraps under the target provider."""
-        provider = self.providers.get(prepared.target_provider)
+        goal = prepared.goal
+        provider = self.providers.get(prepared.goal.provider)
+        if goal.is_legacy:
+            prepared.refusals += refusals.of_target(prepared, provider)
+            return
         own = await read_own_keys(self.database, prepared.schema)
-        rows = [row for row in prepared.ring.rows if row.provider == prepared.target_provider]
+        rows = [row for row in prepared.ring.rows if row.provider == goal.provider]
         written_by_grafana = [row for row in rows if row.id not in own]
         prepared.grafana_knows_target = bool(written_by_grafana) or not provider.needs_wrap_format
         usable: list[DataKey] = []
-        candidates = choose_existing(rows, prepared.target_provider, datetime.now().astimezone())
         interrupted = run_to_continue(prepared)
-        if interrupted:
-            # It goes on under the key it began with.
-            candidates.sort(key=lambda row: row.id != interrupted.target_key)
-        for row in candidates:
+        for row in _candidates(rows, goal, interrupted):
             entry = await prepared.ring.unwrap_row(row)
-            if isinstance(entry, Unwrapped) and await self._is_proven(prepared, row, entry):
+            if isinstance(entry, Unwrapped) and await self.is_proven(prepared, row, entry):
                 usable.append(row)
                 if row.id not in own and entry.wrap_format:
                     prepared.wrap_format = entry.wrap_format
                 break
         prepared.existing = tuple(usable)
         remembered = WrapFormat.parse(interrupted.wrap_format) if interrupted and interrupted.wrap_format else None
+        prepared.format_named = prepared.options.wrap_format is not None or remembered is not None
         named = prepared.options.wrap_format or remembered
         if named:
             prepared.wrap_format = named
         elif prepared.wrap_format is None and provider.needs_wrap_format:
             await self._learn_format(prepared, written_by_grafana)
-        if prepared.movable:
-            prepared.refusals += refusals.of_target(prepared, provider, format_named=named is not None)
+        if prepared.has_work:
+            prepared.refusals += refusals.of_target(prepared, provider)
             if not prepared.refusals and not prepared.existing:
                 await rehearse(provider, prepared.wrap_format)
 
-    async def _is_proven(self, prepared: Preparation, row: DataKey, entry: Unwrapped) -> bool:
+    async def is_proven(self, prepared: Preparation, row: DataKey, entry: Unwrapped) -> bool:
         """Whether new secrets may be written under a data key; where RSA1_5 wrapped it, its own secrets decide."""
         if not entry.conclusive and not prepared.proof.knows(row.id):
             samples = (await self._census(prepared, lambda each: each.id == row.id)).samples.of(row.id)
@@ -194,9 +198,28 @@ class Preparer:
     async def _learn_format(self, prepared: Preparation, rows: list[DataKey]) -> None:
         for row in sorted(rows, key=lambda each: str(each.created), reverse=True):
             entry = await prepared.ring.unwrap_row(row)
-            if isinstance(entry, Unwrapped) and entry.wrap_format and await self._is_proven(prepared, row, entry):
+            if isinstance(entry, Unwrapped) and entry.wrap_format and await self.is_proven(prepared, row, entry):
                 prepared.wrap_format = entry.wrap_format
                 return
+
+
+def _candidates(rows: list[DataKey], goal: Goal, interrupted: Run | None) -> list[DataKey]:
+    """Active data keys to write under, the best first; an interrupted run goes on under the one it began with."""
+    found = choose_existing(rows, goal.provider, datetime.now().astimezone())
+    if goal.needs_new_wrapping:
+        return [row for row in found if row.id == goal.own_key]
+    return sorted(found, key=lambda row: interrupted is not None and row.id != interrupted.target_key)
+
+
+def _goal(settings: Settings, options: RunOptions, open_run: Run | None) -> Goal:
+    """Where the operation leads; an interrupted rotation goes on as one, also when a plain run is asked for."""
+    legacy = options.operation is Operation.ROLLBACK
+    provider = SECRET_KEY_PROVIDER if legacy else normalise_provider(options.to or settings.encryption_provider)
+    algorithm = options.algorithm or Algorithm(settings.algorithm)
+    goal = Goal(options.operation, provider, algorithm, fresh=options.fresh_data_key)
+    if open_run is not None and open_run.fresh and leads_to(open_run, goal):
+        goal.fresh, goal.own_key = True, open_run.target_key
+    return goal
 
 
 def _check_names(prepared: Preparation) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from reencrypt.crypto.ciphers import Algorithm
 from reencrypt.errors import RefusedError
 from reencrypt.keys.proof import Verdict
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER, KeyProvider
+from reencrypt.operations.goal import Operation
 from reencrypt.operations.opening import KeyTable
 from reencrypt.operations.preparation import Preparation
 
@@ -17,18 +19,46 @@ def warnings(prepared: Preparation) -> list[str]:
         found.append(
             "secret_key is Grafana's shipped default, which everybody knows: whatever is under it is not protected"
         )
-    if prepared.target_provider != settings.encryption_provider:
+    goal = prepared.goal
+    if goal.is_legacy:
+        found.append(
+            "Grafana before 9 does not read what is written (legacy values with their algorithm in front), and a "
+            f"running Grafana keeps writing envelopes under {settings.encryption_provider}"
+        )
+    elif goal.provider != settings.encryption_provider:
         found.append(
             f"Grafana's encryption_provider is {settings.encryption_provider}: it keeps writing there, "
-            f"not under {prepared.target_provider}"
+            f"not under {goal.provider}"
+        )
+    if goal.algorithm is Algorithm.AES_GCM and settings.algorithm != Algorithm.AES_GCM:
+        found.append(
+            "every Grafana since 9 reads aes-gcm, but only Grafana Enterprise writes it: with [security.encryption] "
+            f"algorithm = {settings.algorithm} it keeps writing that"
+        )
+    if lost := _loses_authentication(prepared):
+        found.append(
+            f"{lost} secrets are in aes-gcm, which is authenticated, and would be written in {goal.algorithm}, as "
+            "[security.encryption] algorithm says; --algorithm aes-gcm keeps them as they are"
         )
     return found
+
+
+def _loses_authentication(prepared: Preparation) -> int:
+    if prepared.goal.algorithm is Algorithm.AES_GCM:
+        return 0
+    return sum(
+        number
+        for location in prepared.locations
+        if location.reencrypted
+        for (key_id, algorithm), number in prepared.census.locations[location.name].by_key.items()
+        if algorithm is Algorithm.AES_GCM and not prepared.is_current_entry(key_id, algorithm)
+    )
 
 
 def before_keys(prepared: Preparation) -> list[RefusedError]:
     """Refusals that need no key: an old Grafana, envelopes switched off, a provider that Grafana would not load."""
     found: list[RefusedError] = []
-    settings, target = prepared.settings, prepared.target_provider
+    settings, target = prepared.settings, prepared.goal.provider
     if prepared.schema.key_table is not KeyTable.CURRENT:
         missing = "no data_keys table" if prepared.schema.key_table is KeyTable.NONE else "data_keys without a label"
         found.append(
@@ -37,6 +67,8 @@ def before_keys(prepared: Preparation) -> list[RefusedError]:
                 hint="upgrade Grafana to version 9 or later, let it start once, then run again",
             )
         )
+    if prepared.goal.is_legacy:
+        return found
     if not settings.envelope_encryption:
         found.append(
             RefusedError(
@@ -52,13 +84,13 @@ def before_keys(prepared: Preparation) -> list[RefusedError]:
             )
         )
     if target == SECRET_KEY_PROVIDER and prepared.options.to is None:
-        providers = {row.provider for key_id in prepared.moving_key_ids() if (row := prepared.ring.row(key_id))}
+        what = "data keys" if prepared.goal.operation is Operation.REWRAP else "secrets"
         found += [
             RefusedError(
-                f"secrets under {provider} would move out of that key-management service into secret_key",
+                f"{what} under {provider} would move out of that key-management service into secret_key",
                 hint=f"if that is what you want, give --to {SECRET_KEY_PROVIDER}; else --to {provider}",
             )
-            for provider in sorted(providers - {SECRET_KEY_PROVIDER})
+            for provider in sorted(prepared.providers_left())
         ]
     return found
 
@@ -83,9 +115,9 @@ def of_secret_key(prepared: Preparation) -> list[RefusedError]:
     ]
 
 
-def of_target(prepared: Preparation, provider: KeyProvider, *, format_named: bool) -> list[RefusedError]:
+def of_target(prepared: Preparation, provider: KeyProvider) -> list[RefusedError]:
     """The target must be proven, and known to the running Grafana in a format it reads."""
-    target = prepared.target_provider
+    target = prepared.goal.provider
     if target == SECRET_KEY_PROVIDER:
         proven = prepared.proof.secret_key is Verdict.PROVEN or target in prepared.proof.accepted
         if proven or prepared.existing:
@@ -97,7 +129,7 @@ def of_target(prepared: Preparation, provider: KeyProvider, *, format_named: boo
                 f"--accept-unproven {SECRET_KEY_PROVIDER}",
             )
         ]
-    if provider.needs_wrap_format and not prepared.grafana_knows_target and not format_named:
+    if provider.needs_wrap_format and not prepared.grafana_knows_target and not prepared.format_named:
         return [
             RefusedError(
                 f"Grafana has written no data key under {target} yet, so nothing shows that it knows this provider "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
 from reencrypt.catalogue.reason import REMEDY, Reason
@@ -17,12 +18,16 @@ NOTHING_TO_DO: Final = "nothing_to_do"
 PARTLY_DONE: Final = "partly_done"
 STOPPED: Final = "stopped"
 
-_EXIT: Final = {DONE: 0, NOTHING_TO_DO: 0, PARTLY_DONE: 3, STOPPED: 4}
+#: Outcome → exit code.
+EXIT: Final = {DONE: 0, NOTHING_TO_DO: 0, PARTLY_DONE: 3, STOPPED: 4}
 
 
 @dataclass(slots=True)
 class RunReport:
-    """What a run did, over all its resumptions. `counts` are by location in the catalogue's order."""
+    """What a run did, over all its resumptions. `counts` are by location in the catalogue's order.
+
+    `due` (UTC, naive) is when a rotation by age has something to do.
+    """
 
     outcome: str
     target_provider: str
@@ -30,6 +35,8 @@ class RunReport:
     run_id: str | None = None
     target_data_key: str | None = None
     resumed: bool = False
+    operation: str = "run"
+    due: datetime | None = None
     sweeps: int = 0
     stop_reason: str | None = None
     warnings: list[str] = field(default_factory=list)
@@ -39,7 +46,7 @@ class RunReport:
     @property
     def exit_code(self) -> int:
         """See the table of exit codes."""
-        return _EXIT[self.outcome]
+        return EXIT[self.outcome]
 
     @property
     def total(self) -> Counts:
@@ -54,6 +61,7 @@ class RunReport:
             "run_id": self.run_id,
             "resumed": self.resumed,
             "stop_reason": self.stop_reason,
+            "due": f"{self.due:%Y-%m-%dT%H:%M:%SZ}" if self.due else None,
             "target_provider": self.target_provider,
             "target_data_key": self.target_data_key,
             "secrets": total.as_numbers(),

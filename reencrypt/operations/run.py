@@ -10,18 +10,18 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from reencrypt.crypto.derive import DerivedKeyCache
-from reencrypt.crypto.salt import new_salt
 from reencrypt.databases.protocol import Database
-from reencrypt.errors import ConfigurationError, LeaseHeldError, ReencryptError, StoppedEarlyError, first_error
+from reencrypt.errors import ConfigurationError, ReencryptError, StoppedEarlyError, first_error
 from reencrypt.events import Emit, RunEnded, RunStarted, TargetKeyReady, Waiting, Warned
 from reencrypt.keys.proof import Proof
-from reencrypt.keys.provider import Unwrapped, normalise_provider
+from reencrypt.keys.provider import normalise_provider
 from reencrypt.keys.providers import Providers
 from reencrypt.keys.ring import DataKey
 from reencrypt.operations import report
+from reencrypt.operations.claim import Claim
 from reencrypt.operations.opening import open_database, open_providers, read_data_keys
 from reencrypt.operations.options import RunOptions, available_threads
-from reencrypt.operations.preparation import Preparation, run_to_continue
+from reencrypt.operations.preparation import Preparation
 from reencrypt.operations.preparer import Preparer
 from reencrypt.operations.report import RunReport
 from reencrypt.settings import Settings
@@ -32,15 +32,9 @@ from reencrypt.worker.passes import Passes
 from reencrypt.worker.pipeline import Budget, Pipeline
 from reencrypt.worker.quarantine import QuarantineEntry, known_secrets, read_quarantine
 from reencrypt.worker.resolver import Resolver
-from reencrypt.worker.runs import Run, close_run, find_open, insert_run, new_run_id, read_runs, record_target_key
-from reencrypt.worker.stamp import stamp
+from reencrypt.worker.runs import Run, close_run
 from reencrypt.worker.stop import StopRequest
-from reencrypt.worker.target import (
-    TargetKey,
-    discard_target_key,
-    finish_target_key,
-    make_target_key,
-)
+from reencrypt.worker.target import LegacyTarget, TargetKey
 
 
 async def run(settings: Settings, options: RunOptions, *, emit: Emit, stop: StopRequest) -> RunReport:
@@ -55,13 +49,13 @@ async def run(settings: Settings, options: RunOptions, *, emit: Emit, stop: Stop
     database = await open_database(settings.database, write=True)
     pool = ThreadPoolExecutor(threads, thread_name_prefix="reencrypt")
     try:
-        async with open_providers(settings, cache, options.vault, emit) as providers:
+        async with open_providers(options.applied_to(settings), cache, options.vault, emit) as providers:
             job = _Job(database, providers, cache, pool, threads, settings, options, emit, stop, waiting)
             result = await job.run()
     except StoppedEarlyError:
         # Before the run itself began: nothing was looked at, so there is nothing to count.
         target = normalise_provider(options.to or settings.encryption_provider)
-        result = RunReport(report.STOPPED, target, {}, stop_reason=stop.reason)
+        result = RunReport(report.STOPPED, target, {}, operation=options.operation, stop_reason=stop.reason)
     except BaseExceptionGroup as group:
         raise first_error(group) from group
     finally:
@@ -109,7 +103,7 @@ class _Job:
             self.emit(Warned(warning))
         if prepared.refusals:
             raise prepared.refusals[0]
-        if not prepared.needs_run or not (prepared.movable or prepared.existing):
+        if not prepared.needs_run or not (prepared.movable or prepared.existing or prepared.goal.is_legacy):
             return self._nothing_to_move(prepared)
         await self.database.create_state()
         taking = take_lease(
@@ -150,20 +144,35 @@ class _Job:
     @staticmethod
     def _nothing_to_move(prepared: Preparation) -> RunReport:
         counts = prepared.counts()
-        outcome = report.PARTLY_DONE if prepared.unreadable else report.NOTHING_TO_DO
-        return RunReport(outcome, prepared.target_provider, counts, warnings=prepared.warnings)
+        partly = prepared.unreadable and prepared.goal.waits_until is None
+        return RunReport(
+            report.PARTLY_DONE if partly else report.NOTHING_TO_DO,
+            prepared.target_provider,
+            counts,
+            operation=prepared.goal.operation,
+            due=prepared.goal.waits_until,
+            warnings=prepared.warnings,
+        )
 
     async def _under_lease(self, preparer: Preparer, prepared: Preparation, lease: Lease) -> RunReport:
-        current, resumed = await self._claim_run(prepared, lease)
+        claim = Claim(self.database, self.providers, prepared, lease)
+        current, resumed = await claim.run()
         self.emit(RunStarted(current.id, resumed, prepared.target_provider, prepared.census.total))
-        target = await self._target_key(prepared, lease, current)
+        target = await claim.target(current)
         # With the target key among them: whatever names it is current from here on.
         prepared.ring.load(await read_data_keys(self.database, prepared.schema.key_table))
         self.emit(TargetKeyReady(target.id, target.provider, target.made))
         known = await read_quarantine(self.database)
         passes = self._passes(preparer, prepared, lease, current, target, known)
         result = RunReport(
-            report.STOPPED, prepared.target_provider, {}, current.id, target.id, resumed, warnings=prepared.warnings
+            report.STOPPED,
+            prepared.target_provider,
+            {},
+            current.id,
+            target.id or None,
+            resumed,
+            operation=prepared.goal.operation,
+            warnings=prepared.warnings,
         )
         complete = await passes.main_pass()
         if complete and self.options.locations:
@@ -194,68 +203,13 @@ class _Job:
         await self.stop.heeded(asyncio.sleep(seconds))
         return await passes.sweeps(anew=True)
 
-    async def _claim_run(self, prepared: Preparation, lease: Lease) -> tuple[Run, bool]:
-        """Go on with the interrupted run, or begin a new one, now that nobody else can."""
-        found = find_open(await read_runs(self.database))
-        before = prepared.open_run
-        if (found.id if found else None) != (before.id if before else None):
-            raise LeaseHeldError(
-                "another run began or ended while this one was preparing", hint="start again; progress is saved"
-            )
-        interrupted = run_to_continue(prepared)
-        wrap_format = str(self.options.wrap_format or "")
-        if interrupted:
-            if wrap_format and wrap_format != interrupted.wrap_format:
-                async with self.database.transaction() as transaction:
-                    await lease.check(transaction)
-                    await transaction.execute("run_settings", id=interrupted.id, wrap_format=wrap_format, at=stamp())
-            return interrupted, True
-        fresh = Run(
-            id=new_run_id(),
-            operation="run",
-            state="open",
-            target_provider=prepared.target_provider,
-            algorithm=prepared.algorithm,
-            salt=new_salt(),
-            wrap_format=wrap_format,
-            target_key="",
-            target_key_state="none",
-            pass_number=0,
-            outcome="",
-            started="",
-            updated="",
-        )
-        if found:
-            # It went elsewhere; this run takes over whatever it left.
-            await close_run(self.database, lease, found, "superseded", "superseded")
-        await insert_run(self.database, lease, fresh)
-        return fresh, False
-
-    async def _target_key(self, prepared: Preparation, lease: Lease, current: Run) -> TargetKey:
-        """The data key to write under: a proven existing one, the one this run had begun to make, or a new one."""
-        provider = self.providers.get(prepared.target_provider)
-        if current.target_key_state == "made":
-            unfinished = await self.database.fetch("data_key_read", id=current.target_key)
-            if unfinished and not prepared.existing:
-                return await finish_target_key(self.database, lease, current, provider, expected=None)
-            if unfinished and isinstance(unfinished[0][0], bytes):
-                await discard_target_key(self.database, lease, current, unfinished[0][0])
-        for row in prepared.existing:
-            entry = await prepared.ring.unwrap_row(row)
-            if isinstance(entry, Unwrapped):
-                async with self.database.transaction() as transaction:
-                    await lease.check(transaction)
-                    await record_target_key(transaction, current, row.id, "active")
-                return TargetKey(row.id, row.provider, entry.data_key, row.wrapped, made=False)
-        return await make_target_key(self.database, lease, current, provider, prepared.wrap_format)
-
     def _passes(
         self,
         preparer: Preparer,
         prepared: Preparation,
         lease: Lease,
         current: Run,
-        target: TargetKey,
+        target: TargetKey | LegacyTarget,
         known: Sequence[QuarantineEntry],
     ) -> Passes:
         async def reload() -> list[DataKey]:
@@ -278,7 +232,7 @@ class _Job:
             database=self.database,
             committer=Committer(self.database, lease, current, target, by_name),
             resolver=resolver,
-            sealer=target.sealer(prepared.algorithm, current.salt, self.cache),
+            sealer=target.sealer(prepared.goal.algorithm, current.salt, self.cache),
             is_current=prepared.is_current,
             cache=self.cache,
             pool=self.pool,

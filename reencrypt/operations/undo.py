@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from reencrypt.crypto.derive import DerivedKeyCache
-from reencrypt.databases.protocol import Database, Transaction
-from reencrypt.databases.retried import retried
+from reencrypt.databases.protocol import Database
 from reencrypt.errors import ConfigurationError, RefusedError, first_error
 from reencrypt.events import Emit, Waiting
 from reencrypt.keys.ring import DataKey, KeyRing
@@ -16,11 +16,11 @@ from reencrypt.operations.opening import Schema, inspect, open_database, open_pr
 from reencrypt.operations.options import RunOptions
 from reencrypt.settings import Settings
 from reencrypt.worker.counts import Counts
-from reencrypt.worker.journal import journal_data_key
 from reencrypt.worker.lease import Lease, take_lease
 from reencrypt.worker.runs import Checkpoint, Run, close_run, read_checkpoints, read_runs
 from reencrypt.worker.stop import StopRequest
 from reencrypt.worker.undo import JOURNAL, Kept, KeptColumn, Undo
+from reencrypt.worker.undo_keys import UndoKeys
 
 UNDOING, UNDONE = "undoing", "undone"
 #: Reasons that another configuration, or a data key that comes back, can remove: the undo is not over with them.
@@ -36,6 +36,7 @@ class UndoReport:
     restored: int = 0
     kept_because: dict[str, int] = field(default_factory=dict)
     kept: list[KeptColumn] = field(default_factory=list)
+    data_keys: int = 0
     deactivated: str | None = None
     stop_reason: str | None = None
 
@@ -52,6 +53,7 @@ class UndoReport:
             "outcome": self.outcome,
             "run_id": self.run_id,
             "restored": self.restored,
+            "data_keys_restored": self.data_keys,
             "kept_because": self.kept_because,
             "kept": [
                 {"table": each.table, "key": each.row_key, "column": each.column, "reason": each.reason.value}
@@ -104,14 +106,14 @@ async def _find(database: Database, schema: Schema, run_id: str) -> Run:
     if later:
         newest = max(later, key=lambda run: extents[run.id][1])
         raise RefusedError(
-            f"run {newest.id} is later than {run_id} and has rewritten {extents[newest.id][0]} columns",
+            f"run {newest.id} is later than {run_id} and has written {extents[newest.id][0]} columns",
             hint=f"first: reencrypt undo {newest.id}",
         )
     return runs[ids.index(run_id)]
 
 
 async def _extent(database: Database, run_id: str) -> tuple[int, int]:
-    """How many columns a run has rewritten, and its last place in the journal."""
+    """How many columns a run has written, and its last place in the journal."""
     ((count, last),) = await database.fetch("journal_extent", run_id=run_id)
     return int(str(count)), int(str(last or 0))
 
@@ -159,35 +161,28 @@ async def _under_lease(
         await work.remember(checkpoint)
         while not checkpoint.done and not stop.reason:
             await work.page(checkpoint)
+        keys = UndoKeys(database, lease, run.id, journal_id, ring, reload)
+        if checkpoint.done:
+            await keys.wrappings()
     counts = checkpoint.counts
-    report = UndoReport(
-        run.id, "stopped", counts.re_encrypted + counts.already_current, dict(counts.left_because), work.kept
-    )
+    restored, kept = counts.re_encrypted + counts.already_current, [*work.kept, *keys.kept]
+    because = Counter(counts.left_because) + Counter(each.reason.value for each in keys.kept)
+    report = UndoReport(run.id, "stopped", restored, dict(because), kept, keys.restored)
     if not checkpoint.done:
         report.stop_reason = stop.reason
         return report
     if not _MAY_PASS & set(report.kept_because):
-        if schema.has_own_keys:
-            report.deactivated = await _deactivate(database, lease, run, journal_id)
+        report.deactivated = await _own_key(database, schema, run)
+        await keys.activity(report.deactivated)
         await close_run(database, lease, run, UNDONE, "undone")
     report.outcome = "partly_done" if report.kept_because else "undone"
     return report
 
 
-async def _deactivate(database: Database, lease: Lease, run: Run, journal_id: str) -> str | None:
-    """Set the data key that the run made inactive. Never delete it: Grafana may have saved under it since."""
-    own = {str(key_id): str(maker) for key_id, maker in await database.fetch("own_data_keys")}
-    if own.get(run.target_key) != run.id:
+async def _own_key(database: Database, schema: Schema, run: Run) -> str | None:
+    """The data key that the run made, if it did. It is never deleted: Grafana may have saved under it since."""
+    if not schema.has_own_keys or not run.target_key:
         return None
-
-    async def body(transaction: Transaction) -> bool:
-        await lease.check(transaction)
-        rows = await transaction.fetch("data_key_read", id=run.target_key)
-        if not rows:
-            return False
-        await transaction.execute("data_key_deactivate", id=run.target_key, active=False, now=database.now())
-        wrapped = rows[0][0] if isinstance(rows[0][0], bytes) else None
-        await journal_data_key(transaction, journal_id, "deactivate", run.target_key, old=wrapped, new=wrapped)
-        return True
-
-    return run.target_key if await retried(database, body) else None
+    own = {str(key_id): str(maker) for key_id, maker in await database.fetch("own_data_keys")}
+    there = await database.fetch("data_key_read", id=run.target_key)
+    return run.target_key if there and own.get(run.target_key) == run.id else None

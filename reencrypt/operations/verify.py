@@ -18,7 +18,7 @@ from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.databases.protocol import Database
 from reencrypt.errors import NoSecretsError, first_error
 from reencrypt.events import Emit, Surveyed
-from reencrypt.keys.provider import normalise_provider
+from reencrypt.keys.provider import LEGACY_PROVIDER, normalise_provider
 from reencrypt.keys.providers import Providers
 from reencrypt.keys.ring import DataKey, Failure, KeyRing
 from reencrypt.operations.opening import inspect, open_database, open_providers, read_data_keys
@@ -181,7 +181,7 @@ class _Verifier:
         envelope = secret.envelope
         if envelope is None:
             return "unknown", (str(secret.problem), secret.detail)
-        password, provider = self.providers.secret_key.password, "secret_key"
+        password, provider = self.providers.secret_key.password, LEGACY_PROVIDER
         if envelope.key_id is not None:
             entry, row = ring.entry(envelope.key_id), ring.row(envelope.key_id)
             provider = row.provider if row else "missing"

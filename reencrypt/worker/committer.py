@@ -14,7 +14,7 @@ from reencrypt.worker.journal import journal_swaps
 from reencrypt.worker.lease import Lease
 from reencrypt.worker.quarantine import drop_stale, save_findings
 from reencrypt.worker.runs import Checkpoint, Run, save_checkpoint, save_tally
-from reencrypt.worker.target import TargetKey
+from reencrypt.worker.target import LegacyTarget, TargetKey
 from reencrypt.worker.transform import Finding, PageOutcome, RowOutcome
 from reencrypt.worker.twins import follow, scope_of, with_text
 
@@ -40,7 +40,7 @@ class Committer:
     database: Database
     lease: Lease
     run: Run
-    target: TargetKey
+    target: TargetKey | LegacyTarget
     locations: Mapping[str, Location]
 
     async def commit(self, location: Location, page: PageOutcome, checkpoint: Checkpoint) -> Committed:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from reencrypt.catalogue.location import Location
 from reencrypt.databases.protocol import Swap, Transaction, Value
@@ -48,3 +48,22 @@ async def journal_data_key(
         old_bytes=old,
         new_hash=digest(new),
     )
+
+
+async def journal_rewrap(
+    transaction: Transaction, run_id: str, key_id: str, *, old: Mapping[str, bytes], new: Mapping[str, bytes]
+) -> None:
+    """Record by column what a row of `data_keys` held, and a hash of what it holds now."""
+    entries: list[dict[str, Value]] = [
+        {
+            "run_id": run_id,
+            "action": "rewrap",
+            "table_name": "data_keys",
+            "row_key": key_to_text((key_id,)),
+            "column_name": column,
+            "old_bytes": before,
+            "new_hash": digest(new[column]),
+        }
+        for column, before in old.items()
+    ]
+    await transaction.execute_many("journal_append", entries)

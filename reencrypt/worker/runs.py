@@ -18,11 +18,12 @@ from reencrypt.worker.tally import Tally
 
 @dataclass(slots=True)
 class Run:
-    """A row of `reencrypt_run`. `state` is open, finished or superseded; `target_key_state` none, made or active.
+    """A row of `reencrypt_run`.
 
-    `tally` counts failures over all resumptions: a wrong key must not slip through in small portions.
-
-    `salt` is the salt of everything this run writes; it is not secret, and tells its ciphertexts from others.
+    `state` is open, finished or superseded; `target_key_state` none, made, active, or alone where all others were set
+    inactive. A `fresh` run has a data key of its own. `tally` counts failures over all resumptions: a wrong key must
+    not slip through in small portions. `salt` is the salt of everything this run writes; it is not secret, and tells
+    its ciphertexts from others.
     """
 
     id: str
@@ -39,6 +40,7 @@ class Run:
     started: str
     updated: str
     tally: Tally = field(default_factory=Tally)
+    fresh: bool = False
 
 
 @dataclass(slots=True)
@@ -79,6 +81,7 @@ def _run(row: Sequence[Value]) -> Run:
         started=str(row[11]),
         updated=str(row[12]),
         tally=Tally.from_json(str(row[13])),
+        fresh=bool(row[14]),
     )
 
 
@@ -100,12 +103,13 @@ async def insert_run(database: Database, lease: Lease, run: Run) -> None:
         wrap_format=run.wrap_format,
         target_key=run.target_key,
         target_key_state=run.target_key_state,
+        fresh=int(run.fresh),
         at=stamp(),
     )
 
 
 async def record_target_key(transaction: Transaction, run: Run, key_id: str, state: str) -> None:
-    """Record the run's target data key and how far it is: none, made or active."""
+    """Record the run's target data key and how far it is: none, made, active or alone."""
     await transaction.execute("run_target_key", id=run.id, target_key=key_id, target_key_state=state, at=stamp())
     run.target_key, run.target_key_state = key_id, state
 

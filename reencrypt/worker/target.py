@@ -13,8 +13,16 @@ from reencrypt.crypto.ciphers import Algorithm
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.crypto.envelope import Sealer
 from reencrypt.databases.protocol import Database, Transaction
+from reencrypt.databases.retried import retried
 from reencrypt.errors import RefusedError
-from reencrypt.keys.provider import DATA_KEY_BYTES, KeyProvider, UnwrapFailedError, Unwrapped, WrapFormat
+from reencrypt.keys.provider import (
+    DATA_KEY_BYTES,
+    LEGACY_PROVIDER,
+    KeyProvider,
+    UnwrapFailedError,
+    Unwrapped,
+    WrapFormat,
+)
 from reencrypt.keys.ring import DataKey
 from reencrypt.worker.journal import journal_data_key
 from reencrypt.worker.lease import Lease
@@ -49,6 +57,23 @@ class TargetKey:
                 f"the target data key {self.id} is gone from data_keys, or was wrapped anew",
                 hint="nothing more was written; find out who changed data_keys, then run again",
             )
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class LegacyTarget:
+    """`secret_key` itself, with no data key: what a rollback writes under. There is nothing that could be deleted."""
+
+    password: bytes
+    id: str = ""
+    provider: str = LEGACY_PROVIDER
+    made: bool = False
+
+    def sealer(self, algorithm: Algorithm, salt: bytes, cache: DerivedKeyCache) -> Sealer:
+        """What encrypts directly under `secret_key` with the run's salt."""
+        return Sealer.create(key_id=None, password=self.password, algorithm=algorithm, salt=salt, cache=cache)
+
+    async def lock(self, transaction: Transaction) -> None:
+        """Nothing to lock."""
 
 
 def label_of(provider: str, today: datetime) -> str:
@@ -151,6 +176,26 @@ async def finish_target_key(
     return TargetKey(key_id, provider.name, unwrapped.data_key, wrapped, made=True)
 
 
+async def deactivate_others(database: Database, lease: Lease, run: Run) -> int:
+    """Set all other data keys inactive, now that the run's own is readable; returns how many.
+
+    One transaction of its own, as a Grafana that reads in between must find an active key. Nothing becomes unreadable:
+    an inactive key decrypts, and Grafana only writes no more under it.
+    """
+
+    async def body(transaction: Transaction) -> int:
+        await lease.check(transaction)
+        others = [row for row in await transaction.fetch("data_keys_active") if str(row[0]) != run.target_key]
+        for key_id, wrapped in others:
+            await transaction.execute("data_key_deactivate", id=key_id, active=False, now=database.now())
+            data = wrapped if isinstance(wrapped, bytes) else None
+            await journal_data_key(transaction, run.id, "deactivate", str(key_id), old=data, new=data)
+        await record_target_key(transaction, run, run.target_key, "alone")
+        return len(others)
+
+    return await retried(database, body)
+
+
 def _is_sound(unwrapped: Unwrapped, expected: bytes | None) -> bool:
     if expected is not None:
         return unwrapped.data_key == expected
@@ -164,6 +209,6 @@ async def discard_target_key(database: Database, lease: Lease, run: Run, wrapped
     async with database.transaction() as transaction:
         await lease.check(transaction)
         if await transaction.execute("data_key_discard", id=key_id, wrapped=wrapped, active=False):
-            await transaction.execute("own_data_key_forget", id=key_id)
+            await transaction.execute("own_data_key_forget", id=key_id, run_id=run.id)
             await journal_data_key(transaction, run.id, "discard", key_id, old=wrapped, new=None)
         await record_target_key(transaction, run, "", "none")

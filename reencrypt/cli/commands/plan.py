@@ -9,7 +9,7 @@ import click
 
 from reencrypt.cli import output as out
 from reencrypt.cli.listening import listening
-from reencrypt.cli.options import Common, option, settings_options, target_options, vault_options
+from reencrypt.cli.options import Common, option, rotation_options, settings_options, target_options, vault_options
 
 if TYPE_CHECKING:
     from reencrypt.operations.plan import PlanReport
@@ -24,6 +24,7 @@ Example:
 )
 @settings_options
 @target_options
+@rotation_options
 @vault_options
 @option("--check", is_flag=True, help="Exit with the code that `run` would start with.")
 def command(

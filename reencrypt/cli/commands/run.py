@@ -9,7 +9,15 @@ import click
 
 from reencrypt.cli import output as out
 from reencrypt.cli.listening import listening
-from reencrypt.cli.options import Common, option, run_options_shared, settings_options, target_options, vault_options
+from reencrypt.cli.options import (
+    Common,
+    option,
+    rotation_options,
+    run_options_shared,
+    settings_options,
+    target_options,
+    vault_options,
+)
 
 if TYPE_CHECKING:
     from reencrypt.events import Emit
@@ -23,12 +31,14 @@ if TYPE_CHECKING:
     epilog="""\b
 Examples:
   reencrypt run
-  reencrypt run --location data_source --limit 5      # a pilot: that much, then stop
+  reencrypt run --location data_source --limit 5                 # a pilot: that much, then stop
+  reencrypt run --fresh-data-key --if-older-than 90d --settle    # for a schedule
 """,
 )
 @settings_options
 @target_options
 @vault_options
+@rotation_options
 @option("--location", "locations", metavar="NAME", multiple=True, help="Only this location; then stop (exit 4).")
 @option("--limit", type=click.IntRange(min=1), metavar="N", help="Stop after about N secrets (exit 4).")
 @option("--max-runtime", type=click.FloatRange(min=0), metavar="SECONDS", help="Stop after this long (exit 4).")
@@ -94,10 +104,14 @@ def _in_words(report: RunReport) -> str:
             return (
                 f"Done in {report.seconds:.1f} s: every applicable secret is under {report.target_provider}{given_up}."
             )
+        case "nothing_to_do" if report.due is not None:
+            return f"Nothing to do: the next rotation is due on {report.due:%Y-%m-%d %H:%M} UTC."
         case "nothing_to_do":
             return f"Nothing to do: every applicable secret is under {report.target_provider} already."
         case "stopped":
-            return f"Stopped: {report.stop_reason}. Progress is saved; `reencrypt run` goes on from here."
+            return (
+                f"Stopped: {report.stop_reason}. Progress is saved; `reencrypt {report.operation}` goes on from here."
+            )
         case _:
             return (
                 f"Partly done: {total.quarantined} quarantined and {total.left} left of {total.total}; "

@@ -37,7 +37,8 @@ def command(
     """Give every column that RUN rewrote its old bytes back, byte for byte.
 
     Only where it still holds what the run wrote, and where the old bytes decrypt to the same plaintext now; whatever
-    stays is listed with its reason (exit 3). The data key that the run made is set inactive, never deleted.
+    stays is listed with its reason (exit 3). Data keys get their old wrapping back likewise. The data key that the run
+    made is set inactive, never deleted.
     """
     from reencrypt.cli.loading import load, run_options  # noqa: PLC0415
 
@@ -48,6 +49,8 @@ def command(
         out.print_json("undo", report.exit_code, report.as_json())
         return report.exit_code
     out.line(f"Run {report.run_id}: {report.restored} columns have their old bytes back.")
+    if report.data_keys:
+        out.line(f"{report.data_keys} data keys have their old wrapping back.")
     for each in report.kept:
         out.line(f"kept: {each.table} {each.row_key} {each.column}: {each.reason.value}")
     if report.deactivated:

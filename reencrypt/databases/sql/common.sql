@@ -23,6 +23,16 @@ DELETE FROM data_keys WHERE name = :id AND encrypted_data = :wrapped AND active 
 -- name: data_key_deactivate
 UPDATE data_keys SET active = :active, updated = :now WHERE name = :id
 
+-- name: data_keys_active
+SELECT name, encrypted_data FROM data_keys WHERE active = (1 = 1)
+
+-- name: data_key_wrapping
+SELECT provider, label FROM data_keys WHERE name = :id AND encrypted_data = :wrapped
+
+-- name: data_key_rewrap
+UPDATE data_keys SET provider = :provider, encrypted_data = :wrapped, label = :label, updated = :now
+WHERE name = :id AND encrypted_data = :old
+
 -- name: data_key_lock
 SELECT name FROM data_keys WHERE name = :id AND encrypted_data = :wrapped
 
@@ -35,8 +45,12 @@ SELECT id, run_id FROM reencrypt_data_key
 -- name: own_data_key_insert
 INSERT INTO reencrypt_data_key (id, run_id, provider, made) VALUES (:id, :run_id, :provider, :at)
 
+-- name: own_data_key_remember
+INSERT INTO reencrypt_data_key (id, run_id, provider, made) VALUES (:id, :run_id, :provider, :at)
+ON CONFLICT DO NOTHING
+
 -- name: own_data_key_forget
-DELETE FROM reencrypt_data_key WHERE id = :id
+DELETE FROM reencrypt_data_key WHERE id = :id AND run_id = :run_id
 
 -- name: lease_read
 SELECT token, holder, beats, beat_seconds FROM reencrypt_lease WHERE id = 1
@@ -58,14 +72,14 @@ UPDATE reencrypt_lease SET holder = '' WHERE id = 1 AND token = :token
 
 -- name: run_insert
 INSERT INTO reencrypt_run (id, operation, state, target_provider, algorithm, salt, wrap_format, target_key,
-    target_key_state, pass, outcome, started, updated, tally)
+    target_key_state, pass, outcome, started, updated, tally, fresh)
 VALUES (:id, :operation, 'open', :target_provider, :algorithm, :salt, :wrap_format, :target_key, :target_key_state, 0,
-    '', :at, :at, '{}')
+    '', :at, :at, '{}', :fresh)
 ON CONFLICT DO NOTHING
 
 -- name: runs
 SELECT id, operation, state, target_provider, algorithm, salt, wrap_format, target_key, target_key_state, pass, outcome,
-    started, updated, tally
+    started, updated, tally, fresh
 FROM reencrypt_run ORDER BY started, id
 
 -- name: run_target_key
@@ -117,11 +131,15 @@ SELECT table_name, row_key, column_name, old_bytes FROM reencrypt_journal
 WHERE action = 'rewrite' AND old_bytes IS NOT NULL AND LENGTH(old_bytes) <= :size ORDER BY id DESC LIMIT :rows
 
 -- name: journal_extent
-SELECT COUNT(*), MAX(id) FROM reencrypt_journal WHERE run_id = :run_id AND action = 'rewrite'
+SELECT COUNT(*), MAX(id) FROM reencrypt_journal WHERE run_id = :run_id AND action IN ('rewrite', 'rewrap')
 
 -- name: journal_of_run
 SELECT id, table_name, row_key, column_name, old_bytes, new_hash FROM reencrypt_journal
 WHERE run_id = :run_id AND action = 'rewrite' AND id < :before ORDER BY id DESC LIMIT :rows
+
+-- name: journal_of_data_keys
+SELECT action, row_key, column_name, old_bytes, new_hash FROM reencrypt_journal
+WHERE run_id = :run_id AND table_name = 'data_keys' AND action IN ('rewrap', 'deactivate') ORDER BY id
 
 -- name: journal_append
 INSERT INTO reencrypt_journal (run_id, action, table_name, row_key, column_name, old_bytes, new_hash)

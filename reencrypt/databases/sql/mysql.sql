@@ -9,9 +9,13 @@ ON DUPLICATE KEY UPDATE id = id
 
 -- name: run_insert
 INSERT INTO reencrypt_run (id, operation, state, target_provider, algorithm, salt, wrap_format, target_key,
-    target_key_state, pass, outcome, started, updated, tally)
+    target_key_state, pass, outcome, started, updated, tally, fresh)
 VALUES (:id, :operation, 'open', :target_provider, :algorithm, :salt, :wrap_format, :target_key, :target_key_state, 0,
-    '', :at, :at, '{}')
+    '', :at, :at, '{}', :fresh)
+ON DUPLICATE KEY UPDATE id = id
+
+-- name: own_data_key_remember
+INSERT INTO reencrypt_data_key (id, run_id, provider, made) VALUES (:id, :run_id, :provider, :at)
 ON DUPLICATE KEY UPDATE id = id
 
 -- name: checkpoint_save

@@ -21,7 +21,8 @@ CREATE TABLE IF NOT EXISTS reencrypt_run (
     outcome MEDIUMTEXT NOT NULL,
     started VARCHAR(64) NOT NULL,
     updated VARCHAR(64) NOT NULL,
-    tally MEDIUMTEXT NOT NULL
+    tally MEDIUMTEXT NOT NULL,
+    fresh BIGINT NOT NULL
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 CREATE TABLE IF NOT EXISTS reencrypt_checkpoint (
     run_id VARCHAR(64) NOT NULL,

@@ -21,7 +21,8 @@ CREATE TABLE IF NOT EXISTS reencrypt_run (
     outcome TEXT NOT NULL,
     started TEXT NOT NULL,
     updated TEXT NOT NULL,
-    tally TEXT NOT NULL
+    tally TEXT NOT NULL,
+    fresh BIGINT NOT NULL
 );
 CREATE TABLE IF NOT EXISTS reencrypt_checkpoint (
     run_id TEXT NOT NULL,

@@ -229,6 +229,9 @@ class Gated:
     async def wrap(self, data_key: bytes, wrap_format: WrapFormat | None) -> bytes:
         raise NotImplementedError
 
+    async def newest_version(self) -> str:
+        return ""
+
     async def close(self) -> None:
         raise NotImplementedError
 

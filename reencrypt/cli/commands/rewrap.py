@@ -1,0 +1,76 @@
+"""`reencrypt rewrap`."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reencrypt.cli import output as out
+from reencrypt.cli.listening import listening
+from reencrypt.cli.options import (
+    Common,
+    lease_timeout_option,
+    settings_options,
+    target_options,
+    vault_options,
+)
+
+if TYPE_CHECKING:
+    from reencrypt.events import Emit
+    from reencrypt.operations.options import RunOptions
+    from reencrypt.operations.rewrap import RewrapReport
+    from reencrypt.settings import Settings
+
+
+@click.command(
+    "rewrap",
+    epilog="""\b
+Examples:
+  reencrypt rewrap                       # after the vault's key was rotated
+  reencrypt rewrap --to azurekv.other
+""",
+)
+@settings_options
+@target_options
+@vault_options
+@lease_timeout_option
+def command(
+    common: Common,
+    **options: Any,  # noqa: ANN401 - handed on by name
+) -> int:
+    """Wrap the data keys alone under the target's newest key version; not one secret changes.
+
+    A matter of seconds. Whoever once had the old key-encryption key and a copy of the database still knows the data
+    keys: after a leak use `run --fresh-data-key`. Legacy secrets have no data key; they need `run`.
+    """
+    from reencrypt.cli.loading import load, run_options  # noqa: PLC0415
+    from reencrypt.operations.goal import Operation  # noqa: PLC0415
+
+    settings = load(common)
+    with listening(common) as emit:
+        report = asyncio.run(_rewrap(settings, run_options(**options, operation=Operation.REWRAP), emit))
+    if common.output == "json":
+        out.print_json("rewrap", report.exit_code, report.as_json())
+    else:
+        _print(report)
+    return report.exit_code
+
+
+async def _rewrap(settings: Settings, options: RunOptions, emit: Emit) -> RewrapReport:
+    from reencrypt.cli.signals import stop_on_signals  # noqa: PLC0415
+    from reencrypt.operations.rewrap import rewrap  # noqa: PLC0415
+
+    return await rewrap(settings, options, emit=emit, stop=stop_on_signals())
+
+
+def _print(report: RewrapReport) -> None:
+    where = f"{report.target_provider}, version {report.version}" if report.version else report.target_provider
+    if report.run_id:
+        out.line(f"Run {report.run_id}: {report.rewrapped} data keys wrapped anew under {where}.")
+    out.line(f"{report.already_current} data keys were there already.")
+    for key_id, reason in report.left.items():
+        out.line(f"left: {key_id}: {reason}")
+    if report.stop_reason:
+        out.line(f"Stopped: {report.stop_reason}. Progress is saved; `reencrypt rewrap` goes on from here.")

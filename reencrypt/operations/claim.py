@@ -1,0 +1,108 @@
+"""Claims the run under the lease, the interrupted one or a new one, and the key that it writes under."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reencrypt.crypto.salt import new_salt
+from reencrypt.databases.protocol import Database
+from reencrypt.errors import LeaseHeldError
+from reencrypt.keys.provider import Unwrapped
+from reencrypt.keys.providers import Providers
+from reencrypt.operations.preparation import Preparation, run_to_continue
+from reencrypt.worker.lease import Lease
+from reencrypt.worker.runs import Run, close_run, find_open, insert_run, new_run_id, read_runs, record_target_key
+from reencrypt.worker.stamp import stamp
+from reencrypt.worker.target import (
+    LegacyTarget,
+    TargetKey,
+    deactivate_others,
+    discard_target_key,
+    finish_target_key,
+    make_target_key,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What was prepared, and the lease that makes it ours."""
+
+    database: Database
+    providers: Providers
+    prepared: Preparation
+    lease: Lease
+
+    async def run(self) -> tuple[Run, bool]:
+        """Go on with the interrupted run, or begin a new one, now that nobody else can; whether it was interrupted.
+
+        Raises `LeaseHeldError` where another one began or ended since the preparation.
+        """
+        prepared = self.prepared
+        found = find_open(await read_runs(self.database))
+        before = prepared.open_run
+        if (found.id if found else None) != (before.id if before else None):
+            raise LeaseHeldError(
+                "another run began or ended while this one was preparing", hint="start again; progress is saved"
+            )
+        interrupted = run_to_continue(prepared)
+        wrap_format = str(prepared.options.wrap_format or "")
+        if interrupted:
+            if wrap_format and wrap_format != interrupted.wrap_format:
+                await self.lease.apply(
+                    self.database, "run_settings", id=interrupted.id, wrap_format=wrap_format, at=stamp()
+                )
+            return interrupted, True
+        goal = prepared.goal
+        fresh = Run(
+            id=new_run_id(),
+            operation=goal.operation,
+            state="open",
+            target_provider=goal.name,
+            algorithm=goal.algorithm,
+            salt=new_salt(),
+            wrap_format=wrap_format,
+            target_key="",
+            target_key_state="none",
+            pass_number=0,
+            outcome="",
+            started="",
+            updated="",
+            fresh=goal.fresh,
+        )
+        if found:
+            # It went elsewhere; this run takes over whatever it left.
+            await close_run(self.database, self.lease, found, "superseded", "superseded")
+        await insert_run(self.database, self.lease, fresh)
+        return fresh, False
+
+    async def target(self, current: Run) -> TargetKey | LegacyTarget:
+        """What to write under: `secret_key` for a rollback, a data key otherwise, alone where it has to be fresh."""
+        goal = self.prepared.goal
+        if goal.is_legacy:
+            return LegacyTarget(self.providers.secret_key.password)
+        target = await self._data_key(current)
+        if goal.fresh:
+            goal.own_key = target.id
+            if current.target_key_state != "alone":
+                await deactivate_others(self.database, self.lease, current)
+        return target
+
+    async def _data_key(self, current: Run) -> TargetKey:
+        """A proven existing data key, the one this run had begun to make, or a new one."""
+        prepared = self.prepared
+        provider = self.providers.get(prepared.goal.provider)
+        if current.target_key_state == "made":
+            unfinished = await self.database.fetch("data_key_read", id=current.target_key)
+            if unfinished and not prepared.existing:
+                return await finish_target_key(self.database, self.lease, current, provider, expected=None)
+            if unfinished and isinstance(unfinished[0][0], bytes):
+                await discard_target_key(self.database, self.lease, current, unfinished[0][0])
+        for row in prepared.existing:
+            entry = await prepared.ring.unwrap_row(row)
+            if isinstance(entry, Unwrapped):
+                if current.target_key != row.id:
+                    async with self.database.transaction() as transaction:
+                        await self.lease.check(transaction)
+                        await record_target_key(transaction, current, row.id, "active")
+                return TargetKey(row.id, row.provider, entry.data_key, row.wrapped, made=False)
+        return await make_target_key(self.database, self.lease, current, provider, prepared.wrap_format)

@@ -1,0 +1,90 @@
+"""Where an operation wants the secrets, which decides what is current and what is to move."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+from reencrypt.crypto.ciphers import Algorithm
+from reencrypt.keys.provider import LEGACY_PROVIDER
+from reencrypt.keys.ring import DataKey
+
+
+class Operation(StrEnum):
+    """What is moved: secrets under a provider, back under `secret_key`, or out of legacy values into any envelope.
+
+    A rewrap moves data keys alone.
+    """
+
+    RUN = "run"
+    ROLLBACK = "rollback"
+    ENVELOP = "envelop"
+    REWRAP = "rewrap"
+
+
+@dataclass(slots=True)
+class Goal:
+    """A secret is current when it is where the operation wants it.
+
+    `fresh` asks for a data key of the run's own, which is `own_key` once there is one. `waits_until` (UTC, naive) is
+    when a rotation that is not yet due will be; until then everything is current.
+    """
+
+    operation: Operation
+    provider: str
+    algorithm: Algorithm
+    fresh: bool = False
+    own_key: str = ""
+    waits_until: datetime | None = None
+
+    @property
+    def is_legacy(self) -> bool:
+        """Whether secrets go back to `secret_key`, without a data key."""
+        return self.operation is Operation.ROLLBACK
+
+    @property
+    def name(self) -> str:
+        """Where secrets go, for reports and for the run's row."""
+        return LEGACY_PROVIDER if self.is_legacy else self.provider
+
+    @property
+    def needs_new_wrapping(self) -> bool:
+        """Whether a data key of Grafana's own cannot serve as it is."""
+        return self.fresh or self.operation is Operation.REWRAP
+
+    def is_reached(self, key_id: str | None, algorithm: Algorithm, row: DataKey | None) -> bool:
+        """Whether a secret under this data key (None for a legacy value), whose row is `row`, is current."""
+        if self.is_legacy:
+            return key_id is None
+        if self.operation is Operation.REWRAP:
+            # Legacy values have no data key, and one that is missing cannot be wrapped.
+            return row is None or row.provider == self.provider
+        if row is None:
+            return False
+        if self.operation is Operation.ENVELOP or self.waits_until is not None:
+            return True
+        if self.fresh:
+            return key_id == self.own_key and algorithm is self.algorithm
+        return row.provider == self.provider and algorithm is self.algorithm
+
+
+def due_at(rows: Iterable[DataKey], older_than: timedelta, now: object) -> datetime | None:
+    """When the oldest of these data keys reaches an age (UTC, naive); None where it has, or where that is not known."""
+    created = [created_at(row.created) for row in rows]
+    today = created_at(now)
+    known = [each for each in created if each is not None]
+    if today is None or not known or len(known) < len(created):
+        return None
+    due = min(known) + older_than
+    return due if due > today else None
+
+
+def created_at(value: object) -> datetime | None:
+    """A timestamp as Grafana's columns hold it (UTC): the driver's datetime, or SQLite's text."""
+    try:
+        found = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+    except ValueError:
+        return None
+    return found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo else found

@@ -1,0 +1,219 @@
+"""`reencrypt rewrap`: data keys under the newest version of a vault's key, another vault or another provider."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from reencrypt.crypto.derive import DerivedKeyCache
+from reencrypt.databases.protocol import Database
+from reencrypt.errors import StoppedEarlyError, first_error
+from reencrypt.events import DataKeysRewrapped, Emit, RunEnded, RunStarted, Waiting, Warned
+from reencrypt.keys.provider import KeyProvider, Unwrapped
+from reencrypt.keys.providers import Providers
+from reencrypt.keys.ring import DataKey
+from reencrypt.operations import refusals, report
+from reencrypt.operations.claim import Claim
+from reencrypt.operations.opening import open_database, open_providers, read_data_keys
+from reencrypt.operations.options import RunOptions, available_threads
+from reencrypt.operations.preparation import Preparation
+from reencrypt.operations.preparer import Preparer
+from reencrypt.settings import Settings
+from reencrypt.worker.counts import Counts
+from reencrypt.worker.lease import Lease, take_lease
+from reencrypt.worker.rewrap import BATCH_KEYS, DATA_KEYS, Candidate, Rewrapper
+from reencrypt.worker.runs import Checkpoint, Run, close_run, read_checkpoints
+from reencrypt.worker.stop import StopRequest
+
+_MOST_LOOKS = 4
+
+
+@dataclass(slots=True)
+class RewrapReport:
+    """What became of every data key. `left` are those that stay as they are, each with the reason."""
+
+    outcome: str
+    target_provider: str
+    version: str = ""
+    run_id: str | None = None
+    resumed: bool = False
+    rewrapped: int = 0
+    already_current: int = 0
+    left: dict[str, str] = field(default_factory=dict)
+    stop_reason: str | None = None
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> int:
+        """See the table of exit codes."""
+        return report.EXIT[self.outcome]
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that `--output json` prints."""
+        return {
+            "outcome": self.outcome,
+            "run_id": self.run_id,
+            "resumed": self.resumed,
+            "stop_reason": self.stop_reason,
+            "target_provider": self.target_provider,
+            "target_version": self.version or None,
+            "data_keys": {
+                "total": self.rewrapped + self.already_current + len(self.left),
+                "rewrapped": self.rewrapped,
+                "already_current": self.already_current,
+                "left": len(self.left),
+            },
+            "left_because": self.left,
+            "warnings": self.warnings,
+        }
+
+
+async def rewrap(settings: Settings, options: RunOptions, *, emit: Emit, stop: StopRequest) -> RewrapReport:
+    """Wrap every proven data key under the target's newest version. May be interrupted at any moment, and goes on.
+
+    Raises a `ReencryptError` for whatever keeps it from its work, as `run` does.
+    """
+    database = await open_database(settings.database, write=True)
+    pool = ThreadPoolExecutor(available_threads(), thread_name_prefix="reencrypt")
+    cache = DerivedKeyCache()
+    try:
+        async with open_providers(options.applied_to(settings), cache, options.vault, emit) as providers:
+            preparer = Preparer(database, providers, cache, pool, emit)
+            job = _Job(database, providers, preparer, settings, options, emit, stop)
+            return await job.run()
+    except BaseExceptionGroup as group:
+        raise first_error(group) from group
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        await database.close()
+
+
+@dataclass(slots=True)
+class _Sorted:
+    """The data keys as they are now: to be wrapped anew, where they belong already, or left for a reason."""
+
+    candidates: list[Candidate] = field(default_factory=list)
+    current: int = 0
+    left: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    database: Database
+    providers: Providers
+    preparer: Preparer
+    settings: Settings
+    options: RunOptions
+    emit: Emit
+    stop: StopRequest
+
+    async def run(self) -> RewrapReport:
+        result = RewrapReport(report.STOPPED, self.options.to or self.settings.encryption_provider)
+        try:
+            prepared = await self.stop.heeded(self.preparer.prepare(self.settings, self.options))
+            result.target_provider, result.warnings = prepared.target_provider, prepared.warnings
+            for warning in prepared.warnings:
+                self.emit(Warned(warning))
+            if prepared.refusals:
+                raise prepared.refusals[0]
+            provider = self.providers.get(prepared.goal.provider)
+            result.version = await self.stop.heeded(provider.newest_version())
+            found = await self.stop.heeded(self._sort(prepared, result.version))
+            if not found.candidates and prepared.open_run is None:
+                result.already_current, result.left = found.current, found.left
+                result.outcome = report.PARTLY_DONE if found.left else report.NOTHING_TO_DO
+                return result
+            if found.candidates and (refused := refusals.of_target(prepared, provider)):
+                raise refused[0]
+            await self._write(prepared, provider, result)
+        except StoppedEarlyError:
+            result.stop_reason = self.stop.reason
+        return result
+
+    async def _write(self, prepared: Preparation, provider: KeyProvider, result: RewrapReport) -> None:
+        await self.database.create_state()
+        taking = take_lease(
+            self.database,
+            timeout_seconds=self.options.lease_timeout_seconds,
+            waiting=lambda reason: self.emit(Waiting(reason)),
+        )
+        lease = await self.stop.heeded(taking)
+        try:
+            async with asyncio.TaskGroup() as group:
+                beating = group.create_task(lease.keep(self.database))
+                await self._under_lease(prepared, provider, lease, result)
+                beating.cancel()
+        finally:
+            await asyncio.shield(lease.release(self.database))
+
+    async def _under_lease(
+        self, prepared: Preparation, provider: KeyProvider, lease: Lease, result: RewrapReport
+    ) -> None:
+        current, result.resumed = await Claim(self.database, self.providers, prepared, lease).run()
+        result.run_id = current.id
+        self.emit(RunStarted(current.id, result.resumed, prepared.target_provider, len(prepared.ring.rows)))
+        saved = [each for each in await read_checkpoints(self.database, current.id) if each.location == DATA_KEYS]
+        checkpoint = saved[0] if saved else Checkpoint(DATA_KEYS, 0, None, done=False, counts=Counts())
+        work = Rewrapper(self.database, lease, current, provider, prepared.wrap_format)
+        found = await self._until_current(prepared, work, checkpoint, result.version)
+        result.rewrapped = checkpoint.counts.re_encrypted
+        result.already_current = max(0, found.current - result.rewrapped)
+        result.left = found.left | {each.row.id: "changed_meanwhile" for each in found.candidates}
+        if self.stop.reason:
+            result.stop_reason = self.stop.reason
+        else:
+            result.outcome = report.PARTLY_DONE if result.left else report.DONE
+            await self._close(lease, current, result)
+        self.emit(RunEnded(current.id, result.outcome))
+
+    async def _close(self, lease: Lease, current: Run, result: RewrapReport) -> None:
+        if not result.rewrapped and not result.left:
+            result.outcome = report.NOTHING_TO_DO
+        await close_run(self.database, lease, current, "finished", result.outcome)
+
+    async def _until_current(
+        self, prepared: Preparation, work: Rewrapper, checkpoint: Checkpoint, version: str
+    ) -> _Sorted:
+        """Batch by batch, then again for what Grafana made or changed meanwhile; returns how the keys are then."""
+        for _ in range(_MOST_LOOKS):
+            prepared.ring.load(await read_data_keys(self.database, prepared.schema.key_table))
+            found = await self._sort(prepared, version)
+            for batch in _batches(found.candidates):
+                if self.stop.reason:
+                    return found
+                done = await work.batch(batch, checkpoint)
+                self.emit(DataKeysRewrapped(done))
+            if not found.candidates:
+                break
+        return found
+
+    async def _sort(self, prepared: Preparation, version: str) -> _Sorted:
+        """Unwrap every data key that the user does not want left, and see what it needs."""
+        ring, proof, found = prepared.ring, prepared.proof, _Sorted()
+
+        async def reload() -> list[DataKey]:
+            return await read_data_keys(self.database, prepared.schema.key_table)
+
+        wanted = [row for row in ring.rows if row.id not in proof.skipped and row.provider not in proof.skipped]
+        found.left = {row.id: "skipped_key" for row in ring.rows if row not in wanted}
+        await ring.ensure([row.id for row in wanted], reload)
+        for row in wanted:
+            entry = ring.entry(row.id)
+            if not isinstance(entry, Unwrapped):
+                found.left[row.id] = f"unwrap_failed: {entry.detail}"
+            elif row.provider == prepared.goal.provider and entry.version == version:
+                found.current += 1
+            elif not await self.preparer.is_proven(prepared, row, entry) and not proof.accepts(row.id, row.provider):
+                found.left[row.id] = "unproven_key"
+            elif row.provider == prepared.goal.provider and not (entry.wrap_format or prepared.wrap_format):
+                found.left[row.id] = "format_unknown: name it with --wrap-format"
+            else:
+                found.candidates.append(Candidate(row, entry))
+        return found
+
+
+def _batches(candidates: Sequence[Candidate]) -> list[Sequence[Candidate]]:
+    return [candidates[start : start + BATCH_KEYS] for start in range(0, len(candidates), BATCH_KEYS)]

@@ -1,0 +1,135 @@
+"""Wraps data keys anew: under the newest version of a vault's key, another vault or another provider.
+
+The data keys stay what they are, so not one secret changes. A new wrapping replaces the old one only after it was
+unwrapped again, and only while the row still holds the bytes that were read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from reencrypt.databases.protocol import Database, Transaction
+from reencrypt.databases.retried import retried
+from reencrypt.errors import RefusedError, first_error
+from reencrypt.keys.provider import KeyProvider, UnwrapFailedError, Unwrapped, WrapFormat, normalise_provider
+from reencrypt.keys.ring import DataKey
+from reencrypt.worker.journal import journal_rewrap
+from reencrypt.worker.lease import Lease
+from reencrypt.worker.runs import Checkpoint, Run, save_checkpoint
+from reencrypt.worker.stamp import stamp
+
+#: The name that `data_keys` has among the locations of a checkpoint.
+DATA_KEYS: Final = "data_keys"
+BATCH_KEYS: Final = 100
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Candidate:
+    """A data key that is to be wrapped anew, in the clear and as its row is."""
+
+    row: DataKey
+    unwrapped: Unwrapped
+
+
+@dataclass(frozen=True, slots=True)
+class _NewWrapping:
+    row: DataKey
+    wrapped: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrapper:
+    """Rewraps under one provider for one run."""
+
+    database: Database
+    lease: Lease
+    run: Run
+    provider: KeyProvider
+    wrap_format: WrapFormat | None
+
+    async def batch(self, candidates: Sequence[Candidate], checkpoint: Checkpoint) -> int:
+        """Wrap a batch, check it and commit it with the checkpoint; returns how many rows still held their bytes.
+
+        Raises `RefusedError` where a new wrapping does not give its data key back: nothing of the batch is written.
+        """
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(self._wrap(each)) for each in candidates]
+        except BaseExceptionGroup as failures:
+            raise first_error(failures) from None
+        wrapped = [task.result() for task in tasks]
+
+        async def body(transaction: Transaction) -> int:
+            await self.lease.check(transaction)
+            done = 0
+            for each in wrapped:
+                done += await self._swap(transaction, each)
+            counts = replace(checkpoint.counts, re_encrypted=checkpoint.counts.re_encrypted + done)
+            await save_checkpoint(transaction, self.run.id, replace(checkpoint, counts=counts))
+            return done
+
+        done = await retried(self.database, body)
+        checkpoint.counts.re_encrypted += done
+        return done
+
+    async def _wrap(self, candidate: Candidate) -> _NewWrapping:
+        row, data_key = candidate.row, candidate.unwrapped.data_key
+        same_provider = row.provider == self.provider.name
+        # Within a provider a key keeps its form: whoever wrote it so reads it so.
+        wrap_format = (candidate.unwrapped.wrap_format if same_provider else None) or self.wrap_format
+        wrapped = await self.provider.wrap(data_key, wrap_format)
+        try:
+            again = (await self.provider.unwrap(wrapped)).data_key
+        except UnwrapFailedError:
+            again = b""
+        if again != data_key:
+            raise RefusedError(
+                f"data key {row.id}, wrapped under {self.provider.name}, does not unwrap again",
+                hint="nothing of its batch was written; check --wrap-format and the vault key",
+            )
+        return _NewWrapping(row, wrapped)
+
+    async def _swap(self, transaction: Transaction, new: _NewWrapping) -> int:
+        rows = await transaction.fetch("data_key_wrapping", id=new.row.id, wrapped=new.row.wrapped)
+        if not rows:
+            return 0
+        provider, label = (str(value or "") for value in rows[0])
+        new_label = relabelled(label, provider, self.provider.name)
+        done = await transaction.execute(
+            "data_key_rewrap",
+            id=new.row.id,
+            old=new.row.wrapped,
+            wrapped=new.wrapped,
+            provider=self.provider.name,
+            label=new_label,
+            now=self.database.now(),
+        )
+        await journal_rewrap(
+            transaction,
+            self.run.id,
+            new.row.id,
+            old={"encrypted_data": new.row.wrapped, "provider": provider.encode(), "label": label.encode()},
+            new={
+                "encrypted_data": new.wrapped,
+                "provider": self.provider.name.encode(),
+                "label": new_label.encode(),
+            },
+        )
+        # What we wrapped is no evidence of what Grafana can read.
+        await transaction.execute(
+            "own_data_key_remember", id=new.row.id, run_id=self.run.id, provider=self.provider.name, at=stamp()
+        )
+        return done
+
+
+def relabelled(label: str, old_provider: str, provider: str) -> str:
+    """The label with its provider changed and its date kept: `2026-11-25/root@azurekv.prod`; others stay as they are.
+
+    Grafana looks for the key to write under by the label of the day, and a day that has passed must not come back.
+    """
+    head, mark, tail = label.rpartition("@")
+    known = mark and normalise_provider(tail) == normalise_provider(old_provider)
+    return f"{head}@{provider}" if known else label

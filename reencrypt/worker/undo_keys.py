@@ -1,0 +1,143 @@
+"""Undo for rows of `data_keys`: old wrappings come back, and what a rotation set inactive is active again.
+
+A wrapping is restored only while the row holds what the run wrote, and only if the old one unwraps, now, to the same
+data key. No row is deleted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from reencrypt.databases.protocol import Database, Transaction
+from reencrypt.databases.retried import retried
+from reencrypt.keys.provider import Unwrapped, normalise_provider
+from reencrypt.keys.ring import DataKey, KeyRing
+from reencrypt.worker.journal import digest, journal_data_key, journal_rewrap
+from reencrypt.worker.lease import Lease
+from reencrypt.worker.rewrap import DATA_KEYS
+from reencrypt.worker.rowkey import key_from_text, key_to_text
+from reencrypt.worker.undo import Kept, KeptColumn
+
+_WRAPPING = "encrypted_data"
+
+
+@dataclass(slots=True)
+class _Change:
+    """What a run did to a row of `data_keys`, by column: the bytes before, and a hash of those after."""
+
+    old: dict[str, bytes] = field(default_factory=dict)
+    new_hash: bytes | None = None
+
+
+@dataclass(slots=True)
+class UndoKeys:
+    """Undoes what one run did to `data_keys`, under the lease; all of it may be done twice."""
+
+    database: Database
+    lease: Lease
+    run_id: str
+    journal_id: str
+    ring: KeyRing
+    reload: Callable[[], Awaitable[list[DataKey]]]
+    restored: int = 0
+    kept: list[KeptColumn] = field(default_factory=list)
+
+    async def wrappings(self) -> None:
+        """Give every data key that the run rewrapped its old wrapping, provider and label back."""
+        changes, _ = await self._journal()
+        self.ring.load(await self.reload())
+        for key_id, change in changes.items():
+            reason = await self._wrapping(key_id, change)
+            if reason is None:
+                self.restored += 1
+            else:
+                self.kept.append(KeptColumn(DATA_KEYS, key_to_text((key_id,)), _WRAPPING, reason))
+
+    async def _wrapping(self, key_id: str, change: _Change) -> Kept | None:
+        row = self.ring.row(key_id)
+        if row is None:
+            return Kept.ROW_GONE
+        if row.wrapped == change.old[_WRAPPING]:
+            return None
+        if digest(row.wrapped) != change.new_hash:
+            return Kept.CHANGED_SINCE
+        provider = normalise_provider(change.old["provider"].decode())
+        before = await self.ring.unwrap_row(replace(row, provider=provider, wrapped=change.old[_WRAPPING]))
+        now = await self.ring.unwrap_row(row)
+        if not isinstance(before, Unwrapped):
+            return Kept.OLD_UNREADABLE
+        if not isinstance(now, Unwrapped) or before.data_key != now.data_key:
+            return Kept.DIFFERS
+        return None if await self._restore(row, change.old) else Kept.CHANGED_SINCE
+
+    async def _restore(self, row: DataKey, old: Mapping[str, bytes]) -> int:
+        async def body(transaction: Transaction) -> int:
+            await self.lease.check(transaction)
+            rows = await transaction.fetch("data_key_wrapping", id=row.id, wrapped=row.wrapped)
+            if not rows:
+                return 0
+            provider, label = (str(value or "").encode() for value in rows[0])
+            done = await transaction.execute(
+                "data_key_rewrap",
+                id=row.id,
+                old=row.wrapped,
+                wrapped=old[_WRAPPING],
+                provider=old["provider"].decode(),
+                label=old["label"].decode(),
+                now=self.database.now(),
+            )
+            present = {_WRAPPING: row.wrapped, "provider": provider, "label": label}
+            await journal_rewrap(transaction, self.journal_id, row.id, old=present, new=dict(old))
+            # Whoever wrote it first, it is theirs again.
+            await transaction.execute("own_data_key_forget", id=row.id, run_id=self.run_id)
+            return done
+
+        return await retried(self.database, body)
+
+    async def activity(self, own_key: str | None) -> None:
+        """Make active again what the run set inactive, and its own key inactive, in one transaction.
+
+        A Grafana that reads in between must find an active key.
+        """
+        _, inactive = await self._journal()
+
+        async def body(transaction: Transaction) -> None:
+            await self.lease.check(transaction)
+            for key_id, wrapped in inactive.items():
+                await self._set(transaction, key_id, wrapped, "activate", active=True)
+            if own_key is not None:
+                await self._set(transaction, own_key, None, "deactivate", active=False)
+
+        if inactive or own_key is not None:
+            await retried(self.database, body)
+
+    async def _set(
+        self, transaction: Transaction, key_id: str, wrapped: bytes | None, action: str, *, active: bool
+    ) -> None:
+        rows = await transaction.fetch("data_key_read", id=key_id)
+        present = rows[0][0] if rows and isinstance(rows[0][0], bytes) else None
+        if present is None or (wrapped is not None and present != wrapped):
+            return
+        await transaction.execute(
+            "data_key_activate", id=key_id, active=active, wrapped=present, now=self.database.now()
+        )
+        await journal_data_key(transaction, self.journal_id, action, key_id, old=present, new=present)
+
+    async def _journal(self) -> tuple[dict[str, _Change], dict[str, bytes]]:
+        """The keys that were rewrapped, by id, and those that were set inactive, with their wrapping then."""
+        rewrapped: dict[str, _Change] = {}
+        inactive: dict[str, bytes] = {}
+        for action, row_key, column, old, new_hash in await self.database.fetch(
+            "journal_of_data_keys", run_id=self.run_id
+        ):
+            key_id, before = str(key_from_text(str(row_key))[0]), old if isinstance(old, bytes) else b""
+            if action == "deactivate":
+                inactive[key_id] = before
+                continue
+            change = rewrapped.setdefault(key_id, _Change())
+            # Of several rewrappings by one run the first tells what was before, the last what it left.
+            change.old.setdefault(str(column), before)
+            if column == _WRAPPING:
+                change.new_hash = new_hash if isinstance(new_hash, bytes) else None
+        return rewrapped, inactive

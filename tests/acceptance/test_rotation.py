@@ -1,0 +1,213 @@
+"""Data keys replaced, wrapped anew, and secrets brought back: each step readable, undone byte for byte, and said."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.grafana.decryptor import SecretAddress
+from tests.grafana.planting import Plain
+from tests.grafana.populate import populate
+from tests.support.engine import Engine
+from tests.support.story import LEGACY, TARGET, WRAP, Story
+from tests.support.vault import Vault
+
+SECRET_KEY = "the secret_key"
+
+
+@pytest.fixture
+def story(tmp_path: Path, shared_vault: Vault, engine: Engine) -> Story:
+    return Story.of(tmp_path / "grafana.db", shared_vault, secret_key=SECRET_KEY, engine=engine)
+
+
+@pytest.fixture
+def rotating(tmp_path: Path, own_vault: Vault) -> Story:
+    """A vault of one's own, whose key may be rotated, and an SQLite file."""
+    return Story.of(tmp_path / "grafana.db", own_vault, secret_key=SECRET_KEY)
+
+
+def fill(story: Story, count: int = 60) -> None:
+    with story.builder() as builder:
+        under = [
+            builder.data_key(),
+            builder.data_key(provider=TARGET, wrap=lambda key: story.vault.wrap("prod", key)),
+            None,
+        ]
+        populate(builder, count=count, under=under)
+
+
+def stored(story: Story) -> dict[SecretAddress, object]:
+    return {address: secret.stored_text for address, secret in story.secrets().items()}
+
+
+def data_keys(story: Story) -> list[tuple[object, ...]]:
+    return story.query("SELECT name, active, provider, label, encrypted_data FROM data_keys ORDER BY name")
+
+
+def test_a_fresh_data_key_takes_over_everything_and_the_old_ones_rest(story: Story) -> None:
+    fill(story)
+    before, texts, keys = story.plaintexts(), stored(story), data_keys(story)
+    report = story.cli.json("run", "--fresh-data-key")
+    assert report["outcome"] == "done"
+    assert story.plaintexts() == before
+    own = report["target_data_key"]
+    used = {secret.key_id for address, secret in story.secrets().items() if address.table != "alert_notification"}
+    assert used == {own}
+    assert {str(name): bool(active) for name, active, *_ in data_keys(story)} == {
+        **{str(name): False for name, *_ in keys},
+        own: True,
+    }
+    # A run without the flag finds everything under the target; another rotation makes another key.
+    assert story.cli.json("run")["outcome"] == "nothing_to_do"
+    again = story.cli.json("run", "--fresh-data-key")
+    assert again["target_data_key"] != own
+    assert story.plaintexts() == before
+
+    assert story.cli.json("undo", again["run_id"])["outcome"] == "undone"
+    assert story.cli.json("undo", report["run_id"])["outcome"] == "undone"
+    assert stored(story) == texts
+    assert [row for row in data_keys(story) if row in keys] == keys
+    assert not any(active for name, active, *_ in data_keys(story) if name in {own, again["target_data_key"]})
+
+
+def test_an_interrupted_rotation_goes_on_under_its_own_key(story: Story) -> None:
+    fill(story)
+    before = story.plaintexts()
+    first = story.cli.json("run", "--fresh-data-key", "--limit", "10", expect=4)
+    second = story.cli.json("run")
+    assert (second["run_id"], second["target_data_key"]) == (first["run_id"], first["target_data_key"])
+    assert second["secrets"]["re_encrypted"] > 40
+    assert story.plaintexts() == before
+
+
+def test_a_schedule_rotates_when_a_key_in_use_is_old_and_says_when_it_will(story: Story) -> None:
+    with story.builder() as builder:
+        old = builder.data_key(provider=TARGET, wrap=lambda key: story.vault.wrap("prod", key), label_date="2025-01-31")
+        populate(builder, count=40, under=[old])
+    schedule = ("run", "--fresh-data-key", "--if-older-than", "90d")
+    assert story.cli.json(*schedule)["outcome"] == "done"
+    digest = story.digest()
+    report = story.cli.json(*schedule)
+    assert report["outcome"] == "nothing_to_do"
+    due = datetime.strptime(report["due"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    assert abs(due - datetime.now(UTC) - timedelta(days=90)) < timedelta(minutes=10)
+    assert "next rotation is due on" in story.cli(*schedule).stdout
+    assert story.digest() == digest
+    assert story.cli.json("run", "--fresh-data-key", "--if-older-than", "0s")["outcome"] == "done"
+    assert "--fresh-data-key" in story.cli.json("run", "--if-older-than", "90d", expect=2)["error"]["hint"]
+    story.cli("run", "--fresh-data-key", "--if-older-than", "soon", expect=2)
+
+
+def test_a_legacy_secret_is_older_than_any_age(story: Story) -> None:
+    fill(story)
+    assert story.cli.json("run", "--fresh-data-key", "--if-older-than", "9999d")["outcome"] == "done"
+
+
+def test_the_algorithm_is_upgraded_in_the_same_pass_with_a_warning(story: Story) -> None:
+    fill(story)
+    before = story.plaintexts()
+    report = story.cli.json("run", "--algorithm", "aes-gcm")
+    assert any("only Grafana Enterprise writes it" in warning for warning in report["warnings"])
+    found = {address: secret.algorithm for address, secret in story.secrets().items()}
+    assert {found[address] for address in found if address.table != "alert_notification"} == {"aes-gcm"}
+    assert story.plaintexts() == before
+    assert story.cli.json("run", "--algorithm", "aes-gcm")["outcome"] == "nothing_to_do"
+    # What the configuration says is what a run without the option writes; it says what is lost.
+    report = story.cli.json("run")
+    assert any("authenticated" in warning for warning in report["warnings"])
+    assert story.plaintexts() == before
+
+
+def test_a_rollback_brings_every_secret_back_under_secret_key(story: Story) -> None:
+    fill(story)
+    before = story.plaintexts()
+    story.cli.json("run")
+    texts, keys = stored(story), data_keys(story)
+    report = story.cli.json("rollback")
+    assert (report["outcome"], report["target_provider"], report["target_data_key"]) == ("done", "secret_key", None)
+    assert any("Grafana before 9" in warning for warning in report["warnings"])
+    assert {secret.provider for secret in story.secrets().values()} == {LEGACY}
+    assert story.plaintexts() == before
+    assert data_keys(story) == keys
+    assert story.cli.json("rollback")["outcome"] == "nothing_to_do"
+    assert story.cli.json("undo", report["run_id"])["outcome"] == "undone"
+    assert stored(story) == texts
+
+
+def test_a_rollback_under_a_wrong_secret_key_is_refused(story: Story) -> None:
+    with story.builder() as builder:
+        key = builder.data_key(provider=TARGET, wrap=lambda key: story.vault.wrap("prod", key))
+        populate(builder, count=40, under=[key])
+    digest = story.digest()
+    error = story.with_secret_key("not Grafana's").cli.json("rollback", expect=6)["error"]
+    assert "nothing in this database proves" in error["message"]
+    assert story.digest() == digest
+
+
+def test_rewrap_moves_data_keys_alone_and_undo_gives_their_bytes_back(story: Story) -> None:
+    fill(story)
+    texts, keys = stored(story), data_keys(story)
+    report = story.cli.json("rewrap", "--to", "azurekv.other", *WRAP)
+    assert (report["outcome"], report["data_keys"]) == (
+        "done",
+        {"total": 2, "rewrapped": 2, "already_current": 0, "left": 0},
+    )
+    assert stored(story) == texts
+    moved = data_keys(story)
+    assert {row[2] for row in moved} == {"azurekv.other"}
+    assert [str(row[3]) for row in moved] == [re.sub("@.*", "@azurekv.other", str(row[3])) for row in keys]
+    assert [row[1] for row in moved] == [row[1] for row in keys]
+    assert story.cli.json("verify")["outcome"] == "verified"
+    assert story.cli.json("rewrap", "--to", "azurekv.other", *WRAP)["outcome"] == "nothing_to_do"
+
+    undone = story.cli.json("undo", report["run_id"])
+    assert (undone["outcome"], undone["data_keys_restored"]) == ("undone", 2)
+    assert data_keys(story) == keys
+    assert story.cli.json("verify")["outcome"] == "verified"
+
+
+def test_rewrap_into_secret_key_has_to_be_spelled_out_and_comes_back(story: Story) -> None:
+    fill(story)
+    story.cli.json("run")
+    before = story.plaintexts()
+    assert story.cli.json("rewrap", "--to", "secretKey.v1")["data_keys"]["left"] == 0
+    assert {row[2] for row in data_keys(story)} == {"secretKey.v1"}
+    assert story.plaintexts() == before
+    # What we wrapped is no evidence of how Grafana wraps.
+    assert "--wrap-format" in story.cli.json("rewrap", expect=6)["error"]["hint"]
+    assert story.cli.json("rewrap", *WRAP)["outcome"] == "done"
+    assert {row[2] for row in data_keys(story)} == {TARGET}
+    assert story.plaintexts() == before
+
+
+def test_rewrap_leaves_what_is_not_proven_and_says_so(story: Story) -> None:
+    with story.builder() as builder:
+        good = builder.data_key(provider=TARGET, wrap=lambda key: story.vault.wrap("prod", key))
+        populate(builder, count=40, under=[good, None])
+        # Under the shipped secret_key of another time: nothing proves what its bytes unwrap to.
+        lone = builder.data_key(key_id="lone")
+        builder.add_user_auth({"o_auth_access_token": Plain(bytes(range(128, 200)), lone)})
+    before = story.plaintexts()
+    report = story.cli.json("rewrap", expect=3)
+    assert report["left_because"] == {"lone": "unproven_key"}
+    assert story.plaintexts() == before
+    assert story.cli.json("rewrap", "--skip-key", "lone", expect=3)["left_because"] == {"lone": "skipped_key"}
+    assert story.cli.json("rewrap", "--accept-unproven", "lone")["data_keys"]["rewrapped"] == 1
+
+
+def test_after_a_rotation_of_the_vaults_key_rewrap_frees_the_old_version(rotating: Story) -> None:
+    fill(rotating)
+    rotating.cli.json("run")
+    before = rotating.plaintexts()
+    old = rotating.vault.key_version("prod")
+    rotating.vault.as_owner("POST", "/keys/prod/rotate")
+    report = rotating.cli.json("rewrap")
+    assert report["target_version"] != old
+    assert report["data_keys"]["rewrapped"] == 2
+    rotating.vault.as_owner("PATCH", f"/keys/prod/{old}", {"attributes": {"enabled": False}})
+    assert rotating.cli.json("verify")["outcome"] == "verified"
+    assert rotating.cli.json("rewrap")["outcome"] == "nothing_to_do"
+    assert rotating.plaintexts() == before
