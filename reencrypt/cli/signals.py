@@ -9,14 +9,16 @@ from reencrypt.worker.stop import StopRequest
 
 
 def stop_on_signals() -> StopRequest:
-    """A request that signals set, in the running loop."""
+    """A request that signals set, in the running loop. A limit or the time may have set it before the first signal."""
     stop = StopRequest()
     loop = asyncio.get_running_loop()
+    received: list[signal.Signals] = []
 
     def asked(number: signal.Signals) -> None:
-        if stop.reason:
+        received.append(number)
+        if len(received) > 1:
             # The second time at once: die of the signal, which loses nothing that is committed.
-            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
         stop.set(f"{number.name} received")
 

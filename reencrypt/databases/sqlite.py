@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 from urllib.parse import quote as quote_url
 
 import aiosqlite
@@ -107,8 +107,7 @@ class SqliteDatabase:
     async def columns(self) -> Mapping[str, frozenset[str]]:
         """Read the schema: the column names of every table."""
         query = "SELECT m.name, p.name FROM sqlite_master AS m, pragma_table_info(m.name) AS p WHERE m.type = 'table'"
-        with translated(self._path):
-            rows = await self._reader.execute_fetchall(query)
+        rows = await self._all(query)
         return {
             table: frozenset(column for _, column in group)
             for table, group in itertools.groupby(sorted(rows), key=lambda row: str(row[0]))
@@ -116,10 +115,11 @@ class SqliteDatabase:
 
     async def fetch(self, statement: str, **parameters: Value) -> list[tuple[Value, ...]]:
         """Run a named query outside any transaction."""
+        return [tuple(row) for row in await self._all(self._statements[statement], parameters)]
 
-        async def work() -> list[tuple[Value, ...]]:
-            rows = await self._reader.execute_fetchall(self._statements[statement], parameters)
-            return [tuple(row) for row in rows]
+    async def _all(self, query: str, values: Mapping[str, Value] | tuple[Value, ...] = ()) -> list[Any]:
+        async def work() -> list[Any]:
+            return list(await self._reader.execute_fetchall(query, values))
 
         return await self._patiently(work)
 
@@ -149,13 +149,16 @@ class SqliteDatabase:
                 await cursor.close()
             return page
 
-        # Whole, even when we are cancelled: a cursor that is left open keeps everybody from committing, us included.
-        reading = asyncio.ensure_future(self._patiently(work))
-        try:
-            return await asyncio.shield(reading)
-        except asyncio.CancelledError:
-            await asyncio.wait((reading,))
-            raise
+        async def whole() -> list[Row]:
+            # Even when we are cancelled: a cursor that is left open keeps everybody from committing, us included.
+            reading = asyncio.ensure_future(work())
+            try:
+                return await asyncio.shield(reading)
+            except asyncio.CancelledError:
+                await asyncio.wait((reading,))
+                raise
+
+        return await self._patiently(whole)
 
     async def read_rows(self, location: Location, keys: Sequence[Key]) -> list[Row]:
         """Read single rows again by key."""
@@ -164,8 +167,7 @@ class SqliteDatabase:
         rows: list[Row] = []
         for batch in batches(keys):
             query = f"{select(location)} WHERE ({key}) IN (VALUES {', '.join([one] * len(batch))})"
-            with translated(self._path):
-                raws = await self._reader.execute_fetchall(query, tuple(itertools.chain(*batch)))
+            raws = await self._all(query, tuple(itertools.chain(*batch)))
             rows += [to_row(location, raw) for raw in raws]
         return rows
 

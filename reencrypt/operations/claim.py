@@ -15,6 +15,8 @@ from reencrypt.worker.runs import Run, close_run, find_open, insert_run, new_run
 from reencrypt.worker.stamp import stamp
 from reencrypt.worker.target import (
     LegacyTarget,
+    NoTarget,
+    Target,
     TargetKey,
     deactivate_others,
     discard_target_key,
@@ -71,21 +73,35 @@ class Claim:
         )
         if found:
             # It went elsewhere; this run takes over whatever it left.
+            await self._discard_unfinished(found)
             await close_run(self.database, self.lease, found, "superseded", "superseded")
         await insert_run(self.database, self.lease, fresh)
         return fresh, False
 
-    async def target(self, current: Run) -> TargetKey | LegacyTarget:
-        """What to write under: `secret_key` for a rollback, a data key otherwise, alone where it has to be fresh."""
+    async def target(self, current: Run) -> Target:
+        """What to write under: `secret_key` for a rollback, a data key otherwise, alone where it has to be fresh.
+
+        Nothing where nothing is to move and there is no data key to move it under.
+        """
         goal = self.prepared.goal
         if goal.is_legacy:
             return LegacyTarget(self.providers.secret_key.password)
+        if not self.prepared.movable and not self.prepared.existing:
+            await self._discard_unfinished(current)
+            return NoTarget()
         target = await self._data_key(current)
         if goal.fresh:
             goal.own_key = target.id
             if current.target_key_state != "alone":
                 await deactivate_others(self.database, self.lease, current)
         return target
+
+    async def _discard_unfinished(self, run: Run) -> None:
+        """Remove a data key that a run has inserted and never activated."""
+        if run.target_key_state == "made":
+            rows = await self.database.fetch("data_key_read", id=run.target_key)
+            if rows and isinstance(rows[0][0], bytes):
+                await discard_target_key(self.database, self.lease, run, rows[0][0])
 
     async def _data_key(self, current: Run) -> TargetKey:
         """A proven existing data key, the one this run had begun to make, or a new one."""
@@ -95,8 +111,7 @@ class Claim:
             unfinished = await self.database.fetch("data_key_read", id=current.target_key)
             if unfinished and not prepared.existing:
                 return await finish_target_key(self.database, self.lease, current, provider, expected=None)
-            if unfinished and isinstance(unfinished[0][0], bytes):
-                await discard_target_key(self.database, self.lease, current, unfinished[0][0])
+            await self._discard_unfinished(current)
         for row in prepared.existing:
             entry = await prepared.ring.unwrap_row(row)
             if isinstance(entry, Unwrapped):

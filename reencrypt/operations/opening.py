@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import Final
 
 from reencrypt.catalogue.location import Fitted, fit
 from reencrypt.catalogue.locations import LOCATIONS
@@ -16,6 +17,11 @@ from reencrypt.keys.providers import Providers
 from reencrypt.keys.ring import DataKey, data_key_of
 from reencrypt.keys.vault_policy import VaultPolicy
 from reencrypt.settings import DatabaseSettings, Settings
+
+#: Our own tables, all of them: on MySQL each is created by itself, and a crash may come in between.
+STATE_TABLES: Final = frozenset(
+    f"reencrypt_{name}" for name in ("lease", "run", "checkpoint", "quarantine", "journal", "data_key")
+)
 
 
 class KeyTable(Enum):
@@ -79,7 +85,7 @@ async def inspect(database: Database) -> Schema:
             hint="check [database] and [paths] data, or give --database",
         )
     return Schema(
-        fit(LOCATIONS, columns), _key_table(columns), "reencrypt_lease" in columns, "reencrypt_data_key" in columns
+        fit(LOCATIONS, columns), _key_table(columns), set(columns) >= STATE_TABLES, "reencrypt_data_key" in columns
     )
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.databases.protocol import Database
@@ -23,12 +23,13 @@ from reencrypt.operations.preparation import Preparation
 from reencrypt.operations.preparer import Preparer
 from reencrypt.settings import Settings
 from reencrypt.worker.counts import Counts
-from reencrypt.worker.lease import Lease, take_lease
+from reencrypt.worker.lease import Lease, held_lease
 from reencrypt.worker.rewrap import BATCH_KEYS, DATA_KEYS, Candidate, Rewrapper
 from reencrypt.worker.runs import Checkpoint, Run, close_run, read_checkpoints
 from reencrypt.worker.stop import StopRequest
 
-_MOST_LOOKS = 4
+_MOST_LOOKS: Final = 4
+_STOP_GRACE_SECONDS: Final = 4.0
 
 
 @dataclass(slots=True)
@@ -135,19 +136,13 @@ class _Job:
 
     async def _write(self, prepared: Preparation, provider: KeyProvider, result: RewrapReport) -> None:
         await self.database.create_state()
-        taking = take_lease(
+        async with held_lease(
             self.database,
             timeout_seconds=self.options.lease_timeout_seconds,
             waiting=lambda reason: self.emit(Waiting(reason)),
-        )
-        lease = await self.stop.heeded(taking)
-        try:
-            async with asyncio.TaskGroup() as group:
-                beating = group.create_task(lease.keep(self.database))
-                await self._under_lease(prepared, provider, lease, result)
-                beating.cancel()
-        finally:
-            await asyncio.shield(lease.release(self.database))
+            stop=self.stop,
+        ) as lease:
+            await self._under_lease(prepared, provider, lease, result)
 
     async def _under_lease(
         self, prepared: Preparation, provider: KeyProvider, lease: Lease, result: RewrapReport
@@ -158,7 +153,14 @@ class _Job:
         saved = [each for each in await read_checkpoints(self.database, current.id) if each.location == DATA_KEYS]
         checkpoint = saved[0] if saved else Checkpoint(DATA_KEYS, 0, None, done=False, counts=Counts())
         work = Rewrapper(self.database, lease, current, provider, prepared.wrap_format)
-        found = await self._until_current(prepared, work, checkpoint, result.version)
+        found = _Sorted()
+        with suppress(StoppedEarlyError):
+            looking = self._until_current(prepared, work, checkpoint, result.version)
+            found = await self.stop.heeded(looking, grace_seconds=_STOP_GRACE_SECONDS)
+        if self.stop.reason:
+            # What was cancelled may have committed without knowing.
+            saved = [each for each in await read_checkpoints(self.database, current.id) if each.location == DATA_KEYS]
+            checkpoint = saved[0] if saved else checkpoint
         result.rewrapped = checkpoint.counts.re_encrypted
         result.already_current = max(0, found.current - result.rewrapped)
         result.left = found.left | {each.row.id: "changed_meanwhile" for each in found.candidates}

@@ -6,12 +6,13 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
+from typing import Final
 
+from reencrypt.catalogue.location import Location
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.databases.protocol import Database
-from reencrypt.errors import ConfigurationError, ReencryptError, StoppedEarlyError, first_error
+from reencrypt.errors import ConfigurationError, StoppedEarlyError, first_error
 from reencrypt.events import Emit, RunEnded, RunStarted, TargetKeyReady, Waiting, Warned
 from reencrypt.keys.proof import Proof
 from reencrypt.keys.provider import normalise_provider
@@ -19,7 +20,7 @@ from reencrypt.keys.providers import Providers
 from reencrypt.keys.ring import DataKey
 from reencrypt.operations import report
 from reencrypt.operations.claim import Claim
-from reencrypt.operations.opening import open_database, open_providers, read_data_keys
+from reencrypt.operations.opening import inspect, open_database, open_providers, read_data_keys
 from reencrypt.operations.options import RunOptions, available_threads
 from reencrypt.operations.preparation import Preparation
 from reencrypt.operations.preparer import Preparer
@@ -27,14 +28,17 @@ from reencrypt.operations.report import RunReport
 from reencrypt.settings import Settings
 from reencrypt.worker.committer import Committer
 from reencrypt.worker.counts import Counts
-from reencrypt.worker.lease import Lease, Standstill, take_lease, wait_until_free
-from reencrypt.worker.passes import Passes
+from reencrypt.worker.lease import Lease, Standstill, held_lease, wait_until_free
+from reencrypt.worker.passes import Passes, counts_of
 from reencrypt.worker.pipeline import Budget, Pipeline
 from reencrypt.worker.quarantine import QuarantineEntry, known_secrets, read_quarantine
 from reencrypt.worker.resolver import Resolver
 from reencrypt.worker.runs import Run, close_run
 from reencrypt.worker.stop import StopRequest
-from reencrypt.worker.target import LegacyTarget, TargetKey
+from reencrypt.worker.target import NoTarget, Target
+
+#: For the page in hand and for what comes behind it; after that it is rolled back.
+_STOP_GRACE_SECONDS: Final = 4.0
 
 
 async def run(settings: Settings, options: RunOptions, *, emit: Emit, stop: StopRequest) -> RunReport:
@@ -91,7 +95,7 @@ class _Job:
             loop.call_later(self.options.max_runtime_seconds, self.stop.set, "the time allowed is over")
         preparer = Preparer(self.database, self.providers, self.cache, self.pool, self.emit)
         dead: Standstill | None = None
-        has_state = "reencrypt_lease" in await self.database.columns()
+        has_state = (await inspect(self.database)).has_state
         await self._check_accepted(has_state=has_state)
         if has_state:
             # Before the long scan: tell at once that somebody else is at work.
@@ -103,27 +107,17 @@ class _Job:
             self.emit(Warned(warning))
         if prepared.refusals:
             raise prepared.refusals[0]
-        if not prepared.needs_run or not (prepared.movable or prepared.existing or prepared.goal.is_legacy):
+        if not prepared.needs_run:
             return self._nothing_to_move(prepared)
         await self.database.create_state()
-        taking = take_lease(
+        async with held_lease(
             self.database,
             timeout_seconds=self.options.lease_timeout_seconds,
             waiting=self.waiting,
+            stop=self.stop,
             known_dead=dead,
-        )
-        lease = await self.stop.heeded(taking)
-        try:
-            async with asyncio.TaskGroup() as group:
-                beating = group.create_task(lease.keep(self.database))
-                result = await self._under_lease(preparer, prepared, lease)
-                beating.cancel()
-        finally:
-            # Also when we are cancelled: the next run need not wait for our death to be proven. Where even that fails,
-            # what went wrong before is what has to be told.
-            with suppress(ReencryptError):
-                await asyncio.shield(lease.release(self.database))
-        return result
+        ) as lease:
+            return await self._under_lease(preparer, prepared, lease)
 
     def _check_locations(self, prepared: Preparation) -> None:
         known = [location.name for location in prepared.locations]
@@ -143,12 +137,10 @@ class _Job:
 
     @staticmethod
     def _nothing_to_move(prepared: Preparation) -> RunReport:
-        counts = prepared.counts()
-        partly = prepared.unreadable and prepared.goal.waits_until is None
         return RunReport(
-            report.PARTLY_DONE if partly else report.NOTHING_TO_DO,
+            report.NOTHING_TO_DO,
             prepared.target_provider,
-            counts,
+            prepared.counts(),
             operation=prepared.goal.operation,
             due=prepared.goal.waits_until,
             warnings=prepared.warnings,
@@ -158,34 +150,26 @@ class _Job:
         claim = Claim(self.database, self.providers, prepared, lease)
         current, resumed = await claim.run()
         self.emit(RunStarted(current.id, resumed, prepared.target_provider, prepared.census.total))
-        target = await claim.target(current)
-        # With the target key among them: whatever names it is current from here on.
-        prepared.ring.load(await read_data_keys(self.database, prepared.schema.key_table))
-        self.emit(TargetKeyReady(target.id, target.provider, target.made))
-        known = await read_quarantine(self.database)
-        passes = self._passes(preparer, prepared, lease, current, target, known)
         result = RunReport(
             report.STOPPED,
             prepared.target_provider,
             {},
             current.id,
-            target.id or None,
-            resumed,
+            resumed=resumed,
             operation=prepared.goal.operation,
             warnings=prepared.warnings,
         )
-        complete = await passes.main_pass()
-        if complete and self.options.locations:
-            self.stop.set(f"{', '.join(self.options.locations)} done; run without --location for the others")
-        if complete and not self.stop.reason:
-            complete = await passes.sweeps()
-            if complete and self.options.settle:
-                complete = await self._settle(passes)
-            result.sweeps = current.pass_number
-        result.counts = await passes.counts()
+        announcing = asyncio.ensure_future(self._announce_stop())
+        try:
+            work = self._move(preparer, prepared, claim, current)
+            complete = await self.stop.heeded(work, grace_seconds=_STOP_GRACE_SECONDS)
+        except StoppedEarlyError:
+            complete = False
+        finally:
+            announcing.cancel()
+        result.target_data_key, result.sweeps = current.target_key or None, current.pass_number
+        result.counts = await counts_of(self.database, current, self._chosen(prepared))
         result.quarantine = await read_quarantine(self.database)
-        if passes.budget.is_spent:
-            self.stop.set(f"the limit of {self.options.limit} secrets is reached")
         if complete and not self.stop.reason:
             result.outcome = _outcome(result.counts, result.quarantine)
             if not self.options.settle:
@@ -196,12 +180,41 @@ class _Job:
         self.emit(RunEnded(current.id, result.outcome))
         return result
 
+    async def _announce_stop(self) -> None:
+        """Tell whoever asked to stop that it was heard, and what takes the seconds."""
+        reason = await self.stop.wait()
+        self.waiting(f"{reason}: the page in hand is finished or rolled back")
+
+    async def _move(self, preparer: Preparer, prepared: Preparation, claim: Claim, current: Run) -> bool:
+        """Everything between the claim and the report; returns whether it came to its end."""
+        target = await claim.target(current)
+        # With the target key among them: whatever names it is current from here on.
+        prepared.ring.load(await read_data_keys(self.database, prepared.schema.key_table))
+        if target.id:
+            self.emit(TargetKeyReady(target.id, target.provider, target.made))
+        known = await read_quarantine(self.database)
+        passes = self._passes(preparer, prepared, claim.lease, current, target, known)
+        complete = await passes.main_pass()
+        if complete and self.options.locations:
+            self.stop.set(f"{', '.join(self.options.locations)} done; run without --location for the others")
+        if complete and not self.stop.reason:
+            complete = await passes.sweeps()
+            if complete and self.options.settle:
+                complete = await self._settle(passes)
+        if passes.budget.is_spent:
+            self.stop.set(f"the limit of {self.options.limit} secrets is reached")
+        return complete
+
     async def _settle(self, passes: Passes) -> bool:
         """Wait until no Grafana can have the data keys of before in its cache, then sweep for what it wrote."""
         seconds = self.settings.data_keys_cache_ttl.total_seconds()
         self.waiting(f"Grafana keeps data keys in its cache for {seconds:g} s; a last sweep follows")
         await self.stop.heeded(asyncio.sleep(seconds))
-        return await passes.sweeps(anew=True)
+        return await passes.sweeps()
+
+    def _chosen(self, prepared: Preparation) -> list[Location]:
+        by_name = {location.name: location for location in prepared.locations}
+        return [by_name[name] for name in self.options.locations] or list(prepared.locations)
 
     def _passes(
         self,
@@ -209,7 +222,7 @@ class _Job:
         prepared: Preparation,
         lease: Lease,
         current: Run,
-        target: TargetKey | LegacyTarget,
+        target: Target,
         known: Sequence[QuarantineEntry],
     ) -> Passes:
         async def reload() -> list[DataKey]:
@@ -225,6 +238,7 @@ class _Job:
             cache=self.cache,
             reload=reload,
             pool=self.pool,
+            only_looks=isinstance(target, NoTarget),
         )
         by_name = {location.name: location for location in prepared.locations}
         budget = Budget(self.options.limit)
@@ -244,8 +258,18 @@ class _Job:
             known=known_secrets(known, self.options.accepted),
             tally=current.tally,
         )
-        chosen = [by_name[name] for name in self.options.locations] or list(prepared.locations)
-        return Passes(self.database, lease, current, pipeline, chosen, self.stop, budget, self.emit, judge_again)
+        return Passes(
+            database=self.database,
+            lease=lease,
+            run=current,
+            pipeline=pipeline,
+            locations=self._chosen(prepared),
+            chosen=bool(self.options.locations),
+            stop=self.stop,
+            budget=budget,
+            emit=self.emit,
+            judge_again=judge_again,
+        )
 
 
 def _what_may_remain(settings: Settings) -> str:

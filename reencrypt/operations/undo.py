@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.databases.protocol import Database
-from reencrypt.errors import ConfigurationError, RefusedError, first_error
+from reencrypt.errors import ConfigurationError, RefusedError, StoppedEarlyError, first_error
 from reencrypt.events import Emit, Waiting
 from reencrypt.keys.ring import DataKey, KeyRing
 from reencrypt.operations.opening import Schema, inspect, open_database, open_providers, read_data_keys
 from reencrypt.operations.options import RunOptions
 from reencrypt.settings import Settings
 from reencrypt.worker.counts import Counts
-from reencrypt.worker.lease import Lease, take_lease
+from reencrypt.worker.lease import Lease, held_lease
 from reencrypt.worker.runs import Checkpoint, Run, close_run, read_checkpoints, read_runs
 from reencrypt.worker.stop import StopRequest
 from reencrypt.worker.undo import JOURNAL, Kept, KeptColumn, Undo
 from reencrypt.worker.undo_keys import UndoKeys
 
-UNDOING, UNDONE = "undoing", "undone"
+#: An undo under way, one that gave everything back, and one that came to its end and had to keep something.
+UNDOING, UNDONE, UNDONE_PARTLY = "undoing", "undone", "undone_partly"
 #: Reasons that another configuration, or a data key that comes back, can remove: the undo is not over with them.
-_MAY_PASS: Final = frozenset((Kept.OLD_UNREADABLE.value, Kept.DIFFERS.value))
+_STOP_GRACE_SECONDS: Final = 4.0
+_MAY_PASS: Final = frozenset((Kept.OLD_UNREADABLE.value, Kept.PRESENT_UNREADABLE.value, Kept.DIFFERS.value))
 
 
 @dataclass(slots=True)
@@ -73,23 +75,19 @@ async def undo(settings: Settings, run_id: str, options: RunOptions, *, emit: Em
     try:
         schema = await inspect(database)
         await _find(database, schema, run_id)
-        lease = await take_lease(
+        async with held_lease(
             database,
             timeout_seconds=options.lease_timeout_seconds,
             waiting=lambda reason: emit(Waiting(reason)),
-        )
-        try:
-            async with asyncio.TaskGroup() as group:
-                beating = group.create_task(lease.keep(database))
-                # Again: somebody else may have run while we waited for the lease.
-                run = await _find(database, schema, run_id)
-                report = await _under_lease(database, schema, settings, options, lease, run, emit, stop)
-                beating.cancel()
-        except BaseExceptionGroup as failures:
-            raise first_error(failures) from failures
-        finally:
-            await asyncio.shield(lease.release(database))
-        return report
+            stop=stop,
+        ) as lease:
+            # Again: somebody else may have run while we waited for the lease.
+            run = await _find(database, schema, run_id)
+            return await _under_lease(database, schema, settings, options, lease, run, emit, stop)
+    except StoppedEarlyError:
+        return UndoReport(run_id, "stopped", stop_reason=stop.reason)
+    except BaseExceptionGroup as failures:
+        raise first_error(failures) from failures
     finally:
         await database.close()
 
@@ -102,7 +100,9 @@ async def _find(database: Database, schema: Schema, run_id: str) -> Run:
         raise ConfigurationError(f"there is no run {run_id}", hint=f"{known}; `reencrypt status` lists them")
     extents = {run.id: await _extent(database, run.id) for run in runs}
     # By the journal, whose ids only grow: clocks step back.
-    later = [run for run in runs if run.state != UNDONE and extents[run.id][1] > extents[run_id][1]]
+    later = [
+        run for run in runs if run.state not in (UNDONE, UNDONE_PARTLY) and extents[run.id][1] > extents[run_id][1]
+    ]
     if later:
         newest = max(later, key=lambda run: extents[run.id][1])
         raise RefusedError(
@@ -158,25 +158,38 @@ async def _under_lease(
             cache=cache,
             reload=reload,
         )
-        await work.remember(checkpoint)
-        while not checkpoint.done and not stop.reason:
-            await work.page(checkpoint)
         keys = UndoKeys(database, lease, run.id, journal_id, ring, reload)
-        if checkpoint.done:
-            await keys.wrappings()
+        with suppress(StoppedEarlyError):
+            await stop.heeded(_give_back(work, keys, checkpoint, stop), grace_seconds=_STOP_GRACE_SECONDS)
+    if stop.reason:
+        # What was cancelled may have counted what it did not commit.
+        saved = [each for each in await read_checkpoints(database, journal_id) if each.location == JOURNAL]
+        checkpoint = next((each for each in saved if each.pass_number == checkpoint.pass_number), checkpoint)
     counts = checkpoint.counts
     restored, kept = counts.re_encrypted + counts.already_current, [*work.kept, *keys.kept]
     because = Counter(counts.left_because) + Counter(each.reason.value for each in keys.kept)
     report = UndoReport(run.id, "stopped", restored, dict(because), kept, keys.restored)
-    if not checkpoint.done:
+    if stop.reason:
         report.stop_reason = stop.reason
         return report
     if not _MAY_PASS & set(report.kept_because):
         report.deactivated = await _own_key(database, schema, run)
         await keys.activity(report.deactivated)
         await close_run(database, lease, run, UNDONE, "undone")
+    elif run.state != UNDONE:
+        # It may be tried again, with another configuration for one, and stands in nobody's way.
+        await close_run(database, lease, run, UNDONE_PARTLY, run.outcome)
     report.outcome = "partly_done" if report.kept_because else "undone"
     return report
+
+
+async def _give_back(work: Undo, keys: UndoKeys, checkpoint: Checkpoint, stop: StopRequest) -> None:
+    """Columns first: their old bytes may need a data key in the wrapping that it has now."""
+    await work.remember(checkpoint)
+    while not checkpoint.done and not stop.reason:
+        await work.page(checkpoint)
+    if not stop.reason:
+        await keys.wrappings()
 
 
 async def _own_key(database: Database, schema: Schema, run: Run) -> str | None:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from reencrypt.catalogue.location import Key
+from reencrypt.catalogue.location import Key, Row
 from reencrypt.catalogue.plaintext import is_plausible
 from reencrypt.catalogue.reading import FoundSecret
 from reencrypt.catalogue.reason import Reason
@@ -24,6 +24,7 @@ from reencrypt.keys.ring import DataKey, Failure, KeyRing
 from reencrypt.operations.opening import inspect, open_database, open_providers, read_data_keys
 from reencrypt.operations.options import RunOptions, available_threads
 from reencrypt.settings import Settings
+from reencrypt.worker.journal import digest
 from reencrypt.worker.quarantine import read_quarantine
 from reencrypt.worker.rowkey import key_to_text
 from reencrypt.worker.transform import ParsedRow, parse_rows
@@ -142,10 +143,10 @@ class _Verifier:
             return await read_data_keys(self.database, schema.key_table)
 
         ring.load(await reload())
-        quarantined = set[tuple[str, str, str]]()
+        quarantined = set[tuple[str, str, str, bytes]]()
         if schema.has_state:
             entries = await read_quarantine(self.database)
-            quarantined = {(entry.location, entry.row_key, entry.field) for entry in entries}
+            quarantined = {(*entry.place, entry.secret_hash) for entry in entries}
         loop = asyncio.get_running_loop()
         for location in schema.fitted.locations:
             result = self.report.locations.setdefault(location.name, LocationResult())
@@ -154,24 +155,25 @@ class _Verifier:
                 parsed = await loop.run_in_executor(self.pool, parse_rows, location, rows)
                 await ring.ensure(_key_ids(parsed), reload)
                 found = await loop.run_in_executor(self.pool, self._check, parsed, ring, result)
-                for key, secret, reason, detail in found:
-                    text = key_to_text(key)
-                    known = (location.name, text, secret.field) in quarantined
+                for row, secret, reason, detail in found:
+                    text = key_to_text(row.key)
+                    # One that was saved since, and fails again, is news.
+                    known = (location.name, text, secret.field, digest(secret.text_in(row))) in quarantined
                     self.report.problems.append(Problem(location.name, text, secret.field, reason, detail, known))
                 after = rows[-1].key
                 self.emit(Surveyed(location.name, sum(len(row.secrets) for row in parsed)))
 
     def _check(
         self, rows: Sequence[ParsedRow], ring: KeyRing, result: LocationResult
-    ) -> list[tuple[Key, FoundSecret, str, str]]:
-        found: list[tuple[Key, FoundSecret, str, str]] = []
+    ) -> list[tuple[Row, FoundSecret, str, str]]:
+        found: list[tuple[Row, FoundSecret, str, str]] = []
         for row in rows:
             for secret in row.secrets:
                 result.total += 1
                 provider, problem = self._judge(secret, ring)
                 result.providers[provider] = result.providers.get(provider, 0) + 1
                 if problem:
-                    found.append((row.row.key, secret, *problem))
+                    found.append((row.row, secret, *problem))
                 else:
                     result.readable += 1
         return found

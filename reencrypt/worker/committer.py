@@ -14,7 +14,7 @@ from reencrypt.worker.journal import journal_swaps
 from reencrypt.worker.lease import Lease
 from reencrypt.worker.quarantine import drop_stale, save_findings
 from reencrypt.worker.runs import Checkpoint, Run, save_checkpoint, save_tally
-from reencrypt.worker.target import LegacyTarget, TargetKey
+from reencrypt.worker.target import Target
 from reencrypt.worker.transform import Finding, PageOutcome, RowOutcome
 from reencrypt.worker.twins import follow, scope_of, with_text
 
@@ -40,7 +40,7 @@ class Committer:
     database: Database
     lease: Lease
     run: Run
-    target: TargetKey | LegacyTarget
+    target: Target
     locations: Mapping[str, Location]
 
     async def commit(self, location: Location, page: PageOutcome, checkpoint: Checkpoint) -> Committed:
@@ -82,7 +82,7 @@ class Committer:
         await save_findings(transaction, self.run.id, checkpoint.pass_number, location.name, findings)
         if checkpoint.done and not lost:
             await drop_stale(transaction, self.run.id, checkpoint.pass_number, location.name)
-        if page.tally.failed:
+        if self.run.tally.failed and checkpoint.pass_number == 0:
             await save_tally(transaction, self.run)
         counts = Counts.sum([checkpoint.counts, page.settled, *(row.counts for row in settled)])
         await save_checkpoint(transaction, self.run.id, replace(checkpoint, counts=counts))

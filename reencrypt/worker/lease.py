@@ -9,18 +9,21 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
 
 from reencrypt.databases.protocol import Database, Transaction, Value
 from reencrypt.databases.retried import retried
-from reencrypt.errors import LeaseHeldError
+from reencrypt.errors import LeaseHeldError, ReencryptError
 from reencrypt.worker.stamp import stamp
+from reencrypt.worker.stop import StopRequest
 
 DEFAULT_TIMEOUT_SECONDS: Final = 30.0
 _BEATS_PER_TIMEOUT: Final = 3
 _POLLS_PER_BEAT: Final = 4
+_RELEASE_SECONDS: Final = 2.0
 
 
 def holder_name() -> str:
@@ -67,6 +70,35 @@ class Lease:
         """Give the lease back, so that the next run need not wait; no harm where it was taken over."""
         async with database.transaction() as transaction:
             await transaction.execute("lease_release", token=self.token)
+
+
+@asynccontextmanager
+async def held_lease(
+    database: Database,
+    *,
+    timeout_seconds: float,
+    waiting: Callable[[str], None],
+    stop: StopRequest,
+    known_dead: Standstill | None = None,
+) -> AsyncIterator[Lease]:
+    """Take the lease, beat while the block runs, and give it back.
+
+    What goes wrong inside arrives as an exception group. Raises `StoppedEarlyError` where somebody asks to stop while
+    a silent holder is watched.
+    """
+    taking = take_lease(database, timeout_seconds=timeout_seconds, waiting=waiting, known_dead=known_dead)
+    lease = await stop.heeded(taking)
+    try:
+        async with asyncio.TaskGroup() as group:
+            beating = group.create_task(lease.keep(database))
+            yield lease
+            beating.cancel()
+    finally:
+        # Also when we are cancelled: the next run need not wait for our death to be proven. Where even that fails, or
+        # takes longer than whoever asked to stop will wait, what came before is what has to be told.
+        patience = _RELEASE_SECONDS if stop.reason else None
+        with suppress(ReencryptError, TimeoutError):
+            await asyncio.shield(asyncio.wait_for(lease.release(database), patience))
 
 
 #: Token and beats of a holder, as they were when it was found dead.

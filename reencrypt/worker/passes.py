@@ -24,13 +24,17 @@ _STOP_GRACE_SECONDS: Final = 3.0  # for the page in hand; after that it is rolle
 
 @dataclass(frozen=True, slots=True)
 class Passes:
-    """Runs the passes of one run over its locations. `judge_again` opens the gate anew before a sweep."""
+    """Runs the passes of one run over its locations. `judge_again` opens the gate anew before a sweep.
+
+    `chosen` says that these are not all locations, but those that the user asked for.
+    """
 
     database: Database
     lease: Lease
     run: Run
     pipeline: Pipeline
     locations: Sequence[Location]
+    chosen: bool
     stop: StopRequest
     budget: Budget
     emit: Emit
@@ -38,19 +42,22 @@ class Passes:
 
     async def main_pass(self) -> bool:
         """Move what is to be moved, from the checkpoints on. Returns False when it was stopped before its end."""
-        if self.run.pass_number:
+        if self.run.pass_number and not self.chosen:
             return True
-        self.emit(PassStarted(0))
-        _, complete = await self._pass(0)
+        number = self.run.pass_number + 1 if self.run.pass_number else 0
+        self.emit(PassStarted(number))
+        await self._enter(number)
+        _, complete = await self._pass(number)
         return complete
 
-    async def sweeps(self, *, anew: bool = False) -> bool:
-        """Look over every location again until a sweep moves nothing, three times at the most; `anew` once more.
+    async def sweeps(self) -> bool:
+        """Look over every location again until a sweep moves nothing, three times at the most.
 
-        Each sweep counts anew, so that its counters are the truth about the database as the run leaves it.
+        Each sweep counts anew, so that its counters are the truth about the database as the run leaves it. One that was
+        interrupted is not gone on with: Grafana has had all the time in between.
         """
-        first = self.run.pass_number + 1 if anew else max(1, self.run.pass_number)
-        for number in range(first, max(MOST_SWEEPS, first) + 1):
+        first = self.run.pass_number + 1
+        for number in range(first, first + MOST_SWEEPS):
             if Counts.sum((await self.counts()).values()).left:
                 self.pipeline.resolver.proof = await self.judge_again()
             self.emit(PassStarted(number))
@@ -64,8 +71,7 @@ class Passes:
 
     async def counts(self) -> dict[str, Counts]:
         """The counters of each location, from the last pass that went through it."""
-        known = latest_counts(await read_checkpoints(self.database, self.run.id))
-        return {location.name: known[location.name] for location in self.locations if location.name in known}
+        return await counts_of(self.database, self.run, self.locations)
 
     async def _enter(self, number: int) -> None:
         if self.run.pass_number != number:
@@ -100,3 +106,9 @@ class Passes:
         except StoppedEarlyError:
             checkpoint.done = False
             return 0
+
+
+async def counts_of(database: Database, run: Run, locations: Sequence[Location]) -> dict[str, Counts]:
+    """The counters of a run by location, from the last pass that went through it."""
+    known = latest_counts(await read_checkpoints(database, run.id))
+    return {location.name: known[location.name] for location in locations if location.name in known}

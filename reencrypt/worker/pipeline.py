@@ -197,7 +197,7 @@ class Pipeline:
         if checkpoint.pass_number == 0:
             # A sweep tries hardly anything but what has failed already.
             self._tally.add(page.tally)
-            self._tally.check(self._max_quarantine)
+            self._tally.check(self._max_quarantine, page.tally.failed)
         secrets = page.settled.total + sum(row.counts.total for row in page.rows)
         committed = await self._committer.commit(location, page, checkpoint)
         self._pace.learn(rows, committed.locked_seconds)
@@ -225,7 +225,7 @@ class Pipeline:
         for finding in committed.findings:
             key = key_to_text(finding.key)
             place = (location.name, key, finding.field)
-            if place in self._told:
+            if place in self._told or not finding.news:
                 continue  # a sweep comes across it again
             self._told.add(place)
             self._emit(Quarantined(location.name, key, finding.field, finding.reason, finding.detail))

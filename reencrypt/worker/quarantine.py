@@ -83,6 +83,7 @@ def known_secrets(entries: Sequence[QuarantineEntry], accepted: Selection | None
     return {
         entry.place: KnownSecret(
             Reason(entry.reason),
+            entry.detail,
             entry.secret_hash,
             accepted=accepted is not None and entry.is_open and accepted.takes(entry),
         )

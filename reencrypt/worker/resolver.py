@@ -16,7 +16,10 @@ from reencrypt.worker.transform import ParsedRow, UnusableKey, UsableKey
 
 
 class Resolver:
-    """The keys of a run: ring, proof and what the user decided about keys."""
+    """The keys of a run: ring, proof and what the user decided about keys.
+
+    A run that `only_looks` moves nothing: what has come up since it was prepared is left for the next one.
+    """
 
     def __init__(
         self,
@@ -27,8 +30,10 @@ class Resolver:
         cache: DerivedKeyCache,
         reload: Callable[[], Awaitable[Iterable[DataKey]]],
         pool: Pool,
+        only_looks: bool = False,
     ) -> None:
         self.ring = ring
+        self._only_looks = only_looks
         self.proof = proof
         self._secret_key = secret_key
         self._cache = cache
@@ -41,6 +46,8 @@ class Resolver:
         Raises a `ReencryptError` where a provider fails as a whole.
         """
         samples: dict[str, list[Sample]] = {}
+        if self._only_looks:
+            return
         for row in rows:
             for secret in row.secrets:
                 envelope = secret.envelope
@@ -56,10 +63,10 @@ class Resolver:
         for key_id in wanted:
             await self._weigh(key_id, samples[key_id])
 
-    def _skipped_as(self, key_id: str) -> str | None:
-        """The name, its own or its provider's, under which the user wants a data key left alone."""
-        row = self.ring.row(key_id)
-        names = (key_id, row.provider) if row else (key_id,)
+    def _skipped_as(self, key_id: str | None) -> str | None:
+        """The name, its own or its provider's, under which the user wants a data key, or `secret_key`, left alone."""
+        row = self.ring.row(key_id) if key_id is not None else None
+        names = (SECRET_KEY_PROVIDER,) if key_id is None else (key_id, row.provider) if row else (key_id,)
         return next((name for name in names if name in self.proof.skipped), None)
 
     async def _weigh(self, key_id: str, samples: list[Sample]) -> None:
@@ -77,14 +84,14 @@ class Resolver:
 
     def key_of(self, key_id: str | None) -> UsableKey | UnusableKey:
         """The key for an envelope, after `prepare` has seen its page; called from threads."""
-        if key_id is None:
-            if SECRET_KEY_PROVIDER in self.proof.skipped:
-                return UnusableKey(None, f"skipped_key {SECRET_KEY_PROVIDER}")
-            return UsableKey(self._secret_key, standing_of_secret_key())
-        row = self.ring.row(key_id)
+        if self._only_looks:
+            return UnusableKey(None, "saved_meanwhile")
         skipped = self._skipped_as(key_id)
         if skipped is not None:
             return UnusableKey(None, f"skipped_key {skipped}")
+        if key_id is None:
+            return UsableKey(self._secret_key, standing_of_secret_key())
+        row = self.ring.row(key_id)
         if not self.ring.knows(key_id) or row is None:
             return UnusableKey(Reason.UNKNOWN_DATA_KEY, f"data_keys has no key {key_id}")
         entry = self.ring.entry(key_id)

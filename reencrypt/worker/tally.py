@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -41,10 +42,10 @@ class Tally:
         counts = json.loads(text)
         return Tally({key: tried for key, (tried, _) in counts.items()}, {key: bad for key, (_, bad) in counts.items()})
 
-    def check(self, share: float) -> None:
-        """Raise `RefusedError` for a key under which more than this share has failed, from 20 secrets on."""
-        for key, failed in self.failed.items():
-            tried = self.tried[key]
+    def check(self, share: float, keys: Iterable[str]) -> None:
+        """Raise `RefusedError` where more than this share has failed under one of these keys, from 20 secrets on."""
+        for key in keys:
+            tried, failed = self.tried[key], self.failed.get(key, 0)
             if tried >= _LEAST and failed > share * tried:
                 raise RefusedError(
                     f"{failed} of {tried} secrets under {f'data key {key}' if key else 'secret_key'} do not decrypt to "

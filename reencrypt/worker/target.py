@@ -76,6 +76,30 @@ class LegacyTarget:
         """Nothing to lock."""
 
 
+@dataclass(frozen=True, slots=True)
+class NoTarget:
+    """For a run that has nothing to move, only to look again at what is in quarantine: it cannot write."""
+
+    id: str = ""
+    provider: str = ""
+    made: bool = False
+
+    def sealer(self, algorithm: Algorithm, salt: bytes, cache: DerivedKeyCache) -> Sealer:
+        """A sealer that is never used."""
+        return Sealer.create(
+            key_id=None, password=secrets.token_bytes(DATA_KEY_BYTES), algorithm=algorithm, salt=salt, cache=cache
+        )
+
+    async def lock(self, transaction: Transaction) -> None:
+        """Stop whoever would write all the same."""
+        del transaction
+        raise RefusedError("a run that only looks was about to write", hint="please report this")
+
+
+#: What a run writes under.
+Target = TargetKey | LegacyTarget | NoTarget
+
+
 def label_of(provider: str, today: datetime) -> str:
     """The label under which Grafana looks for its key of the day; the date is the server's local one."""
     return f"{today:%Y-%m-%d}/root@{provider}"

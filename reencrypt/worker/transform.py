@@ -28,9 +28,10 @@ Place = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class KnownSecret:
-    """Why a secret was in quarantine, the SHA-256 of its text then, and whether the user vouches for it."""
+    """Why a secret was in quarantine, the SHA-256 of its text then (`digest`), and whether the user vouches for it."""
 
     reason: Reason
+    detail: str
     digest: bytes
     accepted: bool
 
@@ -66,13 +67,17 @@ class UnusableKey:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A secret for the quarantine; `text` is what stands in the column in its place."""
+    """A secret for the quarantine; `text` is what stands in the column in its place.
+
+    It is no `news` where the secret was left this time and an older finding stands.
+    """
 
     key: Key
     field: str
     reason: Reason
     detail: str
     text: bytes
+    news: bool = True
 
 
 @dataclass(slots=True)
@@ -137,7 +142,14 @@ class Transformer:
         outcome = RowOutcome(parsed.row, None, [], Counts(), 0)
         replacements: dict[int, list[tuple[FoundSecret, bytes]]] = {}
         for secret in parsed.secrets:
+            left = outcome.counts.left
             ciphertext = self._secret(location, secret, outcome, tally)
+            if outcome.counts.left > left and (known := self._known(location, secret, parsed.row)):
+                # Nobody has looked at it this time, so what was found before stands, and an acknowledgement with it.
+                text = secret.text_in(parsed.row)
+                outcome.findings.append(
+                    Finding(parsed.row.key, secret.field, known.reason, known.detail, text, news=False)
+                )
             if ciphertext is not None:
                 replacements.setdefault(secret.column, []).append((secret, ciphertext))
         new = list(parsed.row.cells)

@@ -42,6 +42,7 @@ class Kept(StrEnum):
     ROW_GONE = "row_gone"
     CHANGED_SINCE = "changed_since"
     OLD_UNREADABLE = "old_bytes_unreadable"
+    PRESENT_UNREADABLE = "present_unreadable"
     DIFFERS = "plaintext_differs"
     NO_LOCATION = "table_unknown"
 
@@ -201,6 +202,8 @@ class Undo:
         before, now = self._decrypt(old.envelope), self._decrypt(present.envelope)
         if before is None:
             return Kept.OLD_UNREADABLE
+        if now is None:
+            return Kept.PRESENT_UNREADABLE
         return None if before == now else Kept.DIFFERS
 
     def _decrypt(self, envelope: Envelope | None) -> bytes | None:

@@ -62,14 +62,19 @@ class UndoKeys:
             return None
         if digest(row.wrapped) != change.new_hash:
             return Kept.CHANGED_SINCE
+        reason = await self._compare(row, change)
+        return reason if reason or await self._restore(row, change.old) else Kept.CHANGED_SINCE
+
+    async def _compare(self, row: DataKey, change: _Change) -> Kept | None:
+        """Whether the old and the present wrapping hold the same data key; None if they do."""
         provider = normalise_provider(change.old["provider"].decode())
         before = await self.ring.unwrap_row(replace(row, provider=provider, wrapped=change.old[_WRAPPING]))
         now = await self.ring.unwrap_row(row)
         if not isinstance(before, Unwrapped):
             return Kept.OLD_UNREADABLE
-        if not isinstance(now, Unwrapped) or before.data_key != now.data_key:
-            return Kept.DIFFERS
-        return None if await self._restore(row, change.old) else Kept.CHANGED_SINCE
+        if not isinstance(now, Unwrapped):
+            return Kept.PRESENT_UNREADABLE
+        return None if before.data_key == now.data_key else Kept.DIFFERS
 
     async def _restore(self, row: DataKey, old: Mapping[str, bytes]) -> int:
         async def body(transaction: Transaction) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 
@@ -162,3 +163,46 @@ def test_failures_are_counted_over_all_resumptions_of_a_run(story: Story) -> Non
     assert story.cli.json(*pilot, expect=4)["secrets"]["quarantined"] < 20
     assert "under data key" in story.cli.json(*pilot, expect=6)["error"]["message"]
     assert story.plaintexts() == before
+
+
+def test_an_acknowledgement_outlasts_a_run_that_leaves_its_key_alone(story: Story) -> None:
+    with story.builder() as builder:
+        key = builder.data_key()
+        populate(builder, count=60, under=[key])
+        builder.add_secret(Plain(b"no JSON object", key))
+    story.cli.json("run", *WRAP, expect=3)
+    story.cli.json("quarantine acknowledge", "--all")
+    report = story.cli.json("run", *WRAP, "--skip-key", key.key_id, expect=3)
+    assert (report["secrets"]["left"], report["secrets"]["quarantined"]) == (1, 0)
+    report = story.cli.json("run", *WRAP)
+    assert [entry["state"] for entry in report["quarantine"]] == ["acknowledged"]
+
+
+def test_an_acknowledgement_counts_where_there_is_no_data_key_to_write_under(story: Story) -> None:
+    with_a_damaged_secret(story)
+    story.cli.json("run", *WRAP, expect=3)
+    story.cli.json("quarantine acknowledge", "--all")
+    # Grafana's own rotation of data keys: it makes another when it saves next.
+    story.execute("UPDATE data_keys SET active = (1 = 0)")
+    keys = story.query("SELECT name FROM data_keys")
+    report = story.cli.json("run")
+    assert (report["outcome"], report["target_data_key"]) == ("nothing_to_do", None)
+    assert [entry["state"] for entry in report["quarantine"]] == ["acknowledged"]
+    assert story.cli.json("status")["runs"][-1]["state"] == "finished"
+    assert story.query("SELECT name FROM data_keys") == keys
+
+
+def test_verify_knows_a_failure_by_its_text_and_not_by_its_place(story: Story) -> None:
+    with_a_damaged_secret(story)
+    story.cli.json("run", *WRAP, expect=3)
+    assert story.cli.json("verify")["secrets"]["quarantined"] == 1
+    # Saved anew, and damaged in another way.
+    ((text,),) = story.query("SELECT secure_json_data FROM data_source WHERE secure_json_data LIKE '%field0%'")
+    document = json.loads(text.decode() if isinstance(text, bytes) else str(text))
+    ciphertext = bytearray(base64.b64decode(document["field1"]))
+    ciphertext[-1] ^= 0xFF
+    document["field0"] = base64.b64encode(ciphertext).decode()
+    saved = json.dumps(document)
+    story.execute("UPDATE data_source SET secure_json_data = ? WHERE secure_json_data LIKE '%field0%'", saved)
+    (problem,) = story.cli.json("verify", expect=8)["problems"]
+    assert (problem["reason"], problem["in_quarantine"]) == ("implausible_plaintext", False)

@@ -279,3 +279,13 @@ def test_grafanas_own_key_under_rsa1_5_is_proven_by_its_secrets(story: Story) ->
     assert verified["secrets"]["unreadable"] == 0
     assert {address: before[address] for address in before if address.table == "secrets"}
     assert len(story.query("SELECT name FROM data_keys")) == 1
+
+
+def test_state_tables_that_were_created_in_part_are_completed(story: Story) -> None:
+    with story.builder() as builder:
+        populate(builder, count=60, under=[None])
+    (first, *_) = [line for line in story.cli("plan", *WRAP).stdout.split(";\n") if "CREATE TABLE" in line]
+    story.execute(first[first.index("CREATE TABLE") :])
+    assert story.cli.json("status")["runs"] == []
+    assert story.cli.json("verify")["outcome"] == "verified"
+    assert story.cli.json("run", *WRAP)["outcome"] == "done"

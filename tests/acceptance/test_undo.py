@@ -155,3 +155,24 @@ def test_an_undo_that_is_interrupted_goes_on(number: signal.Signals, story: Stor
 
 def begun(story: Story) -> bool:
     return bool(story.query("SELECT 1 FROM reencrypt_journal WHERE run_id LIKE 'undo%' LIMIT 1"))
+
+
+def test_what_one_undo_has_to_keep_is_not_in_the_way_of_the_next(story: Story) -> None:
+    with story.builder() as builder:
+        for number in range(60):
+            builder.add_secret(Plain(b'{"number":"%d"}' % number))
+    before = stored(story)
+    story.cli.json("run", *WRAP, "--limit", "30", expect=4)
+    story.execute("UPDATE data_keys SET active = (1 = 0)")
+    first = story.cli.json("run", *WRAP)
+    second = story.cli.json("run", *WRAP, "--to", "azurekv.other")
+    story.execute("DELETE FROM data_keys WHERE name = ?", first["target_data_key"])
+    undone = story.cli.json("undo", second["run_id"], expect=3)
+    assert (undone["restored"], undone["kept_because"]) == (30, {"old_bytes_unreadable": 30})
+    undone = story.cli.json("undo", first["run_id"], expect=3)
+    assert undone["restored"] == 30
+    now = stored(story)
+    assert sum(now[address] == before[address] for address in before) == 30
+    assert None not in story.plaintexts().values()
+    assert "undo" not in story.cli.json("status")["next_command"]
+    assert story.cli.json("undo", second["run_id"], expect=3)["outcome"] == "partly_done"

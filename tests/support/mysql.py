@@ -52,6 +52,7 @@ class OwnServer:
                 str(install),
                 "--no-defaults",
                 f"--datadir={self.folder}/data",
+                f"--tmpdir={self.folder}/temporary",
                 "--auth-root-authentication-method=normal",
                 "--skip-test-db",
                 *self._user,

@@ -30,7 +30,7 @@ CREATE TABLE IF NOT EXISTS reencrypt_checkpoint (
     pass BIGINT NOT NULL,
     last_key TEXT NULL,
     done BIGINT NOT NULL,
-    counts TEXT NOT NULL,
+    counts MEDIUMTEXT NOT NULL,
     PRIMARY KEY (run_id, location, pass)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 -- A field is the path of a JSON member and may be longer than an index takes.

@@ -1,0 +1,99 @@
+"""Signals: the first ends the work within seconds, whatever it waits for; the second ends the process at once."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sqlite3
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.grafana.populate import populate
+from tests.support.story import WRAP, Story
+from tests.support.vault import Vault
+
+#: A page in hand gets four seconds, SQLite's own handler waits five, the lease is given back within two.
+WITHIN_SECONDS = 15
+
+
+@pytest.fixture
+def story(tmp_path: Path, shared_vault: Vault) -> Story:
+    story = Story.of(tmp_path / "grafana.db", shared_vault, secret_key="the secret_key")
+    with story.builder() as builder:
+        populate(builder, count=3000, under=[None], own_salts=True)
+    return story
+
+
+@contextmanager
+def locked(story: Story) -> Iterator[None]:
+    """Somebody holds the file."""
+    with closing(sqlite3.connect(story.database, timeout=30, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        yield
+        connection.execute("ROLLBACK")
+
+
+def at_work(story: Story, *arguments: str) -> subprocess.Popen[str]:
+    """A run that has committed its first page."""
+    log = ("-v", "--log-format", "json", "--output", "json")
+    process = story.cli.start("run", *WRAP, *log, *arguments)
+    until(process, '"page committed"')
+    return process
+
+
+def until(process: subprocess.Popen[str], text: str) -> None:
+    assert process.stderr is not None
+    for line in process.stderr:
+        if text in line:
+            return
+    raise AssertionError(f"no {text}")
+
+
+def test_a_signal_is_heeded_within_seconds_while_somebody_else_holds_the_file(story: Story) -> None:
+    process = at_work(story)
+    with locked(story):
+        since = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=60)
+        assert time.monotonic() - since < WITHIN_SECONDS
+    assert process.returncode == 4
+    report = json.loads(out)
+    assert (report["outcome"], report["stop_reason"]) == ("stopped", "SIGTERM received")
+    assert story.cli.json("run", "--lease-timeout", "0.5")["outcome"] == "done"
+
+
+def test_the_second_signal_ends_the_process_at_once(story: Story) -> None:
+    process = at_work(story)
+    with locked(story):
+        process.send_signal(signal.SIGTERM)
+        since = time.monotonic()
+        while process.poll() is None and time.monotonic() - since < WITHIN_SECONDS:
+            process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+        assert time.monotonic() - since < 2
+    assert process.returncode == -signal.SIGINT
+
+
+def test_the_first_signal_after_another_reason_to_stop_does_not_kill(story: Story) -> None:
+    process = at_work(story, "--max-runtime", "2")
+    with locked(story):
+        until(process, "the time allowed is over")
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=60)
+    assert process.returncode == 4
+    assert json.loads(out)["stop_reason"] == "the time allowed is over"
+
+
+def test_undo_heeds_a_signal_while_it_watches_a_silent_holder(story: Story) -> None:
+    run = story.cli.json("run", *WRAP, "--limit", "20", expect=4)
+    story.execute("UPDATE reencrypt_lease SET holder = 'a dead process', beats = beats + 1")
+    process = story.cli.start("undo", run["run_id"], "--output", "json", "--log-format", "json")
+    until(process, "holds the lease")
+    process.send_signal(signal.SIGTERM)
+    out, _ = process.communicate(timeout=WITHIN_SECONDS)
+    assert (process.returncode, json.loads(out)["outcome"]) == (4, "stopped")
