@@ -1,6 +1,7 @@
-"""A Grafana at work: saves tokens, data sources and contact points, deletes and adds rows, as fast as it can.
+"""A Grafana at work: saves tokens, data sources and contact points, makes data keys, deletes and adds rows.
 
-It writes what it has encrypted beforehand, so that it knows what every secret has to say in the end.
+It does so as fast as it can, and writes what it has encrypted beforehand, so that it knows what every secret has to
+say in the end.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import hashlib
 import json
 import random
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from tests.grafana.decryptor import SecretAddress
@@ -21,9 +22,20 @@ THEN = "2026-01-01 00:00:00"
 
 
 class LiveGrafana:
-    """Writes in a thread of its own. `texts` are plaintexts with their ciphertexts; each is used once."""
+    """Writes in a thread of its own. `texts` are plaintexts with their ciphertexts; each is used once.
 
-    def __init__(self, engine: Engine, texts: list[tuple[bytes, bytes]], tokens: list[int], sources: list[int]) -> None:
+    `data_keys` are rows that it makes on its way, one before every so many saves, as `texts` need them.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        texts: list[tuple[bytes, bytes]],
+        tokens: list[int],
+        sources: list[int],
+        data_keys: Mapping[int, Mapping[str, object]],
+    ) -> None:
+        self._data_keys = data_keys
         self._engine = engine
         self._texts = iter(texts)
         self._tokens = tokens
@@ -62,6 +74,9 @@ class LiveGrafana:
         text = next(self._texts, None)
         if text is None:
             return False
+        if (row := self._data_keys.get(self.saves)) is not None:
+            columns = ", ".join(row)
+            execute(f"INSERT INTO data_keys ({columns}) VALUES ({', '.join('?' * len(row))})", *row.values())  # noqa: S608
         action = self._dice.choices(
             (self._save_token, self._save_source, self._save_contact_point, self._add, self._delete),
             weights=(6, 6, 3, 2, 1),
