@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "verify": "verify",
     "quarantine": "quarantine",
     "undo": "undo",
+    "complete": "complete",
     "config": "config",
     "demo": "demo",
     "emulator": "emulator",
@@ -45,7 +46,7 @@ Exit codes:
   5  another run holds the lease, or has taken it over
   6  refused before writing, or stopped for safety
   7  database or key service unavailable; progress saved
-  8  verify: a secret that does not read, and is not in quarantine
+  8  verify: a secret that does not read, and is not in quarantine; complete: the answer is no
   9  no secrets found at all
 
 \b

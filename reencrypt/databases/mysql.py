@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.catalogue.locations import LOCATIONS
+from reencrypt.databases import shapes
 from reencrypt.databases.link import Link
 from reencrypt.databases.mysql_driver import MysqlDriver, fetch_all, run
 from reencrypt.databases.mysql_dsn import MysqlTarget, target_of
@@ -24,7 +25,8 @@ from reencrypt.databases.mysql_errors import translated
 from reencrypt.databases.mysql_rendering import Column, Rendering, by_packet
 from reencrypt.databases.protocol import ColumnLimit, LockPolicy, Swap, Value
 from reencrypt.databases.retried import OPENING_SECONDS
-from reencrypt.databases.statements import load_schema, load_statements
+from reencrypt.databases.shapes import Shape
+from reencrypt.databases.statements import TEMPORARY_TABLES, load_schema, load_statements
 from reencrypt.errors import ConfigurationError
 from reencrypt.settings import DatabaseSettings
 
@@ -112,6 +114,12 @@ class MysqlDatabase:
             found.setdefault(table, set()).add(column)
         return {table: frozenset(columns) for table, columns in found.items()}
 
+    async def shapes(self) -> list[Shape]:
+        """The tables of the database."""
+        columns = await self._reader.read(lambda connection: fetch_all(connection, shapes.MYSQL_COLUMNS))
+        keys = await self._reader.read(lambda connection: fetch_all(connection, shapes.MYSQL_KEYS))
+        return shapes.shapes_of(columns, keys)
+
     async def column_limits(self, location: Location) -> tuple[ColumnLimit | None, ...]:
         """VARCHAR counts characters; TEXT holds 65,535 bytes, MEDIUMTEXT 16 MiB."""
         rendering = await self._reader.read(lambda connection: self.rendering(location, connection))
@@ -170,6 +178,15 @@ class MysqlDatabase:
         async def work(connection: Any) -> None:  # noqa: ANN401
             for statement in self.state_statements():
                 await run(connection, statement)
+
+        await self._writer.read(work)
+
+    async def drop_state(self) -> None:
+        """Drop the state tables, but not the list of the data keys that we made."""
+
+        async def work(connection: Any) -> None:  # noqa: ANN401
+            for table in TEMPORARY_TABLES:
+                await run(connection, f"DROP TABLE IF EXISTS {table}")
 
         await self._writer.read(work)
 

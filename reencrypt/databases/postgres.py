@@ -12,6 +12,7 @@ from typing import Any, Final
 import asyncpg
 
 from reencrypt.catalogue.location import Key, Location, Row
+from reencrypt.databases import shapes
 from reencrypt.databases.link import Link
 from reencrypt.databases.positional import Positional
 from reencrypt.databases.postgres_dsn import PostgresTarget, target_of
@@ -19,7 +20,8 @@ from reencrypt.databases.postgres_errors import translated
 from reencrypt.databases.postgres_rendering import Column, Rendering
 from reencrypt.databases.protocol import ColumnLimit, LockPolicy, Swap, Value
 from reencrypt.databases.retried import OPENING_SECONDS
-from reencrypt.databases.statements import load_schema, load_statements
+from reencrypt.databases.shapes import Shape
+from reencrypt.databases.statements import TEMPORARY_TABLES, load_schema, load_statements
 from reencrypt.settings import DatabaseSettings
 
 _LOCK_POLICY: Final = LockPolicy(hold_seconds=0.05, gaps=False)
@@ -126,6 +128,12 @@ class PostgresDatabase:
             found.setdefault(table, set()).add(column)
         return {table: frozenset(columns) for table, columns in found.items()}
 
+    async def shapes(self) -> list[Shape]:
+        """The tables that the search path shows."""
+        columns = await self._reader.read(lambda connection: connection.fetch(shapes.POSTGRES_COLUMNS))
+        keys = await self._reader.read(lambda connection: connection.fetch(shapes.POSTGRES_KEYS))
+        return shapes.shapes_of(map(tuple, columns), map(tuple, keys))
+
     async def column_limits(self, location: Location) -> tuple[ColumnLimit | None, ...]:
         """VARCHAR counts characters; TEXT and BYTEA hold a gigabyte."""
         rendering = await self._rendering(location)
@@ -176,6 +184,12 @@ class PostgresDatabase:
             await transaction.run(f"SELECT pg_advisory_xact_lock({_STATE_LOCK})")
             for statement in self.state_statements():
                 await transaction.run(statement)
+
+    async def drop_state(self) -> None:
+        """Drop the state tables, but not the list of the data keys that we made."""
+        async with self.transaction() as transaction:
+            for table in TEMPORARY_TABLES:
+                await transaction.run(f"DROP TABLE IF EXISTS {table}")
 
     async def close(self) -> None:
         """Close both connections."""

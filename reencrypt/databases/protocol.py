@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Protocol
 
 from reencrypt.catalogue.location import Key, Location, Row
+from reencrypt.databases.shapes import Shape
 
 #: What a statement takes and returns.
 Value = int | float | str | bytes | datetime | None
@@ -101,6 +102,10 @@ class Database(Executor, Protocol):
         """The column names of every table."""
         ...
 
+    async def shapes(self) -> list[Shape]:
+        """The shape of every table, for a search of the whole database."""
+        ...
+
     async def column_limits(self, location: Location) -> tuple[ColumnLimit | None, ...]:
         """How much each of the location's columns holds, in their order; None for as much as one likes."""
         ...
@@ -129,6 +134,10 @@ class Database(Executor, Protocol):
 
     async def create_state(self) -> None:
         """Create the state tables that are missing. Two runs may do so at once."""
+        ...
+
+    async def drop_state(self) -> None:
+        """Drop the state tables, but not the list of the data keys that we made."""
         ...
 
     async def close(self) -> None:

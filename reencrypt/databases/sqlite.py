@@ -18,10 +18,12 @@ from urllib.parse import quote as quote_url
 import aiosqlite
 
 from reencrypt.catalogue.location import Key, Location, Row
+from reencrypt.databases import shapes
 from reencrypt.databases.protocol import ColumnLimit, LockPolicy, Swap, Value
+from reencrypt.databases.shapes import Shape
 from reencrypt.databases.sqlite_errors import DatabaseLockedError, UnfinishedError, check_file, damaged, translated
 from reencrypt.databases.sqlite_rendering import batches, conditions, quote, select, to_row
-from reencrypt.databases.statements import load_schema, load_statements
+from reencrypt.databases.statements import TEMPORARY_TABLES, load_schema, load_statements
 from reencrypt.errors import ConfigurationError
 
 _T = TypeVar("_T")
@@ -123,6 +125,10 @@ class SqliteDatabase:
 
         return await self._patiently(work)
 
+    async def shapes(self) -> list[Shape]:
+        """The tables of the file."""
+        return shapes.shapes_in_sqlite(await self._all(shapes.SQLITE_COLUMNS))
+
     async def column_limits(self, location: Location) -> tuple[ColumnLimit | None, ...]:
         """SQLite's columns hold whatever is written."""
         return (None,) * len(location.columns)
@@ -217,6 +223,13 @@ class SqliteDatabase:
             for statement in self.state_statements():
                 with translated(self._path):
                     await self._writer.execute(statement)
+
+    async def drop_state(self) -> None:
+        """Drop the state tables, but not the list of the data keys that we made."""
+        async with self.transaction():
+            for table in TEMPORARY_TABLES:
+                with translated(self._path):
+                    await self._writer.execute(f"DROP TABLE IF EXISTS {table}")
 
     async def close(self) -> None:
         """Close both connections."""

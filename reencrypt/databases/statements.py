@@ -9,6 +9,9 @@ from typing import Final
 
 _NAME: Final = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
+#: Our tables but for the list of data keys that we made, the lease last: while it is there, it protects the others.
+TEMPORARY_TABLES: Final = tuple(f"reencrypt_{name}" for name in ("journal", "quarantine", "checkpoint", "run", "lease"))
+
 
 @cache
 def load_statements(*files: str) -> dict[str, str]:

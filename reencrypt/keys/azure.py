@@ -162,6 +162,13 @@ class AzureKeyProvider:
             _, version = await self._wrap_remotely(RsaAlgorithm.OAEP_256, secrets.token_bytes(DATA_KEY_BYTES))
             return version
 
+    async def versions(self) -> list[str]:
+        """The enabled versions, newest first; empty where `list` is denied."""
+        try:
+            return [each.version for each in await self.vault.list_versions() if each.enabled]
+        except OperationDeniedError:
+            return []
+
     async def _newest(self) -> KeyVersion:
         """The newest version as of a moment ago: a thousand keys must not cost a thousand looks."""
         now = asyncio.get_running_loop().time()

@@ -132,6 +132,10 @@ class KeyProvider(Protocol):
         """The version of its key that `wrap` uses, empty where it has none; raises a `ReencryptError`."""
         ...
 
+    async def versions(self) -> list[str]:
+        """The enabled versions of its key, as far as it may look; empty where it has none."""
+        ...
+
     async def close(self) -> None:
         """Release connections."""
         ...

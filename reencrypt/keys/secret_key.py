@@ -64,5 +64,9 @@ class SecretKeyProvider:
         """A `secret_key` has no versions."""
         return ""
 
+    async def versions(self) -> list[str]:
+        """A `secret_key` has no versions."""
+        return []
+
     async def close(self) -> None:
         """Nothing is open."""

@@ -11,6 +11,7 @@ from reencrypt.catalogue.location import Fitted, fit
 from reencrypt.catalogue.locations import LOCATIONS
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.databases.protocol import Database
+from reencrypt.databases.statements import TEMPORARY_TABLES
 from reencrypt.errors import ConfigurationError
 from reencrypt.events import Emit, Waiting, Warned
 from reencrypt.keys.providers import Providers
@@ -19,9 +20,7 @@ from reencrypt.keys.vault_policy import VaultPolicy
 from reencrypt.settings import DatabaseSettings, Settings
 
 #: Our own tables, all of them: on MySQL each is created by itself, and a crash may come in between.
-STATE_TABLES: Final = frozenset(
-    f"reencrypt_{name}" for name in ("lease", "run", "checkpoint", "quarantine", "journal", "data_key")
-)
+STATE_TABLES: Final = frozenset((*TEMPORARY_TABLES, "reencrypt_data_key"))
 
 
 class KeyTable(Enum):

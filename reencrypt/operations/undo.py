@@ -98,6 +98,11 @@ async def _find(database: Database, schema: Schema, run_id: str) -> Run:
     if run_id not in ids:
         known = f"known are {', '.join(ids[-5:])}" if ids else "there has been no run"
         raise ConfigurationError(f"there is no run {run_id}", hint=f"{known}; `reencrypt status` lists them")
+    if runs[ids.index(run_id)].state == "completed":
+        raise RefusedError(
+            f"run {run_id} was completed, and its journal dropped: there is nothing to go back to",
+            hint="to have secrets under another key, run again with --to; to have them legacy, `reencrypt rollback`",
+        )
     extents = {run.id: await _extent(database, run.id) for run in runs}
     # By the journal, whose ids only grow: clocks step back.
     later = [

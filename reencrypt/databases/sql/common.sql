@@ -141,6 +141,18 @@ WHERE run_id = :run_id AND action = 'rewrite' AND id < :before ORDER BY id DESC 
 SELECT action, row_key, column_name, old_bytes, new_hash FROM reencrypt_journal
 WHERE run_id = :run_id AND table_name = 'data_keys' AND action IN ('rewrap', 'deactivate') ORDER BY id
 
+-- name: journal_empty
+DELETE FROM reencrypt_journal
+
+-- name: runs_complete
+UPDATE reencrypt_run SET state = 'completed' WHERE state <> 'open'
+
+-- name: data_key_delete
+DELETE FROM data_keys WHERE name = :id AND encrypted_data = :wrapped AND active = :active
+
+-- name: secrets_manager_providers
+SELECT provider, COUNT(*) FROM secret_data_key GROUP BY provider ORDER BY provider
+
 -- name: journal_append
 INSERT INTO reencrypt_journal (run_id, action, table_name, row_key, column_name, old_bytes, new_hash)
 VALUES (:run_id, :action, :table_name, :row_key, :column_name, :old_bytes, :new_hash)

@@ -232,6 +232,9 @@ class Gated:
     async def newest_version(self) -> str:
         return ""
 
+    async def versions(self) -> list[str]:
+        return []
+
     async def close(self) -> None:
         raise NotImplementedError
 

@@ -1,0 +1,122 @@
+"""`reencrypt complete`."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reencrypt.cli import output as out
+from reencrypt.cli.listening import listening
+from reencrypt.cli.options import Common, lease_timeout_option, option, settings_options, vault_options
+
+if TYPE_CHECKING:
+    from reencrypt.events import Emit
+    from reencrypt.operations.complete import CompleteOptions, CompleteReport
+    from reencrypt.operations.evidence import Evidence
+    from reencrypt.operations.options import RunOptions
+    from reencrypt.settings import Settings
+
+
+@click.command(
+    "complete",
+    epilog="""\b
+Examples:
+  reencrypt complete --check
+  reencrypt complete --settle --drop-state
+  reencrypt complete --retire azurekv.prod/0123456789abcdef0123456789abcdef
+""",
+)
+@settings_options
+@option("--to", metavar="PROVIDER", help="The provider that stays. Default: Grafana's encryption_provider.")
+@option("--retire", metavar="KEY", multiple=True, help="Ask about this key alone, as the answer names it.")
+@option("--check", is_flag=True, help="Answer, and change nothing.")
+@option("--settle", is_flag=True, help="Wait for Grafana's cache of data keys (data_keys_cache_ttl) first.")
+@option("--drop-state", is_flag=True, help="On yes, drop our tables but for the list of data keys that we made.")
+@option(
+    "--delete-data-keys",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="On yes, delete the data keys that are inactive and unused, saved to this new file first.",
+)
+@vault_options
+@lease_timeout_option
+def command(
+    common: Common,
+    retire: tuple[str, ...],
+    check: bool,  # noqa: FBT001 - click passes by name
+    settle: bool,  # noqa: FBT001 - the same
+    drop_state: bool,  # noqa: FBT001 - the same
+    delete_data_keys: Path | None,
+    **options: Any,  # noqa: ANN401 - handed on by name
+) -> int:
+    """Answer whether the old key may go, yes (exit 0) or no (exit 8), with the evidence.
+
+    Every location is counted afresh, and every text and blob column of the database searched for envelopes that the
+    catalogue does not know. On yes the journal is dropped, so that no run can be undone any more, and the command that
+    disables the old version is printed.
+    """
+    from reencrypt.cli.loading import load, run_options  # noqa: PLC0415
+    from reencrypt.operations.complete import CompleteOptions  # noqa: PLC0415
+
+    settings = load(common)
+    wanted = CompleteOptions(retire, check, settle, drop_state, delete_data_keys)
+    with listening(common) as emit:
+        report = asyncio.run(_complete(settings, run_options(**options), wanted, emit))
+    if common.output == "json":
+        out.print_json("complete", report.exit_code, report.as_json())
+    else:
+        _print(report)
+    return report.exit_code
+
+
+async def _complete(settings: Settings, options: RunOptions, wanted: CompleteOptions, emit: Emit) -> CompleteReport:
+    from reencrypt.cli.signals import stop_on_signals  # noqa: PLC0415
+    from reencrypt.operations.complete import complete  # noqa: PLC0415
+
+    return await complete(settings, options, wanted, emit=emit, stop=stop_on_signals())
+
+
+def _print(report: CompleteReport) -> None:
+    from reencrypt.operations.complete import BLIND_SPOTS  # noqa: PLC0415
+
+    if report.evidence is None:
+        out.line(f"Stopped: {report.stop_reason}. Nothing was changed.")
+        return
+    _print_evidence(report, report.evidence)
+    for spot in BLIND_SPOTS:
+        out.line(f"not seen: {spot}")
+    out.line("Yes: what was asked about may go." if report.outcome == "yes" else "No: the old key has to stay.")
+    if report.journal_dropped:
+        out.line("The journal is dropped: no run before this can be undone.")
+    if report.deleted:
+        out.line(f"{len(report.deleted)} data keys are deleted.")
+    for command_line in report.commands:
+        out.line(f"Disable it, do not delete it: {command_line}")
+
+
+def _print_evidence(report: CompleteReport, evidence: Evidence) -> None:
+    asked = {kek.name for kek in report.retiring}
+    header = ("key", "secrets", "data keys", "active", "may it go?")
+    rows = [
+        (
+            kek.name,
+            kek.secrets.total(),
+            kek.data_keys,
+            kek.active,
+            "it stays" if kek.name == evidence.target else "no" if kek.reasons else "yes" if kek.name in asked else "",
+        )
+        for kek in evidence.keks.values()
+    ]
+    out.print_table(f"Keys, {evidence.target} stays", header, rows)
+    out.line()
+    lines = [f"no: {blocker}" for blocker in evidence.blockers]
+    lines += [f"no: {kek.name}: {reason}" for kek in report.retiring for reason in kek.reasons]
+    searched = evidence.search
+    lines.append(f"Searched {searched.rows} rows of {searched.tables} tables for envelopes in unknown places.")
+    lines += [f"not searched: {text}" for text in searched.unsearched]
+    lines += [f"note: {note}" for note in evidence.notes]
+    for text in lines:
+        out.line(text)

@@ -1,0 +1,117 @@
+"""The shape of every table, for a search of the whole database: how to page through it, and which columns hold text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A table. `key` tells its rows apart, empty where nothing does; `texts` can hold text or bytes, `others` JSON."""
+
+    table: str
+    key: tuple[str, ...]
+    texts: tuple[str, ...]
+    others: tuple[str, ...] = ()
+
+
+_TEXTS: Final = frozenset(
+    [
+        "text",
+        "varchar",
+        "bpchar",
+        "bytea",
+        "name",
+        "char",
+        "tinytext",
+        "mediumtext",
+        "longtext",
+        "blob",
+        "tinyblob",
+        "mediumblob",
+        "longblob",
+        "binary",
+        "varbinary",
+    ]
+)
+_OTHERS: Final = frozenset(("json", "jsonb", "xml", "hstore"))
+
+POSTGRES_COLUMNS: Final = """
+SELECT c.relname, a.attname, t.typname FROM pg_class AS c
+JOIN pg_attribute AS a ON a.attrelid = c.oid JOIN pg_type AS t ON t.oid = a.atttypid
+WHERE c.relkind IN ('r', 'p') AND c.relnamespace = ANY (current_schemas(false)::regnamespace[])
+    AND pg_table_is_visible(c.oid) AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY c.relname, a.attnum
+"""
+# Of a table's indexes the primary key first; one with an expression or a condition does not tell all rows apart.
+POSTGRES_KEYS: Final = """
+SELECT c.relname, i.indexrelid::text, a.attname FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indrelid
+CROSS JOIN LATERAL unnest(i.indkey::smallint[]) WITH ORDINALITY AS k (number, place)
+JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = k.number
+WHERE i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL AND pg_table_is_visible(c.oid)
+    AND NOT EXISTS (SELECT FROM pg_attribute AS n WHERE n.attrelid = c.oid AND n.attnum = ANY (i.indkey)
+        AND NOT n.attnotnull)
+ORDER BY c.relname, i.indisprimary DESC, i.indexrelid, k.place
+"""
+
+MYSQL_COLUMNS: Final = """
+SELECT c.table_name, c.column_name, c.data_type FROM information_schema.columns AS c
+JOIN information_schema.tables AS t ON t.table_schema = c.table_schema AND t.table_name = c.table_name
+WHERE c.table_schema = DATABASE() AND t.table_type = 'BASE TABLE' ORDER BY c.table_name, c.ordinal_position
+"""
+MYSQL_KEYS: Final = """
+SELECT s.table_name, s.index_name, s.column_name FROM information_schema.statistics AS s
+WHERE s.table_schema = DATABASE() AND s.non_unique = 0 AND NOT EXISTS (
+    SELECT 1 FROM information_schema.statistics AS n WHERE n.table_schema = s.table_schema
+        AND n.table_name = s.table_name AND n.index_name = s.index_name
+        AND (n.nullable = 'YES' OR n.sub_part IS NOT NULL))
+ORDER BY s.table_name, s.index_name <> 'PRIMARY', s.index_name, s.seq_in_index
+"""
+
+SQLITE_COLUMNS: Final = """
+SELECT m.name, p.name, p.type, p.pk, m.sql FROM sqlite_master AS m, pragma_table_info(m.name) AS p
+WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY m.name, p.cid
+"""
+
+
+def shapes_of(columns: Iterable[tuple[str, str, str]], keys: Iterable[tuple[str, str, str]]) -> list[Shape]:
+    """Put together what a server tells: (table, column, type) and (table, index, column), best index first."""
+    first: dict[str, tuple[str, list[str]]] = {}
+    for table, index, column in keys:
+        name, parts = first.setdefault(table, (index, []))
+        if name == index:
+            parts.append(column)
+    texts: dict[str, list[str]] = {}
+    others: dict[str, list[str]] = {}
+    for table, column, kind in columns:
+        texts.setdefault(table, [])
+        if kind.lower() in _TEXTS:
+            texts[table].append(column)
+        elif kind.lower() in _OTHERS:
+            others.setdefault(table, []).append(column)
+    return [
+        Shape(table, tuple(first[table][1]) if table in first else (), tuple(found), tuple(others.get(table, ())))
+        for table, found in texts.items()
+    ]
+
+
+def shapes_in_sqlite(rows: Iterable[tuple[str, str, str, int, str]]) -> list[Shape]:
+    """The same for SQLite, where each table has a rowid unless it was created without, and types are a suggestion."""
+    texts: dict[str, list[str]] = {}
+    keys: dict[str, list[tuple[int, str]]] = {}
+    for table, column, declared, place, sql in rows:
+        texts.setdefault(table, [])
+        kind = declared.upper()
+        # A column without a type, or of a numeric one, may hold text too; a number that is meant does not.
+        if not kind or any(word in kind for word in ("CHAR", "CLOB", "TEXT", "BLOB", "BINARY", "JSON")):
+            texts[table].append(column)
+        if "WITHOUT ROWID" in sql.upper():
+            keys.setdefault(table, [])
+            if place:
+                keys[table].append((place, column))
+    return [
+        Shape(table, tuple(name for _, name in sorted(keys[table])) if table in keys else ("rowid",), tuple(found))
+        for table, found in texts.items()
+    ]

@@ -1,0 +1,238 @@
+"""`reencrypt complete`: may the old key go? Yes or no, with the evidence; then what is not needed any more goes."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from reencrypt.crypto.derive import DerivedKeyCache
+from reencrypt.databases.protocol import Database, Transaction
+from reencrypt.databases.retried import retried
+from reencrypt.errors import ConfigurationError, RefusedError, StoppedEarlyError, first_error
+from reencrypt.events import Emit, Waiting
+from reencrypt.keys.provider import LEGACY_PROVIDER, normalise_provider
+from reencrypt.keys.ring import DataKey
+from reencrypt.operations.evidence import UNKNOWN_VERSION, Evidence, Gatherer, Kek
+from reencrypt.operations.opening import inspect, open_database, open_providers
+from reencrypt.operations.options import RunOptions, available_threads
+from reencrypt.settings import Settings
+from reencrypt.worker.lease import Lease, held_lease
+from reencrypt.worker.stop import StopRequest
+
+#: What no search of this database can see, said with every answer.
+BLIND_SPOTS: Final = (
+    "legacy values without a prefix outside the catalogue: nothing tells them from noise",
+    "files of Live pipelines, and unified storage outside this database",
+    "backups and replicas: whoever restores one needs the old key",
+)
+_NO: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class CompleteOptions:
+    """`retire` names the keys that are to go, all but the target where it is empty; `check` only answers."""
+
+    retire: tuple[str, ...] = ()
+    check: bool = False
+    settle: bool = False
+    drop_state: bool = False
+    delete_data_keys: Path | None = None
+
+
+@dataclass(slots=True)
+class CompleteReport:
+    """The answer, its evidence, and what was done about it."""
+
+    outcome: str
+    evidence: Evidence | None = None
+    retiring: list[Kek] = field(default_factory=list)
+    commands: list[str] = field(default_factory=list)
+    journal_dropped: bool = False
+    state_dropped: bool = False
+    deleted: list[str] = field(default_factory=list)
+    stop_reason: str | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """0 for yes, 8 for no, 4 where it was stopped before there was an answer."""
+        return {"yes": 0, "no": _NO}.get(self.outcome, 4)
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that `--output json` prints."""
+        evidence = self.evidence
+        asked = {kek.name for kek in self.retiring}
+        return {
+            "outcome": self.outcome,
+            "stop_reason": self.stop_reason,
+            "target": evidence.target if evidence else None,
+            "blockers": evidence.blockers if evidence else [],
+            "keys": [
+                {
+                    "name": kek.name,
+                    "retiring": kek.name in asked,
+                    "secrets": kek.secrets.total(),
+                    "locations": dict(kek.secrets),
+                    "data_keys": kek.data_keys,
+                    "active_data_keys": kek.active,
+                    "reasons": kek.reasons,
+                }
+                for kek in (evidence.keks.values() if evidence else ())
+            ],
+            "searched": {
+                "tables": evidence.search.tables if evidence else 0,
+                "rows": evidence.search.rows if evidence else 0,
+                "not_searched": evidence.search.unsearched if evidence else [],
+            },
+            "notes": evidence.notes if evidence else [],
+            "not_seen": list(BLIND_SPOTS),
+            "commands": self.commands,
+            "journal_dropped": self.journal_dropped,
+            "state_dropped": self.state_dropped,
+            "deleted_data_keys": self.deleted,
+        }
+
+
+async def complete(
+    settings: Settings, options: RunOptions, wanted: CompleteOptions, *, emit: Emit, stop: StopRequest
+) -> CompleteReport:
+    """Answer, and on yes drop the journal, and the rest as `wanted`. Nothing is written on no, or with `check`."""
+    if wanted.delete_data_keys is not None and wanted.delete_data_keys.exists():
+        raise ConfigurationError(
+            f"{wanted.delete_data_keys} exists already",
+            hint="data keys are saved to a new file before they are deleted",
+        )
+    database = await open_database(settings.database, write=not wanted.check)
+    pool = ThreadPoolExecutor(available_threads(), thread_name_prefix="reencrypt")
+    try:
+        async with open_providers(settings, DerivedKeyCache(), options.vault, emit) as providers:
+            target = normalise_provider(options.to or settings.encryption_provider)
+            gatherer = Gatherer(database, providers, settings, target, pool, emit)
+            job = _Job(database, gatherer, settings, options, wanted, emit, stop)
+            return await job.run()
+    except StoppedEarlyError:
+        return CompleteReport("stopped", stop_reason=stop.reason)
+    except BaseExceptionGroup as group:
+        raise first_error(group) from group
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        await database.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    database: Database
+    gatherer: Gatherer
+    settings: Settings
+    options: RunOptions
+    wanted: CompleteOptions
+    emit: Emit
+    stop: StopRequest
+
+    async def run(self) -> CompleteReport:
+        resting: list[DataKey] | None = None
+        if self.wanted.settle or self.wanted.delete_data_keys is not None:
+            resting = await self._rest()
+        evidence = await self.stop.heeded(self.gatherer.gather(settled=resting is not None))
+        if unknown := sorted(set(self.wanted.retire) - set(evidence.keks)):
+            raise ConfigurationError(
+                f"--retire {unknown[0]}: nothing here is under such a key", hint=f"one of: {', '.join(evidence.keks)}"
+            )
+        report = CompleteReport("no", evidence, evidence.retiring(self.wanted.retire))
+        if evidence.blockers or any(kek.reasons for kek in report.retiring):
+            return report
+        report.outcome = "yes"
+        report.commands = [command for kek in report.retiring for command in self._commands(kek)]
+        if not self.wanted.check and (await inspect(self.database)).has_state:
+            async with held_lease(
+                self.database,
+                timeout_seconds=self.options.lease_timeout_seconds,
+                waiting=lambda reason: self.emit(Waiting(reason)),
+                stop=self.stop,
+            ) as lease:
+                await self._dispose(lease, resting or [], report)
+            if self.wanted.drop_state:
+                await self.database.drop_state()
+                report.state_dropped = True
+        return report
+
+    async def _rest(self) -> list[DataKey]:
+        """Wait for Grafana's cache by our own clock; returns the data keys that were inactive before."""
+        schema = await inspect(self.database)
+        before = (await self.gatherer.data_keys(schema)) if self.wanted.delete_data_keys else []
+        seconds = self.settings.data_keys_cache_ttl.total_seconds()
+        self.emit(Waiting(f"Grafana keeps data keys in its cache for {seconds:g} s"))
+        await self.stop.heeded(asyncio.sleep(seconds))
+        return [row for row in before if not row.active]
+
+    async def _dispose(self, lease: Lease, resting: list[DataKey], report: CompleteReport) -> None:
+        assert report.evidence is not None  # noqa: S101 - for the type checker
+        path = self.wanted.delete_data_keys
+        if path is not None:
+            unused = {row.id: row.wrapped for row in report.evidence.unused}
+            keys = [row for row in resting if unused.get(row.id) == row.wrapped]
+            report.deleted = await self._delete(lease, keys, path)
+
+        async def body(transaction: Transaction) -> None:
+            await lease.check(transaction)
+            await transaction.execute("journal_empty")
+            await transaction.execute("runs_complete")
+
+        await retried(self.database, body)
+        report.journal_dropped = True
+
+    async def _delete(self, lease: Lease, keys: list[DataKey], path: Path) -> list[str]:
+        """Save, delete, count again, and only then commit: whoever wrote under one of them meanwhile keeps it."""
+        if not keys:
+            return []
+        _save(keys, path)
+        async with self.database.transaction() as transaction:
+            await lease.check(transaction)
+            for row in keys:
+                if not await transaction.execute("data_key_delete", id=row.id, wrapped=row.wrapped, active=False):
+                    raise RefusedError(
+                        f"data key {row.id} was changed while we waited", hint="nothing was deleted; start again"
+                    )
+            used = await self.gatherer.references()
+            if back := sorted(row.id for row in keys if row.id in used):
+                raise RefusedError(
+                    f"secrets came up under data key {back[0]} while we waited", hint="nothing was deleted; run again"
+                )
+        return [row.id for row in keys]
+
+    def _commands(self, kek: Kek) -> list[str]:
+        azure = self.settings.azure.get(kek.provider)
+        version = kek.name.partition("/")[2]
+        if kek.name == LEGACY_PROVIDER or azure is None or version in ("", UNKNOWN_VERSION):
+            return []
+        kid = f"{azure.vault_uri}/keys/{azure.key_name}/{version}"
+        return [f"az keyvault key set-attributes --id {kid} --enabled false"]
+
+
+def _save(keys: list[DataKey], path: Path) -> None:
+    """Write the rows, wrapped as they are, to a new file that only we may read; it is on disk when this returns."""
+    content = [
+        {
+            "name": row.id,
+            "provider": row.provider,
+            "label": row.label,
+            "created": str(row.created),
+            "encrypted_data": base64.b64encode(row.wrapped).decode(),
+        }
+        for row in keys
+    ]
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise ConfigurationError(
+            f"{path} cannot be written: {error.strerror}", hint="no data key was deleted"
+        ) from error
+    with os.fdopen(descriptor, "w") as file:
+        json.dump({"data_keys": content}, file, indent=2)
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,0 +1,256 @@
+"""What still needs which key-encryption key: counted by a fresh read, trusting no bookkeeping of any run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Executor as Pool
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from reencrypt.catalogue.location import Location
+from reencrypt.catalogue.reading import secrets_of
+from reencrypt.databases.protocol import Database
+from reencrypt.errors import ReencryptError
+from reencrypt.events import Emit
+from reencrypt.keys.provider import LEGACY_PROVIDER, SECRET_KEY_PROVIDER, Unwrapped
+from reencrypt.keys.providers import Providers
+from reencrypt.keys.ring import DataKey, KeyRing
+from reencrypt.operations.opening import Schema, inspect, read_data_keys
+from reencrypt.settings import Settings
+from reencrypt.worker.census import Census, take_census
+from reencrypt.worker.journal import digest
+from reencrypt.worker.quarantine import QuarantineEntry, read_quarantine
+from reencrypt.worker.rowkey import key_from_text
+from reencrypt.worker.runs import Run, read_runs
+from reencrypt.worker.search import Search, search
+
+#: What stands for a version that nobody could find out.
+UNKNOWN_VERSION: Final = "unknown"
+_SECRETS_MANAGER: Final = "secret_data_key"
+
+
+@dataclass(slots=True)
+class Kek:
+    """A key-encryption key: `secret_key`, or `PROVIDER/VERSION`. `secrets` are counted by location."""
+
+    name: str
+    provider: str
+    secrets: Counter[str] = field(default_factory=Counter)
+    data_keys: int = 0
+    active: int = 0
+    strays: list[str] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Evidence:
+    """All key-encryption keys by name, what keeps every one of them from going, and what was looked at."""
+
+    target: str
+    keks: dict[str, Kek]
+    blockers: list[str]
+    rows: list[DataKey]
+    unused: list[DataKey]
+    search: Search
+    notes: list[str] = field(default_factory=list)
+
+    def retiring(self, names: Sequence[str]) -> list[Kek]:
+        """The keys that are asked about: those named, or all but the target."""
+        return [each for each in self.keks.values() if (each.name in names if names else each.name != self.target)]
+
+
+@dataclass(frozen=True, slots=True)
+class Gatherer:
+    """Reads everything; `target` is the provider that stays."""
+
+    database: Database
+    providers: Providers
+    settings: Settings
+    target: str
+    pool: Pool
+    emit: Emit
+
+    async def gather(self, *, settled: bool) -> Evidence:
+        """Count, search and judge. `settled` says that Grafana's cache time has been waited for."""
+        schema = await inspect(self.database)
+        rows = await read_data_keys(self.database, schema.key_table)
+        locations = schema.fitted.locations
+        census = await take_census(
+            self.database, locations, keys=len(rows), wants_sample=lambda _location, _envelope: False, emit=self.emit
+        )
+        quarantine = await read_quarantine(self.database) if schema.has_state else []
+        given_up = await self._given_up(locations, quarantine)
+        runs = await read_runs(self.database) if schema.has_state else []
+        found = await search(self.database, locations, frozenset(row.id for row in rows), self.pool, emit=self.emit)
+        versions = await self._versions(rows)
+        target = await self._target()
+        keks = _keks(census, locations, rows, versions, given_up)
+        keks.setdefault(target, Kek(target, self.target))
+        for version in await self.providers.get(self.target).versions():
+            # Also those that nothing needs any more: they are the ones that can go.
+            keks.setdefault(f"{self.target}/{version}", Kek(f"{self.target}/{version}", self.target))
+        evidence = Evidence(
+            target=target,
+            keks=keks,
+            blockers=[*self._blockers(quarantine, runs, settled=settled)],
+            rows=rows,
+            unused=[
+                row for row in rows if not row.active and row.id not in census.key_ids and row.id not in _strayed(found)
+            ],
+            search=found,
+        )
+        _place_strays(evidence, rows, versions)
+        await self._secrets_manager(evidence)
+        self._judge(evidence)
+        return evidence
+
+    async def data_keys(self, schema: Schema) -> list[DataKey]:
+        """The rows of `data_keys` now."""
+        return await read_data_keys(self.database, schema.key_table)
+
+    async def references(self) -> set[str]:
+        """The data keys that secrets name now."""
+        schema = await inspect(self.database)
+        census = await take_census(
+            self.database,
+            schema.fitted.locations,
+            keys=0,
+            wants_sample=lambda _location, _envelope: False,
+            emit=self.emit,
+        )
+        return census.key_ids
+
+    async def _target(self) -> str:
+        if self.target == SECRET_KEY_PROVIDER:
+            return LEGACY_PROVIDER
+        return f"{self.target}/{await self.providers.get(self.target).newest_version() or UNKNOWN_VERSION}"
+
+    async def _versions(self, rows: Sequence[DataKey]) -> dict[str, str]:
+        """By data key the version of the vault's key that unwraps it."""
+        ring = KeyRing(self.providers.get)
+        ring.load(rows)
+
+        async def reload() -> list[DataKey]:
+            return list(rows)
+
+        remote = [row for row in rows if row.provider != SECRET_KEY_PROVIDER]
+        versions = {row.id: UNKNOWN_VERSION for row in remote}
+        for provider in sorted({row.provider for row in remote}):
+            mine = [row.id for row in remote if row.provider == provider]
+            try:
+                await ring.ensure(mine, reload)
+            except ReencryptError:
+                continue  # no version can be told, and each of them says so
+            for key_id in mine:
+                entry = ring.entry(key_id)
+                if isinstance(entry, Unwrapped):
+                    versions[key_id] = entry.version or UNKNOWN_VERSION
+        return versions
+
+    async def _given_up(
+        self, locations: Iterable[Location], quarantine: Iterable[QuarantineEntry]
+    ) -> Counter[tuple[str, str | None]]:
+        """Secrets that were acknowledged, by location and data key: they are in nobody's way."""
+        by_name = {location.name: location for location in locations}
+        found: Counter[tuple[str, str | None]] = Counter()
+        for entry in quarantine:
+            location = by_name.get(entry.location)
+            if entry.is_open or location is None:
+                continue
+            for row in await self.database.read_rows(location, [key_from_text(entry.row_key)]):
+                for secret in secrets_of(location, row):
+                    if (
+                        secret.envelope is not None
+                        and secret.field == entry.field
+                        and digest(secret.text_in(row)) == entry.secret_hash
+                    ):
+                        found[location.name, secret.envelope.key_id] += 1
+        return found
+
+    def _blockers(self, quarantine: Sequence[QuarantineEntry], runs: Sequence[Run], *, settled: bool) -> Iterable[str]:
+        still = sum(entry.is_open for entry in quarantine)
+        if still:
+            yield f"{still} secrets are in quarantine and not acknowledged: see `reencrypt quarantine list`"
+        if any(run.state == "open" for run in runs):
+            yield "a run is interrupted: finish it, or begin another one"
+        if self.settings.encryption_provider != self.target:
+            yield f"Grafana's encryption_provider is {self.settings.encryption_provider}, so it does not write there"
+        if runs and not settled and (until := _cached_until(runs, self.settings.data_keys_cache_ttl)):
+            yield f"a running Grafana may write under data keys in its cache until {until}: wait, or give --settle"
+
+    async def _secrets_manager(self, evidence: Evidence) -> None:
+        """Grafana 12's secrets manager has providers of its own; one with the same name may be the same key."""
+        if _SECRETS_MANAGER not in await self.database.columns():
+            return
+        for name, number in await self.database.fetch("secrets_manager_providers"):
+            provider = str(name)
+            count = int(str(number))
+            evidence.notes.append(
+                f"not covered: {count} data keys of Grafana's secrets manager (secret_data_key) under {provider}"
+            )
+            for kek in evidence.keks.values():
+                if kek.provider == provider:
+                    kek.reasons.append(f"{count} data keys of the secrets manager name its provider")
+
+    def _judge(self, evidence: Evidence) -> None:
+        for kek in evidence.keks.values():
+            if kek.secrets:
+                places = ", ".join(f"{name} {number}" for name, number in sorted(kek.secrets.items()))
+                kek.reasons.append(f"{kek.secrets.total()} secrets need it ({places})")
+            if kek.active and kek.provider == self.settings.encryption_provider:
+                kek.reasons.append(f"Grafana may write under {kek.active} active data keys that it wraps: rewrap them")
+            kek.reasons += [f"an envelope where the catalogue knows none: {stray}" for stray in kek.strays]
+
+
+def _keks(
+    census: Census,
+    locations: Iterable[Location],
+    rows: Sequence[DataKey],
+    versions: dict[str, str],
+    given_up: Counter[tuple[str, str | None]],
+) -> dict[str, Kek]:
+    keks: dict[str, Kek] = {}
+    by_id = {row.id: row for row in rows}
+    for row in rows:
+        kek = _kek_of(keks, row, versions)
+        kek.data_keys += 1
+        kek.active += row.active
+    for location in locations:
+        for (key_id, _), number in census.locations[location.name].by_key.items():
+            left = number - given_up[location.name, key_id]
+            given_up[location.name, key_id] = max(0, -left)
+            if left > 0 and (key_id is None or key_id in by_id):
+                _kek_of(keks, by_id[key_id] if key_id is not None else None, versions).secrets[location.name] += left
+    return keks
+
+
+def _kek_of(keks: dict[str, Kek], row: DataKey | None, versions: dict[str, str]) -> Kek:
+    if row is None or row.provider == SECRET_KEY_PROVIDER:
+        return keks.setdefault(LEGACY_PROVIDER, Kek(LEGACY_PROVIDER, SECRET_KEY_PROVIDER))
+    name = f"{row.provider}/{versions[row.id]}"
+    return keks.setdefault(name, Kek(name, row.provider))
+
+
+def _place_strays(evidence: Evidence, rows: Sequence[DataKey], versions: dict[str, str]) -> None:
+    by_id = {row.id: row for row in rows}
+    for stray in evidence.search.strays.values():
+        text = f"{stray.number} in {stray.table}.{stray.column} under data key {stray.key_id}"
+        row = by_id.get(stray.key_id)
+        if row is None:
+            evidence.notes.append(f"{text}, which data_keys does not have")
+        else:
+            _kek_of(evidence.keks, row, versions).strays.append(text)
+
+
+def _strayed(found: Search) -> set[str]:
+    return {stray.key_id for stray in found.strays.values()}
+
+
+def _cached_until(runs: Sequence[Run], cache_time: timedelta) -> str | None:
+    """Until when a Grafana may use what it had in its cache as the last run ended; None if that is over."""
+    now = datetime.now(UTC).replace(tzinfo=None)
+    last = max(datetime.fromisoformat(run.updated) for run in runs)
+    until = last + cache_time
+    return f"{until:%Y-%m-%d %H:%M:%S} UTC" if now < until else None

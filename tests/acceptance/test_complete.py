@@ -1,0 +1,157 @@
+"""May the old key go? The answer counts afresh, finds what the catalogue does not know, and never loses a data key."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.grafana.builder import GrafanaBuilder
+from tests.grafana.planting import Plain
+from tests.grafana.populate import populate
+from tests.support.commandline import CommandLine
+from tests.support.engine import Engine
+from tests.support.story import TARGET, WRAP, Story
+from tests.support.vault import Vault
+
+TTL = {"GF_SECURITY_ENCRYPTION_DATA_KEYS_CACHE_TTL": "1s"}
+
+
+@pytest.fixture
+def story(tmp_path: Path, shared_vault: Vault, engine: Engine) -> Story:
+    return hasty(Story.of(tmp_path / "grafana.db", shared_vault, secret_key="the secret_key", engine=engine))
+
+
+def hasty(story: Story) -> Story:
+    """The same with a cache of a second, so that nobody waits for a quarter of an hour."""
+    cli = CommandLine(story.cli.database, story.cli.configuration, story.vault, TTL)
+    return Story(story.database, story.engine, story.vault, story.secret_key, cli)
+
+
+def grafanas_key(story: Story, builder: GrafanaBuilder, key: str = "prod", **details: object) -> object:
+    wrap = {"provider": f"azurekv.{key}", "wrap": lambda dek: story.vault.wrap(key, dek)}
+    return builder.data_key(**wrap, **details)  # type: ignore[arg-type]
+
+
+def fill(story: Story, *, alerting: bool = False) -> None:
+    with story.builder() as builder:
+        populate(builder, count=40, under=[builder.data_key(), None, grafanas_key(story, builder)])  # type: ignore[list-item]
+        if not alerting:
+            builder.ground.connection.execute("DELETE FROM alert_notification")
+
+
+def test_no_before_the_run_and_yes_after_it(story: Story) -> None:
+    fill(story)
+    digest = story.digest()
+    answer = story.cli.json("complete", expect=8)
+    reasons = {kek["name"]: kek["reasons"] for kek in answer["keys"]}
+    assert answer["outcome"] == "no"
+    assert "secrets need it" in reasons["secret_key"][0]
+    assert story.digest() == digest
+
+    run = story.cli.json("run")
+    # A Grafana may still write under what it had in its cache.
+    slow = CommandLine(story.cli.database, story.cli.configuration, story.vault)
+    assert "in its cache until" in slow.json("complete", expect=8)["blockers"][0]
+    answer = story.cli.json("complete", "--check", "--settle")
+    assert (answer["outcome"], answer["journal_dropped"]) == ("yes", False)
+    assert answer["searched"]["tables"] > 10
+    assert any("backups" in spot for spot in answer["not_seen"])
+    assert story.query("SELECT COUNT(*) FROM reencrypt_journal") != [(0,)]
+
+    text = story.cli("complete", "--settle").stdout
+    assert "Yes: what was asked about may go." in text
+    assert "no run before this can be undone" in text
+    assert story.query("SELECT COUNT(*) FROM reencrypt_journal") == [(0,)]
+    assert "completed" in story.cli.json("undo", run["run_id"], expect=6)["error"]["message"]
+    answer = story.cli.json("complete", "--settle", "--drop-state")
+    assert answer["state_dropped"]
+    assert story.cli.json("status")["runs"] == []
+    assert story.query("SELECT COUNT(*) FROM reencrypt_data_key") is not None
+    assert story.cli.json("run")["outcome"] == "nothing_to_do"
+
+
+def test_secret_key_stays_while_legacy_alerting_needs_it(story: Story) -> None:
+    fill(story, alerting=True)
+    story.cli.json("run")
+    answer = story.cli.json("complete", "--settle", expect=8)
+    (secret_key,) = [kek for kek in answer["keys"] if kek["name"] == "secret_key"]
+    assert list(secret_key["locations"]) == ["alert_notification"]
+
+
+def test_an_envelope_in_a_place_that_nobody_knows_keeps_its_key(story: Story) -> None:
+    fill(story)
+    with story.builder() as builder:
+        (key, *_) = builder.data_keys or [builder.data_key()]
+        raw = builder.encrypt(Plain(b"kept by a plugin", key))
+    story.cli.json("run")
+    text = json.dumps({"token": base64.b64encode(raw).decode(), "note": "#hello# is no envelope"})
+    ((row,),) = story.query("SELECT MIN(id) FROM dashboard_snapshot")
+    story.execute("UPDATE dashboard_snapshot SET dashboard = ? WHERE id = ?", text, row)
+    answer = story.cli.json("complete", "--settle", expect=8)
+    (secret_key,) = [kek for kek in answer["keys"] if kek["name"] == "secret_key"]
+    assert secret_key["reasons"] == [
+        f"an envelope where the catalogue knows none: 1 in dashboard_snapshot.dashboard under data key {key.key_id}"
+    ]
+
+
+def test_what_is_in_quarantine_is_in_the_way_until_it_is_given_up(story: Story) -> None:
+    with story.builder() as builder:
+        key = builder.data_key()
+        populate(builder, count=60, under=[key, grafanas_key(story, builder)])  # type: ignore[list-item]
+        builder.ground.connection.execute("DELETE FROM alert_notification")
+        builder.add_secret(Plain(b"no JSON object", key))
+    story.cli.json("run", expect=3)
+    assert "quarantine" in story.cli.json("complete", "--settle", expect=8)["blockers"][0]
+    story.cli.json("quarantine acknowledge", "--all")
+    assert story.cli.json("complete", "--settle")["outcome"] == "yes"
+
+
+def test_data_keys_are_deleted_when_they_rest_and_saved_first(story: Story, tmp_path: Path) -> None:
+    fill(story)
+    before = story.plaintexts()
+    story.cli.json("run", "--fresh-data-key")
+    rows = story.query("SELECT name FROM data_keys WHERE active = (1 = 0)")
+    saved = tmp_path / "keys.json"
+    answer = story.cli.json("complete", "--delete-data-keys", str(saved))
+    assert sorted(answer["deleted_data_keys"]) == sorted(str(name) for (name,) in rows)
+    assert {each["name"] for each in json.loads(saved.read_text())["data_keys"]} == {str(name) for (name,) in rows}
+    assert saved.stat().st_mode & 0o777 == 0o600
+    assert story.query("SELECT COUNT(*) FROM data_keys") == [(1,)]
+    assert story.plaintexts() == before
+    assert (
+        "exists already" in story.cli.json("complete", "--delete-data-keys", str(saved), expect=2)["error"]["message"]
+    )
+
+
+def test_a_version_is_named_with_the_command_that_disables_it(tmp_path: Path, own_vault: Vault) -> None:
+    story = hasty(Story.of(tmp_path / "grafana.db", own_vault, secret_key="the secret_key"))
+    fill(story)
+    story.cli.json("run")
+    old = own_vault.key_version("prod")
+    own_vault.as_owner("POST", "/keys/prod/rotate")
+    name = f"{TARGET}/{old}"
+    answer = story.cli.json("complete", "--settle", "--retire", name, expect=8)
+    (asked,) = [kek for kek in answer["keys"] if kek["retiring"]]
+    assert "secrets need it" in asked["reasons"][0]
+    assert "active data keys" in asked["reasons"][1]
+    story.cli.json("rewrap")
+    answer = story.cli.json("complete", "--settle", "--retire", name)
+    kid = f"{story.vault.uri}/keys/prod/{old}"
+    assert answer["commands"] == [f"az keyvault key set-attributes --id {kid} --enabled false"]
+    own_vault.as_owner("PATCH", f"/keys/prod/{old}", {"attributes": {"enabled": False}})
+    assert story.cli.json("verify")["outcome"] == "verified"
+    assert "nothing here" in story.cli.json("complete", "--retire", name, expect=2)["error"]["message"]
+
+
+def test_an_old_vault_is_named_with_its_command(story: Story) -> None:
+    with story.builder() as builder:
+        populate(builder, count=20, under=[grafanas_key(story, builder), grafanas_key(story, builder, "other")])  # type: ignore[list-item]
+        builder.ground.connection.execute("DELETE FROM alert_notification")
+    story.cli.json("run", *WRAP)
+    answer = story.cli.json("complete", "--settle")
+    version = story.vault.key_version("other")
+    kid = f"{story.vault.uri}/keys/other/{version}"
+    assert answer["commands"] == [f"az keyvault key set-attributes --id {kid} --enabled false"]
