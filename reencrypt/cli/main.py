@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "run": "run",
     "rewrap": "rewrap",
     "rollback": "rollback",
+    "rekey-secret-key": "rekey",
     "status": "status",
     "verify": "verify",
     "quarantine": "quarantine",

@@ -103,6 +103,11 @@ async def _find(database: Database, schema: Schema, run_id: str) -> Run:
             f"run {run_id} was completed, and its journal dropped: there is nothing to go back to",
             hint="to have secrets under another key, run again with --to; to have them legacy, `reencrypt rollback`",
         )
+    if runs[ids.index(run_id)].operation == "rekey":
+        raise RefusedError(
+            f"run {run_id} changed secret_key, and Grafana holds only one: undoing it alone would lock Grafana out",
+            hint="change it back the same way: reencrypt rekey-secret-key, with the former key as the new one",
+        )
     extents = {run.id: await _extent(database, run.id) for run in runs}
     # By the journal, whose ids only grow: clocks step back.
     later = [

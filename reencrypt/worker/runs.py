@@ -23,7 +23,8 @@ class Run:
     `state` is open, finished or superseded; `target_key_state` none, made, active, or alone where all others were set
     inactive. A `fresh` run has a data key of its own. `tally` counts failures over all resumptions: a wrong key must
     not slip through in small portions. `salt` is the salt of everything this run writes; it is not secret, and tells
-    its ciphertexts from others.
+    its ciphertexts from others. `wrap_format` is what the user named, or for a change of `secret_key` a fingerprint of
+    the next one.
     """
 
     id: str

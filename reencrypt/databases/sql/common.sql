@@ -141,6 +141,9 @@ WHERE run_id = :run_id AND action = 'rewrite' AND id < :before ORDER BY id DESC 
 SELECT action, row_key, column_name, old_bytes, new_hash FROM reencrypt_journal
 WHERE run_id = :run_id AND table_name = 'data_keys' AND action IN ('rewrap', 'deactivate') ORDER BY id
 
+-- name: journal_hashes
+SELECT new_hash FROM reencrypt_journal WHERE run_id = :run_id AND new_hash IS NOT NULL
+
 -- name: journal_empty
 DELETE FROM reencrypt_journal
 

@@ -1,0 +1,283 @@
+"""`reencrypt rekey-secret-key`: from the configured `secret_key` to the next, which Grafana itself cannot do."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from reencrypt.catalogue.location import Location
+from reencrypt.crypto.ciphers import Algorithm
+from reencrypt.crypto.derive import DerivedKeyCache
+from reencrypt.crypto.envelope import Sealer
+from reencrypt.crypto.salt import new_salt
+from reencrypt.databases.protocol import Database
+from reencrypt.errors import ConfigurationError, RefusedError, StoppedEarlyError, first_error
+from reencrypt.events import Emit, Waiting
+from reencrypt.keys.proof import Verdict
+from reencrypt.keys.provider import LEGACY_PROVIDER, SECRET_KEY_PROVIDER, Unwrapped
+from reencrypt.keys.providers import Providers
+from reencrypt.keys.ring import DataKey
+from reencrypt.keys.secret_key import SecretKeyProvider
+from reencrypt.operations import report
+from reencrypt.operations.goal import Operation
+from reencrypt.operations.opening import open_database, open_providers, read_data_keys
+from reencrypt.operations.options import RunOptions, available_threads
+from reencrypt.operations.preparation import Preparation
+from reencrypt.operations.preparer import Preparer
+from reencrypt.operations.rekey_journal import OPERATION, all_rows, done_before, fingerprint_of, written_towards
+from reencrypt.operations.report import RunReport
+from reencrypt.operations.run import run
+from reencrypt.secret import Secret
+from reencrypt.settings import Settings
+from reencrypt.settings.defaults import DEFAULT_SECRET_KEY
+from reencrypt.worker.journal import digest
+from reencrypt.worker.lease import Lease, held_lease
+from reencrypt.worker.quarantine import read_quarantine
+from reencrypt.worker.rekey import Alerting, NewWrapping, alerting_anew, commit, wrap_anew
+from reencrypt.worker.runs import Run, close_run, find_open, insert_run, new_run_id, read_runs
+from reencrypt.worker.stop import StopRequest
+
+STOP_GRAFANA: Final = "stop_grafana"
+_SHORTEST: Final = 16
+
+#: Printed when the database is done, because only then may the configuration follow.
+NEXT_STEPS: Final = (
+    "put the new secret_key into Grafana's configuration: [security] secret_key, or GF_SECURITY_SECRET_KEY",
+    "start Grafana, every instance with the new one",
+    "reencrypt verify, with the new configuration",
+    "everybody signs in again: Grafana hashes session tokens with secret_key",
+)
+
+
+@dataclass(slots=True)
+class RekeyReport:
+    """How far the change is. `legacy` is what became of secrets that were directly under `secret_key`."""
+
+    outcome: str
+    legacy: RunReport
+    run_id: str | None = None
+    data_keys: int = 0
+    alerting: int = 0
+    before: int = 0
+    left: dict[str, str] = field(default_factory=dict)
+    quarantined: int = 0
+    next_steps: tuple[str, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """4 while Grafana has to be stopped first, else as for a run."""
+        return report.EXIT.get(self.outcome, 4)
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that `--output json` prints."""
+        return {
+            "outcome": self.outcome,
+            "run_id": self.run_id,
+            "legacy": self.legacy.as_json(),
+            "data_keys_rewrapped": self.data_keys,
+            "alerting_secrets_moved": self.alerting,
+            "done_before": self.before,
+            "left_because": self.left,
+            "quarantined": self.quarantined,
+            "next_steps": list(self.next_steps),
+        }
+
+
+async def rekey(
+    settings: Settings, options: RunOptions, new: Secret, *, grafana_stopped: bool, emit: Emit, stop: StopRequest
+) -> RekeyReport:
+    """Put legacy secrets into envelopes; once Grafana is stopped, move what `secret_key` itself encrypts.
+
+    Raises `ConfigurationError` for a new key that cannot be one, `RefusedError` for what would be lost.
+    """
+    _check(settings, new)
+    before = await done_before(settings, new)
+    if before is not None:
+        # So it is after a crash behind the commit, while the configuration still has the old key.
+        nothing = RunReport(report.NOTHING_TO_DO, LEGACY_PROVIDER, {}, operation=Operation.ENVELOP)
+        return RekeyReport(report.DONE, nothing, before=before, next_steps=NEXT_STEPS)
+    legacy = await run(settings, replace(options, operation=Operation.ENVELOP), emit=emit, stop=stop)
+    result = RekeyReport(legacy.outcome, legacy)
+    if legacy.outcome == report.STOPPED:
+        return result
+    if not grafana_stopped:
+        result.outcome = STOP_GRAFANA
+        result.next_steps = (
+            "stop every Grafana that uses this database",
+            "start this command again, with --grafana-stopped",
+        )
+        return result
+    if lost := {
+        reason: number for reason, number in legacy.total.left_because.items() if reason != "plain_or_unproven"
+    }:
+        raise RefusedError(
+            f"secrets are left directly under secret_key ({', '.join(lost)}), and would be lost with it",
+            hint="see `reencrypt plan`; move them, or give up those in quarantine",
+        )
+    if any(entry.is_open for entry in legacy.quarantine):
+        raise RefusedError(
+            "secrets are in quarantine, and would be lost with the old secret_key",
+            hint="see `reencrypt quarantine list`; retry them, or acknowledge that they are given up",
+        )
+    database = await open_database(settings.database, write=True)
+    pool = ThreadPoolExecutor(available_threads(), thread_name_prefix="reencrypt")
+    cache = DerivedKeyCache()
+    try:
+        async with open_providers(settings, cache, options.vault, emit) as providers:
+            preparer = Preparer(database, providers, cache, pool, emit)
+            job = _Job(database, providers, preparer, cache, settings, options, new, emit, stop, result)
+            await job.run()
+    except StoppedEarlyError:
+        result.outcome = report.STOPPED
+    except BaseExceptionGroup as group:
+        raise first_error(group) from group
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        await database.close()
+    return result
+
+
+def _check(settings: Settings, new: Secret) -> None:
+    text = new.reveal()
+    problem = ""
+    if text == settings.secret_key.reveal():
+        problem = "is the configured one: is Grafana's configuration changed already?"
+    elif text == DEFAULT_SECRET_KEY:
+        problem = "is the default that Grafana ships, which everybody knows"
+    elif len(text.encode()) < _SHORTEST:
+        problem = f"has fewer than {_SHORTEST} bytes"
+    if problem:
+        raise ConfigurationError(f"the new secret_key {problem}", hint="make one: openssl rand -base64 32")
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """The second part, with Grafana stopped."""
+
+    database: Database
+    providers: Providers
+    preparer: Preparer
+    cache: DerivedKeyCache
+    settings: Settings
+    options: RunOptions
+    new: Secret
+    emit: Emit
+    stop: StopRequest
+    result: RekeyReport
+
+    async def run(self) -> None:
+        options = replace(self.options, operation=Operation.ENVELOP)
+        prepared = await self.stop.heeded(self.preparer.prepare(self.settings, options))
+        if prepared.refusals:
+            raise prepared.refusals[0]
+        await self.database.create_state()
+        async with held_lease(
+            self.database,
+            timeout_seconds=self.options.lease_timeout_seconds,
+            waiting=lambda reason: self.emit(Waiting(reason)),
+            stop=self.stop,
+        ) as lease:
+            await self._under_lease(prepared, lease)
+
+    async def _under_lease(self, prepared: Preparation, lease: Lease) -> None:
+        written = await written_towards(self.database, self.new)
+        new = SecretKeyProvider(self.new, Algorithm(self.settings.algorithm), self.cache)
+        rows = [row for row in await self._data_keys(prepared) if row.provider == SECRET_KEY_PROVIDER]
+        wrappings = await self._wrappings(prepared, rows, new, written)
+        location = next((each for each in prepared.locations if not each.reencrypted), None)
+        alerting = await self._alerting(location, new, written)
+        needs_proof = bool(wrappings or alerting.moved)
+        if needs_proof and not self._is_proven(prepared):
+            raise RefusedError(
+                "nothing in this database proves that the configured secret_key is Grafana's own",
+                hint=f"if you are sure, give --accept-unproven {SECRET_KEY_PROVIDER}",
+            )
+        current = await self._run(lease)
+        await commit(self.database, lease, current, wrappings, location, alerting)
+        self.result.run_id = current.id
+        self.result.data_keys, self.result.alerting = len(wrappings), alerting.moved
+        self.result.before += alerting.before
+        self.result.quarantined = len(alerting.findings)
+        open_entries = [entry for entry in await read_quarantine(self.database) if entry.is_open]
+        partly = open_entries or self.result.left
+        self.result.outcome = report.PARTLY_DONE if partly else report.DONE
+        self.result.next_steps = NEXT_STEPS
+        await close_run(self.database, lease, current, "finished", self.result.outcome)
+
+    def _is_proven(self, prepared: Preparation) -> bool:
+        return prepared.proof.secret_key is Verdict.PROVEN or SECRET_KEY_PROVIDER in prepared.proof.accepted
+
+    async def _data_keys(self, prepared: Preparation) -> list[DataKey]:
+        rows = await read_data_keys(self.database, prepared.schema.key_table)
+        prepared.ring.load(rows)
+        return rows
+
+    async def _wrappings(
+        self, prepared: Preparation, rows: list[DataKey], new: SecretKeyProvider, written: frozenset[bytes]
+    ) -> list[NewWrapping]:
+        """Every data key under `secret_key` in its new wrapping, but for those that the journal says are there."""
+        skipped = prepared.proof.skipped
+        found: list[NewWrapping] = []
+        for row in rows:
+            if digest(row.wrapped) in written:
+                self.result.before += 1
+                continue
+            if row.id in skipped:
+                self.result.left[row.id] = "skipped_key"
+                continue
+            entry = await prepared.ring.unwrap_row(row)
+            if not isinstance(entry, Unwrapped):
+                # It does not open under the old secret_key either: nothing is lost.
+                self.result.left[row.id] = f"unwrap_failed: {entry.detail}"
+                continue
+            proven = await self.preparer.is_proven(prepared, row, entry)
+            if not (proven or prepared.proof.accepts(row.id, row.provider)):
+                raise RefusedError(
+                    f"nothing proves that data key {row.id} is what the configured secret_key makes of it",
+                    hint=f"leave it behind with --skip-key {row.id}, or believe it with --accept-unproven {row.id}",
+                )
+            found.append(await wrap_anew(row, entry.data_key, new))
+        return found
+
+    async def _alerting(self, location: Location | None, new: SecretKeyProvider, written: frozenset[bytes]) -> Alerting:
+        if location is None:
+            return Alerting([], 0, [], 0)
+        rows = await all_rows(self.database, location)
+        sealer = Sealer.create(
+            key_id=None,
+            password=new.password,
+            algorithm=Algorithm(self.settings.algorithm),
+            salt=new_salt(),
+            cache=self.cache,
+        )
+        old = self.providers.secret_key.password
+        return await asyncio.to_thread(
+            alerting_anew, location, rows, old=old, sealer=sealer, cache=self.cache, written=written
+        )
+
+    async def _run(self, lease: Lease) -> Run:
+        found = find_open(await read_runs(self.database))
+        salt = new_salt()
+        if found is not None:
+            if found.operation == OPERATION and found.wrap_format == fingerprint_of(self.new, found.salt):
+                return found
+            await close_run(self.database, lease, found, "superseded", "superseded")
+        fresh = Run(
+            id=new_run_id(),
+            operation=OPERATION,
+            state="open",
+            target_provider=LEGACY_PROVIDER,
+            algorithm=self.settings.algorithm,
+            salt=salt,
+            wrap_format=fingerprint_of(self.new, salt),
+            target_key="",
+            target_key_state="none",
+            pass_number=0,
+            outcome="",
+            started="",
+            updated="",
+        )
+        await insert_run(self.database, lease, fresh)
+        return fresh

@@ -1,0 +1,63 @@
+"""What the journal tells of a change of `secret_key`: under which of the two keys a value is."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from reencrypt.catalogue.location import Key, Location, Row
+from reencrypt.crypto.derive import DerivedKeyCache
+from reencrypt.databases.protocol import Database
+from reencrypt.keys.provider import SECRET_KEY_PROVIDER
+from reencrypt.operations.opening import inspect, open_database, read_data_keys
+from reencrypt.secret import Secret
+from reencrypt.settings import Settings
+from reencrypt.worker.journal import digest
+from reencrypt.worker.runs import read_runs
+
+OPERATION: Final = "rekey"
+_PAGE_ROWS: Final = 1000
+_PAGE_BYTES: Final = 4 * 1024 * 1024
+
+
+async def done_before(settings: Settings, new: Secret) -> int | None:
+    """How many values are under the new key, where all are, by the journal and not by plausibility; else None."""
+    database = await open_database(settings.database, write=False)
+    try:
+        schema = await inspect(database)
+        written = await written_towards(database, new) if schema.has_state else frozenset()
+        if not written:
+            return None
+        rows = await read_data_keys(database, schema.key_table)
+        digests = [digest(row.wrapped) for row in rows if row.provider == SECRET_KEY_PROVIDER]
+        location = next((each for each in schema.fitted.locations if not each.reencrypted), None)
+        if location is not None:
+            digests += [digest(row.cells[0]) for row in await all_rows(database, location) if row.cells[0]]
+        return len(digests) if all(each in written for each in digests) else None
+    finally:
+        await database.close()
+
+
+async def all_rows(database: Database, location: Location) -> list[Row]:
+    """Every row of a location; legacy alerting is small."""
+    rows: list[Row] = []
+    after: Key | None = None
+    while page := await database.read_page(location, after, rows=_PAGE_ROWS, size=_PAGE_BYTES):
+        rows += page
+        after = page[-1].key
+    return rows
+
+
+async def written_towards(database: Database, new: Secret) -> frozenset[bytes]:
+    """Hashes of what the change towards this key has written: what holds such bytes is under it already."""
+    runs = [each for each in await read_runs(database) if each.operation == OPERATION]
+    # Only the latest: an older one led to the key that is configured now.
+    if not runs or runs[-1].wrap_format != fingerprint_of(new, runs[-1].salt):
+        return frozenset()
+    hashes = await database.fetch("journal_hashes", run_id=runs[-1].id)
+    return frozenset(new_hash for (new_hash,) in hashes if isinstance(new_hash, bytes))
+
+
+def fingerprint_of(new: Secret, salt: bytes) -> str:
+    """Which key a change leads to: a key derived with the run's salt, hashed. As hard to guess from as a ciphertext."""
+    derived = DerivedKeyCache().get(new.reveal().encode(errors="surrogateescape"), salt)
+    return (digest(derived) or b"").hex()

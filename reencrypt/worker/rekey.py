@@ -1,0 +1,145 @@
+"""Moves what `secret_key` itself encrypts, data keys and legacy alerting, to another `secret_key`, in one transaction.
+
+Grafana holds one `secret_key` at a time, so it is stopped meanwhile. After a crash the journal tells, by the hash of
+what was written, under which of the two a value is; plausibility decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from reencrypt.catalogue.codec import splice
+from reencrypt.catalogue.location import Location, Row
+from reencrypt.catalogue.plaintext import is_plausible
+from reencrypt.catalogue.reading import FoundSecret, secrets_of
+from reencrypt.catalogue.reason import Reason
+from reencrypt.crypto import envelope as envelopes
+from reencrypt.crypto.ciphers import AuthenticationFailedError
+from reencrypt.crypto.derive import DerivedKeyCache
+from reencrypt.crypto.envelope import Sealer
+from reencrypt.databases.protocol import Database, Swap, Transaction
+from reencrypt.databases.retried import retried
+from reencrypt.errors import RefusedError
+from reencrypt.keys.ring import DataKey
+from reencrypt.keys.secret_key import SecretKeyProvider
+from reencrypt.worker.journal import digest, journal_rewrap, journal_swaps
+from reencrypt.worker.lease import Lease
+from reencrypt.worker.quarantine import save_findings
+from reencrypt.worker.runs import Run
+from reencrypt.worker.transform import Finding
+
+_NOT_STOPPED = "something was saved while the change was prepared: is every Grafana stopped?"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class NewWrapping:
+    """A data key's row, and its wrapping under the new `secret_key`."""
+
+    row: DataKey
+    wrapped: bytes
+
+
+@dataclass(slots=True, repr=False)
+class Alerting:
+    """The rows of legacy alerting: what changes, how many secrets that are, what is left, and what was done before."""
+
+    swaps: list[Swap]
+    moved: int
+    findings: list[Finding]
+    before: int
+
+
+async def wrap_anew(row: DataKey, data_key: bytes, new: SecretKeyProvider) -> NewWrapping:
+    """Wrap a data key under the new `secret_key`, and unwrap it again before anybody relies on it."""
+    wrapped = await new.wrap(data_key)
+    if (await new.unwrap(wrapped)).data_key != data_key:
+        raise ArithmeticError("a new wrapping did not give its data key back")
+    return NewWrapping(row, wrapped)
+
+
+def alerting_anew(
+    location: Location,
+    rows: Sequence[Row],
+    *,
+    old: bytes,
+    sealer: Sealer,
+    cache: DerivedKeyCache,
+    written: Collection[bytes],
+) -> Alerting:
+    """Encrypt the secrets of legacy alerting under the new `secret_key`; `written` are the hashes of what we wrote.
+
+    What does not decrypt plausibly under the old one is a finding, and stays.
+    """
+    result = Alerting([], 0, [], 0)
+    for row in rows:
+        found = list(secrets_of(location, row))
+        if digest(row.cells[0]) in written:
+            result.before += len(found)
+            continue
+        replacements: list[tuple[FoundSecret, bytes]] = []
+        for secret in found:
+            plaintext, reason = _read(secret, old, cache)
+            if plaintext is None:
+                text = secret.text_in(row)
+                result.findings.append(Finding(row.key, secret.field, reason, "it stays as it is", text))
+            else:
+                replacements.append((secret, sealer.seal(plaintext)))
+        if replacements:
+            cell = splice(row.cells[0] or b"", [(secret.slot, text) for secret, text in replacements])
+            result.swaps.append(Swap(row.key, row.cells, (cell, *row.cells[1:])))
+            result.moved += len(replacements)
+    return result
+
+
+def _read(secret: FoundSecret, old: bytes, cache: DerivedKeyCache) -> tuple[bytes | None, Reason]:
+    if secret.envelope is None or secret.envelope.key_id is not None:
+        return None, secret.problem or Reason.MALFORMED_ENVELOPE
+    try:
+        plaintext = envelopes.decrypt(secret.envelope, old, cache)
+    except AuthenticationFailedError:
+        return None, Reason.AUTHENTICATION_FAILED
+    return (plaintext if is_plausible(plaintext, secret.kind) else None), Reason.IMPLAUSIBLE_PLAINTEXT
+
+
+async def commit(
+    database: Database,
+    lease: Lease,
+    run: Run,
+    wrappings: Sequence[NewWrapping],
+    location: Location | None,
+    alerting: Alerting,
+) -> None:
+    """Everything in one transaction, or nothing. Raises `RefusedError` where a value was changed meanwhile."""
+
+    async def body(transaction: Transaction) -> None:
+        await lease.check(transaction)
+        for each in wrappings:
+            rows = await transaction.fetch("data_key_wrapping", id=each.row.id, wrapped=each.row.wrapped)
+            if not rows:
+                raise RefusedError(_NOT_STOPPED, hint="nothing was changed; stop Grafana, and start again")
+            provider, label = (str(value or "") for value in rows[0])
+            await transaction.execute(
+                "data_key_rewrap",
+                id=each.row.id,
+                old=each.row.wrapped,
+                wrapped=each.wrapped,
+                provider=provider,
+                label=label,
+                now=database.now(),
+            )
+            await journal_rewrap(
+                transaction,
+                run.id,
+                each.row.id,
+                old={"encrypted_data": each.row.wrapped},
+                new={"encrypted_data": each.wrapped},
+            )
+        if location is not None and alerting.swaps:
+            if await transaction.swap_rows(location, alerting.swaps):
+                raise RefusedError(_NOT_STOPPED, hint="nothing was changed; stop Grafana, and start again")
+            await journal_swaps(transaction, run.id, location, alerting.swaps)
+        if location is not None:
+            await save_findings(transaction, run.id, 0, location.name, alerting.findings)
+
+    await retried(database, body)

@@ -1,0 +1,156 @@
+"""From one `secret_key` to the next: readable under the old one or under the new one, never under neither."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.grafana.planting import Plain
+from tests.grafana.populate import populate
+from tests.support import killer
+from tests.support.commandline import CommandLine
+from tests.support.engine import Engine
+from tests.support.story import LEGACY, NOT_APPLICABLE, Story
+from tests.support.vault import Vault
+
+OLD, NEW = "the old secret_key of this Grafana", "the new secret_key of this Grafana"
+
+
+@pytest.fixture
+def story(tmp_path: Path, shared_vault: Vault, engine: Engine) -> Story:
+    return Story.of(tmp_path / "grafana.db", shared_vault, secret_key=OLD, engine=engine)
+
+
+@pytest.fixture
+def next_key(tmp_path: Path) -> tuple[str, str]:
+    path = tmp_path / "next.key"
+    path.write_text(NEW + "\n")
+    return "--new-secret-key-file", str(path)
+
+
+def fill(story: Story) -> None:
+    with story.builder() as builder:
+        under = [None, builder.data_key(), builder.data_key(algorithm="aes-gcm")]
+        populate(builder, count=60, under=under)
+        builder.data_key(key_id="unused")
+
+
+def test_from_one_secret_key_to_the_next(story: Story, next_key: tuple[str, str]) -> None:
+    fill(story)
+    before = story.plaintexts()
+    rekey = ("rekey-secret-key", "--to", "secretKey.v1", *next_key)
+    report = story.cli.json(*rekey, expect=4)
+    assert (report["outcome"], report["data_keys_rewrapped"]) == ("stop_grafana", 0)
+    assert "--grafana-stopped" in report["next_steps"][1]
+    # Grafana runs on, and may even start again: it reads everything.
+    assert story.plaintexts() == before
+    assert {a.table for a, secret in story.secrets().items() if secret.provider == LEGACY} == {NOT_APPLICABLE}
+
+    # What it saved in between directly under secret_key moves too.
+    with story.builder() as builder:
+        saved = builder.add_user_auth({"o_auth_access_token": Plain(b"saved meanwhile, and legacy")})
+    before = story.plaintexts()
+    report = story.cli.json(*rekey, "--grafana-stopped")
+    assert report["outcome"] == "done"
+    assert report["data_keys_rewrapped"] >= 3
+    assert report["alerting_secrets_moved"] > 0
+    assert "verify" in " ".join(report["next_steps"])
+    after = story.with_secret_key(NEW)
+    assert after.plaintexts() == before
+    assert any(address.key == (saved,) for address in before)
+    assert after.cli.json("verify")["outcome"] == "verified"
+
+    # Once more before the configuration has followed: the journal knows what is done.
+    again = story.cli.json(*rekey, "--grafana-stopped")
+    assert (again["outcome"], again["data_keys_rewrapped"]) == ("done", 0)
+    assert again["done_before"] > report["data_keys_rewrapped"]
+    assert again["next_steps"] == report["next_steps"]
+    assert after.plaintexts() == before
+    assert "--new-secret-key" not in (error := story.cli.json("undo", report["run_id"], expect=6)["error"])["hint"]
+    assert "rekey-secret-key" in error["hint"]
+    # And back again, the same way.
+    Path(next_key[1]).write_text(OLD)
+    assert after.cli.json(*rekey, "--grafana-stopped")["outcome"] == "done"
+    assert story.plaintexts() == before
+
+
+def test_a_kill_leaves_everything_under_the_old_key_or_under_the_new_one(
+    story: Story, next_key: tuple[str, str], tmp_path: Path
+) -> None:
+    fill(story)
+    before = story.plaintexts()
+    rekey = ("rekey-secret-key", "--to", "secretKey.v1", *next_key)
+    story.cli.json(*rekey, expect=4)
+    shutil.copyfile(story.judged(), fresh := tmp_path / "fresh.db")
+    count = tmp_path / "steps"
+
+    def run(step: int) -> int:
+        _, _, _, *rest = story.cli.arguments(*rekey, "--grafana-stopped", "--lease-timeout", "0.2")
+        command = [sys.executable, killer.__file__, str(step), str(count), *rest]
+        return subprocess.run(command, env=story.cli.variables(), capture_output=True, check=False).returncode
+
+    assert run(0) == 0
+    steps = int(count.read_text())
+    dice = random.Random(0)
+    for step in [steps - 5, *(dice.randrange(steps // 2, steps) for _ in range(4))]:
+        story.engine.load(fresh)
+        if story.engine.kind != "sqlite":
+            story.execute("DELETE FROM reencrypt_journal")
+            story.execute("DELETE FROM reencrypt_run")
+        run(step)
+        # SQLite's own recovery comes with the next reader.
+        story.cli("status")
+        under = [key for key in (OLD, NEW) if story.with_secret_key(key).plaintexts() == before]
+        assert len(under) == 1, step
+        # The same command, with the same configuration, goes on whichever it is.
+        assert run(0) == 0
+        assert story.with_secret_key(NEW).plaintexts() == before
+    assert story.with_secret_key(NEW).plaintexts() == before
+
+
+def test_what_cannot_be_a_new_key_is_refused_and_nothing_changes(story: Story, tmp_path: Path) -> None:
+    fill(story)
+    digest = story.digest()
+    path = tmp_path / "next.key"
+    for text, words in (
+        (OLD, "is the configured one"),
+        ("SW2YcwTIb9zpOOhoPsMm", "everybody knows"),
+        ("x", "fewer than"),
+    ):
+        path.write_text(text)
+        error = story.cli.json("rekey-secret-key", "--new-secret-key-file", str(path), expect=2)["error"]
+        assert words in error["message"]
+    assert "no new secret_key" in story.cli.json("rekey-secret-key", expect=2)["error"]["message"]
+    wrong = story.with_secret_key("not Grafana's at all")
+    path.write_text(NEW)
+    story_args = ("rekey-secret-key", "--to", "secretKey.v1", "--new-secret-key-file", str(path))
+    assert "is wrong" in wrong.cli.json(*story_args, expect=6)["error"]["message"]
+    assert story.digest() == digest
+
+
+def test_the_new_key_may_stand_in_the_environment_and_is_printed_nowhere(story: Story) -> None:
+    fill(story)
+    cli = CommandLine(
+        story.cli.database, story.cli.configuration, story.vault, {"REENCRYPT_NEW_SECRET_KEY": "canary-next-secret-key"}
+    )
+    outcome = cli("rekey-secret-key", "--to", "secretKey.v1", "--grafana-stopped", "-vv")
+    assert "canary" not in outcome.stdout + outcome.stderr
+    assert story.with_secret_key("canary-next-secret-key").cli.json("verify")["outcome"] == "verified"
+
+
+def test_what_is_in_quarantine_is_lost_with_the_old_key_only_knowingly(story: Story, next_key: tuple[str, str]) -> None:
+    with story.builder() as builder:
+        key = builder.data_key()
+        populate(builder, count=60, under=[None, key])
+        before = len(builder.planted)
+        builder.add_data_source({"password": Plain(b"a good password")})
+        builder.damage(builder.planted[before], "bad-base64")
+    rekey = ("rekey-secret-key", "--to", "secretKey.v1", *next_key, "--grafana-stopped")
+    assert "in quarantine" in story.cli.json(*rekey, expect=6)["error"]["message"]
+    story.cli.json("quarantine acknowledge", "--all")
+    assert story.cli.json(*rekey)["outcome"] == "done"
