@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from reencrypt.catalogue.location import Location
 from reencrypt.crypto.derive import DerivedKeyCache
@@ -16,10 +16,9 @@ from reencrypt.operations.opening import open_database, open_providers
 from reencrypt.operations.options import RunOptions, available_threads
 from reencrypt.operations.preparation import Preparation, run_to_continue
 from reencrypt.operations.preparer import Preparer
+from reencrypt.operations.roads import roads
 from reencrypt.settings import Settings
 from reencrypt.worker.census import LocationCensus
-
-_SECONDS_PER_DERIVATION: Final = 0.00115  # PBKDF2 with 10,000 rounds, one thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,23 +85,12 @@ class PlanReport:
             return f"Grafana's active data key {prepared.existing[0].id}"
         return f"a new data key, wrapped as {prepared.wrap_format}" if prepared.wrap_format else "a new data key"
 
-    def seconds(self) -> float:
-        """A first estimate: one derivation per legacy secret, and per data key, over all threads."""
-        legacy = sum(
-            number
-            for location in self.prepared.locations
-            if location.reencrypted
-            for (key_id, _), number in self._census(location).by_key.items()
-            if key_id is None
-        )
-        others = self.prepared.movable - legacy
-        return (legacy + others) * _SECONDS_PER_DERIVATION / available_threads()
-
     def as_json(self) -> dict[str, Any]:
         """The object that `--output json` prints."""
         prepared = self.prepared
         counts = prepared.counts()
         interrupted = run_to_continue(prepared)
+        rewrap, run = roads(prepared)
         return {
             "outcome": "refused" if prepared.refusals else "ready" if prepared.movable else "nothing_to_do",
             "database": self.database,
@@ -141,18 +129,14 @@ class PlanReport:
             "unusable_keys": self.unusable_keys(),
             "secret_key": prepared.proof.secret_key.value,
             "interrupted_run": interrupted.id if interrupted else None,
-            "estimate": {"seconds": round(self.seconds(), 1), "vault_unwraps": self.vault_unwraps()},
+            "estimate": {"seconds": round(run.seconds, 1), "vault_unwraps": run.vault_calls},
+            "roads": [rewrap.as_json(), run.as_json()],
             "refusals": [
                 {"code": each.code, "exit_code": each.exit_code, "message": each.message, "hint": each.hint}
                 for each in prepared.refusals
             ],
             "warnings": prepared.warnings,
         }
-
-    def vault_unwraps(self) -> int:
-        """Data keys that a run asks a vault to unwrap."""
-        rows = [self.prepared.ring.row(key_id) for key_id in self.prepared.moving_key_ids()]
-        return sum(row is not None and row.provider.startswith("azurekv.") for row in rows)
 
 
 async def plan(settings: Settings, options: RunOptions, *, emit: Emit) -> PlanReport:

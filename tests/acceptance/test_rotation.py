@@ -211,3 +211,15 @@ def test_after_a_rotation_of_the_vaults_key_rewrap_frees_the_old_version(rotatin
     assert rotating.cli.json("verify")["outcome"] == "verified"
     assert rotating.cli.json("rewrap")["outcome"] == "nothing_to_do"
     assert rotating.plaintexts() == before
+
+
+def test_plan_puts_the_two_roads_side_by_side(story: Story) -> None:
+    fill(story)
+    plan = story.cli.json("plan", "--to", "azurekv.other", *WRAP)
+    rewrap, run = plan["roads"]
+    assert (rewrap["command"], rewrap["rows"], rewrap["vault_calls"]) == ("reencrypt rewrap --to azurekv.other", 2, 3)
+    assert "directly under secret_key" in rewrap["leaves"]
+    assert (run["rows"], run["vault_calls"]) == (plan["secrets"]["to_move"], 1)
+    text = story.cli("plan", "--to", "azurekv.other", *WRAP).stdout
+    assert "Two roads lead there:" in text
+    assert rewrap["protects"] in text

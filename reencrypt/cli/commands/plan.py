@@ -61,7 +61,7 @@ def _print(report: PlanReport) -> None:
     out.line(f"{prepared.census.total} secrets, {prepared.movable} of them to move to {prepared.target_provider}.")
     if prepared.movable and not report.refusals:
         out.line(f"They would be written under {report.target()}; {proof_in_words(prepared.proof)}.")
-        out.line(f"Estimate: {report.seconds():.1f} s, {report.vault_unwraps()} vault calls to unwrap data keys.")
+        _print_roads(report)
     _print_oddities(report)
     for refusal in report.refusals:
         out.line(f"A run would refuse (exit {refusal.exit_code}): {refusal.message}")
@@ -90,6 +90,16 @@ def _rows(report: PlanReport) -> list[tuple[object, ...]]:
             for reason, number in census.problems.items()
         ]
     return rows
+
+
+def _print_roads(report: PlanReport) -> None:
+    from reencrypt.operations.roads import roads  # noqa: PLC0415
+
+    out.line("Two roads lead there:")
+    for road in roads(report.prepared):
+        out.line(f"  {road.command}: {road.rows} rows, {road.vault_calls} vault calls, about {road.seconds:.1f} s")
+        out.line(f"    protects from {road.protects}")
+        out.line(f"    leaves {road.leaves}")
 
 
 def _print_oddities(report: PlanReport) -> None:

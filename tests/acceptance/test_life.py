@@ -1,0 +1,133 @@
+"""The whole life of Grafana's keys, on every database, with a kill in the middle of each step.
+
+After every kill and every step the independent decryptor finds every secret saying what it said in the beginning.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.grafana.decryptor import DecryptedSecret, SecretAddress
+from tests.grafana.populate import populate
+from tests.support import killer
+from tests.support.engine import Engine
+from tests.support.story import LEGACY, NOT_APPLICABLE, TARGET, WRAP, Story
+from tests.support.vault import Vault
+
+OTHER = "azurekv.other"
+#: An undo tells nothing on its way; this is well within it.
+UNDO_STEP = 350
+
+
+@pytest.fixture
+def vault(tmp_path: Path) -> Iterator[Vault]:
+    vault = Vault.start(tmp_path / "vault", "prod", "other")
+    yield vault
+    vault.stop()
+
+
+class Life:
+    """One Grafana, and what its secrets say."""
+
+    def __init__(self, story: Story) -> None:
+        self.story = story
+        with story.builder() as builder:
+            populate(builder, count=150, under=[None], own_salts=True)
+            for number in range(12):
+                builder.data_key(label_date=f"2025-03-{number + 10}")
+        self.plaintexts = story.plaintexts()
+
+    def step(self, kill_at: str, *arguments: str) -> dict[str, object]:
+        """Run a command, kill it when it says something, and run it again to its end."""
+        log = ("-v", "--log-format", "json", "--output", "json", "--lease-timeout", "0.2")
+        process = self.story.cli.start(*arguments, *log)
+        assert process.stderr is not None
+        for line in process.stderr:
+            if kill_at in line:
+                process.kill()
+                break
+        process.communicate(timeout=60)
+        assert process.returncode == -9, arguments
+        self.look()
+        return self.finish(*arguments)
+
+    def finish(self, *arguments: str) -> dict[str, object]:
+        report = self.story.cli.json(*arguments, "--lease-timeout", "0.2")
+        self.look()
+        return report
+
+    def undo(self, run_id: object) -> None:
+        """Undo a run, killed on its way."""
+        _, _, _, *rest = self.story.cli.arguments("undo", str(run_id), "--lease-timeout", "0.2")
+        done = subprocess.run(
+            [sys.executable, killer.__file__, str(UNDO_STEP), "/dev/null", *rest],
+            env=self.story.cli.variables(),
+            capture_output=True,
+            check=False,
+        )
+        assert done.returncode == -9
+        self.story.cli("status")  # SQLite's own recovery comes with the next reader
+        self.look()
+        self.finish("undo", str(run_id))
+
+    def look(self) -> None:
+        """Nothing says anything else."""
+        if self.story.engine.kind == "sqlite":
+            self.story.cli("status")
+        assert self.story.plaintexts() == self.plaintexts
+
+    def under(self) -> set[str]:
+        """What the secrets are under, those apart that Grafana reads with `secret_key` alone."""
+        return {secret.provider for secret in self.applicable().values()}
+
+    def applicable(self) -> dict[SecretAddress, DecryptedSecret]:
+        secrets = self.story.secrets()
+        return {address: secret for address, secret in secrets.items() if address.table != NOT_APPLICABLE}
+
+    def algorithms(self) -> set[str]:
+        return {secret.algorithm for secret in self.applicable().values()}
+
+
+def test_the_whole_life_of_the_keys(engine: Engine, vault: Vault, tmp_path: Path) -> None:
+    life = Life(Story.of(tmp_path / "grafana.db", vault, secret_key="the secret_key of a long life", engine=engine))
+    story = life.story
+
+    assert life.step("page committed", "run", "--to", "secretKey.v1")["outcome"] == "done"
+    assert life.under() == {"secretKey.v1"}
+
+    assert life.step("page committed", "run", *WRAP)["outcome"] == "done"
+    assert life.under() == {TARGET}
+
+    first = vault.key_version("prod")
+    vault.as_owner("POST", "/keys/prod/rotate")
+    report = life.step("run started", "rewrap", *WRAP)
+    assert report["outcome"] == "done"
+    assert report["target_version"] != first
+
+    report = life.step("page committed", "run", "--fresh-data-key", *WRAP)
+    assert report["outcome"] == "done"
+    assert {secret.key_id for secret in life.applicable().values()} == {report["target_data_key"]}
+
+    vault.as_owner("PATCH", f"/keys/prod/{first}", {"attributes": {"enabled": False}})
+    assert story.cli.json("verify")["outcome"] == "verified"
+
+    assert life.step("page committed", "run", "--to", OTHER, *WRAP)["outcome"] == "done"
+    assert life.under() == {OTHER}
+
+    assert life.step("page committed", "run", "--to", OTHER, "--algorithm", "aes-gcm", *WRAP)["outcome"] == "done"
+    assert life.algorithms() == {"aes-gcm"}
+    texts = {address: secret.stored_text for address, secret in story.secrets().items()}
+
+    report = life.step("page committed", "rollback")
+    assert report["outcome"] == "done"
+    assert life.under() == {LEGACY}
+
+    life.undo(report["run_id"])
+    assert life.under() == {OTHER}
+    assert {address: secret.stored_text for address, secret in story.secrets().items()} == texts
+    assert story.cli.json("verify")["outcome"] == "verified"
