@@ -147,6 +147,10 @@ class _Job:
         if evidence.blockers or any(kek.reasons for kek in report.retiring):
             return report
         report.outcome = "yes"
+        if any(kek.name == LEGACY_PROVIDER for kek in report.retiring):
+            evidence.notes.append(
+                "nothing is encrypted under secret_key any more; Grafana still needs one: replace it, do not remove it"
+            )
         report.commands = [command for kek in report.retiring for command in self._commands(kek)]
         if not self.wanted.check and (await inspect(self.database)).has_state:
             async with held_lease(

@@ -110,8 +110,11 @@ async def _find(database: Database, schema: Schema, run_id: str) -> Run:
         )
     extents = {run.id: await _extent(database, run.id) for run in runs}
     # By the journal, whose ids only grow: clocks step back.
+    # One that has written nothing is in nobody's way, and nobody in its own.
     later = [
-        run for run in runs if run.state not in (UNDONE, UNDONE_PARTLY) and extents[run.id][1] > extents[run_id][1]
+        run
+        for run in runs
+        if extents[run_id][0] and run.state not in (UNDONE, UNDONE_PARTLY) and extents[run.id][1] > extents[run_id][1]
     ]
     if later:
         newest = max(later, key=lambda run: extents[run.id][1])

@@ -36,8 +36,11 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class _NewWrapping:
+    """`same_form` says that provider, framing and padding are those of before, whoever chose them."""
+
     row: DataKey
     wrapped: bytes
+    same_form: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +80,9 @@ class Rewrapper:
 
     async def _wrap(self, candidate: Candidate) -> _NewWrapping:
         row, data_key = candidate.row, candidate.unwrapped.data_key
-        same_provider = row.provider == self.provider.name
         # Within a provider a key keeps its form: whoever wrote it so reads it so.
-        wrap_format = (candidate.unwrapped.wrap_format if same_provider else None) or self.wrap_format
+        same_form = candidate.unwrapped.wrap_format if row.provider == self.provider.name else None
+        wrap_format = same_form or self.wrap_format
         wrapped = await self.provider.wrap(data_key, wrap_format)
         try:
             again = (await self.provider.unwrap(wrapped)).data_key
@@ -90,7 +93,7 @@ class Rewrapper:
                 f"data key {row.id}, wrapped under {self.provider.name}, does not unwrap again",
                 hint="nothing of its batch was written; check --wrap-format and the vault key",
             )
-        return _NewWrapping(row, wrapped)
+        return _NewWrapping(row, wrapped, same_form is not None)
 
     async def _swap(self, transaction: Transaction, new: _NewWrapping) -> int:
         rows = await transaction.fetch("data_key_wrapping", id=new.row.id, wrapped=new.row.wrapped)
@@ -118,10 +121,11 @@ class Rewrapper:
                 "label": new_label.encode(),
             },
         )
-        # What we wrapped is no evidence of what Grafana can read.
-        await transaction.execute(
-            "own_data_key_remember", id=new.row.id, run_id=self.run.id, provider=self.provider.name, at=stamp()
-        )
+        if not new.same_form:
+            # What we wrapped as we were told is no evidence of what Grafana can read. In its own form it still is.
+            await transaction.execute(
+                "own_data_key_remember", id=new.row.id, run_id=self.run.id, provider=self.provider.name, at=stamp()
+            )
         return done
 
 
