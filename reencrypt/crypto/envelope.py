@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from reencrypt.crypto import ciphers, gobase64
@@ -68,14 +69,18 @@ def _split_key_id(value: bytes) -> tuple[str | None, bytes]:
     end = value.find(b"#", 1)
     if end < 0:
         raise MalformedEnvelopeError("the data key id has no end")
-    encoded = value[1:end]
+    return _key_id(value[1:end]), value[end + 1 :]
+
+
+@lru_cache(maxsize=8192)
+def _key_id(encoded: bytes) -> str:
+    """Decode a data key id; thousands of values name the same one."""
     if not gobase64.is_strict(encoded, padded=False):
         raise MalformedEnvelopeError("the data key id is padded base64")
     try:
-        key_id = gobase64.decode(encoded).decode()
+        return gobase64.decode(encoded).decode()
     except ValueError:
         raise MalformedEnvelopeError("the data key id is not base64 of text") from None
-    return key_id, value[end + 1 :]
 
 
 def _split_algorithm(payload: bytes) -> tuple[Algorithm, bool, bytes]:
@@ -91,10 +96,16 @@ def _split_algorithm(payload: bytes) -> tuple[Algorithm, bool, bytes]:
     if not encoded:
         # "**…" comes from a release that wrote an empty name; Grafana still reads it as CFB.
         return Algorithm.AES_CFB, False, body
+    return _algorithm(encoded), True, body
+
+
+@lru_cache(maxsize=64)
+def _algorithm(encoded: bytes) -> Algorithm:
+    """Decode an algorithm's name; there are two."""
     if not gobase64.is_strict(encoded, padded=False):
         raise MalformedEnvelopeError("the algorithm name is padded base64")
     try:
-        return Algorithm(gobase64.decode(encoded).decode()), True, body
+        return Algorithm(gobase64.decode(encoded).decode())
     except ValueError:
         raise MalformedEnvelopeError("unknown encryption algorithm") from None
 

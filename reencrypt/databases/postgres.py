@@ -48,6 +48,12 @@ def _statement(name: str) -> Positional:
     return Positional.of(load_statements("common.sql", "postgres.sql")[name])
 
 
+@cache
+def _bulk_statement(name: str) -> Positional | None:
+    text = load_statements("postgres.sql").get(f"{name}_in_bulk")
+    return Positional.of(text) if text else None
+
+
 class _Driver:
     """asyncpg, as a link uses it."""
 
@@ -234,11 +240,16 @@ class PostgresTransaction:
         return int(status.rsplit(" ", 1)[-1])
 
     async def execute_many(self, statement: str, rows: Sequence[Mapping[str, Value]]) -> None:
-        """Run a named statement for many rows, pipelined into one round trip."""
-        if rows:
+        """Run a named statement for many rows in one round trip: with arrays where there is such a form of it."""
+        if not rows:
+            return
+        bulk = _bulk_statement(statement)
+        with translated(self._database.name):
+            if bulk is not None:
+                await self._connection.execute(bulk.text, *([row[name] for row in rows] for name in bulk.names))
+                return
             query = _statement(statement)
-            with translated(self._database.name):
-                await self._connection.executemany(query.text, [query.values(row) for row in rows])
+            await self._connection.executemany(query.text, [query.values(row) for row in rows])
 
     async def swap_rows(self, location: Location, swaps: Sequence[Swap]) -> list[Key]:
         """Compare and swap a page in one statement; whoever is not returned has lost."""
