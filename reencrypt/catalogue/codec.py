@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from reencrypt.catalogue.encoding import Encoding
 from reencrypt.catalogue.jsonscan import JsonString, render_path, scan_strings
@@ -17,8 +17,7 @@ from reencrypt.catalogue.reason import Reason
 from reencrypt.crypto.gobase64 import MalformedEncodingError
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(NamedTuple):
     """One secret in a column: where its text lies (`start` to `end`), its ciphertext or why there is none.
 
     `path` continues the column's name to the place inside a JSON document, empty where the column is the secret.

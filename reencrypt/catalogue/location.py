@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from reencrypt.catalogue.codec import Codec
 from reencrypt.catalogue.plaintext import Kind
@@ -86,8 +87,7 @@ class Location:
         return tuple(columns)
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One row of a location as read: key, the bytes of the location's `columns`, and the values of its `extras`."""
 
     key: Key

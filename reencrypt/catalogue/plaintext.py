@@ -58,7 +58,7 @@ def _is_text(plaintext: bytes) -> bool:
 def _is_json(plaintext: bytes) -> bool:
     # Grafana stores objects (a scalar would parse too easily: two random bytes do one time in four hundred).
     try:
-        return isinstance(json.loads(plaintext), (dict, list))
+        return isinstance(json.loads(plaintext.decode()), (dict, list))
     except (ValueError, RecursionError):
         return False
 

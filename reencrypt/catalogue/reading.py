@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from reencrypt.catalogue.codec import Slot
 from reencrypt.catalogue.location import Location, Row
@@ -13,8 +13,7 @@ from reencrypt.crypto import envelope as envelopes
 from reencrypt.crypto.envelope import Envelope, MalformedEnvelopeError
 
 
-@dataclass(frozen=True, slots=True)
-class FoundSecret:
+class FoundSecret(NamedTuple):
     """One secret of a row. `column` is its index among the row's cells; `envelope` is None where `problem` says why.
 
     `field` names it for people and in the quarantine: the column, and the path inside its document.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from typing import Final
 
@@ -113,6 +112,8 @@ def _failure_of(error: BaseException, command: str) -> Failure:
         return Failure("usage", _USAGE, error.format_message(), f"see reencrypt {command} --help".replace("  ", " "))
     if isinstance(error, (click.Abort, KeyboardInterrupt)):
         return Failure("stopped", _STOPPED, "interrupted", "")
+    import traceback  # noqa: PLC0415 - help does not need it
+
     # Types and places, without the exception's own text: it could quote what it choked on.
     places = "".join(traceback.format_tb(error.__traceback__))
     return Failure("bug", _BUG, f"a bug in reencrypt: {type(error).__name__}", "please report the lines above", places)

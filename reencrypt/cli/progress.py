@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from reencrypt.cli.options import Common
 from reencrypt.events import (
     DataKeysRewrapped,
     Emit,
@@ -24,11 +22,6 @@ from reencrypt.events import (
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
-
-
-def wants_progress(common: Common) -> bool:
-    """A bar is for a person at a terminal who did not ask for log lines."""
-    return (common.output, common.log_format, common.verbose) == ("text", "console", 0) and sys.stderr.isatty()
 
 
 @contextmanager

@@ -37,14 +37,20 @@ class DerivedKeyCache:
         self._size = size
         self._keys: OrderedDict[tuple[bytes, bytes], bytes] = OrderedDict()
         self._lock = threading.Lock()
+        self._last: tuple[tuple[bytes, bytes], bytes] = ((b"", b""), b"")
 
     def get(self, password: bytes, salt: bytes) -> bytes:
         """Return the derived key, deriving it at most once per (password, salt) while it stays cached."""
         entry = (password, salt)
+        last = self._last  # read once: another thread may put another pair there
+        if entry == last[0]:
+            # One salt for a whole run: most calls ask for what the last one did.
+            return last[1]
         with self._lock:
             key = self._keys.get(entry)
             if key is not None:
                 self._keys.move_to_end(entry)
+                self._last = (entry, key)
                 return key
         # Outside the lock: two threads may derive the same key once, which is cheaper than making all others wait.
         key = derive_key(password, salt)

@@ -7,14 +7,14 @@ Sources: `pkg/services/secrets/manager/manager.go` and `pkg/services/encryption/
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from reencrypt.crypto import ciphers, gobase64
 from reencrypt.crypto.ciphers import Algorithm
 from reencrypt.crypto.derive import SALT_BYTES, DerivedKeyCache
+from reencrypt.crypto.randomness import random_bytes
 
 _KEY_ID_MARK: Final = 0x23  # "#"
 _ALGORITHM_MARK: Final = 0x2A  # "*"
@@ -24,8 +24,7 @@ class MalformedEnvelopeError(ValueError):
     """The bytes are not a value that Grafana could have written; the message says what is wrong, not what is inside."""
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(NamedTuple):
     """One encrypted value, taken apart.
 
     `key_id` is the `data_keys.name` of its data key, or None for a legacy value under `secret_key`. `prefixed` tells
@@ -157,7 +156,7 @@ class Sealer:
 
         Raises `ArithmeticError` if it did not, which only broken hardware or a broken library can cause.
         """
-        nonce = os.urandom(self.algorithm.nonce_bytes)
+        nonce = random_bytes(self.algorithm.nonce_bytes)
         body = ciphers.encrypt(self.algorithm, self.derived_key, nonce, plaintext)
         if ciphers.decrypt(self.algorithm, self.derived_key, nonce, body) != plaintext:
             raise ArithmeticError("a new ciphertext did not decrypt to its plaintext")

@@ -48,5 +48,6 @@ def is_strict(text: bytes, *, padded: bool) -> bool:
 
     `StdEncoding` (padded) needs a whole number of quanta, `RawStdEncoding` (unpadded) accepts no `=` at all.
     """
-    text = text.translate(None, b"\r\n")
+    if b"\n" in text or b"\r" in text:
+        text = text.translate(None, b"\r\n")
     return len(text) % _QUANTUM == 0 if padded else b"=" not in text

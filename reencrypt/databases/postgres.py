@@ -161,14 +161,14 @@ class PostgresDatabase:
         rendering = await self._rendering(location)
         query, values = rendering.page(after, rows, size)
         found = await self._reader.read(lambda connection: connection.fetch(query, *values))
-        return [rendering.to_row(row) for row in found]
+        return rendering.to_rows(found)
 
     async def read_rows(self, location: Location, keys: Sequence[Key]) -> list[Row]:
         """Read single rows again by key, in one statement."""
         rendering = await self._rendering(location)
         arrays = [[key[index] for key in keys] for index in range(len(location.key))]
         found = await self._reader.read(lambda connection: connection.fetch(rendering.by_keys(), *arrays))
-        return [rendering.to_row(row) for row in found]
+        return rendering.to_rows(found)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[PostgresTransaction]:
@@ -267,4 +267,4 @@ class PostgresTransaction:
         wanted = rendering.value(location.columns[0], text)
         with translated(self._database.name):
             rows = await self._connection.fetch(rendering.twins(scope), value, wanted)
-        return [rendering.to_row(row) for row in rows]
+        return rendering.to_rows(rows)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -124,16 +124,19 @@ class Rendering:
         """The arrays that `swap` takes, one for each key column, then old and new for each column."""
         arrays: list[list[Any]] = [[swap.key[index] for swap in swaps] for index in range(len(self.location.key))]
         for index, column in enumerate(self.location.columns):
-            arrays.append([self.value(column, swap.old[index]) for swap in swaps])
-            arrays.append([self.value(column, swap.new[index]) for swap in swaps])
+            if self.types[column].is_binary:
+                arrays += [[swap.old[index] for swap in swaps], [swap.new[index] for swap in swaps]]
+            else:
+                arrays.append([self.value(column, swap.old[index]) for swap in swaps])
+                arrays.append([self.value(column, swap.new[index]) for swap in swaps])
         return arrays
 
     def value(self, column: str, cell: bytes | None) -> bytes | str | None:
         """A cell as the driver takes it; text came from the server as UTF-8, and what we put in is ASCII."""
         return cell if cell is None or self.types[column].is_binary else cell.decode()
 
-    def to_row(self, raw: Sequence[Any]) -> Row:
-        """Build a row from a result of `select` or `page`."""
+    def to_rows(self, raws: Iterable[Sequence[Any]]) -> list[Row]:
+        """Build rows from a result of `select` or `page`."""
         key_end = len(self.location.key)
         cells_end = key_end + len(self.location.columns)
-        return Row(tuple(raw[:key_end]), tuple(raw[key_end:cells_end]), tuple(raw[cells_end:]))
+        return [Row(raw[:key_end], raw[key_end:cells_end], raw[cells_end:]) for raw in map(tuple, raws)]

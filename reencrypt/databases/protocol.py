@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.databases.shapes import Shape
@@ -19,8 +19,7 @@ from reencrypt.databases.shapes import Shape
 Value = int | float | str | bytes | datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Swap:
+class Swap(NamedTuple):
     """One row's change: it happens only while the row's columns (the location's, in order) hold the `old` bytes."""
 
     key: Key

@@ -8,7 +8,7 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 from reencrypt.catalogue.location import Key, Location
@@ -90,7 +90,7 @@ def _clip(envelope: Envelope, kind: Kind) -> Sample:
     if envelope.algorithm is Algorithm.AES_GCM or len(envelope.body) <= _CLIP_BYTES:
         return Sample(envelope, kind)
     # CFB decrypts a beginning alone. It need not parse, but a wrong key does not yield text either.
-    clipped = replace(envelope, body=envelope.body[:_CLIP_BYTES])
+    clipped = envelope._replace(body=envelope.body[:_CLIP_BYTES])
     return Sample(clipped, Kind.BYTES if kind is Kind.BYTES else Kind.TEXT, clipped=True)
 
 

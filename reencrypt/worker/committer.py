@@ -96,5 +96,5 @@ def _alike(location: Location, rows: Sequence[RowOutcome]) -> list[Swap]:
         if row.swap and location.twins:
             new = first.setdefault((scope_of(location, row.row), row.swap.old[0]), row.swap.new[0])
             if new is not None and new != row.swap.new[0]:
-                row.swap = replace(row.swap, new=with_text(location, row.row, new))
+                row.swap = row.swap._replace(new=with_text(location, row.row, new))
     return [row.swap for row in rows if row.swap]

@@ -17,6 +17,7 @@ def digest(data: bytes | None) -> bytes | None:
 
 async def journal_swaps(transaction: Transaction, run_id: str, location: Location, swaps: Sequence[Swap]) -> None:
     """Record the old bytes of every column that changed, and a hash of the new ones."""
+    columns = location.columns
     entries: list[dict[str, Value]] = [
         {
             "run_id": run_id,
@@ -28,7 +29,7 @@ async def journal_swaps(transaction: Transaction, run_id: str, location: Locatio
             "new_hash": digest(new),
         }
         for swap in swaps
-        for column, old, new in zip(location.columns, swap.old, swap.new, strict=True)
+        for column, old, new in zip(columns, swap.old, swap.new, strict=True)
         if old != new
     ]
     await transaction.execute_many("journal_append", entries)

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Final, TypeVar
 
 from reencrypt.catalogue.location import Location
@@ -40,6 +41,8 @@ _T = TypeVar("_T")
 
 _PAGES_AHEAD: Final = 1  # in each queue: one waits while one is worked on
 _RACE_ATTEMPTS: Final = 5
+_FEW_SALTS: Final = 4
+_CHUNKS_PER_THREAD: Final = 8
 _SETTLED_SECONDS: Final = 1.0  # how long progress through rows without changes may stay unsaved
 
 
@@ -147,13 +150,16 @@ class Pipeline:
         transformer = Transformer(
             self._sealer,
             self._is_current,
-            self.resolver.key_of,
+            cache(self.resolver.key_of),
             self.resolver.proof,
             self._cache,
             self._limits,
             self._known,
         )
-        size = max(1, -(-len(rows) // self._threads))
+        # Deriving keys gives the GIL away, everything else fights for it: then one thread is faster than two. Small
+        # chunks, so that no thread waits long for the last one.
+        chunks_wanted = self._threads * _CHUNKS_PER_THREAD if _salts(rows) > _FEW_SALTS else 1
+        size = max(1, -(-len(rows) // chunks_wanted))
         chunks = [rows[start : start + size] for start in range(0, len(rows), size)]
         outcomes = await asyncio.gather(*(self._in_thread(transformer.transform, location, chunk) for chunk in chunks))
         page = PageOutcome()
@@ -233,6 +239,11 @@ class Pipeline:
 
     async def _in_thread(self, function: Callable[..., _T], *arguments: object) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, function, *arguments)
+
+
+def _salts(rows: Sequence[ParsedRow]) -> int:
+    """How many keys have to be derived for these rows, if none is known yet."""
+    return len({each.envelope.salt for row in rows for each in row.secrets if each.envelope is not None})
 
 
 def _give_up(row: RowOutcome) -> RowOutcome:

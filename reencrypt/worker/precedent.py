@@ -7,7 +7,6 @@ right key. The journal still holds what was decrypted under it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import Final
 
 from reencrypt.catalogue.location import Location, Row
@@ -48,4 +47,4 @@ async def offer_precedents(
 
 
 def _as_it_was(location: Location, row: Row, column: str, old: bytes) -> Row:
-    return replace(row, cells=tuple(old if name == column else None for name in location.columns))
+    return row._replace(cells=tuple(old if name == column else None for name in location.columns))

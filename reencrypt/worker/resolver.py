@@ -45,20 +45,23 @@ class Resolver:
 
         Raises a `ReencryptError` where a provider fails as a whole.
         """
-        samples: dict[str, list[Sample]] = {}
         if self._only_looks:
             return
+        named = {secret.envelope.key_id for row in rows for secret in row.secrets if secret.envelope is not None} - {
+            None
+        }
+        unknown = {key_id for key_id in named if key_id is not None and not self.ring.knows(key_id)}
+        if not unknown:
+            return
+        samples: dict[str, list[Sample]] = {key_id: [] for key_id in sorted(unknown)}
         for row in rows:
             for secret in row.secrets:
                 envelope = secret.envelope
-                if envelope is not None and envelope.key_id is not None:
-                    samples.setdefault(envelope.key_id, []).append(Sample(envelope, secret.kind))
-        unknown = [key_id for key_id in samples if not self.ring.knows(key_id)]
-        if not unknown:
-            return
+                if envelope is not None and envelope.key_id in unknown:
+                    samples[envelope.key_id].append(Sample(envelope, secret.kind))
         if any(self.ring.row(key_id) is None for key_id in unknown):
             self.ring.load(await self._reload())
-        wanted = [key_id for key_id in unknown if not all(is_current(sample.envelope) for sample in samples[key_id])]
+        wanted = [key_id for key_id in samples if not all(is_current(sample.envelope) for sample in samples[key_id])]
         await self.ring.ensure([key_id for key_id in wanted if self._skipped_as(key_id) is None], self._reload)
         for key_id in wanted:
             await self._weigh(key_id, samples[key_id])

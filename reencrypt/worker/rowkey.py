@@ -9,6 +9,8 @@ from reencrypt.catalogue.location import Key
 
 def key_to_text(key: Key) -> str:
     """Write a key as a JSON array, which keeps integers and strings apart."""
+    if len(key) == 1 and type(key[0]) is int:
+        return f"[{key[0]}]"  # what nearly all are
     return json.dumps(list(key), ensure_ascii=False, separators=(",", ":"))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from reencrypt.catalogue.codec import splice
 from reencrypt.catalogue.location import Key, Location, Row
@@ -36,8 +37,7 @@ class KnownSecret:
     accepted: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ParsedRow:
+class ParsedRow(NamedTuple):
     """A row and the secrets found in it."""
 
     row: Row

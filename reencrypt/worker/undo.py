@@ -7,7 +7,7 @@ plaintexts as the present ones. So nothing that Grafana saved since is lost, and
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
@@ -268,7 +268,7 @@ class _KeyGoneError(Exception):
 def _old_secrets(location: Location, row: Row, entry: _Entry) -> list[FoundSecret]:
     """The secrets of a column as it was."""
     index = location.columns.index(entry.column)
-    old_row = replace(row, cells=tuple(entry.old if at == index else cell for at, cell in enumerate(row.cells)))
+    old_row = row._replace(cells=tuple(entry.old if at == index else cell for at, cell in enumerate(row.cells)))
     return [each for each in secrets_of(location, old_row) if each.column == index]
 
 

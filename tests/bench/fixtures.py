@@ -63,6 +63,7 @@ def data_key_rows(engine: Engine, folder: Path) -> bytes:
 
 def legacy_values(count: int) -> list[bytes]:
     """Legacy ciphertexts, each with a salt of its own, made on all processors."""
+
     def seal(numbers: range) -> list[bytes]:
         cache = DerivedKeyCache()
         password = SECRET_KEY.encode()
@@ -110,9 +111,6 @@ async def _copy(url: str, rows: Iterable[tuple[Any, ...]]) -> None:
 
     then = datetime.fromisoformat(THEN)
     connection = await connect(url)
-    await connection.copy_records_to_table(
-        "secrets", records=[(*row[:5], then, then) for row in rows], columns=COLUMNS
-    )
+    await connection.copy_records_to_table("secrets", records=[(*row[:5], then, then) for row in rows], columns=COLUMNS)
     await connection.execute("ANALYZE secrets")
     await connection.close()
-

@@ -24,12 +24,12 @@ class Result:
 
 
 def publish(name: str, results: list[Result]) -> int:
-    """Print a table, write `bench-NAME.json`, and return 0 if every target is reached."""
+    """Print a table, write `bench-NAME.json` (`bench.json` without a name), and return 0 if every target is reached."""
     width = max(len(each.name) for each in results)
     for each in results:
         sign = "≥" if each.better == "higher" else "≤"
         verdict = "holds" if each.holds else "MISSED"
         print(f"{each.name:{width}}  {each.value:10.3f}  {sign} {each.target:<8g}  {verdict}")  # noqa: T201 - its job
-    path = Path(f"bench-{name}.json")
+    path = Path(f"bench-{name}.json" if name else "bench.json")
     path.write_text(json.dumps([{**asdict(each), "holds": each.holds} for each in results], indent=2) + "\n")
     return 0 if all(each.holds for each in results) else 1

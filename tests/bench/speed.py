@@ -3,26 +3,42 @@
 from __future__ import annotations
 
 import asyncio
-import base64
+import math
+import os
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
-import click
-
-from reencrypt.crypto.derive import DerivedKeyCache
-from reencrypt.events import Event, PageCommitted, PassStarted
+from reencrypt.crypto import envelope as envelopes
+from reencrypt.crypto import gobase64
+from reencrypt.crypto.ciphers import Algorithm
+from reencrypt.crypto.derive import DerivedKeyCache, derive_key
+from reencrypt.crypto.envelope import Sealer
+from reencrypt.crypto.salt import new_salt
+from reencrypt.events import Event, PageCommitted, PassStarted, ignore
 from reencrypt.operations.options import RunOptions, available_threads
 from reencrypt.operations.run import run
-from reencrypt.settings import load_settings
+from reencrypt.operations.verify import verify
+from reencrypt.settings import Settings, load_settings
 from reencrypt.worker.stop import StopRequest
 from tests.bench import fixtures
 from tests.bench.fixtures import Bench
+from tests.bench.floors import floor_on_mysql, floor_on_postgres, floor_on_sqlite
+from tests.bench.result import Result, publish
 from tests.support.engine import Engine
+from tests.support.mysql import MysqlServer, program
+from tests.support.postgres import PostgresServer, connect, run_in_thread
+
+Measure: TypeAlias = Callable[[Engine], float]
+SECRET = fixtures.SECRET_KEY.encode()
 
 
 @dataclass
@@ -49,13 +65,208 @@ class Clock:
         return self.ended - self.began
 
 
-def ours(engine: Engine) -> Clock:
-    """The real run, in this process."""
-    settings = load_settings(
+def settings_for(engine: Engine) -> Settings:
+    """Grafana's configuration for a database."""
+    return load_settings(
         config=None, home=None, database_url=engine.url, environ={"GF_SECURITY_SECRET_KEY": fixtures.SECRET_KEY}
     )
+
+
+def ours(engine: Engine) -> Clock:
+    """The real run, in this process."""
     clock = Clock()
     options = RunOptions(to="secretKey.v1", fresh_data_key=True)
-    report = asyncio.run(run(settings, options, emit=clock.listen, stop=StopRequest()))
+    report = asyncio.run(run(settings_for(engine), options, emit=clock.listen, stop=StopRequest()))
     assert report.outcome == "done", report.as_json()
     return clock
+
+
+def alternately(rounds: int, prepare: Callable[[], Engine], mine: Measure, floor: Measure) -> tuple[float, float]:
+    """The medians of two measures, in turn, each on a fresh database."""
+    pairs = [(mine(prepare()), floor(prepare())) for _ in range(rounds)]
+    left, right = zip(*pairs, strict=True)
+    return statistics.median(left), statistics.median(right)
+
+
+def migration(bench: Bench, count: int) -> list[Result]:
+    """Legacy secrets, each with a salt of its own, against bare PBKDF2 on as many threads."""
+    engine = bench.engine("postgres")
+    fixtures.data_key_rows(engine, bench.folder)
+    fixtures.insert(engine, fixtures.legacy_values(count))
+    bare = derivations_per_second(available_threads())
+    rate = count / ours(engine).seconds
+    bare = (bare + derivations_per_second(available_threads())) / 2
+    return [
+        Result("first migration, secrets/s", rate, 0.92 * bare, "higher"),
+        Result("… as a share of bare PBKDF2", rate / bare, 0.92, "higher"),
+    ]
+
+
+def derivations_per_second(threads: int) -> float:
+    """PBKDF2 alone."""
+    each = 1500
+
+    def work(_thread: int) -> None:
+        for _ in range(each):
+            derive_key(fixtures.SECRET_KEY.encode(), os.urandom(8))
+
+    since = time.perf_counter()
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(work, range(threads)))
+    return each * threads / (time.perf_counter() - since)
+
+
+def seconds_of_ours(engine: Engine) -> float:
+    """The main pass of the real run."""
+    return ours(engine).seconds
+
+
+def rotation(bench: Bench, kind: str, count: int, rounds: int) -> list[Result]:
+    """Rows of an earlier run, against the same pages without safety."""
+
+    def prepare() -> Engine:
+        engine = bench.engine(kind)
+        data_key = fixtures.data_key_rows(engine, bench.folder)
+        fixtures.insert(engine, fixtures.run_values(count, data_key))
+        return engine
+
+    floors: dict[str, Measure] = {"postgres": floor_on_postgres, "sqlite": floor_on_sqlite, "mysql": floor_on_mysql}
+    seconds, least = alternately(rounds, prepare, seconds_of_ours, floors[kind])
+    mine, bare = count / seconds, count / least
+    print(f"{kind}: {mine:,.0f} secrets/s, floor {bare:,.0f}", file=sys.stderr)  # noqa: T201
+    return [Result(f"rotation on {kind}, share of the floor", mine / bare, 0.4, "higher")]
+
+
+def verification(bench: Bench, count: int) -> list[Result]:
+    """`verify`, against the rotation of as many."""
+    engine = bench.engine("postgres")
+    data_key = fixtures.data_key_rows(engine, bench.folder)
+    fixtures.insert(engine, fixtures.run_values(count, data_key))
+    rotating = ours(engine).seconds
+    since = time.perf_counter()
+    report = asyncio.run(verify(settings_for(engine), RunOptions(to="secretKey.v1"), emit=ignore))
+    assert report.exit_code == 0
+    return [Result("verify, times as fast as the rotation", rotating / (time.perf_counter() - since), 1.0, "higher")]
+
+
+def grafanas_procedure(bench: Bench, count: int) -> list[Result]:
+    """Row by row, two derivations for each, a transaction for each: what Grafana's own command does."""
+    results = []
+    for name, share, target in (("first migration", 1.0, 3.0), ("rotation", 10.0, 100.0)):
+        engines = []
+        for _ in range(2):
+            engine = bench.engine("postgres")
+            data_key = fixtures.data_key_rows(engine, bench.folder)
+            number = round(count * share)
+            legacy = name == "first migration"
+            fixtures.insert(engine, fixtures.legacy_values(number) if legacy else fixtures.run_values(number, data_key))
+            engines.append((engine, SECRET if legacy else data_key))
+        mine = number / ours(engines[0][0]).seconds
+        engine, password = engines[1]
+        rows = min(number, 300)
+        theirs = rows / run_in_thread(partial(row_by_row, engine, password, rows))
+        results.append(Result(f"{name}, times as fast as Grafana's procedure", mine / theirs, target, "higher"))
+    return results
+
+
+async def row_by_row(engine: Engine, password: bytes, rows: int) -> float:
+    """Seconds for so many rows."""
+    connection = await connect(engine.url)
+    found = await connection.fetch("SELECT id, value FROM secrets ORDER BY id LIMIT $1", rows)
+    since = time.perf_counter()
+    for row in found:
+        parsed = envelopes.parse(gobase64.decode(row["value"].encode()))
+        text = envelopes.decrypt(parsed, password, DerivedKeyCache())
+        sealer = Sealer.create(
+            key_id="other", password=b"f" * 16, algorithm=Algorithm.AES_CFB, salt=new_salt(), cache=DerivedKeyCache()
+        )
+        value = gobase64.encode(sealer.seal(text), padded=False).decode()
+        async with connection.transaction():
+            await connection.execute("UPDATE secrets SET value = $1 WHERE id = $2", value, row["id"])
+    seconds = time.perf_counter() - since
+    await connection.close()
+    return seconds
+
+
+def memory(bench: Bench, small: int, large: int) -> list[Result]:
+    """The largest resident size of the real command, for few and for many secrets."""
+    peaks = []
+    for count in (small, large):
+        engine = bench.engine("postgres")
+        data_key = fixtures.data_key_rows(engine, bench.folder)
+        fixtures.insert(engine, fixtures.run_values(count, data_key))
+        environment = {**os.environ, "GF_SECURITY_SECRET_KEY": fixtures.SECRET_KEY}
+        command = [sys.executable, "-m", "reencrypt", "run", "--to", "secretKey.v1", "--fresh-data-key"]
+        process = subprocess.Popen(
+            [*command, "--database", engine.url, "--output", "json"], env=environment, stdout=subprocess.PIPE
+        )
+        assert process.stdout is not None
+        process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        assert status == 0
+        peaks.append(usage.ru_maxrss / 1024)
+    return [
+        Result("peak memory, MB", peaks[1], 150, "lower"),
+        Result(f"… with {large:,} secrets, times that with {small:,}", peaks[1] / peaks[0], 1.15, "lower"),
+    ]
+
+
+def starting() -> list[Result]:
+    """`--help`, against a bare click group."""
+    bare = "import click\n@click.group()\ndef cli(): pass\ncli(['--help'])"
+
+    def seconds(arguments: list[str]) -> float:
+        times = []
+        for _ in range(9):
+            since = time.perf_counter()
+            subprocess.run([sys.executable, *arguments], stdout=subprocess.DEVNULL, check=True)
+            times.append(time.perf_counter() - since)
+        return statistics.median(times)
+
+    floor = seconds(["-c", bare])
+    return [
+        Result(
+            "reencrypt --help, times a bare click group", seconds(["-m", "reencrypt", "--help"]) / floor, 2, "lower"
+        ),
+        Result("reencrypt run --help", seconds(["-m", "reencrypt", "run", "--help"]) / floor, 2, "lower"),
+    ]
+
+
+def scaling(bench: Bench, sizes: tuple[int, int]) -> list[Result]:
+    """The exponent of time over number."""
+    times = []
+    for count in sizes:
+        engine = bench.engine("postgres")
+        data_key = fixtures.data_key_rows(engine, bench.folder)
+        fixtures.insert(engine, fixtures.run_values(count, data_key))
+        times.append(ours(engine).seconds)
+    exponent = math.log(times[1] / times[0]) / math.log(sizes[1] / sizes[0])
+    return [Result("scaling, exponent", exponent, 1.05, "lower")]
+
+
+def main() -> int:
+    """Measure everything; `REENCRYPT_BENCH_SHARE=0.1` does it at a tenth of the size."""
+    share = float(os.environ.get("REENCRYPT_BENCH_SHARE", "1"))
+
+    def size(number: int) -> int:
+        return max(1000, round(number * share))
+
+    sys.setswitchinterval(0.0005)  # as the command line does
+    results: list[Result] = starting()
+    postgres, mysql = PostgresServer(), MysqlServer() if program() else None
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            bench = Bench(Path(folder), postgres, mysql)
+            # First, while no other child has been larger.
+            results += memory(bench, size(10_000), size(1_000_000))
+            results += migration(bench, size(40_000))
+            for kind in ("postgres", "sqlite", *(("mysql",) if mysql else ())):
+                results += rotation(bench, kind, size(200_000), 5 if share == 1 else 3)
+            results += verification(bench, size(200_000))
+            results += grafanas_procedure(bench, size(3000))
+            results += scaling(bench, (size(100_000), size(1_000_000)))
+    finally:
+        postgres.stop()
+        if mysql:
+            mysql.stop()
+    return publish("", results)

@@ -112,7 +112,7 @@ def test_help_loads_neither_azure_nor_drivers_nor_rich(arguments: list[str]) -> 
         "import sys\n"
         "from reencrypt.cli.main import run_command_line\n"
         f"run_command_line({arguments!r})\n"
-        "heavy = ('azure', 'aiosqlite', 'asyncpg', 'aiohttp', 'rich', 'structlog', 'cryptography')\n"
+        "heavy = ('asyncio', 'azure', 'aiosqlite', 'asyncpg', 'aiohttp', 'rich', 'structlog', 'cryptography')\n"
         "print('LOADED', [name for name in heavy if name in sys.modules])\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from reencrypt.cli import output as out
+from reencrypt.cli.awaiting import run_to_end
 from reencrypt.cli.listening import listening
 from reencrypt.cli.options import Common, lease_timeout_option, option, settings_options, vault_options
 
@@ -64,7 +64,7 @@ def command(
     settings = load(common)
     wanted = CompleteOptions(retire, check, settle, drop_state, delete_data_keys)
     with listening(common) as emit:
-        report = asyncio.run(_complete(settings, run_options(**options), wanted, emit))
+        report = run_to_end(_complete(settings, run_options(**options), wanted, emit))
     if common.output == "json":
         out.print_json("complete", report.exit_code, report.as_json())
     else:

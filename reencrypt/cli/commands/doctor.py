@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import click
 
 from reencrypt.cli import output as out
+from reencrypt.cli.awaiting import run_to_end
 from reencrypt.cli.listening import listening
 from reencrypt.cli.options import Common, option, settings_options, vault_options
 
@@ -35,7 +35,7 @@ def command(
 
     settings = load(common)
     with listening(common) as emit:
-        report = asyncio.run(doctor(settings, run_options(**options), emit=emit))
+        report = run_to_end(doctor(settings, run_options(**options), emit=emit))
     if common.output == "json":
         out.print_json("doctor", report.exit_code, report.as_json())
         return report.exit_code

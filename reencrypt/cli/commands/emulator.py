@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import click
 
+from reencrypt.cli.awaiting import run_to_end
 from reencrypt.cli.options import option
 
 
@@ -30,5 +30,5 @@ def command(state: Path, port: int, keys: tuple[str, ...]) -> int:
     """
     from reencrypt.emulator import serve  # noqa: PLC0415
 
-    asyncio.run(serve(state, port, keys or ("grafana",), click.echo))
+    run_to_end(serve(state, port, keys or ("grafana",), click.echo))
     return 0

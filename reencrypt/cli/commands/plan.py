@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from reencrypt.cli import output as out
+from reencrypt.cli.awaiting import run_to_end
 from reencrypt.cli.listening import listening
 from reencrypt.cli.options import Common, option, rotation_options, settings_options, target_options, vault_options
 
@@ -42,7 +42,7 @@ def command(
 
     settings = load(common)
     with listening(common) as emit:
-        report = asyncio.run(plan(settings, run_options(**target), emit=emit))
+        report = run_to_end(plan(settings, run_options(**target), emit=emit))
     exit_code = report.check_exit_code if check else 0
     if common.output == "json":
         out.print_json("plan", exit_code, report.as_json())

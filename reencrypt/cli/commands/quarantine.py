@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -10,6 +9,7 @@ import click
 
 from reencrypt.catalogue.reason import REMEDY, Reason
 from reencrypt.cli import output as out
+from reencrypt.cli.awaiting import run_to_end
 from reencrypt.cli.listening import listening
 from reencrypt.cli.options import (
     Common,
@@ -72,7 +72,7 @@ def list_(
     from reencrypt.operations.quarantine import list_quarantine  # noqa: PLC0415
     from reencrypt.worker.quarantine import Selection  # noqa: PLC0415
 
-    return _print(common, "quarantine list", asyncio.run(list_quarantine(load(common), Selection(**selection))))
+    return _print(common, "quarantine list", run_to_end(list_quarantine(load(common), Selection(**selection))))
 
 
 @command.command(
@@ -98,7 +98,7 @@ def acknowledge(
     from reencrypt.worker.quarantine import Selection  # noqa: PLC0415
 
     with listening(common) as emit:
-        report = asyncio.run(acknowledge_quarantine(load(common), Selection(**selection), emit=emit))
+        report = run_to_end(acknowledge_quarantine(load(common), Selection(**selection), emit=emit))
     return _print(common, "quarantine acknowledge", report)
 
 

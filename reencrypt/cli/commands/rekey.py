@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reencrypt.cli import output as out
+from reencrypt.cli.awaiting import run_to_end
 from reencrypt.cli.listening import listening
 from reencrypt.cli.options import (
     Common,
@@ -67,7 +67,7 @@ def command(
     settings = load(common)
     new = _new_key(new_secret_key_file)
     with listening(common) as emit:
-        report = asyncio.run(_rekey(settings, run_options(**options), new, grafana_stopped, emit))
+        report = run_to_end(_rekey(settings, run_options(**options), new, grafana_stopped, emit))
     if common.output == "json":
         out.print_json("rekey-secret-key", report.exit_code, report.as_json())
     else:

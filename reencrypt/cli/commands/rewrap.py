@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from reencrypt.cli import output as out
+from reencrypt.cli.awaiting import run_to_end
 from reencrypt.cli.listening import listening
 from reencrypt.cli.options import (
     Common,
@@ -50,7 +50,7 @@ def command(
 
     settings = load(common)
     with listening(common) as emit:
-        report = asyncio.run(_rewrap(settings, run_options(**options, operation=Operation.REWRAP), emit))
+        report = run_to_end(_rewrap(settings, run_options(**options, operation=Operation.REWRAP), emit))
     if common.output == "json":
         out.print_json("rewrap", report.exit_code, report.as_json())
     else:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from reencrypt.cli import output as out
+from reencrypt.cli.awaiting import run_to_end
 from reencrypt.cli.listening import listening
 from reencrypt.cli.options import (
     Common,
@@ -64,7 +64,7 @@ def run_and_report(name: str, common: Common, options: dict[str, Any]) -> int:
 
     settings = load(common)
     with listening(common) as emit:
-        report = asyncio.run(_run(settings, run_options(**options), emit))
+        report = run_to_end(_run(settings, run_options(**options), emit))
     if common.output == "json":
         out.print_json(name, report.exit_code, report.as_json())
     else:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import click
 
 from reencrypt.cli import output as out
+from reencrypt.cli.awaiting import run_to_end
 from reencrypt.cli.options import Common, settings_options
 
 
@@ -26,7 +25,7 @@ def command(
     from reencrypt.operations.status import status  # noqa: PLC0415
     from reencrypt.worker.counts import Counts  # noqa: PLC0415
 
-    report = asyncio.run(status(load(common)))
+    report = run_to_end(status(load(common)))
     if common.output == "json":
         out.print_json("status", 0, report.as_json())
         return 0

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from reencrypt.cli import output as out
+from reencrypt.cli.awaiting import run_to_end
 from reencrypt.cli.listening import listening
 from reencrypt.cli.options import Common, lease_timeout_option, settings_options, vault_options
 
@@ -44,7 +44,7 @@ def command(
 
     settings = load(common)
     with listening(common) as emit:
-        report = asyncio.run(_undo(settings, run_id, run_options(**options), emit))
+        report = run_to_end(_undo(settings, run_id, run_options(**options), emit))
     if common.output == "json":
         out.print_json("undo", report.exit_code, report.as_json())
         return report.exit_code
