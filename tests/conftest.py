@@ -14,9 +14,22 @@ from tests.support.postgres import PostgresServer
 from tests.support.servers import server_engine
 from tests.support.vault import Vault
 
+SERVERS = ("postgres", "mysql")
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--nightly", action="store_true", help="the long sizes of the tests that have one")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what decides the same on every engine, but for one of them; the long sizes have it on all."""
+    if config.getoption("--nightly"):
+        return
+    left_out = [
+        item for item in items if item.get_closest_marker("one_engine") and any(kind in item.name for kind in SERVERS)
+    ]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in set(left_out)]
 
 
 @pytest.fixture(scope="session")

@@ -73,6 +73,7 @@ def test_no_before_the_run_and_yes_after_it(story: Story) -> None:
     assert story.cli.json("run")["outcome"] == "nothing_to_do"
 
 
+@pytest.mark.one_engine
 def test_secret_key_stays_while_legacy_alerting_needs_it(story: Story) -> None:
     fill(story, alerting=True)
     story.cli.json("run")
@@ -97,6 +98,7 @@ def test_an_envelope_in_a_place_that_nobody_knows_keeps_its_key(story: Story) ->
     ]
 
 
+@pytest.mark.one_engine
 def test_what_is_in_quarantine_is_in_the_way_until_it_is_given_up(story: Story) -> None:
     with story.builder() as builder:
         key = builder.data_key()
@@ -146,6 +148,7 @@ def test_a_version_is_named_with_the_command_that_disables_it(tmp_path: Path, ow
     assert "nothing here" in story.cli.json("complete", "--retire", name, expect=2)["error"]["message"]
 
 
+@pytest.mark.one_engine
 def test_an_old_vault_is_named_with_its_command(story: Story) -> None:
     with story.builder() as builder:
         populate(builder, count=20, under=[grafanas_key(story, builder), grafanas_key(story, builder, "other")])  # type: ignore[list-item]

@@ -63,6 +63,7 @@ def test_a_thousand_data_keys_with_one_short_secret_each(story: Story) -> None:
     assert (report["outcome"], report["secrets"]["re_encrypted"]) == ("done", 1000)
 
 
+@pytest.mark.one_engine
 def test_only_empty_secrets_move_without_proof(story: Story) -> None:
     with story.builder() as builder:
         key = builder.data_key()
@@ -80,6 +81,7 @@ def add_raw_keys(builder: GrafanaBuilder, count: int) -> None:
         builder.add_secret(Plain(raw), kind="cloudmigration-snapshot-encryption-key", org_id=-1)
 
 
+@pytest.mark.one_engine
 def test_raw_byte_secrets_alone_prove_nothing_and_are_left(story: Story) -> None:
     with story.builder() as builder:
         add_raw_keys(builder, 3)
@@ -92,6 +94,7 @@ def test_raw_byte_secrets_alone_prove_nothing_and_are_left(story: Story) -> None
     assert accepted["secrets"]["re_encrypted"] == 3
 
 
+@pytest.mark.one_engine
 def test_raw_byte_secrets_move_when_others_have_proven_the_key(story: Story) -> None:
     with story.builder() as builder:
         add_raw_keys(builder, 3)
@@ -133,6 +136,7 @@ def plant_two_eras(story: Story) -> tuple[int, int]:
     return 4000, 4001
 
 
+@pytest.mark.one_engine
 def test_a_secret_key_that_was_changed_once_moves_what_is_proven_and_leaves_the_rest(story: Story) -> None:
     plant_two_eras(story)
     before = story.secrets()
@@ -204,6 +208,7 @@ def test_a_damaged_secret_that_no_run_has_seen_fails_verification(story: Story) 
     assert (report["outcome"], report["secrets"]["unreadable"]) == ("failed", 1)
 
 
+@pytest.mark.one_engine
 def test_a_healed_secret_leaves_the_quarantine_with_the_next_run(story: Story) -> None:
     with story.builder() as builder:
         key = builder.data_key()
@@ -217,6 +222,7 @@ def test_a_healed_secret_leaves_the_quarantine_with_the_next_run(story: Story) -
     assert story.cli.json("status")["quarantine"] == []
 
 
+@pytest.mark.one_engine
 def test_all_under_a_key_can_be_left_by_name(story: Story) -> None:
     with story.builder() as builder:
         key = builder.data_key()
@@ -229,6 +235,7 @@ def test_all_under_a_key_can_be_left_by_name(story: Story) -> None:
     assert {each.provider for each in story.secrets().values()} == {TARGET, "secretKey.v1"}
 
 
+@pytest.mark.one_engine
 def test_a_provider_that_is_left_by_name_is_not_even_asked(story: Story) -> None:
     with story.builder() as builder:
         other = builder.data_key(provider="azurekv.other", wrap=lambda dek: story.vault.wrap("other", dek))
@@ -243,6 +250,7 @@ def test_a_provider_that_is_left_by_name_is_not_even_asked(story: Story) -> None
 
 
 @pytest.mark.parametrize("legacy", [True, False])
+@pytest.mark.one_engine
 def test_a_damaged_secret_that_is_all_that_remains_does_not_refute_the_key(story: Story, legacy: bool) -> None:  # noqa: FBT001
     with story.builder() as builder:
         key = None if legacy else builder.data_key()
@@ -260,6 +268,7 @@ def test_a_damaged_secret_that_is_all_that_remains_does_not_refute_the_key(story
     assert story.cli.json("run", *WRAP, expect=3)["secrets"]["re_encrypted"] == 1
 
 
+@pytest.mark.one_engine
 def test_damaged_values_that_are_the_longest_of_all_do_not_refute_the_key(story: Story) -> None:
     with story.builder() as builder:
         key = builder.data_key()

@@ -70,6 +70,7 @@ def test_a_secret_is_listed_given_up_and_looked_at_again_when_it_changes(story: 
     assert [each["state"] for each in report["quarantine"]] == ["open"]
 
 
+@pytest.mark.one_engine
 def test_a_secret_stays_given_up_when_its_neighbour_in_the_column_is_written(story: Story) -> None:
     with_a_damaged_secret(story)
     story.cli.json("run", *WRAP, expect=3)
@@ -96,6 +97,7 @@ def test_what_is_implausible_by_nature_is_moved_on_the_users_word(story: Story) 
     assert story.cli.json("quarantine list")["quarantine"] == []
 
 
+@pytest.mark.one_engine
 def test_only_what_is_chosen_and_not_given_up_is_moved_on_the_users_word(story: Story) -> None:
     with story.builder() as builder:
         key = builder.data_key()
@@ -120,6 +122,7 @@ def test_only_what_is_chosen_and_not_given_up_is_moved_on_the_users_word(story: 
     assert "--accept-implausible" in story.cli.json("quarantine retry", "--key", given_up, expect=2)["error"]["hint"]
 
 
+@pytest.mark.one_engine
 def test_what_nobody_has_seen_in_quarantine_is_not_accepted(story: Story) -> None:
     with story.builder() as builder:
         key = builder.data_key()
@@ -165,6 +168,7 @@ def test_failures_are_counted_over_all_resumptions_of_a_run(story: Story) -> Non
     assert story.plaintexts() == before
 
 
+@pytest.mark.one_engine
 def test_an_acknowledgement_outlasts_a_run_that_leaves_its_key_alone(story: Story) -> None:
     with story.builder() as builder:
         key = builder.data_key()
@@ -178,6 +182,7 @@ def test_an_acknowledgement_outlasts_a_run_that_leaves_its_key_alone(story: Stor
     assert [entry["state"] for entry in report["quarantine"]] == ["acknowledged"]
 
 
+@pytest.mark.one_engine
 def test_an_acknowledgement_counts_where_there_is_no_data_key_to_write_under(story: Story) -> None:
     with_a_damaged_secret(story)
     story.cli.json("run", *WRAP, expect=3)
@@ -192,6 +197,7 @@ def test_an_acknowledgement_counts_where_there_is_no_data_key_to_write_under(sto
     assert story.query("SELECT name FROM data_keys") == keys
 
 
+@pytest.mark.one_engine
 def test_verify_knows_a_failure_by_its_text_and_not_by_its_place(story: Story) -> None:
     with_a_damaged_secret(story)
     story.cli.json("run", *WRAP, expect=3)

@@ -113,6 +113,7 @@ def test_a_kill_leaves_everything_under_the_old_key_or_under_the_new_one(
     assert story.with_secret_key(NEW).plaintexts() == before
 
 
+@pytest.mark.one_engine
 def test_what_cannot_be_a_new_key_is_refused_and_nothing_changes(story: Story, tmp_path: Path) -> None:
     fill(story)
     digest = story.digest()
@@ -133,6 +134,7 @@ def test_what_cannot_be_a_new_key_is_refused_and_nothing_changes(story: Story, t
     assert story.digest() == digest
 
 
+@pytest.mark.one_engine
 def test_the_new_key_may_stand_in_the_environment_and_is_printed_nowhere(story: Story) -> None:
     fill(story)
     cli = CommandLine(
@@ -143,6 +145,7 @@ def test_the_new_key_may_stand_in_the_environment_and_is_printed_nowhere(story: 
     assert story.with_secret_key("canary-next-secret-key").cli.json("verify")["outcome"] == "verified"
 
 
+@pytest.mark.one_engine
 def test_what_is_in_quarantine_is_lost_with_the_old_key_only_knowingly(story: Story, next_key: tuple[str, str]) -> None:
     with story.builder() as builder:
         key = builder.data_key()

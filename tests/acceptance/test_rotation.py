@@ -73,6 +73,7 @@ def test_a_fresh_data_key_takes_over_everything_and_the_old_ones_rest(story: Sto
     assert not any(active for name, active, *_ in data_keys(story) if name in {own, again["target_data_key"]})
 
 
+@pytest.mark.one_engine
 def test_an_interrupted_rotation_goes_on_under_its_own_key(story: Story) -> None:
     fill(story)
     before = story.plaintexts()
@@ -83,6 +84,7 @@ def test_an_interrupted_rotation_goes_on_under_its_own_key(story: Story) -> None
     assert story.plaintexts() == before
 
 
+@pytest.mark.one_engine
 def test_a_schedule_rotates_when_a_key_in_use_is_old_and_says_when_it_will(story: Story) -> None:
     with story.builder() as builder:
         old = builder.data_key(provider=TARGET, wrap=lambda key: story.vault.wrap("prod", key), label_date="2025-01-31")
@@ -101,11 +103,13 @@ def test_a_schedule_rotates_when_a_key_in_use_is_old_and_says_when_it_will(story
     story.cli("run", "--fresh-data-key", "--if-older-than", "soon", expect=2)
 
 
+@pytest.mark.one_engine
 def test_a_legacy_secret_is_older_than_any_age(story: Story) -> None:
     fill(story)
     assert story.cli.json("run", "--fresh-data-key", "--if-older-than", "9999d")["outcome"] == "done"
 
 
+@pytest.mark.one_engine
 def test_the_algorithm_is_upgraded_in_the_same_pass_with_a_warning(story: Story) -> None:
     fill(story)
     before = story.plaintexts()
@@ -137,6 +141,7 @@ def test_a_rollback_brings_every_secret_back_under_secret_key(story: Story) -> N
     assert stored(story) == texts
 
 
+@pytest.mark.one_engine
 def test_a_rollback_under_a_wrong_secret_key_is_refused(story: Story) -> None:
     with story.builder() as builder:
         key = builder.data_key(provider=TARGET, wrap=lambda key: story.vault.wrap("prod", key))
@@ -169,6 +174,7 @@ def test_rewrap_moves_data_keys_alone_and_undo_gives_their_bytes_back(story: Sto
     assert story.cli.json("verify")["outcome"] == "verified"
 
 
+@pytest.mark.one_engine
 def test_rewrap_into_secret_key_has_to_be_spelled_out_and_comes_back(story: Story) -> None:
     fill(story)
     story.cli.json("run")
@@ -183,6 +189,7 @@ def test_rewrap_into_secret_key_has_to_be_spelled_out_and_comes_back(story: Stor
     assert story.plaintexts() == before
 
 
+@pytest.mark.one_engine
 def test_rewrap_leaves_what_is_not_proven_and_says_so(story: Story) -> None:
     with story.builder() as builder:
         good = builder.data_key(provider=TARGET, wrap=lambda key: story.vault.wrap("prod", key))
@@ -213,6 +220,7 @@ def test_after_a_rotation_of_the_vaults_key_rewrap_frees_the_old_version(rotatin
     assert rotating.plaintexts() == before
 
 
+@pytest.mark.one_engine
 def test_plan_puts_the_two_roads_side_by_side(story: Story) -> None:
     fill(story)
     plan = story.cli.json("plan", "--to", "azurekv.other", *WRAP)

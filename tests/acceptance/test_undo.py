@@ -127,6 +127,7 @@ def test_a_later_run_has_to_be_undone_first(story: Story) -> None:
     assert stored(story) == before
 
 
+@pytest.mark.one_engine
 def test_a_run_that_does_not_exist(story: Story) -> None:
     fill(story, 10)
     assert "there has been no run" in story.cli.json("undo", "nonsense", expect=2)["error"]["hint"]
@@ -157,6 +158,7 @@ def begun(story: Story) -> bool:
     return bool(story.query("SELECT 1 FROM reencrypt_journal WHERE run_id LIKE 'undo%' LIMIT 1"))
 
 
+@pytest.mark.one_engine
 def test_what_one_undo_has_to_keep_is_not_in_the_way_of_the_next(story: Story) -> None:
     with story.builder() as builder:
         for number in range(60):

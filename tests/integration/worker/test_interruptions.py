@@ -49,6 +49,7 @@ async def test_what_grafana_saves_between_a_stop_in_a_sweep_and_the_next_run_is_
     assert report.total.total == 370
 
 
+@pytest.mark.one_engine
 async def test_what_grafana_saves_after_a_kill_behind_the_last_sweep_is_found(grafana: Grafana) -> None:
     passes: list[int] = []
     tasks: list[asyncio.Task[object]] = []
@@ -94,6 +95,7 @@ async def test_a_row_that_lost_a_race_in_a_sweep_is_not_lost_to_a_kill(grafana: 
     assert b"written meanwhile 1" in grafana.plaintexts()
 
 
+@pytest.mark.one_engine
 async def test_locations_by_name_are_read_again_also_after_the_main_pass(grafana: Grafana) -> None:
     stop = StopRequest()
 
@@ -109,6 +111,7 @@ async def test_locations_by_name_are_read_again_also_after_the_main_pass(grafana
     assert grafana.off_target() == 0
 
 
+@pytest.mark.one_engine
 async def test_a_stop_while_settling_ends_with_a_report(grafana: Grafana) -> None:
     stop = StopRequest()
     ended: list[Event] = []
