@@ -101,12 +101,9 @@ def shapes_in_sqlite(rows: Iterable[tuple[str, str, str, int, str]]) -> list[Sha
     """The same for SQLite, where each table has a rowid unless it was created without, and types are a suggestion."""
     texts: dict[str, list[str]] = {}
     keys: dict[str, list[tuple[int, str]]] = {}
-    for table, column, declared, place, sql in rows:
-        texts.setdefault(table, [])
-        kind = declared.upper()
-        # A column without a type, or of a numeric one, may hold text too; a number that is meant does not.
-        if not kind or any(word in kind for word in ("CHAR", "CLOB", "TEXT", "BLOB", "BINARY", "JSON")):
-            texts[table].append(column)
+    for table, column, _declared, place, sql in rows:
+        # Whatever the declared type says, any column may hold text.
+        texts.setdefault(table, []).append(column)
         if "WITHOUT ROWID" in sql.upper():
             keys.setdefault(table, [])
             if place:

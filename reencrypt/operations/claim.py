@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from reencrypt.crypto.salt import new_salt
 from reencrypt.databases.protocol import Database
-from reencrypt.errors import LeaseHeldError
+from reencrypt.errors import LeaseHeldError, RefusedError
 from reencrypt.keys.provider import Unwrapped
 from reencrypt.keys.providers import Providers
 from reencrypt.operations.preparation import Preparation, run_to_continue
@@ -71,6 +71,11 @@ class Claim:
             updated="",
             fresh=goal.fresh,
         )
+        if found and found.fresh and not goal.fresh:
+            raise RefusedError(
+                f"run {found.id} is an interrupted rotation: what it has not moved is under old data keys still",
+                hint=f"first finish it: reencrypt run --to {found.target_provider}; or: reencrypt undo {found.id}",
+            )
         if found:
             # It went elsewhere; this run takes over whatever it left.
             await self._discard_unfinished(found)

@@ -23,6 +23,7 @@ from reencrypt.operations.opening import inspect, open_database, open_providers
 from reencrypt.operations.options import RunOptions, available_threads
 from reencrypt.settings import Settings
 from reencrypt.worker.lease import Lease, held_lease
+from reencrypt.worker.runs import read_runs
 from reencrypt.worker.stop import StopRequest
 
 #: What no search of this database can see, said with every answer.
@@ -177,6 +178,11 @@ class _Job:
     async def _dispose(self, lease: Lease, resting: list[DataKey], report: CompleteReport) -> None:
         assert report.evidence is not None  # noqa: S101 - for the type checker
         path = self.wanted.delete_data_keys
+        if path is not None and report.evidence.search.unsearched:
+            raise RefusedError(
+                f"not everything could be searched ({report.evidence.search.unsearched[0]})",
+                hint="no data key was deleted: something there may need one",
+            )
         if path is not None:
             unused = {row.id: row.wrapped for row in report.evidence.unused}
             keys = [row for row in resting if unused.get(row.id) == row.wrapped]
@@ -184,6 +190,8 @@ class _Job:
 
         async def body(transaction: Transaction) -> None:
             await lease.check(transaction)
+            if any(run.state == "open" for run in await read_runs(transaction)):
+                raise RefusedError("a run began meanwhile", hint="nothing was dropped; finish it, then start again")
             await transaction.execute("journal_empty")
             await transaction.execute("runs_complete")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor as Pool
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -138,15 +139,17 @@ class Gatherer:
         remote = [row for row in rows if row.provider != SECRET_KEY_PROVIDER]
         versions = {row.id: UNKNOWN_VERSION for row in remote}
         for provider in sorted({row.provider for row in remote}):
-            mine = [row.id for row in remote if row.provider == provider]
-            try:
-                await ring.ensure(mine, reload)
-            except ReencryptError:
-                continue  # no version can be told, and each of them says so
-            for key_id in mine:
-                entry = ring.entry(key_id)
+            mine = [row for row in remote if row.provider == provider]
+            with suppress(ReencryptError):
+                await ring.ensure([row.id for row in mine], reload)
+            for row in mine:
+                entry = ring.entry(row.id) if ring.knows(row.id) else None
+                if entry is None:
+                    # One of them failed in a way that stops all; each is asked by itself then.
+                    with suppress(ReencryptError):
+                        entry = await ring.unwrap_row(row)
                 if isinstance(entry, Unwrapped):
-                    versions[key_id] = entry.version or UNKNOWN_VERSION
+                    versions[row.id] = entry.version or UNKNOWN_VERSION
         return versions
 
     async def _given_up(
@@ -201,6 +204,17 @@ class Gatherer:
                 kek.reasons.append(f"{kek.secrets.total()} secrets need it ({places})")
             if kek.active and kek.provider == self.settings.encryption_provider:
                 kek.reasons.append(f"Grafana may write under {kek.active} active data keys that it wraps: rewrap them")
+            needed = [
+                other
+                for other in evidence.keks.values()
+                if other.provider == kek.provider and other.name.endswith(f"/{UNKNOWN_VERSION}") and other is not kek
+            ]
+            for other in needed:
+                if other.secrets or other.active:
+                    kek.reasons.append(
+                        f"{other.secrets.total()} secrets and {other.active} active data keys are under a version that "
+                        "could not be told: it may be this one"
+                    )
             kek.reasons += [f"an envelope where the catalogue knows none: {stray}" for stray in kek.strays]
 
 

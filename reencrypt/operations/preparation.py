@@ -119,9 +119,11 @@ class Preparation:
             if location.reencrypted
             for key_id, _ in self.census.locations[location.name].by_key
         }
-        if None in used:
+        rows = [row for row in self.ring.rows if row.id in used]
+        if None in used or any(row.provider != self.goal.provider for row in rows):
+            # A migration that is not over is not to be waited for.
             return None
-        return due_at([row for row in self.ring.rows if row.id in used], older_than, now)
+        return due_at(rows, older_than, now)
 
     def moving_key_ids(self) -> list[str]:
         """The data keys that decrypt what is to move."""

@@ -19,6 +19,7 @@ from reencrypt.keys.proof import Proof, Verdict, weigh
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER, Unwrapped, WrapFormat, normalise_provider
 from reencrypt.keys.providers import Providers
 from reencrypt.keys.ring import DataKey, KeyRing
+from reencrypt.keys.vault_errors import KeyDisabledError
 from reencrypt.operations import refusals
 from reencrypt.operations.goal import Goal, Operation
 from reencrypt.operations.opening import inspect, read_data_keys, read_own_keys
@@ -197,7 +198,12 @@ class Preparer:
 
     async def _learn_format(self, prepared: Preparation, rows: list[DataKey]) -> None:
         for row in sorted(rows, key=lambda each: str(each.created), reverse=True):
-            entry = await prepared.ring.unwrap_row(row)
+            if _is_skipped(prepared, row.id):
+                continue
+            try:
+                entry = await prepared.ring.unwrap_row(row)
+            except KeyDisabledError:
+                continue  # another one may tell as well
             if isinstance(entry, Unwrapped) and entry.wrap_format and await self.is_proven(prepared, row, entry):
                 prepared.wrap_format = entry.wrap_format
                 return

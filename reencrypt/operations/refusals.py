@@ -119,12 +119,14 @@ def of_target(prepared: Preparation, provider: KeyProvider) -> list[RefusedError
     """The target must be proven, and known to the running Grafana in a format it reads."""
     target = prepared.goal.provider
     if target == SECRET_KEY_PROVIDER:
-        proven = prepared.proof.secret_key is Verdict.PROVEN or target in prepared.proof.accepted
+        # One long value of an earlier secret_key outweighs many short ones: with such a doubt it proves no target.
+        proven = prepared.proof.secret_key is Verdict.PROVEN and not prepared.proof.doubt
+        proven = proven or target in prepared.proof.accepted
         if proven or prepared.existing:
             return []
         return [
             RefusedError(
-                "secret_key is the target, and nothing in this database proves that it is Grafana's own",
+                "secret_key is the target, and what is in this database does not prove that it is Grafana's own",
                 hint="set GF_SECURITY_SECRET_KEY as Grafana has it; if you are sure, give "
                 f"--accept-unproven {SECRET_KEY_PROVIDER}",
             )

@@ -22,7 +22,7 @@ from reencrypt.keys.ring import DataKey
 from reencrypt.keys.secret_key import SecretKeyProvider
 from reencrypt.operations import report
 from reencrypt.operations.goal import Operation
-from reencrypt.operations.opening import open_database, open_providers, read_data_keys
+from reencrypt.operations.opening import KeyTable, open_database, open_providers, read_data_keys
 from reencrypt.operations.options import RunOptions, available_threads
 from reencrypt.operations.preparation import Preparation
 from reencrypt.operations.preparer import Preparer
@@ -121,6 +121,8 @@ async def rekey(
             "secrets are in quarantine, and would be lost with the old secret_key",
             hint="see `reencrypt quarantine list`; retry them, or acknowledge that they are given up",
         )
+    if plain := legacy.total.left_because.get("plain_or_unproven"):
+        result.left["plain_or_unproven"] = f"{plain} values that may be plain text stay as they are: look at them"
     database = await open_database(settings.database, write=True)
     pool = ThreadPoolExecutor(available_threads(), thread_name_prefix="reencrypt")
     cache = DerivedKeyCache()
@@ -172,6 +174,11 @@ class _Job:
         prepared = await self.stop.heeded(self.preparer.prepare(self.settings, options))
         if prepared.refusals:
             raise prepared.refusals[0]
+        if prepared.schema.key_table is not KeyTable.CURRENT:
+            raise RefusedError(
+                "the Grafana that wrote this database (before 9) does not read what would be written",
+                hint="upgrade Grafana to version 9 or later, let it start once, then start again",
+            )
         await self.database.create_state()
         async with held_lease(
             self.database,
@@ -207,6 +214,7 @@ class _Job:
         await close_run(self.database, lease, current, "finished", self.result.outcome)
 
     def _is_proven(self, prepared: Preparation) -> bool:
+        # Each data key and each secret is judged by itself besides.
         return prepared.proof.secret_key is Verdict.PROVEN or SECRET_KEY_PROVIDER in prepared.proof.accepted
 
     async def _data_keys(self, prepared: Preparation) -> list[DataKey]:

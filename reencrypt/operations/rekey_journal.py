@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from reencrypt.catalogue.location import Key, Location, Row
+from reencrypt.catalogue.reading import secrets_of
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.databases.protocol import Database
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER
@@ -31,7 +32,9 @@ async def done_before(settings: Settings, new: Secret) -> int | None:
         digests = [digest(row.wrapped) for row in rows if row.provider == SECRET_KEY_PROVIDER]
         location = next((each for each in schema.fitted.locations if not each.reencrypted), None)
         if location is not None:
-            digests += [digest(row.cells[0]) for row in await all_rows(database, location) if row.cells[0]]
+            digests += [
+                digest(row.cells[0]) for row in await all_rows(database, location) if any(secrets_of(location, row))
+            ]
         return len(digests) if all(each in written for each in digests) else None
     finally:
         await database.close()

@@ -15,11 +15,12 @@ from reencrypt.events import DataKeysRewrapped, Emit, RunEnded, RunStarted, Wait
 from reencrypt.keys.provider import KeyProvider, Unwrapped
 from reencrypt.keys.providers import Providers
 from reencrypt.keys.ring import DataKey
+from reencrypt.keys.vault_errors import KeyDisabledError
 from reencrypt.operations import refusals, report
 from reencrypt.operations.claim import Claim
 from reencrypt.operations.opening import open_database, open_providers, read_data_keys
 from reencrypt.operations.options import RunOptions, available_threads
-from reencrypt.operations.preparation import Preparation
+from reencrypt.operations.preparation import Preparation, run_to_continue
 from reencrypt.operations.preparer import Preparer
 from reencrypt.settings import Settings
 from reencrypt.worker.counts import Counts
@@ -123,7 +124,7 @@ class _Job:
             provider = self.providers.get(prepared.goal.provider)
             result.version = await self.stop.heeded(provider.newest_version())
             found = await self.stop.heeded(self._sort(prepared, result.version))
-            if not found.candidates and prepared.open_run is None:
+            if not found.candidates and run_to_continue(prepared) is None:
                 result.already_current, result.left = found.current, found.left
                 result.outcome = report.PARTLY_DONE if found.left else report.NOTHING_TO_DO
                 return result
@@ -201,8 +202,15 @@ class _Job:
 
         wanted = [row for row in ring.rows if row.id not in proof.skipped and row.provider not in proof.skipped]
         found.left = {row.id: "skipped_key" for row in ring.rows if row not in wanted}
-        await ring.ensure([row.id for row in wanted], reload)
+        with suppress(KeyDisabledError):
+            # Those behind the one that raises are asked one by one below.
+            await ring.ensure([row.id for row in wanted], reload)
         for row in wanted:
+            try:
+                await ring.ensure([row.id], reload)
+            except KeyDisabledError as error:
+                found.left[row.id] = f"unwrap_failed: {error.message}"
+                continue
             entry = ring.entry(row.id)
             if not isinstance(entry, Unwrapped):
                 found.left[row.id] = f"unwrap_failed: {entry.detail}"

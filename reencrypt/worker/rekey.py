@@ -27,6 +27,7 @@ from reencrypt.worker.journal import digest, journal_rewrap, journal_swaps
 from reencrypt.worker.lease import Lease
 from reencrypt.worker.quarantine import save_findings
 from reencrypt.worker.runs import Run
+from reencrypt.worker.stamp import stamp
 from reencrypt.worker.transform import Finding
 
 _NOT_STOPPED = "something was saved while the change was prepared: is every Grafana stopped?"
@@ -141,5 +142,7 @@ async def commit(
             await journal_swaps(transaction, run.id, location, alerting.swaps)
         if location is not None:
             await save_findings(transaction, run.id, 0, location.name, alerting.findings)
+        # With the change itself: after it nobody has to come back to this run.
+        await transaction.execute("run_close", id=run.id, state="finished", outcome="done", at=stamp())
 
     await retried(database, body)

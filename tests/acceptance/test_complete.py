@@ -158,3 +158,26 @@ def test_an_old_vault_is_named_with_its_command(story: Story) -> None:
     version = story.vault.key_version("other")
     kid = f"{story.vault.uri}/keys/other/{version}"
     assert answer["commands"] == [f"az keyvault key set-attributes --id {kid} --enabled false"]
+
+
+def test_a_version_that_cannot_be_told_keeps_all_of_its_provider(tmp_path: Path, own_vault: Vault) -> None:
+    story = hasty(Story.of(tmp_path / "grafana.db", own_vault, secret_key="the secret_key"))
+    with story.builder() as builder:
+        unused = grafanas_key(story, builder, key_id="unused")
+        builder.ground.connection.execute("UPDATE data_keys SET active = 0 WHERE name = 'unused'")
+    assert unused
+    first = own_vault.key_version("prod")
+    second = own_vault.as_owner("POST", "/keys/prod/rotate")["key"]["kid"].rpartition("/")[2]
+    with story.builder() as builder:
+        populate(builder, count=20, under=[None])
+        builder.ground.connection.execute("DELETE FROM alert_notification")
+    story.cli.json("run", *WRAP)
+    own_vault.as_owner("POST", "/keys/prod/rotate")
+    own_vault.as_owner("PATCH", f"/keys/prod/{first}", {"attributes": {"enabled": False}})
+    answer = story.cli.json("complete", "--check", "--settle", "--retire", f"{TARGET}/{second}", expect=8)
+    (asked,) = [kek for kek in answer["keys"] if kek["retiring"]]
+    assert asked["secrets"] == 20
+    # One data key that nobody needs does not keep the others from being wrapped anew.
+    report = story.cli.json("rewrap", *WRAP, expect=3)
+    assert list(report["left_because"]) == ["unused"]
+    assert story.cli.json("verify")["outcome"] == "verified"

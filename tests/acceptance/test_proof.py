@@ -53,6 +53,7 @@ def test_a_wrong_secret_key_is_refused_on_2000_times_bearer(story: Story) -> Non
     assert story.cli.json("run", *WRAP)["secrets"]["re_encrypted"] == 2000
 
 
+@pytest.mark.one_engine
 def test_a_thousand_data_keys_with_one_short_secret_each(story: Story) -> None:
     with story.builder() as builder:
         for number in range(1000):

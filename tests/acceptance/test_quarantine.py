@@ -154,6 +154,7 @@ def test_too_many_failures_under_one_key_stop_the_run(story: Story) -> None:
     assert len(story.off_target(TARGET)) == 14
 
 
+@pytest.mark.one_engine
 def test_failures_are_counted_over_all_resumptions_of_a_run(story: Story) -> None:
     with story.builder() as builder:
         key = builder.data_key()

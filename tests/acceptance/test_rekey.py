@@ -97,7 +97,10 @@ def test_a_kill_leaves_everything_under_the_old_key_or_under_the_new_one(
     assert run(0) == 0
     steps = int(count.read_text())
     dice = random.Random(0)
-    for step in [steps - 5, *(dice.randrange(steps // 2, steps) for _ in range(4))]:
+    for step in [
+        steps - 5,
+        *(dice.randrange(steps // 2, steps) for _ in range(4 if story.engine.kind == "sqlite" else 1)),
+    ]:
         story.engine.load(fresh)
         if story.engine.kind != "sqlite":
             story.execute("DELETE FROM reencrypt_journal")

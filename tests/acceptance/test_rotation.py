@@ -148,7 +148,7 @@ def test_a_rollback_under_a_wrong_secret_key_is_refused(story: Story) -> None:
         populate(builder, count=40, under=[key])
     digest = story.digest()
     error = story.with_secret_key("not Grafana's").cli.json("rollback", expect=6)["error"]
-    assert "nothing in this database proves" in error["message"]
+    assert "does not prove that it is Grafana's own" in error["message"]
     assert story.digest() == digest
 
 
@@ -231,3 +231,45 @@ def test_plan_puts_the_two_roads_side_by_side(story: Story) -> None:
     text = story.cli("plan", "--to", "azurekv.other", *WRAP).stdout
     assert "Two roads lead there:" in text
     assert rewrap["protects"] in text
+
+
+@pytest.mark.one_engine
+def test_an_earlier_secret_key_is_no_target_though_much_was_under_it(story: Story) -> None:
+    # What is under the right key is short, and what was once under the wrong one is long.
+    wrong = "the secret_key of years ago"
+    with story.builder() as builder:
+        key = builder.data_key(provider=TARGET, wrap=lambda key: story.vault.wrap("prod", key))
+        populate(builder, count=40, under=[key])
+        builder.ground.connection.execute("DELETE FROM alert_notification")
+        for number in range(4):
+            builder.add_user_auth({"o_auth_access_token": Plain(b"short %d" % number)})
+    with story.with_secret_key(wrong).builder() as builder:
+        builder.add_user_auth({"o_auth_access_token": Plain(b"a token that nobody can read any more, " * 5)})
+    before = story.plaintexts()
+    digest = story.digest()
+    other = story.with_secret_key(wrong)
+    for command in (("rollback",), ("rewrap", "--to", "secretKey.v1")):
+        assert "does not prove" in other.cli.json(*command, expect=6)["error"]["message"]
+    assert story.digest() == digest
+    assert story.plaintexts() == before
+
+
+@pytest.mark.one_engine
+def test_an_interrupted_rotation_is_not_dropped_by_another_operation(story: Story) -> None:
+    fill(story)
+    run = story.cli.json("run", "--fresh-data-key", "--limit", "10", expect=4)
+    assert run["run_id"] in story.cli.json("rollback", expect=6)["error"]["message"]
+    done = story.cli.json("run")
+    assert (done["run_id"], done["outcome"]) == (run["run_id"], "done")
+    used = {secret.key_id for address, secret in story.secrets().items() if address.table != "alert_notification"}
+    assert used == {run["target_data_key"]}
+
+
+@pytest.mark.one_engine
+def test_a_schedule_does_not_wait_for_a_migration_that_is_not_over(story: Story) -> None:
+    with story.builder() as builder:
+        builder.data_key(provider=TARGET, wrap=lambda key: story.vault.wrap("prod", key))
+        today = f"{datetime.now(UTC):%Y-%m-%d}"
+        populate(builder, count=40, under=[builder.data_key(label_date=today)])
+    assert story.cli.json("run", "--fresh-data-key", "--if-older-than", "90d")["outcome"] == "done"
+    assert story.off_target() == {}

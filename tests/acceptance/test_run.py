@@ -73,6 +73,7 @@ def test_every_location_key_and_style_moves_and_nothing_else_changes(story: Stor
     assert story.digest() == digest
 
 
+@pytest.mark.one_engine
 def test_plaintexts_of_every_length_are_written_with_the_padding_of_their_column(story: Story) -> None:
     with story.builder() as builder:
         key = builder.data_key()
@@ -105,6 +106,7 @@ def test_legacy_and_data_keys_move_within_secret_key_too(story: Story) -> None:
     assert story.off_target("secretKey.v1") == {}
 
 
+@pytest.mark.one_engine
 def test_secrets_do_not_leave_a_vault_for_secret_key_unless_that_is_spelled_out(story: Story) -> None:
     with story.builder() as builder:
         key = builder.data_key(provider="azurekv.other", wrap=lambda dek: story.vault.wrap("other", dek))
@@ -123,6 +125,7 @@ def test_secrets_do_not_leave_a_vault_for_secret_key_unless_that_is_spelled_out(
     assert story.plaintexts() == before
 
 
+@pytest.mark.one_engine
 def test_grafanas_own_active_data_key_is_used_and_its_format_needs_no_name(story: Story) -> None:
     with story.builder() as builder:
         old = builder.data_key(provider=TARGET, label_date="2020-01-01", wrap=lambda dek: story.vault.wrap("prod", dek))
@@ -141,6 +144,7 @@ def test_grafanas_own_active_data_key_is_used_and_its_format_needs_no_name(story
     assert story.query("SELECT * FROM data_keys ORDER BY name") == keys
 
 
+@pytest.mark.one_engine
 def test_the_format_is_learned_from_an_inactive_data_key_of_grafanas(story: Story) -> None:
     with story.builder() as builder:
         builder.data_key(provider=TARGET, active=False, wrap=lambda dek: story.vault.wrap("prod", dek))
@@ -152,6 +156,7 @@ def test_the_format_is_learned_from_an_inactive_data_key_of_grafanas(story: Stor
     assert story.off_target() == {}
 
 
+@pytest.mark.one_engine
 def test_our_own_data_key_is_no_evidence_that_grafana_knows_the_provider(story: Story) -> None:
     with story.builder() as builder:
         populate(builder, count=60, under=[None])
@@ -245,6 +250,7 @@ def test_a_run_stops_when_its_time_is_over(story: Story) -> None:
     assert story.cli.json("run", *WRAP)["outcome"] == "done"
 
 
+@pytest.mark.one_engine
 def test_what_this_grafana_lacks_is_named_in_the_plan(story: Story) -> None:
     with story.builder() as builder:
         populate(builder, count=60, under=[builder.data_key()])
@@ -255,6 +261,7 @@ def test_what_this_grafana_lacks_is_named_in_the_plan(story: Story) -> None:
     assert story.cli.json("run", *WRAP)["outcome"] == "done"
 
 
+@pytest.mark.one_engine
 def test_legacy_alerting_is_counted_and_left(story: Story) -> None:
     with story.builder() as builder:
         builder.add_alert_notification({"url": Plain(b"https://example.org/hook"), "token": Plain(b"t0ken")})
@@ -265,6 +272,7 @@ def test_legacy_alerting_is_counted_and_left(story: Story) -> None:
     assert {each.provider for address, each in story.secrets().items() if address.table == NOT_APPLICABLE} == {LEGACY}
 
 
+@pytest.mark.one_engine
 def test_grafanas_own_key_under_rsa1_5_is_proven_by_its_secrets(story: Story) -> None:
     def wrap(data_key: bytes) -> bytes:
         return story.vault.private_key("prod").public_key().encrypt(data_key, PKCS1v15())

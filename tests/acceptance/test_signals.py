@@ -40,7 +40,8 @@ def locked(story: Story) -> Iterator[None]:
 
 def at_work(story: Story, *arguments: str) -> subprocess.Popen[str]:
     """A run that has committed its first page."""
-    log = ("-v", "--log-format", "json", "--output", "json")
+    # Quick beats: the lease of one that cannot give it back is soon taken over.
+    log = ("-v", "--log-format", "json", "--output", "json", "--lease-timeout", "0.6")
     process = story.cli.start("run", *WRAP, *log, *arguments)
     until(process, '"page committed"')
     return process
@@ -76,7 +77,8 @@ def test_the_second_signal_ends_the_process_at_once(story: Story) -> None:
             process.send_signal(signal.SIGINT)
         process.communicate(timeout=60)
         assert time.monotonic() - since < 2
-    assert process.returncode == -signal.SIGINT
+    # Both may be pending at once, in any order.
+    assert process.returncode in {-signal.SIGINT, -signal.SIGTERM}
 
 
 def test_the_first_signal_after_another_reason_to_stop_does_not_kill(story: Story) -> None:

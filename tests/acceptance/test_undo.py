@@ -95,6 +95,7 @@ def test_old_bytes_that_nobody_can_read_any_more_are_not_given_back(story: Story
     assert story.plaintexts() == before
 
 
+@pytest.mark.one_engine
 def test_a_wrong_secret_key_gives_nothing_back(story: Story) -> None:
     fill(story, 60)
     before, texts = story.plaintexts(), stored(story)
@@ -110,6 +111,7 @@ def test_a_wrong_secret_key_gives_nothing_back(story: Story) -> None:
     assert stored(story) == texts
 
 
+@pytest.mark.one_engine
 def test_a_later_run_has_to_be_undone_first(story: Story) -> None:
     fill(story, 60)
     before = stored(story)
