@@ -167,6 +167,19 @@ async def test_a_lease_whose_holder_is_silent_is_taken_over_after_its_timeout(gr
     assert report.total.re_encrypted == 1
 
 
+@pytest.mark.one_engine
+async def test_a_holder_that_beats_slowly_is_given_three_of_its_beats(grafana: Grafana) -> None:
+    await grafana.run()
+    grafana.execute("UPDATE reencrypt_lease SET holder = 'a slow process', beats = beats + 1, beat_seconds = 0.5")
+    with grafana.builder() as builder:
+        builder.add_secret(Plain(b'{"new":"secret"}'), row_id=999)
+    loop = asyncio.get_running_loop()
+    since = loop.time()
+    report = await grafana.run(options=RunOptions(to="secretKey.v1", lease_timeout_seconds=0.3))
+    assert loop.time() - since >= 1.5
+    assert report.total.re_encrypted == 1
+
+
 async def cancel_after(grafana: Grafana, events: int) -> bool:
     """Start a run and cancel it at one of its first events; returns whether it was cancelled before its end."""
     tasks: list[asyncio.Task[RunReport]] = []
