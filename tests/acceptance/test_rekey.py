@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import random
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.grafana.builder import GrafanaBuilder
 from tests.grafana.planting import Plain
 from tests.grafana.populate import populate
 from tests.support import killer
@@ -160,3 +162,26 @@ def test_what_is_in_quarantine_is_lost_with_the_old_key_only_knowingly(story: St
     assert "in quarantine" in story.cli.json(*rekey, expect=6)["error"]["message"]
     story.cli.json("quarantine acknowledge", "--all")
     assert story.cli.json(*rekey)["outcome"] == "done"
+
+
+@pytest.mark.one_engine
+def test_a_grafana_before_9_is_refused(story: Story, next_key: tuple[str, str]) -> None:
+    with GrafanaBuilder(story.database, secret_key=OLD, data_keys="none") as builder:
+        for number in range(4):
+            builder.add_alert_notification({"url": Plain(b"https://example.org/a-hook-%d" % number)})
+    digest = story.secrets()
+    error = story.cli.json("rekey-secret-key", "--to", "secretKey.v1", *next_key, "--grafana-stopped", expect=6)[
+        "error"
+    ]
+    assert "before 9" in error["message"]
+    assert story.secrets() == digest
+
+
+@pytest.mark.one_engine
+def test_what_may_be_plain_text_is_named_because_it_may_be_none(story: Story, next_key: tuple[str, str]) -> None:
+    text = base64.b64encode(b"saltSALT" + bytes(range(200, 216))).decode()
+    with story.builder() as builder:
+        populate(builder, count=40, under=[builder.data_key()])
+        builder.add_sso_setting({"client_secret": Plain(b"a secret that is one")}, leftovers={"bind_password": text})
+    report = story.cli.json("rekey-secret-key", "--to", "secretKey.v1", *next_key, "--grafana-stopped", expect=3)
+    assert (report["outcome"], list(report["left_because"])) == ("partly_done", ["plain_or_unproven"])
