@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 
 from reencrypt.crypto import envelope
 from reencrypt.crypto.ciphers import Algorithm, AuthenticationFailedError
-from reencrypt.crypto.derive import DerivedKeyCache
+from reencrypt.crypto.derive import DerivedKeyCache, derive_key
 from reencrypt.crypto.envelope import MalformedEnvelopeError, Sealer
 from reencrypt.crypto.salt import new_salt
 from reencrypt.keys.provider import DATA_KEY_BYTES, SECRET_KEY_PROVIDER, UnwrapFailedError, Unwrapped, WrapFormat
@@ -70,3 +71,9 @@ class SecretKeyProvider:
 
     async def close(self) -> None:
         """Nothing is open."""
+
+
+def fingerprint_of(secret_key: Secret, salt: bytes) -> str:
+    """Recognises a `secret_key`: a key derived with the salt, hashed. As hard to guess from as a ciphertext."""
+    derived = derive_key(secret_key.reveal().encode(errors="surrogateescape"), salt)
+    return hashlib.sha256(derived).hexdigest()

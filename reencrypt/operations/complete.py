@@ -19,7 +19,7 @@ from reencrypt.events import Emit, Waiting
 from reencrypt.keys.provider import LEGACY_PROVIDER, normalise_provider
 from reencrypt.keys.ring import DataKey
 from reencrypt.operations.evidence import UNKNOWN_VERSION, Evidence, Gatherer, Kek
-from reencrypt.operations.opening import inspect, open_database, open_providers
+from reencrypt.operations.opening import inspect, open_database, open_providers, read_data_keys
 from reencrypt.operations.options import RunOptions, available_threads
 from reencrypt.settings import Settings
 from reencrypt.worker.lease import Lease, held_lease
@@ -103,6 +103,8 @@ async def complete(
     settings: Settings, options: RunOptions, wanted: CompleteOptions, *, emit: Emit, stop: StopRequest
 ) -> CompleteReport:
     """Answer, and on yes drop the journal, and the rest as `wanted`. Nothing is written on no, or with `check`."""
+    if wanted.delete_data_keys is not None and wanted.check:
+        raise ConfigurationError("--check changes nothing, and --delete-data-keys deletes", hint="give one of the two")
     if wanted.delete_data_keys is not None and wanted.delete_data_keys.exists():
         raise ConfigurationError(
             f"{wanted.delete_data_keys} exists already",
@@ -152,7 +154,10 @@ class _Job:
             evidence.notes.append(
                 "nothing is encrypted under secret_key any more; Grafana still needs one: replace it, do not remove it"
             )
-        report.commands = [command for kek in report.retiring for command in self._commands(kek)]
+        report.commands = sorted({command for kek in report.retiring for command in self._commands(kek)})
+        if self.wanted.delete_data_keys is not None:
+            # For the lease, also where a run has never been or its state was dropped.
+            await self.database.create_state()
         if not self.wanted.check and (await inspect(self.database)).has_state:
             async with held_lease(
                 self.database,
@@ -169,7 +174,7 @@ class _Job:
     async def _rest(self) -> list[DataKey]:
         """Wait for Grafana's cache by our own clock; returns the data keys that were inactive before."""
         schema = await inspect(self.database)
-        before = (await self.gatherer.data_keys(schema)) if self.wanted.delete_data_keys else []
+        before = await read_data_keys(self.database, schema.key_table) if self.wanted.delete_data_keys else []
         seconds = self.settings.data_keys_cache_ttl.total_seconds()
         self.emit(Waiting(f"Grafana keeps data keys in its cache for {seconds:g} s"))
         await self.stop.heeded(asyncio.sleep(seconds))
@@ -217,13 +222,11 @@ class _Job:
                 )
         return [row.id for row in keys]
 
-    def _commands(self, kek: Kek) -> list[str]:
-        azure = self.settings.azure.get(kek.provider)
-        version = kek.name.partition("/")[2]
-        if kek.name == LEGACY_PROVIDER or azure is None or version in ("", UNKNOWN_VERSION):
+    @staticmethod
+    def _commands(kek: Kek) -> list[str]:
+        if not kek.kid or kek.kid.endswith(f"/{UNKNOWN_VERSION}"):
             return []
-        kid = f"{azure.vault_uri}/keys/{azure.key_name}/{version}"
-        return [f"az keyvault key set-attributes --id {kid} --enabled false"]
+        return [f"az keyvault key set-attributes --id {kek.kid} --enabled false"]
 
 
 def _save(keys: list[DataKey], path: Path) -> None:

@@ -18,7 +18,7 @@ from reencrypt.events import Emit
 from reencrypt.keys.provider import LEGACY_PROVIDER, SECRET_KEY_PROVIDER, Unwrapped
 from reencrypt.keys.providers import Providers
 from reencrypt.keys.ring import DataKey, KeyRing
-from reencrypt.operations.opening import Schema, inspect, read_data_keys
+from reencrypt.operations.opening import inspect, read_data_keys
 from reencrypt.settings import Settings
 from reencrypt.worker.census import Census, take_census
 from reencrypt.worker.journal import digest
@@ -34,10 +34,14 @@ _SECRETS_MANAGER: Final = "secret_data_key"
 
 @dataclass(slots=True)
 class Kek:
-    """A key-encryption key: `secret_key`, or `PROVIDER/VERSION`. `secrets` are counted by location."""
+    """A key-encryption key: `secret_key`, or `PROVIDER/VERSION`. `secrets` are counted by location.
+
+    `kid` is the id of the vault's key with its version, which several providers may share; empty where it has none.
+    """
 
     name: str
     provider: str
+    kid: str = ""
     secrets: Counter[str] = field(default_factory=Counter)
     data_keys: int = 0
     active: int = 0
@@ -52,7 +56,6 @@ class Evidence:
     target: str
     keks: dict[str, Kek]
     blockers: list[str]
-    rows: list[DataKey]
     unused: list[DataKey]
     search: Search
     notes: list[str] = field(default_factory=list)
@@ -96,7 +99,6 @@ class Gatherer:
             target=target,
             keks=keks,
             blockers=[*self._blockers(quarantine, runs, settled=settled)],
-            rows=rows,
             unused=[
                 row for row in rows if not row.active and row.id not in census.key_ids and row.id not in _strayed(found)
             ],
@@ -106,10 +108,6 @@ class Gatherer:
         await self._secrets_manager(evidence)
         self._judge(evidence)
         return evidence
-
-    async def data_keys(self, schema: Schema) -> list[DataKey]:
-        """The rows of `data_keys` now."""
-        return await read_data_keys(self.database, schema.key_table)
 
     async def references(self) -> set[str]:
         """The data keys that secrets name now."""
@@ -197,25 +195,39 @@ class Gatherer:
                 if kek.provider == provider:
                     kek.reasons.append(f"{count} data keys of the secrets manager name its provider")
 
+    def _kid(self, kek: Kek) -> str:
+        azure = self.settings.azure.get(kek.provider)
+        version = kek.name.partition("/")[2]
+        return f"{azure.vault_uri}/keys/{azure.key_name}/{version}".lower() if azure and version else ""
+
     def _judge(self, evidence: Evidence) -> None:
         for kek in evidence.keks.values():
-            if kek.secrets:
-                places = ", ".join(f"{name} {number}" for name, number in sorted(kek.secrets.items()))
-                kek.reasons.append(f"{kek.secrets.total()} secrets need it ({places})")
-            if kek.active and kek.provider == self.settings.encryption_provider:
-                kek.reasons.append(f"Grafana may write under {kek.active} active data keys that it wraps: rewrap them")
-            needed = [
-                other
-                for other in evidence.keks.values()
-                if other.provider == kek.provider and other.name.endswith(f"/{UNKNOWN_VERSION}") and other is not kek
-            ]
-            for other in needed:
-                if other.secrets or other.active:
-                    kek.reasons.append(
-                        f"{other.secrets.total()} secrets and {other.active} active data keys are under a version that "
-                        "could not be told: it may be this one"
-                    )
-            kek.reasons += [f"an envelope where the catalogue knows none: {stray}" for stray in kek.strays]
+            kek.kid = self._kid(kek)
+            self._judge_alone(evidence, kek)
+        stays = evidence.keks[evidence.target]
+        stays.reasons.append("it is what stays: new data keys are wrapped by it")
+        # One key may serve several providers: what one of them needs, no other may disable.
+        own = {kek.name: list(kek.reasons) for kek in evidence.keks.values()}
+        for kek in evidence.keks.values():
+            for other in evidence.keks.values():
+                if other is not kek and kek.kid and other.kid == kek.kid:
+                    kek.reasons += [f"it is the key of {other.name} too: {reason}" for reason in own[other.name]]
+
+    def _judge_alone(self, evidence: Evidence, kek: Kek) -> None:
+        if kek.secrets:
+            places = ", ".join(f"{name} {number}" for name, number in sorted(kek.secrets.items()))
+            kek.reasons.append(f"{kek.secrets.total()} secrets need it ({places})")
+        if kek.active and kek.provider == self.settings.encryption_provider:
+            kek.reasons.append(f"Grafana may write under {kek.active} active data keys that it wraps: rewrap them")
+        kek.reasons += [f"an envelope where the catalogue knows none: {stray}" for stray in kek.strays]
+        key = self._kid(kek).rpartition("/")[0]
+        for other in evidence.keks.values():
+            version_is_unknown = other is not kek and other.name.endswith(f"/{UNKNOWN_VERSION}")
+            if version_is_unknown and self._kid(other).rpartition("/")[0] == key and (other.secrets or other.active):
+                kek.reasons.append(
+                    f"{other.secrets.total()} secrets and {other.active} active data keys are under a version that "
+                    "could not be told: it may be this one"
+                )
 
 
 def _keks(

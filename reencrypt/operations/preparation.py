@@ -41,6 +41,7 @@ class Preparation:
     grafana_knows_target: bool = False
     format_named: bool = False
     quarantined: int = 0
+    rekeyed: Run | None = None
     refusals: list[ReencryptError] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 

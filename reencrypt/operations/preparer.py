@@ -31,7 +31,7 @@ from reencrypt.worker.gate import weigh_keys
 from reencrypt.worker.precedent import offer_precedents
 from reencrypt.worker.quarantine import read_quarantine
 from reencrypt.worker.resolver import standing_of
-from reencrypt.worker.runs import Run, find_open, read_runs
+from reencrypt.worker.runs import Run, find_open, last_rekey, read_runs
 from reencrypt.worker.target import choose_existing, rehearse
 
 
@@ -54,7 +54,8 @@ class Preparer:
         schema = await inspect(self.database)
         ring = KeyRing(self.providers.get)
         ring.load(await read_data_keys(self.database, schema.key_table))
-        open_run = find_open(await read_runs(self.database)) if schema.has_state else None
+        runs = await read_runs(self.database) if schema.has_state else []
+        open_run = find_open(runs)
         goal = _goal(settings, options, open_run)
         prepared = Preparation(
             settings=settings,
@@ -67,10 +68,15 @@ class Preparer:
                 Verdict.UNPROVEN, accepted=_normalised(options.accept_unproven), skipped=_normalised(options.skip_keys)
             ),
             open_run=open_run,
+            rekeyed=last_rekey(runs),
             quarantined=len(await read_quarantine(self.database)) if schema.has_state else 0,
         )
         prepared.census = await self._census(prepared, lambda row: row.provider == SECRET_KEY_PROVIDER)
         _check_names(prepared)
+        if stale := refusals.of_stale_secret_key(prepared):
+            # Everything below would judge by a key that the database has left behind.
+            prepared.refusals.append(stale)
+            return prepared
         if not (prepared.census.total or (goal.operation is Operation.REWRAP and ring.rows)):
             if not options.allow_empty:
                 prepared.refusals.append(
@@ -117,7 +123,9 @@ class Preparer:
             self.database, prepared.locations, keys=len(prepared.ring.rows), wants_sample=wants_sample, emit=self.emit
         )
         if prepared.schema.has_state:
-            await offer_precedents(self.database, prepared.locations, census.samples, wants_sample)
+            await offer_precedents(
+                self.database, prepared.locations, census.samples, wants_sample, rekeyed=prepared.rekeyed
+            )
         return census
 
     async def _unwrap_and_judge(self, prepared: Preparation, *, refuse: bool = True) -> None:

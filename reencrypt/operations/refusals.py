@@ -6,6 +6,7 @@ from reencrypt.crypto.ciphers import Algorithm
 from reencrypt.errors import RefusedError
 from reencrypt.keys.proof import Verdict
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER, KeyProvider
+from reencrypt.keys.secret_key import fingerprint_of
 from reencrypt.operations.goal import Operation
 from reencrypt.operations.opening import KeyTable
 from reencrypt.operations.preparation import Preparation
@@ -44,7 +45,7 @@ def warnings(prepared: Preparation) -> list[str]:
 
 
 def _loses_authentication(prepared: Preparation) -> int:
-    if prepared.goal.algorithm is Algorithm.AES_GCM:
+    if prepared.goal.algorithm is Algorithm.AES_GCM or prepared.goal.operation is Operation.REWRAP:
         return 0
     return sum(
         number
@@ -93,6 +94,17 @@ def before_keys(prepared: Preparation) -> list[RefusedError]:
             for provider in sorted(prepared.providers_left())
         ]
     return found
+
+
+def of_stale_secret_key(prepared: Preparation) -> RefusedError | None:
+    """A configuration that has not followed a change of `secret_key`: what it proves, it proves by what is past."""
+    run, settings = prepared.rekeyed, prepared.settings
+    if run is None or run.wrap_format == fingerprint_of(settings.secret_key, run.salt):
+        return None
+    return RefusedError(
+        f"run {run.id} changed secret_key, and the configured one (from {settings.secret_key_origin}) is another",
+        hint="put the new secret_key into the configuration, also where Grafana has it",
+    )
 
 
 def of_secret_key(prepared: Preparation) -> list[RefusedError]:

@@ -19,14 +19,14 @@ from reencrypt.keys.proof import Verdict
 from reencrypt.keys.provider import LEGACY_PROVIDER, SECRET_KEY_PROVIDER, Unwrapped
 from reencrypt.keys.providers import Providers
 from reencrypt.keys.ring import DataKey
-from reencrypt.keys.secret_key import SecretKeyProvider
+from reencrypt.keys.secret_key import SecretKeyProvider, fingerprint_of
 from reencrypt.operations import report
 from reencrypt.operations.goal import Operation
 from reencrypt.operations.opening import KeyTable, open_database, open_providers, read_data_keys
 from reencrypt.operations.options import RunOptions, available_threads
 from reencrypt.operations.preparation import Preparation
 from reencrypt.operations.preparer import Preparer
-from reencrypt.operations.rekey_journal import OPERATION, all_rows, done_before, fingerprint_of, written_towards
+from reencrypt.operations.rekey_journal import all_rows, done_before, written_towards
 from reencrypt.operations.report import RunReport
 from reencrypt.operations.run import run
 from reencrypt.secret import Secret
@@ -34,13 +34,14 @@ from reencrypt.settings import Settings
 from reencrypt.settings.defaults import DEFAULT_SECRET_KEY
 from reencrypt.worker.journal import digest
 from reencrypt.worker.lease import Lease, held_lease
-from reencrypt.worker.quarantine import read_quarantine
 from reencrypt.worker.rekey import Alerting, NewWrapping, alerting_anew, commit, wrap_anew
-from reencrypt.worker.runs import Run, close_run, find_open, insert_run, new_run_id, read_runs
+from reencrypt.worker.runs import REKEY, Run, close_run, find_open, insert_run, new_run_id, read_runs
 from reencrypt.worker.stop import StopRequest
 
 STOP_GRAFANA: Final = "stop_grafana"
 _SHORTEST: Final = 16
+#: What an ini file or an expander would cut off, unquote or replace: Grafana would have another key than ours.
+_READ_OTHERWISE: Final = ("$__", "${", "%(", "#", ";", "`", '"', "'", "\\")
 
 #: Printed when the database is done, because only then may the configuration follow.
 NEXT_STEPS: Final = (
@@ -143,15 +144,17 @@ async def rekey(
 
 def _check(settings: Settings, new: Secret) -> None:
     text = new.reveal()
-    problem = ""
     if text == settings.secret_key.reveal():
         problem = "is the configured one: is Grafana's configuration changed already?"
     elif text == DEFAULT_SECRET_KEY:
         problem = "is the default that Grafana ships, which everybody knows"
     elif len(text.encode()) < _SHORTEST:
         problem = f"has fewer than {_SHORTEST} bytes"
-    if problem:
-        raise ConfigurationError(f"the new secret_key {problem}", hint="make one: openssl rand -base64 32")
+    elif text != text.strip() or any(part in text for part in _READ_OTHERWISE):
+        problem = "has blanks around it, or characters that Grafana's configuration may read otherwise"
+    else:
+        return
+    raise ConfigurationError(f"the new secret_key {problem}", hint="make one: openssl rand -base64 32")
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,16 +205,14 @@ class _Job:
                 hint=f"if you are sure, give --accept-unproven {SECRET_KEY_PROVIDER}",
             )
         current = await self._run(lease)
-        await commit(self.database, lease, current, wrappings, location, alerting)
+        nothing_left = not self.result.left
+        done = await commit(self.database, lease, current, wrappings, location, alerting, complete=nothing_left)
+        self.result.outcome = report.DONE if done else report.PARTLY_DONE
         self.result.run_id = current.id
         self.result.data_keys, self.result.alerting = len(wrappings), alerting.moved
         self.result.before += alerting.before
         self.result.quarantined = len(alerting.findings)
-        open_entries = [entry for entry in await read_quarantine(self.database) if entry.is_open]
-        partly = open_entries or self.result.left
-        self.result.outcome = report.PARTLY_DONE if partly else report.DONE
         self.result.next_steps = NEXT_STEPS
-        await close_run(self.database, lease, current, "finished", self.result.outcome)
 
     def _is_proven(self, prepared: Preparation) -> bool:
         # Each data key and each secret is judged by itself besides.
@@ -269,12 +270,12 @@ class _Job:
         found = find_open(await read_runs(self.database))
         salt = new_salt()
         if found is not None:
-            if found.operation == OPERATION and found.wrap_format == fingerprint_of(self.new, found.salt):
+            if found.operation == REKEY and found.wrap_format == fingerprint_of(self.new, found.salt):
                 return found
             await close_run(self.database, lease, found, "superseded", "superseded")
         fresh = Run(
             id=new_run_id(),
-            operation=OPERATION,
+            operation=REKEY,
             state="open",
             target_provider=LEGACY_PROVIDER,
             algorithm=self.settings.algorithm,

@@ -6,16 +6,15 @@ from typing import Final
 
 from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.catalogue.reading import secrets_of
-from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.databases.protocol import Database
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER
+from reencrypt.keys.secret_key import fingerprint_of
 from reencrypt.operations.opening import inspect, open_database, read_data_keys
 from reencrypt.secret import Secret
 from reencrypt.settings import Settings
 from reencrypt.worker.journal import digest
-from reencrypt.worker.runs import read_runs
+from reencrypt.worker.runs import last_rekey, read_runs
 
-OPERATION: Final = "rekey"
 _PAGE_ROWS: Final = 1000
 _PAGE_BYTES: Final = 4 * 1024 * 1024
 
@@ -52,15 +51,8 @@ async def all_rows(database: Database, location: Location) -> list[Row]:
 
 async def written_towards(database: Database, new: Secret) -> frozenset[bytes]:
     """Hashes of what the change towards this key has written: what holds such bytes is under it already."""
-    runs = [each for each in await read_runs(database) if each.operation == OPERATION]
-    # Only the latest: an older one led to the key that is configured now.
-    if not runs or runs[-1].wrap_format != fingerprint_of(new, runs[-1].salt):
+    latest = last_rekey(await read_runs(database))
+    if latest is None or latest.wrap_format != fingerprint_of(new, latest.salt):
         return frozenset()
-    hashes = await database.fetch("journal_hashes", run_id=runs[-1].id)
+    hashes = await database.fetch("journal_hashes", run_id=latest.id)
     return frozenset(new_hash for (new_hash,) in hashes if isinstance(new_hash, bytes))
-
-
-def fingerprint_of(new: Secret, salt: bytes) -> str:
-    """Which key a change leads to: a key derived with the run's salt, hashed. As hard to guess from as a ciphertext."""
-    derived = DerivedKeyCache().get(new.reveal().encode(errors="surrogateescape"), salt)
-    return (digest(derived) or b"").hex()

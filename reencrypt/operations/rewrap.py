@@ -27,10 +27,9 @@ from reencrypt.worker.counts import Counts
 from reencrypt.worker.lease import Lease, held_lease
 from reencrypt.worker.rewrap import BATCH_KEYS, DATA_KEYS, Candidate, Rewrapper
 from reencrypt.worker.runs import Checkpoint, Run, close_run, read_checkpoints
-from reencrypt.worker.stop import StopRequest
+from reencrypt.worker.stop import STOP_GRACE_SECONDS, StopRequest
 
 _MOST_LOOKS: Final = 4
-_STOP_GRACE_SECONDS: Final = 4.0
 
 
 @dataclass(slots=True)
@@ -128,8 +127,11 @@ class _Job:
                 result.already_current, result.left = found.current, found.left
                 result.outcome = report.PARTLY_DONE if found.left else report.NOTHING_TO_DO
                 return result
-            if found.candidates and (refused := refusals.of_target(prepared, provider)):
-                raise refused[0]
+            if found.candidates:
+                # Within a provider the preparation saw nothing to do, and so nothing to refuse.
+                refused = [*refusals.before_keys(prepared), *refusals.of_target(prepared, provider)]
+                if refused:
+                    raise refused[0]
             await self._write(prepared, provider, result)
         except StoppedEarlyError:
             result.stop_reason = self.stop.reason
@@ -157,7 +159,7 @@ class _Job:
         found = _Sorted()
         with suppress(StoppedEarlyError):
             looking = self._until_current(prepared, work, checkpoint, result.version)
-            found = await self.stop.heeded(looking, grace_seconds=_STOP_GRACE_SECONDS)
+            found = await self.stop.heeded(looking, grace_seconds=STOP_GRACE_SECONDS)
         if self.stop.reason:
             # What was cancelled may have committed without knowing.
             saved = [each for each in await read_checkpoints(self.database, current.id) if each.location == DATA_KEYS]

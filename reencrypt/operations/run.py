@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final
 
 from reencrypt.catalogue.location import Location
 from reencrypt.crypto.derive import DerivedKeyCache
@@ -34,11 +33,8 @@ from reencrypt.worker.pipeline import Budget, Pipeline
 from reencrypt.worker.quarantine import QuarantineEntry, known_secrets, read_quarantine
 from reencrypt.worker.resolver import Resolver
 from reencrypt.worker.runs import Run, close_run
-from reencrypt.worker.stop import StopRequest
+from reencrypt.worker.stop import STOP_GRACE_SECONDS, StopRequest
 from reencrypt.worker.target import NoTarget, Target
-
-#: For the page in hand and for what comes behind it; after that it is rolled back.
-_STOP_GRACE_SECONDS: Final = 4.0
 
 
 async def run(settings: Settings, options: RunOptions, *, emit: Emit, stop: StopRequest) -> RunReport:
@@ -162,7 +158,7 @@ class _Job:
         announcing = asyncio.ensure_future(self._announce_stop())
         try:
             work = self._move(preparer, prepared, claim, current)
-            complete = await self.stop.heeded(work, grace_seconds=_STOP_GRACE_SECONDS)
+            complete = await self.stop.heeded(work, grace_seconds=STOP_GRACE_SECONDS)
         except StoppedEarlyError:
             complete = False
         finally:

@@ -17,15 +17,14 @@ from reencrypt.operations.options import RunOptions
 from reencrypt.settings import Settings
 from reencrypt.worker.counts import Counts
 from reencrypt.worker.lease import Lease, held_lease
-from reencrypt.worker.runs import Checkpoint, Run, close_run, read_checkpoints, read_runs
-from reencrypt.worker.stop import StopRequest
+from reencrypt.worker.runs import REKEY, Checkpoint, Run, close_run, read_checkpoints, read_runs
+from reencrypt.worker.stop import STOP_GRACE_SECONDS, StopRequest
 from reencrypt.worker.undo import JOURNAL, Kept, KeptColumn, Undo
 from reencrypt.worker.undo_keys import UndoKeys
 
 #: An undo under way, one that gave everything back, and one that came to its end and had to keep something.
 UNDOING, UNDONE, UNDONE_PARTLY = "undoing", "undone", "undone_partly"
 #: Reasons that another configuration, or a data key that comes back, can remove: the undo is not over with them.
-_STOP_GRACE_SECONDS: Final = 4.0
 _MAY_PASS: Final = frozenset((Kept.OLD_UNREADABLE.value, Kept.PRESENT_UNREADABLE.value, Kept.DIFFERS.value))
 
 
@@ -103,7 +102,7 @@ async def _find(database: Database, schema: Schema, run_id: str) -> Run:
             f"run {run_id} was completed, and its journal dropped: there is nothing to go back to",
             hint="to have secrets under another key, run again with --to; to have them legacy, `reencrypt rollback`",
         )
-    if runs[ids.index(run_id)].operation == "rekey":
+    if runs[ids.index(run_id)].operation == REKEY:
         raise RefusedError(
             f"run {run_id} changed secret_key, and Grafana holds only one: undoing it alone would lock Grafana out",
             hint="change it back the same way: reencrypt rekey-secret-key, with the former key as the new one",
@@ -173,7 +172,7 @@ async def _under_lease(
         )
         keys = UndoKeys(database, lease, run.id, journal_id, ring, reload)
         with suppress(StoppedEarlyError):
-            await stop.heeded(_give_back(work, keys, checkpoint, stop), grace_seconds=_STOP_GRACE_SECONDS)
+            await stop.heeded(_give_back(work, keys, checkpoint, stop), grace_seconds=STOP_GRACE_SECONDS)
     if stop.reason:
         # What was cancelled may have counted what it did not commit.
         saved = [each for each in await read_checkpoints(database, journal_id) if each.location == JOURNAL]

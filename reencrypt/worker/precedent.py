@@ -15,6 +15,7 @@ from reencrypt.crypto.envelope import Envelope
 from reencrypt.databases.protocol import Database
 from reencrypt.worker.census import Samples
 from reencrypt.worker.rowkey import key_from_text
+from reencrypt.worker.runs import Run
 
 _NEWEST: Final = 500
 _LONGEST_BYTES: Final = 64 * 1024
@@ -25,11 +26,22 @@ async def offer_precedents(
     locations: Iterable[Location],
     samples: Samples,
     wants_sample: Callable[[Location, Envelope], bool],
+    *,
+    rekeyed: Run | None,
 ) -> None:
-    """Add the old values of the journal's newest entries to the samples. The state tables must exist."""
+    """Add the old values of the journal's newest entries to the samples. The state tables must exist.
+
+    What is older than the latest change of `secret_key` (`rekeyed`) speaks of a key that is gone.
+    """
+    after = 0
+    if rekeyed is not None:
+        ((end,),) = await database.fetch("journal_end", run_id=rekeyed.id)
+        after = int(str(end or 0))
     by_table = {location.table: location for location in locations}
     replaced: dict[str, list[tuple[str, str, bytes]]] = {}
-    for table, row_key, column, old in await database.fetch("journal_newest", size=_LONGEST_BYTES, rows=_NEWEST):
+    for table, row_key, column, old in await database.fetch(
+        "journal_newest", size=_LONGEST_BYTES, after=after, rows=_NEWEST
+    ):
         if table in by_table and isinstance(old, bytes):
             replaced.setdefault(str(table), []).append((str(row_key), str(column), old))
     for table, entries in replaced.items():

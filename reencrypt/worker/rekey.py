@@ -25,8 +25,8 @@ from reencrypt.keys.ring import DataKey
 from reencrypt.keys.secret_key import SecretKeyProvider
 from reencrypt.worker.journal import digest, journal_rewrap, journal_swaps
 from reencrypt.worker.lease import Lease
-from reencrypt.worker.quarantine import save_findings
-from reencrypt.worker.runs import Run
+from reencrypt.worker.quarantine import read_quarantine, save_findings
+from reencrypt.worker.runs import Run, read_runs
 from reencrypt.worker.stamp import stamp
 from reencrypt.worker.transform import Finding
 
@@ -110,11 +110,20 @@ async def commit(
     wrappings: Sequence[NewWrapping],
     location: Location | None,
     alerting: Alerting,
-) -> None:
-    """Everything in one transaction, or nothing. Raises `RefusedError` where a value was changed meanwhile."""
+    *,
+    complete: bool,
+) -> bool:
+    """Everything in one transaction, or nothing; returns whether nothing is left, which `complete` says of the rest.
 
-    async def body(transaction: Transaction) -> None:
+    Raises `RefusedError` where a value was changed meanwhile.
+    """
+
+    async def body(transaction: Transaction) -> bool:
         await lease.check(transaction)
+        before = next((each for each in await read_runs(transaction) if each.id == run.id), run)
+        if before.state == "finished":
+            # It was committed, and only the answer was lost.
+            return before.outcome == "done"
         for each in wrappings:
             rows = await transaction.fetch("data_key_wrapping", id=each.row.id, wrapped=each.row.wrapped)
             if not rows:
@@ -142,7 +151,10 @@ async def commit(
             await journal_swaps(transaction, run.id, location, alerting.swaps)
         if location is not None:
             await save_findings(transaction, run.id, 0, location.name, alerting.findings)
+        done = complete and not any(entry.is_open for entry in await read_quarantine(transaction))
+        outcome = "done" if done else "partly_done"
         # With the change itself: after it nobody has to come back to this run.
-        await transaction.execute("run_close", id=run.id, state="finished", outcome="done", at=stamp())
+        await transaction.execute("run_close", id=run.id, state="finished", outcome=outcome, at=stamp())
+        return done
 
-    await retried(database, body)
+    return await retried(database, body)

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Final
 
 from reencrypt.catalogue.location import Key
 from reencrypt.databases.protocol import Database, Executor, Transaction, Value
@@ -14,6 +15,9 @@ from reencrypt.worker.lease import Lease
 from reencrypt.worker.rowkey import key_from_text, key_to_text
 from reencrypt.worker.stamp import stamp
 from reencrypt.worker.tally import Tally
+
+#: The operation of a change of `secret_key`.
+REKEY: Final = "rekey"
 
 
 @dataclass(slots=True)
@@ -89,6 +93,13 @@ def _run(row: Sequence[Value]) -> Run:
 def find_open(runs: Sequence[Run]) -> Run | None:
     """The run that was interrupted, if any; there is at most one."""
     return next((run for run in reversed(runs) if run.state == "open"), None)
+
+
+def last_rekey(runs: Sequence[Run]) -> Run | None:
+    """The latest change of `secret_key` that was committed; the commit itself ends such a run."""
+    return next(
+        (run for run in reversed(runs) if run.operation == REKEY and run.state in ("finished", "completed")), None
+    )
 
 
 async def insert_run(database: Database, lease: Lease, run: Run) -> None:

@@ -31,7 +31,8 @@ _NAMED: Final = 20
 _OURS: Final = "reencrypt_"
 CACHE: Final = "cache_data"
 
-_ID: Final = re.compile(rb"#([A-Za-z0-9+/]{2,200})#")
+# A lookahead, because the mark that ends one text may begin the id behind it.
+_ID: Final = re.compile(rb"(?=#([A-Za-z0-9+/]{2,200})#)")
 #: Base64 of `#` and the first character of a base64 text.
 _BASE64: Final = re.compile(rb"I[yz0-3][A-Za-z0-9+/_-]{6,}={0,2}")
 _PRESENT_ALGORITHMS: Final = (b"*YWVzLWNmYg*", b"*YWVzLWdjbQ*")
@@ -128,7 +129,7 @@ def envelopes_in(cell: bytes, key_ids: frozenset[str]) -> Iterator[str]:
     An id that no data key has counts only with an algorithm behind it: text between two `#` is common.
     """
     for match in _ID.finditer(cell):
-        yield from _id_of(match[1], cell[match.end() : match.end() + 12], key_ids)
+        yield from _id_of(match[1], cell[match.end(1) + 1 : match.end(1) + 13], key_ids)
     for match in _BASE64.finditer(cell):
         text = match[0].rstrip(b"=").replace(b"-", b"+").replace(b"_", b"/")[:400]
         try:
@@ -136,7 +137,7 @@ def envelopes_in(cell: bytes, key_ids: frozenset[str]) -> Iterator[str]:
         except ValueError:
             continue
         if (inner := _ID.match(start)) is not None:
-            yield from _id_of(inner[1], start[inner.end() : inner.end() + 12], key_ids)
+            yield from _id_of(inner[1], start[inner.end(1) + 1 : inner.end(1) + 13], key_ids)
 
 
 def _id_of(encoded: bytes, behind: bytes, key_ids: frozenset[str]) -> Iterator[str]:

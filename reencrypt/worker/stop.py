@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from reencrypt.errors import StoppedEarlyError
 
 _T = TypeVar("_T")
+
+#: For the page or batch in hand, and what comes behind it, after a request to stop; then it is rolled back.
+STOP_GRACE_SECONDS: Final = 4.0
 
 
 class StopRequest:

@@ -13,6 +13,7 @@ from reencrypt.databases.protocol import Database, Transaction
 from reencrypt.databases.retried import retried
 from reencrypt.keys.provider import Unwrapped, normalise_provider
 from reencrypt.keys.ring import DataKey, KeyRing
+from reencrypt.keys.vault_errors import KeyDisabledError
 from reencrypt.worker.journal import digest, journal_data_key, journal_rewrap
 from reencrypt.worker.lease import Lease
 from reencrypt.worker.rewrap import DATA_KEYS
@@ -68,7 +69,10 @@ class UndoKeys:
     async def _compare(self, row: DataKey, change: _Change) -> Kept | None:
         """Whether the old and the present wrapping hold the same data key; None if they do."""
         provider = normalise_provider(change.old["provider"].decode())
-        before = await self.ring.unwrap_row(replace(row, provider=provider, wrapped=change.old[_WRAPPING]))
+        try:
+            before = await self.ring.unwrap_row(replace(row, provider=provider, wrapped=change.old[_WRAPPING]))
+        except KeyDisabledError:
+            return Kept.OLD_UNREADABLE
         now = await self.ring.unwrap_row(row)
         if not isinstance(before, Unwrapped):
             return Kept.OLD_UNREADABLE

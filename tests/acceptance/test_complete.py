@@ -181,3 +181,38 @@ def test_a_version_that_cannot_be_told_keeps_all_of_its_provider(tmp_path: Path,
     report = story.cli.json("rewrap", *WRAP, expect=3)
     assert list(report["left_because"]) == ["unused"]
     assert story.cli.json("verify")["outcome"] == "verified"
+
+
+def test_a_key_that_serves_another_provider_is_not_disabled(tmp_path: Path, shared_vault: Vault) -> None:
+    section = shared_vault.grafana_ini.read_text().split("[security.encryption.azurekv.prod]")[1].split("\n[")[0]
+    extra = f"[security.encryption.azurekv.renamed]{section}\n"
+    (tmp_path / "renamed").mkdir()
+    configuration = shared_vault.configuration(tmp_path / "renamed", secret_key="the secret_key", extra=extra)
+    text = configuration.read_text().replace("azurekv.other", "azurekv.other azurekv.renamed", 1)
+    configuration.write_text(
+        text.replace("encryption_provider = azurekv.prod", "encryption_provider = azurekv.renamed")
+    )
+    story = Story.of(tmp_path / "grafana.db", shared_vault, secret_key="the secret_key")
+    with story.builder() as builder:
+        populate(builder, count=20, under=[grafanas_key(story, builder)])  # type: ignore[list-item]
+        builder.ground.connection.execute("DELETE FROM alert_notification")
+    cli = CommandLine(story.cli.database, configuration, shared_vault, TTL)
+    cli.json("run", *WRAP)
+    answer = cli.json("complete", "--check", "--settle", expect=8)
+    (prod,) = [kek for kek in answer["keys"] if kek["name"].startswith(f"{TARGET}/")]
+    assert "it is the key of azurekv.renamed/" in prod["reasons"][0]
+    assert answer["commands"] == []
+    newest = answer["target"]
+    assert "what stays" in str(cli.json("complete", "--check", "--settle", "--retire", newest, expect=8)["keys"])
+
+
+def test_deleting_says_what_it_cannot_do(tmp_path: Path, shared_vault: Vault) -> None:
+    story = hasty(Story.of(tmp_path / "grafana.db", shared_vault, secret_key="the secret_key"))
+    with story.builder() as builder:
+        populate(builder, count=20, under=[grafanas_key(story, builder)])  # type: ignore[list-item]
+        builder.ground.connection.execute("DELETE FROM alert_notification")
+        builder.data_key(key_id="unused", active=False)
+    saved = ("--delete-data-keys", str(tmp_path / "keys.json"))
+    assert "--check" in story.cli.json("complete", "--check", *saved, expect=2)["error"]["message"]
+    # Also where no run has ever been.
+    assert story.cli.json("complete", *saved)["deleted_data_keys"] == ["unused"]

@@ -11,6 +11,15 @@ from pathlib import Path
 
 import pytest
 
+from reencrypt.crypto.ciphers import Algorithm
+from reencrypt.crypto.derive import DerivedKeyCache
+from reencrypt.keys.secret_key import SecretKeyProvider
+from reencrypt.operations.opening import KeyTable, open_database, read_data_keys
+from reencrypt.secret import Secret
+from reencrypt.settings import load_settings
+from reencrypt.worker.lease import take_lease
+from reencrypt.worker.rekey import Alerting, commit, wrap_anew
+from reencrypt.worker.runs import REKEY, Run, insert_run
 from tests.grafana.builder import GrafanaBuilder
 from tests.grafana.planting import Plain
 from tests.grafana.populate import populate
@@ -185,3 +194,62 @@ def test_what_may_be_plain_text_is_named_because_it_may_be_none(story: Story, ne
         builder.add_sso_setting({"client_secret": Plain(b"a secret that is one")}, leftovers={"bind_password": text})
     report = story.cli.json("rekey-secret-key", "--to", "secretKey.v1", *next_key, "--grafana-stopped", expect=3)
     assert (report["outcome"], list(report["left_because"])) == ("partly_done", ["plain_or_unproven"])
+
+
+@pytest.mark.one_engine
+def test_a_configuration_that_has_not_followed_writes_nothing_under_the_key_of_before(
+    story: Story, next_key: tuple[str, str]
+) -> None:
+    fill(story)
+    with story.builder() as builder:
+        builder.data_key(provider="azurekv.prod", wrap=lambda key: story.vault.wrap("prod", key))
+    story.cli.json("run")
+    story.cli.json("rekey-secret-key", *next_key, "--grafana-stopped")
+    after = story.with_secret_key(NEW)
+    before, digest = after.plaintexts(), story.digest()
+    for command in (("rollback",), ("run", "--to", "secretKey.v1"), ("rewrap", "--to", "secretKey.v1"), ("run",)):
+        assert "changed secret_key" in story.cli.json(*command, expect=6)["error"]["message"]
+    assert "changed secret_key" in story.cli("plan", "--to", "secretKey.v1").stdout
+    assert story.digest() == digest
+    # With the new one all of it goes on, and what was before the change speaks for no key any more.
+    assert after.cli.json("run")["outcome"] == "nothing_to_do"
+    with after.builder() as builder:
+        for number in range(3):
+            builder.add_user_auth({"o_auth_access_token": Plain(b"under the new secret_key, number %d" % number)})
+    before = after.plaintexts()
+    assert after.cli.json("rollback")["outcome"] == "done"
+    assert after.plaintexts() == before
+
+
+async def test_a_commit_whose_answer_is_lost_is_done_when_it_is_tried_again(tmp_path: Path) -> None:
+    with GrafanaBuilder(tmp_path / "grafana.db", secret_key=OLD) as builder:
+        builder.data_key()
+    settings = load_settings(
+        config=None, home=None, database_url=f"sqlite:///{tmp_path}/grafana.db", environ={"GF_SECURITY_SECRET_KEY": OLD}
+    )
+    database = await open_database(settings.database, write=True)
+    await database.create_state()
+    lease = await take_lease(database, waiting=lambda _reason: None)
+    (row,) = await read_data_keys(database, KeyTable.CURRENT)
+    run = Run("a-run", REKEY, "open", "secret_key", "aes-cfb", b"saltsalt", "", "", "none", 0, "", "", "")
+    await insert_run(database, lease, run)
+    wrapped = await wrap_anew(
+        row, b"0123456789abcdef", SecretKeyProvider(Secret(NEW), Algorithm.AES_CFB, DerivedKeyCache())
+    )
+    for _ in range(2):
+        assert await commit(database, lease, run, [wrapped], None, Alerting([], 0, [], 0), complete=True)
+    (present,) = await read_data_keys(database, KeyTable.CURRENT)
+    assert present.wrapped == wrapped.wrapped
+    assert await database.fetch("journal_extent", run_id=run.id) == [(1, 1)]
+    await database.close()
+
+
+@pytest.mark.parametrize(
+    "text", ["${SECRET} and more", "$__file{/x} and more", "a key with a # in it", " a key with a blank"]
+)
+def test_a_key_that_grafanas_configuration_reads_otherwise_is_refused(tmp_path: Path, text: str) -> None:
+    with GrafanaBuilder(tmp_path / "grafana.db", secret_key=OLD) as builder:
+        builder.add_user_auth({"o_auth_access_token": Plain(b"a token that is long enough")})
+    environment = {"GF_SECURITY_SECRET_KEY": OLD, "REENCRYPT_NEW_SECRET_KEY": text}
+    cli = CommandLine(f"sqlite:///{tmp_path}/grafana.db", environment=environment)
+    assert "read otherwise" in cli.json("rekey-secret-key", expect=2)["error"]["message"]

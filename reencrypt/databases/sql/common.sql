@@ -128,7 +128,11 @@ WHERE location = :location AND NOT (run_id = :run_id AND pass = :pass_number)
 
 -- name: journal_newest
 SELECT table_name, row_key, column_name, old_bytes FROM reencrypt_journal
-WHERE action = 'rewrite' AND old_bytes IS NOT NULL AND LENGTH(old_bytes) <= :size ORDER BY id DESC LIMIT :rows
+WHERE action = 'rewrite' AND old_bytes IS NOT NULL AND LENGTH(old_bytes) <= :size AND id > :after
+ORDER BY id DESC LIMIT :rows
+
+-- name: journal_end
+SELECT MAX(id) FROM reencrypt_journal WHERE run_id = :run_id
 
 -- name: journal_extent
 SELECT COUNT(*), MAX(id) FROM reencrypt_journal WHERE run_id = :run_id AND action IN ('rewrite', 'rewrap')

@@ -38,6 +38,11 @@ def test_an_envelope_under_a_known_key_is_found_in_every_form(
     assert list(envelopes_in(quoted, KEYS)) == [key_id]
 
 
+@pytest.mark.parametrize("before", [b"color #fff", b"#red", b"# "])
+def test_an_id_behind_another_mark_is_found(before: bytes) -> None:
+    assert list(envelopes_in(before + key_id_prefix("short") + BODY, KEYS)) == ["short"]
+
+
 def test_an_unknown_key_needs_an_algorithm_behind_it() -> None:
     unknown = key_id_prefix("zzz999zzz999zz")
     assert list(envelopes_in(unknown + algorithm_prefix(Algorithm.AES_CFB) + BODY, KEYS)) == ["zzz999zzz999zz"]
