@@ -19,10 +19,11 @@ import aiosqlite
 
 from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.databases import shapes
-from reencrypt.databases.protocol import ColumnLimit, LockPolicy, Swap, Value
+from reencrypt.databases.protocol import ColumnLimit, LockPolicy, Value
 from reencrypt.databases.shapes import Shape
 from reencrypt.databases.sqlite_errors import DatabaseLockedError, UnfinishedError, check_file, damaged, translated
 from reencrypt.databases.sqlite_rendering import batches, conditions, quote, select, to_row
+from reencrypt.databases.sqlite_transaction import SqliteTransaction
 from reencrypt.databases.statements import TEMPORARY_TABLES, load_schema, load_statements
 from reencrypt.errors import ConfigurationError
 
@@ -235,71 +236,6 @@ class SqliteDatabase:
         """Close both connections."""
         await asyncio.shield(self._reader.close())
         await asyncio.shield(self._writer.close())
-
-
-class SqliteTransaction:
-    """The open transaction of a `SqliteDatabase`."""
-
-    def __init__(self, path: Path, connection: aiosqlite.Connection, statements: Mapping[str, str]) -> None:
-        self._path = path
-        self._connection = connection
-        self._statements = statements
-
-    async def fetch(self, statement: str, **parameters: Value) -> list[tuple[Value, ...]]:
-        """Run a named query inside the transaction."""
-        with translated(self._path):
-            rows = await self._connection.execute_fetchall(self._statements[statement], parameters)
-        return [tuple(row) for row in rows]
-
-    async def execute(self, statement: str, **parameters: Value) -> int:
-        """Run a named statement; returns how many rows it matched."""
-        with translated(self._path):
-            cursor = await self._connection.execute(self._statements[statement], parameters)
-        return cursor.rowcount
-
-    async def execute_many(self, statement: str, rows: Sequence[Mapping[str, Value]]) -> None:
-        """Run a named statement for each row, prepared once, in one hop to the connection's thread."""
-        if rows:
-            with translated(self._path):
-                await self._connection.executemany(self._statements[statement], rows)
-
-    async def swap_rows(self, location: Location, swaps: Sequence[Swap]) -> list[Key]:
-        """Update each row that still holds its old bytes; look again only if the count is short."""
-        # The storage class stays that of the column in this row: text or blob.
-        sets = [
-            f"{name} = CASE typeof({name}) WHEN 'text' THEN CAST(? AS TEXT) ELSE ? END"
-            for name in map(quote, location.columns)
-        ]
-        tail: list[Value] = []
-        if location.updated:
-            sets.append(f"{quote(location.updated)} = ?")
-            tail.append(datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S"))
-        same = [f"CAST({quote(name)} AS BLOB) IS ?" for name in location.columns]
-        by_key = " AND ".join(f"{quote(name)} = ?" for name in location.key)
-        query = f"UPDATE {quote(location.table)} SET {', '.join(sets)} WHERE {by_key} AND {' AND '.join(same)}"
-        parameters = [
-            (*(value for cell in swap.new for value in (cell, cell)), *tail, *swap.key, *swap.old) for swap in swaps
-        ]
-        with translated(self._path):
-            cursor = await self._connection.executemany(query, parameters)
-        if cursor.rowcount == len(swaps):
-            return []
-        written = f"SELECT 1 FROM {quote(location.table)} WHERE {by_key} AND {' AND '.join(same)}"
-        lost = []
-        for swap in swaps:
-            with translated(self._path):
-                found = await self._connection.execute_fetchall(written, (*swap.key, *swap.new))
-            if not found:
-                lost.append(swap.key)
-        return lost
-
-    async def read_twins(self, location: Location, scope: str, value: Value, text: bytes) -> list[Row]:
-        """Find the rows with the same text."""
-        first = quote(location.columns[0])
-        query = f"{select(location)} WHERE {quote(scope)} = ? AND CAST({first} AS BLOB) = ?"
-        with translated(self._path):
-            raws = await self._connection.execute_fetchall(query, (value, text))
-        return [to_row(location, raw) for raw in raws]
 
 
 async def _connect(uri: str, *, query_only: bool) -> aiosqlite.Connection:

@@ -11,7 +11,7 @@ from reencrypt.keys.provider import Unwrapped
 from reencrypt.keys.providers import Providers
 from reencrypt.operations.preparation import Preparation, run_to_continue
 from reencrypt.worker.lease import Lease
-from reencrypt.worker.runs import Run, close_run, find_open, insert_run, new_run_id, read_runs, record_target_key
+from reencrypt.worker.runs import Run, close_run, find_open, insert_run, read_runs, record_target_key
 from reencrypt.worker.stamp import stamp
 from reencrypt.worker.target import (
     LegacyTarget,
@@ -55,21 +55,8 @@ class Claim:
                 )
             return interrupted, True
         goal = prepared.goal
-        fresh = Run(
-            id=new_run_id(),
-            operation=goal.operation,
-            state="open",
-            target_provider=goal.name,
-            algorithm=goal.algorithm,
-            salt=new_salt(),
-            wrap_format=wrap_format,
-            target_key="",
-            target_key_state="none",
-            pass_number=0,
-            outcome="",
-            started="",
-            updated="",
-            fresh=goal.fresh,
+        fresh = Run.begin(
+            goal.operation, goal.name, goal.algorithm, salt=new_salt(), wrap_format=wrap_format, fresh=goal.fresh
         )
         if found and found.fresh and not goal.fresh:
             raise RefusedError(

@@ -35,7 +35,7 @@ from reencrypt.settings.defaults import DEFAULT_SECRET_KEY
 from reencrypt.worker.journal import digest
 from reencrypt.worker.lease import Lease, held_lease
 from reencrypt.worker.rekey import Alerting, NewWrapping, alerting_anew, commit, wrap_anew
-from reencrypt.worker.runs import REKEY, Run, close_run, find_open, insert_run, new_run_id, read_runs
+from reencrypt.worker.runs import REKEY, Run, close_run, find_open, insert_run, read_runs
 from reencrypt.worker.stop import StopRequest
 
 STOP_GRAFANA: Final = "stop_grafana"
@@ -273,20 +273,8 @@ class _Job:
             if found.operation == REKEY and found.wrap_format == fingerprint_of(self.new, found.salt):
                 return found
             await close_run(self.database, lease, found, "superseded", "superseded")
-        fresh = Run(
-            id=new_run_id(),
-            operation=REKEY,
-            state="open",
-            target_provider=LEGACY_PROVIDER,
-            algorithm=self.settings.algorithm,
-            salt=salt,
-            wrap_format=fingerprint_of(self.new, salt),
-            target_key="",
-            target_key_state="none",
-            pass_number=0,
-            outcome="",
-            started="",
-            updated="",
+        fresh = Run.begin(
+            REKEY, LEGACY_PROVIDER, self.settings.algorithm, salt=salt, wrap_format=fingerprint_of(self.new, salt)
         )
         await insert_run(self.database, lease, fresh)
         return fresh

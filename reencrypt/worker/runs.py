@@ -47,6 +47,28 @@ class Run:
     tally: Tally = field(default_factory=Tally)
     fresh: bool = False
 
+    @classmethod
+    def begin(
+        cls, operation: str, target_provider: str, algorithm: str, *, salt: bytes, wrap_format: str, fresh: bool = False
+    ) -> Run:
+        """A run that has done nothing yet, and stands in no table."""
+        return cls(
+            id=new_run_id(),
+            operation=operation,
+            state="open",
+            target_provider=target_provider,
+            algorithm=algorithm,
+            salt=salt,
+            wrap_format=wrap_format,
+            target_key="",
+            target_key_state="none",
+            pass_number=0,
+            outcome="",
+            started="",
+            updated="",
+            fresh=fresh,
+        )
+
 
 @dataclass(slots=True)
 class Checkpoint:

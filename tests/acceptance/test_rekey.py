@@ -231,7 +231,7 @@ async def test_a_commit_whose_answer_is_lost_is_done_when_it_is_tried_again(tmp_
     await database.create_state()
     lease = await take_lease(database, waiting=lambda _reason: None)
     (row,) = await read_data_keys(database, KeyTable.CURRENT)
-    run = Run("a-run", REKEY, "open", "secret_key", "aes-cfb", b"saltsalt", "", "", "none", 0, "", "", "")
+    run = Run.begin(REKEY, "secret_key", "aes-cfb", salt=b"saltsalt", wrap_format="")
     await insert_run(database, lease, run)
     wrapped = await wrap_anew(
         row, b"0123456789abcdef", SecretKeyProvider(Secret(NEW), Algorithm.AES_CFB, DerivedKeyCache())
