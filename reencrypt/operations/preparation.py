@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -64,6 +65,13 @@ class Preparation:
         row = self.ring.row(key_id) if key_id is not None else None
         return self.goal.is_reached(key_id, algorithm, row)
 
+    def entries(self) -> Iterator[tuple[str | None, Algorithm, int]]:
+        """Secrets that Grafana moves, counted by data key (None for a legacy value) and algorithm in each location."""
+        for location in self.locations:
+            if location.reencrypted:
+                for (key_id, algorithm), number in self.census.locations[location.name].by_key.items():
+                    yield key_id, algorithm, number
+
     def counts(self) -> dict[str, Counts]:
         """The census as counters, as if a run looked and moved nothing."""
         found: dict[str, Counts] = {}
@@ -114,12 +122,7 @@ class Preparation:
 
     def due_at(self, older_than: timedelta, now: object) -> datetime | None:
         """When a rotation by age will be due; None for now. A legacy value is as old as `secret_key`."""
-        used = {
-            key_id
-            for location in self.locations
-            if location.reencrypted
-            for key_id, _ in self.census.locations[location.name].by_key
-        }
+        used = {key_id for key_id, _, _ in self.entries()}
         rows = [row for row in self.ring.rows if row.id in used]
         if None in used or any(row.provider != self.goal.provider for row in rows):
             # A migration that is not over is not to be waited for.
@@ -128,13 +131,8 @@ class Preparation:
 
     def moving_key_ids(self) -> list[str]:
         """The data keys that decrypt what is to move."""
-        found: dict[str, None] = {}
-        for location in self.locations:
-            if location.reencrypted:
-                for key_id, algorithm in self.census.locations[location.name].by_key:
-                    if key_id is not None and not self.is_current_entry(key_id, algorithm):
-                        found[key_id] = None
-        return list(found)
+        moving = (key_id for key_id, algorithm, _ in self.entries() if not self.is_current_entry(key_id, algorithm))
+        return list(dict.fromkeys(key_id for key_id in moving if key_id is not None))
 
     def keys_to_unwrap(self) -> list[str]:
         """Those, and the data keys under `secret_key`, whose secrets are evidence for it and cost no vault call."""
@@ -146,9 +144,7 @@ class Preparation:
         """Whether `secret_key` decrypts anything that Grafana moves, directly or through a data key."""
         return any(
             key_id is None or ((row := self.ring.row(key_id)) is not None and row.provider == SECRET_KEY_PROVIDER)
-            for location in self.locations
-            if location.reencrypted
-            for key_id, _ in self.census.locations[location.name].by_key
+            for key_id, _, _ in self.entries()
         )
 
 

@@ -49,9 +49,7 @@ def _loses_authentication(prepared: Preparation) -> int:
         return 0
     return sum(
         number
-        for location in prepared.locations
-        if location.reencrypted
-        for (key_id, algorithm), number in prepared.census.locations[location.name].by_key.items()
+        for key_id, algorithm, number in prepared.entries()
         if algorithm is Algorithm.AES_GCM and not prepared.is_current_entry(key_id, algorithm)
     )
 

@@ -39,13 +39,7 @@ def roads(prepared: Preparation) -> tuple[Road, Road]:
     elsewhere = sum(row.provider.startswith("azurekv.") for row in rows)
     # Unwrapped where it is, wrapped with the public key, and unwrapped again before it counts.
     calls = elsewhere + (len(rows) if goal.provider.startswith("azurekv.") else 0)
-    legacy = sum(
-        number
-        for location in prepared.locations
-        if location.reencrypted
-        for (key_id, _), number in prepared.census.locations[location.name].by_key.items()
-        if key_id is None
-    )
+    legacy = sum(number for key_id, _, number in prepared.entries() if key_id is None)
     rewrap = Road(
         f"reencrypt rewrap --to {goal.provider}",
         len(rows),
