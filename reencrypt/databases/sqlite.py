@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -156,16 +156,8 @@ class SqliteDatabase:
                 await cursor.close()
             return page
 
-        async def whole() -> list[Row]:
-            # Even when we are cancelled: a cursor that is left open keeps everybody from committing, us included.
-            reading = asyncio.ensure_future(work())
-            try:
-                return await asyncio.shield(reading)
-            except asyncio.CancelledError:
-                await asyncio.wait((reading,))
-                raise
-
-        return await self._patiently(whole)
+        # A cursor that is left open keeps everybody from committing, us included.
+        return await self._patiently(lambda: _to_the_end(work()))
 
     async def read_rows(self, location: Location, keys: Sequence[Key]) -> list[Row]:
         """Read single rows again by key."""
@@ -236,6 +228,22 @@ class SqliteDatabase:
         """Close both connections."""
         await asyncio.shield(self._reader.close())
         await asyncio.shield(self._writer.close())
+
+
+async def _to_the_end(work: Coroutine[Any, Any, _T]) -> _T:
+    """Do something whole, however often we are cancelled meanwhile, and be cancelled then."""
+    task = asyncio.ensure_future(work)
+    cancelled = False
+    while not task.done():
+        try:
+            await asyncio.wait((task,))
+        except asyncio.CancelledError:
+            # Once by whoever stops the pipeline, and once more by whoever stops that.
+            cancelled = True
+    if cancelled:
+        task.exception()  # seen, and of no use any more
+        raise asyncio.CancelledError
+    return task.result()
 
 
 async def _connect(uri: str, *, query_only: bool) -> aiosqlite.Connection:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from contextlib import closing, suppress
 from pathlib import Path
 
+from reencrypt.catalogue.locations import BY_NAME
 from reencrypt.databases.sqlite import SqliteDatabase
 from tests.grafana.builder import GrafanaBuilder
+from tests.grafana.planting import Plain
 
 LONGER_THAN_THE_BUSY_HANDLER = 6.0
 
@@ -24,4 +27,23 @@ async def test_a_file_that_is_locked_for_longer_than_sqlites_own_handler_waits_i
     async with database.transaction() as transaction:
         assert len(await transaction.fetch("data_keys")) == 1
     other.close()
+    await database.close()
+
+
+async def test_a_page_that_is_cancelled_twice_leaves_no_cursor_open(tmp_path: Path) -> None:
+    with GrafanaBuilder(tmp_path / "grafana.db") as builder:
+        for number in range(2000):
+            builder.add_user_auth({"o_auth_access_token": Plain(b"token %d" % number)})
+    database = await SqliteDatabase.open(tmp_path / "grafana.db", write=True)
+    for _ in range(20):
+        reading = asyncio.ensure_future(database.read_page(BY_NAME["user_auth"], None, rows=2000, size=1 << 30))
+        await asyncio.sleep(0.002)
+        for _ in range(3):
+            reading.cancel()
+            await asyncio.sleep(0)
+        with suppress(asyncio.CancelledError):
+            await reading
+        # Whoever was told that it is over may rely on it.
+        with closing(sqlite3.connect(tmp_path / "grafana.db", timeout=0)) as other, other:
+            other.execute("UPDATE user_auth SET auth_id = 'changed' WHERE id = 1")
     await database.close()
