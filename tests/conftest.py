@@ -7,12 +7,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.support.engine import Engine, SqliteEngine
 from tests.support.mysql import MysqlServer
 from tests.support.postgres import PostgresServer
 from tests.support.servers import server_engine
 from tests.support.vault import Vault
+
+# How long an example takes on a machine that is busy is no promise of anybody's.
+settings.register_profile("suite", deadline=None)
+settings.load_profile("suite")
 
 SERVERS = ("postgres", "mysql")
 
