@@ -6,7 +6,6 @@ import json
 import random
 import shutil
 import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -14,7 +13,6 @@ import pytest
 
 from tests.grafana.planting import Plain
 from tests.grafana.populate import populate
-from tests.support import killer
 from tests.support.engine import Engine
 from tests.support.story import NOT_APPLICABLE, WRAP, Story
 from tests.support.vault import Vault
@@ -44,16 +42,7 @@ class Victim:
 
     def run(self, step: int, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the command and kill it at a step; 0 for never."""
-        command = self.story.cli.arguments(*arguments, "--lease-timeout", "0.2", "--output", "json")
-        _, _, _, *rest = command  # python -m reencrypt
-        return subprocess.run(
-            [sys.executable, killer.__file__, str(step), str(self._count), *rest],
-            env=self.story.cli.variables(),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
+        return self.story.cli.run(*arguments, "--lease-timeout", "0.2", "--output", "json", kill_at=(step, self._count))
 
     def look_on(self) -> None:
         """What an operator does first after a crash; it must not stumble over half a commit."""

@@ -5,8 +5,7 @@ After every kill and every step the independent decryptor finds every secret say
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +13,6 @@ import pytest
 
 from tests.grafana.decryptor import DecryptedSecret, SecretAddress
 from tests.grafana.populate import populate
-from tests.support import killer
 from tests.support.engine import Engine
 from tests.support.story import LEGACY, NOT_APPLICABLE, TARGET, WRAP, Story
 from tests.support.vault import Vault
@@ -63,13 +61,8 @@ class Life:
 
     def undo(self, run_id: object) -> None:
         """Undo a run, killed on its way."""
-        _, _, _, *rest = self.story.cli.arguments("undo", str(run_id), "--lease-timeout", "0.2")
-        done = subprocess.run(
-            [sys.executable, killer.__file__, str(UNDO_STEP), "/dev/null", *rest],
-            env=self.story.cli.variables(),
-            capture_output=True,
-            check=False,
-        )
+        step = (UNDO_STEP, Path(os.devnull))
+        done = self.story.cli.run("undo", str(run_id), "--lease-timeout", "0.2", kill_at=step)
         assert done.returncode == -9
         self.story.cli("status")  # SQLite's own recovery comes with the next reader
         self.look()

@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 import random
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -23,7 +21,6 @@ from reencrypt.worker.runs import REKEY, Run, insert_run
 from tests.grafana.builder import GrafanaBuilder
 from tests.grafana.planting import Plain
 from tests.grafana.populate import populate
-from tests.support import killer
 from tests.support.commandline import CommandLine
 from tests.support.engine import Engine
 from tests.support.story import LEGACY, NOT_APPLICABLE, Story
@@ -101,9 +98,8 @@ def test_a_kill_leaves_everything_under_the_old_key_or_under_the_new_one(
     count = tmp_path / "steps"
 
     def run(step: int) -> int:
-        _, _, _, *rest = story.cli.arguments(*rekey, "--grafana-stopped", "--lease-timeout", "0.2")
-        command = [sys.executable, killer.__file__, str(step), str(count), *rest]
-        return subprocess.run(command, env=story.cli.variables(), capture_output=True, check=False).returncode
+        options = ("--grafana-stopped", "--lease-timeout", "0.2")
+        return story.cli.run(*rekey, *options, kill_at=(step, count)).returncode
 
     assert run(0) == 0
     steps = int(count.read_text())

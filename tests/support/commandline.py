@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.support import warm
 from tests.support.vault import Vault, clean_environment
 
 SCHEMA_VERSION = 1
@@ -55,16 +56,16 @@ class CommandLine:
         """The environment of the subprocess."""
         return clean_environment() | (self.vault.environment if self.vault else {}) | dict(self.environment or {})
 
+    def run(
+        self, command: str, *arguments: str, kill_at: tuple[int, Path] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end, or to the step at which it is killed (`tests.support.killer`)."""
+        _, _, _, *rest = self.arguments(command, *arguments)  # python -m reencrypt
+        return warm.run(rest, self.variables(), kill_at=kill_at)
+
     def __call__(self, command: str, *arguments: str, expect: int | None = 0) -> Outcome:
         """Run a command to its end and check its exit code."""
-        done = subprocess.run(
-            self.arguments(command, *arguments),
-            env=self.variables(),
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        done = self.run(command, *arguments)
         outcome = Outcome(done.returncode, done.stdout, done.stderr)
         assert expect is None or outcome.exit_code == expect, f"{outcome.stdout}\n{outcome.stderr}"
         assert "Traceback" not in outcome.stderr, outcome.stderr

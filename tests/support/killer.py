@@ -1,7 +1,7 @@
-"""Runs the command line and kills it, without a word, at one of its steps: `python killer.py N COUNT_FILE ARGUMENT…`.
+"""Runs the command line and kills it, without a word, at one of its steps.
 
 A step is whatever the event loop is asked to run next, so every await and every commit has one before and one behind
-it. With N = 0 nothing is killed, and the number of steps is written to the file.
+it. At step 0 nothing is killed, and the number of steps is written to the file.
 """
 
 from __future__ import annotations
@@ -37,14 +37,13 @@ class CountingLoop(asyncio.SelectorEventLoop):
         return super().call_soon_threadsafe(*arguments, **options)
 
 
-if __name__ == "__main__":
-    CountingLoop.wanted, count_file, sys.argv = int(sys.argv[1]), Path(sys.argv[2]), ["reencrypt", *sys.argv[3:]]
+def run(step: int, count_file: Path, arguments: list[str]) -> int:
+    """Run the command line, be killed at the step, or write the number of steps; returns the exit code."""
+    CountingLoop.wanted, sys.argv = step, ["reencrypt", *arguments]
     asyncio.events.new_event_loop = CountingLoop  # whom asyncio.run asks for a loop
-    from reencrypt.cli.main import run_command_line
+    from reencrypt.cli.main import run_command_line  # noqa: PLC0415 - the loop first
 
-    code = 1
     try:
-        code = run_command_line(sys.argv[1:])
+        return run_command_line(arguments)
     finally:
         count_file.write_text(str(CountingLoop.steps))
-    sys.exit(code)
