@@ -43,7 +43,7 @@ def test_a_clock_that_steps_back_changes_nothing(story: Story) -> None:
 
     def backwards(days: int) -> CommandLine:
         environment = {"PYTHONPATH": f"{site}:{Path(__file__).parents[2]}", "TEST_DAYS": str(days)}
-        return CommandLine(story.cli.database, story.cli.configuration, story.vault, environment)
+        return CommandLine(story.cli.database, story.cli.configuration, story.vault, environment, cold=True)
 
     with story.builder() as builder:
         populate(builder, count=60, under=[None, builder.data_key()])

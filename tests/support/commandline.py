@@ -36,12 +36,16 @@ class Outcome:
 
 @dataclass(frozen=True)
 class CommandLine:
-    """Runs `python -m reencrypt` on one database, a URL, with one configuration."""
+    """Runs `python -m reencrypt` on one database, a URL, with one configuration.
+
+    It starts warm (`tests.support.warm`), unless it is `cold` because the start itself matters.
+    """
 
     database: str | None = None
     configuration: Path | None = None
     vault: Vault | None = None
     environment: Mapping[str, str] | None = None
+    cold: bool = False
 
     def arguments(self, command: str, *arguments: str) -> list[str]:
         """The whole command."""
@@ -60,7 +64,10 @@ class CommandLine:
         self, command: str, *arguments: str, kill_at: tuple[int, Path] | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run a command to its end, or to the step at which it is killed (`tests.support.killer`)."""
-        _, _, _, *rest = self.arguments(command, *arguments)  # python -m reencrypt
+        line = self.arguments(command, *arguments)
+        if self.cold:
+            return subprocess.run(line, env=self.variables(), capture_output=True, text=True, timeout=120, check=False)
+        _, _, _, *rest = line  # python -m reencrypt
         return warm.run(rest, self.variables(), kill_at=kill_at)
 
     def __call__(self, command: str, *arguments: str, expect: int | None = 0) -> Outcome:
