@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -120,9 +121,17 @@ class Preparation:
             return False
         return bool(self.movable or self.unreadable or self.quarantined or run_to_continue(self))
 
-    def due_at(self, older_than: timedelta, now: object) -> datetime | None:
-        """When a rotation by age will be due; None for now. A legacy value is as old as `secret_key`."""
-        used = {key_id for key_id, _, _ in self.entries()}
+    def due_at(self, older_than: timedelta, now: object, stuck: Counter[tuple[str, str | None]]) -> datetime | None:
+        """When a rotation by age will be due; None for now. A legacy value is as old as `secret_key`.
+
+        `stuck` counts what no run can move, by location and data key: it makes no rotation due.
+        """
+        secrets: Counter[tuple[str, str | None]] = Counter()
+        for location in self.locations:
+            if location.reencrypted:
+                for (key_id, _), number in self.census.locations[location.name].by_key.items():
+                    secrets[location.name, key_id] += number
+        used = {place[1] for place in secrets - stuck}
         rows = [row for row in self.ring.rows if row.id in used]
         if None in used or any(row.provider != self.goal.provider for row in rows):
             # A migration that is not over is not to be waited for.

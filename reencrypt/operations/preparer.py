@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,11 +28,13 @@ from reencrypt.operations.options import RunOptions
 from reencrypt.operations.preparation import Preparation, leads_to, run_to_continue
 from reencrypt.settings import Settings
 from reencrypt.worker.census import Census, Samples, take_census
+from reencrypt.worker.counts import PLAIN_OR_UNPROVEN
 from reencrypt.worker.gate import weigh_keys
+from reencrypt.worker.given_up import count_unchanged
 from reencrypt.worker.precedent import offer_precedents
 from reencrypt.worker.quarantine import read_quarantine
 from reencrypt.worker.resolver import standing_of
-from reencrypt.worker.runs import Run, find_open, last_rekey, read_runs
+from reencrypt.worker.runs import Run, find_open, last_rekey, latest_counts, read_checkpoints, read_runs
 from reencrypt.worker.target import choose_existing, rehearse
 
 
@@ -87,7 +90,8 @@ class Preparer:
                 )
             return prepared
         if goal.fresh and options.if_older_than is not None and run_to_continue(prepared) is None:
-            goal.waits_until = prepared.due_at(options.if_older_than, self.database.now())
+            stuck = await self._stuck(prepared, runs)
+            goal.waits_until = prepared.due_at(options.if_older_than, self.database.now(), stuck)
         prepared.warnings += refusals.warnings(prepared)
         try:
             if prepared.has_work:
@@ -127,6 +131,21 @@ class Preparer:
                 self.database, prepared.locations, census.samples, wants_sample, rekeyed=prepared.rekeyed
             )
         return census
+
+    async def _stuck(self, prepared: Preparation, runs: Sequence[Run]) -> Counter[tuple[str, str | None]]:
+        """What no run moves, by location and data key: in quarantine, skipped, or not known for a secret."""
+        if not prepared.schema.has_state:
+            return Counter()
+        stuck = await count_unchanged(self.database, prepared.locations, await read_quarantine(self.database))
+        ended = [run for run in runs if run.operation == Operation.RUN and run.state in ("finished", "completed")]
+        if ended:
+            for name, counts in latest_counts(await read_checkpoints(self.database, ended[-1].id)).items():
+                stuck[name, None] += counts.left_because.get(PLAIN_OR_UNPROVEN, 0)
+        for name, found in prepared.census.locations.items():
+            for (key_id, _), number in found.by_key.items():
+                if key_id is not None and _is_skipped(prepared, key_id):
+                    stuck[name, key_id] += number
+        return stuck
 
     async def _unwrap_and_judge(self, prepared: Preparation, *, refuse: bool = True) -> None:
         async def reload() -> list[DataKey]:

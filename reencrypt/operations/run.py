@@ -104,7 +104,7 @@ class _Job:
         if prepared.refusals:
             raise prepared.refusals[0]
         if not prepared.needs_run:
-            return self._nothing_to_move(prepared)
+            return await self._nothing_to_move(prepared)
         await self.database.create_state()
         async with held_lease(
             self.database,
@@ -131,14 +131,16 @@ class _Job:
                 "no open secret in quarantine fits that", hint="`reencrypt quarantine list` shows what there is"
             )
 
-    @staticmethod
-    def _nothing_to_move(prepared: Preparation) -> RunReport:
+    async def _nothing_to_move(self, prepared: Preparation) -> RunReport:
+        # What waits in quarantine is in the way also of a rotation that is not due.
+        entries = await read_quarantine(self.database) if prepared.quarantined else []
         return RunReport(
-            report.NOTHING_TO_DO,
+            report.PARTLY_DONE if any(entry.is_open for entry in entries) else report.NOTHING_TO_DO,
             prepared.target_provider,
             prepared.counts(),
             operation=prepared.goal.operation,
             due=prepared.goal.waits_until,
+            quarantine=entries,
             warnings=prepared.warnings,
         )
 

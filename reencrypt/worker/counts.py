@@ -5,6 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
+
+#: Why a legacy value is left that may be plain text, or that nothing proves to be under `secret_key`.
+PLAIN_OR_UNPROVEN: Final = "plain_or_unproven"
 
 
 @dataclass(slots=True)

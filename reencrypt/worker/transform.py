@@ -18,7 +18,7 @@ from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.crypto.envelope import Envelope, Sealer
 from reencrypt.databases.protocol import ColumnLimit, Swap
 from reencrypt.keys.proof import PROVEN_BITS, Admission, KeyStanding, Proof
-from reencrypt.worker.counts import Counts
+from reencrypt.worker.counts import PLAIN_OR_UNPROVEN, Counts
 from reencrypt.worker.journal import digest
 from reencrypt.worker.rowkey import key_to_text
 from reencrypt.worker.tally import Tally
@@ -247,7 +247,7 @@ class Transformer:
             return None
         if secret.needs_own_proof and evidence(plaintext, secret.kind) < PROVEN_BITS:
             # It may be plain text that only looks like an old ciphertext, and must not become garbage.
-            outcome.counts.leave("plain_or_unproven")
+            outcome.counts.leave(PLAIN_OR_UNPROVEN)
             return None
         outcome.counts.re_encrypted += 1
         return self.sealer.seal(plaintext)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -101,6 +102,30 @@ def test_a_schedule_rotates_when_a_key_in_use_is_old_and_says_when_it_will(story
     assert story.cli.json("run", "--fresh-data-key", "--if-older-than", "0s")["outcome"] == "done"
     assert "--fresh-data-key" in story.cli.json("run", "--if-older-than", "90d", expect=2)["error"]["hint"]
     story.cli("run", "--fresh-data-key", "--if-older-than", "soon", expect=2)
+
+
+@pytest.mark.one_engine
+def test_what_no_run_can_move_makes_no_rotation_due(story: Story) -> None:
+    with story.builder() as builder:
+        old = builder.data_key(provider=TARGET, wrap=lambda key: story.vault.wrap("prod", key), label_date="2025-01-31")
+        populate(builder, count=60, under=[old])
+        builder.add_secret(Plain(b"no JSON object", old))
+        maybe_plain = base64.b64encode(b"saltSALT" + bytes(range(200, 216))).decode()
+        builder.add_sso_setting({"client_secret": Plain(b"a secret", old)}, leftovers={"bind_password": maybe_plain})
+    schedule = ("run", "--fresh-data-key", "--if-older-than", "90d")
+    assert story.cli.json(*schedule, expect=3)["secrets"]["re_encrypted"] > 10
+    # It is said again each time, and nothing rotates.
+    report = story.cli.json(*schedule, expect=3)
+    assert report["due"]
+    assert len(report["quarantine"]) == 1
+    story.cli.json("quarantine acknowledge", "--all")
+    assert story.cli.json(*schedule)["outcome"] == "nothing_to_do"
+    # What came since does: it is under an old key, or under secret_key itself.
+    with story.builder() as builder:
+        builder.add_user_auth({"o_auth_access_token": Plain(b"legacy, and saved meanwhile")})
+    report = story.cli.json(*schedule, expect=3)
+    assert report["due"] is None
+    assert report["secrets"]["re_encrypted"] > 10
 
 
 @pytest.mark.one_engine

@@ -1,0 +1,34 @@
+"""Secrets in quarantine by the data key that they are under: what stays there, however often a run passes by."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from reencrypt.catalogue.location import Location
+from reencrypt.catalogue.reading import secrets_of
+from reencrypt.databases.protocol import Database
+from reencrypt.worker.journal import digest
+from reencrypt.worker.quarantine import QuarantineEntry
+from reencrypt.worker.rowkey import key_from_text
+
+
+async def count_unchanged(
+    database: Database, locations: Iterable[Location], entries: Iterable[QuarantineEntry]
+) -> Counter[tuple[str, str | None]]:
+    """How many of these entries' secrets are as they were found, by location and data key (None for a legacy value)."""
+    by_name = {location.name: location for location in locations}
+    found: Counter[tuple[str, str | None]] = Counter()
+    for entry in entries:
+        location = by_name.get(entry.location)
+        if location is None:
+            continue
+        for row in await database.read_rows(location, [key_from_text(entry.row_key)]):
+            for secret in secrets_of(location, row):
+                if (
+                    secret.envelope is not None
+                    and secret.field == entry.field
+                    and digest(secret.text_in(row)) == entry.secret_hash
+                ):
+                    found[location.name, secret.envelope.key_id] += 1
+    return found
