@@ -10,7 +10,7 @@ from typing import Final
 from reencrypt.catalogue.location import Fitted, fit
 from reencrypt.catalogue.locations import LOCATIONS
 from reencrypt.crypto.derive import DerivedKeyCache
-from reencrypt.databases.protocol import Database
+from reencrypt.databases.protocol import Database, Executor
 from reencrypt.databases.statements import TEMPORARY_TABLES
 from reencrypt.errors import ConfigurationError
 from reencrypt.events import Emit, Waiting, Warned
@@ -97,11 +97,11 @@ def _key_table(columns: Mapping[str, frozenset[str]]) -> KeyTable:
     return KeyTable.ID_AND_NAME if "id" in present else KeyTable.NAME_ONLY
 
 
-async def read_data_keys(database: Database, table: KeyTable) -> list[DataKey]:
+async def read_data_keys(executor: Executor, table: KeyTable) -> list[DataKey]:
     """The rows of `data_keys`, whatever its shape."""
     if table is KeyTable.NONE:
         return []
-    return [data_key_of(row) for row in await database.fetch(table.value)]
+    return [data_key_of(row) for row in await executor.fetch(table.value)]
 
 
 async def read_own_keys(database: Database, schema: Schema) -> frozenset[str]:

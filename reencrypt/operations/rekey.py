@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from reencrypt.catalogue.location import Location
+from reencrypt.catalogue.location import Location, Row
 from reencrypt.crypto.ciphers import Algorithm
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.crypto.envelope import Sealer
 from reencrypt.crypto.salt import new_salt
-from reencrypt.databases.protocol import Database
+from reencrypt.databases.protocol import Database, Transaction
 from reencrypt.errors import ConfigurationError, RefusedError, StoppedEarlyError, first_error
 from reencrypt.events import Emit, Waiting
 from reencrypt.keys.proof import Verdict
@@ -32,6 +33,7 @@ from reencrypt.operations.run import run
 from reencrypt.secret import Secret
 from reencrypt.settings import Settings
 from reencrypt.settings.defaults import DEFAULT_SECRET_KEY
+from reencrypt.worker.counts import PLAIN_OR_UNPROVEN
 from reencrypt.worker.journal import digest
 from reencrypt.worker.lease import Lease, held_lease
 from reencrypt.worker.rekey import Alerting, NewWrapping, alerting_anew, commit, wrap_anew
@@ -110,9 +112,7 @@ async def rekey(
             "start this command again, with --grafana-stopped",
         )
         return result
-    if lost := {
-        reason: number for reason, number in legacy.total.left_because.items() if reason != "plain_or_unproven"
-    }:
+    if lost := {reason: number for reason, number in legacy.total.left_because.items() if reason != PLAIN_OR_UNPROVEN}:
         raise RefusedError(
             f"secrets are left directly under secret_key ({', '.join(lost)}), and would be lost with it",
             hint="see `reencrypt plan`; move them, or give up those in quarantine",
@@ -122,8 +122,8 @@ async def rekey(
             "secrets are in quarantine, and would be lost with the old secret_key",
             hint="see `reencrypt quarantine list`; retry them, or acknowledge that they are given up",
         )
-    if plain := legacy.total.left_because.get("plain_or_unproven"):
-        result.left["plain_or_unproven"] = f"{plain} values that may be plain text stay as they are: look at them"
+    if plain := legacy.total.left_because.get(PLAIN_OR_UNPROVEN):
+        result.left[PLAIN_OR_UNPROVEN] = f"{plain} values that may be plain text stay as they are: look at them"
     database = await open_database(settings.database, write=True)
     pool = ThreadPoolExecutor(available_threads(), thread_name_prefix="reencrypt")
     cache = DerivedKeyCache()
@@ -194,10 +194,12 @@ class _Job:
     async def _under_lease(self, prepared: Preparation, lease: Lease) -> None:
         written = await written_towards(self.database, self.new)
         new = SecretKeyProvider(self.new, Algorithm(self.settings.algorithm), self.cache)
-        rows = [row for row in await self._data_keys(prepared) if row.provider == SECRET_KEY_PROVIDER]
+        prepared.ring.load(await read_data_keys(self.database, prepared.schema.key_table))
+        rows = _under_secret_key(prepared.ring.rows)
         wrappings = await self._wrappings(prepared, rows, new, written)
         location = next((each for each in prepared.locations if not each.reencrypted), None)
-        alerting = await self._alerting(location, new, written)
+        alerts = await all_rows(self.database, location) if location is not None else []
+        alerting = await self._alerting(location, alerts, new, written)
         needs_proof = bool(wrappings or alerting.moved)
         if needs_proof and not self._is_proven(prepared):
             raise RefusedError(
@@ -205,8 +207,22 @@ class _Job:
                 hint=f"if you are sure, give --accept-unproven {SECRET_KEY_PROVIDER}",
             )
         current = await self._run(lease)
-        nothing_left = not self.result.left
-        done = await commit(self.database, lease, current, wrappings, location, alerting, complete=nothing_left)
+
+        async def unchanged(transaction: Transaction) -> bool:
+            found = _under_secret_key(await read_data_keys(transaction, prepared.schema.key_table))
+            now = await all_rows(self.database, location) if location is not None else []
+            return {(row.id, row.wrapped) for row in found} == {(row.id, row.wrapped) for row in rows} and now == alerts
+
+        done = await commit(
+            self.database,
+            lease,
+            current,
+            wrappings,
+            location,
+            alerting,
+            unchanged=unchanged,
+            complete=not self.result.left,
+        )
         self.result.outcome = report.DONE if done else report.PARTLY_DONE
         self.result.run_id = current.id
         self.result.data_keys, self.result.alerting = len(wrappings), alerting.moved
@@ -217,11 +233,6 @@ class _Job:
     def _is_proven(self, prepared: Preparation) -> bool:
         # Each data key and each secret is judged by itself besides.
         return prepared.proof.secret_key is Verdict.PROVEN or SECRET_KEY_PROVIDER in prepared.proof.accepted
-
-    async def _data_keys(self, prepared: Preparation) -> list[DataKey]:
-        rows = await read_data_keys(self.database, prepared.schema.key_table)
-        prepared.ring.load(rows)
-        return rows
 
     async def _wrappings(
         self, prepared: Preparation, rows: list[DataKey], new: SecretKeyProvider, written: frozenset[bytes]
@@ -250,10 +261,11 @@ class _Job:
             found.append(await wrap_anew(row, entry.data_key, new))
         return found
 
-    async def _alerting(self, location: Location | None, new: SecretKeyProvider, written: frozenset[bytes]) -> Alerting:
+    async def _alerting(
+        self, location: Location | None, rows: Sequence[Row], new: SecretKeyProvider, written: frozenset[bytes]
+    ) -> Alerting:
         if location is None:
             return Alerting([], 0, [], 0)
-        rows = await all_rows(self.database, location)
         sealer = Sealer.create(
             key_id=None,
             password=new.password,
@@ -278,3 +290,7 @@ class _Job:
         )
         await insert_run(self.database, lease, fresh)
         return fresh
+
+
+def _under_secret_key(rows: Iterable[DataKey]) -> list[DataKey]:
+    return [row for row in rows if row.provider == SECRET_KEY_PROVIDER]

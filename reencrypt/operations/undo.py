@@ -17,13 +17,21 @@ from reencrypt.operations.options import RunOptions
 from reencrypt.settings import Settings
 from reencrypt.worker.counts import Counts
 from reencrypt.worker.lease import Lease, held_lease
-from reencrypt.worker.runs import REKEY, Checkpoint, Run, close_run, read_checkpoints, read_runs
+from reencrypt.worker.runs import (
+    REKEY,
+    UNDOING,
+    UNDONE,
+    UNDONE_PARTLY,
+    Checkpoint,
+    Run,
+    close_run,
+    read_checkpoints,
+    read_runs,
+)
 from reencrypt.worker.stop import STOP_GRACE_SECONDS, StopRequest
 from reencrypt.worker.undo import JOURNAL, Kept, KeptColumn, Undo
 from reencrypt.worker.undo_keys import UndoKeys
 
-#: An undo under way, one that gave everything back, and one that came to its end and had to keep something.
-UNDOING, UNDONE, UNDONE_PARTLY = "undoing", "undone", "undone_partly"
 #: Reasons that another configuration, or a data key that comes back, can remove: the undo is not over with them.
 _MAY_PASS: Final = frozenset((Kept.OLD_UNREADABLE.value, Kept.PRESENT_UNREADABLE.value, Kept.DIFFERS.value))
 
@@ -109,11 +117,15 @@ async def _find(database: Database, schema: Schema, run_id: str) -> Run:
         )
     extents = {run.id: await _extent(database, run.id) for run in runs}
     # By the journal, whose ids only grow: clocks step back.
-    # One that has written nothing is in nobody's way, and nobody in its own.
+    # One that has written nothing is in nobody's way, and nobody in its own. Nor is a change of secret_key, which is
+    # not undone: what went back into bytes of before it would not decrypt now, and so stays.
     later = [
         run
         for run in runs
-        if extents[run_id][0] and run.state not in (UNDONE, UNDONE_PARTLY) and extents[run.id][1] > extents[run_id][1]
+        if extents[run_id][0]
+        and run.state not in (UNDONE, UNDONE_PARTLY)
+        and run.operation != REKEY
+        and extents[run.id][1] > extents[run_id][1]
     ]
     if later:
         newest = max(later, key=lambda run: extents[run.id][1])

@@ -6,7 +6,7 @@ what was written, under which of the two a value is; plausibility decides nothin
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from reencrypt.catalogue.codec import splice
@@ -111,11 +111,12 @@ async def commit(
     location: Location | None,
     alerting: Alerting,
     *,
+    unchanged: Callable[[Transaction], Awaitable[bool]],
     complete: bool,
 ) -> bool:
     """Everything in one transaction, or nothing; returns whether nothing is left, which `complete` says of the rest.
 
-    Raises `RefusedError` where a value was changed meanwhile.
+    Raises `RefusedError` where a value was changed meanwhile, or, says `unchanged`, one came that would be left behind.
     """
 
     async def body(transaction: Transaction) -> bool:
@@ -124,6 +125,8 @@ async def commit(
         if before.state == "finished":
             # It was committed, and only the answer was lost.
             return before.outcome == "done"
+        if not await unchanged(transaction):
+            raise RefusedError(_NOT_STOPPED, hint="nothing was changed; stop Grafana, and start again")
         for each in wrappings:
             rows = await transaction.fetch("data_key_wrapping", id=each.row.id, wrapped=each.row.wrapped)
             if not rows:

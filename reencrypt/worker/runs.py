@@ -18,6 +18,8 @@ from reencrypt.worker.tally import Tally
 
 #: The operation of a change of `secret_key`.
 REKEY: Final = "rekey"
+#: An undo under way, one that gave everything back, and one that came to its end and had to keep something.
+UNDOING, UNDONE, UNDONE_PARTLY = "undoing", "undone", "undone_partly"
 
 
 @dataclass(slots=True)
@@ -87,7 +89,7 @@ def new_run_id() -> str:
 
 
 async def read_runs(executor: Executor) -> list[Run]:
-    """All runs, oldest first."""
+    """All runs, oldest first: by the lease's token, which only grows, because clocks step back."""
     return [_run(row) for row in await executor.fetch("runs")]
 
 
@@ -130,6 +132,7 @@ async def insert_run(database: Database, lease: Lease, run: Run) -> None:
         database,
         "run_insert",
         id=run.id,
+        number=lease.token,
         operation=run.operation,
         target_provider=run.target_provider,
         algorithm=run.algorithm,

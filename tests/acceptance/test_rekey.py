@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import base64
+import json
 import random
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from reencrypt.crypto.ciphers import Algorithm
 from reencrypt.crypto.derive import DerivedKeyCache
+from reencrypt.databases.protocol import Transaction
+from reencrypt.errors import RefusedError
 from reencrypt.keys.secret_key import SecretKeyProvider
+from reencrypt.operations import rekey as operation
 from reencrypt.operations.opening import KeyTable, open_database, read_data_keys
+from reencrypt.operations.options import RunOptions
 from reencrypt.secret import Secret
 from reencrypt.settings import load_settings
 from reencrypt.worker.lease import take_lease
 from reencrypt.worker.rekey import Alerting, commit, wrap_anew
 from reencrypt.worker.runs import REKEY, Run, insert_run
+from reencrypt.worker.stop import StopRequest
 from tests.grafana.builder import GrafanaBuilder
 from tests.grafana.planting import Plain
 from tests.grafana.populate import populate
@@ -85,6 +94,23 @@ def test_from_one_secret_key_to_the_next(story: Story, next_key: tuple[str, str]
     Path(next_key[1]).write_text(OLD)
     assert after.cli.json(*rekey, "--grafana-stopped")["outcome"] == "done"
     assert story.plaintexts() == before
+
+
+@pytest.mark.one_engine
+def test_what_was_before_the_change_is_undone_as_far_as_the_new_key_reads_it(
+    story: Story, next_key: tuple[str, str]
+) -> None:
+    with story.builder() as builder:
+        populate(builder, count=40, under=[builder.data_key()])
+        legacy = builder.add_user_auth({"o_auth_access_token": Plain(b"legacy before the first run")})
+    first = story.cli.json("run", "--to", "secretKey.v1", "--algorithm", "aes-gcm")
+    story.cli.json("rekey-secret-key", "--to", "secretKey.v1", *next_key, "--grafana-stopped")
+    after = story.with_secret_key(NEW)
+    before = after.plaintexts()
+    undone = after.cli.json("undo", first["run_id"], expect=3)
+    assert undone["restored"] > 10
+    assert [json.loads(each["key"]) for each in undone["kept"]] == [[legacy]]
+    assert after.plaintexts() == before
 
 
 def test_a_kill_leaves_everything_under_the_old_key_or_under_the_new_one(
@@ -217,6 +243,10 @@ def test_a_configuration_that_has_not_followed_writes_nothing_under_the_key_of_b
     assert after.plaintexts() == before
 
 
+async def nothing_came(_transaction: Transaction) -> bool:
+    return True
+
+
 async def test_a_commit_whose_answer_is_lost_is_done_when_it_is_tried_again(tmp_path: Path) -> None:
     with GrafanaBuilder(tmp_path / "grafana.db", secret_key=OLD) as builder:
         builder.data_key()
@@ -233,11 +263,42 @@ async def test_a_commit_whose_answer_is_lost_is_done_when_it_is_tried_again(tmp_
         row, b"0123456789abcdef", SecretKeyProvider(Secret(NEW), Algorithm.AES_CFB, DerivedKeyCache())
     )
     for _ in range(2):
-        assert await commit(database, lease, run, [wrapped], None, Alerting([], 0, [], 0), complete=True)
+        assert await commit(
+            database, lease, run, [wrapped], None, Alerting([], 0, [], 0), unchanged=nothing_came, complete=True
+        )
     (present,) = await read_data_keys(database, KeyTable.CURRENT)
     assert present.wrapped == wrapped.wrapped
     assert await database.fetch("journal_extent", run_id=run.id) == [(1, 1)]
     await database.close()
+
+
+@pytest.mark.parametrize("table", ["data_keys", "alert_notification"])
+async def test_a_grafana_that_was_not_stopped_after_all_is_noticed_and_nothing_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: str
+) -> None:
+    path = tmp_path / "grafana.db"
+    with GrafanaBuilder(path, secret_key=OLD) as builder:
+        populate(builder, count=30, under=[builder.data_key()])
+    settings = load_settings(
+        config=None, home=None, database_url=f"sqlite:///{path}", environ={"GF_SECURITY_SECRET_KEY": OLD}
+    )
+
+    async def commit_late(*arguments: Any, **options: Any) -> bool:
+        with GrafanaBuilder(path, secret_key=OLD, seed=1) as builder:
+            if table == "data_keys":
+                builder.data_key(key_id="made meanwhile")
+            else:
+                builder.add_alert_notification({"url": Plain(b"https://example.org/hook")})
+        return await commit(*arguments, **options)
+
+    monkeypatch.setattr(operation, "commit", commit_late)
+    options = RunOptions(to="secretKey.v1")
+    with pytest.raises(RefusedError, match="is every Grafana stopped"):
+        await operation.rekey(
+            settings, options, Secret(NEW), grafana_stopped=True, emit=lambda _event: None, stop=StopRequest()
+        )
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT COUNT(*) FROM reencrypt_journal WHERE action = 'rewrap'").fetchall() == [(0,)]
 
 
 @pytest.mark.parametrize(

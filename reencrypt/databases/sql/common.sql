@@ -71,16 +71,16 @@ UPDATE reencrypt_lease SET beats = beats + 1 WHERE id = 1 AND token = :token
 UPDATE reencrypt_lease SET holder = '' WHERE id = 1 AND token = :token
 
 -- name: run_insert
-INSERT INTO reencrypt_run (id, operation, state, target_provider, algorithm, salt, wrap_format, target_key,
+INSERT INTO reencrypt_run (id, number, operation, state, target_provider, algorithm, salt, wrap_format, target_key,
     target_key_state, pass, outcome, started, updated, tally, fresh)
-VALUES (:id, :operation, 'open', :target_provider, :algorithm, :salt, :wrap_format, :target_key, :target_key_state, 0,
-    '', :at, :at, '{}', :fresh)
+VALUES (:id, :number, :operation, 'open', :target_provider, :algorithm, :salt, :wrap_format, :target_key,
+    :target_key_state, 0, '', :at, :at, '{}', :fresh)
 ON CONFLICT DO NOTHING
 
 -- name: runs
 SELECT id, operation, state, target_provider, algorithm, salt, wrap_format, target_key, target_key_state, pass, outcome,
     started, updated, tally, fresh
-FROM reencrypt_run ORDER BY started, id
+FROM reencrypt_run ORDER BY number, started, id
 
 -- name: run_target_key
 UPDATE reencrypt_run SET target_key = :target_key, target_key_state = :target_key_state, updated = :at WHERE id = :id
@@ -157,8 +157,8 @@ UPDATE reencrypt_run SET state = 'completed' WHERE state <> 'open'
 -- name: data_key_delete
 DELETE FROM data_keys WHERE name = :id AND encrypted_data = :wrapped AND active = :active
 
--- name: secrets_manager_providers
-SELECT provider, COUNT(*) FROM secret_data_key GROUP BY provider ORDER BY provider
+-- name: secrets_manager_keys
+SELECT provider, encrypted_data FROM secret_data_key ORDER BY provider, uid
 
 -- name: journal_append
 INSERT INTO reencrypt_journal (run_id, action, table_name, row_key, column_name, old_bytes, new_hash)

@@ -8,9 +8,9 @@ INSERT INTO reencrypt_lease (id, token, holder, beats, beat_seconds, taken) VALU
 ON DUPLICATE KEY UPDATE id = id
 
 -- name: run_insert
-INSERT INTO reencrypt_run (id, operation, state, target_provider, algorithm, salt, wrap_format, target_key,
+INSERT INTO reencrypt_run (id, number, operation, state, target_provider, algorithm, salt, wrap_format, target_key,
     target_key_state, pass, outcome, started, updated, tally, fresh)
-VALUES (:id, :operation, 'open', :target_provider, :algorithm, :salt, :wrap_format, :target_key, :target_key_state, 0,
+VALUES (:id, :number, :operation, 'open', :target_provider, :algorithm, :salt, :wrap_format, :target_key, :target_key_state, 0,
     '', :at, :at, '{}', :fresh)
 ON DUPLICATE KEY UPDATE id = id
 

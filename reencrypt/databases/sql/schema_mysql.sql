@@ -9,6 +9,7 @@ CREATE TABLE IF NOT EXISTS reencrypt_lease (
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 CREATE TABLE IF NOT EXISTS reencrypt_run (
     id VARCHAR(64) PRIMARY KEY NOT NULL,
+    number BIGINT NOT NULL,
     operation VARCHAR(64) NOT NULL,
     state VARCHAR(64) NOT NULL,
     target_provider VARCHAR(255) NOT NULL,

@@ -9,6 +9,7 @@ CREATE TABLE IF NOT EXISTS reencrypt_lease (
 );
 CREATE TABLE IF NOT EXISTS reencrypt_run (
     id TEXT PRIMARY KEY NOT NULL,
+    number BIGINT NOT NULL,
     operation TEXT NOT NULL,
     state TEXT NOT NULL,
     target_provider TEXT NOT NULL,
