@@ -90,7 +90,8 @@ class Link:
                 except Exception:
                     # An orderly end, so that locks are gone before the next transaction; a dead connection has none.
                     with suppress(Exception):
-                        await asyncio.wait_for(self._driver.command(connection, "ROLLBACK"), _GOODBYE_SECONDS)
+                        async with asyncio.timeout(_GOODBYE_SECONDS):
+                            await self._driver.command(connection, "ROLLBACK")
                     raise
 
     async def _begin_anew(self) -> None:
@@ -123,5 +124,6 @@ class Link:
         """Say goodbye, or cut the connection where nobody answers."""
         if self._connection is not None:
             with suppress(Exception):
-                await asyncio.wait_for(self._driver.leave(self._connection), _GOODBYE_SECONDS)
+                async with asyncio.timeout(_GOODBYE_SECONDS):
+                    await self._driver.leave(self._connection)
             self._drop()
