@@ -181,15 +181,6 @@ class MysqlDatabase:
 
         await self._writer.read(work)
 
-    async def drop_state(self) -> None:
-        """Drop the state tables, but not the list of the data keys that we made."""
-
-        async def work(connection: Any) -> None:  # noqa: ANN401
-            for table in TEMPORARY_TABLES:
-                await run(connection, f"DROP TABLE IF EXISTS {table}")
-
-        await self._writer.read(work)
-
     async def close(self) -> None:
         """Close both connections."""
         await asyncio.shield(self._reader.close())
@@ -268,6 +259,12 @@ class MysqlTransaction:
         rows = await self._database.rows(location, [swap.key for swap in swaps], self._connection)
         cells = {row.key: row.cells for row in rows}
         return [swap.key for swap in swaps if cells.get(swap.key) != swap.new]
+
+    async def drop_state(self) -> None:
+        """Drop the state tables, but not the list of the data keys that we made; here each commits."""
+        for table in TEMPORARY_TABLES:
+            with translated(self._database.name):
+                await run(self._connection, f"DROP TABLE IF EXISTS {table}")
 
     async def read_twins(self, location: Location, scope: str, value: Value, text: bytes) -> list[Row]:
         """Find the rows with the same text."""

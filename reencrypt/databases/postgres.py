@@ -138,7 +138,7 @@ class PostgresDatabase:
         """The tables that the search path shows."""
         columns = await self._reader.read(lambda connection: connection.fetch(shapes.POSTGRES_COLUMNS))
         keys = await self._reader.read(lambda connection: connection.fetch(shapes.POSTGRES_KEYS))
-        return shapes.shapes_of(map(tuple, columns), map(tuple, keys))
+        return shapes.shapes_of(map(tuple, columns), map(tuple, keys), otherwise=(shapes.POSTGRES_PLACE,))
 
     async def column_limits(self, location: Location) -> tuple[ColumnLimit | None, ...]:
         """VARCHAR counts characters; TEXT and BYTEA hold a gigabyte."""
@@ -190,12 +190,6 @@ class PostgresDatabase:
             await transaction.run(f"SELECT pg_advisory_xact_lock({_STATE_LOCK})")
             for statement in self.state_statements():
                 await transaction.run(statement)
-
-    async def drop_state(self) -> None:
-        """Drop the state tables, but not the list of the data keys that we made."""
-        async with self.transaction() as transaction:
-            for table in TEMPORARY_TABLES:
-                await transaction.run(f"DROP TABLE IF EXISTS {table}")
 
     async def close(self) -> None:
         """Close both connections."""
@@ -260,6 +254,11 @@ class PostgresTransaction:
         with translated(self._database.name):
             won = {tuple(row) for row in await self._connection.fetch(rendering.swap(), *arguments)}
         return [swap.key for swap in swaps if swap.key not in won]
+
+    async def drop_state(self) -> None:
+        """Drop the state tables, but not the list of the data keys that we made."""
+        for table in TEMPORARY_TABLES:
+            await self.run(f"DROP TABLE IF EXISTS {table}")
 
     async def read_twins(self, location: Location, scope: str, value: Value, text: bytes) -> list[Row]:
         """Find the rows with the same text."""

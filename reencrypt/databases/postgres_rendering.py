@@ -36,7 +36,12 @@ class Rendering:
     types: Mapping[str, Column]
 
     def _bytes(self, column: str, expression: str) -> str:
-        return expression if self.types[column].is_binary else f"convert_to({expression}, 'UTF8')"
+        return expression if self.types[column].is_binary else f"convert_to({expression}::text, 'UTF8')"
+
+    def _length(self, column: str) -> str:
+        # Of text and bytes the header alone is read, for which a cast that changes nothing is none.
+        name = quote(column)
+        return f"octet_length({name if self.types[column].is_binary else f'{name}::text'})"
 
     def select(self) -> str:
         """Key, secret columns as bytes, extras: the order that `to_row` takes."""
@@ -67,7 +72,7 @@ class Rendering:
             where.append(f"({key}) > ({', '.join(bind(part) for part in after)})")
         names = (*location.key, *location.columns, *location.extras)
         inner = ", ".join(f"{quote(name)} AS x{index}" for index, name in enumerate(names))
-        length = " + ".join(f"COALESCE(octet_length({quote(field.column)}), 0)" for field in location.fields)
+        length = " + ".join(f"COALESCE({self._length(field.column)}, 0)" for field in location.fields)
         keys = len(location.key)
         outer = [
             self._bytes(name, f"x{index}") if keys <= index < keys + len(location.columns) else f"x{index}"

@@ -75,6 +75,13 @@ class Transaction(Executor, Protocol):
         """Compare and swap rows in bulk; returns the keys of those that no longer held the old bytes."""
         ...
 
+    async def drop_state(self) -> None:
+        """Drop the state tables, but not the list of the data keys that we made; the lease's last.
+
+        On MySQL that commits.
+        """
+        ...
+
     async def read_twins(self, location: Location, scope: str, value: Value, text: bytes) -> list[Row]:
         """Rows of the location whose `scope` column has the value and whose first column holds exactly the text."""
         ...
@@ -133,10 +140,6 @@ class Database(Executor, Protocol):
 
     async def create_state(self) -> None:
         """Create the state tables that are missing. Two runs may do so at once."""
-        ...
-
-    async def drop_state(self) -> None:
-        """Drop the state tables, but not the list of the data keys that we made."""
         ...
 
     async def close(self) -> None:

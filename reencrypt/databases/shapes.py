@@ -9,7 +9,10 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A table. `key` tells its rows apart, empty where nothing does; `texts` can hold text or bytes, `others` JSON."""
+    """A table. `key` tells its rows apart, empty where nothing does.
+
+    `texts` can hold text or bytes; `others` are of a type of which nobody knows what it can hold.
+    """
 
     table: str
     key: tuple[str, ...]
@@ -17,35 +20,29 @@ class Shape:
     others: tuple[str, ...] = ()
 
 
-_TEXTS: Final = frozenset(
-    [
-        "text",
-        "varchar",
-        "bpchar",
-        "bytea",
-        "name",
-        "char",
-        "tinytext",
-        "mediumtext",
-        "longtext",
-        "blob",
-        "tinyblob",
-        "mediumblob",
-        "longblob",
-        "binary",
-        "varbinary",
-    ]
-)
-_OTHERS: Final = frozenset(("json", "jsonb", "xml", "hstore"))
+#: What a column can hold for us, as the queries below say it.
+_TEXT: Final = "text"
+_OTHER: Final = "other"
 
+# A partitioned table's rows lie in its partitions. What a domain is made of counts; the text of an array of bytes is
+# hexadecimal, in which the search would see nothing.
 POSTGRES_COLUMNS: Final = """
-SELECT c.relname, a.attname, t.typname FROM pg_class AS c
-JOIN pg_attribute AS a ON a.attrelid = c.oid JOIN pg_type AS t ON t.oid = a.atttypid
-WHERE c.relkind IN ('r', 'p') AND c.relnamespace = ANY (current_schemas(false)::regnamespace[])
+SELECT c.relname, a.attname, CASE
+    WHEN t.typname = 'bytea' OR b.typcategory = 'S' OR b.typname IN ('char', 'json', 'jsonb', 'xml', 'hstore')
+        OR b.typcategory = 'A' AND (e.typcategory = 'S' OR e.typname IN ('json', 'jsonb', 'xml')) THEN 'text'
+    WHEN COALESCE(e.typcategory, b.typcategory) IN ('N', 'D', 'B', 'T', 'I', 'G', 'V', 'R', 'E')
+        OR COALESCE(e.typname, b.typname) IN ('uuid', 'tsvector', 'tsquery', 'macaddr', 'macaddr8', 'pg_lsn', 'tid')
+        THEN 'number'
+    ELSE 'other' END
+FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid JOIN pg_type AS t ON t.oid = a.atttypid
+JOIN pg_type AS b ON b.oid = CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.oid END
+LEFT JOIN pg_type AS e ON e.oid = b.typelem AND b.typcategory = 'A'
+WHERE c.relkind = 'r' AND c.relnamespace = ANY (current_schemas(false)::regnamespace[])
     AND pg_table_is_visible(c.oid) AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY c.relname, a.attnum
 """
-# Of a table's indexes the primary key first; one with an expression or a condition does not tell all rows apart.
+# Of a table's indexes the primary key first; one with an expression or a condition does not tell all rows apart, and
+# where there is none, the place of the row does.
 POSTGRES_KEYS: Final = """
 SELECT c.relname, i.indexrelid::text, a.attname FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indrelid
 CROSS JOIN LATERAL unnest(i.indkey::smallint[]) WITH ORDINALITY AS k (number, place)
@@ -55,9 +52,14 @@ WHERE i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NUL
         AND NOT n.attnotnull)
 ORDER BY c.relname, i.indisprimary DESC, i.indexrelid, k.place
 """
+#: The place of a row on PostgreSQL, which a column of no table can be named like.
+POSTGRES_PLACE: Final = "ctid"
 
 MYSQL_COLUMNS: Final = """
-SELECT c.table_name, c.column_name, c.data_type FROM information_schema.columns AS c
+SELECT c.table_name, c.column_name, CASE
+    WHEN c.character_octet_length IS NOT NULL AND c.data_type NOT IN ('enum', 'set') OR c.data_type = 'json' THEN 'text'
+    WHEN c.data_type IN ('geometry', 'geometrycollection', 'vector') THEN 'other' ELSE 'number' END
+FROM information_schema.columns AS c
 JOIN information_schema.tables AS t ON t.table_schema = c.table_schema AND t.table_name = c.table_name
 WHERE c.table_schema = DATABASE() AND t.table_type = 'BASE TABLE' ORDER BY c.table_name, c.ordinal_position
 """
@@ -76,24 +78,29 @@ WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY m.n
 """
 
 
-def shapes_of(columns: Iterable[tuple[str, str, str]], keys: Iterable[tuple[str, str, str]]) -> list[Shape]:
-    """Put together what a server tells: (table, column, type) and (table, index, column), best index first."""
+def shapes_of(
+    columns: Iterable[tuple[str, str, str]], keys: Iterable[tuple[str, str, str]], *, otherwise: tuple[str, ...] = ()
+) -> list[Shape]:
+    """Put together what a server tells: (table, column, what it can hold) and (table, index, column), best index first.
+
+    `otherwise` is the key of a table without one.
+    """
     first: dict[str, tuple[str, list[str]]] = {}
     for table, index, column in keys:
         name, parts = first.setdefault(table, (index, []))
         if name == index:
             parts.append(column)
-    texts: dict[str, list[str]] = {}
-    others: dict[str, list[str]] = {}
+    held: dict[str, dict[str, list[str]]] = {}
     for table, column, kind in columns:
-        texts.setdefault(table, [])
-        if kind.lower() in _TEXTS:
-            texts[table].append(column)
-        elif kind.lower() in _OTHERS:
-            others.setdefault(table, []).append(column)
+        held.setdefault(table, {}).setdefault(kind, []).append(column)
     return [
-        Shape(table, tuple(first[table][1]) if table in first else (), tuple(found), tuple(others.get(table, ())))
-        for table, found in texts.items()
+        Shape(
+            table,
+            tuple(first[table][1]) if table in first else otherwise,
+            tuple(by_kind.get(_TEXT, ())),
+            tuple(by_kind.get(_OTHER, ())),
+        )
+        for table, by_kind in held.items()
     ]
 
 

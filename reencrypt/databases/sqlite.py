@@ -24,7 +24,7 @@ from reencrypt.databases.shapes import Shape
 from reencrypt.databases.sqlite_errors import DatabaseLockedError, UnfinishedError, check_file, damaged, translated
 from reencrypt.databases.sqlite_rendering import batches, conditions, quote, select, to_row
 from reencrypt.databases.sqlite_transaction import SqliteTransaction
-from reencrypt.databases.statements import TEMPORARY_TABLES, load_schema, load_statements
+from reencrypt.databases.statements import load_schema, load_statements
 from reencrypt.errors import ConfigurationError
 
 _T = TypeVar("_T")
@@ -216,13 +216,6 @@ class SqliteDatabase:
             for statement in self.state_statements():
                 with translated(self._path):
                     await self._writer.execute(statement)
-
-    async def drop_state(self) -> None:
-        """Drop the state tables, but not the list of the data keys that we made."""
-        async with self.transaction():
-            for table in TEMPORARY_TABLES:
-                with translated(self._path):
-                    await self._writer.execute(f"DROP TABLE IF EXISTS {table}")
 
     async def close(self) -> None:
         """Close both connections."""

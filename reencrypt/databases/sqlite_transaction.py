@@ -12,6 +12,7 @@ from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.databases.protocol import Swap, Value
 from reencrypt.databases.sqlite_errors import translated
 from reencrypt.databases.sqlite_rendering import quote, select, to_row
+from reencrypt.databases.statements import TEMPORARY_TABLES
 
 
 class SqliteTransaction:
@@ -69,6 +70,12 @@ class SqliteTransaction:
             if not found:
                 lost.append(swap.key)
         return lost
+
+    async def drop_state(self) -> None:
+        """Drop the state tables, but not the list of the data keys that we made."""
+        for table in TEMPORARY_TABLES:
+            with translated(self._path):
+                await self._connection.execute(f"DROP TABLE IF EXISTS {table}")
 
     async def read_twins(self, location: Location, scope: str, value: Value, text: bytes) -> list[Row]:
         """Find the rows with the same text."""

@@ -23,13 +23,12 @@ from reencrypt.operations.opening import inspect, open_database, open_providers,
 from reencrypt.operations.options import RunOptions, available_threads
 from reencrypt.settings import Settings
 from reencrypt.worker.lease import Lease, held_lease
-from reencrypt.worker.runs import read_runs
 from reencrypt.worker.stop import StopRequest
 
 #: What no search of this database can see, said with every answer.
 BLIND_SPOTS: Final = (
     "legacy values without a prefix outside the catalogue: nothing tells them from noise",
-    "files of Live pipelines, and unified storage outside this database",
+    "files of Live pipelines, unified storage outside this database, and the server's other schemas and databases",
     "backups and replicas: whoever restores one needs the old key",
 )
 _NO: Final = 8
@@ -37,13 +36,17 @@ _NO: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class CompleteOptions:
-    """`retire` names the keys that are to go, all but the target where it is empty; `check` only answers."""
+    """`retire` names the keys that are to go, all but the target where it is empty; `check` only answers.
+
+    `unsearched` are tables, or TABLE.COLUMN, that hold no secrets although nobody can search them.
+    """
 
     retire: tuple[str, ...] = ()
     check: bool = False
     settle: bool = False
     drop_state: bool = False
     delete_data_keys: Path | None = None
+    unsearched: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -88,7 +91,7 @@ class CompleteReport:
             "searched": {
                 "tables": evidence.search.tables if evidence else 0,
                 "rows": evidence.search.rows if evidence else 0,
-                "not_searched": evidence.search.unsearched if evidence else [],
+                "not_searched": evidence.search.unsearched if evidence else {},
             },
             "notes": evidence.notes if evidence else [],
             "not_seen": list(BLIND_SPOTS),
@@ -115,7 +118,7 @@ async def complete(
     try:
         async with open_providers(settings, DerivedKeyCache(), options.vault, emit) as providers:
             target = normalise_provider(options.to or settings.encryption_provider)
-            gatherer = Gatherer(database, providers, settings, target, pool, emit)
+            gatherer = Gatherer(database, providers, settings, target, wanted.unsearched, pool, emit)
             job = _Job(database, gatherer, settings, options, wanted, emit, stop)
             return await job.run()
     except StoppedEarlyError:
@@ -141,7 +144,28 @@ class _Job:
         resting: list[DataKey] | None = None
         if self.wanted.settle or self.wanted.delete_data_keys is not None:
             resting = await self._rest()
-        evidence = await self.stop.heeded(self.gatherer.gather(settled=resting is not None))
+        if self.wanted.delete_data_keys is not None:
+            # For the lease, also where a run has never been or its state was dropped.
+            await self.database.create_state()
+        if self.wanted.check or not (await inspect(self.database)).has_state:
+            return await self._answer(settled=resting is not None)
+        # Nobody begins a run between the answer and what is done about it.
+        async with held_lease(
+            self.database,
+            timeout_seconds=self.options.lease_timeout_seconds,
+            waiting=lambda reason: self.emit(Waiting(reason)),
+            stop=self.stop,
+        ) as lease:
+            try:
+                report = await self._answer(settled=resting is not None)
+            except StoppedEarlyError:
+                return CompleteReport("stopped", stop_reason=self.stop.reason)
+            if report.outcome == "yes":
+                await self._dispose(lease, resting or [], report)
+            return report
+
+    async def _answer(self, *, settled: bool) -> CompleteReport:
+        evidence = await self.stop.heeded(self.gatherer.gather(settled=settled))
         if unknown := sorted(set(self.wanted.retire) - set(evidence.keks)):
             raise ConfigurationError(
                 f"--retire {unknown[0]}: nothing here is under such a key", hint=f"one of: {', '.join(evidence.keks)}"
@@ -155,20 +179,6 @@ class _Job:
                 "nothing is encrypted under secret_key any more; Grafana still needs one: replace it, do not remove it"
             )
         report.commands = sorted({command for kek in report.retiring for command in self._commands(kek)})
-        if self.wanted.delete_data_keys is not None:
-            # For the lease, also where a run has never been or its state was dropped.
-            await self.database.create_state()
-        if not self.wanted.check and (await inspect(self.database)).has_state:
-            async with held_lease(
-                self.database,
-                timeout_seconds=self.options.lease_timeout_seconds,
-                waiting=lambda reason: self.emit(Waiting(reason)),
-                stop=self.stop,
-            ) as lease:
-                await self._dispose(lease, resting or [], report)
-            if self.wanted.drop_state:
-                await self.database.drop_state()
-                report.state_dropped = True
         return report
 
     async def _rest(self) -> list[DataKey]:
@@ -182,26 +192,21 @@ class _Job:
 
     async def _dispose(self, lease: Lease, resting: list[DataKey], report: CompleteReport) -> None:
         assert report.evidence is not None  # noqa: S101 - for the type checker
-        path = self.wanted.delete_data_keys
-        if path is not None and report.evidence.search.unsearched:
-            raise RefusedError(
-                f"not everything could be searched ({report.evidence.search.unsearched[0]})",
-                hint="no data key was deleted: something there may need one",
-            )
-        if path is not None:
+        if self.wanted.delete_data_keys is not None:
             unused = {row.id: row.wrapped for row in report.evidence.unused}
             keys = [row for row in resting if unused.get(row.id) == row.wrapped]
-            report.deleted = await self._delete(lease, keys, path)
+            report.deleted = await self._delete(lease, keys, self.wanted.delete_data_keys)
 
         async def body(transaction: Transaction) -> None:
             await lease.check(transaction)
-            if any(run.state == "open" for run in await read_runs(transaction)):
-                raise RefusedError("a run began meanwhile", hint="nothing was dropped; finish it, then start again")
             await transaction.execute("journal_empty")
             await transaction.execute("runs_complete")
 
         await retried(self.database, body)
         report.journal_dropped = True
+        if self.wanted.drop_state:
+            await lease.drop_state(self.database)
+            report.state_dropped = True
 
     async def _delete(self, lease: Lease, keys: list[DataKey], path: Path) -> list[str]:
         """Save, delete, count again, and only then commit: whoever wrote under one of them meanwhile keeps it."""
@@ -251,3 +256,9 @@ def _save(keys: list[DataKey], path: Path) -> None:
         json.dump({"data_keys": content}, file, indent=2)
         file.flush()
         os.fsync(file.fileno())
+    # The name as well: a file that no folder names is lost.
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from reencrypt.catalogue.location import Location
-from reencrypt.catalogue.reading import secrets_of
 from reencrypt.databases.protocol import Database
 from reencrypt.errors import ReencryptError
 from reencrypt.events import Emit
@@ -19,17 +18,16 @@ from reencrypt.keys.provider import LEGACY_PROVIDER, SECRET_KEY_PROVIDER, Unwrap
 from reencrypt.keys.providers import Providers
 from reencrypt.keys.ring import DataKey, KeyRing
 from reencrypt.operations.opening import inspect, read_data_keys
+from reencrypt.operations.secrets_manager import Use, notes, read_uses
 from reencrypt.settings import Settings
 from reencrypt.worker.census import Census, take_census
-from reencrypt.worker.journal import digest
+from reencrypt.worker.given_up import count_unchanged
 from reencrypt.worker.quarantine import QuarantineEntry, read_quarantine
-from reencrypt.worker.rowkey import key_from_text
-from reencrypt.worker.runs import Run, read_runs
+from reencrypt.worker.runs import UNDOING, Run, read_runs
 from reencrypt.worker.search import Search, search
 
 #: What stands for a version that nobody could find out.
 UNKNOWN_VERSION: Final = "unknown"
-_SECRETS_MANAGER: Final = "secret_data_key"
 
 
 @dataclass(slots=True)
@@ -67,12 +65,16 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Gatherer:
-    """Reads everything; `target` is the provider that stays."""
+    """Reads everything; `target` is the provider that stays, `unsearched` what is known to hold no envelope.
+
+    The latter are tables, or TABLE.COLUMN.
+    """
 
     database: Database
     providers: Providers
     settings: Settings
     target: str
+    unsearched: frozenset[str]
     pool: Pool
     emit: Emit
 
@@ -85,7 +87,7 @@ class Gatherer:
             self.database, locations, keys=len(rows), wants_sample=lambda _location, _envelope: False, emit=self.emit
         )
         quarantine = await read_quarantine(self.database) if schema.has_state else []
-        given_up = await self._given_up(locations, quarantine)
+        given_up = await count_unchanged(self.database, locations, (each for each in quarantine if not each.is_open))
         runs = await read_runs(self.database) if schema.has_state else []
         found = await search(self.database, locations, frozenset(row.id for row in rows), self.pool, emit=self.emit)
         versions = await self._versions(rows)
@@ -98,15 +100,16 @@ class Gatherer:
         evidence = Evidence(
             target=target,
             keks=keks,
-            blockers=[*self._blockers(quarantine, runs, settled=settled)],
+            blockers=[*self._blockers(quarantine, runs, settled=settled), *self._gaps(found)],
             unused=[
                 row for row in rows if not row.active and row.id not in census.key_ids and row.id not in _strayed(found)
             ],
             search=found,
         )
         _place_strays(evidence, rows, versions)
-        await self._secrets_manager(evidence)
-        self._judge(evidence)
+        uses = await read_uses(self.database, self.providers.secret_key)
+        evidence.notes += notes(uses)
+        self._judge(evidence, uses)
         return evidence
 
     async def references(self) -> set[str]:
@@ -150,60 +153,39 @@ class Gatherer:
                     versions[row.id] = entry.version or UNKNOWN_VERSION
         return versions
 
-    async def _given_up(
-        self, locations: Iterable[Location], quarantine: Iterable[QuarantineEntry]
-    ) -> Counter[tuple[str, str | None]]:
-        """Secrets that were acknowledged, by location and data key: they are in nobody's way."""
-        by_name = {location.name: location for location in locations}
-        found: Counter[tuple[str, str | None]] = Counter()
-        for entry in quarantine:
-            location = by_name.get(entry.location)
-            if entry.is_open or location is None:
-                continue
-            for row in await self.database.read_rows(location, [key_from_text(entry.row_key)]):
-                for secret in secrets_of(location, row):
-                    if (
-                        secret.envelope is not None
-                        and secret.field == entry.field
-                        and digest(secret.text_in(row)) == entry.secret_hash
-                    ):
-                        found[location.name, secret.envelope.key_id] += 1
-        return found
-
     def _blockers(self, quarantine: Sequence[QuarantineEntry], runs: Sequence[Run], *, settled: bool) -> Iterable[str]:
         still = sum(entry.is_open for entry in quarantine)
         if still:
             yield f"{still} secrets are in quarantine and not acknowledged: see `reencrypt quarantine list`"
         if any(run.state == "open" for run in runs):
             yield "a run is interrupted: finish it, or begin another one"
+        for run in runs:
+            if run.state == UNDOING:
+                yield f"an undo is interrupted: finish it with `reencrypt undo {run.id}`"
         if self.settings.encryption_provider != self.target:
             yield f"Grafana's encryption_provider is {self.settings.encryption_provider}, so it does not write there"
         if runs and not settled and (until := _cached_until(runs, self.settings.data_keys_cache_ttl)):
             yield f"a running Grafana may write under data keys in its cache until {until}: wait, or give --settle"
 
-    async def _secrets_manager(self, evidence: Evidence) -> None:
-        """Grafana 12's secrets manager has providers of its own; one with the same name may be the same key."""
-        if _SECRETS_MANAGER not in await self.database.columns():
-            return
-        for name, number in await self.database.fetch("secrets_manager_providers"):
-            provider = str(name)
-            count = int(str(number))
-            evidence.notes.append(
-                f"not covered: {count} data keys of Grafana's secrets manager (secret_data_key) under {provider}"
-            )
-            for kek in evidence.keks.values():
-                if kek.provider == provider:
-                    kek.reasons.append(f"{count} data keys of the secrets manager name its provider")
+    def _gaps(self, found: Search) -> Iterable[str]:
+        for part, reason in found.unsearched.items():
+            if not {part, part.partition(".")[0]} & self.unsearched:
+                yield f"{part} could not be searched ({reason}): if it holds no secrets, give --unsearched {part}"
 
     def _kid(self, kek: Kek) -> str:
         azure = self.settings.azure.get(kek.provider)
         version = kek.name.partition("/")[2]
         return f"{azure.vault_uri}/keys/{azure.key_name}/{version}".lower() if azure and version else ""
 
-    def _judge(self, evidence: Evidence) -> None:
+    def _judge(self, evidence: Evidence, uses: Sequence[Use]) -> None:
         for kek in evidence.keks.values():
             kek.kid = self._kid(kek)
             self._judge_alone(evidence, kek)
+            kek.reasons += [
+                f"{number} data keys of Grafana's secrets manager, under {use.provider}, may need it"
+                for use in uses
+                if (number := use.may_need(kek.provider))
+            ]
         stays = evidence.keks[evidence.target]
         stays.reasons.append("it is what stays: new data keys are wrapped by it")
         # One key may serve several providers: what one of them needs, no other may disable.

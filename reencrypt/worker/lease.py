@@ -31,12 +31,18 @@ def holder_name() -> str:
     return f"process {os.getpid()} on {socket.gethostname()}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Lease:
-    """A lease that was taken; `token` grows with every take-over."""
+    """A lease that was taken; `token` grows with every take-over.
+
+    It `is_kept` until the block that holds it ends, and `is_dropped` where its table is gone with the others.
+    """
 
     token: int
     beat_seconds: float
+    is_kept: bool = True
+    is_dropped: bool = False
+    _beating: asyncio.Task[None] | None = None
 
     async def check(self, transaction: Transaction) -> None:
         """Beat inside a transaction: locks the lease row, so that no take-over can come between this and the commit.
@@ -51,11 +57,23 @@ class Lease:
                 hint="that run goes on from the same checkpoint; `reencrypt status` shows it",
             )
 
-    async def keep(self, database: Database) -> None:
-        """Beat for ever, so that contenders see a living holder while nothing is committed."""
-        while True:
-            await asyncio.sleep(self.beat_seconds)
-            await retried(database, self.check)
+    def start_beating(self, database: Database, group: asyncio.TaskGroup) -> None:
+        """Beat from now on, so that contenders see a living holder while nothing is committed."""
+
+        async def beat() -> None:
+            while self.is_kept:
+                await asyncio.sleep(self.beat_seconds)
+                await retried(database, self.check)
+
+        self._beating = group.create_task(beat())
+
+    async def stop_beating(self) -> None:
+        """Return when no beat comes any more."""
+        self.is_kept = False
+        if self._beating is not None:
+            # Cancelling alone is not enough: a driver may have lost it to an answer that came at the same moment.
+            self._beating.cancel()
+            await asyncio.wait((self._beating,))
 
     async def apply(self, database: Database, statement: str, **parameters: Value) -> int:
         """Run one statement in a transaction of its own, if the lease is still ours; returns the rows it matched."""
@@ -66,8 +84,18 @@ class Lease:
 
         return await retried(database, body)
 
+    async def drop_state(self, database: Database) -> None:
+        """Drop the state tables, this lease's own among them: nothing can be done under it after that."""
+        await self.stop_beating()
+        async with database.transaction() as transaction:
+            await self.check(transaction)
+            await transaction.drop_state()
+        self.is_dropped = True
+
     async def release(self, database: Database) -> None:
-        """Give the lease back, so that the next run need not wait; no harm where it was taken over."""
+        """Give the lease back, so that the next run need not wait; no harm where it was taken over, or dropped."""
+        if self.is_dropped:
+            return
         async with database.transaction() as transaction:
             await transaction.execute("lease_release", token=self.token)
 
@@ -90,15 +118,20 @@ async def held_lease(
     lease = await stop.heeded(taking)
     try:
         async with asyncio.TaskGroup() as group:
-            beating = group.create_task(lease.keep(database))
+            lease.start_beating(database, group)
             yield lease
-            beating.cancel()
+            await lease.stop_beating()
     finally:
         # Also when we are cancelled: the next run need not wait for our death to be proven. Where even that fails, or
         # takes longer than whoever asked to stop will wait, what came before is what has to be told.
         patience = _RELEASE_SECONDS if stop.reason else None
         with suppress(ReencryptError, TimeoutError):
-            await asyncio.shield(asyncio.wait_for(lease.release(database), patience))
+            await asyncio.shield(_release(lease, database, patience))
+
+
+async def _release(lease: Lease, database: Database, patience: float | None) -> None:
+    async with asyncio.timeout(patience):
+        await lease.release(database)
 
 
 #: Token and beats of a holder, as they were when it was found dead.

@@ -34,7 +34,8 @@ CACHE: Final = "cache_data"
 # A lookahead, because the mark that ends one text may begin the id behind it.
 _ID: Final = re.compile(rb"(?=#([A-Za-z0-9+/]{2,200})#)")
 #: Base64 of `#` and the first character of a base64 text.
-_BASE64: Final = re.compile(rb"I[yz0-3][A-Za-z0-9+/_-]{6,}={0,2}")
+# Overlapping as well: what stands before it, like a path, may be of the same alphabet.
+_BASE64: Final = re.compile(rb"(?=(I[yz0-3][A-Za-z0-9+/_-]{6,400}))")
 _PRESENT_ALGORITHMS: Final = (b"*YWVzLWNmYg*", b"*YWVzLWdjbQ*")
 _NAME: Final = re.compile(r"[A-Za-z0-9_.:/@-]{2,100}")
 
@@ -52,12 +53,12 @@ class Stray:
 
 @dataclass(slots=True)
 class Search:
-    """What was found, and what could not be searched, each with the reason."""
+    """What was found, and what could not be searched, TABLE or TABLE.COLUMN, each with the reason."""
 
     strays: dict[tuple[str, str, str], Stray] = field(default_factory=dict)
     rows: int = 0
     tables: int = 0
-    unsearched: list[str] = field(default_factory=list)
+    unsearched: dict[str, str] = field(default_factory=dict)
 
 
 async def search(
@@ -70,11 +71,11 @@ async def search(
     for shape in await database.shapes():
         if shape.table.startswith(_OURS) or shape.table == CACHE:
             continue
-        found.unsearched += [f"{shape.table}.{column}: JSON of the server's own" for column in shape.others]
+        found.unsearched |= {f"{shape.table}.{column}": "its type may hold anything" for column in shape.others}
         if not shape.texts:
             continue
         if not shape.key:
-            found.unsearched.append(f"{shape.table}: nothing tells its rows apart")
+            found.unsearched[shape.table] = "no unique key tells its rows apart"
             continue
         try:
             found.tables += 1
@@ -85,7 +86,7 @@ async def search(
                 found.rows += len(rows)
                 emit(Surveyed(shape.table, len(rows)))
         except ReencryptError as error:
-            found.unsearched.append(f"{shape.table}: {error.message}")
+            found.unsearched[shape.table] = error.message
     return found
 
 
@@ -131,7 +132,7 @@ def envelopes_in(cell: bytes, key_ids: frozenset[str]) -> Iterator[str]:
     for match in _ID.finditer(cell):
         yield from _id_of(match[1], cell[match.end(1) + 1 : match.end(1) + 13], key_ids)
     for match in _BASE64.finditer(cell):
-        text = match[0].rstrip(b"=").replace(b"-", b"+").replace(b"_", b"/")[:400]
+        text = match[1].replace(b"-", b"+").replace(b"_", b"/")
         try:
             start = gobase64.decode(text[: len(text) // 4 * 4])
         except ValueError:

@@ -98,6 +98,91 @@ def test_an_envelope_in_a_place_that_nobody_knows_keeps_its_key(story: Story) ->
     ]
 
 
+#: By engine: a table of a plugin, and how a text gets into it.
+ODD = {
+    "sqlite": {
+        "CREATE TABLE odd (name PRIMARY KEY, kept ANY) WITHOUT ROWID": "INSERT INTO odd VALUES (1, ?)",
+    },
+    "postgres": {
+        "CREATE TABLE odd (kept JSONB)": "INSERT INTO odd VALUES (to_jsonb(?::text))",
+        "CREATE TABLE odd (id INT PRIMARY KEY, kept TEXT[])": "INSERT INTO odd VALUES (1, ARRAY[?::text])",
+        "CREATE DOMAIN words AS VARCHAR(900); CREATE TABLE odd (kept words)": "INSERT INTO odd VALUES (?)",
+    },
+    "mysql": {
+        "CREATE TABLE odd (id INT PRIMARY KEY, kept JSON)": "INSERT INTO odd VALUES (1, JSON_QUOTE(?))",
+        "CREATE TABLE odd (id VARCHAR(40) PRIMARY KEY, kept TINYBLOB)": "INSERT INTO odd VALUES ('a', ?)",
+    },
+}
+
+
+def test_a_column_of_any_type_is_searched(story: Story) -> None:
+    fill(story)
+    with story.builder() as builder:
+        (key, *_) = builder.data_keys or [builder.data_key()]
+        raw = builder.encrypt(Plain(b"kept by a plugin", key))
+    story.cli.json("run")
+    for table, insert in ODD[story.engine.kind].items():
+        for statement in table.split("; "):
+            story.execute(statement)
+        story.execute(insert, base64.b64encode(raw).decode())
+        answer = story.cli.json("complete", "--check", "--settle", expect=8)
+        (secret_key,) = [kek for kek in answer["keys"] if kek["name"] == "secret_key"]
+        assert "1 in odd.kept under data key" in secret_key["reasons"][0], table
+        story.execute("DROP TABLE odd")
+    assert story.cli.json("complete", "--check", "--settle")["outcome"] == "yes"
+
+
+@pytest.mark.parametrize("engine", ["postgres", "mysql"], indirect=True)
+def test_what_cannot_be_searched_is_in_the_way_until_somebody_vouches_for_it(story: Story) -> None:
+    fill(story)
+    story.cli.json("run")
+    if story.engine.kind == "postgres":
+        story.execute("CREATE TABLE odd (id INT PRIMARY KEY, kept BYTEA[])")
+        part = "odd.kept"
+    else:
+        story.execute("CREATE TABLE odd (kept TEXT)")
+        part = "odd"
+    answer = story.cli.json("complete", "--check", "--settle", expect=8)
+    assert list(answer["searched"]["not_searched"]) == [part]
+    assert answer["blockers"][0].endswith(f"if it holds no secrets, give --unsearched {part}")
+    story.cli.json("complete", "--check", "--settle", "--unsearched", "even", expect=8)
+    assert story.cli.json("complete", "--check", "--settle", "--unsearched", "odd")["outcome"] == "yes"
+
+
+@pytest.mark.one_engine
+def test_the_secrets_manager_keeps_a_key_that_it_uses(story: Story) -> None:
+    fill(story)
+    with story.builder() as builder:
+        mine = builder.data_key(algorithm="aes-gcm", key_id="mine").wrapped
+    story.cli.json("run")
+    story.execute(
+        "CREATE TABLE secret_data_key (uid VARCHAR(100) PRIMARY KEY, provider VARCHAR(50), encrypted_data BLOB)"
+    )
+    another = Story.of(story.database.with_name("another.db"), story.vault, secret_key="its own secret_key")
+    with another.builder() as builder:
+        theirs = builder.data_key(algorithm="aes-gcm").wrapped
+    insert = "INSERT INTO secret_data_key VALUES (?, ?, ?)"
+    story.execute(insert, "1", "secret_key.v1", theirs)
+    answer = story.cli.json("complete", "--check", "--settle")
+    assert any("not covered: 1 data keys" in note for note in answer["notes"])
+    story.execute(insert, "2", "secret_key.v2", mine)
+    answer = story.cli.json("complete", "--check", "--settle", expect=8)
+    (secret_key,) = [kek for kek in answer["keys"] if kek["name"] == "secret_key"]
+    assert secret_key["reasons"] == ["1 data keys of Grafana's secrets manager, under secret_key.v2, may need it"]
+    story.execute(insert, "3", "azure_keyvault.v1", b"wrapped by a vault")
+    answer = story.cli.json("complete", "--check", "--settle", expect=8)
+    assert "azure_keyvault.v1, may need it" in str([kek for kek in answer["keys"] if "azurekv" in kek["name"]])
+
+
+@pytest.mark.one_engine
+def test_an_undo_that_is_not_over_is_in_the_way(story: Story) -> None:
+    fill(story)
+    run = story.cli.json("run")
+    story.execute("UPDATE reencrypt_run SET state = 'undoing'")
+    assert f"reencrypt undo {run['run_id']}" in str(story.cli.json("complete", "--settle", expect=8)["blockers"])
+    assert story.query("SELECT state FROM reencrypt_run") == [("undoing",)]
+
+
 @pytest.mark.one_engine
 def test_what_is_in_quarantine_is_in_the_way_until_it_is_given_up(story: Story) -> None:
     with story.builder() as builder:

@@ -41,6 +41,12 @@ Examples:
     metavar="FILE",
     help="On yes, delete the data keys that are inactive and unused, saved to this new file first.",
 )
+@option(
+    "--unsearched",
+    metavar="TABLE[.COLUMN]",
+    multiple=True,
+    help="Answer without what cannot be searched: it holds no secrets.",
+)
 @vault_options
 @lease_timeout_option
 def command(
@@ -50,6 +56,7 @@ def command(
     settle: bool,  # noqa: FBT001 - the same
     drop_state: bool,  # noqa: FBT001 - the same
     delete_data_keys: Path | None,
+    unsearched: tuple[str, ...],
     **options: Any,  # noqa: ANN401 - handed on by name
 ) -> int:
     """Answer whether the old key may go, yes (exit 0) or no (exit 8), with the evidence.
@@ -62,7 +69,7 @@ def command(
     from reencrypt.operations.complete import CompleteOptions  # noqa: PLC0415
 
     settings = load(common)
-    wanted = CompleteOptions(retire, check, settle, drop_state, delete_data_keys)
+    wanted = CompleteOptions(retire, check, settle, drop_state, delete_data_keys, frozenset(unsearched))
     with listening(common) as emit:
         report = run_to_end(_complete(settings, run_options(**options), wanted, emit))
     if common.output == "json":
@@ -116,7 +123,7 @@ def _print_evidence(report: CompleteReport, evidence: Evidence) -> None:
     lines += [f"no: {kek.name}: {reason}" for kek in report.retiring for reason in kek.reasons]
     searched = evidence.search
     lines.append(f"Searched {searched.rows} rows of {searched.tables} tables for envelopes in unknown places.")
-    lines += [f"not searched: {text}" for text in searched.unsearched]
+    lines += [f"not searched: {part}: {reason}" for part, reason in searched.unsearched.items()]
     lines += [f"note: {note}" for note in evidence.notes]
     for text in lines:
         out.line(text)

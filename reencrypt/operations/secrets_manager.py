@@ -1,0 +1,62 @@
+"""Whether Grafana 12's secrets manager, whose data keys are its own, uses a key-encryption key of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from reencrypt.databases.protocol import Database
+from reencrypt.keys.provider import SECRET_KEY_PROVIDER, UnwrapFailedError
+from reencrypt.keys.secret_key import SecretKeyProvider
+
+_TABLE: Final = "secret_data_key"
+# Its kinds of provider are spelled otherwise than ours, and not the same in all releases (`secretKey.v1`,
+# `secret_key.v1`; `azure_kv`, `azure_keyvault`); sources: pkg/setting/setting_secrets_manager.go and its tests.
+_KIND_OF_OURS: Final = "secretkey"
+_KINDS_OF_VAULTS: Final = ("azurekv", "azurekeyvault")
+
+
+@dataclass(slots=True)
+class Use:
+    """The data keys under one of its providers: how many, and how many of them may need `secret_key`."""
+
+    provider: str
+    number: int = 0
+    under_secret_key: int = 0
+
+    @property
+    def kind(self) -> str:
+        """The kind of provider, however the release spells it."""
+        return self.provider.partition(".")[0].replace("_", "").lower()
+
+    def may_need(self, provider: str) -> int:
+        """How many may need a key of this provider of ours: its vault's names are not public, so any vault's may."""
+        if provider == SECRET_KEY_PROVIDER:
+            return self.under_secret_key
+        return self.number if self.kind in _KINDS_OF_VAULTS else 0
+
+
+async def read_uses(database: Database, secret_key: SecretKeyProvider) -> list[Use]:
+    """Look at every data key of the secrets manager, if there is one.
+
+    Its `secret_key` is a setting of its own, which may be the same: GCM tells, and what CFB wrapped may be under ours.
+    """
+    if _TABLE not in await database.columns():
+        return []
+    uses: dict[str, Use] = {}
+    for name, wrapped in await database.fetch("secrets_manager_keys"):
+        use = uses.setdefault(str(name), Use(str(name)))
+        use.number += 1
+        if use.kind == _KIND_OF_OURS and isinstance(wrapped, bytes):
+            try:
+                await secret_key.unwrap(wrapped)
+            except UnwrapFailedError:
+                continue
+            use.under_secret_key += 1
+    return list(uses.values())
+
+
+def notes(uses: Iterable[Use]) -> list[str]:
+    """What the report says of them all: no operation of ours covers them."""
+    return [f"not covered: {use.number} data keys of Grafana's secrets manager under {use.provider}" for use in uses]

@@ -1,0 +1,53 @@
+"""The lease as its holder sees it: kept while the block runs, and given back whatever the driver does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from reencrypt.databases.protocol import Transaction
+from reencrypt.databases.sqlite import SqliteDatabase
+from reencrypt.worker.lease import held_lease
+from reencrypt.worker.stop import StopRequest
+from tests.grafana.builder import GrafanaBuilder
+
+
+class Deaf:
+    """A database whose driver loses a cancellation to an answer it came with, as `asyncio.wait_for` may in 3.11."""
+
+    def __init__(self, database: SqliteDatabase) -> None:
+        self._database = database
+        self.beaten = asyncio.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._database, name)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        async with self._database.transaction() as transaction:
+            yield transaction
+        self.beaten.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(0.01)
+
+
+async def test_a_cancellation_that_a_driver_loses_does_not_make_the_end_wait_for_ever(tmp_path: Path) -> None:
+    with GrafanaBuilder(tmp_path / "grafana.db") as builder:
+        builder.data_key()
+    database = await SqliteDatabase.open(tmp_path / "grafana.db", write=True)
+    await database.create_state()
+    deaf = Deaf(database)
+    async with asyncio.timeout(5):
+        async with held_lease(
+            deaf,
+            timeout_seconds=0.1,
+            waiting=lambda _reason: None,
+            stop=StopRequest(),
+        ):
+            deaf.beaten.clear()
+            await deaf.beaten.wait()
+    assert (await database.fetch("lease_read"))[0][1] == ""
+    await database.close()
