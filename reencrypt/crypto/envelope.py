@@ -14,7 +14,6 @@ from typing import Final, NamedTuple
 from reencrypt.crypto import ciphers, gobase64
 from reencrypt.crypto.ciphers import Algorithm
 from reencrypt.crypto.derive import SALT_BYTES, DerivedKeyCache
-from reencrypt.crypto.randomness import random_bytes
 
 _KEY_ID_MARK: Final = 0x23  # "#"
 _ALGORITHM_MARK: Final = 0x2A  # "*"
@@ -156,11 +155,11 @@ class Sealer:
 
         Raises `ArithmeticError` if it did not, which only broken hardware or a broken library can cause.
         """
-        nonce = random_bytes(self.algorithm.nonce_bytes)
-        body = ciphers.encrypt(self.algorithm, self.derived_key, nonce, plaintext)
-        if ciphers.decrypt(self.algorithm, self.derived_key, nonce, body) != plaintext:
+        sealed = ciphers.encrypt(self.algorithm, self.derived_key, plaintext)
+        end = self.algorithm.nonce_bytes
+        if ciphers.decrypt(self.algorithm, self.derived_key, sealed[:end], sealed[end:]) != plaintext:
             raise ArithmeticError("a new ciphertext did not decrypt to its plaintext")
-        return self.prefix + nonce + body
+        return self.prefix + sealed
 
     def __repr__(self) -> str:
         return f"Sealer(key_id={self.key_id!r}, algorithm={self.algorithm!r})"

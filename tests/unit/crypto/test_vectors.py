@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
+from cryptography.hazmat.decrepit.ciphers.modes import CFB
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES256
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reencrypt.crypto import ciphers, envelope, gobase64
 from reencrypt.crypto.ciphers import Algorithm, AuthenticationFailedError
@@ -83,10 +91,48 @@ def test_an_empty_plaintext_is_a_legal_secret() -> None:
 
 def test_the_same_nonce_and_salt_give_the_same_bytes_as_grafana() -> None:
     parsed = envelope.parse(bytes.fromhex(ENVELOPE))
-    key = derive_key(DATA_KEY, parsed.salt)
-    body = ciphers.encrypt(Algorithm.AES_CFB, key, parsed.nonce, b"grafana")
+    body = plain_cfb(derive_key(DATA_KEY, parsed.salt), parsed.nonce, b"grafana")
     prefix = envelope.key_id_prefix("abcdefghijkl12") + envelope.algorithm_prefix(Algorithm.AES_CFB)
     assert (prefix + parsed.salt + parsed.nonce + body).hex() == ENVELOPE
+
+
+def plain_cfb(key: bytes, nonce: bytes, plaintext: bytes) -> bytes:
+    """AES-256-CFB as the library does it for one value alone."""
+    context = Cipher(AES256(key), CFB(nonce)).encryptor()
+    return context.update(plaintext) + context.finalize()
+
+
+@given(st.lists(st.tuples(st.sampled_from([b"a" * 32, b"b" * 32]), st.binary(max_size=100)), max_size=12))
+def test_one_value_after_the_other_is_what_each_would_be_alone(values: list[tuple[bytes, bytes]]) -> None:
+    sealed = [(key, text, ciphers.encrypt(Algorithm.AES_CFB, key, text)) for key, text in values]
+    assert len({value[:16] for _, _, value in sealed}) == len(values)
+    for key, text, value in sealed:
+        assert value[16:] == plain_cfb(key, value[:16], text)
+    for key, text, value in reversed(sealed):
+        assert ciphers.decrypt(Algorithm.AES_CFB, key, value[:16], value[16:]) == text
+
+
+def test_threads_do_not_get_into_each_others_way() -> None:
+    def work(number: int) -> bool:
+        text = b"%d" % number * 40
+        sealed = ciphers.encrypt(Algorithm.AES_CFB, b"k" * 32, text)
+        return plain_cfb(b"k" * 32, sealed[:16], text) == sealed[16:]
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            assert all(pool.map(work, range(5000)))
+    finally:
+        sys.setswitchinterval(before)
+
+
+def test_nonces_of_one_stream_are_random() -> None:
+    drawn = b"".join(ciphers.encrypt(Algorithm.AES_CFB, b"k" * 32, b"the same")[:16] for _ in range(4096))
+    # Each bit is set half of the time: 32,768 draws deviate by more than six standard deviations once in 10^9.
+    for bit in range(8):
+        ones = sum(byte >> bit & 1 for byte in drawn)
+        assert abs(ones - len(drawn) / 2) < 6 * (len(drawn) / 4) ** 0.5
 
 
 def test_a_wrong_secret_fails_with_gcm_and_yields_garbage_with_cfb() -> None:
