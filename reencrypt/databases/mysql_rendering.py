@@ -30,8 +30,8 @@ class Column:
 
     @property
     def is_binary(self) -> bool:
-        """Whether it holds bytes rather than text, or a number."""
-        return self.charset is None
+        """Whether it holds bytes rather than text, or a number. JSON of MySQL's own is text without a character set."""
+        return self.charset is None and self.type_name != "json"
 
     @property
     def limit(self) -> ColumnLimit | None:

@@ -37,7 +37,7 @@ SELECT c.relname, a.attname, CASE
 FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid JOIN pg_type AS t ON t.oid = a.atttypid
 JOIN pg_type AS b ON b.oid = CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.oid END
 LEFT JOIN pg_type AS e ON e.oid = b.typelem AND b.typcategory = 'A'
-WHERE c.relkind = 'r' AND c.relnamespace = ANY (current_schemas(false)::regnamespace[])
+WHERE c.relkind IN ('r', 'm') AND c.relnamespace = ANY (current_schemas(false)::regnamespace[])
     AND pg_table_is_visible(c.oid) AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY c.relname, a.attnum
 """
@@ -61,7 +61,8 @@ SELECT c.table_name, c.column_name, CASE
     WHEN c.data_type IN ('geometry', 'geometrycollection', 'vector') THEN 'other' ELSE 'number' END
 FROM information_schema.columns AS c
 JOIN information_schema.tables AS t ON t.table_schema = c.table_schema AND t.table_name = c.table_name
-WHERE c.table_schema = DATABASE() AND t.table_type = 'BASE TABLE' ORDER BY c.table_name, c.ordinal_position
+WHERE c.table_schema = DATABASE() AND t.table_type IN ('BASE TABLE', 'SYSTEM VERSIONED')
+ORDER BY c.table_name, c.ordinal_position
 """
 MYSQL_KEYS: Final = """
 SELECT s.table_name, s.index_name, s.column_name FROM information_schema.statistics AS s
@@ -116,6 +117,16 @@ def shapes_in_sqlite(rows: Iterable[tuple[str, str, str, int, str]]) -> list[Sha
             if place:
                 keys[table].append((place, column))
     return [
-        Shape(table, tuple(name for _, name in sorted(keys[table])) if table in keys else ("rowid",), tuple(found))
+        Shape(
+            table,
+            tuple(name for _, name in sorted(keys[table])) if table in keys else _rowid(found),
+            tuple(found),
+        )
         for table, found in texts.items()
     ]
+
+
+def _rowid(columns: Iterable[str]) -> tuple[str, ...]:
+    """A name of SQLite's row id that no column of the table has taken."""
+    taken = {name.lower() for name in columns}
+    return tuple(name for name in ("rowid", "_rowid_", "oid") if name not in taken)[:1]

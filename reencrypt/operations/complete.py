@@ -23,6 +23,7 @@ from reencrypt.operations.opening import inspect, open_database, open_providers,
 from reencrypt.operations.options import RunOptions, available_threads
 from reencrypt.settings import Settings
 from reencrypt.worker.lease import Lease, held_lease
+from reencrypt.worker.runs import read_runs
 from reencrypt.worker.stop import StopRequest
 
 #: What no search of this database can see, said with every answer.
@@ -131,6 +132,14 @@ async def complete(
 
 
 @dataclass(frozen=True, slots=True)
+class _Rested:
+    """What Grafana's cache time has been waited for: inactive data keys, and runs with their last change."""
+
+    inactive: list[DataKey] = field(default_factory=list)
+    runs: frozenset[tuple[str, str]] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class _Job:
     database: Database
     gatherer: Gatherer
@@ -141,14 +150,14 @@ class _Job:
     stop: StopRequest
 
     async def run(self) -> CompleteReport:
-        resting: list[DataKey] | None = None
+        rested = _Rested()
         if self.wanted.settle or self.wanted.delete_data_keys is not None:
-            resting = await self._rest()
+            rested = await self._rest()
         if self.wanted.delete_data_keys is not None:
             # For the lease, also where a run has never been or its state was dropped.
             await self.database.create_state()
         if self.wanted.check or not (await inspect(self.database)).has_state:
-            return await self._answer(settled=resting is not None)
+            return await self._answer(rested)
         # Nobody begins a run between the answer and what is done about it.
         async with held_lease(
             self.database,
@@ -157,15 +166,15 @@ class _Job:
             stop=self.stop,
         ) as lease:
             try:
-                report = await self._answer(settled=resting is not None)
+                report = await self._answer(rested)
             except StoppedEarlyError:
                 return CompleteReport("stopped", stop_reason=self.stop.reason)
             if report.outcome == "yes":
-                await self._dispose(lease, resting or [], report)
+                await self._dispose(lease, rested.inactive, report)
             return report
 
-    async def _answer(self, *, settled: bool) -> CompleteReport:
-        evidence = await self.stop.heeded(self.gatherer.gather(settled=settled))
+    async def _answer(self, rested: _Rested) -> CompleteReport:
+        evidence = await self.stop.heeded(self.gatherer.gather(settled=rested.runs))
         if unknown := sorted(set(self.wanted.retire) - set(evidence.keks)):
             raise ConfigurationError(
                 f"--retire {unknown[0]}: nothing here is under such a key", hint=f"one of: {', '.join(evidence.keks)}"
@@ -181,14 +190,15 @@ class _Job:
         report.commands = sorted({command for kek in report.retiring for command in self._commands(kek)})
         return report
 
-    async def _rest(self) -> list[DataKey]:
-        """Wait for Grafana's cache by our own clock; returns the data keys that were inactive before."""
+    async def _rest(self) -> _Rested:
+        """Wait for Grafana's cache by our own clock; returns what was over before."""
         schema = await inspect(self.database)
         before = await read_data_keys(self.database, schema.key_table) if self.wanted.delete_data_keys else []
+        runs = await read_runs(self.database) if schema.has_state else []
         seconds = self.settings.data_keys_cache_ttl.total_seconds()
         self.emit(Waiting(f"Grafana keeps data keys in its cache for {seconds:g} s"))
         await self.stop.heeded(asyncio.sleep(seconds))
-        return [row for row in before if not row.active]
+        return _Rested([row for row in before if not row.active], frozenset((run.id, run.updated) for run in runs))
 
     async def _dispose(self, lease: Lease, resting: list[DataKey], report: CompleteReport) -> None:
         assert report.evidence is not None  # noqa: S101 - for the type checker
@@ -248,17 +258,21 @@ def _save(keys: list[DataKey], path: Path) -> None:
     ]
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(descriptor, "w") as file:
+                json.dump({"data_keys": content}, file, indent=2)
+                file.flush()
+                os.fsync(file.fileno())
+            # The name as well: a file that no folder names is lost.
+            folder = os.open(path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
     except OSError as error:
         raise ConfigurationError(
             f"{path} cannot be written: {error.strerror}", hint="no data key was deleted"
         ) from error
-    with os.fdopen(descriptor, "w") as file:
-        json.dump({"data_keys": content}, file, indent=2)
-        file.flush()
-        os.fsync(file.fileno())
-    # The name as well: a file that no folder names is lost.
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

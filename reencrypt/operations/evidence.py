@@ -20,8 +20,9 @@ from reencrypt.keys.ring import DataKey, KeyRing
 from reencrypt.operations.opening import inspect, read_data_keys
 from reencrypt.operations.secrets_manager import Use, notes, read_uses
 from reencrypt.settings import Settings
+from reencrypt.settings.azure import KIND
 from reencrypt.worker.census import Census, take_census
-from reencrypt.worker.given_up import count_unchanged
+from reencrypt.worker.given_up import UNREADABLE, count_unchanged
 from reencrypt.worker.quarantine import QuarantineEntry, read_quarantine
 from reencrypt.worker.runs import UNDOING, Run, read_runs
 from reencrypt.worker.search import Search, search
@@ -78,8 +79,8 @@ class Gatherer:
     pool: Pool
     emit: Emit
 
-    async def gather(self, *, settled: bool) -> Evidence:
-        """Count, search and judge. `settled` says that Grafana's cache time has been waited for."""
+    async def gather(self, *, settled: frozenset[tuple[str, str]]) -> Evidence:
+        """Count, search and judge. `settled` are the runs, with their last change, that Grafana's cache is over."""
         schema = await inspect(self.database)
         rows = await read_data_keys(self.database, schema.key_table)
         locations = schema.fitted.locations
@@ -87,9 +88,17 @@ class Gatherer:
             self.database, locations, keys=len(rows), wants_sample=lambda _location, _envelope: False, emit=self.emit
         )
         quarantine = await read_quarantine(self.database) if schema.has_state else []
-        given_up = await count_unchanged(self.database, locations, (each for each in quarantine if not each.is_open))
+        acknowledged = [each for each in quarantine if not each.is_open]
+        given_up = await count_unchanged(self.database, locations, acknowledged)
         runs = await read_runs(self.database) if schema.has_state else []
-        found = await search(self.database, locations, frozenset(row.id for row in rows), self.pool, emit=self.emit)
+        found = await search(
+            self.database,
+            locations,
+            frozenset(row.id for row in rows),
+            frozenset((*each.place, each.secret_hash) for each in acknowledged),
+            self.pool,
+            emit=self.emit,
+        )
         versions = await self._versions(rows)
         target = await self._target()
         keks = _keks(census, locations, rows, versions, given_up)
@@ -100,10 +109,12 @@ class Gatherer:
         evidence = Evidence(
             target=target,
             keks=keks,
-            blockers=[*self._blockers(quarantine, runs, settled=settled), *self._gaps(found)],
-            unused=[
-                row for row in rows if not row.active and row.id not in census.key_ids and row.id not in _strayed(found)
+            blockers=[
+                *self._blockers(quarantine, [run for run in runs if (run.id, run.updated) not in settled], runs),
+                *_unreadable(census, locations, given_up),
+                *self._gaps(found),
             ],
+            unused=[row for row in rows if not row.active and row.id not in census.key_ids | _named(found)],
             search=found,
         )
         _place_strays(evidence, rows, versions)
@@ -153,7 +164,9 @@ class Gatherer:
                     versions[row.id] = entry.version or UNKNOWN_VERSION
         return versions
 
-    def _blockers(self, quarantine: Sequence[QuarantineEntry], runs: Sequence[Run], *, settled: bool) -> Iterable[str]:
+    def _blockers(
+        self, quarantine: Sequence[QuarantineEntry], unsettled: Sequence[Run], runs: Sequence[Run]
+    ) -> Iterable[str]:
         still = sum(entry.is_open for entry in quarantine)
         if still:
             yield f"{still} secrets are in quarantine and not acknowledged: see `reencrypt quarantine list`"
@@ -164,7 +177,7 @@ class Gatherer:
                 yield f"an undo is interrupted: finish it with `reencrypt undo {run.id}`"
         if self.settings.encryption_provider != self.target:
             yield f"Grafana's encryption_provider is {self.settings.encryption_provider}, so it does not write there"
-        if runs and not settled and (until := _cached_until(runs, self.settings.data_keys_cache_ttl)):
+        if unsettled and (until := _cached_until(unsettled, self.settings.data_keys_cache_ttl)):
             yield f"a running Grafana may write under data keys in its cache until {until}: wait, or give --settle"
 
     def _gaps(self, found: Search) -> Iterable[str]:
@@ -202,14 +215,21 @@ class Gatherer:
         if kek.active and kek.provider == self.settings.encryption_provider:
             kek.reasons.append(f"Grafana may write under {kek.active} active data keys that it wraps: rewrap them")
         kek.reasons += [f"an envelope where the catalogue knows none: {stray}" for stray in kek.strays]
-        key = self._kid(kek).rpartition("/")[0]
         for other in evidence.keks.values():
-            version_is_unknown = other is not kek and other.name.endswith(f"/{UNKNOWN_VERSION}")
-            if version_is_unknown and self._kid(other).rpartition("/")[0] == key and (other.secrets or other.active):
+            needed = other.secrets or other.active or other.strays
+            if other is not kek and needed and self._may_be(other, kek):
                 kek.reasons.append(
-                    f"{other.secrets.total()} secrets and {other.active} active data keys are under a version that "
-                    "could not be told: it may be this one"
+                    f"{other.secrets.total()} secrets, {other.active} active data keys and {len(other.strays)} places "
+                    f"outside the catalogue need {other.name}, a version that could not be told: it may be this one"
                 )
+
+    def _may_be(self, unknown: Kek, kek: Kek) -> bool:
+        """Whether a version that could not be told may be this key; a provider without settings may use any vault's."""
+        if not unknown.name.endswith(f"/{UNKNOWN_VERSION}") or kek.provider not in self.settings.azure:
+            return False
+        if unknown.provider not in self.settings.azure:
+            return unknown.provider.startswith(f"{KIND}.")
+        return self._kid(unknown).rpartition("/")[0] == self._kid(kek).rpartition("/")[0]
 
 
 def _keks(
@@ -231,7 +251,20 @@ def _keks(
             given_up[location.name, key_id] = max(0, -left)
             if left > 0 and (key_id is None or key_id in by_id):
                 _kek_of(keks, by_id[key_id] if key_id is not None else None, versions).secrets[location.name] += left
+        if not location.reencrypted and (damaged := sum(census.locations[location.name].problems.values())):
+            # No run looks at them; whatever they are, they are under secret_key.
+            _kek_of(keks, None, versions).secrets[location.name] += damaged
     return keks
+
+
+def _unreadable(
+    census: Census, locations: Iterable[Location], given_up: Counter[tuple[str, str | None]]
+) -> Iterable[str]:
+    """What cannot be taken apart may be under any key, until somebody gives it up."""
+    for location in locations:
+        number = sum(census.locations[location.name].problems.values()) - given_up[location.name, UNREADABLE]
+        if location.reencrypted and number > 0:
+            yield f"{number} secrets in {location.name} are damaged: `reencrypt run` quarantines them; look at each"
 
 
 def _kek_of(keks: dict[str, Kek], row: DataKey | None, versions: dict[str, str]) -> Kek:
@@ -252,8 +285,9 @@ def _place_strays(evidence: Evidence, rows: Sequence[DataKey], versions: dict[st
             _kek_of(evidence.keks, row, versions).strays.append(text)
 
 
-def _strayed(found: Search) -> set[str]:
-    return {stray.key_id for stray in found.strays.values()}
+def _named(found: Search) -> set[str]:
+    """The data keys that something outside the catalogue names, or damaged text inside it."""
+    return {stray.key_id for stray in found.strays.values()} | found.given_up
 
 
 def _cached_until(runs: Sequence[Run], cache_time: timedelta) -> str | None:

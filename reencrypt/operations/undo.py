@@ -197,8 +197,8 @@ async def _under_lease(
         report.stop_reason = stop.reason
         return report
     if not _MAY_PASS & set(report.kept_because):
-        report.deactivated = await _own_key(database, schema, run)
-        await keys.activity(report.deactivated)
+        own_key = await _own_key(database, schema, run)
+        report.deactivated = own_key if await keys.activity(own_key) else None
         await close_run(database, lease, run, UNDONE, "undone")
     elif run.state != UNDONE:
         # It may be tried again, with another configuration for one, and stands in nobody's way.

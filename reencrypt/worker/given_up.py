@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from typing import Final
 
 from reencrypt.catalogue.location import Location
 from reencrypt.catalogue.reading import secrets_of
@@ -11,6 +12,9 @@ from reencrypt.databases.protocol import Database
 from reencrypt.worker.journal import digest
 from reencrypt.worker.quarantine import QuarantineEntry
 from reencrypt.worker.rowkey import key_from_text
+
+#: Stands for the data key of what cannot be taken apart.
+UNREADABLE: Final = ""
 
 
 async def count_unchanged(
@@ -25,10 +29,6 @@ async def count_unchanged(
             continue
         for row in await database.read_rows(location, [key_from_text(entry.row_key)]):
             for secret in secrets_of(location, row):
-                if (
-                    secret.envelope is not None
-                    and secret.field == entry.field
-                    and digest(secret.text_in(row)) == entry.secret_hash
-                ):
-                    found[location.name, secret.envelope.key_id] += 1
+                if secret.field == entry.field and digest(secret.text_in(row)) == entry.secret_hash:
+                    found[location.name, secret.envelope.key_id if secret.envelope else UNREADABLE] += 1
     return found

@@ -7,6 +7,7 @@ legacy value without a prefix, no search can tell from noise.
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor as Pool
@@ -21,6 +22,7 @@ from reencrypt.databases.protocol import Database
 from reencrypt.databases.shapes import Shape
 from reencrypt.errors import ReencryptError
 from reencrypt.events import Emit, Surveyed
+from reencrypt.worker.journal import digest
 from reencrypt.worker.rowkey import key_to_text
 
 _PAGE_ROWS: Final = 1000
@@ -53,18 +55,31 @@ class Stray:
 
 @dataclass(slots=True)
 class Search:
-    """What was found, and what could not be searched, TABLE or TABLE.COLUMN, each with the reason."""
+    """What was found, and what could not be searched, TABLE or TABLE.COLUMN, each with the reason.
+
+    `given_up` are the data keys that only damaged text names which somebody has acknowledged.
+    """
 
     strays: dict[tuple[str, str, str], Stray] = field(default_factory=dict)
+    given_up: set[str] = field(default_factory=set)
     rows: int = 0
     tables: int = 0
     unsearched: dict[str, str] = field(default_factory=dict)
 
 
 async def search(
-    database: Database, locations: Sequence[Location], key_ids: frozenset[str], pool: Pool, *, emit: Emit
+    database: Database,
+    locations: Sequence[Location],
+    key_ids: frozenset[str],
+    given_up: frozenset[tuple[str, str, str, bytes]],
+    pool: Pool,
+    *,
+    emit: Emit,
 ) -> Search:
-    """Look through every table but ours and the cache. `key_ids` are the data keys there are."""
+    """Look through every table but ours and the cache. `key_ids` are the data keys there are.
+
+    `given_up` are acknowledged secrets, each its place and the SHA-256 of its text.
+    """
     found = Search()
     known = {location.table: location for location in locations}
     loop = asyncio.get_running_loop()
@@ -81,7 +96,8 @@ async def search(
             found.tables += 1
             after: Key | None = None
             while rows := await database.read_page(_whole(shape), after, rows=_PAGE_ROWS, size=_PAGE_BYTES):
-                await loop.run_in_executor(pool, _look, shape, known.get(shape.table), key_ids, rows, found)
+                look = (shape, known.get(shape.table), key_ids, given_up, rows, found)
+                await loop.run_in_executor(pool, _look, *look)
                 after = rows[-1].key
                 found.rows += len(rows)
                 emit(Surveyed(shape.table, len(rows)))
@@ -96,7 +112,14 @@ def _whole(shape: Shape) -> Location:
     return Location(shape.table, shape.table, shape.key, tuple(Field(column, raw) for column in shape.texts))
 
 
-def _look(shape: Shape, known: Location | None, key_ids: frozenset[str], rows: Sequence[Row], found: Search) -> None:
+def _look(
+    shape: Shape,
+    known: Location | None,
+    key_ids: frozenset[str],
+    given_up: frozenset[tuple[str, str, str, bytes]],
+    rows: Sequence[Row],
+    found: Search,
+) -> None:
     codecs = {each.column: each.codec for each in known.fields} if known else {}
     for row in rows:
         covered = known is not None and _is_covered(known, shape, row)
@@ -104,15 +127,31 @@ def _look(shape: Shape, known: Location | None, key_ids: frozenset[str], rows: S
             if not cell:
                 continue
             rest = cell
-            if covered and column in codecs:
+            if known is not None and covered and column in codecs:
                 for slot in reversed(codecs[column].find(cell)):
+                    text = cell[slot.start : slot.end]
+                    if slot.problem is not None:
+                        # The census does not know what damaged text is under: it is searched like any other.
+                        secret = (known.name, _shown(row.key), column + slot.path, digest(text) or b"")
+                        if secret not in given_up:
+                            continue
+                        found.given_up |= set(envelopes_in(text, key_ids))
                     rest = rest[: slot.start] + b" " + rest[slot.end :]
             for key_id in envelopes_in(rest, key_ids):
                 place = (shape.table, column, key_id)
                 stray = found.strays.setdefault(place, Stray(*place))
                 stray.number += 1
                 if len(stray.rows) < _NAMED:
-                    stray.rows.append(key_to_text(row.key))
+                    stray.rows.append(_shown(row.key))
+
+
+def _shown(key: Key) -> str:
+    """A row's key for people, of whatever type: a plugin's may be bytes, a UUID or a moment."""
+    try:
+        return key_to_text(key)
+    except TypeError:
+        parts: tuple[object, ...] = key
+        return json.dumps([part.hex() if isinstance(part, bytes) else str(part) for part in parts])
 
 
 def _is_covered(location: Location, shape: Shape, row: Row) -> bool:

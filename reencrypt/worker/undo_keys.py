@@ -104,29 +104,43 @@ class UndoKeys:
 
         return await retried(self.database, body)
 
-    async def activity(self, own_key: str | None) -> None:
+    async def activity(self, own_key: str | None) -> bool:
         """Make active again what the run set inactive, and its own key inactive, in one transaction.
 
-        A Grafana that reads in between must find an active key.
+        A Grafana that reads in between must find an active key. Returns whether the run's own is inactive now.
         """
-        _, inactive = await self._journal()
+        _, journalled = await self._journal()
+        self.ring.load(await self.reload())
+        inactive = [key_id for key_id, wrapped in journalled.items() if await self._is_usable(key_id, wrapped)]
+        if journalled and not inactive and own_key is not None:
+            # Nothing that was active before opens now: without the run's own key Grafana would find none.
+            return False
 
         async def body(transaction: Transaction) -> None:
             await self.lease.check(transaction)
-            for key_id, wrapped in inactive.items():
-                await self._set(transaction, key_id, wrapped, "activate", active=True)
+            for key_id in inactive:
+                await self._set(transaction, key_id, "activate", active=True)
             if own_key is not None:
-                await self._set(transaction, own_key, None, "deactivate", active=False)
+                await self._set(transaction, own_key, "deactivate", active=False)
 
         if inactive or own_key is not None:
             await retried(self.database, body)
+        return own_key is not None
 
-    async def _set(
-        self, transaction: Transaction, key_id: str, wrapped: bytes | None, action: str, *, active: bool
-    ) -> None:
+    async def _is_usable(self, key_id: str, wrapped: bytes) -> bool:
+        """Whether a key is as it was when it was set inactive, or has been wrapped anew since so that it opens."""
+        row = self.ring.row(key_id)
+        if row is None or row.wrapped == wrapped:
+            return row is not None
+        try:
+            return isinstance(await self.ring.unwrap_row(row), Unwrapped)
+        except KeyDisabledError:
+            return False
+
+    async def _set(self, transaction: Transaction, key_id: str, action: str, *, active: bool) -> None:
         rows = await transaction.fetch("data_key_read", id=key_id)
         present = rows[0][0] if rows and isinstance(rows[0][0], bytes) else None
-        if present is None or (wrapped is not None and present != wrapped):
+        if present is None:
             return
         await transaction.execute(
             "data_key_activate", id=key_id, active=active, wrapped=present, now=self.database.now()

@@ -101,16 +101,19 @@ def test_an_envelope_in_a_place_that_nobody_knows_keeps_its_key(story: Story) ->
 #: By engine: a table of a plugin, and how a text gets into it.
 ODD = {
     "sqlite": {
-        "CREATE TABLE odd (name PRIMARY KEY, kept ANY) WITHOUT ROWID": "INSERT INTO odd VALUES (1, ?)",
+        "CREATE TABLE odd (name PRIMARY KEY, kept ANY) WITHOUT ROWID": "INSERT INTO odd VALUES (x'00ff', ?)",
+        "CREATE TABLE odd (rowid TEXT, kept TEXT)": "INSERT INTO odd VALUES ('taken', ?)",
     },
     "postgres": {
         "CREATE TABLE odd (kept JSONB)": "INSERT INTO odd VALUES (to_jsonb(?::text))",
         "CREATE TABLE odd (id INT PRIMARY KEY, kept TEXT[])": "INSERT INTO odd VALUES (1, ARRAY[?::text])",
+        "CREATE TABLE odd (id UUID PRIMARY KEY, kept TEXT)": "INSERT INTO odd VALUES (gen_random_uuid(), ?)",
         "CREATE DOMAIN words AS VARCHAR(900); CREATE TABLE odd (kept words)": "INSERT INTO odd VALUES (?)",
     },
     "mysql": {
         "CREATE TABLE odd (id INT PRIMARY KEY, kept JSON)": "INSERT INTO odd VALUES (1, JSON_QUOTE(?))",
         "CREATE TABLE odd (id VARCHAR(40) PRIMARY KEY, kept TINYBLOB)": "INSERT INTO odd VALUES ('a', ?)",
+        "CREATE TABLE odd (id INT PRIMARY KEY, kept TEXT) WITH SYSTEM VERSIONING": "INSERT INTO odd VALUES (1, ?)",
     },
 }
 
@@ -147,6 +150,67 @@ def test_what_cannot_be_searched_is_in_the_way_until_somebody_vouches_for_it(sto
     assert answer["blockers"][0].endswith(f"if it holds no secrets, give --unsearched {part}")
     story.cli.json("complete", "--check", "--settle", "--unsearched", "even", expect=8)
     assert story.cli.json("complete", "--check", "--settle", "--unsearched", "odd")["outcome"] == "yes"
+
+
+@pytest.mark.one_engine
+def test_damaged_text_keeps_the_key_that_it_names_until_it_is_given_up(story: Story, tmp_path: Path) -> None:
+    with story.builder() as builder:
+        populate(builder, count=40, under=[grafanas_key(story, builder)])  # type: ignore[list-item]
+        builder.ground.connection.execute("DELETE FROM alert_notification")
+    story.cli.json("run")
+    with story.builder() as builder:
+        old = builder.data_key(key_id="old", active=False)
+        text = base64.b64encode(builder.encrypt(Plain(b"can be repaired", old))).decode()
+    document = json.dumps({"password": text}) + ","
+    story.execute("UPDATE data_source SET secure_json_data = ? WHERE id = (SELECT MIN(id) FROM data_source)", document)
+    delete = ("complete", "--delete-data-keys", str(tmp_path / "keys.json"))
+    answer = story.cli.json(*delete, expect=8)
+    assert any("1 secrets in data_source are damaged" in blocker for blocker in answer["blockers"])
+    (secret_key,) = [kek for kek in answer["keys"] if kek["name"] == "secret_key"]
+    assert "under data key old" in secret_key["reasons"][0]
+    story.cli.json("run", expect=3)
+    story.cli.json("quarantine acknowledge", "--all")
+    # It is given up; its data key stays all the same.
+    assert "old" not in story.cli.json(*delete)["deleted_data_keys"]
+
+
+@pytest.mark.one_engine
+def test_the_wait_for_the_cache_excuses_no_run_that_ended_in_it(story: Story) -> None:
+    fill(story)
+    story.cli.json("run")
+    slow = {"GF_SECURITY_ENCRYPTION_DATA_KEYS_CACHE_TTL": "4s"}
+    cli = CommandLine(story.cli.database, story.cli.configuration, story.vault, slow)
+    waiting = cli.start("complete", "--check", "--settle", "--output", "json", "-v", "--log-format", "json")
+    assert waiting.stderr is not None
+    assert "4 s" in waiting.stderr.readline()
+    late = cli.json("run", "--fresh-data-key")["run_id"]
+    # As if it had taken until the last moment.
+    story.execute("UPDATE reencrypt_run SET updated = '2999-01-01 00:00:00' WHERE id = ?", late)
+    answer = json.loads(waiting.communicate(timeout=60)[0])
+    assert "in its cache until" in answer["blockers"][0]
+
+
+def test_a_version_that_nobody_can_tell_may_be_any_vaults_but_never_secret_key(
+    tmp_path: Path, shared_vault: Vault
+) -> None:
+    story = hasty(Story.of(tmp_path / "grafana.db", shared_vault, secret_key="the secret_key"))
+    fill(story)
+    story.cli.json("run")
+    with story.builder() as builder:
+        unknown = [
+            builder.data_key(key_id=name, provider=f"{name}.gone", wrap=lambda _dek: b"?" * 256)
+            for name in ("azurekv", "awskms")
+        ]
+        strays = [base64.b64encode(builder.encrypt(Plain(b"kept by a plugin", key))).decode() for key in unknown]
+        builder.ground.connection.execute("UPDATE data_keys SET active = 0 WHERE name IN ('azurekv', 'awskms')")
+    story.execute("CREATE TABLE plugin (kept TEXT)")
+    story.execute("INSERT INTO plugin VALUES (?)", strays[1])
+    assert story.cli.json("complete", "--check", "--settle", "--retire", "secret_key")["outcome"] == "yes"
+    story.execute("INSERT INTO plugin VALUES (?)", strays[0])
+    assert story.cli.json("complete", "--check", "--settle", "--retire", "secret_key")["outcome"] == "yes"
+    answer = story.cli.json("complete", "--check", "--settle", expect=8)
+    (prod,) = [kek for kek in answer["keys"] if kek["name"].startswith(TARGET)]
+    assert "need azurekv.gone/unknown, a version that could not be told" in str(prod["reasons"])
 
 
 @pytest.mark.one_engine

@@ -113,6 +113,20 @@ def test_what_was_before_the_change_is_undone_as_far_as_the_new_key_reads_it(
     assert after.plaintexts() == before
 
 
+@pytest.mark.one_engine
+def test_undoing_a_rotation_from_before_the_change_leaves_an_active_key(
+    story: Story, next_key: tuple[str, str]
+) -> None:
+    with story.builder() as builder:
+        populate(builder, count=40, under=[builder.data_key(key_id="first")])
+    rotation = story.cli.json("run", "--to", "secretKey.v1", "--fresh-data-key")
+    story.cli.json("rekey-secret-key", "--to", "secretKey.v1", *next_key, "--grafana-stopped")
+    after = story.with_secret_key(NEW)
+    undone = after.cli.json("undo", rotation["run_id"])
+    assert undone["data_key_set_inactive"] == rotation["target_data_key"]
+    assert after.query("SELECT name FROM data_keys WHERE active") == [("first",)]
+
+
 def test_a_kill_leaves_everything_under_the_old_key_or_under_the_new_one(
     story: Story, next_key: tuple[str, str], tmp_path: Path
 ) -> None:
