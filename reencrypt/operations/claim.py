@@ -9,6 +9,7 @@ from reencrypt.databases.protocol import Database
 from reencrypt.errors import LeaseHeldError, RefusedError
 from reencrypt.keys.provider import Unwrapped
 from reencrypt.keys.providers import Providers
+from reencrypt.operations.again import command_for
 from reencrypt.operations.preparation import Preparation, run_to_continue
 from reencrypt.worker.lease import Lease
 from reencrypt.worker.runs import Run, close_run, find_open, insert_run, read_runs, record_target_key
@@ -61,7 +62,7 @@ class Claim:
         if found and found.fresh and not goal.fresh:
             raise RefusedError(
                 f"run {found.id} is an interrupted rotation: what it has not moved is under old data keys still",
-                hint=f"first finish it: reencrypt run --to {found.target_provider}; or: reencrypt undo {found.id}",
+                hint=f"first finish it: {command_for(found, prepared.settings)}; or: reencrypt undo {found.id}",
             )
         if found:
             # It went elsewhere; this run takes over whatever it left.

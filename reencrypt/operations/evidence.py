@@ -111,7 +111,7 @@ class Gatherer:
             keks=keks,
             blockers=[
                 *self._blockers(quarantine, [run for run in runs if (run.id, run.updated) not in settled], runs),
-                *_unreadable(census, locations, given_up),
+                *_unreadable(census, locations, await count_unchanged(self.database, locations, quarantine)),
                 *self._gaps(found),
             ],
             unused=[row for row in rows if not row.active and row.id not in census.key_ids | _named(found)],
@@ -258,11 +258,11 @@ def _keks(
 
 
 def _unreadable(
-    census: Census, locations: Iterable[Location], given_up: Counter[tuple[str, str | None]]
+    census: Census, locations: Iterable[Location], in_quarantine: Counter[tuple[str, str | None]]
 ) -> Iterable[str]:
-    """What cannot be taken apart may be under any key, until somebody gives it up."""
+    """What cannot be taken apart may be under any key; what of it is in quarantine has been told already."""
     for location in locations:
-        number = sum(census.locations[location.name].problems.values()) - given_up[location.name, UNREADABLE]
+        number = sum(census.locations[location.name].problems.values()) - in_quarantine[location.name, UNREADABLE]
         if location.reencrypted and number > 0:
             yield f"{number} secrets in {location.name} are damaged: `reencrypt run` quarantines them; look at each"
 

@@ -26,7 +26,7 @@ EXIT: Final = {DONE: 0, NOTHING_TO_DO: 0, PARTLY_DONE: 3, STOPPED: 4}
 class RunReport:
     """What a run did, over all its resumptions. `counts` are by location in the catalogue's order.
 
-    `due` (UTC, naive) is when a rotation by age has something to do.
+    `due` (UTC, naive) is when a rotation by age has something to do, `resume` the command that goes on after a stop.
     """
 
     outcome: str
@@ -39,6 +39,7 @@ class RunReport:
     due: datetime | None = None
     sweeps: int = 0
     stop_reason: str | None = None
+    resume: str | None = None
     warnings: list[str] = field(default_factory=list)
     quarantine: list[QuarantineEntry] = field(default_factory=list)
     seconds: float = 0.0
@@ -61,6 +62,7 @@ class RunReport:
             "run_id": self.run_id,
             "resumed": self.resumed,
             "stop_reason": self.stop_reason,
+            "resume": self.resume,
             "due": f"{self.due:%Y-%m-%dT%H:%M:%SZ}" if self.due else None,
             "target_provider": self.target_provider,
             "target_data_key": self.target_data_key,

@@ -17,6 +17,7 @@ from reencrypt.keys.providers import Providers
 from reencrypt.keys.ring import DataKey
 from reencrypt.keys.vault_errors import KeyDisabledError
 from reencrypt.operations import refusals, report
+from reencrypt.operations.again import command_for
 from reencrypt.operations.claim import Claim
 from reencrypt.operations.opening import open_database, open_providers, read_data_keys
 from reencrypt.operations.options import RunOptions, available_threads
@@ -45,6 +46,7 @@ class RewrapReport:
     already_current: int = 0
     left: dict[str, str] = field(default_factory=dict)
     stop_reason: str | None = None
+    resume: str | None = None
     warnings: list[str] = field(default_factory=list)
 
     @property
@@ -59,6 +61,7 @@ class RewrapReport:
             "run_id": self.run_id,
             "resumed": self.resumed,
             "stop_reason": self.stop_reason,
+            "resume": self.resume,
             "target_provider": self.target_provider,
             "target_version": self.version or None,
             "data_keys": {
@@ -168,7 +171,7 @@ class _Job:
         result.already_current = max(0, found.current - result.rewrapped)
         result.left = found.left | {each.row.id: "changed_meanwhile" for each in found.candidates}
         if self.stop.reason:
-            result.stop_reason = self.stop.reason
+            result.stop_reason, result.resume = self.stop.reason, command_for(current, self.settings)
         else:
             result.outcome = report.PARTLY_DONE if result.left else report.DONE
             await self._close(lease, current, result)

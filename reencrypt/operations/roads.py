@@ -36,9 +36,9 @@ def roads(prepared: Preparation) -> tuple[Road, Road]:
     """`rewrap`, then `run`."""
     goal = prepared.goal
     rows = [row for row in prepared.ring.rows if row.provider != goal.provider]
-    elsewhere = sum(row.provider.startswith("azurekv.") for row in rows)
-    # Unwrapped where it is, wrapped with the public key, and unwrapped again before it counts.
-    calls = elsewhere + (len(rows) if goal.provider.startswith("azurekv.") else 0)
+    in_vaults = sum(row.provider.startswith("azurekv.") for row in prepared.ring.rows)
+    # Unwrapped where it is, or to see its version; wrapped with the public key, and unwrapped before it counts.
+    calls = in_vaults + (len(rows) if goal.provider.startswith("azurekv.") else 0)
     legacy = sum(number for key_id, _, number in prepared.entries() if key_id is None)
     rewrap = Road(
         f"reencrypt rewrap --to {goal.provider}",
@@ -51,7 +51,13 @@ def roads(prepared: Preparation) -> tuple[Road, Road]:
     unwraps = vault_unwraps(prepared)
     moving = prepared.movable
     return rewrap, Road(
-        "reencrypt run",
+        " ".join(
+            [
+                f"reencrypt run --to {goal.provider}",
+                *(["--fresh-data-key"] if goal.fresh else []),
+                *([f"--algorithm {goal.algorithm}"] if prepared.options.algorithm else []),
+            ]
+        ),
         moving,
         unwraps,
         _vault_seconds(prepared, unwraps) + moving * _SECONDS_PER_DERIVATION / available_threads(),

@@ -18,6 +18,7 @@ from reencrypt.keys.provider import normalise_provider
 from reencrypt.keys.providers import Providers
 from reencrypt.keys.ring import DataKey
 from reencrypt.operations import report
+from reencrypt.operations.again import command_for
 from reencrypt.operations.claim import Claim
 from reencrypt.operations.opening import inspect, open_database, open_providers, read_data_keys
 from reencrypt.operations.options import RunOptions, available_threads
@@ -175,6 +176,7 @@ class _Job:
             await close_run(self.database, lease, current, "finished", result.outcome)
         else:
             result.stop_reason = self.stop.reason
+            result.resume = command_for(current, self.settings)
         self.emit(RunEnded(current.id, result.outcome))
         return result
 

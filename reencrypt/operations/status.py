@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from reencrypt.databases.protocol import Database
+from reencrypt.operations.again import command_for
 from reencrypt.operations.opening import inspect, open_database
 from reencrypt.operations.report import entry_as_json
 from reencrypt.settings import Settings
 from reencrypt.worker.counts import Counts, per_location
 from reencrypt.worker.quarantine import QuarantineEntry, read_quarantine
-from reencrypt.worker.runs import Run, latest_counts, read_checkpoints, read_runs
+from reencrypt.worker.runs import Run, find_open, latest_counts, read_checkpoints, read_runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,19 +25,23 @@ class RunStatus:
 
 @dataclass(frozen=True, slots=True)
 class StatusReport:
-    """All runs, oldest first; `holder` is who holds the lease now, empty for nobody."""
+    """All runs, oldest first; `holder` is who holds the lease now, empty for nobody.
+
+    `resume` is the command that goes on with the interrupted run, empty where there is none.
+    """
 
     runs: list[RunStatus]
     holder: str
     quarantine: list[QuarantineEntry]
+    resume: str = ""
 
     @property
     def next_command(self) -> str:
         """What to type next."""
         if self.holder:
             return "reencrypt status (a run is at work, or died a moment ago)"
-        if any(each.run.state == "open" for each in self.runs):
-            return "reencrypt run (goes on where it was interrupted)"
+        if self.resume:
+            return f"{self.resume} (goes on where it was interrupted)"
         for each in self.runs:
             if each.run.state == "undoing":
                 return f"reencrypt undo {each.run.id} (goes on where it was interrupted)"
@@ -78,14 +83,16 @@ async def status(settings: Settings) -> StatusReport:
     try:
         if not (await inspect(database)).has_state:
             return StatusReport([], "", [])
-        return await _read(database)
+        return await _read(database, settings)
     finally:
         await database.close()
 
 
-async def _read(database: Database) -> StatusReport:
+async def _read(database: Database, settings: Settings) -> StatusReport:
     runs = [
         RunStatus(run, latest_counts(await read_checkpoints(database, run.id))) for run in await read_runs(database)
     ]
     lease = await database.fetch("lease_read")
-    return StatusReport(runs, str(lease[0][1]) if lease else "", await read_quarantine(database))
+    found = find_open([each.run for each in runs])
+    resume = command_for(found, settings) if found else ""
+    return StatusReport(runs, str(lease[0][1]) if lease else "", await read_quarantine(database), resume)

@@ -47,7 +47,7 @@ class StopRequest:
                 task.cancel()
                 await asyncio.wait((task,))
             if task.cancelled():
-                raise StoppedEarlyError(f"stopped: {self._reason}", hint="`reencrypt run` goes on from here")
+                raise StoppedEarlyError(f"stopped: {self._reason}", hint="`reencrypt status` says how to go on")
             return task.result()
         finally:
             asked.cancel()

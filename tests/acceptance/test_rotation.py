@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from reencrypt.operations.again import command_for
+from reencrypt.settings import load_settings
+from reencrypt.worker.runs import Run
 from tests.grafana.decryptor import SecretAddress
 from tests.grafana.planting import Plain
 from tests.grafana.populate import populate
@@ -288,6 +291,35 @@ def test_an_interrupted_rotation_is_not_dropped_by_another_operation(story: Stor
     assert (done["run_id"], done["outcome"]) == (run["run_id"], "done")
     used = {secret.key_id for address, secret in story.secrets().items() if address.table != "alert_notification"}
     assert used == {run["target_data_key"]}
+
+
+@pytest.mark.one_engine
+def test_an_interrupted_operation_says_how_to_go_on_with_it_and_not_with_another(story: Story) -> None:
+    fill(story)
+    for line in (
+        "run --to azurekv.other --limit 5 --wrap-format raw/RSA-OAEP-256",
+        "run --fresh-data-key --algorithm aes-gcm --limit 5",
+    ):
+        stopped = story.cli.json(line, expect=4)
+        assert stopped["resume"], line
+        assert story.cli.json("status")["next_command"].startswith(stopped["resume"])
+        done = story.cli.json(stopped["resume"].removeprefix("reencrypt "))
+        assert (done["run_id"], done["outcome"]) == (stopped["run_id"], "done"), line
+
+
+@pytest.mark.parametrize(
+    ("operation", "command"),
+    [
+        ("rollback", "reencrypt rollback --algorithm aes-gcm"),
+        ("rewrap", "reencrypt rewrap --to azurekv.a --algorithm aes-gcm"),
+        ("envelop", "reencrypt rekey-secret-key, with the same --new-secret-key-file"),
+        ("rekey", "reencrypt rekey-secret-key, with the same --new-secret-key-file"),
+    ],
+)
+def test_every_operation_has_its_command(operation: str, command: str) -> None:
+    settings = load_settings(config=None, home=None, database_url="sqlite:////nowhere/grafana.db", environ={})
+    run = Run.begin(operation, "azurekv.a", "aes-gcm", salt=b"saltsalt", wrap_format="")
+    assert command_for(run, settings) == command
 
 
 @pytest.mark.one_engine

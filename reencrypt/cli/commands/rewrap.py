@@ -73,4 +73,4 @@ def _print(report: RewrapReport) -> None:
     for key_id, reason in report.left.items():
         out.line(f"left: {key_id}: {reason}")
     if report.stop_reason:
-        out.line(f"Stopped: {report.stop_reason}. Progress is saved; `reencrypt rewrap` goes on from here.")
+        out.line(f"Stopped: {report.stop_reason}. Progress is saved; `{report.resume or 'reencrypt rewrap'}` goes on.")

@@ -110,7 +110,8 @@ def _in_words(report: RunReport) -> str:
             return f"Nothing to do: every applicable secret is under {report.target_provider} already."
         case "stopped":
             return (
-                f"Stopped: {report.stop_reason}. Progress is saved; `reencrypt {report.operation}` goes on from here."
+                f"Stopped: {report.stop_reason}. Progress is saved; "
+                f"`{report.resume or f'reencrypt {report.operation}'}` goes on from here."
             )
         case _:
             return (
