@@ -21,6 +21,7 @@ _AUTHORITIES: Final = {".usgovcloudapi.net": "login.microsoftonline.us", ".azure
 _FIRST_PAUSE_SECONDS: Final = 0.2
 _LONGEST_PAUSE_SECONDS: Final = 8.0
 _LAST_SECONDS: Final = 300
+_WORKLOAD_IDENTITY: Final = "workloadidentitycredential"
 _THIS_MACHINE: Final = ("localhost", "127.0.0.1", "::1")
 
 
@@ -75,7 +76,10 @@ def _is_stale(token: AccessTokenInfo) -> bool:
 
 
 def make_credential(settings: AzureKeyVaultSettings, transport: AioHttpTransport) -> SharedCredential:
-    """The service principal of the section, or without a client_secret whatever identity this machine has."""
+    """The service principal of the section, or without a client_secret whatever identity this machine has.
+
+    `AZURE_TOKEN_CREDENTIALS=WorkloadIdentityCredential` goes before a client_secret: a pod has Grafana's own file.
+    """
     from azure.identity import aio  # noqa: PLC0415
 
     # What the SDK has to say reaches us as exceptions; without a handler its warnings go to stderr, between our lines.
@@ -86,7 +90,7 @@ def make_credential(settings: AzureKeyVaultSettings, transport: AioHttpTransport
     # By scheme: the endpoint of a managed identity is plain http on a link-local address, and never behind a proxy.
     proxies = proxies_for(authority if "://" in authority else f"https://{authority}")
     try:
-        if settings.client_secret:
+        if settings.client_secret and os.environ.get("AZURE_TOKEN_CREDENTIALS", "").lower() != _WORKLOAD_IDENTITY:
             return SharedCredential(
                 aio.ClientSecretCredential(
                     settings.tenant_id,
@@ -98,10 +102,12 @@ def make_credential(settings: AzureKeyVaultSettings, transport: AioHttpTransport
                     retry_total=0,
                 )
             )
+        # The cluster says which identity a pod has; the section may name Grafana's own.
+        in_pod = "AZURE_FEDERATED_TOKEN_FILE" in os.environ
         identity = {
             "managed_identity_client_id": settings.client_id,
-            "workload_identity_client_id": settings.client_id,
-            "workload_identity_tenant_id": settings.tenant_id,
+            "workload_identity_client_id": (in_pod and os.environ.get("AZURE_CLIENT_ID")) or settings.client_id,
+            "workload_identity_tenant_id": (in_pod and os.environ.get("AZURE_TENANT_ID")) or settings.tenant_id,
         }
         named = {name: value for name, value in identity.items() if value}
         return SharedCredential(

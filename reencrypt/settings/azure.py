@@ -112,6 +112,12 @@ def _check(
         ignored = [name for key in missing if (name := layers.ignored_variable(section, key))]
         note = f"; {', '.join(ignored)} is ignored, because the key has no value in a file" if ignored else ""
         return f"[{section}] has no {' and no '.join(missing)}{because}{note}."
+    if not text["client_secret"] and (name := layers.ignored_variable(section, "client_secret")):
+        # Somebody means to sign in with it; another identity of this machine would be used in silence.
+        return (
+            f"[{section}] client_secret: {name} is ignored, because the key has no value in a file; "
+            "give it any value there, and the variable overrides it."
+        )
     if not _KEY_NAME.fullmatch(text["key_id"]):
         return f"[{section}] key_id is not the name of a key: letters, digits and hyphens, not its URL or version."
     vault = check_vault_uri(text["vault_uri"], trusted_hosts)

@@ -70,6 +70,18 @@ async def test_an_identity_unwraps_and_survives_the_end_of_its_token(
         emulator.expire_tokens()
 
 
+async def test_a_pods_identity_goes_before_what_grafanas_file_says(
+    state: Path, emulator: Emulator, provider_of: ProviderOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(workload(emulator), monkeypatch)
+    # The section names Grafana's own registration, which the pod's token says nothing of.
+    provider = provider_of(client_secret=NO_SECRET, client_id="00000000-0000-0000-0000-00000000beef")
+    assert (await provider.unwrap(wrap(pem(state), b"k" * 16))).data_key == b"k" * 16
+    monkeypatch.setenv("AZURE_TOKEN_CREDENTIALS", "WorkloadIdentityCredential")
+    provider = provider_of(client_secret=Secret("of somebody else"), client_id="00000000-0000-0000-0000-00000000beef")
+    assert (await provider.unwrap(wrap(pem(state), b"k" * 16))).data_key == b"k" * 16
+
+
 async def test_the_azure_cli(
     state: Path, emulator: Emulator, provider_of: ProviderOf, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

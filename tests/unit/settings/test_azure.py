@@ -99,10 +99,10 @@ def test_a_variable_for_a_key_that_the_file_has_not_is_ignored_and_the_sentence_
     assert f"{name} is ignored" in settings.incomplete["azurekv.prod"]
 
 
-def test_a_client_secret_that_only_a_variable_has_is_shown_as_ignored(load: Load) -> None:
+def test_a_client_secret_that_only_a_variable_has_is_no_licence_to_sign_in_as_somebody_else(load: Load) -> None:
     name = "GF_SECURITY_ENCRYPTION_AZUREKV_PROD_CLIENT_SECRET"
     settings = load(section(client_secret=""), environ={name: "hunter2canary"})
-    assert not settings.azure["azurekv.prod"].client_secret
+    assert f"{name} is ignored" in settings.incomplete["azurekv.prod"]
     (shown,) = [value for value in settings.shown if value.key == "client_secret"]
     assert (shown.text, shown.secret) == ("", True)
     assert f"{name} is ignored" in shown.origin
