@@ -51,6 +51,23 @@ def test_every_option_in_the_readme_exists() -> None:
     assert set(re.findall(r"--[a-z][a-z-]+", table)) <= known
 
 
+def test_the_readme_says_truly_which_commands_take_an_option() -> None:
+    table = README.split("### Options")[1].split("### Exit codes")[0]
+    taken: set[str] = set()
+    documented: dict[str, set[str]] = {}
+    for line in re.findall(r"^\| `-.*$", table, re.MULTILINE):
+        options, commands, _ = line.replace("\\|", "/").strip("| ").split(" | ")
+        if commands != "the same":
+            named = commands.split(", ")
+            taken = {name for name in ALL if name in named or name.split()[0] in named}
+        for option in re.findall(r"--[a-z][a-z-]+", options):
+            documented[option] = documented.get(option, set()) | taken
+    actual = {
+        option: {name for name in ALL if any(option in each.opts for each in options_of(name))} for option in documented
+    }
+    assert documented == actual
+
+
 @pytest.mark.parametrize("name", ["", *ALL])
 def test_every_help_ends_with_an_example(name: str) -> None:
     command = ALL[name] if name else cli
