@@ -44,6 +44,9 @@ class Codec(Protocol):
 
 def splice(cell: bytes, replacements: Sequence[tuple[Slot, bytes]]) -> bytes:
     """Return the cell with the text of each slot (in order of position) replaced by the encoded new ciphertext."""
+    if len(replacements) == 1:
+        slot, ciphertext = replacements[0]
+        return cell[: slot.start] + slot.encoding.encode(ciphertext) + cell[slot.end :]
     parts: list[bytes] = []
     end = 0
     for slot, ciphertext in replacements:

@@ -41,14 +41,14 @@ class FoundSecret(NamedTuple):
 
 def secrets_of(location: Location, row: Row) -> Iterator[FoundSecret]:
     """Yield the secrets of a row in order; never raises for what the row holds."""
-    kinds = _kinds(location, row)
+    kinds = _kinds(location, row) if location.kind_by_type else None
     for index, field in enumerate(location.fields):
         cell = row.cells[index]
         if not cell:
             continue
         for slot in field.codec.find(cell):
-            name = field.column + slot.path
-            kind = kinds if kinds is not None else slot.kind
+            name = field.column + slot.path if slot.path else field.column
+            kind = kinds or slot.kind
             if slot.problem:
                 yield FoundSecret(
                     index, slot, kind, name, None, slot.problem, "not base64 or JSON as Grafana writes it"
@@ -66,6 +66,6 @@ def _kinds(location: Location, row: Row) -> Kind | None:
     rule = location.kind_by_type
     if rule is None:
         return None
-    value = row.extras[location.extras.index(rule.column)]
+    value = row.extras[0]  # the rule's column comes first
     text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
     return rule.kinds.get(text)

@@ -17,6 +17,9 @@ from reencrypt.crypto.derive import SALT_BYTES, DerivedKeyCache
 
 _KEY_ID_MARK: Final = 0x23  # "#"
 _ALGORITHM_MARK: Final = 0x2A  # "*"
+#: Looked up once: these are asked of every value.
+_SHORTEST: Final = max(each.minimum_bytes for each in Algorithm)
+_BODY_STARTS: Final = {each: SALT_BYTES + each.nonce_bytes for each in Algorithm}
 
 
 class MalformedEnvelopeError(ValueError):
@@ -49,14 +52,30 @@ def parse(value: bytes) -> Envelope:
     Raises `MalformedEnvelopeError` for an empty or truncated value, a key id without end or not base64, and an
     algorithm that Grafana does not know. Grafana's own length checks are weaker and let some of these panic.
     """
-    key_id, payload = _split_key_id(value)
-    algorithm, prefixed, body = _split_algorithm(payload)
-    if len(body) < algorithm.minimum_bytes:
+    key_id, algorithm, prefixed, body = _split(value)
+    if len(body) < _SHORTEST and len(body) < algorithm.minimum_bytes:
         raise MalformedEnvelopeError(
             f"payload too short: {len(body)} bytes where {algorithm} needs at least {algorithm.minimum_bytes}"
         )
-    end = SALT_BYTES + algorithm.nonce_bytes
+    end = _BODY_STARTS[algorithm]
     return Envelope(key_id, algorithm, prefixed, body[:SALT_BYTES], body[SALT_BYTES:end], body[end:])
+
+
+#: The last whole header: its bytes, its key id and its algorithm. Most values begin like the one before them.
+_last_header: tuple[bytes, str | None, Algorithm] = (b"*YWVzLWNmYg*", None, Algorithm.AES_CFB)
+
+
+def _split(value: bytes) -> tuple[str | None, Algorithm, bool, bytes]:
+    """Key id, algorithm, whether that stood there, and the body."""
+    global _last_header  # noqa: PLW0603 - a memory, read and replaced as a whole by any thread
+    header, key_id, algorithm = _last_header
+    if value.startswith(header):
+        return key_id, algorithm, True, value[len(header) :]
+    key_id, payload = _split_key_id(value)
+    algorithm, prefixed, body = _split_algorithm(payload)
+    if prefixed:
+        _last_header = (value[: len(value) - len(body)], key_id, algorithm)
+    return key_id, algorithm, prefixed, body
 
 
 def _split_key_id(value: bytes) -> tuple[str | None, bytes]:

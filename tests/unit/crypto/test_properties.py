@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -46,6 +47,23 @@ def test_a_sealer_never_shows_its_key() -> None:
     assert repr(sealer.derived_key) not in repr(sealer)
 
 
+HEADERS = st.sampled_from([b"", b"#azE#", b"#azI#", b"*YWVzLWNmYg*", b"*YWVzLWdjbQ*", b"**", b"*", b"#", b"\0"])
+
+
+@given(st.lists(st.tuples(HEADERS, HEADERS, st.binary(max_size=60)).map(b"".join), max_size=8))
+def test_what_was_parsed_before_changes_nothing(values: list[bytes]) -> None:
+    def outcome(value: bytes) -> object:
+        try:
+            return envelope.parse(value)
+        except MalformedEnvelopeError as error:
+            return str(error)
+
+    after_each_other = [outcome(value) for value in values]
+    for value, found in zip(values, after_each_other, strict=True):
+        envelope.parse(b"#b3RoZXI#*YWVzLWdjbQ*" + bytes(60))  # the memory holds a header that none of them has
+        assert outcome(value) == found
+
+
 @given(st.binary(max_size=200))
 def test_parsing_any_bytes_gives_an_envelope_or_one_clear_error(value: bytes) -> None:
     try:
@@ -70,6 +88,17 @@ def test_base64_with_line_breaks_reads_as_go_reads_it(data: bytes) -> None:
     text = base64.encodebytes(data)
     assert gobase64.decode(text) == data
     assert gobase64.decode(text.replace(b"\n", b"\r\n")) == data
+
+
+@given(st.text("AQgw/+=\n-", max_size=12).map(str.encode))
+def test_the_short_way_decodes_what_the_careful_one_does(text: bytes) -> None:
+    def outcome(decode: Callable[[bytes], bytes]) -> bytes | str:
+        try:
+            return decode(text)
+        except MalformedEncodingError as error:
+            return str(error)
+
+    assert outcome(gobase64.decode) == outcome(gobase64.decode_carefully)
 
 
 @given(st.binary(max_size=60))
