@@ -97,7 +97,7 @@ class Rendering:
         return f"{self.select()} WHERE {quote(scope)} = $1 AND {self._same(self.location.columns[0], '$2')}"
 
     def swap(self) -> str:
-        """Compare and swap a whole page in one statement; returns the keys of the rows that changed."""
+        """Compare and swap a whole page in one statement."""
         location = self.location
         names = [*location.key]
         arrays = [self._array(name) for name in location.key]
@@ -111,10 +111,9 @@ class Rendering:
         same = [f"t.{quote(name)} = page.k{index}" for index, name in enumerate(location.key)]
         same += [self._same(column, f"page.old{index}", "t.") for index, column in enumerate(location.columns)]
         unnest = ", ".join(f"${index + 1}::{array}" for index, array in enumerate(arrays))
-        returned = ", ".join(f"page.k{index}" for index in range(len(location.key)))
         return (
             f"UPDATE {quote(location.table)} AS t SET {', '.join(sets)} "
-            f"FROM unnest({unnest}) AS page ({', '.join(columns)}) WHERE {' AND '.join(same)} RETURNING {returned}"
+            f"FROM unnest({unnest}) AS page ({', '.join(columns)}) WHERE {' AND '.join(same)}"
         )
 
     def _same(self, column: str, other: str, prefix: str = "") -> str:

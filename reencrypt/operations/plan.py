@@ -57,9 +57,7 @@ class PlanReport:
         for (key_id, algorithm), number in self._census(location).by_key.items():
             row = ring.row(key_id) if key_id is not None else None
             provider = LEGACY_PROVIDER if key_id is None else row.provider if row else "missing"
-            lines.append(
-                KeyLine(key_id, provider, algorithm, number, self.prepared.is_current_entry(key_id, algorithm))
-            )
+            lines.append(KeyLine(key_id, provider, algorithm, number, self.prepared.is_current(key_id, algorithm)))
         return sorted(lines, key=lambda line: -line.secrets)
 
     def _census(self, location: Location) -> LocationCensus:

@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 
 from reencrypt.catalogue.location import Location
 from reencrypt.crypto.ciphers import Algorithm
-from reencrypt.crypto.envelope import Envelope
 from reencrypt.errors import ReencryptError
 from reencrypt.keys.proof import Proof
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER, WrapFormat
@@ -57,12 +56,8 @@ class Preparation:
         """Where secrets go: a provider, or back under `secret_key`."""
         return self.goal.name
 
-    def is_current(self, envelope: Envelope) -> bool:
-        """Whether a secret is where this operation wants it."""
-        return self.is_current_entry(envelope.key_id, envelope.algorithm)
-
-    def is_current_entry(self, key_id: str | None, algorithm: Algorithm) -> bool:
-        """The same for an entry of the census."""
+    def is_current(self, key_id: str | None, algorithm: Algorithm) -> bool:
+        """Whether a secret under this data key (None for a legacy value) is where this operation wants it."""
         row = self.ring.row(key_id) if key_id is not None else None
         return self.goal.is_reached(key_id, algorithm, row)
 
@@ -82,7 +77,7 @@ class Preparation:
                 counts.not_applicable = census.total
             else:
                 for (key_id, algorithm), number in census.by_key.items():
-                    if self.is_current_entry(key_id, algorithm):
+                    if self.is_current(key_id, algorithm):
                         counts.already_current += number
                     else:
                         counts.left += number
@@ -140,7 +135,7 @@ class Preparation:
 
     def moving_key_ids(self) -> list[str]:
         """The data keys that decrypt what is to move."""
-        moving = (key_id for key_id, algorithm, _ in self.entries() if not self.is_current_entry(key_id, algorithm))
+        moving = (key_id for key_id, algorithm, _ in self.entries() if not self.is_current(key_id, algorithm))
         return list(dict.fromkeys(key_id for key_id in moving if key_id is not None))
 
     def keys_to_unwrap(self) -> list[str]:

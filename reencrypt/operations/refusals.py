@@ -50,7 +50,7 @@ def _loses_authentication(prepared: Preparation) -> int:
     return sum(
         number
         for key_id, algorithm, number in prepared.entries()
-        if algorithm is Algorithm.AES_GCM and not prepared.is_current_entry(key_id, algorithm)
+        if algorithm is Algorithm.AES_GCM and not prepared.is_current(key_id, algorithm)
     )
 
 

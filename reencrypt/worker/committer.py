@@ -10,7 +10,7 @@ from reencrypt.catalogue.location import Key, Location
 from reencrypt.databases.protocol import Database, Swap, Transaction, Value
 from reencrypt.databases.retried import retried
 from reencrypt.worker.counts import Counts
-from reencrypt.worker.journal import journal_swaps
+from reencrypt.worker.journal import swap_entries
 from reencrypt.worker.lease import Lease
 from reencrypt.worker.quarantine import drop_stale, save_findings
 from reencrypt.worker.runs import Checkpoint, Run, save_checkpoint, save_tally
@@ -51,11 +51,14 @@ class Committer:
         """
         loop = asyncio.get_running_loop()
         locked_since = 0.0
+        swaps = _alike(location, page.rows)
+        # Before anything is locked: hashes take a while.
+        entries = swap_entries(self.run.id, location, swaps)
 
         async def body(transaction: Transaction) -> Committed:
             nonlocal locked_since
             locked_since = loop.time()
-            return await self._write(transaction, location, page, checkpoint)
+            return await self._write(transaction, location, page, checkpoint, swaps, entries)
 
         done = await retried(self.database, body)
         done.locked_seconds = loop.time() - locked_since
@@ -63,20 +66,28 @@ class Committer:
         return done
 
     async def _write(
-        self, transaction: Transaction, location: Location, page: PageOutcome, checkpoint: Checkpoint
+        self,
+        transaction: Transaction,
+        location: Location,
+        page: PageOutcome,
+        checkpoint: Checkpoint,
+        swaps: Sequence[Swap],
+        entries: Sequence[Mapping[str, Value]],
     ) -> Committed:
         """Everything of a page inside its transaction; may be begun again, so it changes nothing in memory."""
         await self.lease.check(transaction)
-        swaps = _alike(location, page.rows)
         lost: list[Key] = []
         if swaps:
             # From here to the commit nobody can delete the key that the new bytes need.
             await self.target.lock(transaction)
             lost = await transaction.swap_rows(location, swaps)
-        losers = set(lost)
-        settled = [row for row in page.rows if not (row.swap and row.row.key in losers)]
+        settled: Sequence[RowOutcome] = page.rows
+        if lost:
+            losers = set(lost)
+            settled = [row for row in page.rows if not (row.swap and row.row.key in losers)]
+            entries = swap_entries(self.run.id, location, [row.swap for row in settled if row.swap])
         swapped = [(row.row, row.swap) for row in settled if row.swap]
-        await journal_swaps(transaction, self.run.id, location, [swap for _, swap in swapped])
+        await transaction.execute_many("journal_append", entries)
         await follow(transaction, self.run.id, location, swapped, self.locations)
         findings = [finding for row in settled for finding in row.findings]
         await save_findings(transaction, self.run.id, checkpoint.pass_number, location.name, findings)

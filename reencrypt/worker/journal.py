@@ -17,8 +17,13 @@ def digest(data: bytes | None) -> bytes | None:
 
 async def journal_swaps(transaction: Transaction, run_id: str, location: Location, swaps: Sequence[Swap]) -> None:
     """Record the old bytes of every column that changed, and a hash of the new ones."""
+    await transaction.execute_many("journal_append", swap_entries(run_id, location, swaps))
+
+
+def swap_entries(run_id: str, location: Location, swaps: Sequence[Swap]) -> list[dict[str, Value]]:
+    """The rows that the journal gets for these swaps, so that they can be made before anything is locked."""
     columns = location.columns
-    entries: list[dict[str, Value]] = [
+    return [
         {
             "run_id": run_id,
             "action": "rewrite",
@@ -32,7 +37,6 @@ async def journal_swaps(transaction: Transaction, run_id: str, location: Locatio
         for column, old, new in zip(columns, swap.old, swap.new, strict=True)
         if old != new
     ]
-    await transaction.execute_many("journal_append", entries)
 
 
 async def journal_data_key(

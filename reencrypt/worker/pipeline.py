@@ -9,14 +9,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Final, TypeVar
 
 from reencrypt.catalogue.location import Location
 from reencrypt.catalogue.reason import Reason
+from reencrypt.crypto.ciphers import Algorithm
 from reencrypt.crypto.derive import DerivedKeyCache
-from reencrypt.crypto.envelope import Envelope, Sealer
+from reencrypt.crypto.envelope import Sealer
 from reencrypt.databases.protocol import ColumnLimit, Database
 from reencrypt.events import Emit, PageCommitted, Quarantined
 from reencrypt.worker.committer import Committed, Committer
@@ -77,7 +79,7 @@ class Pipeline:
         committer: Committer,
         resolver: Resolver,
         sealer: Sealer,
-        is_current: Callable[[Envelope], bool],
+        is_current: Callable[[str | None, Algorithm], bool],
         cache: DerivedKeyCache,
         pool: ThreadPoolExecutor,
         threads: int,
@@ -103,6 +105,10 @@ class Pipeline:
         self._known = known
         self._tally = tally
         self._pace = Pace(database.lock_policy)
+        # Where a lock keeps everybody out, nothing of ours slows down whoever holds it: neither a thread that fights
+        # for the interpreter, nor a reader whom the commit has to wait for. They work in the gaps.
+        self._turn: AbstractAsyncContextManager[None] = asyncio.Lock() if database.lock_policy.gaps else nullcontext()
+        self._free_at = 0.0
         self._limits: tuple[ColumnLimit | None, ...] = ()
         self._told: set[tuple[str, str, str]] = set()
 
@@ -125,8 +131,9 @@ class Pipeline:
     async def _read(self, location: Location, checkpoint: Checkpoint, out: asyncio.Queue[_Page]) -> None:
         after = checkpoint.last_key
         while True:
-            rows = await self._database.read_page(location, after, rows=self._page_rows(), size=PAGE_BYTES)
-            parsed = await self._in_thread(parse_rows, location, rows)
+            async with self._turn:
+                rows = await self._database.read_page(location, after, rows=self._page_rows(), size=PAGE_BYTES)
+                parsed = await self._in_thread(parse_rows, location, rows)
             await out.put(_Page(parsed, PageOutcome(), last=not rows))
             if not rows:
                 return
@@ -149,7 +156,7 @@ class Pipeline:
         await self.resolver.prepare(rows, self._is_current)
         transformer = Transformer(
             self._sealer,
-            self._is_current,
+            cache(self._is_current),
             cache(self.resolver.key_of),
             self.resolver.proof,
             self._cache,
@@ -158,10 +165,14 @@ class Pipeline:
         )
         # Deriving keys gives the GIL away, everything else fights for it: then one thread is faster than two. Small
         # chunks, so that no thread waits long for the last one.
-        chunks_wanted = self._threads * _CHUNKS_PER_THREAD if _salts(rows) > _FEW_SALTS else 1
+        derives = _salts(rows) > _FEW_SALTS
+        chunks_wanted = self._threads * _CHUNKS_PER_THREAD if derives else 1
         size = max(1, -(-len(rows) // chunks_wanted))
         chunks = [rows[start : start + size] for start in range(0, len(rows), size)]
-        outcomes = await asyncio.gather(*(self._in_thread(transformer.transform, location, chunk) for chunk in chunks))
+        async with nullcontext() if derives else self._turn:
+            outcomes = await asyncio.gather(
+                *(self._in_thread(transformer.transform, location, chunk) for chunk in chunks)
+            )
         page = PageOutcome()
         for outcome in outcomes:
             page.merge(outcome)
@@ -205,7 +216,7 @@ class Pipeline:
             self._tally.add(page.tally)
             self._tally.check(self._max_quarantine, page.tally.failed)
         secrets = page.settled.total + sum(row.counts.total for row in page.rows)
-        committed = await self._committer.commit(location, page, checkpoint)
+        committed = await self._write(location, page, checkpoint)
         self._pace.learn(rows, committed.locked_seconds)
         moved = self._report(location, committed, secrets)
         attempts = 1
@@ -216,13 +227,20 @@ class Pipeline:
             outcome = await self._outcome(location, parsed)
             if attempts == _RACE_ATTEMPTS:
                 outcome.rows = [_give_up(row) for row in outcome.rows]
-            committed = await self._committer.commit(location, outcome, checkpoint)
+            committed = await self._write(location, outcome, checkpoint)
             moved += self._report(location, committed, 0)
             attempts += 1
-        gap = self._pace.gap(committed.locked_seconds)
-        if moved and gap:
-            await asyncio.sleep(gap)
         return moved
+
+    async def _write(self, location: Location, page: PageOutcome, checkpoint: Checkpoint) -> Committed:
+        """Commit when the others have had their turn."""
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(max(0.0, self._free_at - loop.time()))
+        async with self._turn:
+            committed = await self._committer.commit(location, page, checkpoint)
+        if committed.moved:
+            self._free_at = loop.time() + self._pace.gap(committed.locked_seconds)
+        return committed
 
     def _report(self, location: Location, committed: Committed, secrets: int) -> int:
         if self._budget.left is not None:

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import Executor as Pool
 
 from reencrypt.catalogue.reason import Reason
+from reencrypt.crypto.ciphers import Algorithm
 from reencrypt.crypto.derive import DerivedKeyCache
-from reencrypt.crypto.envelope import Envelope
 from reencrypt.keys.proof import KeyStanding, Proof, Sample, weigh
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER, Unwrapped
 from reencrypt.keys.ring import DataKey, Failure, KeyRing
@@ -40,7 +40,7 @@ class Resolver:
         self._reload = reload
         self._pool = pool
 
-    async def prepare(self, rows: Sequence[ParsedRow], is_current: Callable[[Envelope], bool]) -> None:
+    async def prepare(self, rows: Sequence[ParsedRow], is_current: Callable[[str | None, Algorithm], bool]) -> None:
         """Unwrap the data keys of a page's secrets that are to move, and weigh those that are met for the first time.
 
         Raises a `ReencryptError` where a provider fails as a whole.
@@ -61,7 +61,11 @@ class Resolver:
                     samples[envelope.key_id].append(Sample(envelope, secret.kind))
         if any(self.ring.row(key_id) is None for key_id in unknown):
             self.ring.load(await self._reload())
-        wanted = [key_id for key_id in samples if not all(is_current(sample.envelope) for sample in samples[key_id])]
+        wanted = [
+            key_id
+            for key_id in samples
+            if not all(is_current(key_id, sample.envelope.algorithm) for sample in samples[key_id])
+        ]
         await self.ring.ensure([key_id for key_id in wanted if self._skipped_as(key_id) is None], self._reload)
         for key_id in wanted:
             await self._weigh(key_id, samples[key_id])

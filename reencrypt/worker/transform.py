@@ -13,7 +13,7 @@ from reencrypt.catalogue.plaintext import evidence
 from reencrypt.catalogue.reading import FoundSecret, secrets_of
 from reencrypt.catalogue.reason import Reason
 from reencrypt.crypto import envelope as envelopes
-from reencrypt.crypto.ciphers import AuthenticationFailedError
+from reencrypt.crypto.ciphers import Algorithm, AuthenticationFailedError
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.crypto.envelope import Envelope, Sealer
 from reencrypt.databases.protocol import ColumnLimit, Swap
@@ -115,12 +115,12 @@ class PageOutcome:
 class Transformer:
     """Everything that a secret's fate depends on, fixed for a page.
 
-    `is_current` tells whether an envelope is already where the run wants it; `key_of` finds the key that decrypts.
+    `is_current` tells whether a data key and algorithm are where the run wants secrets; `key_of` finds a data key.
     `known` is what was in quarantine before.
     """
 
     sealer: Sealer
-    is_current: Callable[[Envelope], bool]
+    is_current: Callable[[str | None, Algorithm], bool]
     key_of: Callable[[str | None], UsableKey | UnusableKey]
     proof: Proof
     cache: DerivedKeyCache
@@ -185,7 +185,7 @@ class Transformer:
         if envelope is None:
             self._quarantine(outcome, secret, secret.problem or Reason.MALFORMED_ENVELOPE, secret.detail)
             return None
-        if self.is_current(envelope):
+        if self.is_current(envelope.key_id, envelope.algorithm):
             # The run's own salt tells what this run has written, also before an interruption, from what it found.
             if envelope.salt == self.sealer.salt:
                 counts.re_encrypted += 1
