@@ -17,6 +17,7 @@ from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.crypto.envelope import Sealer
 from reencrypt.crypto.salt import new_salt
 from tests.grafana.builder import GrafanaBuilder
+from tests.grafana.planting import Plain
 from tests.support.engine import Engine, SqliteEngine
 from tests.support.mysql import MysqlEngine, MysqlServer
 from tests.support.mysql import connect as connect_mysql
@@ -27,6 +28,7 @@ DATA_KEY_ID = "benchmarkkey01"
 THEN = "2026-01-01 00:00:00"
 COLUMNS = ("id", "org_id", "namespace", "type", "value", "created", "updated")
 _BATCH = 2000
+_MIB = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,21 @@ def data_key_rows(engine: Engine, folder: Path) -> bytes:
         key = builder.data_key(key_id=DATA_KEY_ID, active=False)
     engine.load(scratch)
     return key.dek
+
+
+def document_rows(engine: Engine, folder: Path, name: str, count: int) -> None:
+    """Load so many alerting documents, each with 2,000 secrets, or snapshots, each one secret, of 1 MiB."""
+    scratch = folder / f"scratch-{os.urandom(4).hex()}.db"
+    with GrafanaBuilder(scratch, secret_key=SECRET_KEY) as builder:
+        key = builder.data_key(key_id=DATA_KEY_ID, active=False)
+        for _ in range(count):
+            if name == "snapshots":
+                builder.add_dashboard_snapshot(Plain(b'{"title":"%s"}' % (b"x" * _MIB), key))
+            else:
+                secret = Plain(b"https://hooks.example.org/" + b"x" * 180, key)
+                builder.add_alert_configuration([{"url": secret}] * 2000)
+    engine.load(scratch)
+    scratch.unlink()
 
 
 def legacy_values(count: int) -> list[bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 import os
 import statistics
@@ -188,6 +189,20 @@ async def row_by_row(engine: Engine, password: bytes, rows: int) -> float:
     return seconds
 
 
+def command(engine: Engine) -> tuple[float, float]:
+    """The largest resident size of the real command in MB, and its seconds by its own report."""
+    environment = {**os.environ, "GF_SECURITY_SECRET_KEY": fixtures.SECRET_KEY}
+    line = [sys.executable, "-m", "reencrypt", "run", "--to", "secretKey.v1", "--fresh-data-key"]
+    process = subprocess.Popen(
+        [*line, "--database", engine.url, "--output", "json"], env=environment, stdout=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    report = json.loads(process.stdout.read())
+    _, status, usage = os.wait4(process.pid, 0)
+    assert status == 0, report
+    return usage.ru_maxrss / 1024, report["seconds"]
+
+
 def memory(bench: Bench, small: int, large: int) -> list[Result]:
     """The largest resident size of the real command, for few and for many secrets."""
     peaks = []
@@ -195,20 +210,25 @@ def memory(bench: Bench, small: int, large: int) -> list[Result]:
         engine = bench.engine("postgres")
         data_key = fixtures.data_key_rows(engine, bench.folder)
         fixtures.insert(engine, fixtures.run_values(count, data_key))
-        environment = {**os.environ, "GF_SECURITY_SECRET_KEY": fixtures.SECRET_KEY}
-        command = [sys.executable, "-m", "reencrypt", "run", "--to", "secretKey.v1", "--fresh-data-key"]
-        process = subprocess.Popen(
-            [*command, "--database", engine.url, "--output", "json"], env=environment, stdout=subprocess.PIPE
-        )
-        assert process.stdout is not None
-        process.stdout.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        assert status == 0
-        peaks.append(usage.ru_maxrss / 1024)
+        peaks.append(command(engine)[0])
     return [
         Result("peak memory, MB", peaks[1], 150, "lower"),
         Result(f"… with {large:,} secrets, times that with {small:,}", peaks[1] / peaks[0], 1.15, "lower"),
     ]
+
+
+def documents(bench: Bench, count: int) -> list[Result]:
+    """Documents of 1 MiB: how many bytes of columns a second, and the memory that takes."""
+    results = []
+    for name in ("alerting documents", "snapshots"):
+        engine = bench.engine("postgres")
+        fixtures.document_rows(engine, bench.folder, name, count)
+        peak, seconds = command(engine)
+        results += [
+            Result(f"{name} of 1 MiB, MB/s (reported)", count * 1.048576 / seconds, 0, "higher"),
+            Result("… peak memory, MB", peak, 150, "lower"),
+        ]
+    return results
 
 
 def starting() -> list[Result]:
@@ -259,6 +279,7 @@ def main() -> int:
             bench = Bench(Path(folder), postgres, mysql)
             # First, while no other child has been larger.
             results += memory(bench, size(10_000), size(1_000_000))
+            results += documents(bench, max(20, round(200 * share)))
             results += migration(bench, size(40_000))
             for kind in ("postgres", "sqlite", *(("mysql",) if mysql else ())):
                 results += rotation(bench, kind, size(200_000), 5 if share == 1 else 3)
