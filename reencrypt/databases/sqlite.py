@@ -29,8 +29,9 @@ from reencrypt.errors import ConfigurationError
 
 _T = TypeVar("_T")
 
-_BUSY_SECONDS: Final = 5.0  # one wait of SQLite's own busy handler
+_BUSY_SECONDS: Final = 1.0  # one wait of SQLite's own handler, which hears of no cancellation
 _DEADLINE_SECONDS: Final = 60.0  # of all waits for one lock together
+_OPENING_SECONDS: Final = 5.0  # the same when the file is opened
 _CHECKED_BYTES: Final = 64 * 1024 * 1024
 _READ_CHUNK: Final = 64  # rows per hop to the connection's thread
 
@@ -97,10 +98,13 @@ class SqliteDatabase:
         """Refuse a damaged file before anything is read for a decision."""
         # A large file is not read twice, nor locked for so long: its damage shows where the census comes by.
         small = self._path.stat().st_size <= _CHECKED_BYTES
-        with translated(self._path):
-            check = "PRAGMA quick_check(1)" if small else "SELECT 'ok'"
-            rows = await (await self._reader.execute(check)).fetchall()
-            encoding = await (await self._reader.execute("PRAGMA encoding")).fetchone()
+        check = "PRAGMA quick_check(1)" if small else "SELECT 'ok'"
+
+        async def work() -> tuple[list[Any], Any]:
+            rows = list(await self._reader.execute_fetchall(check))
+            return rows, await (await self._reader.execute("PRAGMA encoding")).fetchone()
+
+        rows, encoding = await self._patiently(work, deadline_seconds=_OPENING_SECONDS)
         for (verdict,) in rows:
             if verdict != "ok":
                 raise damaged(self._path, str(verdict).splitlines()[0])
@@ -193,10 +197,10 @@ class SqliteDatabase:
 
         await self._patiently(work)
 
-    async def _patiently(self, work: Callable[[], Awaitable[_T]]) -> _T:
+    async def _patiently(self, work: Callable[[], Awaitable[_T]], *, deadline_seconds: float = _DEADLINE_SECONDS) -> _T:
         """Do something that needs the file, waiting for its lock for longer than SQLite's own handler does."""
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + _DEADLINE_SECONDS
+        deadline = loop.time() + deadline_seconds
         while True:
             try:
                 with translated(self._path):

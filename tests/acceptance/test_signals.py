@@ -17,8 +17,8 @@ from tests.grafana.populate import populate
 from tests.support.story import WRAP, Story
 from tests.support.vault import Vault
 
-#: A page in hand gets four seconds, SQLite's own handler waits five, the lease is given back within two.
-WITHIN_SECONDS = 15
+#: A page in hand gets four seconds, SQLite's own handler waits one, the lease is given back within two.
+WITHIN_SECONDS = 12
 
 
 @pytest.fixture
