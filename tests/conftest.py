@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import faulthandler
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from _pytest.faulthandler import fault_handler_stderr_fd_key
 from hypothesis import settings
 
 from tests.support.engine import Engine, SqliteEngine
@@ -19,6 +21,7 @@ from tests.support.vault import Vault
 settings.register_profile("suite", deadline=None)
 settings.load_profile("suite")
 
+LONGEST_SECONDS = 300.0
 SERVERS = ("postgres", "mysql")
 
 
@@ -35,6 +38,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     ]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in set(left_out)]
+
+
+@pytest.fixture(autouse=True)
+def _not_for_ever(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test that hangs shows where, and ends its process: all others are still to run."""
+    if not request.config.getoption("--nightly"):
+        # The real stderr: pytest has put files of its own in the place of it.
+        stderr = request.config.stash[fault_handler_stderr_fd_key]
+        faulthandler.dump_traceback_later(LONGEST_SECONDS, exit=True, file=stderr)
+    yield
+    faulthandler.cancel_dump_traceback_later()
 
 
 @pytest.fixture(scope="session")

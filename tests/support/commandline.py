@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +16,7 @@ from tests.support import warm
 from tests.support.vault import Vault, clean_environment
 
 SCHEMA_VERSION = 1
+_LONGEST_SECONDS = 100.0
 
 
 @dataclass(frozen=True)
@@ -84,10 +87,20 @@ class CommandLine:
 
     def start(self, command: str, *arguments: str) -> subprocess.Popen[str]:
         """Start a command and leave it running."""
-        return subprocess.Popen(
+        process = subprocess.Popen(
             self.arguments(command, *arguments),
-            env=self.variables(),
+            env=self.variables() | {"PYTHONFAULTHANDLER": "1"},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
+        # Whoever hangs shows where, and fails its test rather than keep everybody waiting.
+        watchdog = threading.Timer(_LONGEST_SECONDS, _abort, (process,))
+        watchdog.daemon = True
+        watchdog.start()
+        return process
+
+
+def _abort(process: subprocess.Popen[str]) -> None:
+    if process.poll() is None:
+        process.send_signal(signal.SIGABRT)
