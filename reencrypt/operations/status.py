@@ -12,7 +12,7 @@ from reencrypt.operations.report import entry_as_json
 from reencrypt.settings import Settings
 from reencrypt.worker.counts import Counts, per_location
 from reencrypt.worker.quarantine import QuarantineEntry, read_quarantine
-from reencrypt.worker.runs import Run, find_open, latest_counts, read_checkpoints, read_runs
+from reencrypt.worker.runs import UNDOING, Run, find_open, latest_counts, read_checkpoints, read_runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class StatusReport:
         if self.resume:
             return f"{self.resume} (goes on where it was interrupted)"
         for each in self.runs:
-            if each.run.state == "undoing":
+            if each.run.state == UNDOING:
                 return f"reencrypt undo {each.run.id} (goes on where it was interrupted)"
         if not self.runs:
             return "reencrypt plan"
