@@ -19,7 +19,7 @@ from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.catalogue.locations import LOCATIONS
 from reencrypt.databases import shapes
 from reencrypt.databases.link import Link
-from reencrypt.databases.mysql_driver import MysqlDriver, fetch_all, run
+from reencrypt.databases.mysql_driver import MysqlDriver, fetch_all, run, run_many
 from reencrypt.databases.mysql_dsn import MysqlTarget, target_of
 from reencrypt.databases.mysql_errors import translated
 from reencrypt.databases.mysql_rendering import Column, Rendering, by_packet
@@ -235,10 +235,9 @@ class MysqlTransaction:
     async def execute_many(self, statement: str, rows: Sequence[Mapping[str, Value]]) -> None:
         """Run a named INSERT for many rows: as one statement, or as few as the largest packet allows."""
         if rows:
-            cursor = self._connection.cursor()
-            cursor.max_stmt_length = min(cursor.max_stmt_length, self._database.statement_bytes)
+            size = self._database.statement_bytes
             with translated(self._database.name):
-                await cursor.executemany(_statement(statement), list(rows))
+                await run_many(self._connection, _statement(statement), list(rows), size=size)
 
     async def swap_rows(self, location: Location, swaps: Sequence[Swap]) -> list[Key]:
         """Compare and swap a page in one statement; look again only if the count is short."""

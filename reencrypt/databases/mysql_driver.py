@@ -17,6 +17,10 @@ from reencrypt.databases.mysql_errors import NoTlsError, translated
 from reencrypt.errors import ConfigurationError
 
 _CONNECT_SECONDS: Final = 15.0
+# A statement waits five seconds for a lock and works for milliseconds; one that takes longer has lost its server. The
+# driver's own timeouts are not used: it waits with `asyncio.wait_for`, which on Python 3.11 forgets a cancellation that
+# comes at the same moment as the answer (python/cpython#86296), and whoever cancelled waits for ever.
+_STATEMENT_SECONDS: Final = 60.0
 _LEAST_PACKET: Final = 1 << 20
 _OLDEST: Final = {"MariaDB": (10, 2), "MySQL": (8, 0)}  # window functions
 
@@ -39,10 +43,19 @@ logging.getLogger("asyncmy").setLevel(logging.ERROR)
 
 
 async def run(connection: Any, query: str, values: object = None) -> Any:  # noqa: ANN401
-    """Run a query; returns the cursor, which holds all rows and their number."""
+    """Run a query; returns the cursor, which holds all rows and their number. Raises `TimeoutError`."""
     cursor = connection.cursor()
-    await cursor.execute(query, values)
+    async with asyncio.timeout(_STATEMENT_SECONDS):
+        await cursor.execute(query, values)
     return cursor
+
+
+async def run_many(connection: Any, query: str, rows: Sequence[object], *, size: int) -> None:  # noqa: ANN401
+    """Run an INSERT for many rows, in statements of at most `size` bytes. Raises `TimeoutError`."""
+    cursor = connection.cursor()
+    cursor.max_stmt_length = min(cursor.max_stmt_length, size)
+    async with asyncio.timeout(_STATEMENT_SECONDS):
+        await cursor.executemany(query, rows)
 
 
 async def fetch_all(connection: Any, query: str, values: object = None) -> list[tuple[Any, ...]]:  # noqa: ANN401
@@ -67,12 +80,14 @@ class MysqlDriver:
         return await self._connect(None)
 
     async def _connect(self, tls: Any) -> Any:  # noqa: ANN401
+        asked = _cancellations()
         with translated(self._target.display):
             async with asyncio.timeout(_CONNECT_SECONDS):
                 connection = await asyncmy.connect(
                     **self._target.arguments(), ssl=tls, client_flag=CLIENT.FOUND_ROWS, autocommit=True
                 )
                 try:
+                    _heed_cancellation(asked)
                     for statement in _SESSION:
                         await run(connection, statement)
                     ((version, packet, *charsets),) = await fetch_all(connection, _SERVER)
@@ -105,6 +120,17 @@ class MysqlDriver:
         """A statement on its own reads what was committed before it."""
         with translated(self._target.display):
             yield
+
+
+def _cancellations() -> int:
+    task = asyncio.current_task()
+    return task.cancelling() if task else 0
+
+
+def _heed_cancellation(before: int) -> None:
+    """Raise what `wait_for` has forgotten since; the driver connects with it whatever the arguments."""
+    if _cancellations() > before:
+        raise asyncio.CancelledError
 
 
 def _check(name: str, version: str, charsets: Sequence[str]) -> None:

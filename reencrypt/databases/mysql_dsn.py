@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 _DEFAULT_HOST: Final = "127.0.0.1"
 _DEFAULT_PORT: Final = 3306
 _DEFAULT_SOCKET: Final = "/tmp/mysql.sock"  # noqa: S108 - the driver's own default
-_CONNECT_SECONDS: Final = 10
-#: A statement waits five seconds for a lock and works for milliseconds; a connection that is silent for longer is dead.
-_SILENCE_SECONDS: Final = 60
 _ORIGIN: Final = "[database] connection_string"
 
 _VERIFY: Final = "true"
@@ -81,8 +78,6 @@ class MysqlTarget:
             "password": self.password.reveal().encode(),
             "database": self.name,
             "charset": "utf8mb4",
-            "connect_timeout": _CONNECT_SECONDS,
-            "read_timeout": _SILENCE_SECONDS,
             "program_name": "reencrypt",
         }
 

@@ -519,3 +519,17 @@ async def test_a_server_that_is_not_there_is_given_up_soon(monkeypatch: pytest.M
     monkeypatch.setattr("reencrypt.databases.mysql.OPENING_SECONDS", 0.5)
     with pytest.raises(UnavailableError, match="not available"):
         await MysqlDatabase.open(settings_of("mysql://root@127.0.0.1:1/grafana"), write=True)
+
+
+async def test_a_cancellation_that_meets_the_answer_is_not_lost(database: MysqlDatabase) -> None:
+    cancelled = 0
+    for steps in range(400):
+        # Most connect anew, because the one before was cut.
+        reading = asyncio.create_task(database.fetch("lease_read" if steps % 2 else "data_keys"))
+        for _ in range(random.randrange(60)):
+            await asyncio.sleep(0)
+        if reading.cancel():
+            cancelled += 1
+            with pytest.raises(asyncio.CancelledError):
+                await reading
+    assert cancelled > 50
