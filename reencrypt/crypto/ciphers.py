@@ -7,6 +7,7 @@ ciphertext[n] ‖ tag[16], without additional data. CFB is the full-block varian
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Final
 
@@ -37,9 +38,14 @@ class Algorithm(StrEnum):
         return CFB_IV_BYTES if self is Algorithm.AES_CFB else GCM_NONCE_BYTES
 
     @property
+    def overhead_bytes(self) -> int:
+        """Length of nonce and tag, which is what `encrypt` makes of nothing."""
+        return self.nonce_bytes + (0 if self is Algorithm.AES_CFB else GCM_TAG_BYTES)
+
+    @property
     def minimum_bytes(self) -> int:
         """Shortest possible payload, that of an empty plaintext. Grafana itself panics on some shorter ones."""
-        return SALT_BYTES + self.nonce_bytes + (0 if self is Algorithm.AES_CFB else GCM_TAG_BYTES)
+        return SALT_BYTES + self.overhead_bytes
 
 
 class AuthenticationFailedError(ValueError):
@@ -61,24 +67,34 @@ class _Stream:
         self._encryptor: CipherContext | None = None
         self._decryptor: CipherContext | None = None
 
-    def encrypt(self, plaintext: bytes) -> bytes:
-        """IV and ciphertext, the IV being as random as what the operating system draws."""
+    def encrypt(self, plaintexts: Sequence[bytes]) -> list[bytes]:
+        """IV and ciphertext of each, the IVs being as random as what the operating system draws."""
         if self._encryptor is None:
             self._encryptor = Cipher(AES256(self._key), CFB(random_bytes(CFB_IV_BYTES))).encryptor()
-        out = self._encryptor.update(random_bytes(CFB_IV_BYTES) + plaintext + _filling(plaintext))
-        return out[: CFB_IV_BYTES + len(plaintext)]
+        parts = [random_bytes(CFB_IV_BYTES) + plaintext for plaintext in plaintexts]
+        return _through(self._encryptor, parts, 0)
 
-    def decrypt(self, nonce: bytes, body: bytes) -> bytes:
-        """The plaintext, or garbage under a wrong key."""
+    def decrypt(self, sealed: Sequence[bytes]) -> list[bytes]:
+        """The plaintexts of IVs and ciphertexts, or garbage under a wrong key."""
         if self._decryptor is None:
-            self._decryptor = Cipher(AES256(self._key), CFB(nonce)).decryptor()
-        out = self._decryptor.update(nonce + body + _filling(body))
-        return out[CFB_IV_BYTES : CFB_IV_BYTES + len(body)]
+            self._decryptor = Cipher(AES256(self._key), CFB(random_bytes(CFB_IV_BYTES))).decryptor()
+        return _through(self._decryptor, sealed, CFB_IV_BYTES)
 
 
-def _filling(data: bytes) -> bytes:
-    """What fills the last block, so that the next value begins with a block of its own."""
-    return bytes(-len(data) % CFB_IV_BYTES)
+def _through(context: CipherContext, parts: Sequence[bytes], skipped: int) -> list[bytes]:
+    """Each part as the context turns it out, without its first bytes; in one call, which costs more than its work."""
+    # What fills the last block, so that the next part begins with a block of its own.
+    out = context.update(b"".join([part + _FILLINGS[len(part) % CFB_IV_BYTES] for part in parts]))
+    found = []
+    start = 0
+    for part in parts:
+        length = len(part)
+        found.append(out[start + skipped : start + length])
+        start += length + -length % CFB_IV_BYTES
+    return found
+
+
+_FILLINGS: Final = tuple(bytes(-length % CFB_IV_BYTES) for length in range(CFB_IV_BYTES))
 
 
 class _Streams(threading.local):
@@ -105,19 +121,24 @@ class _Streams(threading.local):
 _streams = _Streams()
 
 
-def encrypt(algorithm: Algorithm, key: bytes, plaintext: bytes) -> bytes:
-    """Encrypt under a derived key with a fresh nonce; returns nonce ‖ ciphertext (CFB) or nonce ‖ ciphertext ‖ tag."""
-    if algorithm is Algorithm.AES_GCM:
-        nonce = random_bytes(GCM_NONCE_BYTES)
-        return nonce + AESGCM(key).encrypt(nonce, plaintext, None)
-    return _streams.get(key).encrypt(plaintext)
+def encrypt(algorithm: Algorithm, key: bytes, plaintexts: Sequence[bytes]) -> list[bytes]:
+    """Encrypt each under a derived key with a fresh nonce: nonce ‖ ciphertext (CFB) or nonce ‖ ciphertext ‖ tag."""
+    if algorithm is Algorithm.AES_CFB:
+        return _streams.get(key).encrypt(plaintexts)
+    cipher = AESGCM(key)
+    nonces = [random_bytes(GCM_NONCE_BYTES) for _ in plaintexts]
+    return [nonce + cipher.encrypt(nonce, text, None) for nonce, text in zip(nonces, plaintexts, strict=True)]
 
 
-def decrypt(algorithm: Algorithm, key: bytes, nonce: bytes, body: bytes) -> bytes:
-    """Undo `encrypt`. Under a wrong key CFB returns garbage; GCM raises `AuthenticationFailedError`."""
-    if algorithm is Algorithm.AES_GCM:
-        try:
-            return AESGCM(key).decrypt(nonce, body, None)
-        except InvalidTag:
-            raise AuthenticationFailedError("the GCM tag does not match") from None
-    return _streams.get(key).decrypt(nonce, body)
+def decrypt(algorithm: Algorithm, key: bytes, sealed: Sequence[bytes]) -> list[bytes]:
+    """Undo `encrypt`; each has its layout and at least the length that nothing has.
+
+    Under a wrong key CFB returns garbage; GCM raises `AuthenticationFailedError` for all, if one of them fails.
+    """
+    if algorithm is Algorithm.AES_CFB:
+        return _streams.get(key).decrypt(sealed)
+    cipher = AESGCM(key)
+    try:
+        return [cipher.decrypt(each[:GCM_NONCE_BYTES], each[GCM_NONCE_BYTES:], None) for each in sealed]
+    except InvalidTag:
+        raise AuthenticationFailedError("the GCM tag does not match") from None

@@ -144,7 +144,8 @@ def decrypt(envelope: Envelope, password: bytes, cache: DerivedKeyCache) -> byte
     the plaintext.
     """
     key = cache.get(password, envelope.salt)
-    return ciphers.decrypt(envelope.algorithm, key, envelope.nonce, envelope.body)
+    (plaintext,) = ciphers.decrypt(envelope.algorithm, key, [envelope.nonce + envelope.body])
+    return plaintext
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -170,15 +171,19 @@ class Sealer:
         return cls(key_id, algorithm, salt, cache.get(password, salt), prefix + salt)
 
     def seal(self, plaintext: bytes) -> bytes:
-        """Encrypt one value and read it back: what is returned has decrypted to `plaintext` again.
+        """Encrypt one value, see `seal_all`."""
+        return self.seal_all([plaintext])[0]
+
+    def seal_all(self, plaintexts: list[bytes]) -> list[bytes]:
+        """Encrypt values and read them back: what is returned has decrypted to the plaintexts again.
 
         Raises `ArithmeticError` if it did not, which only broken hardware or a broken library can cause.
         """
-        sealed = ciphers.encrypt(self.algorithm, self.derived_key, plaintext)
-        end = self.algorithm.nonce_bytes
-        if ciphers.decrypt(self.algorithm, self.derived_key, sealed[:end], sealed[end:]) != plaintext:
+        sealed = ciphers.encrypt(self.algorithm, self.derived_key, plaintexts)
+        if ciphers.decrypt(self.algorithm, self.derived_key, sealed) != plaintexts:
             raise ArithmeticError("a new ciphertext did not decrypt to its plaintext")
-        return self.prefix + sealed
+        prefix = self.prefix
+        return [prefix + each for each in sealed]
 
     def __repr__(self) -> str:
         return f"Sealer(key_id={self.key_id!r}, algorithm={self.algorithm!r})"

@@ -104,18 +104,31 @@ def plain_cfb(key: bytes, nonce: bytes, plaintext: bytes) -> bytes:
 
 @given(st.lists(st.tuples(st.sampled_from([b"a" * 32, b"b" * 32]), st.binary(max_size=100)), max_size=12))
 def test_one_value_after_the_other_is_what_each_would_be_alone(values: list[tuple[bytes, bytes]]) -> None:
-    sealed = [(key, text, ciphers.encrypt(Algorithm.AES_CFB, key, text)) for key, text in values]
+    sealed = [(key, text, ciphers.encrypt(Algorithm.AES_CFB, key, [text])[0]) for key, text in values]
     assert len({value[:16] for _, _, value in sealed}) == len(values)
     for key, text, value in sealed:
         assert value[16:] == plain_cfb(key, value[:16], text)
     for key, text, value in reversed(sealed):
-        assert ciphers.decrypt(Algorithm.AES_CFB, key, value[:16], value[16:]) == text
+        assert ciphers.decrypt(Algorithm.AES_CFB, key, [value]) == [text]
+
+
+@given(st.sampled_from(Algorithm), st.lists(st.binary(max_size=100), max_size=12))
+def test_many_at_once_are_what_each_would_be_alone(algorithm: Algorithm, texts: list[bytes]) -> None:
+    key = b"k" * 32
+    sealed = ciphers.encrypt(algorithm, key, texts)
+    assert [len(each) for each in sealed] == [len(text) + algorithm.overhead_bytes for text in texts]
+    assert ciphers.decrypt(algorithm, key, sealed) == texts
+    assert [ciphers.decrypt(algorithm, key, [each]) for each in sealed] == [[text] for text in texts]
+    if algorithm is Algorithm.AES_CFB:
+        assert [each[16:] for each in sealed] == [
+            plain_cfb(key, each[:16], text) for each, text in zip(sealed, texts, strict=True)
+        ]
 
 
 def test_threads_do_not_get_into_each_others_way() -> None:
     def work(number: int) -> bool:
         text = b"%d" % number * 40
-        sealed = ciphers.encrypt(Algorithm.AES_CFB, b"k" * 32, text)
+        (sealed,) = ciphers.encrypt(Algorithm.AES_CFB, b"k" * 32, [text])
         return plain_cfb(b"k" * 32, sealed[:16], text) == sealed[16:]
 
     before = sys.getswitchinterval()
@@ -128,7 +141,7 @@ def test_threads_do_not_get_into_each_others_way() -> None:
 
 
 def test_nonces_of_one_stream_are_random() -> None:
-    drawn = b"".join(ciphers.encrypt(Algorithm.AES_CFB, b"k" * 32, b"the same")[:16] for _ in range(4096))
+    drawn = b"".join(each[:16] for each in ciphers.encrypt(Algorithm.AES_CFB, b"k" * 32, [b"the same"] * 4096))
     # Each bit is set half of the time: 32,768 draws deviate by more than six standard deviations once in 10^9.
     for bit in range(8):
         ones = sum(byte >> bit & 1 for byte in drawn)
