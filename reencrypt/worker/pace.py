@@ -20,10 +20,13 @@ class Pace:
     rows: int = _FIRST_ROWS
 
     def learn(self, rows: int, locked_seconds: float) -> None:
-        """Take in how long a page of that many rows was locked; moves at most by half or double."""
-        if rows:
-            factor = self.policy.hold_seconds / max(locked_seconds, 1e-4)
-            wanted = rows * min(2.0, max(0.5, factor))
+        """Take in how long a page of that many rows was locked; moves at most by half or double.
+
+        That a short page, the last of a location, was quick says nothing about long ones.
+        """
+        factor = self.policy.hold_seconds / max(locked_seconds, 1e-4)
+        wanted = rows * min(2.0, max(0.5, factor))
+        if rows and (wanted > self.rows or factor < 1):
             self.rows = max(1, min(_MOST_ROWS, round(wanted)))
 
     def gap(self, locked_seconds: float) -> float:
