@@ -94,11 +94,6 @@ class Row(NamedTuple):
     cells: tuple[bytes | None, ...]
     extras: tuple[object, ...] = ()
 
-    @property
-    def size(self) -> int:
-        """Bytes of its secret columns."""
-        return sum(len(cell) for cell in self.cells if cell is not None)
-
 
 @dataclass(frozen=True, slots=True)
 class Fitted:

@@ -23,6 +23,7 @@ from reencrypt.databases.mysql_driver import MysqlDriver, fetch_all, run, run_ma
 from reencrypt.databases.mysql_dsn import MysqlTarget, target_of
 from reencrypt.databases.mysql_errors import translated
 from reencrypt.databases.mysql_rendering import Column, Rendering, by_packet
+from reencrypt.databases.positional import in_order
 from reencrypt.databases.protocol import ColumnLimit, LockPolicy, Swap, Value
 from reencrypt.databases.retried import OPENING_SECONDS
 from reencrypt.databases.shapes import Shape
@@ -135,7 +136,7 @@ class MysqlDatabase:
 
         async def work(connection: Any) -> list[Row]:  # noqa: ANN401
             rendering = await self.rendering(location, connection)
-            return [rendering.to_row(raw) for raw in await fetch_all(connection, *rendering.page(after, rows, size))]
+            return rendering.to_rows(await fetch_all(connection, *rendering.page(after, rows, size)))
 
         return await self._reader.read(work)
 
@@ -153,7 +154,7 @@ class MysqlDatabase:
             return []
         rendering = await self.rendering(location, connection)
         wanted = set(keys)
-        found = (rendering.to_row(raw) for raw in await fetch_all(connection, *rendering.by_keys(keys)))
+        found = rendering.to_rows(await fetch_all(connection, *rendering.by_keys(keys)))
         return [row for row in found if row.key in wanted]
 
     @asynccontextmanager
@@ -232,12 +233,13 @@ class MysqlTransaction:
         with translated(self._database.name):
             return int((await run(self._connection, _statement(statement), parameters)).rowcount)
 
-    async def execute_many(self, statement: str, rows: Sequence[Mapping[str, Value]]) -> None:
+    async def execute_many(self, statement: str, rows: Sequence[tuple[Value, ...]], **shared: Value) -> None:
         """Run a named INSERT for many rows: as one statement, or as few as the largest packet allows."""
         if rows:
-            size = self._database.statement_bytes
+            text = load_statements("common.sql", "mysql.sql")[statement]
+            query, parameters = in_order(text, "%s", rows, shared)
             with translated(self._database.name):
-                await run_many(self._connection, _statement(statement), list(rows), size=size)
+                await run_many(self._connection, query, parameters, size=self._database.statement_bytes)
 
     async def swap_rows(self, location: Location, swaps: Sequence[Swap]) -> list[Key]:
         """Compare and swap a page in one statement; look again only if the count is short."""
@@ -270,4 +272,4 @@ class MysqlTransaction:
         with translated(self._database.name):
             rendering = await self._database.rendering(location, self._connection)
             raws = await fetch_all(self._connection, rendering.twins(scope), (value, text))
-        return [rendering.to_row(raw) for raw in raws]
+        return rendering.to_rows(raws)

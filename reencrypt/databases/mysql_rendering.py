@@ -6,7 +6,7 @@ Text compares there without case and trailing spaces, so whatever must be exact 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -170,18 +170,20 @@ class Rendering:
     def _new(self, column: str, index: int) -> str:
         return f"page.new{index}" if self.types[column].is_binary else f"CONVERT(page.new{index} USING utf8mb4)"
 
-    def to_row(self, raw: Sequence[Any]) -> Row:
-        """Build a row from a result of `page`, `by_keys` or `twins`."""
+    def to_rows(self, raws: Iterable[Sequence[Any]]) -> list[Row]:
+        """Build rows from a result of `page`, `by_keys` or `twins`."""
         key_end = len(self.location.key)
         cells_end = key_end + len(self.location.columns)
-        *values, present = raw
-        cells = tuple(values[key_end:cells_end])
-        if sum(cell is not None for cell in cells) != present:
-            raise UnavailableError(
-                f"{self.location.table} {values[:key_end]} holds more than the server's max_allowed_packet",
-                hint="raise max_allowed_packet on the server, then start again; progress is saved",
-            )
-        return Row(tuple(values[:key_end]), cells, tuple(values[cells_end:]))
+        rows = []
+        for raw in map(tuple, raws):
+            cells = raw[key_end:cells_end]
+            if len(cells) - cells.count(None) != raw[-1]:
+                raise UnavailableError(
+                    f"{self.location.table} {list(raw[:key_end])} holds more than the server's max_allowed_packet",
+                    hint="raise max_allowed_packet on the server, then start again; progress is saved",
+                )
+            rows.append(Row(raw[:key_end], cells, raw[cells_end:-1]))
+        return rows
 
 
 def by_packet(swaps: Sequence[Swap], limit: int) -> Iterator[Sequence[Swap]]:

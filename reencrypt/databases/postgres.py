@@ -233,22 +233,27 @@ class PostgresTransaction:
             status = await self._connection.execute(query.text, *query.values(parameters))
         return int(status.rsplit(" ", 1)[-1])
 
-    async def execute_many(self, statement: str, rows: Sequence[Mapping[str, Value]]) -> None:
+    async def execute_many(self, statement: str, rows: Sequence[tuple[Value, ...]], **shared: Value) -> None:
         """Run a named statement for many rows in one round trip: with arrays where there is such a form of it."""
         if not rows:
             return
-        bulk = _bulk_statement(statement)
+        query = _bulk_statement(statement)
         with translated(self._database.name):
-            if bulk is not None:
-                await self._connection.execute(bulk.text, *([row[name] for row in rows] for name in bulk.names))
-                return
-            query = _statement(statement)
-            await self._connection.executemany(query.text, [query.values(row) for row in rows])
+            if query is not None:
+                columns = iter(zip(*rows, strict=True))
+                values = [shared[name] if name in shared else next(columns) for name in query.names]
+                await self._connection.execute(query.text, *values)
+            else:
+                query = _statement(statement)
+                first = tuple(shared[name] for name in query.names[: len(shared)])
+                await self._connection.executemany(query.text, [first + row for row in rows])
 
     async def swap_rows(self, location: Location, swaps: Sequence[Swap]) -> list[Key]:
         """Compare and swap a page in one statement; look again only if the count is short."""
+        if not swaps:
+            return []
         rendering = await self._database.rendering(location, self._connection)
-        arguments: list[Any] = [*rendering.swap_arrays(swaps)]
+        arguments: list[Any] = [*rendering.swap_arrays(swaps), *rendering.swap_range(swaps)]
         if location.updated:
             arguments.append(self._database.now())
         with translated(self._database.name):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from reencrypt.catalogue.location import Location, Row
 from reencrypt.databases.protocol import Swap, Value
+
+_INTEGERS: Final = frozenset(("int2", "int4", "int8"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +109,13 @@ class Rendering:
         columns = [f"k{index}" if index < len(location.key) else name for index, name in enumerate(names)]
         sets = [f"{quote(column)} = page.new{index}" for index, column in enumerate(location.columns)]
         if location.updated:
-            sets.append(f"{quote(location.updated)} = ${len(arrays) + 1}")
+            sets.append(f"{quote(location.updated)} = ${len(arrays) + (3 if self._has_range else 1)}")
         same = [f"t.{quote(name)} = page.k{index}" for index, name in enumerate(location.key)]
         same += [self._same(column, f"page.old{index}", "t.") for index, column in enumerate(location.columns)]
         unnest = ", ".join(f"${index + 1}::{array}" for index, array in enumerate(arrays))
+        if self._has_range:
+            # Else the planner, which knows nothing of the arrays, reads the whole table for every page of some sizes.
+            same.append(f"t.{quote(location.key[0])} BETWEEN ${len(arrays) + 1} AND ${len(arrays) + 2}")
         return (
             f"UPDATE {quote(location.table)} AS t SET {', '.join(sets)} "
             f"FROM unnest({unnest}) AS page ({', '.join(columns)}) WHERE {' AND '.join(same)}"
@@ -134,6 +139,18 @@ class Rendering:
                 arrays.append([self.value(column, swap.old[index]) for swap in swaps])
                 arrays.append([self.value(column, swap.new[index]) for swap in swaps])
         return arrays
+
+    def swap_range(self, swaps: Sequence[Swap]) -> list[Any]:
+        """What `swap` takes behind the arrays: the least and the largest key, where keys are numbers."""
+        if not self._has_range:
+            return []
+        keys = [swap.key[0] for swap in swaps]
+        return [min(keys), max(keys)]
+
+    @property
+    def _has_range(self) -> bool:
+        """Whether the server orders keys as we do."""
+        return len(self.location.key) == 1 and self.types[self.location.key[0]].type_name in _INTEGERS
 
     def value(self, column: str, cell: bytes | None) -> bytes | str | None:
         """A cell as the driver takes it; text came from the server as UTF-8, and what we put in is ASCII."""

@@ -67,8 +67,12 @@ class Transaction(Executor, Protocol):
         """Run a statement and return how many rows it matched."""
         ...
 
-    async def execute_many(self, statement: str, rows: Sequence[Mapping[str, Value]]) -> None:
-        """Run a statement for many rows in one round trip."""
+    async def execute_many(self, statement: str, rows: Sequence[tuple[Value, ...]], **shared: Value) -> None:
+        """Run a statement for many rows in one round trip.
+
+        What all rows share is given by name, and comes first in the statement; each row has the values of the other
+        names, in their order.
+        """
         ...
 
     async def swap_rows(self, location: Location, swaps: Sequence[Swap]) -> list[Key]:

@@ -22,7 +22,7 @@ from reencrypt.databases import shapes
 from reencrypt.databases.protocol import ColumnLimit, LockPolicy, Value
 from reencrypt.databases.shapes import Shape
 from reencrypt.databases.sqlite_errors import DatabaseLockedError, UnfinishedError, check_file, damaged, translated
-from reencrypt.databases.sqlite_rendering import batches, conditions, quote, select, to_row
+from reencrypt.databases.sqlite_rendering import batches, conditions, quote, select, to_rows
 from reencrypt.databases.sqlite_transaction import SqliteTransaction
 from reencrypt.databases.statements import load_schema, load_statements
 from reencrypt.errors import ConfigurationError
@@ -154,8 +154,9 @@ class SqliteDatabase:
                 total = 0
                 # One row at a time where they are large: a chunk of them must not break the bound of the page.
                 while total < size and (chunk := await cursor.fetchmany(_READ_CHUNK if total < size // 8 else 1)):
-                    page += (to_row(location, raw) for raw in chunk)
-                    total = sum(row.size for row in page)
+                    found = to_rows(location, chunk)
+                    page += found
+                    total += sum([len(cell) for row in found for cell in row.cells if cell])
             finally:
                 await cursor.close()
             return page
@@ -171,7 +172,7 @@ class SqliteDatabase:
         for batch in batches(keys):
             query = f"{select(location)} WHERE ({key}) IN (VALUES {', '.join([one] * len(batch))})"
             raws = await self._all(query, tuple(itertools.chain(*batch)))
-            rows += [to_row(location, raw) for raw in raws]
+            rows += to_rows(location, raws)
         return rows
 
     @asynccontextmanager

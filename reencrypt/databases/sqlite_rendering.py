@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from reencrypt.catalogue.location import Key, Location, Row
@@ -15,7 +15,7 @@ def quote(identifier: str) -> str:
 
 
 def select(location: Location) -> str:
-    """The columns of a row in the order that `to_row` takes: key, secret columns as bytes, extras."""
+    """The columns of a row in the order that `to_rows` takes: key, secret columns as bytes, extras."""
     columns = [quote(name) for name in location.key]
     columns += [f"CAST({quote(name)} AS BLOB)" for name in location.columns]
     columns += [quote(name) for name in location.extras]
@@ -32,11 +32,11 @@ def conditions(location: Location) -> tuple[list[str], list[Value]]:
     return where, values
 
 
-def to_row(location: Location, raw: Sequence[Any]) -> Row:
-    """Build a row from a result of `select`."""
+def to_rows(location: Location, raws: Iterable[Any]) -> list[Row]:
+    """Build rows from a result of `select`."""
     key_end = len(location.key)
     cells_end = key_end + len(location.columns)
-    return Row(tuple(raw[:key_end]), tuple(raw[key_end:cells_end]), tuple(raw[cells_end:]))
+    return [Row(raw[:key_end], raw[key_end:cells_end], raw[cells_end:]) for raw in raws]
 
 
 def batches(keys: Sequence[Key], size: int = 100) -> Iterator[Sequence[Key]]:

@@ -9,9 +9,10 @@ from pathlib import Path
 import aiosqlite
 
 from reencrypt.catalogue.location import Key, Location, Row
+from reencrypt.databases.positional import in_order
 from reencrypt.databases.protocol import Swap, Value
 from reencrypt.databases.sqlite_errors import translated
-from reencrypt.databases.sqlite_rendering import quote, select, to_row
+from reencrypt.databases.sqlite_rendering import quote, select, to_rows
 from reencrypt.databases.statements import TEMPORARY_TABLES
 
 
@@ -35,29 +36,28 @@ class SqliteTransaction:
             cursor = await self._connection.execute(self._statements[statement], parameters)
         return cursor.rowcount
 
-    async def execute_many(self, statement: str, rows: Sequence[Mapping[str, Value]]) -> None:
+    async def execute_many(self, statement: str, rows: Sequence[tuple[Value, ...]], **shared: Value) -> None:
         """Run a named statement for each row, prepared once, in one hop to the connection's thread."""
         if rows:
+            query, parameters = in_order(self._statements[statement], "?", rows, shared)
             with translated(self._path):
-                await self._connection.executemany(self._statements[statement], rows)
+                await self._connection.executemany(query, parameters)
 
     async def swap_rows(self, location: Location, swaps: Sequence[Swap]) -> list[Key]:
         """Update each row that still holds its old bytes; look again only if the count is short."""
         # The storage class stays that of the column in this row: text or blob.
         sets = [
-            f"{name} = CASE typeof({name}) WHEN 'text' THEN CAST(? AS TEXT) ELSE ? END"
-            for name in map(quote, location.columns)
+            f"{name} = CASE typeof({name}) WHEN 'text' THEN CAST(?{index} AS TEXT) ELSE ?{index} END"
+            for index, name in enumerate(map(quote, location.columns), start=1)
         ]
-        tail: list[Value] = []
+        tail: tuple[Value, ...] = ()
         if location.updated:
             sets.append(f"{quote(location.updated)} = ?")
-            tail.append(datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S"))
+            tail = (datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S"),)
         same = [f"CAST({quote(name)} AS BLOB) IS ?" for name in location.columns]
         by_key = " AND ".join(f"{quote(name)} = ?" for name in location.key)
         query = f"UPDATE {quote(location.table)} SET {', '.join(sets)} WHERE {by_key} AND {' AND '.join(same)}"
-        parameters = [
-            (*(value for cell in swap.new for value in (cell, cell)), *tail, *swap.key, *swap.old) for swap in swaps
-        ]
+        parameters = [swap.new + tail + swap.key + swap.old for swap in swaps]
         with translated(self._path):
             cursor = await self._connection.executemany(query, parameters)
         if cursor.rowcount == len(swaps):
@@ -83,4 +83,4 @@ class SqliteTransaction:
         query = f"{select(location)} WHERE {quote(scope)} = ? AND CAST({first} AS BLOB) = ?"
         with translated(self._path):
             raws = await self._connection.execute_fetchall(query, (value, text))
-        return [to_row(location, raw) for raw in raws]
+        return to_rows(location, raws)

@@ -115,7 +115,7 @@ async def _find(database: Database, schema: Schema, run_id: str) -> Run:
             f"run {run_id} changed secret_key, and Grafana holds only one: undoing it alone would lock Grafana out",
             hint="change it back the same way: reencrypt rekey-secret-key, with the former key as the new one",
         )
-    extents = {run.id: await _extent(database, run.id) for run in runs}
+    extents = dict.fromkeys((run.id for run in runs), (0, 0)) | await _extents(database)
     # By the journal, whose ids only grow: clocks step back.
     # One that has written nothing is in nobody's way, and nobody in its own. Nor is a change of secret_key, which is
     # not undone: what went back into bytes of before it would not decrypt now, and so stays.
@@ -136,10 +136,10 @@ async def _find(database: Database, schema: Schema, run_id: str) -> Run:
     return runs[ids.index(run_id)]
 
 
-async def _extent(database: Database, run_id: str) -> tuple[int, int]:
-    """How many columns a run has written, and its last place in the journal."""
-    ((count, last),) = await database.fetch("journal_extent", run_id=run_id)
-    return int(str(count)), int(str(last or 0))
+async def _extents(database: Database) -> dict[str, tuple[int, int]]:
+    """How many columns each run has written, and its last place in the journal."""
+    rows = await database.fetch("journal_extents")
+    return {str(run_id): (int(str(count)), int(str(last))) for run_id, count, last in rows}
 
 
 async def _under_lease(

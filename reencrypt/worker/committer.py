@@ -10,7 +10,7 @@ from reencrypt.catalogue.location import Key, Location
 from reencrypt.databases.protocol import Database, Swap, Transaction, Value
 from reencrypt.databases.retried import retried
 from reencrypt.worker.counts import Counts
-from reencrypt.worker.journal import swap_entries
+from reencrypt.worker.journal import journal_entries, swap_entries
 from reencrypt.worker.lease import Lease
 from reencrypt.worker.quarantine import drop_stale, save_findings
 from reencrypt.worker.runs import Checkpoint, Run, save_checkpoint, save_tally
@@ -53,7 +53,7 @@ class Committer:
         locked_since = 0.0
         swaps = _alike(location, page.rows)
         # Before anything is locked: hashes take a while.
-        entries = swap_entries(self.run.id, location, swaps)
+        entries = swap_entries(location, swaps)
 
         async def body(transaction: Transaction) -> Committed:
             nonlocal locked_since
@@ -72,7 +72,7 @@ class Committer:
         page: PageOutcome,
         checkpoint: Checkpoint,
         swaps: Sequence[Swap],
-        entries: Sequence[Mapping[str, Value]],
+        entries: Sequence[tuple[Value, ...]],
     ) -> Committed:
         """Everything of a page inside its transaction; may be begun again, so it changes nothing in memory."""
         await self.lease.check(transaction)
@@ -85,9 +85,9 @@ class Committer:
         if lost:
             losers = set(lost)
             settled = [row for row in page.rows if not (row.swap and row.row.key in losers)]
-            entries = swap_entries(self.run.id, location, [row.swap for row in settled if row.swap])
+            entries = swap_entries(location, [swap for swap in swaps if swap.key not in losers])
         swapped = [(row.row, row.swap) for row in settled if row.swap]
-        await transaction.execute_many("journal_append", entries)
+        await journal_entries(transaction, self.run.id, location, entries)
         await follow(transaction, self.run.id, location, swapped, self.locations)
         findings = [finding for row in settled for finding in row.findings]
         await save_findings(transaction, self.run.id, checkpoint.pass_number, location.name, findings)

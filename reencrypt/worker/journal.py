@@ -17,22 +17,23 @@ def digest(data: bytes | None) -> bytes | None:
 
 async def journal_swaps(transaction: Transaction, run_id: str, location: Location, swaps: Sequence[Swap]) -> None:
     """Record the old bytes of every column that changed, and a hash of the new ones."""
-    await transaction.execute_many("journal_append", swap_entries(run_id, location, swaps))
+    await journal_entries(transaction, run_id, location, swap_entries(location, swaps))
 
 
-def swap_entries(run_id: str, location: Location, swaps: Sequence[Swap]) -> list[dict[str, Value]]:
-    """The rows that the journal gets for these swaps, so that they can be made before anything is locked."""
+async def journal_entries(
+    transaction: Transaction, run_id: str, location: Location, entries: Sequence[tuple[Value, ...]]
+) -> None:
+    """Record what `swap_entries` has made."""
+    await transaction.execute_many(
+        "journal_append", entries, run_id=run_id, action="rewrite", table_name=location.table
+    )
+
+
+def swap_entries(location: Location, swaps: Sequence[Swap]) -> list[tuple[Value, ...]]:
+    """What the journal gets for these swaps, so that it can be made before anything is locked."""
     columns = location.columns
     return [
-        {
-            "run_id": run_id,
-            "action": "rewrite",
-            "table_name": location.table,
-            "row_key": key_to_text(swap.key),
-            "column_name": column,
-            "old_bytes": old,
-            "new_hash": digest(new),
-        }
+        (key_to_text(swap.key), column, old, digest(new))
         for swap in swaps
         for column, old, new in zip(columns, swap.old, swap.new, strict=True)
         if old != new
@@ -59,16 +60,6 @@ async def journal_rewrap(
     transaction: Transaction, run_id: str, key_id: str, *, old: Mapping[str, bytes], new: Mapping[str, bytes]
 ) -> None:
     """Record by column what a row of `data_keys` held, and a hash of what it holds now."""
-    entries: list[dict[str, Value]] = [
-        {
-            "run_id": run_id,
-            "action": "rewrap",
-            "table_name": "data_keys",
-            "row_key": key_to_text((key_id,)),
-            "column_name": column,
-            "old_bytes": before,
-            "new_hash": digest(new[column]),
-        }
-        for column, before in old.items()
-    ]
-    await transaction.execute_many("journal_append", entries)
+    row = key_to_text((key_id,))
+    entries = [(row, column, before, digest(new[column])) for column, before in old.items()]
+    await transaction.execute_many("journal_append", entries, run_id=run_id, action="rewrap", table_name="data_keys")

@@ -108,18 +108,19 @@ async def save_findings(
     transaction: Transaction, run_id: str, pass_number: int, location: str, findings: Sequence[Finding]
 ) -> None:
     """Enter findings, or refresh the entries they already have. `secret_hash` tells later whether it changed."""
-    entries: list[dict[str, Value]] = [
-        {
-            "location": location,
-            "row_key": key_to_text(finding.key),
-            "field": finding.field,
-            "reason": finding.reason.value,
-            "detail": finding.detail,
-            "secret_hash": digest(finding.text),
-            "run_id": run_id,
-            "pass_number": pass_number,
-            "at": stamp(),
-        }
+    now = stamp()
+    entries = [
+        (
+            location,
+            key_to_text(finding.key),
+            finding.field,
+            finding.reason.value,
+            finding.detail,
+            digest(finding.text),
+            run_id,
+            pass_number,
+            now,
+        )
         for finding in findings
     ]
     await transaction.execute_many("quarantine_save", entries)

@@ -134,8 +134,8 @@ ORDER BY id DESC LIMIT :rows
 -- name: journal_end
 SELECT MAX(id) FROM reencrypt_journal WHERE run_id = :run_id
 
--- name: journal_extent
-SELECT COUNT(*), MAX(id) FROM reencrypt_journal WHERE run_id = :run_id AND action IN ('rewrite', 'rewrap')
+-- name: journal_extents
+SELECT run_id, COUNT(*), MAX(id) FROM reencrypt_journal WHERE action IN ('rewrite', 'rewrap') GROUP BY run_id
 
 -- name: journal_of_run
 SELECT id, table_name, row_key, column_name, old_bytes, new_hash FROM reencrypt_journal

@@ -5,5 +5,5 @@ SELECT name FROM data_keys WHERE name = :id AND encrypted_data = :wrapped FOR SH
 
 -- name: journal_append_in_bulk
 INSERT INTO reencrypt_journal (run_id, action, table_name, row_key, column_name, old_bytes, new_hash)
-SELECT * FROM unnest(:run_id::text[], :action::text[], :table_name::text[], :row_key::text[], :column_name::text[],
-    :old_bytes::bytea[], :new_hash::bytea[])
+SELECT :run_id::text, :action::text, :table_name::text, page.*
+FROM unnest(:row_key::text[], :column_name::text[], :old_bytes::bytea[], :new_hash::bytea[]) AS page

@@ -58,8 +58,7 @@ CREATE TABLE IF NOT EXISTS reencrypt_journal (
     row_key VARCHAR(512) NOT NULL,
     column_name VARCHAR(64) NOT NULL,
     old_bytes LONGBLOB NULL,
-    new_hash BLOB NULL,
-    KEY IDX_reencrypt_journal_run_id (run_id)
+    new_hash BLOB NULL
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 -- Survives the others: data keys that we made are never evidence of what Grafana itself can read.
 CREATE TABLE IF NOT EXISTS reencrypt_data_key (

@@ -57,7 +57,6 @@ CREATE TABLE IF NOT EXISTS reencrypt_journal (
     old_bytes BYTEA NULL,
     new_hash BYTEA NULL
 );
-CREATE INDEX IF NOT EXISTS "IDX_reencrypt_journal_run_id" ON reencrypt_journal (run_id);
 -- Survives the others: data keys that we made are never evidence of what Grafana itself can read.
 CREATE TABLE IF NOT EXISTS reencrypt_data_key (
     id TEXT PRIMARY KEY NOT NULL,

@@ -48,7 +48,7 @@ CREATE TABLE IF NOT EXISTS reencrypt_quarantine (
     PRIMARY KEY (location, row_key, field)
 );
 CREATE TABLE IF NOT EXISTS reencrypt_journal (
-    id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
+    id INTEGER PRIMARY KEY NOT NULL,
     run_id TEXT NOT NULL,
     action TEXT NOT NULL,
     table_name TEXT NOT NULL,
@@ -57,7 +57,6 @@ CREATE TABLE IF NOT EXISTS reencrypt_journal (
     old_bytes BLOB NULL,
     new_hash BLOB NULL
 );
-CREATE INDEX IF NOT EXISTS IDX_reencrypt_journal_run_id ON reencrypt_journal (run_id);
 -- Survives the others: data keys that we made are never evidence of what Grafana itself can read.
 CREATE TABLE IF NOT EXISTS reencrypt_data_key (
     id TEXT PRIMARY KEY NOT NULL,

@@ -289,21 +289,10 @@ async def test_a_page_larger_than_the_servers_packets_is_split_and_so_is_its_jou
     await database.create_state()
     history = BY_NAME["alert_configuration_history"]
     swaps = [Swap((key,), (cell.encode(), b"h"), (cell[::-1].encode(), b"h2")) for key, cell in cells.items()]
-    journal = [
-        {
-            "run_id": "r",
-            "action": "rewrite",
-            "table_name": history.table,
-            "row_key": str(each.key),
-            "column_name": "c",
-            "old_bytes": each.old[0],
-            "new_hash": b"",
-        }
-        for each in swaps
-    ]
+    journal = [(str(each.key), "c", each.old[0], b"") for each in swaps]
 
     async def body(transaction: Transaction) -> list[Key]:
-        await transaction.execute_many("journal_append", journal)
+        await transaction.execute_many("journal_append", journal, run_id="r", action="a", table_name=history.table)
         return await transaction.swap_rows(history, swaps)
 
     assert await retried(database, body) == []

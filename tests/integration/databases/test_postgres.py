@@ -11,7 +11,7 @@ import pytest
 
 from reencrypt.catalogue.location import Key, Location
 from reencrypt.catalogue.locations import BY_NAME
-from reencrypt.databases.postgres import PostgresDatabase
+from reencrypt.databases.postgres import PostgresDatabase, PostgresTransaction
 from reencrypt.databases.postgres_dsn import target_of
 from reencrypt.databases.protocol import Swap, Transaction
 from reencrypt.databases.retried import retried
@@ -319,3 +319,24 @@ async def test_a_connection_string_of_either_dialect_reaches_the_server(dialect:
     database = await PostgresDatabase.open(settings, write=False)
     assert "secrets" in await database.columns()
     await database.close()
+
+
+@pytest.mark.parametrize("rows", [3000, 60_000])
+async def test_a_swap_reads_its_page_and_not_the_table(database: PostgresDatabase, other: Any, rows: int) -> None:
+    await other.execute(
+        "INSERT INTO secrets (id, org_id, namespace, type, value, created, updated) "
+        "SELECT n, 1, n, 't', repeat('x', 100), now(), now() FROM generate_series(1, $1) AS n",
+        rows,
+    )
+    await other.execute("ANALYZE secrets")
+    swaps = [Swap((rows - key,), (b"x" * 100,), (b"y" * 100,)) for key in range(500)]
+    looks = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'secrets'"
+
+    async def body(transaction: Transaction) -> list[Key]:
+        lost = await transaction.swap_rows(SECRETS, swaps)
+        assert isinstance(transaction, PostgresTransaction)
+        ((read,),) = await transaction._connection.fetch(looks)  # noqa: SLF001 - told inside the transaction alone
+        assert read <= 2 * len(swaps)
+        return lost
+
+    assert await retried(database, body) == []
