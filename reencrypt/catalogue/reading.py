@@ -41,7 +41,7 @@ class FoundSecret(NamedTuple):
 
 def secrets_of(location: Location, row: Row) -> Iterator[FoundSecret]:
     """Yield the secrets of a row in order; never raises for what the row holds."""
-    kinds = _kinds(location, row) if location.kind_by_type else None
+    kinds = kind_by_row(location, row) if location.kind_by_type else None
     for index, field in enumerate(location.fields):
         cell = row.cells[index]
         if not cell:
@@ -62,7 +62,8 @@ def secrets_of(location: Location, row: Row) -> Iterator[FoundSecret]:
                 yield FoundSecret(index, slot, kind, name, envelope)
 
 
-def _kinds(location: Location, row: Row) -> Kind | None:
+def kind_by_row(location: Location, row: Row) -> Kind | None:
+    """The kind of a row's secrets where another column decides it, else None."""
     rule = location.kind_by_type
     if rule is None:
         return None

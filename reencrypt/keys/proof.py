@@ -195,13 +195,12 @@ class Proof:
         # Its own tag is proof; and an empty CFB body is empty under every key.
         if envelope.algorithm is Algorithm.AES_GCM or not envelope.body:
             return Admission.MOVE
-        own = self.data_keys.get(key.key_id) if key.key_id is not None else None
-        proven_itself = key.conclusive or (own is not None and own.proves)
+        proven_itself = self._proves_itself(key)
         if not is_plausible(plaintext, kind):
             if key.under_secret_key and not proven_itself and not _is_noise(envelope):
                 self.doubt = True
             return Admission.IMPLAUSIBLE
-        if proven_itself or self.accepts(key.key_id or "", key.provider):
+        if self.is_firm(key):
             return Admission.MOVE
         if key.under_secret_key and self.secret_key is Verdict.PROVEN:
             if not self.doubt:
@@ -218,9 +217,16 @@ class Proof:
         """Whether other secrets prove the key, so that one which is implausible may be so by nature."""
         return self.proves_data_key(key) if key.key_id is not None else self.secret_key is Verdict.PROVEN
 
+    def is_firm(self, key: KeyStanding) -> bool:
+        """Whether every plausible secret under the key may be rewritten, and no doubt can change that."""
+        return self._proves_itself(key) or self.accepts(key.key_id or "", key.provider)
+
+    def _proves_itself(self, key: KeyStanding) -> bool:
+        own = self.data_keys.get(key.key_id) if key.key_id is not None else None
+        return key.conclusive or (own is not None and own.proves)
+
     def proves_data_key(self, key: KeyStanding) -> bool:
         """Whether new secrets may be written under the data key."""
-        own = self.data_keys.get(key.key_id) if key.key_id is not None else None
-        if key.conclusive or (own is not None and own.proves):
+        if self._proves_itself(key):
             return True
         return key.under_secret_key and self.secret_key is Verdict.PROVEN and not self.doubt

@@ -51,7 +51,7 @@ class Committer:
         """
         loop = asyncio.get_running_loop()
         locked_since = 0.0
-        swaps = _alike(location, page.rows)
+        swaps = page.swaps + _alike(location, page.rows)
         # Before anything is locked: hashes take a while.
         entries = swap_entries(location, swaps)
 
@@ -82,10 +82,12 @@ class Committer:
             await self.target.lock(transaction)
             lost = await transaction.swap_rows(location, swaps)
         settled: Sequence[RowOutcome] = page.rows
+        ordinary = len(page.swaps)
         if lost:
             losers = set(lost)
             settled = [row for row in page.rows if not (row.swap and row.row.key in losers)]
             entries = swap_entries(location, [swap for swap in swaps if swap.key not in losers])
+            ordinary -= sum(swap.key in losers for swap in page.swaps)
         swapped = [(row.row, row.swap) for row in settled if row.swap]
         await journal_entries(transaction, self.run.id, location, entries)
         await follow(transaction, self.run.id, location, swapped, self.locations)
@@ -96,8 +98,9 @@ class Committer:
         if self.run.tally.failed and checkpoint.pass_number == 0:
             await save_tally(transaction, self.run)
         counts = Counts.sum([checkpoint.counts, page.settled, *(row.counts for row in settled)])
+        counts.re_encrypted += ordinary
         await save_checkpoint(transaction, self.run.id, replace(checkpoint, counts=counts))
-        return Committed(lost, sum(row.moved for row in settled), findings, counts)
+        return Committed(lost, ordinary + sum(row.moved for row in settled), findings, counts)
 
 
 def _alike(location: Location, rows: Sequence[RowOutcome]) -> list[Swap]:

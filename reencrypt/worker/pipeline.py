@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Final, TypeVar
 
-from reencrypt.catalogue.location import Location
+from reencrypt.catalogue.location import Location, Row
 from reencrypt.catalogue.reason import Reason
 from reencrypt.crypto.ciphers import Algorithm
 from reencrypt.crypto.derive import DerivedKeyCache
@@ -26,6 +26,7 @@ from reencrypt.worker.pace import PAGE_BYTES, Pace
 from reencrypt.worker.resolver import Resolver
 from reencrypt.worker.rowkey import key_to_text
 from reencrypt.worker.runs import Checkpoint
+from reencrypt.worker.shortcut import Shortcut
 from reencrypt.worker.stop import StopRequest
 from reencrypt.worker.tally import Tally
 from reencrypt.worker.transform import (
@@ -44,7 +45,7 @@ _T = TypeVar("_T")
 _PAGES_AHEAD: Final = 1  # in each queue: one waits while one is worked on
 _RACE_ATTEMPTS: Final = 5
 _FEW_SALTS: Final = 4
-_CHUNKS_PER_THREAD: Final = 8
+_CHUNK_ROWS: Final = 32  # of keys to derive, about a millisecond each
 _SETTLED_SECONDS: Final = 1.0  # how long progress through rows without changes may stay unsaved
 
 
@@ -52,7 +53,7 @@ _SETTLED_SECONDS: Final = 1.0  # how long progress through rows without changes 
 class _Page:
     """A page on its way; `last` says that the location ends with it."""
 
-    rows: list[ParsedRow]
+    rows: list[Row]
     outcome: PageOutcome
     last: bool
 
@@ -110,6 +111,7 @@ class Pipeline:
         self._turn: AbstractAsyncContextManager[None] = asyncio.Lock() if database.lock_policy.gaps else nullcontext()
         self._free_at = 0.0
         self._limits: tuple[ColumnLimit | None, ...] = ()
+        self._shortcut: Shortcut | None = None
         self._told: set[tuple[str, str, str]] = set()
 
     async def run(self, location: Location, checkpoint: Checkpoint) -> int:
@@ -118,6 +120,7 @@ class Pipeline:
         Returns how many secrets were moved. The checkpoint is brought up to date as pages commit.
         """
         self._limits = await self._database.column_limits(location)
+        self._shortcut = Shortcut(location, self._known) if Shortcut.leads_through(location) else None
         read: asyncio.Queue[_Page] = asyncio.Queue(_PAGES_AHEAD)
         transformed: asyncio.Queue[_Page] = asyncio.Queue(_PAGES_AHEAD)
         async with asyncio.TaskGroup() as group:
@@ -133,8 +136,7 @@ class Pipeline:
         while True:
             async with self._turn:
                 rows = await self._database.read_page(location, after, rows=self._page_rows(), size=PAGE_BYTES)
-                parsed = await self._in_thread(parse_rows, location, rows)
-            await out.put(_Page(parsed, PageOutcome(), last=not rows))
+            await out.put(_Page(rows, PageOutcome(), last=not rows))
             if not rows:
                 return
             after = rows[-1].key
@@ -151,10 +153,8 @@ class Pipeline:
             if page.last:
                 return
 
-    async def _outcome(self, location: Location, rows: Sequence[ParsedRow]) -> PageOutcome:
-        """Resolve the keys of rows, then transform them in threads, a chunk of rows for each."""
-        await self.resolver.prepare(rows, self._is_current)
-        transformer = Transformer(
+    def _transformer(self) -> Transformer:
+        return Transformer(
             self._sealer,
             cache(self._is_current),
             cache(self.resolver.key_of),
@@ -163,11 +163,27 @@ class Pipeline:
             self._limits,
             self._known,
         )
+
+    async def _outcome(self, location: Location, rows: Sequence[Row]) -> PageOutcome:
+        """Transform rows, the ordinary ones by the short way."""
+        if self._shortcut is None:
+            return await self._by_the_long_way(location, rows)
+        async with self._turn:
+            page, rest = await self._in_thread(self._shortcut.take, rows, self._transformer())
+        if rest:
+            page.merge(await self._by_the_long_way(location, rest))
+        return page
+
+    async def _by_the_long_way(self, location: Location, raw: Sequence[Row]) -> PageOutcome:
+        """Parse rows, resolve their keys, then transform them in threads, a chunk of rows for each."""
+        async with self._turn:
+            rows = await self._in_thread(parse_rows, location, raw)
+        await self.resolver.prepare(rows, self._is_current)
+        transformer = self._transformer()
         # Deriving keys gives the GIL away, everything else fights for it: then one thread is faster than two. Small
         # chunks, so that no thread waits long for the last one.
         derives = _salts(rows) > _FEW_SALTS
-        chunks_wanted = self._threads * _CHUNKS_PER_THREAD if derives else 1
-        size = max(1, -(-len(rows) // chunks_wanted))
+        size = _CHUNK_ROWS if derives else max(1, len(rows))
         chunks = [rows[start : start + size] for start in range(0, len(rows), size)]
         async with nullcontext() if derives else self._turn:
             outcomes = await asyncio.gather(
@@ -176,6 +192,8 @@ class Pipeline:
         page = PageOutcome()
         for outcome in outcomes:
             page.merge(outcome)
+        if self._shortcut is not None and rows:
+            self._shortcut.learn(rows[-1], transformer, self._cache)
         return page
 
     async def _commit(self, location: Location, checkpoint: Checkpoint, pages: asyncio.Queue[_Page]) -> int:
@@ -190,11 +208,11 @@ class Pipeline:
             unsaved.settled.add(page.outcome.settled)
             unsaved.tally.add(page.outcome.tally)
             if page.rows:
-                checkpoint.last_key = page.rows[-1].row.key
+                checkpoint.last_key = page.rows[-1].key
             checkpoint.done = page.last
             # Rows without a change need no transaction of their own: their progress is saved now and then.
-            if page.outcome.rows or page.last or loop.time() - saved > _SETTLED_SECONDS or self._stop.reason:
-                unsaved.rows = page.outcome.rows
+            if not page.outcome.is_settled or page.last or loop.time() - saved > _SETTLED_SECONDS or self._stop.reason:
+                unsaved.rows, unsaved.swaps = page.outcome.rows, page.outcome.swaps
                 moved += await self._commit_page(location, unsaved, checkpoint, len(page.rows))
                 unsaved, saved = PageOutcome(), loop.time()
             if page.last or self._stop.reason or self._budget.is_spent:
@@ -204,7 +222,7 @@ class Pipeline:
         """Transform row by row and cut the page behind the row that reaches the limit."""
         outcome = PageOutcome()
         for count, row in enumerate(page.rows, 1):
-            outcome.merge(await self._outcome(location, [row]))
+            outcome.merge(await self._by_the_long_way(location, [row]))
             if outcome.moved >= left:
                 return _Page(page.rows[:count], outcome, last=False)
         return _Page(page.rows, outcome, page.last)
@@ -215,16 +233,15 @@ class Pipeline:
             # A sweep tries hardly anything but what has failed already.
             self._tally.add(page.tally)
             self._tally.check(self._max_quarantine, page.tally.failed)
-        secrets = page.settled.total + sum(row.counts.total for row in page.rows)
         committed = await self._write(location, page, checkpoint)
-        self._pace.learn(rows, committed.locked_seconds)
-        moved = self._report(location, committed, secrets)
+        if committed.moved:
+            # Where nothing is written, the lock is held for the checkpoint alone.
+            self._pace.learn(rows, committed.locked_seconds)
+        moved = self._report(location, committed, page.secrets)
         attempts = 1
         while committed.lost:
-            parsed = await self._in_thread(
-                parse_rows, location, await self._database.read_rows(location, committed.lost)
-            )
-            outcome = await self._outcome(location, parsed)
+            again = await self._database.read_rows(location, committed.lost)
+            outcome = await self._by_the_long_way(location, again)
             if attempts == _RACE_ATTEMPTS:
                 outcome.rows = [_give_up(row) for row in outcome.rows]
             committed = await self._write(location, outcome, checkpoint)

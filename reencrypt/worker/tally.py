@@ -20,11 +20,11 @@ class Tally:
     tried: dict[str, int] = field(default_factory=dict)
     failed: dict[str, int] = field(default_factory=dict)
 
-    def note(self, key: str, *, failed: bool) -> None:
-        """Count one secret."""
-        self.tried[key] = self.tried.get(key, 0) + 1
+    def note(self, key: str, number: int = 1, *, failed: bool = False) -> None:
+        """Count secrets under a key."""
+        self.tried[key] = self.tried.get(key, 0) + number
         if failed:
-            self.failed[key] = self.failed.get(key, 0) + 1
+            self.failed[key] = self.failed.get(key, 0) + number
 
     def add(self, other: Tally) -> None:
         """Add another tally to this one."""

@@ -93,20 +93,35 @@ class RowOutcome:
 
 @dataclass(slots=True)
 class PageOutcome:
-    """What becomes of a page: rows with a change or a finding one by one, all others as one counter."""
+    """What becomes of a page: rows with a change or a finding one by one, all others as one counter.
+
+    `swaps` are of rows with one secret each, which moves, and nothing else to tell.
+    """
 
     rows: list[RowOutcome] = field(default_factory=list)
+    swaps: list[Swap] = field(default_factory=list)
     settled: Counts = field(default_factory=Counts)
     tally: Tally = field(default_factory=Tally)
 
     @property
     def moved(self) -> int:
         """Secrets that get a new ciphertext."""
-        return sum(each.moved for each in self.rows)
+        return len(self.swaps) + sum(each.moved for each in self.rows)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether there is nothing to write but progress."""
+        return not (self.rows or self.swaps)
+
+    @property
+    def secrets(self) -> int:
+        """All secrets that were looked at."""
+        return self.settled.total + len(self.swaps) + sum(each.counts.total for each in self.rows)
 
     def merge(self, other: PageOutcome) -> None:
         """Append the outcome of the rows that follow."""
         self.rows += other.rows
+        self.swaps += other.swaps
         self.settled.add(other.settled)
         self.tally.add(other.tally)
 
