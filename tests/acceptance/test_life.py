@@ -19,7 +19,7 @@ from tests.support.vault import Vault
 
 OTHER = "azurekv.other"
 #: An undo tells nothing on its way; this is well within it.
-UNDO_STEP = 350
+UNDO_STEP = 200
 
 
 @pytest.fixture
