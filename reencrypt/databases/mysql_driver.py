@@ -72,20 +72,24 @@ class MysqlDriver:
 
     async def connect(self) -> Any:  # noqa: ANN401
         """Open a connection and set up its session; raises what `translated` makes of a failure."""
+        asked = _cancellations()
         try:
-            return await self._connect(self._target.tls())
+            return await self._connect(self._target.tls(), asked)
         except NoTlsError:
             if not self._target.may_be_plain:
                 raise
-        return await self._connect(None)
+        return await self._connect(None, asked)
 
-    async def _connect(self, tls: Any) -> Any:  # noqa: ANN401
-        asked = _cancellations()
+    async def _connect(self, tls: Any, asked: int) -> Any:  # noqa: ANN401
         with translated(self._target.display):
             async with asyncio.timeout(_CONNECT_SECONDS):
-                connection = await asyncmy.connect(
-                    **self._target.arguments(), ssl=tls, client_flag=CLIENT.FOUND_ROWS, autocommit=True
-                )
+                try:
+                    connection = await asyncmy.connect(
+                        **self._target.arguments(), ssl=tls, client_flag=CLIENT.FOUND_ROWS, autocommit=True
+                    )
+                except Exception:
+                    _heed_cancellation(asked)
+                    raise
                 try:
                     _heed_cancellation(asked)
                     for statement in _SESSION:

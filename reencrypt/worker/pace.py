@@ -25,8 +25,9 @@ class Pace:
         That a short page, the last of a location, was quick says nothing about long ones.
         """
         factor = self.policy.hold_seconds / max(locked_seconds, 1e-4)
-        wanted = rows * min(2.0, max(0.5, factor))
+        wanted = rows * factor
         if rows and (wanted > self.rows or factor < 1):
+            wanted = min(2.0 * self.rows, max(0.5 * self.rows, wanted))
             self.rows = max(1, min(_MOST_ROWS, round(wanted)))
 
     def gap(self, locked_seconds: float) -> float:

@@ -172,6 +172,7 @@ class Pipeline:
             page, rest = await self._in_thread(self._shortcut.take, rows, self._transformer())
         if rest:
             page.merge(await self._by_the_long_way(location, rest))
+            self._shortcut.learn(rest[-1], self._transformer())
         return page
 
     async def _by_the_long_way(self, location: Location, raw: Sequence[Row]) -> PageOutcome:
@@ -192,8 +193,6 @@ class Pipeline:
         page = PageOutcome()
         for outcome in outcomes:
             page.merge(outcome)
-        if self._shortcut is not None and rows:
-            self._shortcut.learn(rows[-1], transformer, self._cache)
         return page
 
     async def _commit(self, location: Location, checkpoint: Checkpoint, pages: asyncio.Queue[_Page]) -> int:
@@ -234,8 +233,8 @@ class Pipeline:
             self._tally.add(page.tally)
             self._tally.check(self._max_quarantine, page.tally.failed)
         committed = await self._write(location, page, checkpoint)
-        if committed.moved:
-            # Where nothing is written, the lock is held for the checkpoint alone.
+        if committed.moved or committed.findings:
+            # Else the lock was held for the checkpoint alone.
             self._pace.learn(rows, committed.locked_seconds)
         moved = self._report(location, committed, page.secrets)
         attempts = 1
@@ -255,7 +254,7 @@ class Pipeline:
         await asyncio.sleep(max(0.0, self._free_at - loop.time()))
         async with self._turn:
             committed = await self._committer.commit(location, page, checkpoint)
-        if committed.moved:
+        if committed.moved or committed.findings:
             self._free_at = loop.time() + self._pace.gap(committed.locked_seconds)
         return committed
 

@@ -117,6 +117,7 @@ async def save_findings(
             finding.reason.value,
             finding.detail,
             digest(finding.text),
+            "open",
             run_id,
             pass_number,
             now,

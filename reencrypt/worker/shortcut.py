@@ -15,15 +15,14 @@ from reencrypt.catalogue.codec import WholeColumn
 from reencrypt.catalogue.encoding import Encoding
 from reencrypt.catalogue.location import Location, Row
 from reencrypt.catalogue.plaintext import Kind, is_plausible
-from reencrypt.catalogue.reading import kind_by_row
+from reencrypt.catalogue.reading import kind_by_row, secrets_of
 from reencrypt.crypto import ciphers
 from reencrypt.crypto.ciphers import Algorithm, AuthenticationFailedError
-from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.crypto.envelope import algorithm_prefix, key_id_prefix
 from reencrypt.crypto.gobase64 import MalformedEncodingError
 from reencrypt.databases.protocol import Swap
 from reencrypt.worker.rowkey import key_to_text
-from reencrypt.worker.transform import KnownSecret, PageOutcome, ParsedRow, Place, Transformer, UnusableKey
+from reencrypt.worker.transform import KnownSecret, PageOutcome, Place, Transformer, UnusableKey
 
 _MOST_BEGINNINGS: Final = 32
 
@@ -71,10 +70,13 @@ class Shortcut:
             and location.twins is None
         )
 
-    def learn(self, parsed: ParsedRow, transformer: Transformer, cache: DerivedKeyCache) -> None:
-        """Remember how a secret begins that came the long way, if all that begin so may move that are plausible."""
-        envelope = parsed.secrets[0].envelope if parsed.secrets else None
+    def learn(self, row: Row, transformer: Transformer) -> None:
+        """Remember how the secret of a row begins that has come the long way. Not while a page is taken."""
+        secret = next(secrets_of(self._location, row), None)
+        envelope = secret.envelope if secret is not None else None
         if envelope is None or envelope.key_id is None or not envelope.prefixed:
+            return
+        if transformer.is_current(envelope.key_id, envelope.algorithm):
             return
         value = key_id_prefix(envelope.key_id) + algorithm_prefix(envelope.algorithm) + envelope.salt
         key = transformer.key_of(envelope.key_id)
@@ -83,7 +85,7 @@ class Shortcut:
         if len(self._beginnings) == _MOST_BEGINNINGS:
             del self._beginnings[next(iter(self._beginnings))]
         self._beginnings[value] = _Beginning(
-            value, envelope.key_id, envelope.algorithm, key.password, cache.get(key.password, envelope.salt)
+            value, envelope.key_id, envelope.algorithm, key.password, transformer.cache.get(key.password, envelope.salt)
         )
 
     def take(self, rows: Sequence[Row], transformer: Transformer) -> tuple[PageOutcome, list[Row]]:
@@ -92,6 +94,7 @@ class Shortcut:
         rest: list[Row] = []
         beginnings = [each for each in self._beginnings.values() if _holds(each, transformer)]
         done = _done(transformer)
+        shortest_done = len(transformer.sealer.prefix) + transformer.sealer.algorithm.overhead_bytes
         alike: dict[bytes, tuple[_Beginning, list[Row], list[bytes]]] = {
             each.value: (each, [], []) for each in beginnings
         }
@@ -102,20 +105,28 @@ class Shortcut:
                 value = decode(row.cells[0] or b"") or b""
             except MalformedEncodingError:
                 value = b""
+            if self._held and key_to_text(row.key) in self._held:
+                rest.append(row)
+                continue
             if latest is None or not value.startswith(latest.value):
-                if done and value.startswith(done):
+                if done and value.startswith(done) and len(value) >= shortest_done:
                     page.settled.re_encrypted += 1
                     continue
                 latest = next((each for each in beginnings if value.startswith(each.value)), None)
-            if latest is None or len(value) < latest.shortest or (self._held and key_to_text(row.key) in self._held):
+            if latest is None or len(value) < latest.shortest:
                 rest.append(row)
                 continue
             _, group, sealed = alike[latest.value]
             group.append(row)
             sealed.append(value[len(latest.value) :])
+        odd: list[Row] = []
         for beginning, group, sealed in alike.values():
             if group:
-                rest += self._move(beginning, group, sealed, transformer, page)
+                odd += self._move(beginning, group, sealed, transformer, page)
+        if odd:
+            # In the order of the page, as the long way would have come across them.
+            wanted = {id(row) for row in (*rest, *odd)}
+            rest = [row for row in rows if id(row) in wanted]
         return page, rest
 
     def _move(

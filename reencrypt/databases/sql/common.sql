@@ -112,7 +112,7 @@ ORDER BY location, row_key, field
 
 -- name: quarantine_save
 INSERT INTO reencrypt_quarantine (location, row_key, field, reason, detail, secret_hash, state, run_id, pass, seen)
-VALUES (:location, :row_key, :field, :reason, :detail, :secret_hash, 'open', :run_id, :pass_number, :at)
+VALUES (:location, :row_key, :field, :reason, :detail, :secret_hash, :state, :run_id, :pass_number, :at)
 ON CONFLICT (location, row_key, field) DO UPDATE
 SET state = CASE WHEN reencrypt_quarantine.secret_hash = excluded.secret_hash THEN reencrypt_quarantine.state
     ELSE 'open' END, reason = excluded.reason, detail = excluded.detail, secret_hash = excluded.secret_hash, run_id = excluded.run_id,

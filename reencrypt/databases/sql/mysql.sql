@@ -25,6 +25,6 @@ ON DUPLICATE KEY UPDATE last_key = VALUES(last_key), done = VALUES(done), counts
 
 -- name: quarantine_save
 INSERT INTO reencrypt_quarantine (location, row_key, field, reason, detail, secret_hash, state, run_id, pass, seen)
-VALUES (:location, :row_key, :field, :reason, :detail, :secret_hash, 'open', :run_id, :pass_number, :at)
+VALUES (:location, :row_key, :field, :reason, :detail, :secret_hash, :state, :run_id, :pass_number, :at)
 ON DUPLICATE KEY UPDATE state = IF(secret_hash = VALUES(secret_hash), state, 'open'), reason = VALUES(reason), detail = VALUES(detail), secret_hash = VALUES(secret_hash),
     run_id = VALUES(run_id), pass = VALUES(pass), seen = VALUES(seen)

@@ -15,12 +15,17 @@ import pytest
 
 from reencrypt.catalogue.location import Key, Location
 from reencrypt.catalogue.locations import BY_NAME
-from reencrypt.databases.mysql import MysqlDatabase
+from reencrypt.catalogue.reason import Reason
+from reencrypt.databases.mysql import MysqlDatabase, MysqlTransaction
+from reencrypt.databases.mysql_driver import fetch_all
 from reencrypt.databases.protocol import Swap, Transaction
 from reencrypt.databases.retried import retried
 from reencrypt.demo.schema import create_statements
 from reencrypt.errors import ConfigurationError, ReencryptError, TransactionLostError, UnavailableError
 from reencrypt.settings import DatabaseSettings, load_settings
+from reencrypt.worker.journal import journal_entries, swap_entries
+from reencrypt.worker.quarantine import save_findings
+from reencrypt.worker.transform import Finding
 from tests.support.mysql import MysqlEngine, MysqlServer, connect
 
 SECRETS, SESSIONS, SNAPSHOTS = BY_NAME["secrets"], BY_NAME["user_external_session"], BY_NAME["dashboard_snapshot"]
@@ -522,3 +527,22 @@ async def test_a_cancellation_that_meets_the_answer_is_not_lost(database: MysqlD
             with pytest.raises(asyncio.CancelledError):
                 await reading
     assert cancelled > 50
+
+
+async def test_what_comes_by_the_thousand_goes_in_few_statements(database: MysqlDatabase) -> None:
+    findings = [Finding((key,), "value", Reason.UNWRAP_FAILED, "no such key", b"text") for key in range(1000)]
+    entries = swap_entries(SECRETS, [Swap((key,), (b"old",), (b"new",)) for key in range(1000)])
+    counted = "SHOW SESSION STATUS LIKE 'Com_insert'"
+
+    async def body(transaction: Transaction) -> int:
+        assert isinstance(transaction, MysqlTransaction)
+        connection = transaction._connection  # noqa: SLF001 - the server counts by connection
+        ((_, before),) = await fetch_all(connection, counted)
+        await save_findings(transaction, "run", 0, "secrets", findings)
+        await journal_entries(transaction, "run", SECRETS, entries)
+        ((_, after),) = await fetch_all(connection, counted)
+        return int(after) - int(before)
+
+    await database.create_state()
+    assert await retried(database, body) <= 4
+    assert await database.fetch("journal_extents") == [("run", 1000, 1000)]

@@ -37,7 +37,7 @@ def test_the_short_last_page_of_a_location_changes_nothing() -> None:
 def test_a_short_page_that_was_locked_for_long_counts() -> None:
     pace = Pace(POLICY, 1000)
     pace.learn(10, 0.2)
-    assert pace.rows == 5
+    assert pace.rows == 500
 
 
 def test_a_page_has_a_row_at_least() -> None:
