@@ -9,18 +9,22 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final
+from functools import lru_cache
+from typing import Final, NamedTuple
 
 from reencrypt.crypto.gobase64 import MalformedEncodingError
 
-# A string, a bracket, or a colon or comma; numbers and literals lie between and carry no structure.
 _PLAIN_NAME: Final = re.compile(r"[\w-]+", re.ASCII)
-_TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{},:]')
+# A string, a bracket or a comma; numbers, literals and colons lie between and carry no structure. What is in a string
+# up to the next escape is one step of the pattern, not one for each character.
+_TOKEN: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{},]')
 
 
-@dataclass(frozen=True, slots=True)
-class JsonString:
+_SHORT: Final = 64  # bytes of a name that is worth remembering
+_QUOTE, _COMMA, _BRACE, _BRACKET = b'",{['
+
+
+class JsonString(NamedTuple):
     """One string value: its path from the root, and where its content lies (`start` to `end`, without the quotes)."""
 
     path: tuple[str | int, ...]
@@ -47,31 +51,40 @@ def _scan(document: bytes) -> Iterator[JsonString]:
     in_object: list[bool] = []
     expects_key = False
     for match in _TOKEN.finditer(document):
-        token = match.group()
-        mark = token[:1]
-        if mark == b'"':
+        start, end = match.span()
+        mark = document[start]
+        if mark == _QUOTE:
             if expects_key:
-                path[-1] = _unquote(token)
+                token = document[start:end]
+                path[-1] = _name(token) if len(token) < _SHORT else _unquote(token)
                 expects_key = False
             else:
-                text = token[1:-1] if b"\\" not in token else _unquote(token).encode(errors="surrogatepass")
-                yield JsonString(tuple(path), match.start() + 1, match.end() - 1, text)
-        elif mark == b"{":
-            in_object.append(True)
-            path.append("")
-            expects_key = True
-        elif mark == b"[":
-            in_object.append(False)
-            path.append(0)
-        elif mark == b",":
+                text = document[start + 1 : end - 1]
+                if b"\\" in text:
+                    text = _unquote(document[start:end]).encode(errors="surrogatepass")
+                yield JsonString(tuple(path), start + 1, end - 1, text)
+        elif mark == _COMMA:
             if in_object[-1]:
                 expects_key = True
             else:
                 path[-1] = int(path[-1]) + 1
-        elif mark != b":":  # "}" or "]"
+        elif mark == _BRACE:
+            in_object.append(True)
+            path.append("")
+            expects_key = True
+        elif mark == _BRACKET:
+            in_object.append(False)
+            path.append(0)
+        else:  # "}" or "]"
             in_object.pop()
             path.pop()
             expects_key = False
+
+
+@lru_cache(maxsize=1024)
+def _name(token: bytes) -> str:
+    """The name of a member; a document repeats a few of them."""
+    return _unquote(token)
 
 
 def _unquote(token: bytes) -> str:
