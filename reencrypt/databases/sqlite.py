@@ -22,7 +22,7 @@ from reencrypt.databases import shapes
 from reencrypt.databases.protocol import ColumnLimit, LockPolicy, Value
 from reencrypt.databases.shapes import Shape
 from reencrypt.databases.sqlite_errors import DatabaseLockedError, UnfinishedError, check_file, damaged, translated
-from reencrypt.databases.sqlite_rendering import batches, conditions, quote, select, to_rows
+from reencrypt.databases.sqlite_rendering import batches, columns, conditions, length, quote, select, to_rows
 from reencrypt.databases.sqlite_transaction import SqliteTransaction
 from reencrypt.databases.statements import load_schema, load_statements
 from reencrypt.errors import ConfigurationError
@@ -33,7 +33,7 @@ _BUSY_SECONDS: Final = 1.0  # one wait of SQLite's own handler, which hears of n
 _DEADLINE_SECONDS: Final = 60.0  # of all waits for one lock together
 _OPENING_SECONDS: Final = 5.0  # the same when the file is opened
 _CHECKED_BYTES: Final = 64 * 1024 * 1024
-_READ_CHUNK: Final = 64  # rows per hop to the connection's thread
+_FIRST_LENGTHS: Final = 16  # rows of a page that are measured in the first hop to the connection's thread
 
 # The file is locked 10 to 20 ms at a time: what another writer notices is less than one of its own disk syncs.
 _LOCK_POLICY: Final = LockPolicy(hold_seconds=0.015, gaps=True)
@@ -145,24 +145,31 @@ class SqliteDatabase:
         if after is not None:
             where.append(f"({key}) > ({', '.join('?' * len(after))})")
             values += after
-        query = f"{select(location)} WHERE {' AND '.join(where)} ORDER BY {key} LIMIT ?"
+        tail = f"FROM {quote(location.table)} WHERE {' AND '.join(where)} ORDER BY {key} LIMIT ?"
 
         async def work() -> list[Row]:
-            page: list[Row] = []
-            cursor = await self._reader.execute(query, (*values, rows))
-            try:
-                total = 0
-                # One row at a time where they are large: a chunk of them must not break the bound of the page.
-                while total < size and (chunk := await cursor.fetchmany(_READ_CHUNK if total < size // 8 else 1)):
-                    found = to_rows(location, chunk)
-                    page += found
-                    total += sum([len(cell) for row in found for cell in row.cells if cell])
-            finally:
-                await cursor.close()
-            return page
+            # How many have room is found by their lengths, which take none, whatever comes behind a small row.
+            fitting = await self._fitting(f"SELECT {length(location)} {tail}", (*values, rows), size)
+            raws = await self._reader.execute_fetchall(f"SELECT {columns(location)} {tail}", (*values, fitting))
+            return to_rows(location, raws)
 
         # A cursor that is left open keeps everybody from committing, us included.
         return await self._patiently(lambda: _to_the_end(work()))
+
+    async def _fitting(self, query: str, values: tuple[Value, ...], size: int) -> int:
+        """How many rows begin within `size` bytes, by a query for their lengths."""
+        count = total = 0
+        chunk = _FIRST_LENGTHS
+        cursor = await self._reader.execute(query, values)
+        try:
+            while total < size and (found := await cursor.fetchmany(chunk)):
+                for (one,) in found:
+                    count += total < size
+                    total += one
+                chunk *= 4  # not at once: text is read for its length
+        finally:
+            await cursor.close()
+        return count
 
     async def read_rows(self, location: Location, keys: Sequence[Key]) -> list[Row]:
         """Read single rows again by key."""

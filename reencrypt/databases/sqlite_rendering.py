@@ -14,12 +14,22 @@ def quote(identifier: str) -> str:
     return f"`{identifier}`"
 
 
-def select(location: Location) -> str:
+def columns(location: Location) -> str:
     """The columns of a row in the order that `to_rows` takes: key, secret columns as bytes, extras."""
-    columns = [quote(name) for name in location.key]
-    columns += [f"CAST({quote(name)} AS BLOB)" for name in location.columns]
-    columns += [quote(name) for name in location.extras]
-    return f"SELECT {', '.join(columns)} FROM {quote(location.table)}"
+    names = [quote(name) for name in location.key]
+    names += [f"CAST({quote(name)} AS BLOB)" for name in location.columns]
+    names += [quote(name) for name in location.extras]
+    return ", ".join(names)
+
+
+def length(location: Location) -> str:
+    """The bytes of a row's secrets."""
+    return " + ".join(f"COALESCE(LENGTH(CAST({quote(field.column)} AS BLOB)), 0)" for field in location.fields)
+
+
+def select(location: Location) -> str:
+    """The beginning of a query for rows."""
+    return f"SELECT {columns(location)} FROM {quote(location.table)}"
 
 
 def conditions(location: Location) -> tuple[list[str], list[Value]]:

@@ -47,3 +47,26 @@ async def test_a_page_that_is_cancelled_twice_leaves_no_cursor_open(tmp_path: Pa
         with closing(sqlite3.connect(tmp_path / "grafana.db", timeout=0)) as other, other:
             other.execute("UPDATE user_auth SET auth_id = 'changed' WHERE id = 1")
     await database.close()
+
+
+async def test_a_page_ends_where_its_bytes_do_and_holds_at_least_one_row(tmp_path: Path) -> None:
+    with GrafanaBuilder(tmp_path / "grafana.db"):
+        pass
+    sizes = [10] * 300 + [1000] * 40 + [0, 7]
+    with closing(sqlite3.connect(tmp_path / "grafana.db")) as connection, connection:
+        connection.executemany(
+            "INSERT INTO secrets (org_id, namespace, type, value, created, updated) VALUES (1, ?, 't', ?, '', '')",
+            [(f"{number}", "x" * size) for number, size in enumerate(sizes)],
+        )
+    database = await SqliteDatabase.open(tmp_path / "grafana.db", write=False)
+    for limit in (1, 999, 2500, 4000, 1 << 20):
+        found: list[int] = []
+        after = None
+        while page := await database.read_page(BY_NAME["secrets"], after, rows=333, size=limit):
+            lengths = [len(cell or b"") for row in page for cell in row.cells]
+            assert sum(lengths[:-1]) < limit
+            assert len(page) <= 333
+            found += lengths
+            after = page[-1].key
+        assert found == sizes
+    await database.close()
