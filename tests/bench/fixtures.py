@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +129,8 @@ async def _copy(url: str, rows: Iterable[tuple[Any, ...]]) -> None:
 
     then = datetime.fromisoformat(THEN)
     connection = await connect(url)
-    await connection.copy_records_to_table("secrets", records=[(*row[:5], then, then) for row in rows], columns=COLUMNS)
+    records = ((*row[:5], then, then) for row in rows)
+    while batch := list(islice(records, _BATCH)):
+        await connection.copy_records_to_table("secrets", records=batch, columns=COLUMNS)
     await connection.execute("ANALYZE secrets")
     await connection.close()
