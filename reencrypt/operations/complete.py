@@ -6,23 +6,21 @@ import asyncio
 import base64
 import json
 import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.databases.protocol import Database, Transaction
 from reencrypt.databases.retried import retried
-from reencrypt.errors import ConfigurationError, RefusedError, StoppedEarlyError, first_error
+from reencrypt.errors import ConfigurationError, RefusedError, StoppedEarlyError
 from reencrypt.events import Emit, Waiting
 from reencrypt.keys.provider import LEGACY_PROVIDER, normalise_provider
 from reencrypt.keys.ring import DataKey
 from reencrypt.operations.evidence import UNKNOWN_VERSION, Evidence, Gatherer, Kek
-from reencrypt.operations.opening import inspect, open_database, open_providers, read_data_keys
-from reencrypt.operations.options import RunOptions, available_threads
+from reencrypt.operations.opening import inspect, leased, opened, read_data_keys
+from reencrypt.operations.options import RunOptions
 from reencrypt.settings import Settings
-from reencrypt.worker.lease import Lease, held_lease
+from reencrypt.worker.lease import Lease
 from reencrypt.worker.runs import read_runs
 from reencrypt.worker.stop import StopRequest
 
@@ -114,21 +112,13 @@ async def complete(
             f"{wanted.delete_data_keys} exists already",
             hint="data keys are saved to a new file before they are deleted",
         )
-    database = await open_database(settings.database, write=not wanted.check)
-    pool = ThreadPoolExecutor(available_threads(), thread_name_prefix="reencrypt")
+    target = normalise_provider(options.to or settings.encryption_provider)
     try:
-        async with open_providers(settings, DerivedKeyCache(), options.vault, emit) as providers:
-            target = normalise_provider(options.to or settings.encryption_provider)
-            gatherer = Gatherer(database, providers, settings, target, wanted.unsearched, pool, emit)
-            job = _Job(database, gatherer, settings, options, wanted, emit, stop)
-            return await job.run()
+        async with opened(settings, options, emit, write=not wanted.check) as resources:
+            parts = (resources.database, resources.providers, settings, target, wanted.unsearched, resources.pool)
+            return await _Job(resources.database, Gatherer(*parts, emit), settings, options, wanted, emit, stop).run()
     except StoppedEarlyError:
         return CompleteReport("stopped", stop_reason=stop.reason)
-    except BaseExceptionGroup as group:
-        raise first_error(group) from group
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-        await database.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,12 +149,7 @@ class _Job:
         if self.wanted.check or not (await inspect(self.database)).has_state:
             return await self._answer(rested)
         # Nobody begins a run between the answer and what is done about it.
-        async with held_lease(
-            self.database,
-            timeout_seconds=self.options.lease_timeout_seconds,
-            waiting=lambda reason: self.emit(Waiting(reason)),
-            stop=self.stop,
-        ) as lease:
+        async with leased(self.database, self.options, self.emit, self.stop) as lease:
             try:
                 report = await self._answer(rested)
             except StoppedEarlyError:

@@ -1,8 +1,10 @@
-"""Opens Grafana's database and finds out which Grafana wrote it."""
+"""Opens what an operation works with, Grafana's database first, and finds out which Grafana wrote it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -12,12 +14,15 @@ from reencrypt.catalogue.locations import LOCATIONS
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.databases.protocol import Database, Executor
 from reencrypt.databases.statements import TEMPORARY_TABLES
-from reencrypt.errors import ConfigurationError
+from reencrypt.errors import ConfigurationError, first_error
 from reencrypt.events import Emit, Waiting, Warned
 from reencrypt.keys.providers import Providers
 from reencrypt.keys.ring import DataKey, data_key_of
 from reencrypt.keys.vault_policy import VaultPolicy
+from reencrypt.operations.options import RunOptions, available_threads
 from reencrypt.settings import DatabaseSettings, Settings
+from reencrypt.worker.lease import Lease, Standstill, held_lease
+from reencrypt.worker.stop import StopRequest
 
 #: Our own tables, all of them: on MySQL each is created by itself, and a crash may come in between.
 STATE_TABLES: Final = frozenset((*TEMPORARY_TABLES, "reencrypt_data_key"))
@@ -72,6 +77,48 @@ def open_providers(settings: Settings, cache: DerivedKeyCache, policy: VaultPoli
         policy=policy,
         waiting=lambda reason: emit(Waiting(reason)),
         warn=lambda message: emit(Warned(message)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What an operation works with: the database, the key-encryption keys, derived keys, and threads for deriving."""
+
+    database: Database
+    providers: Providers
+    cache: DerivedKeyCache
+    pool: ThreadPoolExecutor
+
+
+@asynccontextmanager
+async def opened(settings: Settings, options: RunOptions, emit: Emit, *, write: bool) -> AsyncIterator[Resources]:
+    """Open everything, and close it when the block ends.
+
+    Of the errors of a task group inside, the one that says it all is raised.
+    """
+    database = await open_database(settings.database, write=write)
+    pool = ThreadPoolExecutor(available_threads(), thread_name_prefix="reencrypt")
+    cache = DerivedKeyCache()
+    try:
+        async with open_providers(options.applied_to(settings), cache, options.vault, emit) as providers:
+            yield Resources(database, providers, cache, pool)
+    except BaseExceptionGroup as group:
+        raise first_error(group) from group
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        await database.close()
+
+
+def leased(
+    database: Database, options: RunOptions, emit: Emit, stop: StopRequest, *, known_dead: Standstill | None = None
+) -> AbstractAsyncContextManager[Lease]:
+    """The lease, as the user's options say; whom it waits for becomes an event."""
+    return held_lease(
+        database,
+        timeout_seconds=options.lease_timeout_seconds,
+        waiting=lambda reason: emit(Waiting(reason)),
+        stop=stop,
+        known_dead=known_dead,
     )
 
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 from reencrypt.catalogue.location import Location
-from reencrypt.crypto.derive import DerivedKeyCache
-from reencrypt.errors import ReencryptError, first_error
+from reencrypt.errors import ReencryptError
 from reencrypt.events import Emit
 from reencrypt.keys.proof import Proof
 from reencrypt.keys.provider import LEGACY_PROVIDER, Unwrapped
-from reencrypt.operations.opening import open_database, open_providers
-from reencrypt.operations.options import RunOptions, available_threads
+from reencrypt.operations.opening import opened
+from reencrypt.operations.options import RunOptions
 from reencrypt.operations.preparation import Preparation, run_to_continue
 from reencrypt.operations.preparer import Preparer
 from reencrypt.operations.roads import roads
@@ -139,18 +137,10 @@ class PlanReport:
 
 async def plan(settings: Settings, options: RunOptions, *, emit: Emit) -> PlanReport:
     """Prepare as a run would, and stop there."""
-    cache = DerivedKeyCache()
-    database = await open_database(settings.database, write=False)
-    pool = ThreadPoolExecutor(available_threads(), thread_name_prefix="reencrypt")
-    try:
-        async with open_providers(options.applied_to(settings), cache, options.vault, emit) as providers:
-            prepared = await Preparer(database, providers, cache, pool, emit).prepare(settings, options)
-            return PlanReport(prepared, database.name, database.state_statements())
-    except BaseExceptionGroup as group:
-        raise first_error(group) from group
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-        await database.close()
+    async with opened(settings, options, emit, write=False) as resources:
+        preparer = Preparer(resources.database, resources.providers, resources.cache, resources.pool, emit)
+        prepared = await preparer.prepare(settings, options)
+        return PlanReport(prepared, resources.database.name, resources.database.state_statements())
 
 
 def proof_in_words(proof: Proof) -> str:

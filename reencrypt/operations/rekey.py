@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -14,8 +13,8 @@ from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.crypto.envelope import Sealer
 from reencrypt.crypto.salt import new_salt
 from reencrypt.databases.protocol import Database, Transaction
-from reencrypt.errors import ConfigurationError, RefusedError, StoppedEarlyError, first_error
-from reencrypt.events import Emit, Waiting
+from reencrypt.errors import ConfigurationError, RefusedError, StoppedEarlyError
+from reencrypt.events import Emit
 from reencrypt.keys.proof import Verdict
 from reencrypt.keys.provider import LEGACY_PROVIDER, SECRET_KEY_PROVIDER, Unwrapped
 from reencrypt.keys.providers import Providers
@@ -23,8 +22,8 @@ from reencrypt.keys.ring import DataKey
 from reencrypt.keys.secret_key import SecretKeyProvider, fingerprint_of
 from reencrypt.operations import report
 from reencrypt.operations.goal import Operation
-from reencrypt.operations.opening import KeyTable, open_database, open_providers, read_data_keys
-from reencrypt.operations.options import RunOptions, available_threads
+from reencrypt.operations.opening import KeyTable, leased, opened, read_data_keys
+from reencrypt.operations.options import RunOptions
 from reencrypt.operations.preparation import Preparation
 from reencrypt.operations.preparer import Preparer
 from reencrypt.operations.rekey_journal import all_rows, done_before, written_towards
@@ -35,7 +34,7 @@ from reencrypt.settings import Settings
 from reencrypt.settings.defaults import DEFAULT_SECRET_KEY
 from reencrypt.worker.counts import PLAIN_OR_UNPROVEN
 from reencrypt.worker.journal import digest
-from reencrypt.worker.lease import Lease, held_lease
+from reencrypt.worker.lease import Lease
 from reencrypt.worker.rekey import Alerting, NewWrapping, alerting_anew, commit, wrap_anew
 from reencrypt.worker.runs import REKEY, Run, close_run, find_open, insert_run, read_runs
 from reencrypt.worker.stop import StopRequest
@@ -124,21 +123,13 @@ async def rekey(
         )
     if plain := legacy.total.left_because.get(PLAIN_OR_UNPROVEN):
         result.left[PLAIN_OR_UNPROVEN] = f"{plain} values that may be plain text stay as they are: look at them"
-    database = await open_database(settings.database, write=True)
-    pool = ThreadPoolExecutor(available_threads(), thread_name_prefix="reencrypt")
-    cache = DerivedKeyCache()
     try:
-        async with open_providers(settings, cache, options.vault, emit) as providers:
-            preparer = Preparer(database, providers, cache, pool, emit)
-            job = _Job(database, providers, preparer, cache, settings, options, new, emit, stop, result)
-            await job.run()
+        async with opened(settings, options, emit, write=True) as resources:
+            preparer = Preparer(resources.database, resources.providers, resources.cache, resources.pool, emit)
+            parts = (resources.database, resources.providers, preparer, resources.cache)
+            await _Job(*parts, settings, options, new, emit, stop, result).run()
     except StoppedEarlyError:
         result.outcome = report.STOPPED
-    except BaseExceptionGroup as group:
-        raise first_error(group) from group
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-        await database.close()
     return result
 
 
@@ -183,12 +174,7 @@ class _Job:
                 hint="upgrade Grafana to version 9 or later, let it start once, then start again",
             )
         await self.database.create_state()
-        async with held_lease(
-            self.database,
-            timeout_seconds=self.options.lease_timeout_seconds,
-            waiting=lambda reason: self.emit(Waiting(reason)),
-            stop=self.stop,
-        ) as lease:
+        async with leased(self.database, self.options, self.emit, self.stop) as lease:
             await self._under_lease(prepared, lease)
 
     async def _under_lease(self, prepared: Preparation, lease: Lease) -> None:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.databases.protocol import Database
-from reencrypt.errors import StoppedEarlyError, first_error
-from reencrypt.events import DataKeysRewrapped, Emit, RunEnded, RunStarted, Waiting, Warned
+from reencrypt.errors import StoppedEarlyError
+from reencrypt.events import DataKeysRewrapped, Emit, RunEnded, RunStarted, Warned
 from reencrypt.keys.provider import KeyProvider, Unwrapped
 from reencrypt.keys.providers import Providers
 from reencrypt.keys.ring import DataKey
@@ -19,13 +17,13 @@ from reencrypt.keys.vault_errors import KeyDisabledError
 from reencrypt.operations import refusals, report
 from reencrypt.operations.again import command_for
 from reencrypt.operations.claim import Claim
-from reencrypt.operations.opening import open_database, open_providers, read_data_keys
-from reencrypt.operations.options import RunOptions, available_threads
+from reencrypt.operations.opening import leased, opened, read_data_keys
+from reencrypt.operations.options import RunOptions
 from reencrypt.operations.preparation import Preparation, run_to_continue
 from reencrypt.operations.preparer import Preparer
 from reencrypt.settings import Settings
 from reencrypt.worker.counts import Counts
-from reencrypt.worker.lease import Lease, held_lease
+from reencrypt.worker.lease import Lease
 from reencrypt.worker.rewrap import BATCH_KEYS, DATA_KEYS, Candidate, Rewrapper
 from reencrypt.worker.runs import Checkpoint, Run, close_run, read_checkpoints
 from reencrypt.worker.stop import STOP_GRACE_SECONDS, StopRequest
@@ -80,19 +78,9 @@ async def rewrap(settings: Settings, options: RunOptions, *, emit: Emit, stop: S
 
     Raises a `ReencryptError` for whatever keeps it from its work, as `run` does.
     """
-    database = await open_database(settings.database, write=True)
-    pool = ThreadPoolExecutor(available_threads(), thread_name_prefix="reencrypt")
-    cache = DerivedKeyCache()
-    try:
-        async with open_providers(options.applied_to(settings), cache, options.vault, emit) as providers:
-            preparer = Preparer(database, providers, cache, pool, emit)
-            job = _Job(database, providers, preparer, settings, options, emit, stop)
-            return await job.run()
-    except BaseExceptionGroup as group:
-        raise first_error(group) from group
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-        await database.close()
+    async with opened(settings, options, emit, write=True) as resources:
+        preparer = Preparer(resources.database, resources.providers, resources.cache, resources.pool, emit)
+        return await _Job(resources.database, resources.providers, preparer, settings, options, emit, stop).run()
 
 
 @dataclass(slots=True)
@@ -142,12 +130,7 @@ class _Job:
 
     async def _write(self, prepared: Preparation, provider: KeyProvider, result: RewrapReport) -> None:
         await self.database.create_state()
-        async with held_lease(
-            self.database,
-            timeout_seconds=self.options.lease_timeout_seconds,
-            waiting=lambda reason: self.emit(Waiting(reason)),
-            stop=self.stop,
-        ) as lease:
+        async with leased(self.database, self.options, self.emit, self.stop) as lease:
             await self._under_lease(prepared, provider, lease, result)
 
     async def _under_lease(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from reencrypt.catalogue.location import Location
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.databases.protocol import Database
-from reencrypt.errors import ConfigurationError, StoppedEarlyError, first_error
+from reencrypt.errors import ConfigurationError, StoppedEarlyError
 from reencrypt.events import Emit, RunEnded, RunStarted, TargetKeyReady, Waiting, Warned
 from reencrypt.keys.proof import Proof
 from reencrypt.keys.provider import normalise_provider
@@ -20,7 +20,7 @@ from reencrypt.keys.ring import DataKey
 from reencrypt.operations import report
 from reencrypt.operations.again import command_for
 from reencrypt.operations.claim import Claim
-from reencrypt.operations.opening import inspect, open_database, open_providers, read_data_keys
+from reencrypt.operations.opening import inspect, leased, opened, read_data_keys
 from reencrypt.operations.options import RunOptions, available_threads
 from reencrypt.operations.preparation import Preparation
 from reencrypt.operations.preparer import Preparer
@@ -28,7 +28,7 @@ from reencrypt.operations.report import RunReport
 from reencrypt.settings import Settings
 from reencrypt.worker.committer import Committer
 from reencrypt.worker.counts import Counts
-from reencrypt.worker.lease import Lease, Standstill, held_lease, wait_until_free
+from reencrypt.worker.lease import Lease, Standstill, wait_until_free
 from reencrypt.worker.passes import Passes, counts_of
 from reencrypt.worker.pipeline import Budget, Pipeline
 from reencrypt.worker.quarantine import QuarantineEntry, known_secrets, read_quarantine
@@ -44,30 +44,16 @@ async def run(settings: Settings, options: RunOptions, *, emit: Emit, stop: Stop
     A `stop` finishes or rolls back the page in hand; the report then says `stopped`.
     """
     started = time.monotonic()
-    waiting = _waiting(emit)
-    cache = DerivedKeyCache()
-    threads = available_threads()
-    database = await open_database(settings.database, write=True)
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="reencrypt")
     try:
-        async with open_providers(options.applied_to(settings), cache, options.vault, emit) as providers:
-            job = _Job(database, providers, cache, pool, threads, settings, options, emit, stop, waiting)
-            result = await job.run()
+        async with opened(settings, options, emit, write=True) as resources:
+            parts = (resources.database, resources.providers, resources.cache, resources.pool)
+            result = await _Job(*parts, settings, options, emit, stop).run()
     except StoppedEarlyError:
         # Before the run itself began: nothing was looked at, so there is nothing to count.
         target = normalise_provider(options.to or settings.encryption_provider)
         result = RunReport(report.STOPPED, target, {}, operation=options.operation, stop_reason=stop.reason)
-    except BaseExceptionGroup as group:
-        raise first_error(group) from group
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-        await database.close()
     result.seconds = time.monotonic() - started
     return result
-
-
-def _waiting(emit: Emit) -> Callable[[str], None]:
-    return lambda reason: emit(Waiting(reason))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +64,10 @@ class _Job:
     providers: Providers
     cache: DerivedKeyCache
     pool: ThreadPoolExecutor
-    threads: int
     settings: Settings
     options: RunOptions
     emit: Emit
     stop: StopRequest
-    waiting: Callable[[str], None]
 
     async def run(self) -> RunReport:
         """Prepare, take the lease, move, sweep, report."""
@@ -96,7 +80,7 @@ class _Job:
         await self._check_accepted(has_state=has_state)
         if has_state:
             # Before the long scan: tell at once that somebody else is at work.
-            watch = wait_until_free(self.database, self.options.lease_timeout_seconds, self.waiting)
+            watch = wait_until_free(self.database, self.options.lease_timeout_seconds, self._waiting)
             dead = await self.stop.heeded(watch)
         prepared = await self.stop.heeded(preparer.prepare(self.settings, self.options))
         self._check_locations(prepared)
@@ -107,14 +91,11 @@ class _Job:
         if not prepared.needs_run:
             return await self._nothing_to_move(prepared)
         await self.database.create_state()
-        async with held_lease(
-            self.database,
-            timeout_seconds=self.options.lease_timeout_seconds,
-            waiting=self.waiting,
-            stop=self.stop,
-            known_dead=dead,
-        ) as lease:
+        async with leased(self.database, self.options, self.emit, self.stop, known_dead=dead) as lease:
             return await self._under_lease(preparer, prepared, lease)
+
+    def _waiting(self, reason: str) -> None:
+        self.emit(Waiting(reason))
 
     def _check_locations(self, prepared: Preparation) -> None:
         known = [location.name for location in prepared.locations]
@@ -183,7 +164,7 @@ class _Job:
     async def _announce_stop(self) -> None:
         """Tell whoever asked to stop that it was heard, and what takes the seconds."""
         reason = await self.stop.wait()
-        self.waiting(f"{reason}: the page in hand is finished or rolled back")
+        self._waiting(f"{reason}: the page in hand is finished or rolled back")
 
     async def _move(self, preparer: Preparer, prepared: Preparation, claim: Claim, current: Run) -> bool:
         """Everything between the claim and the report; returns whether it came to its end."""
@@ -208,7 +189,7 @@ class _Job:
     async def _settle(self, passes: Passes) -> bool:
         """Wait until no Grafana can have the data keys of before in its cache, then sweep for what it wrote."""
         seconds = self.settings.data_keys_cache_ttl.total_seconds()
-        self.waiting(f"Grafana keeps data keys in its cache for {seconds:g} s; a last sweep follows")
+        self._waiting(f"Grafana keeps data keys in its cache for {seconds:g} s; a last sweep follows")
         await self.stop.heeded(asyncio.sleep(seconds))
         return await passes.sweeps()
 
@@ -250,7 +231,7 @@ class _Job:
             is_current=prepared.is_current,
             cache=self.cache,
             pool=self.pool,
-            threads=self.threads,
+            threads=available_threads(),
             emit=self.emit,
             stop=self.stop,
             budget=budget,

@@ -10,13 +10,13 @@ from typing import Any, Final
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.databases.protocol import Database
 from reencrypt.errors import ConfigurationError, RefusedError, StoppedEarlyError, first_error
-from reencrypt.events import Emit, Waiting
+from reencrypt.events import Emit
 from reencrypt.keys.ring import DataKey, KeyRing
-from reencrypt.operations.opening import Schema, inspect, open_database, open_providers, read_data_keys
+from reencrypt.operations.opening import Schema, inspect, leased, open_database, open_providers, read_data_keys
 from reencrypt.operations.options import RunOptions
 from reencrypt.settings import Settings
 from reencrypt.worker.counts import Counts
-from reencrypt.worker.lease import Lease, held_lease
+from reencrypt.worker.lease import Lease
 from reencrypt.worker.runs import (
     REKEY,
     UNDOING,
@@ -82,12 +82,7 @@ async def undo(settings: Settings, run_id: str, options: RunOptions, *, emit: Em
     try:
         schema = await inspect(database)
         await _find(database, schema, run_id)
-        async with held_lease(
-            database,
-            timeout_seconds=options.lease_timeout_seconds,
-            waiting=lambda reason: emit(Waiting(reason)),
-            stop=stop,
-        ) as lease:
+        async with leased(database, options, emit, stop) as lease:
             # Again: somebody else may have run while we waited for the lease.
             run = await _find(database, schema, run_id)
             return await _under_lease(database, schema, settings, options, lease, run, emit, stop)

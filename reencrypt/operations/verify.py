@@ -16,13 +16,13 @@ from reencrypt.crypto import envelope as envelopes
 from reencrypt.crypto.ciphers import AuthenticationFailedError
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.databases.protocol import Database
-from reencrypt.errors import NoSecretsError, first_error
+from reencrypt.errors import NoSecretsError
 from reencrypt.events import Emit, Surveyed
 from reencrypt.keys.provider import LEGACY_PROVIDER, normalise_provider
 from reencrypt.keys.providers import Providers
 from reencrypt.keys.ring import DataKey, Failure, KeyRing
-from reencrypt.operations.opening import inspect, open_database, open_providers, read_data_keys
-from reencrypt.operations.options import RunOptions, available_threads
+from reencrypt.operations.opening import inspect, opened, read_data_keys
+from reencrypt.operations.options import RunOptions
 from reencrypt.settings import Settings
 from reencrypt.worker.journal import digest
 from reencrypt.worker.quarantine import read_quarantine
@@ -106,22 +106,15 @@ class VerifyReport:
 
 async def verify(settings: Settings, options: RunOptions, *, emit: Emit) -> VerifyReport:
     """Read, unwrap, decrypt and judge every secret; raises `NoSecretsError` where there is none at all."""
-    database = await open_database(settings.database, write=False)
-    pool = ThreadPoolExecutor(available_threads(), thread_name_prefix="reencrypt")
-    cache = DerivedKeyCache()
-    try:
-        async with open_providers(settings, cache, options.vault, emit) as providers:
-            target = normalise_provider(options.to or settings.encryption_provider)
-            verifier = _Verifier(database, providers, cache, pool, emit, VerifyReport(target))
-            await verifier.run()
-    except BaseExceptionGroup as group:
-        raise first_error(group) from group
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-        await database.close()
+    target = normalise_provider(options.to or settings.encryption_provider)
+    async with opened(settings, options, emit, write=False) as resources:
+        parts = (resources.database, resources.providers, resources.cache, resources.pool)
+        verifier = _Verifier(*parts, emit, VerifyReport(target))
+        await verifier.run()
     if not options.allow_empty and not any(each.total for each in verifier.report.locations.values()):
         raise NoSecretsError(
-            f"{database.name} holds no secrets at all", hint="is this the right database? if so, give --allow-empty"
+            f"{resources.database.name} holds no secrets at all",
+            hint="is this the right database? if so, give --allow-empty",
         )
     return verifier.report
 

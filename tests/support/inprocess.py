@@ -11,6 +11,7 @@ import pytest
 from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.databases.protocol import Database
 from reencrypt.events import Event
+from reencrypt.operations import opening
 from reencrypt.operations import run as operation
 from reencrypt.operations.opening import open_database
 from reencrypt.operations.options import RunOptions
@@ -65,7 +66,7 @@ async def run_in_process(
     async def open_hooked(settings: DatabaseSettings, *, write: bool) -> Database:
         return cast("Database", HookedDatabase(await open_database(settings, write=write), hook))
 
-    monkeypatch.setattr(operation, "open_database", open_hooked)
+    monkeypatch.setattr(opening, "open_database", open_hooked)
     settings = load_settings(
         config=None,
         home=None,
