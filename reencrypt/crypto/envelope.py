@@ -137,6 +137,11 @@ def key_id_prefix(key_id: str) -> bytes:
     return b"#" + gobase64.encode(key_id.encode(), padded=False) + b"#"
 
 
+def beginning(key_id: str | None, algorithm: Algorithm, salt: bytes) -> bytes:
+    """What all values under one key (None for `secret_key`), algorithm and salt begin with, in front of the nonce."""
+    return (key_id_prefix(key_id) if key_id is not None else b"") + algorithm_prefix(algorithm) + salt
+
+
 def decrypt(envelope: Envelope, password: bytes, cache: DerivedKeyCache) -> bytes:
     """Decrypt with the data key's bytes, or `secret_key` as UTF-8 for a legacy value.
 
@@ -167,8 +172,7 @@ class Sealer:
         cls, *, key_id: str | None, password: bytes, algorithm: Algorithm, salt: bytes, cache: DerivedKeyCache
     ) -> Sealer:
         """Derive the key once and fix the bytes that all values of this sealer start with."""
-        prefix = (key_id_prefix(key_id) if key_id is not None else b"") + algorithm_prefix(algorithm)
-        return cls(key_id, algorithm, salt, cache.get(password, salt), prefix + salt)
+        return cls(key_id, algorithm, salt, cache.get(password, salt), beginning(key_id, algorithm, salt))
 
     def seal(self, plaintext: bytes) -> bytes:
         """Encrypt one value, see `seal_all`."""

@@ -18,7 +18,7 @@ from reencrypt.catalogue.plaintext import Kind, is_plausible
 from reencrypt.catalogue.reading import kind_by_row, secrets_of
 from reencrypt.crypto import ciphers
 from reencrypt.crypto.ciphers import Algorithm, AuthenticationFailedError
-from reencrypt.crypto.envelope import algorithm_prefix, key_id_prefix
+from reencrypt.crypto.envelope import beginning
 from reencrypt.crypto.gobase64 import MalformedEncodingError
 from reencrypt.databases.protocol import Swap
 from reencrypt.worker.rowkey import key_to_text
@@ -78,7 +78,7 @@ class Shortcut:
             return
         if transformer.is_current(envelope.key_id, envelope.algorithm):
             return
-        value = key_id_prefix(envelope.key_id) + algorithm_prefix(envelope.algorithm) + envelope.salt
+        value = beginning(envelope.key_id, envelope.algorithm, envelope.salt)
         key = transformer.key_of(envelope.key_id)
         if value in self._beginnings or isinstance(key, UnusableKey):
             return
@@ -101,13 +101,13 @@ class Shortcut:
         latest = beginnings[-1] if beginnings else None
         decode = self._encoding.decode
         for row in rows:
+            if self._held and key_to_text(row.key) in self._held:
+                rest.append(row)
+                continue
             try:
                 value = decode(row.cells[0] or b"") or b""
             except MalformedEncodingError:
                 value = b""
-            if self._held and key_to_text(row.key) in self._held:
-                rest.append(row)
-                continue
             if latest is None or not value.startswith(latest.value):
                 if done and value.startswith(done) and len(value) >= shortest_done:
                     page.settled.re_encrypted += 1
@@ -120,9 +120,9 @@ class Shortcut:
             group.append(row)
             sealed.append(value[len(latest.value) :])
         odd: list[Row] = []
-        for beginning, group, sealed in alike.values():
+        for each, group, sealed in alike.values():
             if group:
-                odd += self._move(beginning, group, sealed, transformer, page)
+                odd += self._move(each, group, sealed, transformer, page)
         if odd:
             # In the order of the page, as the long way would have come across them.
             wanted = {id(row) for row in (*rest, *odd)}
@@ -131,7 +131,7 @@ class Shortcut:
 
     def _move(
         self,
-        beginning: _Beginning,
+        alike: _Beginning,
         rows: Sequence[Row],
         sealed: Sequence[bytes],
         transformer: Transformer,
@@ -139,7 +139,7 @@ class Shortcut:
     ) -> list[Row]:
         """Move rows that begin alike; returns those that are not ordinary after all."""
         try:
-            plaintexts = ciphers.decrypt(beginning.algorithm, beginning.derived_key, sealed)
+            plaintexts = ciphers.decrypt(alike.algorithm, alike.derived_key, sealed)
         except AuthenticationFailedError:
             return list(rows)
         rest: list[Row] = []
@@ -160,7 +160,7 @@ class Shortcut:
             else:
                 rest.append(row)
         if moved < len(page.swaps):
-            page.tally.note(beginning.key_id, len(page.swaps) - moved)
+            page.tally.note(alike.key_id, len(page.swaps) - moved)
         return rest
 
     def _kind_of(self, row: Row) -> Kind:
@@ -173,14 +173,14 @@ class Shortcut:
         return kind
 
 
-def _holds(beginning: _Beginning, transformer: Transformer) -> bool:
+def _holds(learnt: _Beginning, transformer: Transformer) -> bool:
     """Whether what was learnt still holds: keys are judged again, wrapped anew, and made the target."""
-    key = transformer.key_of(beginning.key_id)
+    key = transformer.key_of(learnt.key_id)
     return (
         not isinstance(key, UnusableKey)
-        and key.password == beginning.password
+        and key.password == learnt.password
         and transformer.proof.is_firm(key.standing)
-        and not transformer.is_current(beginning.key_id, beginning.algorithm)
+        and not transformer.is_current(learnt.key_id, learnt.algorithm)
     )
 
 
