@@ -1,0 +1,54 @@
+"""What docs, hints and manifests tell people to install is ours: on the public index `reencrypt` is not."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+#: Paths of the checkout, and the one program of others that the README's test command needs.
+ALLOWED = re.compile(r"tox|\.(/[\w./-]+)?(\[[a-z,]+\])?")
+INSTALL = re.compile(r"\b(?:pip3?|pipx|uv pip|uv tool|uvx) (?:install|run|--from)\b([^`|;&\n]*)")
+
+
+def texts() -> Iterator[tuple[str, str]]:
+    names = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.split()
+    for name in names or [str(path.relative_to(ROOT)) for path in ROOT.rglob("*") if path.is_file()]:
+        path = ROOT / name
+        if not name.startswith("tests/") and path.suffix in {"", ".md", ".py", ".toml", ".ini", ".yaml", ".yml", ".sh"}:
+            yield name, path.read_text(errors="replace")
+
+
+def installed(line: str) -> list[str]:
+    """The things that an install line names; options and their values are none."""
+    words = re.sub(r"""[\\'"]""", " ", line).split()
+    return [word.rstrip(",)") for word in words if not word.startswith("-")]
+
+
+LINES = [(name, match[1]) for name, text in texts() for match in INSTALL.finditer(text)]
+
+
+@pytest.mark.parametrize(("name", "line"), LINES)
+def test_an_install_line_names_only_what_is_ours(name: str, line: str) -> None:
+    for word in installed(line):
+        assert ALLOWED.fullmatch(word), f"{name}: pip install{line}"
+
+
+def test_install_lines_are_found_where_they_are_known_to_be() -> None:
+    assert {"README.md", "config/docker/Dockerfile", "reencrypt/operations/opening.py"} <= {name for name, _ in LINES}
+
+
+@pytest.mark.parametrize("line", [" 'reencrypt[mysql]'", " -U reencrypt", " grafana-reencrypt", " --upgrade pip"])
+def test_a_line_that_names_somebody_elses_program_would_fail(line: str) -> None:
+    assert not all(ALLOWED.fullmatch(word) for word in installed(line))
+
+
+def test_the_distribution_has_a_name_that_is_free_and_the_command_keeps_its_own() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["name"] == "grafana-reencrypt"
+    assert project["scripts"] == {"reencrypt": "reencrypt.__main__:main"}
