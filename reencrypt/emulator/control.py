@@ -50,6 +50,11 @@ class Control:
         """Have requests go wrong as `Fault.of` says; raises ValueError for what it does not know."""
         self._faults.add(Fault.of(content))
 
+    @property
+    def faults_waiting(self) -> int:
+        """How many faults have not befallen all of their requests yet."""
+        return self._faults.waiting
+
     def set_quota(self, budget: object, retry_after: object) -> None:
         """Set units per ten seconds (None: no limit) and the seconds of `Retry-After` (None: no such header)."""
         for number in (budget, retry_after):
@@ -71,6 +76,8 @@ class Control:
         asked = (call.method, call.path.removeprefix(PREFIX))
         if asked == ("GET", "requests"):
             return Answer.of_json(self._log.as_json())
+        if asked == ("GET", "faults"):
+            return Answer.of_json({"waiting": self.faults_waiting})
         switches: dict[tuple[str, str], Callable[[], None]] = {
             ("DELETE", "requests"): self._log.clear,
             ("PUT", "permissions"): lambda: self._permit(content),

@@ -7,20 +7,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, get_args
 
-Kind: TypeAlias = Literal["status", "latency", "reset", "stall", "truncated", "empty", "page"]
+Kind: TypeAlias = Literal["status", "latency", "reset", "stall", "truncated", "empty", "page", "lie", "mixed_up"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
 _STATUSES: Final = (408, 429, 500, 502, 503, 504)
-_FIELDS: Final = frozenset(("kind", "next", "share", "operations", "status", "seconds", "retry_after"))
+_FIELDS: Final = frozenset(("kind", "after", "next", "share", "operations", "status", "seconds", "retry_after"))
 
 
 @dataclass(slots=True)
 class Fault:
     """One way in which requests go wrong: the next so many, or a share of all, of some operations or of all.
 
+    `after` requests are left alone first.
+
     `status` answers with it, and `Retry-After` where one is given; `latency` answers rightly, `seconds` later; `reset`
     closes the connection; `stall` says nothing for `seconds`; `truncated` cuts a right answer in half; `empty` leaves
-    out its `value`; `page` is 200 with HTML of some proxy.
+    out its `value`; `page` is 200 with HTML of some proxy; `lie` is a whole and well-formed answer with the right
+    `kid`, but to another request, as a proxy gives it that mixes up two; `mixed_up` is the same, with the id of the
+    other request in its headers.
     """
 
     kind: Kind
@@ -30,6 +34,7 @@ class Fault:
     status: int = 503
     seconds: float = 0.0
     retry_after: float | None = None
+    after: int = 0
 
     @staticmethod
     def of(content: Mapping[str, object]) -> Fault:
@@ -51,6 +56,9 @@ class Fault:
         status = content.get("status", 503)
         if not isinstance(status, int) or status not in _STATUSES:
             raise ValueError(f"'status' is one of {', '.join(map(str, _STATUSES))}")
+        after = content.get("after", 0)
+        if not isinstance(after, int) or after < 0:
+            raise ValueError("'after' is a whole number of requests")
         retry_after = content.get("retry_after")
         return Fault(
             kind=kind,
@@ -60,6 +68,7 @@ class Fault:
             status=status,
             seconds=_seconds(content.get("seconds", 0.0), "seconds"),
             retry_after=None if retry_after is None else _seconds(retry_after, "retry_after"),
+            after=after,
         )
 
 
@@ -84,10 +93,18 @@ class Faults:
         """Have none."""
         self._faults.clear()
 
+    @property
+    def waiting(self) -> int:
+        """How many faults are set that have not befallen all of their requests yet."""
+        return len(self._faults)
+
     def draw(self, operation: str) -> Fault | None:
         """Return the fault that befalls a request for an operation, the oldest one first."""
         for fault in self._faults:
             if fault.operations and operation not in fault.operations:
+                continue
+            if fault.after:
+                fault.after -= 1
                 continue
             if fault.remaining is not None:
                 fault.remaining -= 1

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from reencrypt.emulator.control import PREFIX
 from reencrypt.emulator.entra import MACHINE_PATH, tenant_of
-from reencrypt.emulator.mishaps import SILENT, keep_silent, refusal_of, spoilt
+from reencrypt.emulator.mishaps import LIES, SILENT, keep_silent, of_another_request, refusal_of, spoilt
 from reencrypt.emulator.permissions import permission_of
 from reencrypt.emulator.requestlog import RequestRecord
 from reencrypt.emulator.routes import find_route, is_vault_path
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from reencrypt.emulator.control import Control
     from reencrypt.emulator.entra import TokenEndpoint
-    from reencrypt.emulator.faults import Faults
+    from reencrypt.emulator.faults import Fault, Faults
     from reencrypt.emulator.requestlog import RequestLog
     from reencrypt.emulator.tokens import Tokens
     from reencrypt.emulator.vault import Vault
@@ -69,39 +69,45 @@ class Gateway:
         if fault is not None and fault.kind == "latency":
             await asyncio.sleep(fault.seconds)
         request_id = str(uuid.uuid4())
-        tenant = tenant_of(call.path)
         trace = Trace()
-        headers = {"x-ms-request-id": request_id} if tenant is not None else {}
+        headers = {"x-ms-request-id": request_id} if tenant_of(call.path) is not None else {}
         if is_vault_path(call.path):
             headers = service_headers(call, request_id)
+        answer = await self._answer(call, request, fault, trace)
+        self._log.add(self._record(call, answer.status, request_id, trace))
+        return _response(answer, headers)
+
+    async def _answer(self, call: Call, request: web.BaseRequest, fault: Fault | None, trace: Trace) -> Answer:
+        """Return the answer, or what a fault makes of it."""
+        tenant, operation = tenant_of(call.path), _operation_of(call)
         if fault is not None and fault.kind == "status":
-            answer = refusal_of(fault)
-        elif tenant is not None:
+            return refusal_of(fault)
+        if tenant is not None:
             answer = self._endpoint.answer(call, tenant, await _form(request))
         elif call.path == MACHINE_PATH:
             answer = self._endpoint.answer_machine(call)
         elif is_vault_path(call.path):
-            answer = await self._ask_vault(call, request, trace)
+            body = await request.read()
+            if fault is not None and fault.kind in LIES:
+                body = of_another_request(operation, body)
+            answer = await self._ask_vault(call, body, trace)
         else:
             answer = NOT_FOUND
-        if fault is not None:
-            answer = spoilt(fault, answer)
-        self._log.add(self._record(call, answer.status, request_id, trace))
-        return _response(answer, headers)
+        return answer if fault is None else spoilt(fault, answer, operation)
 
     def _record(self, call: Call, status: int, request_id: str, trace: Trace) -> RequestRecord:
         if is_vault_path(call.path):
             return _vault_record(call, status, request_id, self._clock(), trace)
         return _record(call, status, request_id, self._clock(), operation=_operation_of(call))
 
-    async def _ask_vault(self, call: Call, request: web.BaseRequest, trace: Trace) -> Answer:
+    async def _ask_vault(self, call: Call, body: bytes, trace: Trace) -> Answer:
         try:
             # Before path and body are looked at: the first request of every SDK client is an empty one.
             self._tokens.check(call.headers.get("Authorization", ""))
             route = find_route(call.method, call.path)
             if route is None:
                 return NOT_FOUND
-            return await self._vault.perform(call, route, await request.read(), trace)
+            return await self._vault.perform(call, route, body, trace)
         except RefusalError as refusal:
             return refusal.answer()
 
@@ -116,7 +122,13 @@ def _call_of(request: web.BaseRequest, uri: str) -> Call:
         headers=request.headers,
         base=f"https://{host}" if _HOST.fullmatch(host) else uri,
         peer=request.remote or "127.0.0.1",
+        connection=_port_of(request),
     )
+
+
+def _port_of(request: web.BaseRequest) -> int:
+    peer = request.transport.get_extra_info("peername") if request.transport is not None else None
+    return int(peer[1]) if peer else 0
 
 
 async def _form(request: web.BaseRequest) -> dict[str, str]:
@@ -135,7 +147,7 @@ def _operation_of(call: Call) -> str:
 
 
 def _record(call: Call, status: int, request_id: str, now: float, *, operation: str = "") -> RequestRecord:
-    return RequestRecord(now, call.method, call.path, operation, "", "", "", status, request_id)
+    return RequestRecord(now, call.method, call.path, operation, "", "", "", status, request_id, call.connection)
 
 
 def _vault_record(call: Call, status: int, request_id: str, now: float, trace: Trace) -> RequestRecord:
@@ -152,6 +164,7 @@ def _vault_record(call: Call, status: int, request_id: str, now: float, trace: T
         alg=trace.alg,
         status=status,
         request_id=request_id,
+        connection=call.connection,
     )
 
 

@@ -1,22 +1,30 @@
-"""How a fault looks to the client: no answer, a refusal, or an answer that is not whole."""
+"""How a fault looks to the client: no answer, a refusal, half an answer, or the answer to another request."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from typing import Final
+import os
+import uuid
+from functools import cache
+from typing import Any, Final
 
 from aiohttp import web
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
 from reencrypt.emulator.faults import Fault
 from reencrypt.emulator.quota import throttled
-from reencrypt.emulator.wire import Answer, RefusalError
+from reencrypt.emulator.wire import Answer, RefusalError, decode_base64url, encode_base64url
 
 #: Kinds after which the client hears nothing at all.
 SILENT: Final = ("reset", "stall")
+#: Kinds after which the client hears what somebody else has asked for.
+LIES: Final = ("lie", "mixed_up")
 
 _POLL_SECONDS: Final = 0.05
+_OK: Final = 200
 _THROTTLED: Final = 429
+_PRODUCING: Final = ("encrypt", "wrapKey")
 _PAGE: Final = b"<html><head><title>Please sign in</title></head><body>Guest network</body></html>"
 
 
@@ -43,8 +51,8 @@ def refusal_of(fault: Fault) -> Answer:
     return RefusalError(fault.status, "InternalServerError", "The service cannot answer now.", headers=headers).answer()
 
 
-def spoilt(fault: Fault, answer: Answer) -> Answer:
-    """Return what a fault leaves of a right answer."""
+def spoilt(fault: Fault, answer: Answer, operation: str) -> Answer:
+    """Return what a fault leaves of a right answer to an operation, which is named by its permission."""
     if fault.kind == "page":
         return Answer(200, _PAGE, "text/html")
     if fault.kind == "truncated":
@@ -53,4 +61,33 @@ def spoilt(fault: Fault, answer: Answer) -> Answer:
         content = json.loads(answer.body)
         content.pop("value", None)
         return Answer.of_json(content, status=answer.status, headers=answer.headers)
+    if fault.kind in LIES and answer.status == _OK:
+        headers = {"x-ms-client-request-id": str(uuid.uuid4())} if fault.kind == "mixed_up" else {}
+        return Answer.of_json(_other(operation, json.loads(answer.body)), headers={**answer.headers, **headers})
     return answer
+
+
+def of_another_request(operation: str, body: bytes) -> bytes:
+    """Return the body of another request to encrypt or wrap, whose answer a lie gives instead of the right one."""
+    if operation not in _PRODUCING or not body:
+        return body
+    content = json.loads(body)
+    content["value"] = encode_base64url(os.urandom(len(decode_base64url(str(content["value"])))))
+    return json.dumps(content).encode()
+
+
+def _other(operation: str, content: dict[str, Any]) -> dict[str, Any]:
+    """Return the answer to a request about something else, in the form of the answer to this one."""
+    if operation in ("decrypt", "unwrapKey"):
+        return content | {"value": encode_base64url(os.urandom(len(decode_base64url(str(content["value"])))))}
+    if operation == "get" and isinstance(content.get("key"), dict):
+        return content | {"key": content["key"] | {"n": _other_modulus(len(decode_base64url(content["key"]["n"])) * 8)}}
+    if operation == "list" and isinstance(content.get("value"), list):
+        return content | {"value": content["value"][1:]}
+    return content
+
+
+@cache
+def _other_modulus(bits: int) -> str:
+    modulus = generate_private_key(65537, bits).public_key().public_numbers().n
+    return encode_base64url(modulus.to_bytes(bits // 8))

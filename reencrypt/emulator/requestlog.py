@@ -30,6 +30,8 @@ class RequestRecord:
     status: int
     #: `x-ms-request-id` of the answer.
     request_id: str
+    #: The client's port: requests of one connection have the same.
+    connection: int = 0
 
 
 class RequestLog:

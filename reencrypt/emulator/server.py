@@ -178,6 +178,11 @@ class Emulator:
         """Have requests go wrong; the fields are those of `Fault.of`: `kind`, `next` or `share`, and so on."""
         self._running.control.add_fault(fault)
 
+    @property
+    def faults_waiting(self) -> int:
+        """How many faults have not befallen all of their requests yet."""
+        return self._running.control.faults_waiting
+
     def set_quota(self, budget: int | None = BUDGET, retry_after: int | None = None) -> None:
         """Set how much may be asked in ten seconds, and what a refusal says on when to come back."""
         self._running.control.set_quota(budget, retry_after)

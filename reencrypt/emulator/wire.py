@@ -48,6 +48,8 @@ class Call:
     base: str
     #: Address of the client.
     peer: str
+    #: Port of the client: requests of one connection have the same.
+    connection: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,7 +107,7 @@ class AzureKeyProvider:
         async for version, algorithm in self._candidates():
             found = await self._try(version, algorithm, block)
             if found is not None:
-                data_key, used = found
+                data_key, used, operation = found
                 self._remember(version, algorithm)
                 self._warn_of_expiry(used)
                 # Only what we would write just so is a format learned: base64 may differ in its padding.
@@ -117,6 +117,8 @@ class AzureKeyProvider:
                     conclusive=algorithm is not RsaAlgorithm.PKCS1,
                     wrap_format=WrapFormat(framing, algorithm) if exact else None,
                     version=used,
+                    algorithm=algorithm,
+                    operation=operation,
                 )
         return None
 
@@ -134,6 +136,33 @@ class AzureKeyProvider:
         self._left_out.clear()
         self._unusable.clear()
         return await self._search(framing, block, wrapped)
+
+    async def unwrap_again(self, wrapped: bytes, first: Unwrapped) -> bytes | None:
+        """Ask the same version once more: over another connection, and by the other operation where both are permitted.
+
+        Returns None where the vault says now that the bytes are not its own.
+        """
+        framed = unframe(wrapped)
+        if framed is None:
+            return None
+        refusal: OperationDeniedError | None = None
+        for operation in sorted(_UNWRAPPING, key=lambda each: each == first.operation):
+            refused = self._denied.get(operation) or self._left_out.get((first.version, operation))
+            if refused is None:
+                try:
+                    answer, _ = await self.vault.crypt(
+                        operation, first.algorithm, framed[1], first.version, independent=True
+                    )
+                except BadCiphertextError:
+                    return None
+                except KeyOperationForbiddenError as error:
+                    refused = self._left_out[first.version, operation] = error
+                except OperationDeniedError as error:
+                    refused = self._denied[operation] = error
+                else:
+                    return answer
+            refusal = refused
+        raise refusal or RefusedError("no operation is left to ask the vault by")
 
     async def wrap(self, data_key: bytes, wrap_format: WrapFormat | None) -> bytes:
         """Encrypt a data key under the newest version: locally with the public key, remotely where `get` is denied."""
@@ -216,12 +245,12 @@ class AzureKeyProvider:
             self._expired.add(version)
             self._warn(f"{self.vault.key_name}, version {version} has expired; it still unwraps what it wrapped")
 
-    async def _try(self, version: str, algorithm: RsaAlgorithm, block: bytes) -> tuple[bytes, str] | None:
-        """One version with one padding; the data key and the version that did it, None where it is not the one."""
-        data_key, used = b"", ""
+    async def _try(self, version: str, algorithm: RsaAlgorithm, block: bytes) -> tuple[bytes, str, Operation] | None:
+        """One version with one padding: the data key, the version and the operation, None where it is not the one."""
+        data_key, used, operation = b"", "", _UNWRAPPING[0]
         if version not in self._unusable:
             try:
-                data_key, used = await self._first_permitted(algorithm, block, version)
+                data_key, used, operation = await self._first_permitted(algorithm, block, version)
             except BadCiphertextError:
                 pass
             except KeyDisabledError as error:
@@ -237,13 +266,15 @@ class AzureKeyProvider:
         if not version:
             # Pin what "newest" meant, so that a rotation during the run does not send us searching.
             self._remember(used, algorithm)
-        return data_key, used or version
+        return data_key, used or version, operation
 
-    async def _first_permitted(self, algorithm: RsaAlgorithm, block: bytes, version: str) -> tuple[bytes, str]:
+    async def _first_permitted(
+        self, algorithm: RsaAlgorithm, block: bytes, version: str
+    ) -> tuple[bytes, str, Operation]:
         for operation in _UNWRAPPING:
             if operation not in self._denied and (version, operation) not in self._left_out:
                 try:
-                    return await self.vault.crypt(operation, algorithm, block, version)
+                    return *await self.vault.crypt(operation, algorithm, block, version), operation
                 except KeyOperationForbiddenError as error:
                     self._left_out[version, operation] = error
                 except OperationDeniedError as error:

@@ -50,6 +50,11 @@ class Evidence:
         """Whether it proves a data key by itself."""
         return self.authenticated or self.bits >= PROVEN_BITS
 
+    @property
+    def refutes(self) -> bool:
+        """Whether it speaks against a data key, whatever an unwrap says: its secrets are under another one."""
+        return not self.authenticated and self.bits < 0
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
@@ -67,7 +72,7 @@ def weigh(samples: Iterable[Sample], password: bytes, cache: DerivedKeyCache, *,
     """
     found = Evidence()
     for sample in samples:
-        if not exhaustive and found.bits >= _ENOUGH_BITS:
+        if not exhaustive and (found.authenticated or found.bits >= _ENOUGH_BITS):
             break
         try:
             plaintext = envelopes.decrypt(sample.envelope, password, cache)
@@ -127,8 +132,8 @@ def judge_secret_key(groups: Mapping[str | None, Evidence]) -> Verdict:
 class KeyStanding:
     """What is known of a key when a secret under it comes up.
 
-    `key_id` is None for `secret_key` over legacy values. `conclusive`: its unwrap was the proof. `under_secret_key`:
-    a proven `secret_key` can vouch for it.
+    `key_id` is None for `secret_key` over legacy values. `conclusive`: its unwrap was the proof, with two witnesses
+    where a service answered. `under_secret_key`: a proven `secret_key` can vouch for it.
     """
 
     key_id: str | None
@@ -167,7 +172,7 @@ class Proof:
         accepted: frozenset[str] = frozenset(),
         skipped: frozenset[str] = frozenset(),
     ) -> Proof:
-        """Judge what the gate has weighed: `groups` under `secret_key`, `others` under RSA1_5 unwraps."""
+        """Judge what the gate has weighed: `groups` under `secret_key`, `others` under key services."""
         data_keys = {key_id: found for key_id, found in groups.items() if key_id is not None} | dict(others)
         # The hint: something implausible among just those that a proven secret_key would have to vouch for.
         doubt = any(found.hints and (key_id is None or not found.proves) for key_id, found in groups.items())
@@ -186,9 +191,18 @@ class Proof:
         if under_secret_key and found.hints and not found.proves:
             self.doubt = True
 
+    def forget(self, key_ids: Iterable[str]) -> None:
+        """Drop what was weighed under data keys whose rows have changed since."""
+        for key_id in key_ids:
+            self.data_keys.pop(key_id, None)
+
     def knows(self, key_id: str) -> bool:
         """Whether the data key has been weighed."""
         return key_id in self.data_keys
+
+    def is_shown_by_secrets(self, key_id: str) -> bool:
+        """Whether the secrets under a data key prove it, so that nobody need be asked a second time."""
+        return key_id in self.data_keys and self.data_keys[key_id].proves
 
     def admit(self, key: KeyStanding, envelope: Envelope, plaintext: bytes, kind: Kind) -> Admission:
         """Decide whether a secret that has decrypted to `plaintext` may be rewritten from it."""
@@ -223,6 +237,8 @@ class Proof:
 
     def _proves_itself(self, key: KeyStanding) -> bool:
         own = self.data_keys.get(key.key_id) if key.key_id is not None else None
+        if own is not None and own.refutes:
+            return False
         return key.conclusive or (own is not None and own.proves)
 
     def proves_data_key(self, key: KeyStanding) -> bool:

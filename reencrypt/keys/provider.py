@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Protocol
 
-from reencrypt.errors import ConfigurationError
+from reencrypt.errors import ConfigurationError, RefusedError
 
 #: Grafana's data keys: 16 random bytes (`pkg/services/secrets/manager/manager.go`).
 DATA_KEY_BYTES: Final = 16
 
 SECRET_KEY_PROVIDER: Final = "secretKey.v1"  # noqa: S105 - the provider's name, not a secret
+#: Independent answers that prove what a service unwraps.
+ENOUGH_WITNESSES: Final = 2
 #: What reports say of values that no data key encrypts.
 LEGACY_PROVIDER: Final = "secret_key"
 _SECRET_KEY_PROVIDER_BEFORE_9: Final = "secretKey"  # noqa: S105 - the same
@@ -26,6 +28,12 @@ def normalise_provider(name: str) -> str:
 
 class UnwrapFailedError(Exception):
     """A wrapped data key does not unwrap under its provider; the message says why in one clause, without bytes."""
+
+
+class ContradictionError(RefusedError):
+    """A key service gave two different answers to one question, so neither of them is believed (exit 6)."""
+
+    code = "contradiction"
 
 
 class Framing(StrEnum):
@@ -91,14 +99,24 @@ class WrapFormat:
 class Unwrapped:
     """A data key in the clear.
 
-    `conclusive` tells whether the unwrap alone proves it: RSA-OAEP and GCM notice a wrong key, RSA1_5 and CFB do not.
-    `version` is the version of the vault's key that did it.
+    `conclusive` tells whether the padding or tag notices a wrong key: RSA-OAEP and GCM do, RSA1_5 and CFB do not.
+    `witnesses` counts the independent answers that agree on the data key. One answer of a service is no proof: a proxy
+    may mix up two answers. What was computed in this process needs no second one.
+    `version` is the version of the vault's key that unwrapped it, `algorithm` and `operation` are how it was asked.
     """
 
     data_key: bytes
     conclusive: bool
     wrap_format: WrapFormat | None = None
     version: str = field(default="", compare=False)
+    algorithm: str = field(default="", compare=False)
+    operation: str = field(default="", compare=False)
+    witnesses: int = field(default=1, compare=False)
+
+    @property
+    def is_proof(self) -> bool:
+        """Whether the unwrap proves the data key without a look at the secrets under it."""
+        return self.conclusive and self.witnesses >= ENOUGH_WITNESSES
 
     def __repr__(self) -> str:
         return f"Unwrapped(conclusive={self.conclusive}, wrap_format={self.wrap_format})"
@@ -121,6 +139,13 @@ class KeyProvider(Protocol):
         """Return the data key.
 
         Raises `UnwrapFailedError` for this data key alone, a `ReencryptError` where the provider itself fails.
+        """
+        ...
+
+    async def unwrap_again(self, wrapped: bytes, first: Unwrapped) -> bytes | None:
+        """Unwrap a second time, as independently of the first answer as can be; None where it does not unwrap now.
+
+        Raises a `ReencryptError` where the provider itself fails.
         """
         ...
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
 
 from reencrypt.errors import ConfigurationError, first_error
-from reencrypt.keys.provider import KeyProvider, UnwrapFailedError, Unwrapped, normalise_provider
+from reencrypt.keys.provider import ContradictionError, KeyProvider, UnwrapFailedError, Unwrapped, normalise_provider
 from reencrypt.keys.vault_errors import KeyDisabledError
 
 
@@ -40,14 +41,19 @@ class KeyRing:
         self._entries: dict[str, Unwrapped | Failure] = {}
         self._flights: dict[str, asyncio.Lock] = {}
 
-    def load(self, rows: Iterable[DataKey]) -> None:
-        """Take the present rows; a key that was unknown or has other bytes now is looked at again."""
+    def load(self, rows: Iterable[DataKey]) -> set[str]:
+        """Take the present rows; a key that was unknown or has other bytes now is unwrapped anew.
+
+        Returns the ids of those that were known and are not any more: what was found out about them is void.
+        """
         fresh = {row.id: row for row in rows}
+        forgotten = set()
         for key_id, row in fresh.items():
             old = self._rows.get(key_id)
-            if old is None or old.wrapped != row.wrapped:
-                self._entries.pop(key_id, None)
+            if (old is None or old.wrapped != row.wrapped) and self._entries.pop(key_id, None) is not None:
+                forgotten.add(key_id)
         self._rows = fresh
+        return forgotten
 
     @property
     def rows(self) -> Collection[DataKey]:
@@ -80,13 +86,31 @@ class KeyRing:
         if wanted:
             # The first alone: it fetches the token and learns version and padding for all others.
             await self._unwrap(wanted[0])
-            try:
-                async with asyncio.TaskGroup() as group:
-                    for key_id in wanted[1:]:
-                        group.create_task(self._unwrap(key_id))
-            except BaseExceptionGroup as failures:
-                # The others were cancelled because of it, so one error says it all.
-                raise first_error(failures) from None
+            await _all_of(self._unwrap, wanted[1:])
+
+    async def confirm(self, key_ids: Iterable[str]) -> None:
+        """Have each of these keys unwrapped a second time, unless it has its witnesses or failed to unwrap.
+
+        Raises `ContradictionError` where the second answer is not the first, a `ReencryptError` where the provider
+        fails.
+        """
+        wanted = [key_id for key_id in dict.fromkeys(key_ids) if self._lacks_witness(key_id)]
+        if wanted:
+            await self._confirm(wanted[0])
+            await _all_of(self._confirm, wanted[1:])
+
+    def _lacks_witness(self, key_id: str) -> bool:
+        entry = self._entries.get(key_id)
+        return isinstance(entry, Unwrapped) and entry.conclusive and not entry.is_proof
+
+    async def _confirm(self, key_id: str) -> None:
+        async with self._flights.setdefault(key_id, asyncio.Lock()):
+            row, entry = self._rows.get(key_id), self._entries.get(key_id)
+            if row is None or not isinstance(entry, Unwrapped) or entry.is_proof:
+                return
+            confirmed = await confirmed_by(self._provider_of(row.provider), row.id, row.wrapped, entry)
+            if self._entries.get(key_id) is entry:
+                self._entries[key_id] = confirmed
 
     async def _unwrap(self, key_id: str) -> None:
         # Single flight: a page that is transformed and one that lost a race may want the same key at the same time.
@@ -118,6 +142,30 @@ class KeyRing:
                 f"data key {row.id}: {error.message}",
                 hint=f"{error.hint}; or leave its secrets with --skip-key {row.id}",
             ) from None
+
+
+async def confirmed_by(provider: KeyProvider, key_id: str, wrapped: bytes, first: Unwrapped) -> Unwrapped:
+    """What was unwrapped, with a second witness.
+
+    Raises `ContradictionError` where the provider answers differently now.
+    """
+    if await provider.unwrap_again(wrapped, first) != first.data_key:
+        raise ContradictionError(
+            f"{provider.name} gave two different answers for data key {key_id}: one of them is wrong",
+            hint="nothing more is written; find out what mixes up answers between here and the vault (a proxy, for "
+            "instance), then start again; progress is saved",
+        )
+    return replace(first, witnesses=first.witnesses + 1)
+
+
+async def _all_of(work: Callable[[str], Coroutine[Any, Any, None]], key_ids: Iterable[str]) -> None:
+    try:
+        async with asyncio.TaskGroup() as group:
+            for key_id in key_ids:
+                group.create_task(work(key_id))
+    except BaseExceptionGroup as failures:
+        # The others were cancelled because of it, so one error says it all.
+        raise first_error(failures) from None
 
 
 def data_key_of(row: tuple[object, ...]) -> DataKey:

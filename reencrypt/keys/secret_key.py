@@ -10,7 +10,14 @@ from reencrypt.crypto.ciphers import Algorithm, AuthenticationFailedError
 from reencrypt.crypto.derive import DerivedKeyCache, derive_key
 from reencrypt.crypto.envelope import MalformedEnvelopeError, Sealer
 from reencrypt.crypto.salt import new_salt
-from reencrypt.keys.provider import DATA_KEY_BYTES, SECRET_KEY_PROVIDER, UnwrapFailedError, Unwrapped, WrapFormat
+from reencrypt.keys.provider import (
+    DATA_KEY_BYTES,
+    ENOUGH_WITNESSES,
+    SECRET_KEY_PROVIDER,
+    UnwrapFailedError,
+    Unwrapped,
+    WrapFormat,
+)
 from reencrypt.secret import Secret
 
 
@@ -51,7 +58,12 @@ class SecretKeyProvider:
             data_key = await asyncio.to_thread(envelope.decrypt, parsed, self._password, self._cache)
         except AuthenticationFailedError:
             raise UnwrapFailedError("its GCM tag does not match secret_key") from None
-        return Unwrapped(data_key, conclusive=parsed.algorithm is Algorithm.AES_GCM)
+        return Unwrapped(data_key, conclusive=parsed.algorithm is Algorithm.AES_GCM, witnesses=ENOUGH_WITNESSES)
+
+    async def unwrap_again(self, wrapped: bytes, first: Unwrapped) -> bytes | None:
+        """Decrypt once more; no service is asked, so the answer is the same."""
+        del first
+        return (await self.unwrap(wrapped)).data_key
 
     async def wrap(self, data_key: bytes, wrap_format: WrapFormat | None = None) -> bytes:
         """Encrypt a data key as a legacy value."""

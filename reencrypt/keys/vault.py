@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
@@ -18,6 +19,7 @@ from reencrypt.keys.pacer import Pacer
 from reencrypt.keys.quota import weight_of
 from reencrypt.keys.retry import Request, RetryPolicy, TransientError, call_with_retries
 from reencrypt.keys.vault_answers import (
+    OK,
     THROTTLED,
     TRANSIENT,
     UNAUTHORIZED,
@@ -32,7 +34,7 @@ from reencrypt.keys.vault_answers import (
     unbase64url,
     version_of,
 )
-from reencrypt.keys.vault_errors import KeyDisabledError, disabled, unauthorized
+from reencrypt.keys.vault_errors import KeyDisabledError, disabled, is_managed_hsm, unauthorized
 from reencrypt.settings.model import AzureKeyVaultSettings
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ Operation = Literal["encrypt", "decrypt", "wrapkey", "unwrapkey"]
 _NOT_ENTRA: Final = "Unexpected response from Microsoft Entra ID"
 _HINT: Final = "check the network and the vault's health, then start again; progress is saved"
 _BLOCKS: Final = (256, 384, 512)
+_REQUEST_ID: Final = "x-ms-client-request-id"
 _USER_INFO: Final = re.compile(r"//[^/@\s]*@")
 
 
@@ -67,9 +70,10 @@ class VaultClient:
         self.clock_ahead: float | None = None
         # Until the key is known: the dearest of the usual ones.
         self._weight = weight_of(2048, hsm=True)
-        self._session: Any = None
         self._credential: Any = None
-        self._client: KeyClient | None = None
+        # By whether they are for second, independent answers, which come over connections of their own.
+        self._sessions: dict[bool, Any] = {}
+        self._clients: dict[bool, KeyClient] = {}
 
     @property
     def key_name(self) -> str:
@@ -124,9 +128,12 @@ class VaultClient:
 
         return await self._retried("list", whole, self._weight)
 
-    async def crypt(self, operation: Operation, algorithm: str, data: bytes, version: str = "") -> tuple[bytes, str]:
+    async def crypt(
+        self, operation: Operation, algorithm: str, data: bytes, version: str = "", *, independent: bool = False
+    ) -> tuple[bytes, str]:
         """Encrypt, decrypt, wrap or unwrap; returns the result and the version that the vault used.
 
+        An `independent` request travels over a connection that others do not use, and its answer has to name it.
         Raises `BadCiphertextError`, `OperationDeniedError`, `KeyDisabledError`, `KeyMissingError`, and
         `UnavailableError` when there is no answer before the deadline.
         """
@@ -140,7 +147,11 @@ class VaultClient:
             return value, used
 
         await self.prime()
-        return await self._call(operation, "POST", path, read, body, version, weight=self._weight_of(len(data)))
+        return await self._retried(
+            operation,
+            lambda: self._once(operation, "POST", path, read, body, version, independent=independent),
+            self._weight_of(len(data)),
+        )
 
     def _weight_of(self, length: int) -> float:
         """What a request costs: a block is as long as the key that made it, whichever version that was."""
@@ -152,8 +163,8 @@ class VaultClient:
 
     async def close(self) -> None:
         """Close session and credential; both hold sockets."""
-        opened = (self._client, self._credential, self._session)
-        self._session = self._credential = self._client = None
+        opened = (*self._clients.values(), self._credential, *self._sessions.values())
+        self._clients, self._credential, self._sessions = {}, None, {}
         for closable in opened:
             if closable is not None:
                 await closable.close()
@@ -168,16 +179,9 @@ class VaultClient:
         method: str,
         path: str,
         read: Callable[[dict[str, Any]], T],
-        body: Mapping[str, str] | None = None,
-        version: str = "",
-        weight: float | None = None,
     ) -> T:
         """One operation with its retries; an answer that `read` can make nothing of is tried again, too."""
-        return await self._retried(
-            operation,
-            lambda: self._once(operation, method, path, read, body, version),
-            self._weight if weight is None else weight,
-        )
+        return await self._retried(operation, lambda: self._once(operation, method, path, read), self._weight)
 
     async def _once(
         self,
@@ -187,13 +191,16 @@ class VaultClient:
         read: Callable[[dict[str, Any]], T],
         body: Mapping[str, str] | None = None,
         version: str = "",
+        *,
+        independent: bool = False,
     ) -> T:
-        client = self._open()
-        response = await self._send(client, method, path, body)
+        client = self._open(independent=independent)
+        response = await self._send(client, method, path, body, independent=independent)
         if response.status_code == UNAUTHORIZED:
             # The SDK answers a challenge with the token it remembers, also where exactly that one was refused.
             await self._forget_token(client)
-            response = await self._send(self._open(), method, path, body)
+            client = self._open(independent=independent)
+            response = await self._send(client, method, path, body, independent=independent)
         answer = judge(self._settings, operation, response, version)
         try:
             return read(answer)
@@ -209,34 +216,40 @@ class VaultClient:
             waiting=self._waiting,
         )
 
-    def _open(self) -> KeyClient:
-        if self._client is not None:
-            return self._client
+    def _open(self, *, independent: bool) -> KeyClient:
+        if independent in self._clients:
+            return self._clients[independent]
         # Heavy imports, needed only where a vault is.
         from reencrypt.keys.vault_session import open_client, open_session, transport_over  # noqa: PLC0415
 
-        if self._session is None:
-            self._session = open_session()
-        transport = transport_over(self._session)
-        self._credential = make_credential(self._settings, transport)
-        self._client = open_client(self._settings, self._credential, transport)
-        return self._client
+        if independent not in self._sessions:
+            self._sessions[independent] = open_session()
+        transport = transport_over(self._sessions[independent])
+        if self._credential is None:
+            self._credential = make_credential(self._settings, transport)
+        self._clients[independent] = open_client(self._settings, self._credential, transport)
+        return self._clients[independent]
 
     async def _forget_token(self, refused: KeyClient) -> None:
-        """Drop client and credential, which both remember the token, unless another call has done so."""
-        if self._client is refused:
-            credential, self._credential, self._client = self._credential, None, None
-            await refused.close()
-            await credential.close()
+        """Drop clients and credential, which all remember the token, unless another call has done so."""
+        if refused in self._clients.values():
+            opened = (*self._clients.values(), self._credential)
+            self._clients, self._credential = {}, None
+            for closable in opened:
+                await closable.close()
 
     async def _send(
-        self, client: KeyClient, method: str, path: str, body: Mapping[str, str] | None
+        self, client: KeyClient, method: str, path: str, body: Mapping[str, str] | None, *, independent: bool
     ) -> AsyncHttpResponse:
         from azure.core import exceptions  # noqa: PLC0415
         from azure.core.rest import HttpRequest  # noqa: PLC0415
 
+        request_id = str(uuid.uuid4())
         try:
-            response: AsyncHttpResponse = await client.send_request(HttpRequest(method, path, json=body))
+            response: AsyncHttpResponse = await client.send_request(
+                HttpRequest(method, path, json=body, headers={_REQUEST_ID: request_id})
+            )
+            self._check_echo(response, request_id, independent=independent)
             if method == "GET":
                 self.clock_ahead = clock_ahead(response.headers.get("Date", ""))
         except exceptions.ClientAuthenticationError as error:
@@ -258,6 +271,15 @@ class VaultClient:
                 hint=f"check vault_uri in [{self._settings.section}]: this is not Azure's Key Vault",
             ) from None
         return response
+
+    def _check_echo(self, response: AsyncHttpResponse, request_id: str, *, independent: bool) -> None:
+        """Refuse the answer to another request: the service sends each request's own id back with its answer."""
+        echo = response.headers.get(_REQUEST_ID)
+        if echo is not None and echo.lower() != request_id:
+            raise TransientError("the answer to another request")
+        # A managed HSM sends none back (recorded answers); a vault does, with every answer of its own.
+        if echo is None and independent and response.status_code == OK and not is_managed_hsm(self._settings):
+            raise TransientError("an answer that does not say which request it belongs to")
 
     @staticmethod
     def _no_connection(error: AzureError) -> TransientError | ConfigurationError:

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 THROTTLED: Final = 429
 TRANSIENT: Final = frozenset({408, 500, 502, 503, 504})
 UNAUTHORIZED: Final = 401
-_OK, _BAD_REQUEST, _FORBIDDEN, _NOT_FOUND, _SERVER_ERRORS = 200, 400, 403, 404, 500
+OK: Final = 200
+_BAD_REQUEST, _FORBIDDEN, _NOT_FOUND, _SERVER_ERRORS = 400, 403, 404, 500
 _KID: Final = re.compile(r"https://[^/?#]+/keys/(?P<name>[^/?#]+)/(?P<version>[0-9a-f]{32})")
 
 
@@ -170,7 +171,7 @@ def judge(settings: AzureKeyVaultSettings, operation: str, response: AsyncHttpRe
     if status in TRANSIENT:
         raise TransientError(f"the vault answered {status}", _retry_after(response.headers))
     answer = _json(response)
-    if status == _OK:
+    if status == OK:
         if answer is None:
             raise TransientError("an answer that is not JSON")
         return answer

@@ -93,7 +93,7 @@ def _grant(settings: AzureKeyVaultSettings, operation: str, inner: str) -> str:
     if operation == "rotationpolicy":
         # Not worth a permission of its own.
         return f"let the vault's owner look: az keyvault key rotation-policy show {_place(settings)}"
-    if _is_hsm(settings):
+    if is_managed_hsm(settings):
         return (
             f"az keyvault role assignment create --hsm-name {vault} --assignee {who} "
             f"--role 'Managed HSM Crypto User' --scope /keys/{settings.key_name}"
@@ -108,12 +108,13 @@ def _grant(settings: AzureKeyVaultSettings, operation: str, inner: str) -> str:
     )
 
 
-def _is_hsm(settings: AzureKeyVaultSettings) -> bool:
+def is_managed_hsm(settings: AzureKeyVaultSettings) -> bool:
+    """Whether the vault is a managed HSM, by its domain."""
     return ".managedhsm." in settings.vault_uri
 
 
 def _place(settings: AzureKeyVaultSettings) -> str:
-    option = "--hsm-name" if _is_hsm(settings) else "--vault-name"
+    option = "--hsm-name" if is_managed_hsm(settings) else "--vault-name"
     return f"{option} {_vault_name(settings)} --name {settings.key_name}"
 
 

@@ -106,7 +106,8 @@ class Claim:
                 return await finish_target_key(self.database, self.lease, current, provider, expected=None)
             await self._discard_unfinished(current)
         for row in prepared.existing:
-            entry = await prepared.ring.unwrap_row(row)
+            # What was proven, not what another answer of the service might be.
+            entry = prepared.ring.entry(row.id)
             if isinstance(entry, Unwrapped):
                 if current.target_key != row.id:
                     async with self.database.transaction() as transaction:

@@ -61,7 +61,8 @@ async def open_database(settings: DatabaseSettings, *, write: bool) -> Database:
             from reencrypt.databases.mysql import MysqlDatabase  # noqa: PLC0415
         except ModuleNotFoundError as error:
             raise ConfigurationError(
-                "MySQL and MariaDB need a driver that is not installed", hint="in the checkout of reencrypt: pip install '.[mysql]'"
+                "MySQL and MariaDB need a driver that is not installed",
+                hint="in the checkout of reencrypt: pip install '.[mysql]'",
             ) from error
         return await MysqlDatabase.open(settings, write=write)
     from reencrypt.databases.sqlite import SqliteDatabase  # noqa: PLC0415

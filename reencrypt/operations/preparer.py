@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +15,7 @@ from reencrypt.crypto.envelope import Envelope
 from reencrypt.databases.protocol import Database
 from reencrypt.errors import ConfigurationError, NoSecretsError, ReencryptError
 from reencrypt.events import Emit
-from reencrypt.keys.proof import Proof, Verdict, weigh
+from reencrypt.keys.proof import Proof, Verdict
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER, Unwrapped, WrapFormat, normalise_provider
 from reencrypt.keys.providers import Providers
 from reencrypt.keys.ring import DataKey, KeyRing
@@ -29,7 +28,7 @@ from reencrypt.operations.preparation import Preparation, leads_to, run_to_conti
 from reencrypt.settings import Settings
 from reencrypt.worker.census import Census, Samples, take_census
 from reencrypt.worker.counts import PLAIN_OR_UNPROVEN
-from reencrypt.worker.gate import weigh_keys
+from reencrypt.worker.gate import weigh_data_keys, weigh_keys
 from reencrypt.worker.given_up import count_unchanged
 from reencrypt.worker.precedent import offer_precedents
 from reencrypt.worker.quarantine import read_quarantine
@@ -74,7 +73,7 @@ class Preparer:
             rekeyed=last_rekey(runs),
             quarantined=len(await read_quarantine(self.database)) if schema.has_state else 0,
         )
-        prepared.census = await self._census(prepared, lambda row: row.provider == SECRET_KEY_PROVIDER)
+        prepared.census = await self._census(prepared)
         _check_names(prepared)
         if stale := refusals.of_stale_secret_key(prepared):
             # Everything below would judge by a key that the database has left behind.
@@ -108,20 +107,17 @@ class Preparer:
 
     async def judge_again(self, prepared: Preparation) -> Proof:
         """Take a new census and judge with it: keys may have been proven, or doubted, since."""
-        prepared.ring.load(await read_data_keys(self.database, prepared.schema.key_table))
         before = prepared.proof
-        prepared.census = await self._census(prepared, lambda row: row.provider == SECRET_KEY_PROVIDER)
+        before.forget(prepared.ring.load(await read_data_keys(self.database, prepared.schema.key_table)))
+        prepared.census = await self._census(prepared)
         await self._unwrap_and_judge(prepared, refuse=False)
         # The same keys as before: what was proven stays proven although its secrets have moved on.
         prepared.proof.follow(before)
         return prepared.proof
 
-    async def _census(self, prepared: Preparation, wanted: Callable[[DataKey], bool]) -> Census:
+    async def _census(self, prepared: Preparation) -> Census:
         def wants_sample(_location: Location, envelope: Envelope) -> bool:
-            if envelope.key_id is None:
-                return True
-            row = prepared.ring.row(envelope.key_id)
-            return row is not None and wanted(row)
+            return envelope.key_id is None or prepared.ring.row(envelope.key_id) is not None
 
         census = await take_census(
             self.database, prepared.locations, keys=len(prepared.ring.rows), wants_sample=wants_sample, emit=self.emit
@@ -154,21 +150,8 @@ class Preparer:
         skipped = prepared.proof.skipped
         wanted = [key_id for key_id in prepared.keys_to_unwrap() if not _is_skipped(prepared, key_id)]
         await prepared.ring.ensure(wanted, reload)
-        census = prepared.census
-        doubtful = {
-            row.id
-            for row in prepared.ring.rows
-            if row.provider != SECRET_KEY_PROVIDER
-            and prepared.ring.knows(row.id)
-            and isinstance(entry := prepared.ring.entry(row.id), Unwrapped)
-            and not entry.conclusive
-        }
-        if doubtful:
-            # RSA1_5 proves nothing, which is known only now: their samples need another look, and are few.
-            more = await self._census(prepared, lambda row: row.id in doubtful or row.provider == SECRET_KEY_PROVIDER)
-            census = Census(census.locations, more.samples)
         prepared.proof = await weigh_keys(
-            census,
+            prepared.census,
             prepared.ring,
             self.providers.secret_key.password,
             self.cache,
@@ -176,6 +159,7 @@ class Preparer:
             accepted=prepared.proof.accepted,
             skipped=skipped,
         )
+        await self._confirm(prepared, wanted)
         if refuse and prepared.needs_secret_key() and SECRET_KEY_PROVIDER not in skipped:
             prepared.refusals += refusals.of_secret_key(prepared)
 
@@ -193,8 +177,9 @@ class Preparer:
         usable: list[DataKey] = []
         interrupted = run_to_continue(prepared)
         for row in _candidates(rows, goal, interrupted):
-            entry = await prepared.ring.unwrap_row(row)
-            if isinstance(entry, Unwrapped) and await self.is_proven(prepared, row, entry):
+            await self.prove(prepared, [row.id])
+            entry = prepared.ring.entry(row.id)
+            if isinstance(entry, Unwrapped) and self.is_proven(prepared, row):
                 usable.append(row)
                 if row.id not in own and entry.wrap_format:
                     prepared.wrap_format = entry.wrap_format
@@ -212,26 +197,43 @@ class Preparer:
             if not prepared.refusals and not prepared.existing:
                 await rehearse(provider, prepared.wrap_format)
 
-    async def is_proven(self, prepared: Preparation, row: DataKey, entry: Unwrapped) -> bool:
-        """Whether new secrets may be written under a data key; where RSA1_5 wrapped it, its own secrets decide."""
-        if not entry.conclusive and not prepared.proof.knows(row.id):
-            samples = (await self._census(prepared, lambda each: each.id == row.id)).samples.of(row.id)
-            loop = asyncio.get_running_loop()
-            found = await loop.run_in_executor(
-                self.pool, lambda: weigh(samples, entry.data_key, self.cache, exhaustive=False)
-            )
-            prepared.proof.learn(row.id, found, under_secret_key=row.provider == SECRET_KEY_PROVIDER)
-        return prepared.proof.proves_data_key(standing_of(row, entry))
+    async def prove(self, prepared: Preparation, key_ids: Sequence[str]) -> None:
+        """Unwrap data keys and gather what proves them: their secrets, or a second answer where those do not.
+
+        Raises `ContradictionError` where a key service answers differently, and its own error where it fails.
+        """
+        ring, proof = prepared.ring, prepared.proof
+
+        async def reload() -> list[DataKey]:
+            return await read_data_keys(self.database, prepared.schema.key_table)
+
+        await ring.ensure(key_ids, reload)
+        new = [key_id for key_id in key_ids if not proof.knows(key_id)]
+        found = await weigh_data_keys(prepared.census, ring, new, self.cache, self.pool)
+        for key_id, evidence in found.items():
+            row = ring.row(key_id)
+            proof.learn(key_id, evidence, under_secret_key=row is not None and row.provider == SECRET_KEY_PROVIDER)
+        await self._confirm(prepared, key_ids)
+
+    async def _confirm(self, prepared: Preparation, key_ids: Iterable[str]) -> None:
+        """Ask a second time for the data keys that nothing but one answer speaks for."""
+        await prepared.ring.confirm(each for each in key_ids if not prepared.proof.is_shown_by_secrets(each))
+
+    def is_proven(self, prepared: Preparation, row: DataKey) -> bool:
+        """Whether new secrets may be written under a data key that `prove` has seen; by RSA1_5 its secrets decide."""
+        entry = prepared.ring.entry(row.id)
+        return isinstance(entry, Unwrapped) and prepared.proof.proves_data_key(standing_of(row, entry))
 
     async def _learn_format(self, prepared: Preparation, rows: list[DataKey]) -> None:
         for row in sorted(rows, key=lambda each: str(each.created), reverse=True):
             if _is_skipped(prepared, row.id):
                 continue
             try:
-                entry = await prepared.ring.unwrap_row(row)
+                await self.prove(prepared, [row.id])
             except KeyDisabledError:
                 continue  # another one may tell as well
-            if isinstance(entry, Unwrapped) and entry.wrap_format and await self.is_proven(prepared, row, entry):
+            entry = prepared.ring.entry(row.id)
+            if isinstance(entry, Unwrapped) and entry.wrap_format and self.is_proven(prepared, row):
                 prepared.wrap_format = entry.wrap_format
                 return
 

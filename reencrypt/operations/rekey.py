@@ -180,7 +180,8 @@ class _Job:
     async def _under_lease(self, prepared: Preparation, lease: Lease) -> None:
         written = await written_towards(self.database, self.new)
         new = SecretKeyProvider(self.new, Algorithm(self.settings.algorithm), self.cache)
-        prepared.ring.load(await read_data_keys(self.database, prepared.schema.key_table))
+        fresh = await read_data_keys(self.database, prepared.schema.key_table)
+        prepared.proof.forget(prepared.ring.load(fresh))
         rows = _under_secret_key(prepared.ring.rows)
         wrappings = await self._wrappings(prepared, rows, new, written)
         location = next((each for each in prepared.locations if not each.reencrypted), None)
@@ -233,12 +234,13 @@ class _Job:
             if row.id in skipped:
                 self.result.left[row.id] = "skipped_key"
                 continue
-            entry = await prepared.ring.unwrap_row(row)
+            await self.preparer.prove(prepared, [row.id])
+            entry = prepared.ring.entry(row.id)
             if not isinstance(entry, Unwrapped):
                 # It does not open under the old secret_key either: nothing is lost.
                 self.result.left[row.id] = f"unwrap_failed: {entry.detail}"
                 continue
-            proven = await self.preparer.is_proven(prepared, row, entry)
+            proven = self.preparer.is_proven(prepared, row)
             if not (proven or prepared.proof.accepts(row.id, row.provider)):
                 raise RefusedError(
                     f"nothing proves that data key {row.id} is what the configured secret_key makes of it",

@@ -170,7 +170,8 @@ class _Job:
     ) -> _Sorted:
         """Batch by batch, then again for what Grafana made or changed meanwhile; returns how the keys are then."""
         for _ in range(_MOST_LOOKS):
-            prepared.ring.load(await read_data_keys(self.database, prepared.schema.key_table))
+            fresh = await read_data_keys(self.database, prepared.schema.key_table)
+            prepared.proof.forget(prepared.ring.load(fresh))
             found = await self._sort(prepared, version)
             for batch in _batches(found.candidates):
                 if self.stop.reason:
@@ -193,24 +194,34 @@ class _Job:
         with suppress(KeyDisabledError):
             # Those behind the one that raises are asked one by one below.
             await ring.ensure([row.id for row in wanted], reload)
+        disabled: dict[str, str] = {}
         for row in wanted:
             try:
                 await ring.ensure([row.id], reload)
             except KeyDisabledError as error:
-                found.left[row.id] = f"unwrap_failed: {error.message}"
-                continue
+                disabled[row.id] = f"unwrap_failed: {error.message}"
+        found.left |= disabled
+        wanted = [row for row in wanted if row.id not in disabled]
+        await self.preparer.prove(prepared, [row.id for row in wanted if not _is_current(prepared, row, version)])
+        for row in wanted:
             entry = ring.entry(row.id)
             if not isinstance(entry, Unwrapped):
                 found.left[row.id] = f"unwrap_failed: {entry.detail}"
-            elif row.provider == prepared.goal.provider and entry.version == version:
+            elif _is_current(prepared, row, version):
                 found.current += 1
-            elif not await self.preparer.is_proven(prepared, row, entry) and not proof.accepts(row.id, row.provider):
+            elif not self.preparer.is_proven(prepared, row) and not proof.accepts(row.id, row.provider):
                 found.left[row.id] = "unproven_key"
             elif row.provider == prepared.goal.provider and not (entry.wrap_format or prepared.wrap_format):
                 found.left[row.id] = "format_unknown: name it with --wrap-format"
             else:
                 found.candidates.append(Candidate(row, entry))
         return found
+
+
+def _is_current(prepared: Preparation, row: DataKey, version: str) -> bool:
+    """Whether a data key is wrapped by this version of the target's key."""
+    entry = prepared.ring.entry(row.id)
+    return row.provider == prepared.goal.provider and isinstance(entry, Unwrapped) and entry.version == version
 
 
 def _batches(candidates: Sequence[Candidate]) -> list[Sequence[Candidate]]:

@@ -32,6 +32,7 @@ from reencrypt.worker.lease import Lease, Standstill, wait_until_free
 from reencrypt.worker.passes import Passes, counts_of
 from reencrypt.worker.pipeline import Budget, Pipeline
 from reencrypt.worker.quarantine import QuarantineEntry, known_secrets, read_quarantine
+from reencrypt.worker.readback import ReadBack
 from reencrypt.worker.resolver import Resolver
 from reencrypt.worker.runs import Run, close_run
 from reencrypt.worker.stop import STOP_GRACE_SECONDS, StopRequest
@@ -170,7 +171,8 @@ class _Job:
         """Everything between the claim and the report; returns whether it came to its end."""
         target = await claim.target(current)
         # With the target key among them: whatever names it is current from here on.
-        prepared.ring.load(await read_data_keys(self.database, prepared.schema.key_table))
+        fresh = await read_data_keys(self.database, prepared.schema.key_table)
+        prepared.proof.forget(prepared.ring.load(fresh))
         if target.id:
             self.emit(TargetKeyReady(target.id, target.provider, target.made))
         known = await read_quarantine(self.database)
@@ -184,6 +186,10 @@ class _Job:
                 complete = await self._settle(passes)
         if passes.budget.is_spent:
             self.stop.set(f"the limit of {self.options.limit} secrets is reached")
+        if complete and not self.stop.reason and Counts.sum((await passes.counts()).values()).re_encrypted:
+            by_name = {location.name: location for location in self._chosen(prepared)}
+            read_back = ReadBack(self.database, current, by_name, frozenset(each.place for each in known), self.cache)
+            await read_back.check(target, self.providers.get(prepared.goal.provider))
         return complete
 
     async def _settle(self, passes: Passes) -> bool:

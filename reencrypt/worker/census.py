@@ -26,6 +26,7 @@ _PAGE_BYTES: Final = 4 * 1024 * 1024
 _SAMPLES_PER_KEY: Final = 64
 _ALL_SAMPLES: Final = 40_000
 _FEWEST_SAMPLES: Final = 8
+_FEWEST_OF_LOCATION: Final = 2
 _CLIP_BYTES: Final = 1024
 _LONGEST_GCM_BYTES: Final = 64 * 1024
 _NAMED: Final = 20  # how many single secrets a report names before it only counts
@@ -50,6 +51,8 @@ class Samples:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
+        # Thousands of keys in every location must stay small.
+        self._of_location = limit if limit == _SAMPLES_PER_KEY else max(_FEWEST_OF_LOCATION, limit // 4)
         self._heaps: dict[str | None, dict[str, list[tuple[int, int, Sample]]]] = {}
         self._order = itertools.count()
 
@@ -62,13 +65,13 @@ class Samples:
         """Consider one ciphertext."""
         heap = self._heaps.setdefault(envelope.key_id, {}).setdefault(location, [])
         length = min(envelope.plaintext_bytes, _CLIP_BYTES)
-        if len(heap) >= self._limit and length <= heap[0][0]:
+        if len(heap) >= self._of_location and length <= heap[0][0]:
             return
         if envelope.algorithm is Algorithm.AES_GCM and len(envelope.body) > _LONGEST_GCM_BYTES:
             # A GCM value cannot be clipped, and its own tag vouches for it when it is moved.
             return
         entry = (length, next(self._order), _clip(envelope, kind))
-        if len(heap) < self._limit:
+        if len(heap) < self._of_location:
             heapq.heappush(heap, entry)
         else:
             heapq.heapreplace(heap, entry)

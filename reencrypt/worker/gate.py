@@ -1,8 +1,9 @@
-"""The gate: what the samples say about every key that its unwrap does not prove. Nothing is written before it opens."""
+"""The gate: what the samples say about every key. Nothing is written before it opens."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from concurrent.futures import Executor as Pool
 
 from reencrypt.crypto import envelope as envelopes
@@ -31,10 +32,11 @@ async def weigh_keys(
     """
     loop = asyncio.get_running_loop()
     groups: dict[str | None, Evidence] = {}
-    others: dict[str, Evidence] = {}
     legacy = census.samples.of(None)
     if legacy:
         groups[None] = await loop.run_in_executor(pool, lambda: weigh(legacy, secret_key, cache, exhaustive=True))
+    found = await weigh_data_keys(census, ring, [row.id for row in ring.rows], cache, pool)
+    others: dict[str, Evidence] = {}
     for row in ring.rows:
         if not ring.knows(row.id):
             continue
@@ -44,25 +46,31 @@ async def weigh_keys(
             if under_secret_key and _is_gcm(row):
                 # The tag says that this secret_key is not the one.
                 groups[row.id] = Evidence(bits=-8.0, implausible=1, hints=1)
-            continue
-        found = await _weigh_data_key(census, row, entry, cache, pool)
-        if under_secret_key:
+        elif under_secret_key:
             # A GCM wrapping that opened proves secret_key itself.
-            found.authenticated = found.authenticated or entry.conclusive
-            groups[row.id] = found
+            found[row.id].authenticated = found[row.id].authenticated or entry.conclusive
+            groups[row.id] = found[row.id]
         else:
-            others[row.id] = found
+            others[row.id] = found[row.id]
     return Proof.judge(groups, others, accepted=accepted, skipped=skipped)
 
 
-async def _weigh_data_key(
-    census: Census, row: DataKey, entry: Unwrapped, cache: DerivedKeyCache, pool: Pool
-) -> Evidence:
-    samples = census.samples.of(row.id)
-    if entry.conclusive or not samples:
-        return Evidence()
+async def weigh_data_keys(
+    census: Census, ring: KeyRing, key_ids: Iterable[str], cache: DerivedKeyCache, pool: Pool
+) -> dict[str, Evidence]:
+    """What the samples say about each of these data keys that was unwrapped."""
     loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(pool, lambda: weigh(samples, entry.data_key, cache, exhaustive=False))
+    unwrapped = {
+        key_id: entry for key_id in key_ids if ring.knows(key_id) and isinstance(entry := ring.entry(key_id), Unwrapped)
+    }
+
+    def weighed(key_id: str, data_key: bytes) -> Evidence:
+        return weigh(census.samples.of(key_id), data_key, cache, exhaustive=False)
+
+    found = await asyncio.gather(
+        *(loop.run_in_executor(pool, weighed, key_id, entry.data_key) for key_id, entry in unwrapped.items())
+    )
+    return dict(zip(unwrapped, found, strict=True))
 
 
 def _is_gcm(row: DataKey) -> bool:

@@ -59,8 +59,10 @@ class Resolver:
                 envelope = secret.envelope
                 if envelope is not None and envelope.key_id in unknown:
                     samples[envelope.key_id].append(Sample(envelope, secret.kind))
+        # Whatever was weighed under such an id was so under another row.
+        self.proof.forget(unknown)
         if any(self.ring.row(key_id) is None for key_id in unknown):
-            self.ring.load(await self._reload())
+            self.proof.forget(self.ring.load(await self._reload()))
         wanted = [
             key_id
             for key_id in samples
@@ -69,6 +71,8 @@ class Resolver:
         await self.ring.ensure([key_id for key_id in wanted if self._skipped_as(key_id) is None], self._reload)
         for key_id in wanted:
             await self._weigh(key_id, samples[key_id])
+        # A second answer is asked for only where the secrets do not prove the first one.
+        await self.ring.confirm(key_id for key_id in wanted if not self.proof.is_shown_by_secrets(key_id))
 
     def _skipped_as(self, key_id: str | None) -> str | None:
         """The name, its own or its provider's, under which the user wants a data key, or `secret_key`, left alone."""
@@ -80,7 +84,7 @@ class Resolver:
         if not self.ring.knows(key_id) or self.proof.knows(key_id):
             return
         entry = self.ring.entry(key_id)
-        if isinstance(entry, Unwrapped) and not entry.conclusive:
+        if isinstance(entry, Unwrapped):
             samples.sort(key=lambda sample: len(sample.envelope.body), reverse=True)
             loop = asyncio.get_running_loop()
             found = await loop.run_in_executor(
@@ -116,5 +120,5 @@ def standing_of_secret_key() -> KeyStanding:
 def standing_of(row: DataKey, entry: Unwrapped) -> KeyStanding:
     """A data key and what its unwrap proves."""
     return KeyStanding(
-        row.id, row.provider, conclusive=entry.conclusive, under_secret_key=row.provider == SECRET_KEY_PROVIDER
+        row.id, row.provider, conclusive=entry.is_proof, under_secret_key=row.provider == SECRET_KEY_PROVIDER
     )

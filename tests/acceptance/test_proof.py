@@ -298,3 +298,24 @@ def test_plain_text_that_looks_like_an_old_ciphertext_is_left_as_it_is(story: St
     settings = " ".join(str(row[0]) for row in story.query("SELECT settings FROM sso_setting"))
     assert text in settings
     assert starred in settings
+
+
+@pytest.mark.one_engine
+def test_a_data_key_whose_row_was_replaced_moves_nothing_not_even_raw_bytes(story: Story) -> None:
+    """It unwraps, as often as one asks: to a key that its secrets were never written under."""
+    with story.builder() as builder:
+        key = builder.data_key(provider="azurekv.other", wrap=lambda dek: story.vault.wrap("other", dek))
+        for _ in range(3):
+            builder.add_secret(Plain(b'{"password":"a long enough text"}', key))
+        for number in range(3):
+            raw = bytes([number, 255, 0, 128]) * 8
+            builder.add_secret(Plain(raw, key), kind="cloudmigration-snapshot-encryption-key", org_id=-1)
+        builder.add_user_auth({"o_auth_token_type": Plain(b"Bearer")})
+        builder.add_secret(Plain(b'{"password":"another long text"}'))
+    story.execute("UPDATE data_keys SET encrypted_data = ?", story.vault.wrap("other", b"another data key"))
+    before = {address: secret.stored_text for address, secret in story.secrets().items() if secret.key_id == key.key_id}
+    report = story.cli.json("run", *WRAP, expect=3)
+    assert report["quarantined_because"] == {"implausible_plaintext": 3}
+    assert report["left_because"] == {f"unproven_key {key.key_id}": 3}
+    after = story.secrets()
+    assert {address: after[address].stored_text for address in before} == before

@@ -17,7 +17,8 @@ INSTALL = re.compile(r"\b(?:pip3?|pipx|uv pip|uv tool|uvx) (?:install|run|--from
 
 
 def texts() -> Iterator[tuple[str, str]]:
-    names = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.split()
+    git = ["git", "ls-files"]
+    names = subprocess.run(git, cwd=ROOT, capture_output=True, text=True, check=False).stdout.split()
     for name in names or [str(path.relative_to(ROOT)) for path in ROOT.rglob("*") if path.is_file()]:
         path = ROOT / name
         if not name.startswith("tests/") and path.suffix in {"", ".md", ".py", ".toml", ".ini", ".yaml", ".yml", ".sh"}:
@@ -27,7 +28,7 @@ def texts() -> Iterator[tuple[str, str]]:
 def installed(line: str) -> list[str]:
     """The things that an install line names; options and their values are none."""
     words = re.sub(r"""[\\'"]""", " ", line).split()
-    return [word.rstrip(",)") for word in words if not word.startswith("-")]
+    return [word for word in (word.rstrip(",)") for word in words) if word and not word.startswith("-")]
 
 
 LINES = [(name, match[1]) for name, text in texts() for match in INSTALL.finditer(text)]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 import pytest
 
-from tests.integration.emulator.clients import Wire
+from tests.integration.emulator.clients import Wire, decode
 
 if TYPE_CHECKING:
     from reencrypt.emulator import Emulator
@@ -159,9 +159,46 @@ async def test_a_rotation_policy_is_what_was_set_and_harmless_before(emulator: E
     assert (await wire.get("/keys/prod/rotationpolicy")).status == 403
 
 
+async def test_a_lie_is_the_whole_answer_to_another_request(emulator: Emulator, wire: Wire) -> None:
+    await wire.sign_in()
+    secret = b"sixteen bytes ok"
+    sealed = decode((await wire.crypt("/keys/prod//encrypt", secret)).json["value"])
+    right = (await wire.crypt("/keys/prod//decrypt", sealed)).json
+    emulator.add_fault(kind="lie", after=1, next=1, operations=["decrypt"])
+    assert (await wire.request("GET", "/_control/faults", query="")).json == {"waiting": 1}
+    assert (await wire.crypt("/keys/prod//decrypt", sealed)).json == right
+    lie = (await wire.crypt("/keys/prod//decrypt", sealed)).json
+    assert lie["kid"] == right["kid"]
+    assert len(decode(lie["value"])) == 16
+    assert decode(lie["value"]) != secret
+    assert (await wire.request("GET", "/_control/faults", query="")).json == {"waiting": 0}
+    assert (await wire.crypt("/keys/prod//decrypt", sealed)).json == right
+
+    emulator.add_fault(kind="lie", next=1)
+    other = (await wire.crypt("/keys/prod//encrypt", secret)).json["value"]
+    assert decode((await wire.crypt("/keys/prod//decrypt", decode(other))).json["value"]) != secret
+    emulator.add_fault(kind="lie", next=1)
+    bundle, true_bundle = (await wire.get(KEY)).json, (await wire.get(KEY)).json
+    assert bundle["key"]["kid"] == true_bundle["key"]["kid"]
+    assert len(bundle["key"]["n"]) == len(true_bundle["key"]["n"])
+    assert bundle["key"]["n"] != true_bundle["key"]["n"]
+    emulator.add_fault(kind="lie", next=1)
+    assert (await wire.get("/keys/prod/versions")).json["value"] == []
+
+
+async def test_a_mixed_up_answer_carries_the_other_requests_id(emulator: Emulator, wire: Wire) -> None:
+    await wire.sign_in()
+    emulator.add_fault(kind="mixed_up", next=1)
+    replies = [await wire.request("GET", KEY, headers={"x-ms-client-request-id": "ours"}) for _ in range(2)]
+    echoes = [reply.headers["x-ms-client-request-id"] for reply in replies]
+    assert echoes[0] != "ours"
+    assert echoes[1] == "ours"
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [
+        ("POST", "faults", {"kind": "lie", "next": 1, "after": -1}),
         ("POST", "faults", {"kind": "flood", "next": 1}),
         ("POST", "faults", {"kind": "reset"}),
         ("POST", "faults", {"kind": "reset", "next": 1, "share": 0.5}),

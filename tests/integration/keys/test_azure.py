@@ -91,6 +91,54 @@ async def test_every_framing_and_algorithm_is_found_out(
     assert unwrapped.conclusive is (algorithm is not RsaAlgorithm.PKCS1)
 
 
+async def test_the_second_answer_comes_by_the_other_operation_over_another_connection(
+    emulator: Emulator, state: Path, provider_of: ProviderOf
+) -> None:
+    provider, wrapped = provider_of(), wrap(pem(state), b"k" * 16)
+    first = await provider.unwrap(wrapped)
+    assert (first.conclusive, first.is_proof) == (True, False)
+    assert await provider.unwrap_again(wrapped, first) == b"k" * 16
+    used = [(each.operation, each.version, each.connection) for each in emulator.requests() if each.status == 200]
+    (decrypt, unwrap) = [each for each in used if each[0] in ("decrypt", "unwrapKey")]
+    assert (decrypt[0], unwrap[0]) == ("decrypt", "unwrapKey")
+    assert decrypt[1] == unwrap[1] == first.version
+    assert unwrap[2] not in {connection for operation, _, connection in used if operation not in ("unwrapKey", "token")}
+
+
+@pytest.mark.parametrize("permitted", ["decrypt", "unwrapKey"])
+async def test_where_one_operation_is_permitted_the_second_answer_comes_by_the_same(
+    emulator: Emulator, state: Path, provider_of: ProviderOf, permitted: str
+) -> None:
+    emulator.set_permissions(["get", permitted])
+    provider, wrapped = provider_of(), wrap(pem(state), b"k" * 16)
+    first = await provider.unwrap(wrapped)
+    for _ in range(3):
+        assert await provider.unwrap_again(wrapped, first) == b"k" * 16
+    assert asked(emulator, permitted) == 4
+    # That the other one is denied is asked once.
+    assert asked(emulator, "decrypt", "unwrapKey") == 5
+
+
+async def test_a_second_answer_that_does_not_decrypt_is_none(state: Path, provider_of: ProviderOf) -> None:
+    provider = provider_of()
+    first = await provider.unwrap(wrap(pem(state), b"k" * 16))
+    assert await provider.unwrap_again(bytes(256), first) is None
+
+
+@pytest.mark.parametrize("operation", ["decrypt", "unwrapKey", "get"])
+async def test_the_answer_to_another_request_is_asked_for_again(
+    emulator: Emulator, state: Path, provider_of: ProviderOf, operation: str
+) -> None:
+    emulator.add_fault(kind="mixed_up", after=1, next=1, operations=[operation])
+    provider, wrapped = provider_of(), wrap(pem(state), b"k" * 16)
+    for _ in range(2):
+        first = await provider.unwrap(wrapped)
+        assert first.data_key == b"k" * 16
+        assert await provider.unwrap_again(wrapped, first) == b"k" * 16
+    await provider.vault.get_key()
+    assert not emulator.faults_waiting
+
+
 @pytest.mark.parametrize("framing", list(Framing))
 async def test_512_characters_of_base64_are_a_block_of_3072_bits_at_once(
     framing: Framing, state: Path, emulator: Emulator, provider_of: ProviderOf

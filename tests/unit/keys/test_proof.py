@@ -286,6 +286,27 @@ def test_a_conclusive_unwrap_is_proof_enough() -> None:
     assert not proof.doubt
 
 
+def test_secrets_that_speak_against_a_data_key_outweigh_its_unwrap() -> None:
+    """Its row was replaced, for example: it unwraps, twice, to a key that nothing under it was written with."""
+    key = KeyStanding("k", "azurekv.prod", conclusive=True, under_secret_key=False)
+    proof = proof_of(k=group(-8.0, implausible=2))
+    assert proof.admit(key, sealed(SHORT), SHORT, Kind.TEXT) is Admission.UNPROVEN
+    assert proof.admit(key, sealed(GARBAGE), GARBAGE, Kind.BYTES) is Admission.UNPROVEN
+    assert proof.admit(key, sealed(GARBAGE), GARBAGE, Kind.TEXT) is Admission.IMPLAUSIBLE
+    assert not proof.proves_data_key(key)
+    # Some damage among secrets that read is damage; and a tag that matches is no accident.
+    for evidence in (group(8.0, implausible=1), group(0.0), group(-8.0, tag=True, implausible=2)):
+        assert proof_of(k=evidence).admit(key, sealed(SHORT), SHORT, Kind.TEXT) is Admission.MOVE
+        assert proof_of(k=evidence).proves_data_key(key)
+
+
+def test_what_was_weighed_under_a_row_that_has_changed_is_forgotten() -> None:
+    proof = proof_of(Verdict.UNPROVEN, k=group(48.0))
+    proof.forget(["k", "another"])
+    assert not proof.knows("k")
+    assert proof.admit(of_data_key(), sealed(SHORT), SHORT, Kind.TEXT) is Admission.UNPROVEN
+
+
 @pytest.mark.parametrize("key", [LEGACY, of_data_key(), under_rsa1_5()])
 @pytest.mark.parametrize("kind", list(Kind))
 def test_an_empty_cfb_body_moves_under_every_key(key: KeyStanding, kind: Kind) -> None:

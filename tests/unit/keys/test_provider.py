@@ -15,6 +15,7 @@ from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.errors import ConfigurationError
 from reencrypt.keys.azure import AzureKeyProvider
 from reencrypt.keys.provider import (
+    ContradictionError,
     Framing,
     RsaAlgorithm,
     UnwrapFailedError,
@@ -226,6 +227,10 @@ class Gated:
             raise UnwrapFailedError("it is bad")
         return Unwrapped(wrapped.rjust(16), conclusive=True)
 
+    async def unwrap_again(self, wrapped: bytes, first: Unwrapped) -> bytes | None:
+        self.calls.append(b"again " + wrapped)
+        return None if wrapped == b"two-faced" else first.data_key
+
     async def wrap(self, data_key: bytes, wrap_format: WrapFormat | None) -> bytes:
         raise NotImplementedError
 
@@ -350,3 +355,51 @@ def test_a_row_is_read_whatever_its_storage_class(stored: object, wrapped: bytes
     assert found == DataKey(
         "id", active=True, provider="secretKey.v1", wrapped=wrapped, label="", created=found.created
     )
+
+
+async def test_a_second_answer_that_agrees_makes_the_proof_and_is_asked_for_once() -> None:
+    provider = Gated()
+    provider.gate.set()
+    ring = ring_of(provider, row("a", b"1"), row("b", b"bad"))
+    await ring.ensure(["a", "b"], nothing_new)
+    entry = ring.entry("a")
+    assert isinstance(entry, Unwrapped)
+    assert not entry.is_proof
+    await asyncio.gather(ring.confirm(["a", "b", "unknown"]), ring.confirm(["a"]))
+    confirmed = ring.entry("a")
+    assert isinstance(confirmed, Unwrapped)
+    assert confirmed.is_proof
+    assert confirmed.data_key == entry.data_key
+    assert provider.calls == [b"1", b"bad", b"again 1"]
+
+
+async def test_two_different_answers_refuse_the_key_by_name() -> None:
+    provider = Gated()
+    provider.gate.set()
+    ring = ring_of(provider, row("a", b"two-faced"))
+    await ring.ensure(["a"], nothing_new)
+    with pytest.raises(ContradictionError, match="two different answers for data key a") as caught:
+        await ring.confirm(["a"])
+    assert caught.value.exit_code == 6
+    entry = ring.entry("a")
+    assert isinstance(entry, Unwrapped)
+    assert not entry.is_proof
+
+
+async def test_what_this_process_computed_needs_no_second_answer() -> None:
+    entry = await secret_key_provider().unwrap(WRAPPED_GCM)
+    assert entry.is_proof
+    assert await secret_key_provider().unwrap_again(WRAPPED_GCM, entry) == DATA_KEY
+
+
+async def test_a_row_that_was_wrapped_anew_is_forgotten_and_named() -> None:
+    provider = Gated()
+    provider.gate.set()
+    ring = ring_of(provider, row("a", b"1"), row("b", b"2"))
+    await ring.ensure(["a", "b"], nothing_new)
+    await ring.confirm(["a", "b"])
+    assert ring.load([row("a", b"other"), row("b", b"2")]) == {"a"}
+    assert not ring.knows("a")
+    confirmed = ring.entry("b")
+    assert isinstance(confirmed, Unwrapped)
+    assert confirmed.is_proof

@@ -1,0 +1,121 @@
+"""Reads back what a run wrote, before the run says that it is done.
+
+A run writes under one data key, as it knew that key. So the key is unwrapped anew, and a sample of what stands in the
+database now is decrypted with what that gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from reencrypt.catalogue.location import Location, Row
+from reencrypt.catalogue.reading import secrets_of
+from reencrypt.crypto.derive import DerivedKeyCache
+from reencrypt.databases.protocol import Database
+from reencrypt.errors import RefusedError
+from reencrypt.keys.proof import Sample, weigh
+from reencrypt.keys.provider import KeyProvider, UnwrapFailedError
+from reencrypt.worker.rowkey import key_from_text, key_to_text
+from reencrypt.worker.runs import Run
+from reencrypt.worker.target import LegacyTarget, Target, TargetKey
+from reencrypt.worker.transform import Place
+
+_NEWEST: Final = 64
+_ROWS_OF_LOCATION: Final = 32
+_BYTES_OF_LOCATION: Final = 256 * 1024
+_END: Final = 2**62  # behind every entry of the journal
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBack:
+    """Reads back for one run. `locations` are those that the run went through, by name.
+
+    `exempt` are secrets that nobody expects to be plausible: those that were in quarantine before.
+    """
+
+    database: Database
+    run: Run
+    locations: Mapping[str, Location]
+    exempt: frozenset[Place]
+    cache: DerivedKeyCache
+
+    async def check(self, target: Target, provider: KeyProvider) -> int:
+        """Unwrap the target data key anew and decrypt a sample with it; returns how many secrets that were.
+
+        Raises `RefusedError` where the key or a secret does not read, a `ReencryptError` where the provider or the
+        database fails: in both cases the run is not over.
+        """
+        password = await self._password(target, provider)
+        if password is None:
+            return 0
+        samples: dict[Place, Sample] = {}
+        for location in self.locations.values():
+            rows = await self.database.read_page(location, None, rows=_ROWS_OF_LOCATION, size=_BYTES_OF_LOCATION)
+            samples |= self._written(location, rows, target)
+        samples |= await self._newest(target)
+        bad = [
+            place
+            for place, sample in samples.items()
+            if weigh([sample], password, self.cache, exhaustive=True).implausible
+        ]
+        if bad:
+            name, row_key, field = bad[0]
+            raise RefusedError(
+                f"{len(bad)} of {len(samples)} secrets that run {self.run.id} wrote do not read back, {name} {row_key} "
+                f"{field} among them",
+                hint="the run stays open; find out what changes Grafana's tables besides Grafana, then look with "
+                f"`reencrypt verify`; `reencrypt undo {self.run.id}` gives the old bytes back",
+            )
+        return len(samples)
+
+    async def _password(self, target: Target, provider: KeyProvider) -> bytes | None:
+        if isinstance(target, LegacyTarget):
+            return target.password
+        if not isinstance(target, TargetKey):
+            return None
+        rows = await self.database.fetch("data_key_read", id=target.id)
+        wrapped = rows[0][0] if rows else None
+        if not isinstance(wrapped, bytes):
+            raise self._lost(target, "is gone from data_keys")
+        try:
+            unwrapped = await provider.unwrap(wrapped)
+        except UnwrapFailedError as error:
+            raise self._lost(target, f"does not unwrap any more: {error}") from None
+        if unwrapped.data_key != target.data_key:
+            raise self._lost(target, f"unwraps to something else under {provider.name} than it did before")
+        return unwrapped.data_key
+
+    def _lost(self, target: TargetKey, what: str) -> RefusedError:
+        return RefusedError(
+            f"the target data key {target.id} {what}",
+            hint="the run stays open: start it again; if this comes again, restore data_keys and the vault's key as "
+            f"they were, or give the old bytes back with `reencrypt undo {self.run.id}`",
+        )
+
+    async def _newest(self, target: Target) -> dict[Place, Sample]:
+        """What the run wrote last, by its journal."""
+        entries = await self.database.fetch("journal_of_run", run_id=self.run.id, before=_END, rows=_NEWEST)
+        samples: dict[Place, Sample] = {}
+        for location in self.locations.values():
+            keys = {str(row_key) for _, table, row_key, *_ in entries if table == location.table}
+            if keys:
+                rows = await self.database.read_rows(location, [key_from_text(each) for each in sorted(keys)])
+                samples |= self._written(location, rows, target)
+        return samples
+
+    def _written(self, location: Location, rows: Sequence[Row], target: Target) -> dict[Place, Sample]:
+        """The secrets of these rows that this run wrote: they have its salt."""
+        return {
+            place: sample
+            for row in rows
+            for place, sample in self._of_row(location, row, target)
+            if place not in self.exempt
+        }
+
+    def _of_row(self, location: Location, row: Row, target: Target) -> Iterator[tuple[Place, Sample]]:
+        for secret in secrets_of(location, row):
+            envelope = secret.envelope
+            if envelope is not None and envelope.salt == self.run.salt and (envelope.key_id or "") == target.id:
+                yield (location.name, key_to_text(row.key), secret.field), Sample(envelope, secret.kind)
