@@ -22,7 +22,7 @@ settings.register_profile("suite", deadline=None)
 settings.load_profile("suite")
 
 LONGEST_SECONDS = 300.0
-SERVERS = ("postgres", "mysql")
+SERVERS = ("postgres", "mariadb", "mysql")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -30,14 +30,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what decides the same on every engine, but for one of them; the long sizes have it on all."""
+    """Leave out the engines on which a test decides nothing new; the long sizes have it on all."""
     if config.getoption("--nightly"):
         return
-    left_out = [
-        item for item in items if item.get_closest_marker("one_engine") and any(kind in item.name for kind in SERVERS)
-    ]
-    config.hook.pytest_deselected(items=left_out)
-    items[:] = [item for item in items if item not in set(left_out)]
+    left_out = {item for item in items if isinstance(item, pytest.Function) and decides_nothing_new(item)}
+    config.hook.pytest_deselected(items=list(left_out))
+    items[:] = [item for item in items if item not in left_out]
+
+
+def decides_nothing_new(item: pytest.Function) -> bool:
+    """Whether a test runs on another engine and need not run on this one: see the markers in `pyproject.toml`."""
+    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    if item.get_closest_marker("one_engine"):
+        return any(value in SERVERS for value in parameters.values() if isinstance(value, str))
+    # A test that names its engines means what it says.
+    named = any("engine" in mark.args[0] for mark in item.iter_markers("parametrize"))
+    return parameters.get("engine") == "mysql" and not named and not item.get_closest_marker("every_engine")
 
 
 @pytest.fixture(autouse=True)
@@ -78,16 +86,24 @@ def postgres_server() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture(scope="session")
-def mysql_server() -> Iterator[MysqlServer]:
-    """One server for all tests that leave it running."""
-    server = MysqlServer()
+def mariadb_server() -> Iterator[MysqlServer]:
+    """One MariaDB for all tests that leave it running."""
+    server = MysqlServer(product="mariadb")
     yield server
     server.stop()
 
 
-@pytest.fixture(params=["sqlite", "postgres", "mysql"])
+@pytest.fixture(scope="session")
+def mysql9_server() -> Iterator[MysqlServer]:
+    """One MySQL itself for all tests that leave it running."""
+    server = MysqlServer(product="mysql")
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=["sqlite", "postgres", "mariadb", "mysql"])
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Engine:
-    """Each engine in turn, with a database of its own."""
+    """Each engine in turn, with a database of its own; on MySQL itself the tests with the marker `every_engine`."""
     if request.param == "sqlite":
         return SqliteEngine(tmp_path / "grafana.db")
     return server_engine(request.param, request)

@@ -135,7 +135,7 @@ def test_a_column_of_any_type_is_searched(story: Story) -> None:
     assert story.cli.json("complete", "--check", "--settle")["outcome"] == "yes"
 
 
-@pytest.mark.parametrize("engine", ["postgres", "mysql"], indirect=True)
+@pytest.mark.parametrize("engine", ["postgres", "mariadb", "mysql"], indirect=True)
 def test_what_cannot_be_searched_is_in_the_way_until_somebody_vouches_for_it(story: Story) -> None:
     fill(story)
     story.cli.json("run")

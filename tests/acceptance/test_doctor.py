@@ -41,7 +41,7 @@ def vault_key(story: Story, path: str, body: dict[str, Any], method: str = "PATC
     story.vault.as_owner(method, path, body)
 
 
-@pytest.mark.parametrize("engine", ["sqlite", "postgres", "mysql"], indirect=True)
+@pytest.mark.parametrize("engine", ["sqlite", "postgres", "mariadb"], indirect=True)
 def test_a_healthy_setting_is_all_ok_and_says_what_it_found(story: Story) -> None:
     checks = examine(story)
     assert {check["state"] for check in checks.values()} <= {"ok", "note"}

@@ -53,7 +53,7 @@ class Writer:
         return sorted(self.seconds)[int(len(self.seconds) * 0.99)]
 
 
-@pytest.fixture(params=["sqlite-rollback", "sqlite-wal", "postgres", "mysql"])
+@pytest.fixture(params=["sqlite-rollback", "sqlite-wal", "postgres", "mariadb", "mysql"])
 def story(request: pytest.FixtureRequest, tmp_path: Path, shared_vault: Vault) -> Story:
     path = tmp_path / "grafana.db"
     in_file = request.param.startswith("sqlite")

@@ -20,7 +20,7 @@ from tests.grafana.populate import populate
 from tests.support.engine import Engine
 from tests.support.inprocess import run_in_process
 from tests.support.installed import InstalledPostgres, installed_postgres
-from tests.support.mysql import MysqlEngine, MysqlServer, OwnServer, program
+from tests.support.mysql import MysqlEngine, MysqlServer, OwnServer
 from tests.support.postgres import PostgresEngine, PostgresServer
 from tests.support.story import WRAP, Story
 from tests.support.vault import Vault
@@ -28,15 +28,13 @@ from tests.support.vault import Vault
 Server = OwnServer | InstalledPostgres
 
 
-@pytest.fixture(params=["postgres", "mysql"])
+@pytest.fixture(params=["postgres", "mariadb", "mysql"])
 def mortal(request: pytest.FixtureRequest) -> Iterator[tuple[Server, Engine]]:
     """A server that may be killed, and a database on it."""
     server: Server
     engine: Engine
-    if request.param == "mysql":
-        if program() is None:
-            pytest.skip("NOT RUN: mariadbd is not installed")
-        server = OwnServer()
+    if request.param != "postgres":
+        server = OwnServer(product=request.param)
         engine = MysqlEngine(MysqlServer(f"mysql://root@127.0.0.1:{server.port}/").new_database())
     else:
         programs = installed_postgres()

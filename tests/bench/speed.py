@@ -35,7 +35,8 @@ from tests.bench.fixtures import Bench
 from tests.bench.floors import floor_on_mysql, floor_on_postgres, floor_on_sqlite
 from tests.bench.result import Result, publish
 from tests.support.engine import Engine
-from tests.support.mysql import MysqlServer, program
+from tests.support.mysql import MysqlServer
+from tests.support.mysql_programs import installed_mariadb
 from tests.support.postgres import PostgresServer, connect, run_in_thread
 
 Measure: TypeAlias = Callable[[Engine], float]
@@ -281,7 +282,7 @@ def main() -> int:
 
     sys.setswitchinterval(0.0005)  # as the command line does
     results: list[Result] = starting()
-    postgres, mysql = PostgresServer(), MysqlServer() if program() else None
+    postgres, mysql = PostgresServer(), MysqlServer() if installed_mariadb() else None
     try:
         with tempfile.TemporaryDirectory() as folder:
             bench = Bench(Path(folder), postgres, mysql)

@@ -23,7 +23,7 @@ class Engine(Protocol):
 
     @property
     def kind(self) -> str:
-        """`sqlite`, `postgres` or `mysql`."""
+        """The dialect: `sqlite`, `postgres` or `mysql`, which is also MariaDB's."""
         ...
 
     @property

@@ -11,17 +11,17 @@ import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 import pymysql
-import pytest
 
 from reencrypt.demo.schema import ALL, create_statements
 from tests.support.engine import Execute
+from tests.support.mysql_programs import Product, available, programs_or_skip
 from tests.support.transfer import to_file, to_server
 
 # Whatever a DBA may have set: silent truncation, quotes and backslashes of another meaning, small packets, and a
@@ -30,36 +30,27 @@ HOSTILE = (
     "--sql-mode=ANSI_QUOTES,NO_BACKSLASH_ESCAPES,PAD_CHAR_TO_FULL_LENGTH",
     "--max-allowed-packet=4M",
     "--transaction-isolation=REPEATABLE-READ",
-    "--skip-character-set-client-handshake",
     "--character-set-server=gbk",
     "--collation-server=gbk_chinese_ci",
 )
-QUICK = ("--skip-log-bin", "--innodb-log-file-size=64M", "--innodb-flush-log-at-trx-commit=2", "--skip-name-resolve")
+MOST_HOSTILE: Mapping[Product, tuple[str, ...]] = {
+    "mariadb": (*HOSTILE, "--skip-character-set-client-handshake"),
+    "mysql": HOSTILE,  # 9.0 has dropped that option
+}
+USUAL = "mysql://root@127.0.0.1:3306/"
+QUICK = ("--skip-log-bin", "--innodb-flush-log-at-trx-commit=2", "--skip-name-resolve")
 
 
 class OwnServer:
-    """A `mariadbd` in a folder of its own; `arguments` are added to its command line."""
+    """A server in a folder of its own, MariaDB unless told; `arguments` are added to its command line."""
 
-    def __init__(self, *arguments: str) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="reencrypt-mariadb-"))
+    def __init__(self, *arguments: str, product: Product = "mariadb") -> None:
+        self._programs = programs_or_skip(product)
         self._arguments = arguments
-        self._user = ("--user=root",) if os.geteuid() == 0 else ()
         self._process: subprocess.Popen[bytes] | None = None
+        self.folder = Path(tempfile.mkdtemp(prefix=f"reencrypt-{product}-"))
         (self.folder / "temporary").mkdir()
-        install = shutil.which("mariadb-install-db") or shutil.which("mysql_install_db")
-        subprocess.run(
-            [
-                str(install),
-                "--no-defaults",
-                f"--datadir={self.folder}/data",
-                f"--tmpdir={self.folder}/temporary",
-                "--auth-root-authentication-method=normal",
-                "--skip-test-db",
-                *self._user,
-            ],
-            check=True,
-            capture_output=True,
-        )
+        self._programs.create(self.folder / "data", self.folder / "temporary")
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port: int = free.getsockname()[1]
@@ -75,8 +66,7 @@ class OwnServer:
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [
-                    program() or "mariadbd",
-                    "--no-defaults",
+                    *self._programs.command(),
                     f"--datadir={self.folder}/data",
                     f"--socket={self.socket}",
                     f"--pid-file={self.folder}/pid",
@@ -84,16 +74,15 @@ class OwnServer:
                     f"--port={self.port}",
                     "--bind-address=127.0.0.1",
                     *QUICK,
-                    *self._user,
                     *self._arguments,
                 ],
                 stdout=log,
                 stderr=log,
             )
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while not answers("127.0.0.1", self.port):
             assert self._process.poll() is None, (self.folder / "log").read_text()
-            assert time.monotonic() < deadline, "mariadbd does not answer"
+            assert time.monotonic() < deadline, "the server does not answer"
             time.sleep(0.05)  # it has no way to say that it listens
 
     def connect(self) -> pymysql.Connection[Any]:
@@ -112,13 +101,6 @@ class OwnServer:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def program() -> str | None:
-    """Where `mariadbd` is, if it is installed with what creates its files."""
-    if not (shutil.which("mariadb-install-db") or shutil.which("mysql_install_db")):
-        return None
-    return shutil.which("mariadbd") or shutil.which("mariadbd", path="/usr/sbin:/usr/libexec")
-
-
 def answers(host: str, port: int) -> bool:
     """Whether root gets in there without a password."""
     try:
@@ -128,22 +110,33 @@ def answers(host: str, port: int) -> bool:
     return True
 
 
-class MysqlServer:
-    """The server that `REENCRYPT_TEST_MYSQL` names, else one of our own, else the one on this machine's usual port."""
+def product_of(url: str) -> Product:
+    """Which of the two a server is."""
+    with closing(connect(url)) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT VERSION()")
+        ((version,),) = cursor.fetchall()
+    return "mariadb" if "mariadb" in version.lower() else "mysql"
 
-    def __init__(self, named: str | None = None) -> None:
+
+class MysqlServer:
+    """A server of a product: the one that `REENCRYPT_TEST_MYSQL` names, else one of our own, else the one at 3306.
+
+    The variable may name a MariaDB or a MySQL; the other product gets a server of our own.
+    """
+
+    def __init__(self, named: str | None = None, *, product: Product = "mariadb") -> None:
         self.own: OwnServer | None = None
-        named = named or os.environ.get("REENCRYPT_TEST_MYSQL")
+        self._made: list[str] = []
+        in_environment = os.environ.get("REENCRYPT_TEST_MYSQL")
         if named:
             self.base = named
-        elif program():
-            self.own = OwnServer(*HOSTILE)
-            self.base = f"mysql://root@127.0.0.1:{self.own.port}/"
-        elif answers("127.0.0.1", 3306):
-            self.base = "mysql://root@127.0.0.1:3306/"
+        elif in_environment and product_of(in_environment) == product:
+            self.base = in_environment
+        elif not available(product) and answers("127.0.0.1", 3306) and product_of(USUAL) == product:
+            self.base = USUAL
         else:
-            pytest.skip("NOT RUN: no MariaDB or MySQL: install mariadb-server, or set REENCRYPT_TEST_MYSQL to a URL")
-        self._made: list[str] = []
+            self.own = OwnServer(*MOST_HOSTILE[product], product=product)
+            self.base = f"mysql://root@127.0.0.1:{self.own.port}/"
 
     def new_database(self) -> str:
         """The URL of a fresh empty database."""
@@ -179,7 +172,7 @@ def connect(url: str) -> pymysql.Connection[Any]:
 
 
 class MysqlEngine:
-    """A Grafana database on a MariaDB or MySQL server."""
+    """A Grafana database on a MariaDB or MySQL server; both speak the dialect `mysql`."""
 
     kind = "mysql"
 

@@ -13,7 +13,7 @@ from reencrypt.errors import ConfigurationError, ReencryptError
 from reencrypt.operations.opening import open_database
 from reencrypt.settings import load_settings
 from tests.support.installed import InstalledPostgres, installed_postgres
-from tests.support.mysql import OwnServer, program
+from tests.support.mysql import OwnServer
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +29,6 @@ def authorities(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, P
 @pytest.fixture(scope="module")
 def mariadb(authorities: tuple[Path, Path, Path]) -> Iterator[str]:
     """A MariaDB that accepts nothing but TLS, as settings without it."""
-    if program() is None:
-        pytest.skip("NOT RUN: mariadbd is not installed")
     ca, certificate, _ = authorities
     server = OwnServer(f"--ssl-ca={ca}", f"--ssl-cert={certificate}", f"--ssl-key={certificate}")
     with server.connect() as connection, connection.cursor() as cursor:
@@ -96,8 +94,6 @@ async def test_tls_by_grafanas_modes(
 
 @pytest.mark.parametrize("mode", ["preferred", "true", "skip-verify"])
 async def test_a_server_without_tls_is_used_only_where_tls_is_a_preference(mode: str, tmp_path: Path) -> None:
-    if program() is None:
-        pytest.skip("NOT RUN: mariadbd is not installed")
     server = OwnServer()
     keys = f"type = mysql\nhost = 127.0.0.1:{server.port}\nuser = root\nname = mysql\nssl_mode = {mode}"
     try:

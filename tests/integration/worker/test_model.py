@@ -218,6 +218,7 @@ def sized(examples: int, steps: int, *, derandomize: bool) -> settings:
 SIZES = {
     "sqlite": (sized(25, 15, derandomize=True), sized(150, 25, derandomize=False)),
     "postgres": (sized(4, 12, derandomize=True), sized(40, 25, derandomize=False)),
+    "mariadb": (sized(4, 12, derandomize=True), sized(40, 25, derandomize=False)),
     "mysql": (sized(4, 12, derandomize=True), sized(40, 25, derandomize=False)),
 }
 
