@@ -22,6 +22,11 @@ class Engine(Protocol):
     """A Grafana database somewhere."""
 
     @property
+    def name(self) -> str:
+        """The engine: `sqlite`, `postgres`, `mariadb` or `mysql`."""
+        ...
+
+    @property
     def kind(self) -> str:
         """The dialect: `sqlite`, `postgres` or `mysql`, which is also MariaDB's."""
         ...
@@ -59,7 +64,7 @@ class Engine(Protocol):
 class SqliteEngine:
     """A file; the fixture is the database itself."""
 
-    kind = "sqlite"
+    name = kind = "sqlite"
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -13,6 +13,7 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
@@ -178,6 +179,11 @@ class MysqlEngine:
 
     def __init__(self, url: str) -> None:
         self._url = url
+
+    @cached_property
+    def name(self) -> Product:
+        """Which of the two the server is."""
+        return product_of(self._url)
 
     @property
     def url(self) -> str:

@@ -98,7 +98,7 @@ async def connect(url: str) -> Any:
 class PostgresEngine:
     """A Grafana database on a PostgreSQL server."""
 
-    kind = "postgres"
+    name = kind = "postgres"
 
     def __init__(self, url: str) -> None:
         self._url = url

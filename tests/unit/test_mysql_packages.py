@@ -40,7 +40,7 @@ OFF = "Enabled: no\nTypes: deb\nURIs: http://off.example/debian\nSuites: bookwor
         ),
         (
             "sources.list",
-            "# deb http://no.example/debian bookworm main\ndeb http://mirror.example/debian/ bookworm main extra # mine\n",
+            "# deb http://no.example/debian bookworm main\ndeb http://mirror.example/debian/ bookworm main extra\n",
             "deb [arch=amd64] http://mirror.example/debian/ sid main",
         ),
         (

@@ -27,6 +27,14 @@ from reencrypt.worker.journal import journal_entries, swap_entries
 from reencrypt.worker.quarantine import save_findings
 from reencrypt.worker.transform import Finding
 from tests.support.mysql import MysqlEngine, MysqlServer, connect
+from tests.support.mysql_differences import (
+    INVALID_UTF8,
+    LOCK_WAITS,
+    REPLACED_USER,
+    RESERVED_NAME,
+    SYSTEM_VERSIONED,
+    Difference,
+)
 
 SECRETS, SESSIONS, SNAPSHOTS = BY_NAME["secrets"], BY_NAME["user_external_session"], BY_NAME["dashboard_snapshot"]
 SSO, RESOURCE = BY_NAME["sso_setting"], BY_NAME["resource"]
@@ -80,6 +88,19 @@ async def swap(database: MysqlDatabase, location: Location, *swaps: Swap) -> lis
         return await transaction.swap_rows(location, swaps)
 
     return await retried(database, body)
+
+
+@pytest.mark.parametrize("difference", [REPLACED_USER, RESERVED_NAME, INVALID_UTF8, SYSTEM_VERSIONED])
+def test_mysql_does_not_take_what_mariadb_does(difference: Difference, engine: MysqlEngine) -> None:
+    add(engine, {1: "x"})
+    engine.execute("DROP USER IF EXISTS reencrypt_poor")
+    if engine.name == "mysql":
+        with pytest.raises(pymysql.MySQLError) as refused:
+            engine.execute(difference.mariadb)
+        assert refused.value.args[0] == difference.error
+        if difference.mysql is None:
+            return
+    engine.execute(difference.on(engine.name))
 
 
 async def test_pages_go_through_negative_and_zero_ids_and_skip_nulls(
@@ -162,8 +183,9 @@ async def test_null_stays_null_bytes_stay_bytes_and_grafanas_timestamp_moves(
     assert row.cells == (b"t2", None, None, b"n3", b"")
     every_byte = bytes(range(256))
     engine.execute(
-        "INSERT INTO dashboard_snapshot (name, `key`, delete_key, org_id, user_id, external, external_url, dashboard, "
-        "expires, created, updated, dashboard_encrypted) VALUES ('n', 'k', 'd', 1, 1, 0, '', '', ?, ?, ?, ?)",
+        "INSERT INTO dashboard_snapshot (name, `key`, delete_key, org_id, user_id, `external`, external_url, "
+        "dashboard, expires, created, updated, dashboard_encrypted) "
+        "VALUES ('n', 'k', 'd', 1, 1, 0, '', '', ?, ?, ?, ?)",
         *(THEN, THEN, THEN, every_byte),
     )
     (snapshot,) = await database.read_page(SNAPSHOTS, None, rows=10, size=100)
@@ -184,7 +206,7 @@ async def test_any_bytes_are_stored_as_they_are_whatever_the_servers_character_s
     cells = {key: dice.randbytes(120) for key in range(1, 301)}
     with closing(connect(engine.url)) as connection, connection.cursor() as cursor:
         cursor.executemany(
-            "INSERT INTO dashboard_snapshot (id, name, `key`, delete_key, org_id, user_id, external, external_url, "
+            "INSERT INTO dashboard_snapshot (id, name, `key`, delete_key, org_id, user_id, `external`, external_url, "
             "dashboard, expires, created, updated, dashboard_encrypted) "
             "VALUES (%s, 'n', %s, %s, 1, 1, 0, '', '', %s, %s, %s, %s)",
             [(key, key, key, THEN, THEN, THEN, cell) for key, cell in cells.items()],
@@ -197,16 +219,19 @@ async def test_any_bytes_are_stored_as_they_are_whatever_the_servers_character_s
     assert {row[0]: row[1] for row in stored} == new
 
 
-async def test_text_that_is_no_utf8_and_text_beyond_the_basic_plane_are_read_as_bytes(
-    database: MysqlDatabase, engine: MysqlEngine
-) -> None:
+async def test_text_beyond_the_basic_plane_is_read_as_its_bytes(database: MysqlDatabase, engine: MysqlEngine) -> None:
     add(engine, {1: "😀 é"})
-    engine.execute("UPDATE secrets SET type = 't' WHERE id = 1")
-    add(engine, {2: "x"})
-    engine.execute("UPDATE secrets SET value = x'EDA080' WHERE id = 2")
-    rows = await database.read_page(SECRETS, None, rows=10, size=1000)
-    assert [row.cells[0] for row in rows] == ["😀 é".encode(), b"\xed\xa0\x80"]
-    assert await swap(database, SECRETS, *(Swap(row.key, row.cells, (b"new",)) for row in rows)) == []
+    (row,) = await database.read_page(SECRETS, None, rows=10, size=1000)
+    assert row.cells == ("😀 é".encode(),)
+    assert await swap(database, SECRETS, Swap(row.key, row.cells, (b"new",))) == []
+
+
+async def test_text_that_is_no_utf8_is_read_as_its_bytes(database: MysqlDatabase, engine: MysqlEngine) -> None:
+    add(engine, {1: "x"})
+    engine.execute(INVALID_UTF8.on(engine.name))
+    (row,) = await database.read_page(SECRETS, None, rows=10, size=1000)
+    assert row.cells == (b"\xed\xa0\x80",)
+    assert await swap(database, SECRETS, Swap(row.key, row.cells, (b"new",))) == []
 
 
 async def test_a_column_that_cannot_hold_every_character_is_refused(
@@ -327,7 +352,8 @@ async def test_two_first_runs_create_the_state_tables_at_once(engine: MysqlEngin
 
 async def test_an_account_that_may_not_create_tables_is_told_whom_to_ask(engine: MysqlEngine, tmp_path: Path) -> None:
     name = engine.url.rsplit("/", 1)[1]
-    engine.execute("CREATE OR REPLACE USER reencrypt_poor IDENTIFIED BY ?", PASSWORD)
+    engine.execute("DROP USER IF EXISTS reencrypt_poor")
+    engine.execute("CREATE USER reencrypt_poor IDENTIFIED BY ?", PASSWORD)
     engine.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON `{name}`.* TO reencrypt_poor")
     place = engine.url.split("@")[1].rsplit("/", 1)[0]
     url = f"mysql://reencrypt_poor:{quote(PASSWORD, safe='')}@{place}/{name}"
@@ -472,9 +498,12 @@ async def test_a_cancelled_transaction_leaves_the_database_usable(database: Mysq
         theirs.begin()
         cursor.execute("SELECT * FROM secrets WHERE id = 1 FOR UPDATE")
         task = asyncio.create_task(swap(database, SECRETS, Swap((1,), (b"old",), (b"new",))))
-        waiting = "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'"
+        waiting = LOCK_WAITS.on(engine.name)
         while not engine.query(waiting)[0][0]:  # noqa: ASYNC110 - the server has no event for it
-            await asyncio.sleep(0.15)  # and renews that table only when it was not read for 0.1 s
+            await asyncio.sleep(0.15)  # and MariaDB renews that table only when it was not read for 0.1 s
+        if engine.name == "mysql":
+            with pytest.raises(pymysql.err.OperationalError, match=str(LOCK_WAITS.error)):
+                engine.query(LOCK_WAITS.mariadb)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
