@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import asyncmy
 from asyncmy.constants import CLIENT
+from asyncmy.errors import MySQLError
 
 from reencrypt.databases.mysql_dsn import MysqlTarget
 from reencrypt.databases.mysql_errors import NoTlsError, translated
@@ -87,9 +88,17 @@ class MysqlDriver:
                     connection = await asyncmy.connect(
                         **self._target.arguments(), ssl=tls, client_flag=CLIENT.FOUND_ROWS, autocommit=True
                     )
-                except Exception:
+                except Exception as error:
                     _heed_cancellation(asked)
-                    raise
+                    if isinstance(error, MySQLError | OSError | EOFError):
+                        raise
+                    # Anything else comes of a greeting that asyncmy cannot read, or of a kind of password that it
+                    # does not know.
+                    raise ConfigurationError(
+                        f"{self._target.display}: asyncmy cannot sign in there: {error}",
+                        hint="check the address in [database]; if it is right, give the account "
+                        "caching_sha2_password (MySQL) or mysql_native_password (MariaDB)",
+                    ) from error
                 try:
                     _heed_cancellation(asked)
                     for statement in _SESSION:

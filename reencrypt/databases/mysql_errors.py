@@ -28,7 +28,21 @@ class _Kind:
 
 _KINDS: Final = (
     _Kind(
-        frozenset((1044, 1045, 1049, 1129, 1130, 1251, 1698, 1820, 1862, 2059, 3118, 3159, 4151)),
+        frozenset((1045,)),
+        ConfigurationError,
+        "refuses the connection",
+        # The server says no more, also where it wants TLS, or has no RSA key to send a password by without TLS.
+        "check user, password and name in [database]; if they are right, the account may need TLS (ssl_mode), or "
+        "caching_sha2_password in place of an older kind of password",
+    ),
+    _Kind(
+        frozenset((3159,)),
+        ConfigurationError,
+        "takes TLS connections only",
+        "set ssl_mode in [database], with ca_cert_path if a CA of your own has signed the server's certificate",
+    ),
+    _Kind(
+        frozenset((1044, 1049, 1129, 1130, 1251, 1698, 1820, 1862, 2059, 3118, 4151)),
         ConfigurationError,
         "refuses the connection",
         "check user, password and name in [database]",
