@@ -121,6 +121,13 @@ async def test_a_page_ends_where_its_bytes_do_and_holds_at_least_one_row(
     assert len(await keys_by_pages(database, SECRETS, rows=100, size=2500)) == 10
 
 
+async def test_no_row_is_too_large_for_a_page_of_its_own(database: MysqlDatabase, engine: MysqlEngine) -> None:
+    add(engine, dict.fromkeys(range(1, 6), "x" * 1000))
+    for rows in (1, 2, 100):
+        for size in (1, 999, 1000, 1001, 2000):
+            assert await keys_by_pages(database, SECRETS, rows=rows, size=size) == [(each,) for each in range(1, 6)]
+
+
 @pytest.mark.parametrize("index", ["primary key", "plain index", "no index"])
 async def test_keys_that_are_text_also_where_the_collation_cannot_tell_them_apart(
     index: str, database: MysqlDatabase, engine: MysqlEngine
