@@ -17,6 +17,8 @@ from tests.support.engine import Engine
 from tests.support.story import NOT_APPLICABLE, WRAP, Story
 from tests.support.vault import Vault
 
+pytestmark = pytest.mark.every_engine
+
 STATE = ("lease", "run", "checkpoint", "quarantine", "journal", "data_key")
 
 

@@ -17,6 +17,8 @@ from tests.support.engine import Engine
 from tests.support.story import LEGACY, NOT_APPLICABLE, TARGET, WRAP, Story
 from tests.support.vault import Vault
 
+pytestmark = pytest.mark.every_engine
+
 OTHER = "azurekv.other"
 #: An undo tells nothing on its way; this is well within it.
 UNDO_STEP = 200

@@ -19,6 +19,8 @@ from tests.support.engine import Engine
 from tests.support.story import TARGET, WRAP, Story
 from tests.support.vault import Vault
 
+pytestmark = pytest.mark.every_engine
+
 SECRET_KEY = "the secret_key of a Grafana at work"
 SAVES_PER_KEY = 130
 

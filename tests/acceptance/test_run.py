@@ -163,7 +163,8 @@ def test_our_own_data_key_is_no_evidence_that_grafana_knows_the_provider(story: 
     story.cli("run", *WRAP)
     legacy = story.query("SELECT old_bytes FROM reencrypt_journal WHERE table_name = 'secrets' LIMIT 1")[0][0]
     assert isinstance(legacy, bytes)
-    story.execute("UPDATE secrets SET value = ? WHERE id = (SELECT MIN(id) FROM secrets)", legacy.decode())
+    ((first,),) = story.query("SELECT MIN(id) FROM secrets")
+    story.execute("UPDATE secrets SET value = ? WHERE id = ?", legacy.decode(), first)
     report = story.cli.json("run", expect=6)
     assert "--wrap-format" in report["error"]["hint"]
     assert story.cli.json("run", *WRAP)["secrets"]["re_encrypted"] == 1

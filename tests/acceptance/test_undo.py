@@ -16,6 +16,8 @@ from tests.support.engine import Engine
 from tests.support.story import TARGET, WRAP, Story
 from tests.support.vault import Vault
 
+pytestmark = pytest.mark.every_engine
+
 
 @pytest.fixture
 def story(tmp_path: Path, shared_vault: Vault, engine: Engine) -> Story:

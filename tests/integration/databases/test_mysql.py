@@ -30,6 +30,7 @@ from tests.support.mysql import MysqlEngine, MysqlServer, connect
 from tests.support.mysql_differences import (
     INVALID_UTF8,
     LOCK_WAITS,
+    OWN_TABLE,
     REPLACED_USER,
     RESERVED_NAME,
     SYSTEM_VERSIONED,
@@ -90,7 +91,7 @@ async def swap(database: MysqlDatabase, location: Location, *swaps: Swap) -> lis
     return await retried(database, body)
 
 
-@pytest.mark.parametrize("difference", [REPLACED_USER, RESERVED_NAME, INVALID_UTF8, SYSTEM_VERSIONED])
+@pytest.mark.parametrize("difference", [REPLACED_USER, RESERVED_NAME, INVALID_UTF8, SYSTEM_VERSIONED, OWN_TABLE])
 def test_mysql_does_not_take_what_mariadb_does(difference: Difference, engine: MysqlEngine) -> None:
     add(engine, {1: "x"})
     engine.execute("DROP USER IF EXISTS reencrypt_poor")

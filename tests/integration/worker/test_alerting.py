@@ -36,7 +36,7 @@ def test_configuration_twins_and_hashes_change_together(story: Story) -> None:
         )
     # One history row of another organisation holds the same text by chance, one of the twins a foreign hash.
     (first,) = story.query(f"{ROWS} alert_configuration ORDER BY id LIMIT 1")
-    newest = "(SELECT MAX(id) FROM alert_configuration)"
+    newest = "(SELECT id FROM (SELECT MAX(id) AS id FROM alert_configuration) AS newest)"
     story.execute(f"UPDATE alert_configuration SET configuration_hash = 'not-yet-calculated' WHERE id = {newest}")  # noqa: S608
     history = story.query(f"{ROWS} alert_configuration_history ORDER BY id")
     before = story.plaintexts()

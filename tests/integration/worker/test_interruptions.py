@@ -15,6 +15,8 @@ from reencrypt.worker.stop import StopRequest
 from tests.support.engine import Engine
 from tests.support.raced import Grafana, base64_of
 
+pytestmark = pytest.mark.every_engine
+
 INSERT = (
     "INSERT INTO user_auth (id, user_id, auth_module, auth_id, created, o_auth_access_token) "
     "VALUES (?, 1, 'm', 'a', '2026-01-01 00:00:00', ?)"

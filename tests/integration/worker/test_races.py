@@ -24,6 +24,8 @@ from tests.grafana.populate import populate
 from tests.support.engine import Engine, SqliteEngine
 from tests.support.raced import SECRET_KEY, Grafana, base64_of
 
+pytestmark = pytest.mark.every_engine
+
 
 @pytest.fixture
 def grafana(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Grafana:
