@@ -358,6 +358,17 @@ async def test_two_first_runs_create_the_state_tables_at_once(engine: MysqlEngin
         await each.close()
 
 
+async def test_a_server_that_wants_a_primary_key_in_every_table_gets_one(engine: MysqlEngine) -> None:
+    wanted = {"mariadb": "innodb_force_primary_key", "mysql": "sql_require_primary_key"}[engine.name]
+    engine.execute(f"SET GLOBAL {wanted} = ON")
+    try:
+        database = await MysqlDatabase.open(settings_of(engine.url), write=True)
+        await database.create_state()
+        await database.close()
+    finally:
+        engine.execute(f"SET GLOBAL {wanted} = OFF")
+
+
 async def test_an_account_that_may_not_create_tables_is_told_whom_to_ask(engine: MysqlEngine, tmp_path: Path) -> None:
     name = engine.url.rsplit("/", 1)[1]
     engine.execute("DROP USER IF EXISTS reencrypt_poor")

@@ -14,6 +14,7 @@ from reencrypt.operations.opening import open_database
 from reencrypt.settings import load_settings
 from tests.support.installed import InstalledPostgres, installed_postgres
 from tests.support.mysql import OwnServer
+from tests.support.mysql_programs import Product
 
 
 @pytest.fixture(scope="module")
@@ -26,17 +27,27 @@ def authorities(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, P
     return folder / "ca.pem", folder / "server.pem", stranger / "ca.pem"
 
 
-@pytest.fixture(scope="module")
-def mariadb(authorities: tuple[Path, Path, Path]) -> Iterator[str]:
-    """A MariaDB that accepts nothing but TLS, as settings without it."""
+def mysql_with_tls(product: Product, authorities: tuple[Path, Path, Path]) -> Iterator[str]:
     ca, certificate, _ = authorities
-    server = OwnServer(f"--ssl-ca={ca}", f"--ssl-cert={certificate}", f"--ssl-key={certificate}")
+    server = OwnServer(f"--ssl-ca={ca}", f"--ssl-cert={certificate}", f"--ssl-key={certificate}", product=product)
     with server.connect() as connection, connection.cursor() as cursor:
         cursor.execute("CREATE USER tls IDENTIFIED BY 'p' REQUIRE SSL")
         cursor.execute("GRANT ALL ON *.* TO tls")
         cursor.execute("CREATE DATABASE grafana")
     yield f"type = mysql\nhost = 127.0.0.1:{server.port}\nuser = tls\npassword = p\nname = grafana"
     server.stop()
+
+
+@pytest.fixture(scope="module")
+def mariadb(authorities: tuple[Path, Path, Path]) -> Iterator[str]:
+    """A MariaDB that accepts nothing but TLS, as settings without it."""
+    yield from mysql_with_tls("mariadb", authorities)
+
+
+@pytest.fixture(scope="module")
+def mysql(authorities: tuple[Path, Path, Path]) -> Iterator[str]:
+    """A MySQL itself that accepts nothing but TLS, as settings without it."""
+    yield from mysql_with_tls("mysql", authorities)
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +81,10 @@ async def opened(keys: str, tmp_path: Path) -> Database:
         ("mariadb", "true", 0, "server_cert_name = localhost"),
         ("mariadb", "skip-verify", 2, ""),
         ("mariadb", "preferred", 2, ""),
+        ("mysql", "true", 0, ""),
+        ("mysql", "true", 0, "server_cert_name = localhost"),
+        ("mysql", "skip-verify", 2, ""),
+        ("mysql", "preferred", 2, ""),
         ("postgres", "verify-full", 0, ""),
         ("postgres", "verify-ca", 0, ""),
         ("postgres", "require", None, ""),
@@ -111,6 +126,8 @@ async def test_a_server_without_tls_is_used_only_where_tls_is_a_preference(mode:
     [
         ("mariadb", "true", ""),
         ("mariadb", "true", "server_cert_name = another.example"),
+        ("mysql", "true", ""),
+        ("mysql", "true", "server_cert_name = another.example"),
         ("postgres", "verify-full", ""),
         ("postgres", "verify-ca", ""),
         ("postgres", "require", ""),  # with a CA named, lib/pq verifies the chain
@@ -131,7 +148,7 @@ async def test_a_certificate_that_does_not_verify_is_a_configuration_error(
     assert "ca_cert_path" in refused.value.hint
 
 
-@pytest.mark.parametrize("server", ["mariadb", "postgres"])
+@pytest.mark.parametrize("server", ["mariadb", "mysql", "postgres"])
 async def test_a_server_that_insists_on_tls_refuses_a_plain_connection(
     server: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
