@@ -75,7 +75,7 @@ class Preparer:
         )
         prepared.census = await self._census(prepared)
         _check_names(prepared)
-        if stale := refusals.of_stale_secret_key(prepared):
+        if stale := refusals.of_stale_secret_key(prepared.rekeyed, settings):
             # Everything below would judge by a key that the database has left behind.
             prepared.refusals.append(stale)
             return prepared

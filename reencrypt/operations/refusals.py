@@ -10,6 +10,8 @@ from reencrypt.keys.secret_key import fingerprint_of
 from reencrypt.operations.goal import Operation
 from reencrypt.operations.opening import KeyTable
 from reencrypt.operations.preparation import Preparation
+from reencrypt.settings import Settings
+from reencrypt.worker.runs import Run
 
 
 def warnings(prepared: Preparation) -> list[str]:
@@ -94,9 +96,8 @@ def before_keys(prepared: Preparation) -> list[RefusedError]:
     return found
 
 
-def of_stale_secret_key(prepared: Preparation) -> RefusedError | None:
-    """A configuration that has not followed a change of `secret_key`: what it proves, it proves by what is past."""
-    run, settings = prepared.rekeyed, prepared.settings
+def of_stale_secret_key(run: Run | None, settings: Settings) -> RefusedError | None:
+    """A configuration that has not followed the latest change of `secret_key`: it proves only what is past."""
     if run is None or run.wrap_format == fingerprint_of(settings.secret_key, run.salt):
         return None
     return RefusedError(

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.databases.protocol import Database
 from reencrypt.errors import ConfigurationError, RefusedError, StoppedEarlyError, first_error
-from reencrypt.events import Emit
+from reencrypt.events import Emit, Warned
+from reencrypt.keys.providers import Providers
 from reencrypt.keys.ring import DataKey, KeyRing
 from reencrypt.operations.opening import Schema, inspect, leased, open_database, open_providers, read_data_keys
-from reencrypt.operations.options import RunOptions
+from reencrypt.operations.options import RunOptions, available_threads
+from reencrypt.operations.refusals import of_stale_secret_key
 from reencrypt.settings import Settings
 from reencrypt.worker.counts import Counts
 from reencrypt.worker.lease import Lease
+from reencrypt.worker.rewrap import DATA_KEYS
 from reencrypt.worker.runs import (
     REKEY,
     UNDOING,
@@ -25,26 +29,31 @@ from reencrypt.worker.runs import (
     Checkpoint,
     Run,
     close_run,
+    last_rekey,
     read_checkpoints,
     read_runs,
 )
 from reencrypt.worker.stop import STOP_GRACE_SECONDS, StopRequest
-from reencrypt.worker.undo import JOURNAL, Kept, KeptColumn, Undo
+from reencrypt.worker.undo import JOURNAL, Undo
+from reencrypt.worker.undo_evidence import OldKeys
+from reencrypt.worker.undo_journal import FINAL, KeptColumn
 from reencrypt.worker.undo_keys import UndoKeys
-
-#: Reasons that another configuration, or a data key that comes back, can remove: the undo is not over with them.
-_MAY_PASS: Final = frozenset((Kept.OLD_UNREADABLE.value, Kept.PRESENT_UNREADABLE.value, Kept.DIFFERS.value))
+from reencrypt.worker.undo_readers import Readers
 
 
 @dataclass(slots=True)
 class UndoReport:
-    """What was given back. `kept` are the columns that could not be, of this invocation; the numbers are of all."""
+    """What was given back. `kept` are the columns that could not be, of this invocation; the numbers are of all.
+
+    `disputed` are the data keys whose secrets are split between their old wrapping and the present one.
+    """
 
     run_id: str
     outcome: str
     restored: int = 0
     kept_because: dict[str, int] = field(default_factory=dict)
     kept: list[KeptColumn] = field(default_factory=list)
+    disputed: list[Readers] = field(default_factory=list)
     data_keys: int = 0
     deactivated: str | None = None
     stop_reason: str | None = None
@@ -68,6 +77,17 @@ class UndoReport:
                 {"table": each.table, "key": each.row_key, "column": each.column, "reason": each.reason.value}
                 for each in self.kept
             ],
+            "disputed": [
+                {
+                    "data_key": each.data_key,
+                    "readable_under": each.numbers,
+                    "secrets": [
+                        {"table": one.table, "key": one.row_key, "field": one.field, "readable_under": one.reads}
+                        for one in each.secrets
+                    ],
+                }
+                for each in self.disputed
+            ],
             "data_key_set_inactive": self.deactivated,
             "stop_reason": self.stop_reason,
         }
@@ -76,16 +96,22 @@ class UndoReport:
 async def undo(settings: Settings, run_id: str, options: RunOptions, *, emit: Emit, stop: StopRequest) -> UndoReport:
     """Undo a run; may be interrupted at any moment, and goes on when it is called again.
 
-    Raises `ConfigurationError` for a run that does not exist, `RefusedError` while a later one is not undone.
+    Raises `ConfigurationError` for a run that does not exist, `RefusedError` while a later one is not undone, and
+    where the configuration has not followed a change of `secret_key`. What is undone already is left alone.
     """
     database = await open_database(settings.database, write=True)
     try:
         schema = await inspect(database)
-        await _find(database, schema, run_id)
+        found = await _find(database, schema, settings, run_id)
+        if found.run.state == UNDONE:
+            return await _already(database, found.run)
         async with leased(database, options, emit, stop) as lease:
             # Again: somebody else may have run while we waited for the lease.
-            run = await _find(database, schema, run_id)
-            return await _under_lease(database, schema, settings, options, lease, run, emit, stop)
+            found = await _find(database, schema, settings, run_id)
+            if found.run.state == UNDONE:
+                return await _already(database, found.run)
+            with ThreadPoolExecutor(available_threads(), thread_name_prefix="reencrypt") as pool:
+                return await _Job(database, schema, settings, options, lease, found, emit, stop, pool).run()
     except StoppedEarlyError:
         return UndoReport(run_id, "stopped", stop_reason=stop.reason)
     except BaseExceptionGroup as failures:
@@ -94,23 +120,37 @@ async def undo(settings: Settings, run_id: str, options: RunOptions, *, emit: Em
         await database.close()
 
 
-async def _find(database: Database, schema: Schema, run_id: str) -> Run:
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The run that is to be undone, and whether a change of `secret_key` came after it."""
+
+    run: Run
+    secret_key_changed: bool
+
+
+async def _find(database: Database, schema: Schema, settings: Settings, run_id: str) -> _Found:
     runs = await read_runs(database) if schema.has_state else []
     ids = [run.id for run in runs]
     if run_id not in ids:
         known = f"known are {', '.join(ids[-5:])}" if ids else "there has been no run"
         raise ConfigurationError(f"there is no run {run_id}", hint=f"{known}; `reencrypt status` lists them")
-    if runs[ids.index(run_id)].state == "completed":
+    at = ids.index(run_id)
+    if runs[at].state == UNDONE:
+        return _Found(runs[at], secret_key_changed=False)
+    if runs[at].state == "completed":
         raise RefusedError(
             f"run {run_id} was completed, and its journal dropped: there is nothing to go back to",
             hint="to have secrets under another key, run again with --to; to have them legacy, `reencrypt rollback`",
         )
-    if runs[ids.index(run_id)].operation == REKEY:
+    if runs[at].operation == REKEY:
         raise RefusedError(
             f"run {run_id} changed secret_key, and Grafana holds only one: undoing it alone would lock Grafana out",
             hint="change it back the same way: reencrypt rekey-secret-key, with the former key as the new one",
         )
-    extents = dict.fromkeys((run.id for run in runs), (0, 0)) | await _extents(database)
+    if stale := of_stale_secret_key(last_rekey(runs), settings):
+        # What is legacy in the journal would be readable here, and for no Grafana.
+        raise stale
+    extents = dict.fromkeys(ids, (0, 0)) | await _extents(database)
     # By the journal, whose ids only grow: clocks step back.
     # One that has written nothing is in nobody's way, and nobody in its own. Nor is a change of secret_key, which is
     # not undone: what went back into bytes of before it would not decrypt now, and so stays.
@@ -128,7 +168,28 @@ async def _find(database: Database, schema: Schema, run_id: str) -> Run:
             f"run {newest.id} is later than {run_id} and has written {extents[newest.id][0]} columns",
             hint=f"first: reencrypt undo {newest.id}",
         )
-    return runs[ids.index(run_id)]
+    # A change that had nothing to rewrite stands nowhere in the journal, but among the runs it does.
+    changed = any(
+        run.operation == REKEY
+        and run.state in ("finished", "completed")
+        and (number > at or extents[run.id][1] > extents[run_id][1])
+        for number, run in enumerate(runs)
+    )
+    return _Found(runs[at], secret_key_changed=changed)
+
+
+async def _already(database: Database, run: Run) -> UndoReport:
+    """What the undo that is over has said, from its checkpoints; nothing is written."""
+    saved = {each.location: each.counts for each in await read_checkpoints(database, _journal_id(run))}
+    columns, keys = saved.get(JOURNAL, Counts()), saved.get(DATA_KEYS, Counts())
+    because = dict(Counter(columns.left_because) + Counter(keys.left_because))
+    restored = columns.re_encrypted + columns.already_current
+    return UndoReport(run.id, "already_undone", restored, because, data_keys=keys.re_encrypted)
+
+
+def _journal_id(run: Run) -> str:
+    """The run id under which the undo of a run journals itself."""
+    return f"undo-{run.id}"
 
 
 async def _extents(database: Database) -> dict[str, tuple[int, int]]:
@@ -137,78 +198,106 @@ async def _extents(database: Database) -> dict[str, tuple[int, int]]:
     return {str(run_id): (int(str(count)), int(str(last))) for run_id, count, last in rows}
 
 
-async def _under_lease(
-    database: Database,
-    schema: Schema,
-    settings: Settings,
-    options: RunOptions,
-    lease: Lease,
-    run: Run,
-    emit: Emit,
-    stop: StopRequest,
-) -> UndoReport:
-    journal_id = f"undo-{run.id}"
-    if run.state != UNDONE:
-        await close_run(database, lease, run, UNDOING, run.outcome)
-    for other in await read_runs(database):
-        if other.state == "open":
-            # What it counted as moved may be moved back now; the next run begins anew.
-            await close_run(database, lease, other, "superseded", "superseded")
-    saved = [each for each in await read_checkpoints(database, journal_id) if each.location == JOURNAL]
-    unfinished = [each for each in saved if not (each.done and each.counts.left)]
-    # What was kept may be possible now, with another configuration for one: then all is looked at again.
-    checkpoint = unfinished[0] if unfinished else Checkpoint(JOURNAL, 0, None, done=False, counts=Counts())
-    cache = DerivedKeyCache()
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One undo under the lease."""
 
-    async def reload() -> list[DataKey]:
-        return await read_data_keys(database, schema.key_table)
+    database: Database
+    schema: Schema
+    settings: Settings
+    options: RunOptions
+    lease: Lease
+    found: _Found
+    emit: Emit
+    stop: StopRequest
+    pool: ThreadPoolExecutor
 
-    async with open_providers(settings, cache, options.vault, emit) as providers:
-        ring = KeyRing(providers.get)
+    async def run(self) -> UndoReport:
+        run = self.found.run
+        await close_run(self.database, self.lease, run, UNDOING, run.outcome)
+        for other in await read_runs(self.database):
+            if other.state == "open":
+                # What it counted as moved may be moved back now; the next run begins anew.
+                await close_run(self.database, self.lease, other, "superseded", "superseded")
+        saved = await self._checkpoints()
+        unfinished = [each for each in saved if not (each.done and each.counts.left)]
+        # What was kept may be possible now, with another configuration for one: then all is looked at again.
+        checkpoint = unfinished[0] if unfinished else Checkpoint(JOURNAL, 0, None, done=False, counts=Counts())
+        cache = DerivedKeyCache()
+        async with open_providers(self.settings, cache, self.options.vault, self.emit) as providers:
+            work, keys = await self._work(providers, cache)
+            with suppress(StoppedEarlyError):
+                await self.stop.heeded(self._give_back(work, keys, checkpoint), grace_seconds=STOP_GRACE_SECONDS)
+        if self.stop.reason:
+            # What was cancelled may have counted what it did not commit.
+            saved = await self._checkpoints()
+            checkpoint = next((each for each in saved if each.pass_number == checkpoint.pass_number), checkpoint)
+        return await self._report(work, keys, checkpoint.counts)
+
+    async def _checkpoints(self) -> list[Checkpoint]:
+        found = await read_checkpoints(self.database, _journal_id(self.found.run))
+        return [each for each in found if each.location == JOURNAL]
+
+    async def _work(self, providers: Providers, cache: DerivedKeyCache) -> tuple[Undo, UndoKeys]:
+        async def reload() -> list[DataKey]:
+            return await read_data_keys(self.database, self.schema.key_table)
+
+        def warn(message: str) -> None:
+            self.emit(Warned(message))
+
+        ring, run = KeyRing(providers.get), self.found.run
         ring.load(await reload())
-        work = Undo(
-            database=database,
-            lease=lease,
-            run_id=run.id,
-            journal_id=journal_id,
-            locations={location.name: location for location in schema.fitted.locations},
+        locations = {location.name: location for location in self.schema.fitted.locations}
+        old_keys = OldKeys(
             ring=ring,
             secret_key=providers.secret_key.password,
             cache=cache,
             reload=reload,
+            pool=self.pool,
+            warn=warn,
+            secret_key_changed=self.found.secret_key_changed,
         )
-        keys = UndoKeys(database, lease, run.id, journal_id, ring, reload)
-        with suppress(StoppedEarlyError):
-            await stop.heeded(_give_back(work, keys, checkpoint, stop), grace_seconds=STOP_GRACE_SECONDS)
-    if stop.reason:
-        # What was cancelled may have counted what it did not commit.
-        saved = [each for each in await read_checkpoints(database, journal_id) if each.location == JOURNAL]
-        checkpoint = next((each for each in saved if each.pass_number == checkpoint.pass_number), checkpoint)
-    counts = checkpoint.counts
-    restored, kept = counts.re_encrypted + counts.already_current, [*work.kept, *keys.kept]
-    because = Counter(counts.left_because) + Counter(each.reason.value for each in keys.kept)
-    report = UndoReport(run.id, "stopped", restored, dict(because), kept, keys.restored)
-    if stop.reason:
-        report.stop_reason = stop.reason
+        journal_id = _journal_id(run)
+        work = Undo(self.database, self.lease, run, journal_id, locations, ring, old_keys)
+        keys = UndoKeys(
+            database=self.database,
+            lease=self.lease,
+            run_id=run.id,
+            journal_id=journal_id,
+            ring=ring,
+            reload=reload,
+            locations=locations.values(),
+            cache=cache,
+            warn=warn,
+        )
+        return work, keys
+
+    async def _give_back(self, work: Undo, keys: UndoKeys, checkpoint: Checkpoint) -> None:
+        """Columns first: their old bytes may need a data key in the wrapping that it has now."""
+        await work.prepare(self.stop)
+        while not checkpoint.done and not self.stop.reason:
+            await work.page(checkpoint)
+        if not self.stop.reason:
+            await keys.wrappings(self.stop)
+
+    async def _report(self, work: Undo, keys: UndoKeys, counts: Counts) -> UndoReport:
+        run = self.found.run
+        restored, kept = counts.re_encrypted + counts.already_current, [*work.kept, *keys.kept]
+        because = Counter(counts.left_because) + Counter(each.reason.value for each in keys.kept)
+        report = UndoReport(run.id, "stopped", restored, dict(because), kept, keys.disputed, keys.restored)
+        if self.stop.reason:
+            report.stop_reason = self.stop.reason
+            return report
+        if set(report.kept_because) <= FINAL:
+            own_key = await _own_key(self.database, self.schema, run)
+            report.deactivated = own_key if await keys.activity(own_key) else None
+            await keys.save()
+            await close_run(self.database, self.lease, run, UNDONE, "undone")
+        else:
+            # It may be tried again, with another configuration for one, and stands in nobody's way.
+            await close_run(self.database, self.lease, run, UNDONE_PARTLY, run.outcome)
+        report.outcome = "partly_done" if report.kept_because else "undone"
         return report
-    if not _MAY_PASS & set(report.kept_because):
-        own_key = await _own_key(database, schema, run)
-        report.deactivated = own_key if await keys.activity(own_key) else None
-        await close_run(database, lease, run, UNDONE, "undone")
-    elif run.state != UNDONE:
-        # It may be tried again, with another configuration for one, and stands in nobody's way.
-        await close_run(database, lease, run, UNDONE_PARTLY, run.outcome)
-    report.outcome = "partly_done" if report.kept_because else "undone"
-    return report
-
-
-async def _give_back(work: Undo, keys: UndoKeys, checkpoint: Checkpoint, stop: StopRequest) -> None:
-    """Columns first: their old bytes may need a data key in the wrapping that it has now."""
-    await work.remember(checkpoint)
-    while not checkpoint.done and not stop.reason:
-        await work.page(checkpoint)
-    if not stop.reason:
-        await keys.wrappings()
 
 
 async def _own_key(database: Database, schema: Schema, run: Run) -> str | None:

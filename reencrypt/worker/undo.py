@@ -1,70 +1,61 @@
 """Undo: gives columns their old bytes back, one page of the journal at a time, newest first.
 
-A column is restored only while it holds what the run wrote, and only if its old bytes decrypt, now, to the same
-plaintexts as the present ones. So nothing that Grafana saved since is lost, and no key that is gone comes into use.
+A column is restored only while it holds what the run wrote, and only where each secret in it that the run changed may
+come back: see `reencrypt.worker.undo_evidence`. So nothing that Grafana saved since is lost, and no key that is gone,
+or wrong, comes into use.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from reencrypt.catalogue.location import Key, Location, Row
-from reencrypt.catalogue.reading import FoundSecret, secrets_of
-from reencrypt.crypto import envelope as envelopes
-from reencrypt.crypto.ciphers import AuthenticationFailedError
-from reencrypt.crypto.derive import DerivedKeyCache
-from reencrypt.crypto.envelope import Envelope
 from reencrypt.databases.protocol import Database, Swap, Transaction
 from reencrypt.databases.retried import retried
-from reencrypt.keys.provider import Unwrapped
-from reencrypt.keys.ring import DataKey, KeyRing
+from reencrypt.keys.ring import KeyRing
 from reencrypt.worker.counts import Counts
 from reencrypt.worker.journal import digest, journal_swaps
 from reencrypt.worker.lease import Lease
-from reencrypt.worker.rowkey import key_from_text, key_to_text
-from reencrypt.worker.runs import Checkpoint, save_checkpoint
+from reencrypt.worker.runs import Checkpoint, Run, save_checkpoint
+from reencrypt.worker.stop import StopRequest
 from reencrypt.worker.transform import rehash
 from reencrypt.worker.twins import follow
+from reencrypt.worker.undo_evidence import OldKeys
+from reencrypt.worker.undo_journal import (
+    END,
+    FINAL,
+    Entry,
+    Kept,
+    KeptColumn,
+    Place,
+    Rewritten,
+    read_entries,
+    read_rewritten_again,
+    rewritten_secrets,
+)
 
-_PAGE_ROWS: Final = 100
 _RACE_ATTEMPTS: Final = 5
-_END: Final = 2**62  # behind every entry
 #: The name that the journal has among the locations of a checkpoint.
 JOURNAL: Final = "journal"
 
 
-class Kept(StrEnum):
-    """Why a column is not restored."""
+class _Step(NamedTuple):
+    """One of several rewrites of a column by one run: hashes of the bytes before and after."""
 
-    ROW_GONE = "row_gone"
-    CHANGED_SINCE = "changed_since"
-    OLD_UNREADABLE = "old_bytes_unreadable"
-    PRESENT_UNREADABLE = "present_unreadable"
-    DIFFERS = "plaintext_differs"
-    NO_LOCATION = "table_unknown"
-
-
-@dataclass(frozen=True, slots=True)
-class KeptColumn:
-    """A column that stays as it is."""
-
-    table: str
-    row_key: str
-    column: str
-    reason: Kept
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
     id: int
-    table: str
-    row_key: str
-    column: str
-    old: bytes | None
+    old_hash: bytes | None
     new_hash: bytes | None
+
+
+class _Restorable(NamedTuple):
+    """A row, how it changes, and because of which entries."""
+
+    row: Row
+    swap: Swap
+    entries: list[Entry]
+    key_ids: set[str]
 
 
 @dataclass(slots=True)
@@ -73,62 +64,54 @@ class Undo:
 
     database: Database
     lease: Lease
-    run_id: str
+    run: Run
     journal_id: str
     locations: Mapping[str, Location]
     ring: KeyRing
-    secret_key: bytes
-    cache: DerivedKeyCache
-    reload: Callable[[], Awaitable[list[DataKey]]]
+    keys: OldKeys
     kept: list[KeptColumn] = field(default_factory=list)
-    _seen: set[tuple[str, str, str]] = field(default_factory=set)
+    _steps: dict[Place, list[_Step]] = field(default_factory=dict)
+
+    async def prepare(self, stop: StopRequest) -> None:
+        """Read the whole journal of the run before anything is restored: what its old values prove, and their order."""
+        again = await read_rewritten_again(self.database, self.run.id)
+        self._steps = {place: [] for place in again}
+        before = END
+        while again and not stop.reason and (entries := await read_entries(self.database, self.run.id, before)):
+            before = entries[-1].id
+            for each in entries:
+                if each.place in again:
+                    self._steps[each.place].append(_Step(each.id, digest(each.old), each.new_hash))
+        await self.keys.survey(self.database, self.run, self.locations, stop)
 
     async def page(self, checkpoint: Checkpoint) -> bool:
         """Undo the next page behind the checkpoint, and move that; returns False when there is nothing left."""
-        entries = await self._read(int(checkpoint.last_key[0]) if checkpoint.last_key else _END)
+        entries = await read_entries(
+            self.database, self.run.id, int(checkpoint.last_key[0]) if checkpoint.last_key else END
+        )
         checkpoint.done = not entries
         if entries:
             checkpoint.last_key = (entries[-1].id,)
-        newest = [each for each in entries if (each.table, each.row_key, each.column) not in self._seen]
-        fresh: list[_Entry] = []
-        for each in newest:
-            # Of several rewrites of one column the newest tells what the run left.
-            if (each.table, each.row_key, each.column) not in self._seen:
-                self._seen.add((each.table, each.row_key, each.column))
-                fresh.append(each)
-        by_table: dict[str, list[_Entry]] = {}
-        for each in fresh:
-            by_table.setdefault(each.table, []).append(each)
-        for table, group in by_table.items():
-            await self._table(table, group, checkpoint.counts)
+        for layer in _layers(entries):
+            by_table: dict[str, list[Entry]] = {}
+            for each in layer:
+                by_table.setdefault(each.table, []).append(each)
+            for table, group in by_table.items():
+                await self._table(table, group, checkpoint.counts)
         await self._save(checkpoint)
         return bool(entries)
 
-    async def remember(self, checkpoint: Checkpoint) -> None:
-        """After an interruption: which columns have been decided already, by the newest of their rewrites."""
-        before = _END
-        while checkpoint.last_key and (entries := await self._read(before)):
-            decided = [each for each in entries if each.id >= int(checkpoint.last_key[0])]
-            self._seen.update((each.table, each.row_key, each.column) for each in decided)
-            if len(decided) < len(entries):
-                return
-            before = entries[-1].id
-
-    async def _read(self, before: int) -> list[_Entry]:
-        rows = await self.database.fetch("journal_of_run", run_id=self.run_id, before=before, rows=_PAGE_ROWS)
-        return [_entry(row) for row in rows]
-
-    async def _table(self, table: str, entries: Sequence[_Entry], counts: Counts) -> None:
+    async def _table(self, table: str, entries: Sequence[Entry], counts: Counts) -> None:
         location = next((each for each in self.locations.values() if each.table == table), None)
         if location is None:
             for entry in entries:
                 self._keep(entry, Kept.NO_LOCATION, counts)
             return
         hashes = location.text_hash.column if location.text_hash else None
-        by_row: dict[Key, dict[str, _Entry]] = {}
+        by_row: dict[Key, dict[str, Entry]] = {}
         for entry in entries:
             if entry.column != hashes:  # follows its text
-                by_row.setdefault(key_from_text(entry.row_key), {})[entry.column] = entry
+                by_row.setdefault(entry.key, {})[entry.column] = entry
         for _ in range(_RACE_ATTEMPTS):
             by_row = await self._rows(location, by_row, counts)
             if not by_row:
@@ -138,28 +121,36 @@ class Undo:
                 self._keep(entry, Kept.CHANGED_SINCE, counts)
 
     async def _rows(
-        self, location: Location, by_row: Mapping[Key, dict[str, _Entry]], counts: Counts
-    ) -> dict[Key, dict[str, _Entry]]:
+        self, location: Location, by_row: Mapping[Key, dict[str, Entry]], counts: Counts
+    ) -> dict[Key, dict[str, Entry]]:
         """Restore what can be; returns the rows that changed between read and write, to be looked at again.
 
         A commit whose answer was lost shows there, too: what it has restored holds the old bytes already.
         """
         rows = {row.key: row for row in await self.database.read_rows(location, list(by_row))}
-        wanted: list[tuple[Row, Swap, list[_Entry]]] = []
+        changed: dict[Key, list[tuple[Entry, list[Rewritten]]]] = {}
         for key, columns in by_row.items():
-            row = rows.get(key)
-            restored = await self._row(location, row, columns, counts)
-            if row is not None and restored:
-                wanted.append((row, _swap(location, row, restored), restored))
+            changed[key] = self._unchanged_since(location, rows.get(key), columns, counts)
+        # All at once: those of a page are few.
+        await self.keys.ensure(_old_key_ids(secrets for each in changed.values() for _, secrets in each))
+        wanted = [
+            restorable
+            for key, entries in changed.items()
+            if entries and (restorable := await self._row(location, rows[key], entries, counts))
+        ]
         lost = set(await self._commit(location, wanted)) if wanted else set()
-        counts.re_encrypted += sum(len(entries) for row, _, entries in wanted if row.key not in lost)
-        return {row.key: {each.column: each for each in entries} for row, _, entries in wanted if row.key in lost}
+        counts.re_encrypted += sum(
+            self._is_newest(entry) for each in wanted if each.row.key not in lost for entry in each.entries
+        )
+        return {
+            each.row.key: {entry.column: entry for entry in each.entries} for each in wanted if each.row.key in lost
+        }
 
-    async def _row(
-        self, location: Location, row: Row | None, columns: Mapping[str, _Entry], counts: Counts
-    ) -> list[_Entry]:
-        """The entries of a row that can be restored; the others are kept, each for its reason."""
-        restorable: list[_Entry] = []
+    def _unchanged_since(
+        self, location: Location, row: Row | None, columns: Mapping[str, Entry], counts: Counts
+    ) -> list[tuple[Entry, list[Rewritten]]]:
+        """The columns of a row that still hold what the run wrote, and the secrets it wrote; the others are counted."""
+        found = []
         for column, entry in columns.items():
             if row is None:
                 self._keep(entry, Kept.ROW_GONE, counts)
@@ -167,66 +158,36 @@ class Undo:
                 self._keep(entry, Kept.NO_LOCATION, counts)
             else:
                 cell = row.cells[location.columns.index(column)]
-                if cell == entry.old:
-                    counts.already_current += 1
+                if cell == entry.old or self._is_further_back(entry, cell):
+                    counts.already_current += self._is_newest(entry)
                 elif digest(cell) != entry.new_hash:
                     self._keep(entry, Kept.CHANGED_SINCE, counts)
-                elif (reason := await self._compare(location, row, entry)) is not None:
-                    self._keep(entry, reason, counts)
+                elif (secrets := rewritten_secrets(location, row, entry)) is None:
+                    self._keep(entry, Kept.DIFFERS, counts)
                 else:
-                    restorable.append(entry)
-        return restorable
+                    found.append((entry, secrets))
+        return found
 
-    async def _compare(self, location: Location, row: Row, entry: _Entry) -> Kept | None:
-        """Whether old and present bytes say the same; None if they do."""
-        index = location.columns.index(entry.column)
-        present = {each.field: each for each in secrets_of(location, row) if each.column == index}
-        old = {each.field: each for each in _old_secrets(location, row, entry)}
-        ids = {
-            each.envelope.key_id
-            for each in (*present.values(), *old.values())
-            if each.envelope is not None and each.envelope.key_id is not None
-        }
-        await self.ring.ensure(ids, self.reload)
-        if present.keys() != old.keys():
-            return Kept.DIFFERS
-        for name, each in present.items():
-            reason = self._same(old[name], each)
+    async def _row(
+        self, location: Location, row: Row, entries: Sequence[tuple[Entry, list[Rewritten]]], counts: Counts
+    ) -> _Restorable | None:
+        """How a row is restored; columns that cannot be are kept, each for its reason."""
+        restored, key_ids = [], set()
+        for entry, secrets in entries:
+            reason: Kept | None = None
+            for secret in secrets:
+                if reason is None:
+                    reason = await self.keys.verdict(secret)
             if reason is not None:
-                return reason
-        return None
+                self._keep(entry, reason, counts)
+            else:
+                restored.append(entry)
+                key_ids |= _old_key_ids([secrets])
+        return _Restorable(row, _swap(location, row, restored), restored, key_ids) if restored else None
 
-    def _same(self, old: FoundSecret, present: FoundSecret) -> Kept | None:
-        if old.envelope == present.envelope:
-            return None if old.slot.ciphertext == present.slot.ciphertext else Kept.DIFFERS
-        before, now = self._decrypt(old.envelope), self._decrypt(present.envelope)
-        if before is None:
-            return Kept.OLD_UNREADABLE
-        if now is None:
-            return Kept.PRESENT_UNREADABLE
-        return None if before == now else Kept.DIFFERS
-
-    def _decrypt(self, envelope: Envelope | None) -> bytes | None:
-        if envelope is None:
-            return None
-        password: bytes | None = self.secret_key
-        if envelope.key_id is not None:
-            # Unwrapped once is not there still.
-            there = self.ring.row(envelope.key_id) is not None
-            entry = self.ring.entry(envelope.key_id)
-            password = entry.data_key if there and isinstance(entry, Unwrapped) else None
-        if password is None:
-            return None
-        try:
-            return envelopes.decrypt(envelope, password, self.cache)
-        except AuthenticationFailedError:
-            return None
-
-    async def _commit(self, location: Location, wanted: Sequence[tuple[Row, Swap, list[_Entry]]]) -> list[Key]:
+    async def _commit(self, location: Location, wanted: Sequence[_Restorable]) -> list[Key]:
         """Swap rows, their twins with them; returns the keys of those that had changed."""
-        needed = {
-            key_id for row, _, entries in wanted for entry in entries for key_id in _key_ids(location, row, entry)
-        }
+        needed = {key_id for each in wanted for key_id in each.key_ids}
 
         async def body(transaction: Transaction) -> list[Key]:
             await self.lease.check(transaction)
@@ -235,9 +196,9 @@ class Undo:
                 key = self.ring.row(key_id)
                 if key is None or not await transaction.fetch("data_key_lock", id=key_id, wrapped=key.wrapped):
                     raise _KeyGoneError
-            lost = await transaction.swap_rows(location, [swap for _, swap, _ in wanted])
+            lost = await transaction.swap_rows(location, [each.swap for each in wanted])
             losers = set(lost)
-            done = [(row, swap) for row, swap, _ in wanted if row.key not in losers]
+            done = [(each.row, each.swap) for each in wanted if each.row.key not in losers]
             await journal_swaps(transaction, self.journal_id, location, [swap for _, swap in done])
             await follow(transaction, self.journal_id, location, done, self.locations)
             return lost
@@ -246,8 +207,8 @@ class Undo:
             return await retried(self.database, body)
         except _KeyGoneError:
             # Judged again with the keys there are now, all of these rows.
-            self.ring.load(await self.reload())
-            return [row.key for row, _, _ in wanted]
+            self.ring.load(await self.keys.reload())
+            return [each.row.key for each in wanted]
 
     async def _save(self, checkpoint: Checkpoint) -> None:
         async def body(transaction: Transaction) -> None:
@@ -256,7 +217,30 @@ class Undo:
 
         await retried(self.database, body)
 
-    def _keep(self, entry: _Entry, reason: Kept, counts: Counts) -> None:
+    def _is_newest(self, entry: Entry) -> bool:
+        """Whether no later rewrite of the column by this run is there: each column is counted by its newest."""
+        steps = self._steps.get(entry.place)
+        return not steps or steps[0].id == entry.id
+
+    def _is_further_back(self, entry: Entry, cell: bytes | None) -> bool:
+        """Whether a column holds what it held before an earlier rewrite, from which this one went on."""
+        expected = digest(entry.old)
+        for step in self._steps.get(entry.place, ()):
+            if step.id < entry.id:
+                if step.new_hash != expected:
+                    return False
+                expected = step.old_hash
+                if digest(cell) == expected:
+                    return True
+        return False
+
+    def _keep(self, entry: Entry, reason: Kept, counts: Counts) -> None:
+        if not self._is_newest(entry):
+            if reason in FINAL:
+                # The newest rewrite has told; and what Grafana saved between the two is what came back.
+                return
+            # It went back by one rewrite, and does not by all of them.
+            counts.re_encrypted -= 1
         self.kept.append(KeptColumn(entry.table, entry.row_key, entry.column, reason))
         counts.leave(reason)
 
@@ -265,35 +249,28 @@ class _KeyGoneError(Exception):
     """A data key that old bytes need was deleted, or wrapped anew, since they were compared."""
 
 
-def _old_secrets(location: Location, row: Row, entry: _Entry) -> list[FoundSecret]:
-    """The secrets of a column as it was."""
-    index = location.columns.index(entry.column)
-    old_row = row._replace(cells=tuple(entry.old if at == index else cell for at, cell in enumerate(row.cells)))
-    return [each for each in secrets_of(location, old_row) if each.column == index]
+def _layers(entries: Sequence[Entry]) -> list[list[Entry]]:
+    """Of several rewrites of one column each in a layer of its own: the newest tells what the run left."""
+    layers: list[list[Entry]] = []
+    met: dict[Place, int] = {}
+    for entry in entries:
+        depth = met[entry.place] = met.get(entry.place, -1) + 1
+        if depth == len(layers):
+            layers.append([])
+        layers[depth].append(entry)
+    return layers
 
 
-def _key_ids(location: Location, row: Row, entry: _Entry) -> set[str]:
-    """The data keys that the old bytes of a column need."""
-    envelopes_there = (each.envelope for each in _old_secrets(location, row, entry))
-    return {each.key_id for each in envelopes_there if each is not None and each.key_id is not None}
+def _old_key_ids(columns: Iterable[Sequence[Rewritten]]) -> set[str]:
+    """The data keys that the old ones of these secrets need."""
+    envelopes = (secret.old.envelope for secrets in columns for secret in secrets)
+    return {each.key_id for each in envelopes if each is not None and each.key_id is not None}
 
 
-def _swap(location: Location, row: Row, entries: Sequence[_Entry]) -> Swap:
+def _swap(location: Location, row: Row, entries: Sequence[Entry]) -> Swap:
     new = list(row.cells)
     for entry in entries:
         new[location.columns.index(entry.column)] = entry.old
     if location.text_hash:
         new[-1] = rehash(location, row, new)
     return Swap(row.key, row.cells, tuple(new))
-
-
-def _entry(row: Sequence[object]) -> _Entry:
-    number, table, row_key, column, old, new_hash = row
-    return _Entry(
-        int(str(number)),
-        str(table),
-        key_to_text(key_from_text(str(row_key))),
-        str(column),
-        old if isinstance(old, bytes) else None,
-        new_hash if isinstance(new_hash, bytes) else None,
-    )

@@ -1,24 +1,31 @@
 """Undo for rows of `data_keys`: old wrappings come back, and what a rotation set inactive is active again.
 
 A wrapping is restored only while the row holds what the run wrote, and only if the old one unwraps, now, to the same
-data key. No row is deleted.
+data key, or to the one that alone decrypts the secrets under it (`reencrypt.worker.undo_readers`). No row is deleted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from reencrypt.catalogue.location import Location
+from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.databases.protocol import Database, Transaction
 from reencrypt.databases.retried import retried
+from reencrypt.errors import ReencryptError
 from reencrypt.keys.provider import Unwrapped, normalise_provider
 from reencrypt.keys.ring import DataKey, KeyRing
-from reencrypt.keys.vault_errors import KeyDisabledError
+from reencrypt.keys.vault_errors import KeyDisabledError, KeyMissingError
+from reencrypt.worker.counts import Counts
 from reencrypt.worker.journal import digest, journal_data_key, journal_rewrap
 from reencrypt.worker.lease import Lease
 from reencrypt.worker.rewrap import DATA_KEYS
 from reencrypt.worker.rowkey import key_from_text, key_to_text
-from reencrypt.worker.undo import Kept, KeptColumn
+from reencrypt.worker.runs import Checkpoint, save_checkpoint
+from reencrypt.worker.stop import StopRequest
+from reencrypt.worker.undo_journal import Kept, KeptColumn
+from reencrypt.worker.undo_readers import Candidates, Readers, find_readers
 
 _WRAPPING = "encrypted_data"
 
@@ -41,44 +48,77 @@ class UndoKeys:
     journal_id: str
     ring: KeyRing
     reload: Callable[[], Awaitable[list[DataKey]]]
+    locations: Iterable[Location]
+    cache: DerivedKeyCache
+    warn: Callable[[str], None]
     restored: int = 0
     kept: list[KeptColumn] = field(default_factory=list)
+    disputed: list[Readers] = field(default_factory=list)
 
-    async def wrappings(self) -> None:
+    async def wrappings(self, stop: StopRequest) -> None:
         """Give every data key that the run rewrapped its old wrapping, provider and label back."""
         changes, _ = await self._journal()
         self.ring.load(await self.reload())
+        candidates: dict[str, Candidates] = {}
         for key_id, change in changes.items():
-            reason = await self._wrapping(key_id, change)
-            if reason is None:
+            row = self.ring.row(key_id)
+            if row is None:
+                self._keep(key_id, Kept.ROW_GONE)
+            elif row.wrapped == change.old[_WRAPPING]:
                 self.restored += 1
+            elif digest(row.wrapped) != change.new_hash:
+                self._keep(key_id, Kept.CHANGED_SINCE)
             else:
-                self.kept.append(KeptColumn(DATA_KEYS, key_to_text((key_id,)), _WRAPPING, reason))
+                await self._compare(row, change, candidates)
+        if not candidates:
+            return
+        readers = await find_readers(self.database, self.locations, candidates, self.cache, stop)
+        if stop.reason:
+            return  # not all of them were seen
+        for key_id, found in readers.items():
+            reason = found.verdict()
+            if reason is None:
+                await self._give_back(key_id, changes[key_id])
+            else:
+                self._keep(key_id, reason)
+            if reason in (Kept.UNDER_BOTH, Kept.PRESENT_UNREADABLE):
+                self.disputed.append(found)
 
-    async def _wrapping(self, key_id: str, change: _Change) -> Kept | None:
-        row = self.ring.row(key_id)
-        if row is None:
-            return Kept.ROW_GONE
-        if row.wrapped == change.old[_WRAPPING]:
-            return None
-        if digest(row.wrapped) != change.new_hash:
-            return Kept.CHANGED_SINCE
-        reason = await self._compare(row, change)
-        return reason if reason or await self._restore(row, change.old) else Kept.CHANGED_SINCE
-
-    async def _compare(self, row: DataKey, change: _Change) -> Kept | None:
-        """Whether the old and the present wrapping hold the same data key; None if they do."""
+    async def _compare(self, row: DataKey, change: _Change, candidates: dict[str, Candidates]) -> None:
+        """Restore where both wrappings hold the same data key; else the secrets under it have to tell which one."""
         provider = normalise_provider(change.old["provider"].decode())
+        before = await self._unwrap(replace(row, provider=provider, wrapped=change.old[_WRAPPING]))
+        if before is None:
+            self._keep(row.id, Kept.OLD_UNREADABLE)
+            return
         try:
-            before = await self.ring.unwrap_row(replace(row, provider=provider, wrapped=change.old[_WRAPPING]))
-        except KeyDisabledError:
-            return Kept.OLD_UNREADABLE
-        now = await self.ring.unwrap_row(row)
-        if not isinstance(before, Unwrapped):
-            return Kept.OLD_UNREADABLE
-        if not isinstance(now, Unwrapped):
-            return Kept.PRESENT_UNREADABLE
-        return None if before.data_key == now.data_key else Kept.DIFFERS
+            now = await self._unwrap(row)
+        except ReencryptError as error:
+            # A vault that is gone must not be in the way of what leads back out of it.
+            self.warn(f"the present wrapping of data key {row.id} cannot be unwrapped: {error.message}")
+            now = None
+        if now == before:
+            await self._give_back(row.id, change)
+        else:
+            candidates[row.id] = Candidates(before, now)
+
+    async def _unwrap(self, row: DataKey) -> bytes | None:
+        try:
+            entry = await self.ring.unwrap_row(row)
+        except (KeyDisabledError, KeyMissingError) as error:
+            self.warn(error.message)
+            return None
+        return entry.data_key if isinstance(entry, Unwrapped) else None
+
+    async def _give_back(self, key_id: str, change: _Change) -> None:
+        row = self.ring.row(key_id)
+        if row is not None and await self._restore(row, change.old):
+            self.restored += 1
+        else:
+            self._keep(key_id, Kept.CHANGED_SINCE)
+
+    def _keep(self, key_id: str, reason: Kept) -> None:
+        self.kept.append(KeptColumn(DATA_KEYS, key_to_text((key_id,)), _WRAPPING, reason))
 
     async def _restore(self, row: DataKey, old: Mapping[str, bytes]) -> int:
         async def body(transaction: Transaction) -> int:
@@ -103,6 +143,22 @@ class UndoKeys:
             return done
 
         return await retried(self.database, body)
+
+    async def save(self) -> None:
+        """Remember what became of the wrappings, for an undo that is asked for again."""
+        counts = Counts(re_encrypted=self.restored)
+        for each in self.kept:
+            counts.leave(each.reason)
+        if not counts.total:
+            return
+
+        async def body(transaction: Transaction) -> None:
+            await self.lease.check(transaction)
+            await save_checkpoint(
+                transaction, self.journal_id, Checkpoint(DATA_KEYS, 0, None, done=True, counts=counts)
+            )
+
+        await retried(self.database, body)
 
     async def activity(self, own_key: str | None) -> bool:
         """Make active again what the run set inactive, and its own key inactive, in one transaction.

@@ -36,9 +36,11 @@ def command(
 ) -> int:
     """Give every column that RUN rewrote its old bytes back, byte for byte.
 
-    Only where it still holds what the run wrote, and where the old bytes decrypt to the same plaintext now; whatever
-    stays is listed with its reason (exit 3). Data keys get their old wrapping back likewise. The data key that the run
-    made is set inactive, never deleted.
+    Only where it still holds what the run wrote, and where the old bytes decrypt now: to the same plaintext as the
+    present ones, or to a plausible one under a key that the old values of the run prove. So it helps where what the run
+    wrote cannot be read. Whatever stays is listed with its reason (exit 3). Data keys get their old wrapping back
+    where both hold the same data key, or where only the old one's decrypts the secrets under it. The data key that the
+    run made is set inactive, never deleted.
     """
     from reencrypt.cli.loading import load, run_options  # noqa: PLC0415
 
@@ -48,16 +50,30 @@ def command(
     if common.output == "json":
         out.print_json("undo", report.exit_code, report.as_json())
         return report.exit_code
-    out.line(f"Run {report.run_id}: {report.restored} columns have their old bytes back.")
+    _print(report)
+    return report.exit_code
+
+
+def _print(report: UndoReport) -> None:
+    already = report.outcome == "already_undone"
+    before = " was undone before, and nothing is written now" if already else ""
+    out.line(f"Run {report.run_id}{before}: {report.restored} columns have their old bytes back.")
     if report.data_keys:
         out.line(f"{report.data_keys} data keys have their old wrapping back.")
+    if already:
+        for reason, number in report.kept_because.items():
+            out.line(f"kept: {number} because of {reason}")
     for each in report.kept:
         out.line(f"kept: {each.table} {each.row_key} {each.column}: {each.reason.value}")
+    for found in report.disputed:
+        numbers = ", ".join(f"{side} {number}" for side, number in found.numbers.items())
+        out.line(f"Data key {found.data_key}: secrets by the wrapping that reads them: {numbers}")
+        for one in found.secrets:
+            out.line(f"  {one.table} {one.row_key} {one.field}: {one.reads}")
     if report.deactivated:
         out.line(f"Data key {report.deactivated} is inactive now; Grafana makes another when it saves next.")
     if report.stop_reason:
         out.line(f"Stopped: {report.stop_reason}. The same command goes on from here.")
-    return report.exit_code
 
 
 async def _undo(settings: Settings, run_id: str, options: RunOptions, emit: Emit) -> UndoReport:

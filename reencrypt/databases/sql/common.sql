@@ -141,6 +141,10 @@ SELECT run_id, COUNT(*), MAX(id) FROM reencrypt_journal WHERE action IN ('rewrit
 SELECT id, table_name, row_key, column_name, old_bytes, new_hash FROM reencrypt_journal
 WHERE run_id = :run_id AND action = 'rewrite' AND id < :before ORDER BY id DESC LIMIT :rows
 
+-- name: journal_rewritten_again
+SELECT table_name, row_key, column_name FROM reencrypt_journal WHERE run_id = :run_id AND action = 'rewrite'
+GROUP BY table_name, row_key, column_name HAVING COUNT(*) > 1
+
 -- name: journal_of_data_keys
 SELECT action, row_key, column_name, old_bytes, new_hash FROM reencrypt_journal
 WHERE run_id = :run_id AND table_name = 'data_keys' AND action IN ('rewrap', 'deactivate') ORDER BY id

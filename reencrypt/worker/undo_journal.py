@@ -1,0 +1,126 @@
+"""What an undo reads from the journal of a run: entries, newest first, and the secrets that each of them changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from reencrypt.catalogue.location import Key, Location, Row
+from reencrypt.catalogue.reading import FoundSecret, secrets_of
+from reencrypt.databases.protocol import Database
+from reencrypt.worker.rowkey import key_from_text, key_to_text
+
+_PAGE_ROWS: Final = 100
+#: Behind every entry of the journal.
+END: Final = 2**62
+
+#: A column of a row: table, the row's key as text, column.
+Place = tuple[str, str, str]
+
+
+class Kept(StrEnum):
+    """Why a column, or the wrapping of a data key, stays as it is."""
+
+    ROW_GONE = "row_gone"
+    CHANGED_SINCE = "changed_since"
+    NO_LOCATION = "table_unknown"
+    DIFFERS = "secrets_differ"
+    OLD_UNREADABLE = "old_bytes_unreadable"
+    OLD_IMPLAUSIBLE = "old_plaintext_implausible"
+    OLD_UNPROVEN = "old_key_unproven"
+    SECRET_KEY_CHANGED = "secret_key_changed_since"  # noqa: S105 - a reason, not a secret
+    PRESENT_UNREADABLE = "present_unreadable"
+    UNDER_BOTH = "secrets_under_both_wrappings"
+
+
+#: Reasons that nothing removes: an undo that has met no others is over.
+FINAL: Final = frozenset((Kept.ROW_GONE, Kept.CHANGED_SINCE, Kept.NO_LOCATION))
+
+
+@dataclass(frozen=True, slots=True)
+class KeptColumn:
+    """A column that stays as it is."""
+
+    table: str
+    row_key: str
+    column: str
+    reason: Kept
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One rewrite of a column: the bytes before it, and a hash of those after."""
+
+    id: int
+    table: str
+    row_key: str
+    column: str
+    old: bytes | None
+    new_hash: bytes | None
+
+    @property
+    def place(self) -> Place:
+        """The column that was rewritten."""
+        return self.table, self.row_key, self.column
+
+    @property
+    def key(self) -> Key:
+        """The key of its row."""
+        return key_from_text(self.row_key)
+
+
+class Rewritten(NamedTuple):
+    """A secret that a run rewrote: as it was, and as it is now."""
+
+    old: FoundSecret
+    present: FoundSecret
+
+
+async def read_entries(database: Database, run_id: str, before: int) -> list[Entry]:
+    """The next entries of a run in front of `before`, newest first; none at the end."""
+    rows = await database.fetch("journal_of_run", run_id=run_id, before=before, rows=_PAGE_ROWS)
+    return [_entry(row) for row in rows]
+
+
+async def read_rewritten_again(database: Database, run_id: str) -> frozenset[Place]:
+    """The columns that a run rewrote more than once: few, where keys were proven late or Grafana saved meanwhile."""
+    rows = await database.fetch("journal_rewritten_again", run_id=run_id)
+    return frozenset((str(table), str(row_key), str(column)) for table, row_key, column in rows)
+
+
+def _entry(row: Sequence[object]) -> Entry:
+    number, table, row_key, column, old, new_hash = row
+    return Entry(
+        int(str(number)),
+        str(table),
+        key_to_text(key_from_text(str(row_key))),
+        str(column),
+        old if isinstance(old, bytes) else None,
+        new_hash if isinstance(new_hash, bytes) else None,
+    )
+
+
+def old_secrets(location: Location, row: Row, entry: Entry) -> list[FoundSecret]:
+    """The secrets of a column as it was."""
+    index = location.columns.index(entry.column)
+    old_row = row._replace(cells=tuple(entry.old if at == index else cell for at, cell in enumerate(row.cells)))
+    return [each for each in secrets_of(location, old_row) if each.column == index]
+
+
+def rewritten_secrets(location: Location, row: Row, entry: Entry) -> list[Rewritten] | None:
+    """The secrets of a column that differ from what they were; None where these are not the same secrets.
+
+    All others are left alone, and nobody asks for their keys.
+    """
+    index = location.columns.index(entry.column)
+    old = old_secrets(location, row, entry)
+    present = [each for each in secrets_of(location, row) if each.column == index]
+    if [each.field for each in old] != [each.field for each in present]:
+        return None
+    return [
+        Rewritten(before, now)
+        for before, now in zip(old, present, strict=True)
+        if before.slot.ciphertext != now.slot.ciphertext
+    ]
