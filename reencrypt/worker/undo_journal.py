@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple
@@ -34,6 +34,23 @@ class Kept(StrEnum):
     PRESENT_UNREADABLE = "present_unreadable"
     UNDER_BOTH = "secrets_under_both_wrappings"
 
+
+#: What to do about each, said where it is told.
+REMEDY: Final[Mapping[Kept, str]] = {
+    Kept.ROW_GONE: "the row was deleted since the run: nothing to do",
+    Kept.CHANGED_SINCE: "something else was saved there since the run, and stays: nothing to do",
+    Kept.NO_LOCATION: "this version of the program does not know the table or column: use the one that ran",
+    Kept.DIFFERS: "the old text holds other secrets than the present one: use the version that ran",
+    Kept.OLD_UNREADABLE: "the old bytes do not decrypt: bring the old data key or its provider back, then undo again",
+    Kept.OLD_IMPLAUSIBLE: "the old key yields what Grafana does not store there: check secret_key, then undo again",
+    Kept.OLD_UNPROVEN: "too little was under the old key to prove it: undo again when the present value can be read",
+    Kept.SECRET_KEY_CHANGED: "secret_key was changed after the run, and the old value says something else than the "
+    "present one: save the setting again in Grafana",
+    Kept.PRESENT_UNREADABLE: "the present value cannot be read, and the old one alone does not prove itself: bring the "
+    "present key back, then undo again",
+    Kept.UNDER_BOTH: "Grafana saved the secrets named `present` under the present wrapping: note what they say, delete "
+    "them, undo again, and save them anew",
+}
 
 #: Reasons that nothing removes: an undo that has met no others is over.
 FINAL: Final = frozenset((Kept.ROW_GONE, Kept.CHANGED_SINCE, Kept.NO_LOCATION))

@@ -12,6 +12,8 @@ import textwrap
 from pathlib import Path
 
 from reencrypt.catalogue.reason import REMEDY, Reason
+from reencrypt.worker import undo_journal
+from reencrypt.worker.undo_journal import Kept
 from tests.grafana.planting import Plain
 from tests.support.commandline import CommandLine
 from tests.support.story import TARGET, Story
@@ -135,3 +137,9 @@ def test_the_runbook_explains_every_reason() -> None:
     text = RUNBOOK.read_text()
     for reason in Reason:
         assert f"| `{reason.value}` | {REMEDY[reason]} |" in text
+
+
+def test_the_runbook_explains_every_reason_to_keep_a_column() -> None:
+    text = RUNBOOK.read_text()
+    for kept in Kept:
+        assert f"| `{kept.value}` | {undo_journal.REMEDY[kept]} |" in text

@@ -127,6 +127,7 @@ def test_what_nothing_under_the_key_tells_apart_stays(story: Story) -> None:
     assert [row for row in data_keys(story) if row[0] == "unused"] == [row for row in keys if row[0] == "unused"]
 
 
+@pytest.mark.one_engine
 def test_a_wrong_secret_key_brings_no_wrapping_back(story: Story) -> None:
     with story.builder() as builder:
         fill(builder, builder.data_key())
@@ -141,6 +142,7 @@ def test_a_wrong_secret_key_brings_no_wrapping_back(story: Story) -> None:
     assert data_keys(story) == keys
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize("false", [False, True], ids=["a good rewrap", "a false rewrap"])
 async def test_a_vault_that_lies_once_brings_no_wrapping_back_that_it_should_not(
     story: Story, monkeypatch: pytest.MonkeyPatch, *, false: bool

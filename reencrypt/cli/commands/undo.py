@@ -55,16 +55,17 @@ def command(
 
 
 def _print(report: UndoReport) -> None:
+    from reencrypt.worker.undo_journal import REMEDY, Kept  # noqa: PLC0415
+
     already = report.outcome == "already_undone"
     before = " was undone before, and nothing is written now" if already else ""
     out.line(f"Run {report.run_id}{before}: {report.restored} columns have their old bytes back.")
     if report.data_keys:
         out.line(f"{report.data_keys} data keys have their old wrapping back.")
-    if already:
-        for reason, number in report.kept_because.items():
-            out.line(f"kept: {number} because of {reason}")
     for each in report.kept:
         out.line(f"kept: {each.table} {each.row_key} {each.column}: {each.reason.value}")
+    for reason, number in sorted(report.kept_because.items()):
+        out.line(f"{reason} ({number}): {REMEDY[Kept(reason)]}")
     for found in report.disputed:
         numbers = ", ".join(f"{side} {number}" for side, number in found.numbers.items())
         out.line(f"Data key {found.data_key}: secrets by the wrapping that reads them: {numbers}")
