@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from reencrypt.catalogue.encoding import Encoding
-from reencrypt.catalogue.jsonscan import JsonString, render_path, scan_strings
+from reencrypt.catalogue.jsonscan import JsonString, locate, parse, render_path, scan_strings
 from reencrypt.catalogue.plaintext import Kind
 from reencrypt.catalogue.reason import Reason
+from reencrypt.catalogue.shape import Shape
 from reencrypt.crypto.gobase64 import MalformedEncodingError
 
 
@@ -132,19 +133,31 @@ class JsonRule:
 
 @dataclass(frozen=True, slots=True)
 class JsonStrings:
-    """The column is a JSON document, some of whose strings are secrets; the first rule that matches decides."""
+    """The column is a JSON document, some of whose strings are secrets; the first rule that matches decides.
+
+    `shape` is what Grafana unmarshals it into: where the document is not of it, Grafana reads nothing of the column.
+    """
 
     rules: tuple[JsonRule, ...]
+    shape: Shape
 
     def find(self, cell: bytes) -> list[Slot]:
-        """Return its secrets, or one malformed slot for a document that cannot be read."""
-        if not cell.strip():
+        """Return its secrets, one malformed slot for each value of a wrong type, or one for what is no document."""
+        if not cell:
             return []
         try:
-            return self._slots(scan_strings(cell))
+            document = parse(cell)
         except MalformedEncodingError:
-            first = self.rules[0]
-            return [Slot("", 0, len(cell), first.encoding, first.kind, b"", Reason.MALFORMED_ENCODING)]
+            return [self._malformed("", 0, len(cell))]
+        slots = self._slots(scan_strings(cell))
+        if misshapen := list(self.shape.mismatches(document, ())):
+            slots += [self._malformed(render_path(path), *locate(cell, path)) for path in misshapen]
+            slots.sort(key=lambda slot: slot.start)
+        return slots
+
+    def _malformed(self, path: str, start: int, end: int) -> Slot:
+        first = self.rules[0]
+        return Slot(path, start, end, first.encoding, first.kind, b"", Reason.MALFORMED_ENCODING)
 
     def _slots(self, strings: Iterable[JsonString]) -> list[Slot]:
         slots = []

@@ -18,6 +18,8 @@ _PLAIN_NAME: Final = re.compile(r"[\w-]+", re.ASCII)
 # A string, a bracket or a comma; numbers, literals and colons lie between and carry no structure. What is in a string
 # up to the next escape is one step of the pattern, not one for each character.
 _TOKEN: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{},]')
+# The same, and whatever else stands between: a number or a literal.
+_VALUE: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{},:]|[^\s\[\]{},:"]+')
 
 
 _SHORT: Final = 64  # bytes of a name that is worth remembering
@@ -33,20 +35,16 @@ class JsonString(NamedTuple):
     text: bytes
 
 
-def scan_strings(document: bytes) -> Iterator[JsonString]:
-    """Yield every string value of the document, in order.
-
-    Raises `MalformedEncodingError` before the first one when the bytes are not one JSON document in UTF-8.
-    """
+def parse(document: bytes) -> object:
+    """Return what the document holds; raises `MalformedEncodingError` where the bytes are not one in UTF-8."""
     try:
-        json.loads(document.decode())
+        return json.loads(document.decode())
     except (ValueError, RecursionError):
         raise MalformedEncodingError("not a JSON document") from None
-    yield from _scan(document)
 
 
-def _scan(document: bytes) -> Iterator[JsonString]:
-    # json.loads has vouched for the grammar, so the scan only follows the structure.
+def scan_strings(document: bytes) -> Iterator[JsonString]:
+    """Yield every string value of a document that `parse` has vouched for, in order."""
     path: list[str | int] = []
     in_object: list[bool] = []
     expects_key = False
@@ -79,6 +77,42 @@ def _scan(document: bytes) -> Iterator[JsonString]:
             in_object.pop()
             path.pop()
             expects_key = False
+
+
+def locate(document: bytes, path: tuple[str | int, ...]) -> tuple[int, int]:
+    """Where the value at a path stands in a document that `parse` has vouched for; of an array or object the bracket.
+
+    Of several members of one name it is the last, as for everybody who reads the document.
+    """
+    found = (0, len(document))
+    here: list[str | int] = []
+    in_object: list[bool] = []
+    expects_key = False
+    for match in _VALUE.finditer(document):
+        token = match[0]
+        mark = token[:1]
+        if mark == b":":
+            continue
+        if mark == b",":
+            if in_object[-1]:
+                expects_key = True
+            else:
+                here[-1] = int(here[-1]) + 1
+        elif mark in b"}]":
+            in_object.pop()
+            here.pop()
+            expects_key = False
+        elif expects_key:
+            here[-1] = _unquote(token)
+            expects_key = False
+        else:
+            if tuple(here) == path:
+                found = match.span()
+            if mark in b"{[":
+                in_object.append(mark == b"{")
+                here.append("" if mark == b"{" else 0)
+                expects_key = mark == b"{"
+    return found
 
 
 @lru_cache(maxsize=1024)

@@ -12,8 +12,10 @@ from reencrypt.catalogue.codec import ANY, EACH, JsonRule, JsonStrings, Path, Se
 from reencrypt.catalogue.encoding import PADDED, RAW, UNPADDED, Encoding, PaddingStripped
 from reencrypt.catalogue.location import Field, KindByType, Location, TextHash, Twins
 from reencrypt.catalogue.plaintext import Kind
+from reencrypt.catalogue.shape import Anything, ListOf, MapOf, SecretMembers, Struct, Text
 
-_MAP: Final = JsonStrings((JsonRule(Path((ANY,)), PADDED),))
+# `SecureJsonData map[string][]byte` of data sources and plugin settings: pkg/services/{datasources,pluginsettings}.
+_MAP: Final = JsonStrings((JsonRule(Path((ANY,)), PADDED),), MapOf(Text()))
 
 # Contact points, and Mimir configurations imported since 12.1, whose text is encrypted behind a prefix.
 _ALERTMANAGER: Final = JsonStrings(
@@ -33,7 +35,20 @@ _ALERTMANAGER: Final = JsonStrings(
             PADDED,
         ),
         JsonRule(Path(("extra_config", EACH, "alertmanager_config")), Encoding(padded=True, prefix=b"crypto_")),
-    )
+    ),
+    # `PostableUserConfig` in pkg/services/ngalert/api/tooling/definitions/alertmanager.go.
+    Struct(
+        {
+            "alertmanager_config": Struct(
+                {
+                    "receivers": ListOf(
+                        Struct({"grafana_managed_receiver_configs": ListOf(Struct({"secureSettings": MapOf(Text())}))})
+                    )
+                }
+            ),
+            "extra_config": ListOf(Struct({"alertmanager_config": Text()})),
+        }
+    ),
 )
 
 # Provisioned repositories; and dashboard snapshots where they have moved to unified storage. The first releases kept
@@ -43,17 +58,18 @@ _RESOURCE: Final = JsonStrings(
         JsonRule(Path(("spec", "github", "encryptedToken")), Encoding(padded=True, plain_allowed=True)),
         JsonRule(Path(("status", "webhook", "encryptedSecret")), Encoding(padded=True, plain_allowed=True)),
         JsonRule(Path(("spec", "dashboardEncrypted")), Encoding(padded=True, plain_allowed=True), Kind.JSON),
-    )
+    ),
+    # Its types differ from release to release: `dashboardEncrypted` is an object in the newest.
+    Anything(),
 )
 
 # The union of the words of all releases: an older one left the newer names as plain text, which is tolerated.
+_SECRET_WORDS: Final = ("secret", "certificate", "private", "password", "client_key")
+
 _SSO: Final = JsonStrings(
-    (
-        JsonRule(
-            SecretName(("secret", "certificate", "private", "password", "client_key")),
-            Encoding(padded=False, plain_allowed=True),
-        ),
-    )
+    (JsonRule(SecretName(_SECRET_WORDS), Encoding(padded=False, plain_allowed=True)),),
+    # `decryptSecrets` in pkg/services/ssosettings/ssosettingsimpl/service.go gives a provider up for such a value.
+    SecretMembers(_SECRET_WORDS, also=("config", "servers")),
 )
 
 _RESOURCE_ROWS: Final = {

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reencrypt.catalogue.codec import splice
-from reencrypt.catalogue.jsonscan import scan_strings
+from reencrypt.catalogue.jsonscan import locate, parse, scan_strings
 from reencrypt.catalogue.location import fit
 from reencrypt.catalogue.locations import BY_NAME, LOCATIONS
 from reencrypt.catalogue.reason import Reason
@@ -59,8 +59,13 @@ def test_padding_that_grafana_cannot_read_is_noticed() -> None:
 def test_every_value_of_a_secure_json_map_is_a_secret() -> None:
     cell = b'{"a":"%s", "b" : null, "c":"", "d":"%s"}' % (PADDED, PADDED)
     assert found("data_source", "secure_json_data", cell) == [("a", CIPHERTEXT), ("d", CIPHERTEXT)]
-    for empty in (b"", b"{}", b"null", b" \n"):
+    for empty in (b"", b"{}", b"null"):
         assert found("plugin_setting", "secure_json_data", empty) == []
+
+
+def test_a_json_column_of_white_space_is_damaged_because_go_unmarshals_whatever_is_not_empty() -> None:
+    (slot,) = CODECS["plugin_setting", "secure_json_data"].find(b" \n")
+    assert slot.problem is Reason.MALFORMED_ENCODING
 
 
 def test_contact_points_and_imported_configurations_are_found() -> None:
@@ -179,10 +184,37 @@ def test_the_scan_finds_every_string_of_any_document(value: object, indent: int 
 @given(st.binary(max_size=40))
 def test_the_scan_of_any_bytes_gives_strings_or_one_clear_error(document: bytes) -> None:
     try:
-        list(scan_strings(document))
+        parse(document)
     except MalformedEncodingError:
         return
-    json.loads(document.decode())
+    assert [s.text.decode(errors="surrogatepass") for s in scan_strings(document)] == [
+        text for _, text in strings_of(json.loads(document.decode()))
+    ]
+
+
+def values_of(value: object, path: tuple[str | int, ...] = ()) -> list[tuple[tuple[str | int, ...], object]]:
+    inner: list[tuple[str | int, object]] = []
+    if isinstance(value, dict):
+        inner = list(value.items())
+    if isinstance(value, list):
+        inner = list(enumerate(value))
+    return [(path, value), *(each for part, below in inner for each in values_of(below, (*path, part)))]
+
+
+@given(JSON_VALUES, st.sampled_from([None, 1, 4]), st.booleans())
+def test_every_value_of_any_document_is_located(value: object, indent: int | None, ascii_only: bool) -> None:  # noqa: FBT001
+    document = json.dumps(value, indent=indent, ensure_ascii=ascii_only)
+    try:
+        data = document.encode()
+    except UnicodeEncodeError:
+        return
+    for path, each in values_of(json.loads(document)):
+        start, end = locate(data, path)
+        found = data[start:end]
+        if isinstance(each, dict | list):
+            assert found == (b"{" if isinstance(each, dict) else b"[")
+        else:
+            assert json.loads(found) == each
 
 
 @given(st.dictionaries(st.text(), st.just(PADDED.decode()), max_size=5), st.sampled_from([None, 2]))
