@@ -5,7 +5,7 @@ Nothing in here connects to a database or a vault.
 
 from __future__ import annotations
 
-from reencrypt.settings.azure import require_azure
+from reencrypt.settings.azure import require_azure, section_problem
 from reencrypt.settings.load import load_settings
 from reencrypt.settings.model import AzureKeyVaultSettings, DatabaseSettings, Settings, ShownValue
 
@@ -16,4 +16,5 @@ __all__ = [
     "ShownValue",
     "load_settings",
     "require_azure",
+    "section_problem",
 ]

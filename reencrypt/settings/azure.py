@@ -89,6 +89,18 @@ def require_azure(settings: Settings, provider: str) -> AzureKeyVaultSettings:
     )
 
 
+def section_problem(settings: Settings, provider: str) -> str:
+    """What keeps a provider's section from being used, in a sentence; empty where nothing does.
+
+    A kind that Grafana knows and reencrypt does not is no problem of the configuration.
+    """
+    if provider == DEFAULT_PROVIDER or provider in settings.azure or provider.partition(".")[0] in _OTHER_KINDS:
+        return ""
+    unknown = _kind_problem(provider)
+    missing = unknown or f"There is no section [{_PREFIX}{provider}] with a value in Grafana's configuration."
+    return settings.incomplete.get(provider, missing)
+
+
 def _kind_problem(provider: str) -> str:
     kind, dot, name = provider.partition(".")
     if not dot or not name:

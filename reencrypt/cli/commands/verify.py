@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -10,6 +10,12 @@ from reencrypt.cli import output as out
 from reencrypt.cli.awaiting import run_to_end
 from reencrypt.cli.listening import listening
 from reencrypt.cli.options import Common, option, settings_options, vault_options
+
+_VERDICTS: Final = {
+    0: "Verified.",
+    2: "Grafana does not read these secrets with this configuration.",
+    8: "Some secrets do not read, and no run knows of them.",
+}
 
 
 @click.command(
@@ -30,7 +36,8 @@ def command(
     """Read every secret as Grafana would, trusting no bookkeeping of any run.
 
     Exits 8 when a secret does not decrypt to something plausible, or is encoded as Grafana does not decode it, and is
-    not in quarantine.
+    not in quarantine; or when a data key that a secret names has two rows. Exits 2 when only a setting keeps Grafana
+    from reading: a provider that it cannot load, or envelope encryption that is switched off.
     """
     from reencrypt.cli.loading import load, run_options  # noqa: PLC0415
     from reencrypt.operations.verify import verify  # noqa: PLC0415
@@ -43,13 +50,16 @@ def command(
         return report.exit_code
     rows = [
         (name, each.total, each.readable, ", ".join(f"{who} {number}" for who, number in each.providers.items()))
-        for name, each in report.locations.items()
+        for name, each in report.found.locations.items()
         if each.total
     ]
     out.print_table("Secrets", ("location", "total", "readable", "under"), rows)
     for problem in report.problems:
         known = " (in quarantine)" if problem.known else ""
-        place = f"{problem.location} {problem.key} {problem.field}"
-        out.line(f"unreadable{known}: {place}: {problem.reason} ({problem.detail})")
-    out.line("Verified." if report.exit_code == 0 else "Some secrets do not read, and no run knows of them.")
+        out.line(f"unreadable{known}: {problem.place}: {problem.reason} ({problem.detail})")
+    if report.found.unnamed:
+        out.line(f"unreadable: {report.found.unnamed} more, which are not named")
+    for sentence in report.sentences():
+        out.line(sentence)
+    out.line(_VERDICTS[report.exit_code])
     return report.exit_code

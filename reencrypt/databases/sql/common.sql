@@ -10,6 +10,12 @@ SELECT name, active, provider, encrypted_data, '', created FROM data_keys ORDER 
 -- name: data_keys_of_8_4
 SELECT id, active, provider, encrypted_data, name, created FROM data_keys ORDER BY id
 
+-- name: data_keys_ambiguous
+SELECT name FROM data_keys WHERE name IN (SELECT name FROM data_keys GROUP BY name HAVING COUNT(*) > 1) ORDER BY name
+
+-- name: data_keys_ambiguous_of_8_4
+SELECT id FROM data_keys WHERE id IN (SELECT id FROM data_keys GROUP BY id HAVING COUNT(*) > 1) ORDER BY id
+
 -- name: data_key_insert
 INSERT INTO data_keys (name, active, scope, provider, encrypted_data, created, updated, label)
 VALUES (:id, :active, 'root', :provider, :wrapped, :now, :now, :label)

@@ -1,0 +1,96 @@
+"""Whether this Grafana, with its configuration and this database, could read what is stored: beyond the secrets.
+
+Sources: `pkg/services/secrets/manager/manager.go` (providers are loaded at the start unless envelope encryption is off;
+an envelope is then not decrypted; a data key is looked up by name, and the first row wins).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from reencrypt.databases.protocol import Executor
+from reencrypt.keys.provider import SECRET_KEY_PROVIDER
+from reencrypt.operations.opening import KeyTable
+from reencrypt.settings import Settings, section_problem
+
+_TOGGLE: Final = "[feature_toggles] disableEnvelopeEncryption"
+_AVAILABLE: Final = "[security] available_encryption_providers"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A setting because of which Grafana would not read, or write, secrets that are sound."""
+
+    setting: str
+    message: str
+    hint: str
+
+    def as_json(self) -> dict[str, str]:
+        """For `--output json`."""
+        return {"setting": self.setting, "message": self.message, "hint": self.hint}
+
+
+def faults_of(settings: Settings, needed: Iterable[str], *, has_envelopes: bool, target: str) -> list[Fault]:
+    """What is wrong with the configuration for a database whose data keys are under the `needed` providers.
+
+    Grafana also loads the provider that it writes under, and so does whoever means to retire another key for it: the
+    `target`. With envelope encryption off it loads none, and reads no envelope.
+    """
+    found: list[Fault] = []
+    providers = set(needed)
+    if settings.envelope_encryption:
+        providers |= {target, settings.encryption_provider}
+    elif has_envelopes:
+        found.append(
+            Fault(
+                _TOGGLE,
+                "the feature toggle disableEnvelopeEncryption is on, so Grafana does not read the envelopes here",
+                "remove the toggle and restart Grafana",
+            )
+        )
+    for provider in sorted(providers - {SECRET_KEY_PROVIDER}):
+        if provider not in settings.available_providers:
+            found.append(
+                Fault(
+                    _AVAILABLE,
+                    f"{provider} is not among available_encryption_providers, so Grafana would not load it",
+                    f"set available_encryption_providers = {' '.join((*settings.available_providers, provider))}",
+                )
+            )
+        if problem := section_problem(settings, provider):
+            found.append(
+                Fault(
+                    f"[security.encryption.{provider}]",
+                    f"provider {provider} cannot be loaded: {problem}",
+                    f"complete [security.encryption.{provider}] in "
+                    f"{settings.config_file or 'the configuration file of Grafana'}",
+                )
+            )
+    return found
+
+
+def not_configured(settings: Settings) -> Callable[[str], str]:
+    """What keeps a provider's keys out of reach, by provider, for a verification; empty where they can be used."""
+    return lambda provider: section_problem(settings, provider)
+
+
+async def read_ambiguous_keys(executor: Executor, table: KeyTable) -> frozenset[str]:
+    """The data keys whose name more than one row of `data_keys` has, as the server compares names.
+
+    Without its primary key the table admits that, and after a careless copy it has none. Grafana uses whichever row
+    the database gives it first.
+    """
+    if table is KeyTable.NONE:
+        return frozenset()
+    statement = "data_keys_ambiguous_of_8_4" if table is KeyTable.ID_AND_NAME else "data_keys_ambiguous"
+    return frozenset(str(name) for (name,) in await executor.fetch(statement))
+
+
+def ambiguous(name: str) -> str:
+    """What is wrong with such a data key, in a sentence for people."""
+    return (
+        f"data key {name} has more than one row in data_keys, and Grafana uses whichever the database gives it first: "
+        "delete those that do not unwrap, or are copies, and give the table its primary key back"
+    )

@@ -1,0 +1,328 @@
+"""Reads every secret as Grafana would and trusts no bookkeeping of any run: the core of `verify` and of `complete`.
+
+It knows neither configuration nor report. Memory is bounded: counts by key, and a limited number of problems by name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor as Pool
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple, Protocol
+
+from reencrypt.catalogue.location import Key, Location, Row
+from reencrypt.catalogue.plaintext import is_plausible
+from reencrypt.catalogue.reading import FoundSecret
+from reencrypt.catalogue.reason import Reason
+from reencrypt.crypto import envelope as envelopes
+from reencrypt.crypto.ciphers import AuthenticationFailedError
+from reencrypt.crypto.derive import DerivedKeyCache
+from reencrypt.databases.protocol import Database
+from reencrypt.events import Emit, Surveyed
+from reencrypt.keys.provider import LEGACY_PROVIDER
+from reencrypt.keys.ring import DataKey, Failure, KeyRing
+from reencrypt.keys.vault_errors import KeyDisabledError
+from reencrypt.worker.given_up import UNREADABLE
+from reencrypt.worker.journal import digest
+from reencrypt.worker.quarantine import QuarantineEntry
+from reencrypt.worker.rowkey import key_to_text
+from reencrypt.worker.transform import ParsedRow, parse_rows
+
+_PAGE_ROWS: Final = 1000
+_PAGE_BYTES: Final = 4 * 1024 * 1024
+_PADDING: Final = "unreadable_padding"
+#: Reasons of a verification alone: a run meets neither.
+PROVIDER_NOT_CONFIGURED: Final = "provider_not_configured"
+KEY_RETIRES: Final = "key_retires"
+#: How many problems are kept by name. All are counted; those of acknowledged secrets are kept without a limit, because
+#: the quarantine, which is in memory anyway, bounds them.
+NAMED_PROBLEMS: Final = 10_000
+
+
+class Unusable(NamedTuple):
+    """Why a key decrypts nothing; the reason becomes that of every secret under it."""
+
+    reason: str
+    detail: str
+
+
+class Keys(Protocol):
+    """The keys that a verification decrypts with."""
+
+    async def ensure(self, key_ids: Sequence[str]) -> None:
+        """Make these data keys ready; raises a `ReencryptError` where a key service fails as a whole."""
+        ...
+
+    def key_for(self, key_id: str | None) -> tuple[str, bytes | Unusable]:
+        """The provider of a data key (None: of a legacy value), and the key itself or why it is of no use."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RingKeys:
+    """All keys of a configuration: data keys from the ring, `secret_key` for legacy values.
+
+    `not_configured` says of a provider, in a clause, which setting keeps it from being loaded, or nothing.
+    """
+
+    ring: KeyRing
+    reload: Callable[[], Awaitable[list[DataKey]]]
+    secret_key: bytes
+    not_configured: Callable[[str], str] = lambda _provider: ""
+    _disabled: dict[str, str] = field(default_factory=dict)
+
+    async def ensure(self, key_ids: Sequence[str]) -> None:
+        """Unwrap; a data key under a disabled version is of no use to Grafana either, and holds up no other."""
+        wanted = [key_id for key_id in key_ids if key_id not in self._disabled]
+        try:
+            await self.ring.ensure(wanted, self.reload)
+        except KeyDisabledError:
+            for key_id in wanted:
+                try:
+                    await self.ring.ensure([key_id], self.reload)
+                except KeyDisabledError as error:
+                    self._disabled[key_id] = error.message
+
+    def key_for(self, key_id: str | None) -> tuple[str, bytes | Unusable]:
+        """See `Keys`."""
+        if key_id is None:
+            return LEGACY_PROVIDER, self.secret_key
+        row = self.ring.row(key_id)
+        provider = row.provider if row else "missing"
+        if row is not None and (setting := self.not_configured(provider)):
+            return provider, Unusable(PROVIDER_NOT_CONFIGURED, f"data key {key_id}: {setting}")
+        if key_id in self._disabled:
+            return provider, Unusable(Reason.UNWRAP_FAILED, self._disabled[key_id])
+        entry = self.ring.entry(key_id)
+        if isinstance(entry, Failure):
+            reason = Reason.UNKNOWN_DATA_KEY if entry.unknown else Reason.UNWRAP_FAILED
+            return provider, Unusable(reason, f"data key {key_id}: {entry.detail}")
+        return provider, entry.data_key
+
+
+@dataclass(frozen=True, slots=True)
+class StayingKeys:
+    """The keys of another set without those that are to retire.
+
+    `retires` says of a data key (None: of `secret_key`) which key-encryption key goes and takes it along, or nothing.
+    A data key that retires is never asked for, unless it takes an unwrap to know that.
+    """
+
+    keys: Keys
+    retires: Callable[[str | None], str]
+
+    async def ensure(self, key_ids: Sequence[str]) -> None:
+        """See `Keys`."""
+        await self.keys.ensure([key_id for key_id in key_ids if not self.retires(key_id)])
+
+    def key_for(self, key_id: str | None) -> tuple[str, bytes | Unusable]:
+        """See `Keys`."""
+        if kek := self.retires(key_id):
+            return kek, Unusable(KEY_RETIRES, f"it needs {kek}, which is to go")
+        return self.keys.key_for(key_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A secret that does not read as Grafana reads it.
+
+    `quarantine` is the state of its quarantine entry, empty where it has none: one that was saved since, and fails
+    again, is news. `table`, `column` and `digest` (SHA-256 of its text) tell whether other bytes of it exist. `key_id`
+    is its data key, None for a legacy value, `UNREADABLE` for what cannot be taken apart.
+    """
+
+    location: str
+    key: str
+    field: str
+    reason: str
+    detail: str
+    quarantine: str
+    table: str
+    column: str
+    digest: bytes
+    key_id: str | None
+
+    @property
+    def known(self) -> bool:
+        """Whether it is in quarantine already."""
+        return bool(self.quarantine)
+
+    @property
+    def acknowledged(self) -> bool:
+        """Whether somebody has given it up knowingly."""
+        return self.quarantine == "acknowledged"
+
+    @property
+    def is_of_configuration(self) -> bool:
+        """Whether a setting alone keeps it from being read, so that nothing is known of the secret itself."""
+        return self.reason == PROVIDER_NOT_CONFIGURED
+
+    @property
+    def place(self) -> str:
+        """Where it is, for people."""
+        return f"{self.location} {self.key} {self.field}"
+
+
+@dataclass(slots=True)
+class LocationResult:
+    """What a location's secrets are under, and how many decrypt plausibly.
+
+    The counters are by data key: None stands for legacy values, `UNREADABLE` for what cannot be taken apart.
+    `in_quarantine` counts what is still as a run found it, `given_up` those of them that are acknowledged.
+    """
+
+    total: int = 0
+    readable: int = 0
+    providers: dict[str, int] = field(default_factory=dict)
+    by_key: Counter[str | None] = field(default_factory=Counter)
+    in_quarantine: Counter[str | None] = field(default_factory=Counter)
+    given_up: Counter[str | None] = field(default_factory=Counter)
+
+
+@dataclass(slots=True)
+class Verification:
+    """The result. `problems` are the named ones, the numbers are of all.
+
+    `implausible` counts by data key what decrypted to nonsense without an error: under a remote key one false answer of
+    its vault may be the cause of them all, and a second look at that key tells.
+    """
+
+    locations: dict[str, LocationResult] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    quarantined: int = 0
+    unreadable: int = 0
+    of_configuration: int = 0
+    implausible: Counter[str | None] = field(default_factory=Counter)
+
+    @property
+    def total(self) -> int:
+        """All secrets."""
+        return sum(each.total for each in self.locations.values())
+
+    @property
+    def unnamed(self) -> int:
+        """Problems that are counted, and not kept by name."""
+        return self.quarantined + self.unreadable - len(self.problems)
+
+    @property
+    def key_ids(self) -> set[str]:
+        """The data keys that secrets name."""
+        return {key_id for each in self.locations.values() for key_id in each.by_key if key_id}
+
+    @property
+    def needed_key_ids(self) -> set[str]:
+        """The data keys that a secret names which nobody has given up."""
+        return {key_id for each in self.locations.values() for key_id in each.by_key - each.given_up if key_id}
+
+    def add(self, problem: Problem) -> None:
+        """Count a problem, and keep it by name as long as there is room."""
+        if problem.known:
+            self.quarantined += 1
+        else:
+            self.unreadable += 1
+            self.of_configuration += problem.is_of_configuration
+        if problem.reason == Reason.IMPLAUSIBLE_PLAINTEXT:
+            self.implausible[problem.key_id] += 1
+        if problem.acknowledged or len(self.problems) < NAMED_PROBLEMS:
+            self.problems.append(problem)
+
+
+async def verify_secrets(
+    database: Database,
+    locations: Iterable[Location],
+    keys: Keys,
+    quarantine: Sequence[QuarantineEntry],
+    *,
+    cache: DerivedKeyCache,
+    pool: Pool,
+    emit: Emit,
+) -> Verification:
+    """Read, decrypt and judge every secret with these keys.
+
+    Raises a `ReencryptError` where the database or a key service fails; a secret that does not read is a problem.
+    """
+    verifier = _Verifier(keys, cache, {entry.place: entry for entry in quarantine})
+    loop = asyncio.get_running_loop()
+    for location in locations:
+        result = verifier.verification.locations.setdefault(location.name, LocationResult())
+        after: Key | None = None
+        while rows := await database.read_page(location, after, rows=_PAGE_ROWS, size=_PAGE_BYTES):
+            parsed = await loop.run_in_executor(pool, parse_rows, location, rows)
+            await keys.ensure(_key_ids(parsed))
+            await loop.run_in_executor(pool, verifier.check, location, parsed, result)
+            after = rows[-1].key
+            emit(Surveyed(location.name, sum(len(row.secrets) for row in parsed)))
+    return verifier.verification
+
+
+@dataclass(frozen=True, slots=True)
+class _Verifier:
+    keys: Keys
+    cache: DerivedKeyCache
+    quarantine: Mapping[tuple[str, str, str], QuarantineEntry]
+    verification: Verification = field(default_factory=Verification)
+
+    def check(self, location: Location, rows: Sequence[ParsedRow], result: LocationResult) -> None:
+        for row, secrets in rows:
+            for secret in secrets:
+                key_id = secret.envelope.key_id if secret.envelope is not None else UNREADABLE
+                entry = self._entry(location, row, secret)
+                provider, problem = self._judge(secret)
+                result.total += 1
+                result.by_key[key_id] += 1
+                result.providers[provider] = result.providers.get(provider, 0) + 1
+                if entry is not None:
+                    result.in_quarantine[key_id] += 1
+                    result.given_up[key_id] += not entry.is_open
+                if problem is None:
+                    result.readable += 1
+                else:
+                    self.verification.add(
+                        Problem(
+                            location.name,
+                            key_to_text(row.key),
+                            secret.field,
+                            *problem,
+                            entry.state if entry is not None else "",
+                            location.table,
+                            location.columns[secret.column],
+                            digest(secret.text_in(row)) or b"",
+                            key_id,
+                        )
+                    )
+
+    def _entry(self, location: Location, row: Row, secret: FoundSecret) -> QuarantineEntry | None:
+        """Its entry in the quarantine; one that was saved since, and may fail again, has none."""
+        if not self.quarantine:
+            return None
+        entry = self.quarantine.get((location.name, key_to_text(row.key), secret.field))
+        return entry if entry is not None and entry.secret_hash == digest(secret.text_in(row)) else None
+
+    def _judge(self, secret: FoundSecret) -> tuple[str, tuple[str, str] | None]:
+        """The provider of a secret and what is wrong with it, if anything."""
+        envelope = secret.envelope
+        if envelope is None:
+            return "unknown", (str(secret.problem), secret.detail)
+        provider, password = self.keys.key_for(envelope.key_id)
+        if isinstance(password, Unusable):
+            return provider, password
+        try:
+            plaintext = envelopes.decrypt(envelope, password, self.cache)
+        except AuthenticationFailedError as error:
+            return provider, (Reason.AUTHENTICATION_FAILED, str(error))
+        if not is_plausible(plaintext, secret.kind):
+            return provider, (Reason.IMPLAUSIBLE_PLAINTEXT, f"what its key yields is not {secret.kind}")
+        if not secret.slot.strict:
+            return provider, (_PADDING, "its base64 padding is not what Grafana decodes in this column")
+        return provider, None
+
+
+def _key_ids(rows: Sequence[ParsedRow]) -> list[str]:
+    return [
+        secret.envelope.key_id
+        for row in rows
+        for secret in row.secrets
+        if secret.envelope is not None and secret.envelope.key_id is not None
+    ]
