@@ -1,4 +1,4 @@
-"""`reencrypt complete`: may the old key go? Yes or no, with the evidence; then what is not needed any more goes."""
+"""`reencrypt complete`: may the old key go? Yes or no, with the evidence; only `--finish` removes what is left over."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ from reencrypt.keys.ring import DataKey
 from reencrypt.operations.evidence import UNKNOWN_VERSION, Evidence, Gatherer, Kek
 from reencrypt.operations.opening import inspect, leased, opened, read_data_keys
 from reencrypt.operations.options import RunOptions
+from reencrypt.operations.verify import problem_as_json
 from reencrypt.settings import Settings
 from reencrypt.worker.lease import Lease
 from reencrypt.worker.runs import read_runs
 from reencrypt.worker.stop import StopRequest
+from reencrypt.worker.verification import Verification
 
 #: What no search of this database can see, said with every answer.
 BLIND_SPOTS: Final = (
@@ -31,17 +33,20 @@ BLIND_SPOTS: Final = (
     "backups and replicas: whoever restores one needs the old key",
 )
 _NO: Final = 8
+_CONFIGURATION: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
 class CompleteOptions:
-    """`retire` names the keys that are to go, all but the target where it is empty; `check` only answers.
+    """`retire` names the keys that are to go, all but the target where it is empty.
 
-    `unsearched` are tables, or TABLE.COLUMN, that hold no secrets although nobody can search them.
+    Without `finish` it only answers; `check` says so once more. `drop_state` and `delete_data_keys` are part of
+    finishing. `unsearched` are tables, or TABLE.COLUMN, that hold no secrets although nobody can search them.
     """
 
     retire: tuple[str, ...] = ()
     check: bool = False
+    finish: bool = False
     settle: bool = False
     drop_state: bool = False
     delete_data_keys: Path | None = None
@@ -63,8 +68,16 @@ class CompleteReport:
 
     @property
     def exit_code(self) -> int:
-        """0 for yes, 8 for no, 4 where it was stopped before there was an answer."""
-        return {"yes": 0, "no": _NO}.get(self.outcome, 4)
+        """0 for yes, 8 for no, 2 where only the configuration is in the way, 4 where it was stopped before that."""
+        if self.outcome != "no":
+            return 0 if self.outcome == "yes" else 4
+        return _NO if self.is_no else _CONFIGURATION
+
+    @property
+    def is_no(self) -> bool:
+        """Whether anything but the configuration is in the way."""
+        blockers = self.evidence.blockers if self.evidence else []
+        return bool(blockers) or any(kek.reasons for kek in self.retiring)
 
     def as_json(self) -> dict[str, Any]:
         """The object that `--output json` prints."""
@@ -75,6 +88,7 @@ class CompleteReport:
             "stop_reason": self.stop_reason,
             "target": evidence.target if evidence else None,
             "blockers": evidence.blockers if evidence else [],
+            "configuration": [fault.as_json() for fault in (evidence.faults if evidence else ())],
             "keys": [
                 {
                     "name": kek.name,
@@ -87,6 +101,7 @@ class CompleteReport:
                 }
                 for kek in (evidence.keks.values() if evidence else ())
             ],
+            "verified": _verified(evidence.verification) if evidence else None,
             "searched": {
                 "tables": evidence.search.tables if evidence else 0,
                 "rows": evidence.search.rows if evidence else 0,
@@ -101,22 +116,59 @@ class CompleteReport:
         }
 
 
-async def complete(
-    settings: Settings, options: RunOptions, wanted: CompleteOptions, *, emit: Emit, stop: StopRequest
-) -> CompleteReport:
-    """Answer, and on yes drop the journal, and the rest as `wanted`. Nothing is written on no, or with `check`."""
-    if wanted.delete_data_keys is not None and wanted.check:
-        raise ConfigurationError("--check changes nothing, and --delete-data-keys deletes", hint="give one of the two")
+def _verified(verification: Verification) -> dict[str, Any]:
+    """What the verification with the keys that stay has found."""
+    return {
+        "total": verification.total,
+        "readable": sum(each.readable for each in verification.locations.values()),
+        "quarantined": verification.quarantined,
+        "unreadable": verification.unreadable,
+        "problems": [problem_as_json(each) for each in verification.problems],
+        "problems_not_named": verification.unnamed,
+    }
+
+
+def _check(wanted: CompleteOptions) -> None:
+    """Refuse to act on a question, and what contradicts itself."""
+    acts = {"--drop-state": wanted.drop_state, "--delete-data-keys": wanted.delete_data_keys is not None}
+    if not wanted.finish:
+        for name in (name for name, given in acts.items() if given):
+            raise ConfigurationError(
+                f"{name} changes the database, and `complete` only answers",
+                hint=f"give --finish with {name}: it answers anew, and on yes drops the journal too",
+            )
+    if wanted.finish and wanted.check:
+        raise ConfigurationError("--check only answers, and --finish acts on a yes", hint="give one of the two")
     if wanted.delete_data_keys is not None and wanted.delete_data_keys.exists():
         raise ConfigurationError(
             f"{wanted.delete_data_keys} exists already",
             hint="data keys are saved to a new file before they are deleted",
         )
+
+
+async def complete(
+    settings: Settings, options: RunOptions, wanted: CompleteOptions, *, emit: Emit, stop: StopRequest
+) -> CompleteReport:
+    """Answer, which writes nothing and needs no lease; with `finish` drop on yes the journal, and the rest as `wanted`.
+
+    A yes contains a verification of every secret with the keys that stay alone. Raises `ConfigurationError` for options
+    that contradict each other or a key that nothing is under, and a `ReencryptError` where database or vault fails.
+    """
+    _check(wanted)
     target = normalise_provider(options.to or settings.encryption_provider)
     try:
-        async with opened(settings, options, emit, write=not wanted.check) as resources:
-            parts = (resources.database, resources.providers, settings, target, wanted.unsearched, resources.pool)
-            return await _Job(resources.database, Gatherer(*parts, emit), settings, options, wanted, emit, stop).run()
+        async with opened(settings, options, emit, write=wanted.finish) as resources:
+            gatherer = Gatherer(
+                resources.database,
+                resources.providers,
+                settings,
+                target,
+                wanted.unsearched,
+                resources.cache,
+                resources.pool,
+                emit,
+            )
+            return await _Job(resources.database, gatherer, settings, options, wanted, emit, stop).run()
     except StoppedEarlyError:
         return CompleteReport("stopped", stop_reason=stop.reason)
 
@@ -146,7 +198,8 @@ class _Job:
         if self.wanted.delete_data_keys is not None:
             # For the lease, also where a run has never been or its state was dropped.
             await self.database.create_state()
-        if self.wanted.check or not (await inspect(self.database)).has_state:
+        if not self.wanted.finish or not (await inspect(self.database)).has_state:
+            # Without state tables there is no journal to drop.
             return await self._answer(rested)
         # Nobody begins a run between the answer and what is done about it.
         async with leased(self.database, self.options, self.emit, self.stop) as lease:
@@ -159,13 +212,13 @@ class _Job:
             return report
 
     async def _answer(self, rested: _Rested) -> CompleteReport:
-        evidence = await self.stop.heeded(self.gatherer.gather(settled=rested.runs))
+        evidence = await self.stop.heeded(self.gatherer.gather(self.wanted.retire, settled=rested.runs))
         if unknown := sorted(set(self.wanted.retire) - set(evidence.keks)):
             raise ConfigurationError(
                 f"--retire {unknown[0]}: nothing here is under such a key", hint=f"one of: {', '.join(evidence.keks)}"
             )
         report = CompleteReport("no", evidence, evidence.retiring(self.wanted.retire))
-        if evidence.blockers or any(kek.reasons for kek in report.retiring):
+        if report.is_no or evidence.faults:
             return report
         report.outcome = "yes"
         if any(kek.name == LEGACY_PROVIDER for kek in report.retiring):
@@ -207,6 +260,7 @@ class _Job:
         """Save, delete, count again, and only then commit: whoever wrote under one of them meanwhile keeps it."""
         if not keys:
             return []
+        rows = await read_data_keys(self.database, (await inspect(self.database)).key_table)
         _save(keys, path)
         async with self.database.transaction() as transaction:
             await lease.check(transaction)
@@ -215,7 +269,9 @@ class _Job:
                     raise RefusedError(
                         f"data key {row.id} was changed while we waited", hint="nothing was deleted; start again"
                     )
-            used = await self.gatherer.references()
+            # All that the answer counted: a running Grafana writes under none of them any more, but who puts a backup
+            # of a table back may name one.
+            used = await self.gatherer.references(rows)
             if back := sorted(row.id for row in keys if row.id in used):
                 raise RefusedError(
                     f"secrets came up under data key {back[0]} while we waited", hint="nothing was deleted; run again"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor as Pool
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -11,22 +11,41 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from reencrypt.catalogue.location import Location
+from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.databases.protocol import Database
-from reencrypt.errors import ReencryptError
+from reencrypt.errors import ReencryptError, RefusedError
 from reencrypt.events import Emit
 from reencrypt.keys.provider import LEGACY_PROVIDER, SECRET_KEY_PROVIDER, Unwrapped
 from reencrypt.keys.providers import Providers
 from reencrypt.keys.ring import DataKey, KeyRing
+from reencrypt.operations.last_copies import LastCopies
 from reencrypt.operations.opening import inspect, read_data_keys
+from reencrypt.operations.readability import (
+    Fault,
+    ambiguous,
+    faults_of,
+    not_configured,
+    providers_of,
+    read_ambiguous_keys,
+)
 from reencrypt.operations.secrets_manager import Use, notes, read_uses
-from reencrypt.settings import Settings
+from reencrypt.settings import Settings, section_problem
 from reencrypt.settings.azure import KIND
-from reencrypt.worker.census import Census, take_census
-from reencrypt.worker.given_up import UNREADABLE, count_unchanged
+from reencrypt.worker.census import take_census
+from reencrypt.worker.given_up import UNREADABLE
 from reencrypt.worker.quarantine import QuarantineEntry, read_quarantine
 from reencrypt.worker.runs import UNDOING, Run, read_runs
 from reencrypt.worker.search import Search, search
+from reencrypt.worker.verification import (
+    KEY_RETIRES,
+    PROVIDER_NOT_CONFIGURED,
+    RingKeys,
+    StayingKeys,
+    Verification,
+    verify_secrets,
+)
 
+_NAMED: Final = 5  # secrets in one line
 #: What stands for a version that nobody could find out.
 UNKNOWN_VERSION: Final = "unknown"
 
@@ -50,12 +69,18 @@ class Kek:
 
 @dataclass(slots=True)
 class Evidence:
-    """All key-encryption keys by name, what keeps every one of them from going, and what was looked at."""
+    """All key-encryption keys by name, what keeps every one of them from going, and what was looked at.
+
+    `verification` was made with the keys that stay alone. `faults` are settings because of which Grafana could not read
+    what is there.
+    """
 
     target: str
     keks: dict[str, Kek]
     blockers: list[str]
+    faults: list[Fault]
     unused: list[DataKey]
+    verification: Verification
     search: Search
     notes: list[str] = field(default_factory=list)
 
@@ -76,45 +101,69 @@ class Gatherer:
     settings: Settings
     target: str
     unsearched: frozenset[str]
+    cache: DerivedKeyCache
     pool: Pool
     emit: Emit
 
-    async def gather(self, *, settled: frozenset[tuple[str, str]]) -> Evidence:
-        """Count, search and judge. `settled` are the runs, with their last change, that Grafana's cache is over."""
+    async def gather(self, retire: Sequence[str], *, settled: frozenset[tuple[str, str]]) -> Evidence:
+        """Count, verify with the keys that stay, search and judge.
+
+        `retire` names the keys that are to go, all but the target where it is empty; `settled` are the runs, with their
+        last change, that Grafana's cache is over.
+        """
         schema = await inspect(self.database)
-        rows = await read_data_keys(self.database, schema.key_table)
         locations = schema.fitted.locations
-        census = await take_census(
-            self.database, locations, keys=len(rows), wants_sample=lambda _location, _envelope: False, emit=self.emit
-        )
+        ring = KeyRing(self.providers.get)
+
+        async def reload() -> list[DataKey]:
+            return await read_data_keys(self.database, schema.key_table)
+
+        before = await reload()
+        ring.load(before)
         quarantine = await read_quarantine(self.database) if schema.has_state else []
-        acknowledged = [each for each in quarantine if not each.is_open]
-        given_up = await count_unchanged(self.database, locations, acknowledged)
         runs = await read_runs(self.database) if schema.has_state else []
-        found = await search(
+        versions = await self._versions(ring)
+        target = await self._target()
+        every_key = RingKeys(ring, reload, self.providers.secret_key.password, not_configured(self.settings))
+        verification = await verify_secrets(
             self.database,
             locations,
-            frozenset(row.id for row in rows),
-            frozenset((*each.place, each.secret_hash) for each in acknowledged),
-            self.pool,
+            StayingKeys(every_key, _Retirement(ring, versions, frozenset(retire), target).of),
+            quarantine,
+            cache=self.cache,
+            pool=self.pool,
             emit=self.emit,
         )
-        versions = await self._versions(rows)
-        target = await self._target()
-        keks = _keks(census, locations, rows, versions, given_up)
+        rows = list(ring.rows)
+        found = await self._search(locations, rows, quarantine)
+        keks = _keks(verification, locations, rows, versions)
         keks.setdefault(target, Kek(target, self.target))
-        for version in await self.providers.get(self.target).versions():
+        for version in await self._enabled_versions():
             # Also those that nothing needs any more: they are the ones that can go.
             keks.setdefault(f"{self.target}/{version}", Kek(f"{self.target}/{version}", self.target))
+        needed = verification.needed_key_ids
+        ambiguous_keys = needed & await read_ambiguous_keys(self.database, schema.key_table)
+        copies = LastCopies(self.database, locations, ring, runs)
         evidence = Evidence(
             target=target,
             keks=keks,
             blockers=[
                 *self._blockers(quarantine, [run for run in runs if (run.id, run.updated) not in settled], runs),
-                *_unreadable(census, locations, await count_unchanged(self.database, locations, quarantine)),
+                *_unreadable(verification, locations),
+                *(await copies.sentences(verification) if schema.has_state else ()),
+                *map(ambiguous, sorted(ambiguous_keys)),
+                *_changed(before, await reload()),
                 *self._gaps(found),
             ],
-            unused=[row for row in rows if not row.active and row.id not in census.key_ids | _named(found)],
+            faults=faults_of(
+                self.settings,
+                providers_of(ring, needed),
+                # Without envelopes it would go on writing under secret_key.
+                has_envelopes=bool(needed) or self.target != SECRET_KEY_PROVIDER,
+                target=self.target,
+            ),
+            unused=[row for row in rows if not row.active and row.id not in verification.key_ids | _named(found)],
+            verification=verification,
             search=found,
         )
         _place_strays(evidence, rows, versions)
@@ -123,32 +172,55 @@ class Gatherer:
         self._judge(evidence, uses)
         return evidence
 
-    async def references(self) -> set[str]:
-        """The data keys that secrets name now."""
+    async def references(self, rows: Sequence[DataKey]) -> set[str]:
+        """Which of these data keys something names now, be it in the catalogue or outside of it.
+
+        Raises `RefusedError` where a part of the database cannot be searched any more.
+        """
         schema = await inspect(self.database)
+        locations = schema.fitted.locations
         census = await take_census(
+            self.database, locations, keys=0, wants_sample=lambda _location, _envelope: False, emit=self.emit
+        )
+        quarantine = await read_quarantine(self.database) if schema.has_state else []
+        found = await self._search(locations, rows, quarantine)
+        for gap in self._gaps(found):
+            raise RefusedError(gap, hint="nothing was deleted; start again")
+        return census.key_ids | _named(found)
+
+    async def _search(
+        self, locations: Sequence[Location], rows: Sequence[DataKey], quarantine: Sequence[QuarantineEntry]
+    ) -> Search:
+        return await search(
             self.database,
-            schema.fitted.locations,
-            keys=0,
-            wants_sample=lambda _location, _envelope: False,
+            locations,
+            frozenset(row.id for row in rows),
+            frozenset((*each.place, each.secret_hash) for each in quarantine if not each.is_open),
+            self.pool,
             emit=self.emit,
         )
-        return census.key_ids
 
     async def _target(self) -> str:
         if self.target == SECRET_KEY_PROVIDER:
             return LEGACY_PROVIDER
-        return f"{self.target}/{await self.providers.get(self.target).newest_version() or UNKNOWN_VERSION}"
+        version = "" if self._is_unusable else await self.providers.get(self.target).newest_version()
+        return f"{self.target}/{version or UNKNOWN_VERSION}"
 
-    async def _versions(self, rows: Sequence[DataKey]) -> dict[str, str]:
+    async def _enabled_versions(self) -> list[str]:
+        return [] if self._is_unusable else await self.providers.get(self.target).versions()
+
+    @property
+    def _is_unusable(self) -> bool:
+        """Whether the provider that stays cannot be asked: then that is what is wrong with the configuration."""
+        return bool(section_problem(self.settings, self.target))
+
+    async def _versions(self, ring: KeyRing) -> dict[str, str]:
         """By data key the version of the vault's key that unwraps it."""
-        ring = KeyRing(self.providers.get)
-        ring.load(rows)
 
         async def reload() -> list[DataKey]:
-            return list(rows)
+            return list(ring.rows)
 
-        remote = [row for row in rows if row.provider != SECRET_KEY_PROVIDER]
+        remote = [row for row in ring.rows if row.provider != SECRET_KEY_PROVIDER]
         versions = {row.id: UNKNOWN_VERSION for row in remote}
         for provider in sorted({row.provider for row in remote}):
             mine = [row for row in remote if row.provider == provider]
@@ -232,12 +304,40 @@ class Gatherer:
         return self._kid(unknown).rpartition("/")[0] == self._kid(kek).rpartition("/")[0]
 
 
+@dataclass(frozen=True, slots=True)
+class _Retirement:
+    """Which key-encryption key goes and takes a data key along; of a new data key that is known once it is unwrapped.
+
+    It writes down in `versions` what it learns.
+    """
+
+    ring: KeyRing
+    versions: dict[str, str]
+    names: frozenset[str]
+    target: str
+
+    def of(self, key_id: str | None) -> str:
+        """The name of the key that goes, or nothing. None stands for `secret_key`."""
+        name = LEGACY_PROVIDER if key_id is None else self._kek(key_id)
+        return name if name and self._goes(name) else ""
+
+    def _goes(self, name: str) -> bool:
+        return name in self.names if self.names else name != self.target
+
+    def _kek(self, key_id: str) -> str:
+        row = self.ring.row(key_id)
+        if row is None:
+            return ""
+        if row.provider == SECRET_KEY_PROVIDER:
+            return LEGACY_PROVIDER
+        if key_id not in self.versions and self.ring.knows(key_id):
+            entry = self.ring.entry(key_id)
+            self.versions[key_id] = (isinstance(entry, Unwrapped) and entry.version) or UNKNOWN_VERSION
+        return f"{row.provider}/{self.versions[key_id]}" if key_id in self.versions else ""
+
+
 def _keks(
-    census: Census,
-    locations: Iterable[Location],
-    rows: Sequence[DataKey],
-    versions: dict[str, str],
-    given_up: Counter[tuple[str, str | None]],
+    verification: Verification, locations: Iterable[Location], rows: Sequence[DataKey], versions: Mapping[str, str]
 ) -> dict[str, Kek]:
     keks: dict[str, Kek] = {}
     by_id = {row.id: row for row in rows}
@@ -246,35 +346,51 @@ def _keks(
         kek.data_keys += 1
         kek.active += row.active
     for location in locations:
-        for (key_id, _), number in census.locations[location.name].by_key.items():
-            left = number - given_up[location.name, key_id]
-            given_up[location.name, key_id] = max(0, -left)
-            if left > 0 and (key_id is None or key_id in by_id):
+        result = verification.locations[location.name]
+        for key_id, left in (result.by_key - result.given_up).items():
+            if key_id is None or key_id in by_id:
                 _kek_of(keks, by_id[key_id] if key_id is not None else None, versions).secrets[location.name] += left
-        if not location.reencrypted and (damaged := sum(census.locations[location.name].problems.values())):
+        if not location.reencrypted and (damaged := result.by_key[UNREADABLE]):
             # No run looks at them; whatever they are, they are under secret_key.
             _kek_of(keks, None, versions).secrets[location.name] += damaged
     return keks
 
 
-def _unreadable(
-    census: Census, locations: Iterable[Location], in_quarantine: Counter[tuple[str, str | None]]
-) -> Iterable[str]:
-    """What cannot be taken apart may be under any key; what of it is in quarantine has been told already."""
+def _unreadable(verification: Verification, locations: Iterable[Location]) -> Iterable[str]:
+    """What does not read with the keys that stay; what of it is in quarantine has been told already.
+
+    What cannot be taken apart may be under any key. Secrets under a key that is to go are counted with that key, and a
+    provider that is not configured is told with its setting.
+    """
     for location in locations:
-        number = sum(census.locations[location.name].problems.values()) - in_quarantine[location.name, UNREADABLE]
+        result = verification.locations[location.name]
+        number = result.by_key[UNREADABLE] - result.in_quarantine[UNREADABLE]
         if location.reencrypted and number > 0:
             yield f"{number} secrets in {location.name} are damaged: `reencrypt run` quarantines them; look at each"
+    told = (KEY_RETIRES, PROVIDER_NOT_CONFIGURED)
+    number = verification.unreadable - sum(verification.reasons[reason] for reason in told)
+    if number:
+        unknown = [each for each in verification.problems if not (each.known or each.reason in told)]
+        named = "; ".join(f"{each.place}: {each.reason}" for each in unknown[:_NAMED])
+        yield f"{number} secrets do not read: `reencrypt verify` names them ({named}{' …' if number > _NAMED else ''})"
 
 
-def _kek_of(keks: dict[str, Kek], row: DataKey | None, versions: dict[str, str]) -> Kek:
+def _changed(before: Iterable[DataKey], now: Iterable[DataKey]) -> Iterable[str]:
+    """Data keys that were wrapped anew or deleted while everything was counted by what they were; new ones may come."""
+    present = {(row.id, row.provider, row.wrapped) for row in now}
+    changed = sorted({row.id for row in before if (row.id, row.provider, row.wrapped) not in present})
+    if changed:
+        yield f"{len(changed)} data keys were changed or deleted while this was counted: ask again ({changed[0]})"
+
+
+def _kek_of(keks: dict[str, Kek], row: DataKey | None, versions: Mapping[str, str]) -> Kek:
     if row is None or row.provider == SECRET_KEY_PROVIDER:
         return keks.setdefault(LEGACY_PROVIDER, Kek(LEGACY_PROVIDER, SECRET_KEY_PROVIDER))
-    name = f"{row.provider}/{versions[row.id]}"
+    name = f"{row.provider}/{versions.get(row.id, UNKNOWN_VERSION)}"
     return keks.setdefault(name, Kek(name, row.provider))
 
 
-def _place_strays(evidence: Evidence, rows: Sequence[DataKey], versions: dict[str, str]) -> None:
+def _place_strays(evidence: Evidence, rows: Sequence[DataKey], versions: Mapping[str, str]) -> None:
     by_id = {row.id: row for row in rows}
     for stray in evidence.search.strays.values():
         text = f"{stray.number} in {stray.table}.{stray.column} under data key {stray.key_id}"

@@ -12,6 +12,7 @@ from typing import Final
 
 from reencrypt.databases.protocol import Executor
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER
+from reencrypt.keys.ring import KeyRing
 from reencrypt.operations.opening import KeyTable
 from reencrypt.settings import Settings, section_problem
 
@@ -26,6 +27,9 @@ class Fault:
     setting: str
     message: str
     hint: str
+
+    def __str__(self) -> str:
+        return f"configuration: {self.setting}: {self.message}; {self.hint}"
 
     def as_json(self) -> dict[str, str]:
         """For `--output json`."""
@@ -46,7 +50,7 @@ def faults_of(settings: Settings, needed: Iterable[str], *, has_envelopes: bool,
         found.append(
             Fault(
                 _TOGGLE,
-                "the feature toggle disableEnvelopeEncryption is on, so Grafana does not read the envelopes here",
+                "the feature toggle disableEnvelopeEncryption is on, so Grafana neither reads nor writes envelopes",
                 "remove the toggle and restart Grafana",
             )
         )
@@ -69,6 +73,11 @@ def faults_of(settings: Settings, needed: Iterable[str], *, has_envelopes: bool,
                 )
             )
     return found
+
+
+def providers_of(ring: KeyRing, key_ids: Iterable[str]) -> set[str]:
+    """The providers of these data keys, as far as `data_keys` has them."""
+    return {row.provider for key_id in key_ids if (row := ring.row(key_id)) is not None}
 
 
 def not_configured(settings: Settings) -> Callable[[str], str]:

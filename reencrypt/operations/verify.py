@@ -6,14 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from reencrypt.databases.protocol import Database
 from reencrypt.errors import NoSecretsError
 from reencrypt.events import Emit
 from reencrypt.keys.provider import normalise_provider
 from reencrypt.keys.ring import DataKey, KeyRing
-from reencrypt.operations.opening import Resources, Schema, inspect, opened, read_data_keys
+from reencrypt.operations.opening import Resources, inspect, opened, read_data_keys
 from reencrypt.operations.options import RunOptions
-from reencrypt.operations.readability import Fault, ambiguous, faults_of, not_configured, read_ambiguous_keys
+from reencrypt.operations.readability import (
+    Fault,
+    ambiguous,
+    faults_of,
+    not_configured,
+    providers_of,
+    read_ambiguous_keys,
+)
 from reencrypt.settings import Settings
 from reencrypt.worker.quarantine import read_quarantine
 from reencrypt.worker.verification import Problem, RingKeys, Verification, verify_secrets
@@ -47,7 +53,7 @@ class VerifyReport:
         """What is wrong apart from single secrets, for people."""
         return [
             *(f"ambiguous: {ambiguous(name)}" for name in self.ambiguous_keys),
-            *(f"configuration: {fault.setting}: {fault.message}; {fault.hint}" for fault in self.faults),
+            *map(str, self.faults),
         ]
 
     def as_json(self) -> dict[str, Any]:
@@ -124,16 +130,10 @@ async def _verify(resources: Resources, settings: Settings, target: str, emit: E
         pool=resources.pool,
         emit=emit,
     )
-    report = VerifyReport(target, found)
-    report.faults, report.ambiguous_keys = await judge_keys(database, schema, settings, ring, found, target)
-    return report
-
-
-async def judge_keys(
-    database: Database, schema: Schema, settings: Settings, ring: KeyRing, found: Verification, target: str
-) -> tuple[list[Fault], list[str]]:
-    """What keeps Grafana from using the data keys that secrets need: settings, and names that two rows have."""
     needed = found.needed_key_ids
-    providers = {row.provider for key_id in needed if (row := ring.row(key_id)) is not None}
-    faults = faults_of(settings, providers, has_envelopes=bool(needed), target=target)
-    return faults, sorted(needed & await read_ambiguous_keys(database, schema.key_table))
+    return VerifyReport(
+        target,
+        found,
+        faults_of(settings, providers_of(ring, needed), has_envelopes=bool(needed), target=target),
+        sorted(needed & await read_ambiguous_keys(database, schema.key_table)),
+    )

@@ -13,14 +13,15 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
 from reencrypt.catalogue.location import Key, Location, Row
-from reencrypt.catalogue.plaintext import is_plausible
+from reencrypt.catalogue.plaintext import evidence, is_plausible
 from reencrypt.catalogue.reading import FoundSecret
 from reencrypt.catalogue.reason import Reason
 from reencrypt.crypto import envelope as envelopes
-from reencrypt.crypto.ciphers import AuthenticationFailedError
+from reencrypt.crypto.ciphers import Algorithm, AuthenticationFailedError
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.databases.protocol import Database
 from reencrypt.events import Emit, Surveyed
+from reencrypt.keys.proof import PROVEN_BITS
 from reencrypt.keys.provider import LEGACY_PROVIDER
 from reencrypt.keys.ring import DataKey, Failure, KeyRing
 from reencrypt.keys.vault_errors import KeyDisabledError
@@ -95,6 +96,8 @@ class RingKeys:
             return provider, Unusable(PROVIDER_NOT_CONFIGURED, f"data key {key_id}: {setting}")
         if key_id in self._disabled:
             return provider, Unusable(Reason.UNWRAP_FAILED, self._disabled[key_id])
+        if not self.ring.knows(key_id):
+            return provider, Unusable(Reason.UNWRAP_FAILED, f"data key {key_id}: it was wrapped anew meanwhile")
         entry = self.ring.entry(key_id)
         if isinstance(entry, Failure):
             reason = Reason.UNKNOWN_DATA_KEY if entry.unknown else Reason.UNWRAP_FAILED
@@ -155,11 +158,6 @@ class Problem:
         return self.quarantine == "acknowledged"
 
     @property
-    def is_of_configuration(self) -> bool:
-        """Whether a setting alone keeps it from being read, so that nothing is known of the secret itself."""
-        return self.reason == PROVIDER_NOT_CONFIGURED
-
-    @property
     def place(self) -> str:
         """Where it is, for people."""
         return f"{self.location} {self.key} {self.field}"
@@ -185,21 +183,28 @@ class LocationResult:
 class Verification:
     """The result. `problems` are the named ones, the numbers are of all.
 
-    `implausible` counts by data key what decrypted to nonsense without an error: under a remote key one false answer of
-    its vault may be the cause of them all, and a second look at that key tells.
+    `reasons` counts those that are in no quarantine. `proven_bits` is the evidence for a data key in what it decrypts,
+    summed up until it is enough. `implausible` counts by data key what decrypted to nonsense without an error: under a
+    remote key one false answer of its vault may be the cause of them all, and a second look at that key tells.
     """
 
     locations: dict[str, LocationResult] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     quarantined: int = 0
     unreadable: int = 0
-    of_configuration: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
     implausible: Counter[str | None] = field(default_factory=Counter)
+    proven_bits: dict[str | None, float] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
         """All secrets."""
         return sum(each.total for each in self.locations.values())
+
+    @property
+    def of_configuration(self) -> int:
+        """How many of the unreadable ones a setting alone keeps from being read."""
+        return self.reasons[PROVIDER_NOT_CONFIGURED]
 
     @property
     def unnamed(self) -> int:
@@ -216,13 +221,17 @@ class Verification:
         """The data keys that a secret names which nobody has given up."""
         return {key_id for each in self.locations.values() for key_id in each.by_key - each.given_up if key_id}
 
+    def is_proven(self, key_id: str | None) -> bool:
+        """Whether what a data key decrypts shows that it is the right one."""
+        return self.proven_bits.get(key_id, 0.0) >= PROVEN_BITS
+
     def add(self, problem: Problem) -> None:
         """Count a problem, and keep it by name as long as there is room."""
         if problem.known:
             self.quarantined += 1
         else:
             self.unreadable += 1
-            self.of_configuration += problem.is_of_configuration
+            self.reasons[problem.reason] += 1
         if problem.reason == Reason.IMPLAUSIBLE_PLAINTEXT:
             self.implausible[problem.key_id] += 1
         if problem.acknowledged or len(self.problems) < NAMED_PROBLEMS:
@@ -314,6 +323,11 @@ class _Verifier:
             return provider, (Reason.AUTHENTICATION_FAILED, str(error))
         if not is_plausible(plaintext, secret.kind):
             return provider, (Reason.IMPLAUSIBLE_PLAINTEXT, f"what its key yields is not {secret.kind}")
+        if not self.verification.is_proven(envelope.key_id):
+            bits = self.verification.proven_bits
+            tag = envelope.algorithm is Algorithm.AES_GCM
+            found = PROVEN_BITS if tag else evidence(plaintext, secret.kind)
+            bits[envelope.key_id] = bits.get(envelope.key_id, 0.0) + found
         if not secret.slot.strict:
             return provider, (_PADDING, "its base64 padding is not what Grafana decodes in this column")
         return provider, None

@@ -58,18 +58,19 @@ def test_no_before_the_run_and_yes_after_it(story: Story) -> None:
     # A Grafana may still write under what it had in its cache.
     slow = CommandLine(story.cli.database, story.cli.configuration, story.vault)
     assert "in its cache until" in slow.json("complete", expect=8)["blockers"][0]
-    answer = story.cli.json("complete", "--check", "--settle")
+    answer = story.cli.json("complete", "--settle")
     assert (answer["outcome"], answer["journal_dropped"]) == ("yes", False)
     assert answer["searched"]["tables"] > 10
     assert any("backups" in spot for spot in answer["not_seen"])
     assert story.query("SELECT COUNT(*) FROM reencrypt_journal") != [(0,)]
 
-    text = story.cli("complete", "--settle").stdout
+    assert "Nothing was changed" in story.cli("complete", "--settle").stdout
+    text = story.cli("complete", "--settle", "--finish").stdout
     assert "Yes: what was asked about may go." in text
     assert "no run before this can be undone" in text
     assert story.query("SELECT COUNT(*) FROM reencrypt_journal") == [(0,)]
     assert "completed" in story.cli.json("undo", run["run_id"], expect=6)["error"]["message"]
-    answer = story.cli.json("complete", "--settle", "--drop-state")
+    answer = story.cli.json("complete", "--settle", "--finish", "--drop-state")
     assert answer["state_dropped"]
     assert story.cli.json("status")["runs"] == []
     assert story.query("SELECT COUNT(*) FROM reencrypt_data_key") is not None
@@ -164,10 +165,11 @@ def test_damaged_text_keeps_the_key_that_it_names_until_it_is_given_up(story: St
     with story.builder() as builder:
         old = builder.data_key(key_id="old", active=False)
         text = base64.b64encode(builder.encrypt(Plain(b"can be repaired", old))).decode()
+        # Saved since the run, whose journal knows nothing of it.
+        row = builder.add_data_source({"password": Plain(b"can be repaired", old)})
     document = json.dumps({"password": text}) + ","
-    ((first,),) = story.query("SELECT MIN(id) FROM data_source")
-    story.execute("UPDATE data_source SET secure_json_data = ? WHERE id = ?", document, first)
-    delete = ("complete", "--delete-data-keys", str(tmp_path / "keys.json"))
+    story.execute("UPDATE data_source SET secure_json_data = ? WHERE id = ?", document, row)
+    delete = ("complete", "--finish", "--delete-data-keys", str(tmp_path / "keys.json"))
     answer = story.cli.json(*delete, expect=8)
     assert any("1 secrets in data_source are damaged" in blocker for blocker in answer["blockers"])
     (secret_key,) = [kek for kek in answer["keys"] if kek["name"] == "secret_key"]
@@ -270,15 +272,14 @@ def test_data_keys_are_deleted_when_they_rest_and_saved_first(story: Story, tmp_
     story.cli.json("run", "--fresh-data-key")
     rows = story.query("SELECT name FROM data_keys WHERE active = (1 = 0)")
     saved = tmp_path / "keys.json"
-    answer = story.cli.json("complete", "--delete-data-keys", str(saved))
+    delete = ("complete", "--finish", "--delete-data-keys", str(saved))
+    answer = story.cli.json(*delete)
     assert sorted(answer["deleted_data_keys"]) == sorted(str(name) for (name,) in rows)
     assert {each["name"] for each in json.loads(saved.read_text())["data_keys"]} == {str(name) for (name,) in rows}
     assert saved.stat().st_mode & 0o777 == 0o600
     assert story.query("SELECT COUNT(*) FROM data_keys") == [(1,)]
     assert story.plaintexts() == before
-    assert (
-        "exists already" in story.cli.json("complete", "--delete-data-keys", str(saved), expect=2)["error"]["message"]
-    )
+    assert "exists already" in story.cli.json(*delete, expect=2)["error"]["message"]
 
 
 def test_a_version_is_named_with_the_command_that_disables_it(tmp_path: Path, own_vault: Vault) -> None:
@@ -359,13 +360,13 @@ def test_a_key_that_serves_another_provider_is_not_disabled(tmp_path: Path, shar
     assert "what stays" in str(cli.json("complete", "--check", "--settle", "--retire", newest, expect=8)["keys"])
 
 
-def test_deleting_says_what_it_cannot_do(tmp_path: Path, shared_vault: Vault) -> None:
+def test_deleting_works_where_no_run_has_been_and_contradicts_a_check(tmp_path: Path, shared_vault: Vault) -> None:
     story = hasty(Story.of(tmp_path / "grafana.db", shared_vault, secret_key="the secret_key"))
     with story.builder() as builder:
         populate(builder, count=20, under=[grafanas_key(story, builder)])  # type: ignore[list-item]
         builder.ground.connection.execute("DELETE FROM alert_notification")
         builder.data_key(key_id="unused", active=False)
-    saved = ("--delete-data-keys", str(tmp_path / "keys.json"))
+    saved = ("--finish", "--delete-data-keys", str(tmp_path / "keys.json"))
     assert "--check" in story.cli.json("complete", "--check", *saved, expect=2)["error"]["message"]
     # Also where no run has ever been.
     assert story.cli.json("complete", *saved)["deleted_data_keys"] == ["unused"]

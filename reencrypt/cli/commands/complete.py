@@ -24,22 +24,25 @@ if TYPE_CHECKING:
     "complete",
     epilog="""\b
 Examples:
-  reencrypt complete --check
-  reencrypt complete --settle --drop-state
+  reencrypt complete --settle
+  reencrypt complete --settle --finish --drop-state
   reencrypt complete --retire azurekv.prod/0123456789abcdef0123456789abcdef
 """,
 )
 @settings_options
 @option("--to", metavar="PROVIDER", help="The provider that stays. Default: Grafana's encryption_provider.")
 @option("--retire", metavar="KEY", multiple=True, help="Ask about this key alone, as the answer names it.")
-@option("--check", is_flag=True, help="Answer, and change nothing.")
+@option("--check", is_flag=True, help="Only answer, which is what happens without --finish too.")
+@option("--finish", is_flag=True, help="Answer anew under the lease, and on yes drop the journal.")
 @option("--settle", is_flag=True, help="Wait for Grafana's cache of data keys (data_keys_cache_ttl) first.")
-@option("--drop-state", is_flag=True, help="On yes, drop our tables but for the list of data keys that we made.")
+@option(
+    "--drop-state", is_flag=True, help="With --finish: drop our tables, but for the list of data keys that we made."
+)
 @option(
     "--delete-data-keys",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="On yes, delete the data keys that are inactive and unused, saved to this new file first.",
+    help="With --finish: delete the data keys that are inactive and unused, saved to this new file first.",
 )
 @option(
     "--unsearched",
@@ -53,23 +56,26 @@ def command(
     common: Common,
     retire: tuple[str, ...],
     check: bool,  # noqa: FBT001 - click passes by name
+    finish: bool,  # noqa: FBT001 - the same
     settle: bool,  # noqa: FBT001 - the same
     drop_state: bool,  # noqa: FBT001 - the same
     delete_data_keys: Path | None,
     unsearched: tuple[str, ...],
     **options: Any,  # noqa: ANN401 - handed on by name
 ) -> int:
-    """Answer whether the old key may go, yes (exit 0) or no (exit 8), with the evidence.
+    """Answer whether the old key may go, yes (exit 0) or no (exit 8), with the evidence. It changes nothing.
 
-    Every location is counted afresh, and every text and blob column of the database searched for envelopes that the
-    catalogue does not know. On yes the journal is dropped, so that no run can be undone any more, and the command that
-    disables the old version is printed.
+    Every secret is counted and decrypted afresh with the keys that stay alone, and every text and blob column of the
+    database searched for envelopes that the catalogue does not know. A yes names the command that disables the old
+    version. Exit 2 says that only a setting is in the way: Grafana could not read what is there.
+
+    With --finish it answers anew under the lease, and on yes drops the journal, so that no run can be undone any more.
     """
     from reencrypt.cli.loading import load, run_options  # noqa: PLC0415
     from reencrypt.operations.complete import CompleteOptions  # noqa: PLC0415
 
     settings = load(common)
-    wanted = CompleteOptions(retire, check, settle, drop_state, delete_data_keys, frozenset(unsearched))
+    wanted = CompleteOptions(retire, check, finish, settle, drop_state, delete_data_keys, frozenset(unsearched))
     with listening(common) as emit:
         report = run_to_end(_complete(settings, run_options(**options), wanted, emit))
     if common.output == "json":
@@ -96,6 +102,8 @@ def _print(report: CompleteReport) -> None:
     for spot in BLIND_SPOTS:
         out.line(f"not seen: {spot}")
     out.line("Yes: what was asked about may go." if report.outcome == "yes" else "No: the old key has to stay.")
+    if report.outcome == "yes" and not report.journal_dropped:
+        out.line("Nothing was changed: with --finish the journal is dropped, and no run before that can be undone.")
     if report.journal_dropped:
         out.line("The journal is dropped: no run before this can be undone.")
     if report.deleted:
@@ -120,8 +128,11 @@ def _print_evidence(report: CompleteReport, evidence: Evidence) -> None:
     out.print_table(f"Keys, {evidence.target} stays", header, rows)
     out.line()
     lines = [f"no: {blocker}" for blocker in evidence.blockers]
+    lines += map(str, evidence.faults)
     lines += [f"no: {kek.name}: {reason}" for kek in report.retiring for reason in kek.reasons]
-    searched = evidence.search
+    verified, searched = evidence.verification, evidence.search
+    readable = sum(each.readable for each in verified.locations.values())
+    lines.append(f"Decrypted {readable} of {verified.total} secrets with the keys that stay alone.")
     lines.append(f"Searched {searched.rows} rows of {searched.tables} tables for envelopes in unknown places.")
     lines += [f"not searched: {part}: {reason}" for part, reason in searched.unsearched.items()]
     lines += [f"note: {note}" for note in evidence.notes]

@@ -151,9 +151,20 @@ WHERE run_id = :run_id AND action = 'rewrite' AND id < :before ORDER BY id DESC 
 SELECT table_name, row_key, column_name FROM reencrypt_journal WHERE run_id = :run_id AND action = 'rewrite'
 GROUP BY table_name, row_key, column_name HAVING COUNT(*) > 1
 
+-- name: journal_places
+SELECT id, run_id, table_name, row_key, column_name FROM reencrypt_journal
+WHERE action = 'rewrite' AND id > :after ORDER BY id LIMIT :rows
+
+-- name: journal_old_bytes
+SELECT old_bytes FROM reencrypt_journal WHERE id = :id
+
 -- name: journal_of_data_keys
 SELECT action, row_key, column_name, old_bytes, new_hash FROM reencrypt_journal
 WHERE run_id = :run_id AND table_name = 'data_keys' AND action IN ('rewrap', 'deactivate') ORDER BY id
+
+-- name: journal_rewraps
+SELECT run_id, row_key, column_name, old_bytes FROM reencrypt_journal
+WHERE table_name = 'data_keys' AND action = 'rewrap' ORDER BY id
 
 -- name: journal_hashes
 SELECT new_hash FROM reencrypt_journal WHERE run_id = :run_id AND new_hash IS NOT NULL

@@ -14,3 +14,6 @@ UPDATE data_keys SET active = :active, updated = :now WHERE name = :id AND CAST(
 
 -- name: data_key_discard
 DELETE FROM data_keys WHERE name = :id AND CAST(encrypted_data AS BLOB) = :wrapped AND active = :active
+
+-- name: data_key_delete
+DELETE FROM data_keys WHERE name = :id AND CAST(encrypted_data AS BLOB) = :wrapped AND active = :active

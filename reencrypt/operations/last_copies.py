@@ -1,0 +1,134 @@
+"""Secrets that do not read while the journal still holds what they were: it must not be dropped before they are back.
+
+A run that wrote under a wrong key, or a data key that was wrapped wrongly, leaves its only good copy there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from reencrypt.catalogue.location import Location
+from reencrypt.catalogue.reason import Reason
+from reencrypt.databases.protocol import Database
+from reencrypt.errors import ReencryptError
+from reencrypt.keys.provider import Unwrapped, normalise_provider
+from reencrypt.keys.ring import KeyRing
+from reencrypt.worker.journal import digest
+from reencrypt.worker.rowkey import key_to_text
+from reencrypt.worker.runs import REKEY, Run
+from reencrypt.worker.verification import KEY_RETIRES, PROVIDER_NOT_CONFIGURED, Problem, Verification
+
+_PAGE_ROWS: Final = 1000
+_NAMED: Final = 5  # secrets in one line
+#: Reasons that tell of the key that was used, and nothing of the secret: it reads where that key does.
+_OF_KEYS: Final = frozenset((KEY_RETIRES, PROVIDER_NOT_CONFIGURED))
+#: What a wrong wrapping of a data key makes of the secrets under it.
+_OF_WRAPPINGS: Final = frozenset((Reason.IMPLAUSIBLE_PLAINTEXT, Reason.AUTHENTICATION_FAILED, Reason.UNWRAP_FAILED))
+
+
+@dataclass(frozen=True, slots=True)
+class LastCopies:
+    """Looks through the journal for the secrets of a verification that do not read.
+
+    `ring` has every key of the configuration, also those that are to retire. Memory is bounded by the named problems.
+    """
+
+    database: Database
+    locations: Sequence[Location]
+    ring: KeyRing
+    runs: Sequence[Run]
+
+    async def sentences(self, verification: Verification) -> list[str]:
+        """Say for each run which secrets only its journal may bring back, and how."""
+        problems = [each for each in verification.problems if each.acknowledged or each.reason not in _OF_KEYS]
+        if not problems:
+            return []
+        held = await self._columns(problems)
+        wrapped_badly = await self._wrappings(
+            {
+                each.key_id
+                for each in problems
+                if each.key_id and each.reason in _OF_WRAPPINGS and not verification.is_proven(each.key_id)
+            }
+        )
+        by_run: dict[str, list[str]] = {}
+        for problem in problems:
+            run_id = held.get(problem) or wrapped_badly.get(problem.key_id or "")
+            if run_id is not None:
+                by_run.setdefault(run_id, []).append(problem.place)
+        return [self._sentence(run_id, places) for run_id, places in by_run.items()]
+
+    async def _columns(self, problems: Sequence[Problem]) -> dict[Problem, str]:
+        """By secret the last run that replaced another text of it."""
+        by_place: dict[tuple[str, str, str], list[Problem]] = {}
+        for problem in problems:
+            by_place.setdefault((problem.table, problem.key, problem.column), []).append(problem)
+        found: dict[Problem, str] = {}
+        after = 0
+        while rows := await self.database.fetch("journal_places", after=after, rows=_PAGE_ROWS):
+            for number, run_id, *place in rows:
+                table, row_key, column = map(str, place)
+                wanted = by_place.get((table, row_key, column))
+                if wanted:
+                    ((old, *_), *_) = await self.database.fetch("journal_old_bytes", id=number) or [(None,)]
+                    if isinstance(old, bytes):
+                        found |= {each: str(run_id) for each in self._better(old, wanted)}
+            after = int(str(rows[-1][0]))
+        return found
+
+    def _better(self, old: bytes, problems: Iterable[Problem]) -> Iterator[Problem]:
+        """The secrets that these bytes of their column hold another text of, in a form that can be taken apart."""
+        for problem in problems:
+            location = next(each for each in self.locations if each.name == problem.location)
+            codec = next(each.codec for each in location.fields if each.column == problem.column)
+            for slot in codec.find(old):
+                name = problem.column + slot.path
+                # Where the document as a whole is damaged, every secret of the old one is another text.
+                same = name == problem.field or name.startswith((f"{problem.field}.", f"{problem.field}["))
+                if same and slot.problem is None and digest(old[slot.start : slot.end]) != problem.digest:
+                    yield problem
+                    break
+
+    async def _wrappings(self, key_ids: set[str]) -> dict[str, str]:
+        """By data key the last run that replaced a wrapping of it which holds, or may hold, another data key."""
+        if not key_ids:
+            return {}
+        by_text = {key_to_text((key_id,)): key_id for key_id in key_ids}
+        wrappings: dict[tuple[str, str], dict[str, bytes]] = {}
+        for run_id, row_key, column, old in await self.database.fetch("journal_rewraps"):
+            if str(row_key) in by_text and isinstance(old, bytes):
+                place = (str(run_id), by_text[str(row_key)])
+                # Of several rewrappings by one run the first tells what was before.
+                wrappings.setdefault(place, {}).setdefault(str(column), old)
+        return {key_id: run_id for (run_id, key_id), old in wrappings.items() if await self._differs(key_id, old)}
+
+    async def _differs(self, key_id: str, old: Mapping[str, bytes]) -> bool:
+        row = self.ring.row(key_id)
+        if row is None or row.wrapped == old["encrypted_data"]:
+            return row is None
+        provider = normalise_provider(old["provider"].decode())
+        try:
+            before = await self.ring.unwrap_row(replace(row, provider=provider, wrapped=old["encrypted_data"]))
+            now = await self.ring.unwrap_row(row)
+        except ReencryptError:
+            # Nobody can tell, and it may.
+            return True
+        if isinstance(before, Unwrapped) and isinstance(now, Unwrapped):
+            return before.data_key != now.data_key
+        return True
+
+    def _sentence(self, run_id: str, places: Sequence[str]) -> str:
+        named = ", ".join(places[:_NAMED]) + (" …" if len(places) > _NAMED else "")
+        run = next((each for each in self.runs if each.id == run_id), None)
+        if run is None:
+            remedy = "no command gives that back"
+        elif run.operation == REKEY:
+            remedy = "change secret_key back with `reencrypt rekey-secret-key`"
+        else:
+            remedy = f"`reencrypt undo {run_id}`"
+        return (
+            f"{len(places)} secrets do not read, and only the journal of {run_id} holds what they were: {remedy}; "
+            f"or save them again in Grafana ({named})"
+        )
