@@ -347,7 +347,7 @@ def test_what_turns_up_under_a_data_key_after_the_answer_keeps_it(story: Story, 
         raw = base64.b64encode(builder.encrypt(Plain(b"restored by a plugin", local))).decode()
     story.cli.json("run", "--fresh-data-key")
     for table in (EARLY, LATE):
-        story.execute(f"CREATE TABLE {table} (id INT PRIMARY KEY, kept VARCHAR(500))")  # noqa: S608 - our own names
+        story.execute(f"CREATE TABLE {table} (id INT PRIMARY KEY, kept VARCHAR(500))")
         story.execute(f"INSERT INTO {table} VALUES (1, 'nothing')")  # noqa: S608 - the same
     keys = story.query("SELECT name FROM data_keys ORDER BY name")
     passed: list[str] = []

@@ -158,6 +158,9 @@ def test_two_names_that_the_server_takes_for_one_are_two_rows_of_it(story: Story
 
 WELL = base64.b64encode(b"*YWVzLWNmYg*" + b"a" * 24).decode()  # an empty value: it reads under every key
 
+RECEIVERS = '{"alertmanager_config": {"receivers": [{"email_configs": [1], "grafana_managed_receiver_configs": %s}]}}'
+RECEIVER = "alertmanager_configuration.alertmanager_config.receivers[0].grafana_managed_receiver_configs[0]"
+
 #: Documents that Grafana cannot unmarshal, each with the place that is named.
 MISSHAPEN = {
     ("data_source", "secure_json_data"): {
@@ -177,12 +180,8 @@ MISSHAPEN = {
         "[]": "alertmanager_configuration",
         '{"alertmanager_config": []}': "alertmanager_configuration.alertmanager_config",
         '{"alertmanager_config": {"receivers": {"a": 1}}}': "alertmanager_configuration.alertmanager_config.receivers",
-        '{"alertmanager_config": {"receivers": [{"name": "a", "grafana_managed_receiver_configs": '
-        '[{"uid": "a", "secureSettings": ["x"]}]}]}}': "alertmanager_configuration.alertmanager_config.receivers[0]"
-        ".grafana_managed_receiver_configs[0].secureSettings",
-        '{"alertmanager_config": {"receivers": [{"name": "a", "grafana_managed_receiver_configs": '
-        '[{"uid": "a", "secureSettings": {"url": 7}}]}]}}': "alertmanager_configuration.alertmanager_config.receivers[0]"
-        ".grafana_managed_receiver_configs[0].secureSettings.url",
+        RECEIVERS % '[{"secureSettings": ["x"]}]': f"{RECEIVER}.secureSettings",
+        RECEIVERS % '[{"secureSettings": {"url": 7}}]': f"{RECEIVER}.secureSettings.url",
     },
     ("sso_setting", "settings"): {
         "[]": "settings",
@@ -201,9 +200,8 @@ TOLERATED = {
         "null",
         '{"alertmanager_config": null, "another": [1, {"secureSettings": 5}]}',
         '{"alertmanager_config": {"receivers": null}}',
-        '{"alertmanager_config": {"receivers": [{"grafana_managed_receiver_configs": null, "email_configs": [1]}]}}',
-        '{"alertmanager_config": {"receivers": [{"grafana_managed_receiver_configs": [{"settings": {"url": 5}, '
-        '"secureSettings": null}]}]}, "extra_config": []}',
+        RECEIVERS % "null",
+        RECEIVERS % '[{"settings": {"url": 5}, "secureSettings": null}]',
     ],
     ("sso_setting", "settings"): [
         "null",
