@@ -16,9 +16,10 @@ from reencrypt.errors import ConfigurationError, RefusedError, StoppedEarlyError
 from reencrypt.events import Emit, Waiting
 from reencrypt.keys.provider import LEGACY_PROVIDER, normalise_provider
 from reencrypt.keys.ring import DataKey
-from reencrypt.operations.evidence import UNKNOWN_VERSION, Evidence, Gatherer, Kek
+from reencrypt.operations.evidence import Evidence, Gatherer, Kek
 from reencrypt.operations.opening import inspect, leased, opened, read_data_keys
 from reencrypt.operations.options import RunOptions
+from reencrypt.operations.retirement import UNKNOWN_VERSION
 from reencrypt.operations.verify import problem_as_json
 from reencrypt.settings import Settings
 from reencrypt.worker.lease import Lease

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor as Pool
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -13,9 +12,9 @@ from typing import Final
 from reencrypt.catalogue.location import Location
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.databases.protocol import Database
-from reencrypt.errors import ReencryptError, RefusedError
+from reencrypt.errors import RefusedError
 from reencrypt.events import Emit
-from reencrypt.keys.provider import LEGACY_PROVIDER, SECRET_KEY_PROVIDER, Unwrapped
+from reencrypt.keys.provider import LEGACY_PROVIDER, SECRET_KEY_PROVIDER
 from reencrypt.keys.providers import Providers
 from reencrypt.keys.ring import DataKey, KeyRing
 from reencrypt.operations.last_copies import LastCopies
@@ -28,6 +27,7 @@ from reencrypt.operations.readability import (
     providers_of,
     read_ambiguous_keys,
 )
+from reencrypt.operations.retirement import UNKNOWN_VERSION, Retirement, read_versions
 from reencrypt.operations.secrets_manager import Use, notes, read_uses
 from reencrypt.settings import Settings, section_problem
 from reencrypt.settings.azure import KIND
@@ -46,8 +46,6 @@ from reencrypt.worker.verification import (
 )
 
 _NAMED: Final = 5  # secrets in one line
-#: What stands for a version that nobody could find out.
-UNKNOWN_VERSION: Final = "unknown"
 
 
 @dataclass(slots=True)
@@ -122,13 +120,13 @@ class Gatherer:
         ring.load(before)
         quarantine = await read_quarantine(self.database) if schema.has_state else []
         runs = await read_runs(self.database) if schema.has_state else []
-        versions = await self._versions(ring)
+        versions = await read_versions(ring)
         target = await self._target()
         every_key = RingKeys(ring, reload, self.providers.secret_key.password, not_configured(self.settings))
         verification = await verify_secrets(
             self.database,
             locations,
-            StayingKeys(every_key, _Retirement(ring, versions, frozenset(retire), target).of),
+            StayingKeys(every_key, Retirement(ring, versions, frozenset(retire), target).of),
             quarantine,
             cache=self.cache,
             pool=self.pool,
@@ -214,28 +212,6 @@ class Gatherer:
         """Whether the provider that stays cannot be asked: then that is what is wrong with the configuration."""
         return bool(section_problem(self.settings, self.target))
 
-    async def _versions(self, ring: KeyRing) -> dict[str, str]:
-        """By data key the version of the vault's key that unwraps it."""
-
-        async def reload() -> list[DataKey]:
-            return list(ring.rows)
-
-        remote = [row for row in ring.rows if row.provider != SECRET_KEY_PROVIDER]
-        versions = {row.id: UNKNOWN_VERSION for row in remote}
-        for provider in sorted({row.provider for row in remote}):
-            mine = [row for row in remote if row.provider == provider]
-            with suppress(ReencryptError):
-                await ring.ensure([row.id for row in mine], reload)
-            for row in mine:
-                entry = ring.entry(row.id) if ring.knows(row.id) else None
-                if entry is None:
-                    # One of them failed in a way that stops all; each is asked by itself then.
-                    with suppress(ReencryptError):
-                        entry = await ring.unwrap_row(row)
-                if isinstance(entry, Unwrapped):
-                    versions[row.id] = entry.version or UNKNOWN_VERSION
-        return versions
-
     def _blockers(
         self, quarantine: Sequence[QuarantineEntry], unsettled: Sequence[Run], runs: Sequence[Run]
     ) -> Iterable[str]:
@@ -243,7 +219,7 @@ class Gatherer:
         if still:
             yield f"{still} secrets are in quarantine and not acknowledged: see `reencrypt quarantine list`"
         if any(run.state == "open" for run in runs):
-            yield "a run is interrupted: finish it, or begin another one"
+            yield "a run is not over: let it finish; if it was interrupted, finish it, or begin another one"
         for run in runs:
             if run.state == UNDOING:
                 yield f"an undo is interrupted: finish it with `reencrypt undo {run.id}`"
@@ -302,38 +278,6 @@ class Gatherer:
         if unknown.provider not in self.settings.azure:
             return unknown.provider.startswith(f"{KIND}.")
         return self._kid(unknown).rpartition("/")[0] == self._kid(kek).rpartition("/")[0]
-
-
-@dataclass(frozen=True, slots=True)
-class _Retirement:
-    """Which key-encryption key goes and takes a data key along; of a new data key that is known once it is unwrapped.
-
-    It writes down in `versions` what it learns.
-    """
-
-    ring: KeyRing
-    versions: dict[str, str]
-    names: frozenset[str]
-    target: str
-
-    def of(self, key_id: str | None) -> str:
-        """The name of the key that goes, or nothing. None stands for `secret_key`."""
-        name = LEGACY_PROVIDER if key_id is None else self._kek(key_id)
-        return name if name and self._goes(name) else ""
-
-    def _goes(self, name: str) -> bool:
-        return name in self.names if self.names else name != self.target
-
-    def _kek(self, key_id: str) -> str:
-        row = self.ring.row(key_id)
-        if row is None:
-            return ""
-        if row.provider == SECRET_KEY_PROVIDER:
-            return LEGACY_PROVIDER
-        if key_id not in self.versions and self.ring.knows(key_id):
-            entry = self.ring.entry(key_id)
-            self.versions[key_id] = (isinstance(entry, Unwrapped) and entry.version) or UNKNOWN_VERSION
-        return f"{row.provider}/{self.versions[key_id]}" if key_id in self.versions else ""
 
 
 def _keks(

@@ -1,0 +1,69 @@
+"""Which data keys go when key-encryption keys go: by the version of the vault's key that unwraps each of them."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+from reencrypt.errors import ReencryptError
+from reencrypt.keys.provider import LEGACY_PROVIDER, SECRET_KEY_PROVIDER, Unwrapped
+from reencrypt.keys.ring import DataKey, KeyRing
+
+#: What stands for a version that nobody could find out.
+UNKNOWN_VERSION: Final = "unknown"
+
+
+async def read_versions(ring: KeyRing) -> dict[str, str]:
+    """By data key the version of the vault's key that unwraps it, or `UNKNOWN_VERSION`; raises nothing."""
+
+    async def reload() -> list[DataKey]:
+        return list(ring.rows)
+
+    remote = [row for row in ring.rows if row.provider != SECRET_KEY_PROVIDER]
+    versions = {row.id: UNKNOWN_VERSION for row in remote}
+    for provider in sorted({row.provider for row in remote}):
+        mine = [row for row in remote if row.provider == provider]
+        with suppress(ReencryptError):
+            await ring.ensure([row.id for row in mine], reload)
+        for row in mine:
+            entry = ring.entry(row.id) if ring.knows(row.id) else None
+            if entry is None:
+                # One of them failed in a way that stops all; each is asked by itself then.
+                with suppress(ReencryptError):
+                    entry = await ring.unwrap_row(row)
+            if isinstance(entry, Unwrapped):
+                versions[row.id] = entry.version or UNKNOWN_VERSION
+    return versions
+
+
+@dataclass(frozen=True, slots=True)
+class Retirement:
+    """Which key-encryption key goes and takes a data key along; of a new data key that is known once it is unwrapped.
+
+    It writes down in `versions` what it learns.
+    """
+
+    ring: KeyRing
+    versions: dict[str, str]
+    names: frozenset[str]
+    target: str
+
+    def of(self, key_id: str | None) -> str:
+        """The name of the key that goes, or nothing. None stands for `secret_key`."""
+        name = LEGACY_PROVIDER if key_id is None else self._kek(key_id)
+        return name if name and self._goes(name) else ""
+
+    def _goes(self, name: str) -> bool:
+        return name in self.names if self.names else name != self.target
+
+    def _kek(self, key_id: str) -> str:
+        row = self.ring.row(key_id)
+        if row is None:
+            return ""
+        if row.provider == SECRET_KEY_PROVIDER:
+            return LEGACY_PROVIDER
+        if key_id not in self.versions and self.ring.knows(key_id):
+            entry = self.ring.entry(key_id)
+            self.versions[key_id] = (isinstance(entry, Unwrapped) and entry.version) or UNKNOWN_VERSION
+        return f"{row.provider}/{self.versions[key_id]}" if key_id in self.versions else ""
