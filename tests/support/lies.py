@@ -31,9 +31,15 @@ class Lies:
         lies = self
 
         async def crypt(
-            self: VaultClient, operation: Operation, algorithm: str, data: bytes, version: str = ""
+            self: VaultClient,
+            operation: Operation,
+            algorithm: str,
+            data: bytes,
+            version: str = "",
+            *,
+            independent: bool = False,
         ) -> tuple[bytes, str]:
-            answer, used = await real(self, operation, algorithm, data, version)
+            answer, used = await real(self, operation, algorithm, data, version, independent=independent)
             if operation in {"decrypt", "unwrapkey"}:
                 lies.blocks.append(data)
                 if len(lies.blocks) in lies.calls or data in lies.about:
