@@ -1,7 +1,8 @@
 """The catalogue: every place in Grafana's main database that holds encrypted secrets.
 
 The first part is what `grafana cli admin secrets-migration` covers (`pkg/services/secrets/migrator/migrator.go`), the
-second what it forgets. Encodings are those that Grafana's code for each column reads and writes.
+second what it forgets. Encodings are those that Grafana's code for each column reads and writes. The kind of each place
+is the widest that its writers, named beside it, can store there: a value that one of them writes is never implausible.
 """
 
 from __future__ import annotations
@@ -15,9 +16,12 @@ from reencrypt.catalogue.plaintext import Kind
 from reencrypt.catalogue.shape import Anything, ListOf, MapOf, SecretMembers, Struct, Text
 
 # `SecureJsonData map[string][]byte` of data sources and plugin settings: pkg/services/{datasources,pluginsettings}.
+# EncryptJsonData (pkg/services/secrets/manager/manager.go) encrypts each string of a map[string]string by itself, the
+# empty one too. A map without secrets is `{}`, `null` or NULL in the column, which holds no secret then.
 _MAP: Final = JsonStrings((JsonRule(Path((ANY,)), PADDED),), MapOf(Text()))
 
-# Contact points, and Mimir configurations imported since 12.1, whose text is encrypted behind a prefix.
+# Contact points, and Mimir configurations imported since 12.1, whose text is encrypted behind a prefix. Writers:
+# EncryptReceiverConfigs, strings of a map, and EncryptExtraConfigs, YAML (pkg/services/ngalert/notifier/crypto.go).
 _ALERTMANAGER: Final = JsonStrings(
     (
         JsonRule(
@@ -52,7 +56,8 @@ _ALERTMANAGER: Final = JsonStrings(
 )
 
 # Provisioned repositories; and dashboard snapshots where they have moved to unified storage. The first releases kept
-# ciphertext here, later ones a reference to the new secrets manager, which is plain text.
+# ciphertext here, later ones a reference to the new secrets manager, which is plain text. Writers: the repositories'
+# mutators, a token and a generated secret; the snapshots' encryptInPlace, the JSON of a map that is not empty.
 _RESOURCE: Final = JsonStrings(
     (
         JsonRule(Path(("spec", "github", "encryptedToken")), Encoding(padded=True, plain_allowed=True)),
@@ -63,7 +68,8 @@ _RESOURCE: Final = JsonStrings(
     Anything(),
 )
 
-# The union of the words of all releases: an older one left the newer names as plain text, which is tolerated.
+# The union of the words of all releases: an older one left the newer names as plain text, which is tolerated. Writer:
+# encryptSecrets, strings that are not empty (pkg/services/ssosettings/ssosettingsimpl/service.go).
 _SECRET_WORDS: Final = ("secret", "certificate", "private", "password", "client_key")
 
 _SSO: Final = JsonStrings(
@@ -84,6 +90,8 @@ _HASH: Final = TextHash("configuration_hash", _CONFIGURATION)
 _TWINS: Final = Twins(("alert_configuration", _HISTORY), "org_id")
 
 LOCATIONS: Final = (
+    # CreateDashboardSnapshot (pkg/services/dashboardsnapshots): a dashboard. For a snapshot on another server `{}`, or
+    # since 11 `null`, the JSON of an empty common.Unstructured; before that type, whatever JSON a request had.
     Location(
         "dashboard_snapshot",
         "dashboard_snapshot",
@@ -91,6 +99,7 @@ LOCATIONS: Final = (
         (Field("dashboard_encrypted", WholeColumn(RAW, Kind.JSON)),),
         updated="updated",
     ),
+    # SetAuthInfo and UpdateAuthInfo (pkg/services/login/authinfoimpl/store.go): what an OAuth server sent, or no text.
     Location(
         "user_auth",
         "user_auth",
@@ -100,6 +109,11 @@ LOCATIONS: Final = (
             for column in ("o_auth_access_token", "o_auth_refresh_token", "o_auth_token_type", "o_auth_id_token")
         ),
     ),
+    # Set of SecretsKVStoreSQL (pkg/services/secrets/kvstore/sql.go), by type. `datasource`: AddDataSource and
+    # UpdateDataSource (pkg/services/datasources/service) give it the JSON of a map of strings, which is `{}` where that
+    # is empty, and `null` where a request to the API had none. Keys of the cloud migration's snapshots are raw bytes
+    # (CreateSnapshot, pkg/services/cloudmigration/cloudmigrationimpl/xorm_store.go). Others are text: `extsvc-token`
+    # (SaveExtSvcCredentials, pkg/services/serviceaccounts/extsvcaccounts), a JSON Web Key (PluginAuthService).
     Location(
         "secrets",
         "secrets",
@@ -112,6 +126,7 @@ LOCATIONS: Final = (
     ),
     Location("data_source", "data_source", ("id",), (Field("secure_json_data", _MAP),), updated="updated"),
     Location("plugin_setting", "plugin_setting", ("id",), (Field("secure_json_data", _MAP),), updated="updated"),
+    # encodePrivateKey (pkg/services/signingkeys/signingkeysimpl/service.go): PEM.
     Location(
         "signing_key",
         "signing_key",
@@ -128,6 +143,7 @@ LOCATIONS: Final = (
         twins=_TWINS,
     ),
     Location("sso_setting", "sso_setting", ("id",), (Field("settings", _SSO),), updated="updated"),
+    # Create (pkg/services/auth/authimpl/external_session_store.go): tokens and ids.
     Location(
         "user_external_session",
         "user_external_session",
@@ -141,10 +157,12 @@ LOCATIONS: Final = (
     # From here on: what Grafana's own command does not touch.
     Location(_HISTORY, _HISTORY, ("id",), (Field(_CONFIGURATION, _ALERTMANAGER),), text_hash=_HASH, twins=_TWINS),
     Location("resource_history", "resource_history", ("guid",), (Field("value", _RESOURCE),), only=_RESOURCE_ROWS),
+    # encryptToken (pkg/services/cloudmigration/cloudmigrationimpl/xorm_store.go): base64 of JSON.
     Location(
         "cloud_migration_session", "cloud_migration_session", ("id",), (Field("auth_token", WholeColumn(PADDED)),)
     ),
-    # Read by Grafana with secret_key alone, never through a data key.
+    # Read by Grafana with secret_key alone, never through a data key; written by EncryptJsonData of
+    # pkg/services/encryption/service.
     Location("alert_notification", "alert_notification", ("id",), (Field("secure_settings", _MAP),), reencrypted=False),
 )
 

@@ -1,17 +1,32 @@
-"""What a plaintext looks like, which is all that tells a right AES-CFB key from a wrong one."""
+"""What a plaintext looks like, which is all that tells a right AES-CFB key from a wrong one.
+
+Plausible is wide: every value that Grafana's writers can store (see `reencrypt.catalogue.locations`). Evidence is
+narrow: a plausible value counts for its key only as far as random bytes of its length are rarely like it. Of random
+strings of one length at most 2 * 2**-b score b bits or more, which a test measures for each kind.
+"""
 
 from __future__ import annotations
 
 import json
 from enum import StrEnum
-from typing import Final
+from typing import Final, NoReturn
 
 _BITS_PER_BYTE: Final = 1.1  # random bytes are text without control characters at that rate: 119 of 256
-_PARSED_BITS: Final = 16.0  # "{}" is the most common secret there is
+# "{}" is one of 65,536 strings of two bytes, and no longer length has as many objects; "null" is one of 2**32.
+_OBJECT_BITS: Final = 16.0
+_ARRAY_BITS: Final = 15.0  # "[]" and "{}" are two of 65,536
 _IMPLAUSIBLE_BITS: Final = -8.0
 _JSON_SPACE: Final = " \t\n\r"
-_decode: Final = json.JSONDecoder().raw_decode
 _CONTROLS: Final = bytes(code for code in range(0x20) if code not in b"\t\n\r") + b"\x7f"
+
+
+def _refuse(constant: str) -> NoReturn:
+    # NaN and Infinity are Python's, not JSON's.
+    raise ValueError(constant)
+
+
+# What a number is does not matter, only that it is one; `int` refuses one of more than 4,300 digits.
+_decode: Final = json.JSONDecoder(parse_int=len, parse_constant=_refuse).raw_decode
 
 
 class Kind(StrEnum):
@@ -25,23 +40,24 @@ class Kind(StrEnum):
 
 def is_plausible(plaintext: bytes, kind: Kind) -> bool:
     """Whether the bytes can be what Grafana stored there; empty and raw bytes always can."""
-    if kind is Kind.BYTES or not plaintext:
-        return True
-    if not _is_text(plaintext):
-        return False
-    if kind is Kind.JSON:
-        return _is_json(plaintext)
-    return kind is not Kind.PEM or _is_pem(plaintext)
+    return kind is Kind.BYTES or not plaintext or _bits(plaintext, kind) is not None
 
 
 def evidence(plaintext: bytes, kind: Kind) -> float:
     """Bits of evidence for the key that gave this plaintext; negative where it speaks against the key."""
     if kind is Kind.BYTES or not plaintext:
         return 0.0
-    if not is_plausible(plaintext, kind):
-        return _IMPLAUSIBLE_BITS
-    bits = _BITS_PER_BYTE * len(plaintext)
-    return bits if kind is Kind.TEXT else max(_PARSED_BITS, bits)
+    bits = _bits(plaintext, kind)
+    return _IMPLAUSIBLE_BITS if bits is None else bits
+
+
+def _bits(plaintext: bytes, kind: Kind) -> float | None:
+    """The bits of a value that is not empty, or None where it is implausible."""
+    if kind is Kind.JSON:
+        return _json_bits(plaintext)
+    if not _is_text(plaintext) or (kind is Kind.PEM and not _is_pem(plaintext)):
+        return None
+    return _BITS_PER_BYTE * len(plaintext)
 
 
 def _is_text(plaintext: bytes) -> bool:
@@ -57,15 +73,21 @@ def _is_text(plaintext: bytes) -> bool:
     return True
 
 
-def _is_json(plaintext: bytes) -> bool:
-    # Grafana stores objects (a scalar would parse too easily: two random bytes do one time in four hundred).
-    text = plaintext.decode().strip(_JSON_SPACE)
+def _json_bits(plaintext: bytes) -> float | None:
+    # Control characters need no look of their own: JSON has none, but for the DEL that Go writes as it is.
     try:
+        text = plaintext.decode().strip(_JSON_SPACE)
         # What `json.loads` does, without what it does around it, which is most of its time.
         found, end = _decode(text)
     except (ValueError, RecursionError):
-        return False
-    return end == len(text) and isinstance(found, (dict, list))
+        return None
+    if end != len(text):
+        return None
+    bits = _BITS_PER_BYTE * len(plaintext)
+    if found is None or isinstance(found, dict):
+        return max(_OBJECT_BITS, bits)
+    # Numbers, strings, true and false are what short random bytes look like: one byte in 26, two in 360.
+    return max(_ARRAY_BITS, bits) if isinstance(found, list) else bits
 
 
 def _is_pem(plaintext: bytes) -> bool:

@@ -19,6 +19,7 @@ _PASSWORD: Final = string.ascii_letters + string.digits + "!$%&/()=?+*#-_.:,;<>|
 _TOKEN: Final = string.ascii_letters + string.digits + "-_"
 _BEYOND_ASCII: Final = "äöüßéøłЖ中文字☃🔔\u2028"
 _EMPTY_JSON: Final = b"{}"
+_NO_JSON: Final = b"null"
 
 
 def password(rng: random.Random, length: int) -> bytes:
@@ -50,7 +51,9 @@ def url(rng: random.Random, length: int) -> bytes:
 
 
 def json_object(rng: random.Random, length: int) -> bytes:
-    """An object of secrets, `{}` where there is no room for one."""
+    """An object of secrets; where there is no room for one, what Grafana makes of an empty map or of none."""
+    if length == len(_NO_JSON):
+        return _NO_JSON
     room = length - len(b'{"password":""}')
     return _EMPTY_JSON if room < 0 else b'{"password":"' + token(rng, room) + b'"}'
 

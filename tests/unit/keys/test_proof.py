@@ -130,6 +130,19 @@ def test_a_sample_is_never_garbage_for_being_clipped_inside_a_character() -> Non
         assert weigh([clipped], WRONG, CACHE, exhaustive=True).bits == -8.0
 
 
+def test_of_clipped_garbage_no_more_scores_than_chance_allows() -> None:
+    source = random.Random(14)
+    number = 3000
+    for length in range(1, 17):
+        garbage = (
+            sealed(b"")._replace(nonce=source.randbytes(16), body=source.randbytes(length)) for _ in range(number)
+        )
+        found = [weigh([Sample(each, Kind.TEXT, clipped=True)], WRONG, CACHE, exhaustive=True).bits for each in garbage]
+        for bits in {each for each in found if each >= 0}:
+            allowed = 2 * 2.0**-bits * number
+            assert sum(each >= bits for each in found) <= allowed + 5 * math.sqrt(allowed) + 5
+
+
 def group(bits: float = 0.0, *, tag: bool = False, implausible: int = 0) -> Evidence:
     return Evidence(bits, tag, implausible, hints=implausible)
 
