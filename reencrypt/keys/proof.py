@@ -143,9 +143,10 @@ class KeyStanding:
 
 
 class Admission(Enum):
-    """What may be done with a decrypted secret."""
+    """What may be done with a decrypted secret. `ACCEPTED` is implausible and moves: the user, or its tag, vouches."""
 
     MOVE = "move"
+    ACCEPTED = "accepted"
     IMPLAUSIBLE = "implausible"
     UNPROVEN = "unproven"
 

@@ -122,6 +122,7 @@ def _verified(verification: Verification) -> dict[str, Any]:
     return {
         "total": verification.total,
         "readable": sum(each.readable for each in verification.locations.values()),
+        "accepted": verification.accepted,
         "quarantined": verification.quarantined,
         "unreadable": verification.unreadable,
         "problems": [problem_as_json(each) for each in verification.problems],

@@ -136,12 +136,14 @@ async def _database(settings: Settings, report: DoctorReport) -> _Found:
 
 
 def _state_tables(schema: Schema) -> Check:
-    if schema.has_state:
+    if not schema.lacks_tables:
         return Check("state tables", State.OK, "there")
     return Check(
         "state tables",
         State.NOTE,
-        "not yet there; the first run creates them",
+        "those of an earlier version; the next run adds reencrypt_accepted"
+        if schema.has_state
+        else "not yet there; the first run creates them",
         "where its account may not create tables, hand the statements that `reencrypt plan` prints to a DBA",
     )
 

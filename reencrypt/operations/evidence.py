@@ -18,7 +18,7 @@ from reencrypt.keys.provider import LEGACY_PROVIDER, SECRET_KEY_PROVIDER
 from reencrypt.keys.providers import Providers
 from reencrypt.keys.ring import DataKey, KeyRing
 from reencrypt.operations.last_copies import LastCopies
-from reencrypt.operations.opening import inspect, read_data_keys
+from reencrypt.operations.opening import inspect, read_accepted_secrets, read_data_keys
 from reencrypt.operations.readability import (
     Fault,
     ambiguous,
@@ -128,6 +128,7 @@ class Gatherer:
             locations,
             StayingKeys(every_key, Retirement(ring, versions, frozenset(retire), target).of),
             quarantine,
+            await read_accepted_secrets(self.database, schema),
             cache=self.cache,
             pool=self.pool,
             emit=self.emit,

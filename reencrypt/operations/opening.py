@@ -21,10 +21,12 @@ from reencrypt.keys.ring import DataKey, data_key_of
 from reencrypt.keys.vault_policy import VaultPolicy
 from reencrypt.operations.options import RunOptions, available_threads
 from reencrypt.settings import DatabaseSettings, Settings
+from reencrypt.worker.accepted import NOTHING, Accepted, read_accepted
 from reencrypt.worker.lease import Lease, Standstill, held_lease
 from reencrypt.worker.stop import StopRequest
 
-#: Our own tables, all of them: on MySQL each is created by itself, and a crash may come in between.
+#: Our own tables, all that a database with state has: on MySQL each is created by itself, and a crash may come in
+#: between. `reencrypt_accepted` came later, so a database may lack it and have been worked on.
 STATE_TABLES: Final = frozenset((*TEMPORARY_TABLES, "reencrypt_data_key"))
 
 
@@ -39,12 +41,21 @@ class KeyTable(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """What this database has: its locations, the shape of `data_keys`, and whether our state tables exist."""
+    """What this database has: its locations, the shape of `data_keys`, and whether our state tables exist.
+
+    Two of these outlast the others: the data keys that we made, and what the user has accepted.
+    """
 
     fitted: Fitted
     key_table: KeyTable
     has_state: bool
     has_own_keys: bool
+    has_accepted: bool
+
+    @property
+    def lacks_tables(self) -> bool:
+        """Whether the next run has to create a table."""
+        return not (self.has_state and self.has_accepted)
 
 
 async def open_database(settings: DatabaseSettings, *, write: bool) -> Database:
@@ -132,7 +143,11 @@ async def inspect(database: Database) -> Schema:
             hint="check [database] and [paths] data, or give --database",
         )
     return Schema(
-        fit(LOCATIONS, columns), _key_table(columns), set(columns) >= STATE_TABLES, "reencrypt_data_key" in columns
+        fit(LOCATIONS, columns),
+        _key_table(columns),
+        set(columns) >= STATE_TABLES,
+        "reencrypt_data_key" in columns,
+        "reencrypt_accepted" in columns,
     )
 
 
@@ -157,3 +172,8 @@ async def read_own_keys(database: Database, schema: Schema) -> frozenset[str]:
     if not schema.has_own_keys:
         return frozenset()
     return frozenset(str(row[0]) for row in await database.fetch("own_data_keys"))
+
+
+async def read_accepted_secrets(database: Database, schema: Schema) -> Accepted:
+    """What the user has accepted here although it is not what Grafana stores there."""
+    return await read_accepted(database) if schema.has_accepted else NOTHING

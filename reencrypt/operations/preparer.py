@@ -22,10 +22,11 @@ from reencrypt.keys.ring import DataKey, KeyRing
 from reencrypt.keys.vault_errors import KeyDisabledError
 from reencrypt.operations import refusals
 from reencrypt.operations.goal import Goal, Operation
-from reencrypt.operations.opening import inspect, read_data_keys, read_own_keys
+from reencrypt.operations.opening import inspect, read_accepted_secrets, read_data_keys, read_own_keys
 from reencrypt.operations.options import RunOptions
 from reencrypt.operations.preparation import Preparation, leads_to, run_to_continue
 from reencrypt.settings import Settings
+from reencrypt.worker.accepted import Accepted
 from reencrypt.worker.census import Census, Samples, take_census
 from reencrypt.worker.counts import PLAIN_OR_UNPROVEN
 from reencrypt.worker.gate import weigh_data_keys, weigh_keys
@@ -119,14 +120,34 @@ class Preparer:
         def wants_sample(_location: Location, envelope: Envelope) -> bool:
             return envelope.key_id is None or prepared.ring.row(envelope.key_id) is not None
 
+        accepted = await self._accepted(prepared)
         census = await take_census(
-            self.database, prepared.locations, keys=len(prepared.ring.rows), wants_sample=wants_sample, emit=self.emit
+            self.database,
+            prepared.locations,
+            keys=len(prepared.ring.rows),
+            wants_sample=wants_sample,
+            emit=self.emit,
+            accepted=accepted,
         )
         if prepared.schema.has_state:
             await offer_precedents(
-                self.database, prepared.locations, census.samples, wants_sample, rekeyed=prepared.rekeyed
+                self.database,
+                prepared.locations,
+                census.samples,
+                wants_sample,
+                rekeyed=prepared.rekeyed,
+                accepted=accepted,
             )
         return census
+
+    async def _accepted(self, prepared: Preparation) -> Accepted:
+        """What was accepted before, and what is in quarantine and the user accepts now: it says nothing of any key."""
+        accepted = await read_accepted_secrets(self.database, prepared.schema)
+        chosen = prepared.options.accepted
+        if chosen is None or not prepared.schema.has_state:
+            return accepted
+        entries = await read_quarantine(self.database)
+        return accepted | {entry.secret_hash for entry in entries if entry.is_open and chosen.takes(entry)}
 
     async def _stuck(self, prepared: Preparation, runs: Sequence[Run]) -> Counter[tuple[str, str | None]]:
         """What no run moves, by location and data key: in quarantine, skipped, or not known for a secret."""

@@ -26,6 +26,7 @@ from reencrypt.operations.preparation import Preparation
 from reencrypt.operations.preparer import Preparer
 from reencrypt.operations.report import RunReport
 from reencrypt.settings import Settings
+from reencrypt.worker.accepted import Accepted, read_accepted
 from reencrypt.worker.committer import Committer
 from reencrypt.worker.counts import Counts
 from reencrypt.worker.lease import Lease, Standstill, wait_until_free
@@ -175,8 +176,8 @@ class _Job:
         prepared.proof.forget(prepared.ring.load(fresh))
         if target.id:
             self.emit(TargetKeyReady(target.id, target.provider, target.made))
-        known = await read_quarantine(self.database)
-        passes = self._passes(preparer, prepared, claim.lease, current, target, known)
+        known, accepted = await read_quarantine(self.database), await read_accepted(self.database)
+        passes = self._passes(preparer, prepared, claim.lease, current, target, known, accepted)
         complete = await passes.main_pass()
         if complete and self.options.locations:
             self.stop.set(f"{', '.join(self.options.locations)} done; run without --location for the others")
@@ -211,6 +212,7 @@ class _Job:
         current: Run,
         target: Target,
         known: Sequence[QuarantineEntry],
+        accepted: Accepted,
     ) -> Passes:
         async def reload() -> list[DataKey]:
             return await read_data_keys(self.database, prepared.schema.key_table)
@@ -243,6 +245,7 @@ class _Job:
             budget=budget,
             max_quarantine=self.options.max_quarantine,
             known=known_secrets(known, self.options.accepted),
+            accepted=accepted,
             tally=current.tally,
         )
         return Passes(

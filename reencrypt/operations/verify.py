@@ -10,7 +10,7 @@ from reencrypt.errors import NoSecretsError
 from reencrypt.events import Emit
 from reencrypt.keys.provider import normalise_provider
 from reencrypt.keys.ring import DataKey, KeyRing
-from reencrypt.operations.opening import Resources, inspect, opened, read_data_keys
+from reencrypt.operations.opening import Resources, inspect, opened, read_accepted_secrets, read_data_keys
 from reencrypt.operations.options import RunOptions
 from reencrypt.operations.readability import (
     Fault,
@@ -69,6 +69,7 @@ class VerifyReport:
             "secrets": {
                 "total": self.found.total,
                 "readable": sum(each.readable for each in locations.values()),
+                "accepted": self.found.accepted,
                 "under_target": providers.get(self.target_provider, 0),
                 "quarantined": self.found.quarantined,
                 "unreadable": self.found.unreadable,
@@ -126,6 +127,7 @@ async def _verify(resources: Resources, settings: Settings, target: str, emit: E
         schema.fitted.locations,
         RingKeys(ring, reload, secret_key, not_configured(settings)),
         await read_quarantine(database) if schema.has_state else [],
+        await read_accepted_secrets(database, schema),
         cache=resources.cache,
         pool=resources.pool,
         emit=emit,

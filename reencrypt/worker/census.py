@@ -19,6 +19,7 @@ from reencrypt.crypto.envelope import Envelope
 from reencrypt.databases.protocol import Database
 from reencrypt.events import Emit, Surveyed
 from reencrypt.keys.proof import Sample
+from reencrypt.worker.accepted import NOTHING, Accepted
 from reencrypt.worker.rowkey import key_to_text
 
 _PAGE_ROWS: Final = 2000
@@ -122,8 +123,12 @@ async def take_census(
     keys: int,
     wants_sample: Callable[[Location, Envelope], bool],
     emit: Emit,
+    accepted: Accepted = NOTHING,
 ) -> Census:
-    """Read every location once. `keys` is the number of rows in `data_keys`, which bounds the samples of each."""
+    """Read every location once. `keys` is the number of rows in `data_keys`, which bounds the samples of each.
+
+    What is `accepted` is no sample: it is implausible under the right key too.
+    """
     census = Census({}, Samples.for_keys(keys))
     for location in locations:
         found = census.locations.setdefault(location.name, LocationCensus())
@@ -133,7 +138,9 @@ async def take_census(
             for row in rows:
                 for secret in secrets_of(location, row):
                     _count(found, location, row.key, secret)
-                    if secret.envelope is not None and wants_sample(location, secret.envelope):
+                    if secret.envelope is None or accepted.covers(secret.text_in(row)):
+                        continue
+                    if wants_sample(location, secret.envelope):
                         census.samples.offer(location.name, secret.envelope, secret.kind)
             after = rows[-1].key
             emit(Surveyed(location.name, found.total - before))

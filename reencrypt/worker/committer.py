@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from reencrypt.catalogue.location import Key, Location
 from reencrypt.databases.protocol import Database, Swap, Transaction, Value
 from reencrypt.databases.retried import retried
+from reencrypt.worker.accepted import save_accepted
 from reencrypt.worker.counts import Counts
 from reencrypt.worker.journal import journal_entries, swap_entries
 from reencrypt.worker.lease import Lease
@@ -90,6 +91,8 @@ class Committer:
             ordinary -= sum(swap.key in losers for swap in page.swaps)
         swapped = [(row.row, row.swap) for row in settled if row.swap]
         await journal_entries(transaction, self.run.id, location, entries)
+        accepted = [(row.row, row.swap, row.accepted) for row in settled if row.accepted]
+        await save_accepted(transaction, self.run.id, location, accepted)
         await follow(transaction, self.run.id, location, swapped, self.locations)
         findings = [finding for row in settled for finding in row.findings]
         await save_findings(transaction, self.run.id, checkpoint.pass_number, location.name, findings)

@@ -21,6 +21,7 @@ from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.crypto.envelope import Sealer
 from reencrypt.databases.protocol import ColumnLimit, Database
 from reencrypt.events import Emit, PageCommitted, Quarantined
+from reencrypt.worker.accepted import Accepted
 from reencrypt.worker.committer import Committed, Committer
 from reencrypt.worker.pace import PAGE_BYTES, Pace
 from reencrypt.worker.resolver import Resolver
@@ -89,6 +90,7 @@ class Pipeline:
         budget: Budget,
         max_quarantine: float,
         known: Mapping[Place, KnownSecret],
+        accepted: Accepted,
         tally: Tally,
     ) -> None:
         self._database = database
@@ -104,6 +106,7 @@ class Pipeline:
         self._budget = budget
         self._max_quarantine = max_quarantine
         self._known = known
+        self._accepted = accepted
         self._tally = tally
         self._pace = Pace(database.lock_policy)
         # Where a lock keeps everybody out, nothing of ours slows down whoever holds it: neither a thread that fights
@@ -162,6 +165,7 @@ class Pipeline:
             self._cache,
             self._limits,
             self._known,
+            self._accepted,
         )
 
     async def _outcome(self, location: Location, rows: Sequence[Row]) -> PageOutcome:

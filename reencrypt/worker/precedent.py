@@ -13,6 +13,7 @@ from reencrypt.catalogue.location import Location, Row
 from reencrypt.catalogue.reading import secrets_of
 from reencrypt.crypto.envelope import Envelope
 from reencrypt.databases.protocol import Database
+from reencrypt.worker.accepted import NOTHING, Accepted
 from reencrypt.worker.census import Samples
 from reencrypt.worker.rowkey import key_from_text
 from reencrypt.worker.runs import Run
@@ -28,10 +29,12 @@ async def offer_precedents(
     wants_sample: Callable[[Location, Envelope], bool],
     *,
     rekeyed: Run | None,
+    accepted: Accepted = NOTHING,
 ) -> None:
     """Add the old values of the journal's newest entries to the samples. The state tables must exist.
 
-    What is older than the latest change of `secret_key` (`rekeyed`) speaks of a key that is gone.
+    What is older than the latest change of `secret_key` (`rekeyed`) speaks of a key that is gone, and what is
+    `accepted` of none.
     """
     after = 0
     if rekeyed is not None:
@@ -53,8 +56,11 @@ async def offer_precedents(
             row = rows.get(key_from_text(row_key))
             if row is None or column not in location.columns:
                 continue
-            for secret in secrets_of(location, _as_it_was(location, row, column, old)):
-                if secret.envelope is not None and wants_sample(location, secret.envelope):
+            before = _as_it_was(location, row, column, old)
+            for secret in secrets_of(location, before):
+                if secret.envelope is None or accepted.covers(secret.text_in(before)):
+                    continue
+                if wants_sample(location, secret.envelope):
                     samples.offer(location.name, secret.envelope, secret.kind)
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from reencrypt.catalogue.codec import splice
 from reencrypt.catalogue.location import Key, Location, Row
-from reencrypt.catalogue.plaintext import evidence
+from reencrypt.catalogue.plaintext import evidence, is_plausible
 from reencrypt.catalogue.reading import FoundSecret, secrets_of
 from reencrypt.catalogue.reason import Reason
 from reencrypt.crypto import envelope as envelopes
@@ -18,6 +18,7 @@ from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.crypto.envelope import Envelope, Sealer
 from reencrypt.databases.protocol import ColumnLimit, Swap
 from reencrypt.keys.proof import PROVEN_BITS, Admission, KeyStanding, Proof
+from reencrypt.worker.accepted import NOTHING, Accepted
 from reencrypt.worker.counts import PLAIN_OR_UNPROVEN, Counts
 from reencrypt.worker.journal import digest
 from reencrypt.worker.rowkey import key_to_text
@@ -82,13 +83,17 @@ class Finding:
 
 @dataclass(slots=True)
 class RowOutcome:
-    """What becomes of one row: a swap where bytes change, findings, and its counters."""
+    """What becomes of one row: a swap where bytes change, findings, and its counters.
+
+    `accepted` are the fields whose plaintexts are implausible and which move, or stay, all the same.
+    """
 
     row: Row
     swap: Swap | None
     findings: list[Finding]
     counts: Counts
     moved: int
+    accepted: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -131,7 +136,7 @@ class Transformer:
     """Everything that a secret's fate depends on, fixed for a page.
 
     `is_current` tells whether a data key and algorithm are where the run wants secrets; `key_of` finds a data key.
-    `known` is what was in quarantine before.
+    `known` is what was in quarantine before, `accepted` what the user vouches for since an earlier run.
     """
 
     sealer: Sealer
@@ -141,13 +146,14 @@ class Transformer:
     cache: DerivedKeyCache
     limits: tuple[ColumnLimit | None, ...]
     known: Mapping[Place, KnownSecret] = field(default_factory=dict)
+    accepted: Accepted = NOTHING
 
     def transform(self, location: Location, rows: Iterable[ParsedRow]) -> PageOutcome:
         """Decrypt, judge and encrypt anew; a bad secret spoils neither its row nor its page."""
         page = PageOutcome()
         for parsed in rows:
             outcome = self._row(location, parsed, page.tally)
-            if outcome.swap or outcome.findings:
+            if outcome.swap or outcome.findings or outcome.accepted:
                 page.rows.append(outcome)
             else:
                 page.settled.add(outcome.counts)
@@ -187,6 +193,8 @@ class Transformer:
     ) -> None:
         """Quarantine the secrets of a column that would not hold them: an engine might cut them off silently."""
         outcome.counts.re_encrypted -= len(secrets)
+        fields = {secret.field for secret, _ in secrets}
+        outcome.accepted = [each for each in outcome.accepted if each not in fields]
         detail = f"the column would need {length} bytes and holds {limit.size}"
         for secret, _ in secrets:
             self._quarantine(outcome, secret, Reason.VALUE_TOO_LONG, detail)
@@ -206,6 +214,10 @@ class Transformer:
                 counts.re_encrypted += 1
             else:
                 counts.already_current += 1
+            known = self._known(location, secret, outcome.row)
+            if known and known.accepted and known.reason is Reason.IMPLAUSIBLE_PLAINTEXT:
+                # Found by a rotation under another data key of this provider: there is nothing to move any more.
+                outcome.accepted.append(secret.field)
             return None
         key = self.key_of(envelope.key_id)
         if isinstance(key, UnusableKey):
@@ -228,20 +240,42 @@ class Transformer:
         """Decrypt a secret that is to move, decide whether it may, and count it towards its key."""
         try:
             plaintext = envelopes.decrypt(envelope, key.password, self.cache)
-            admission = self.proof.admit(key.standing, envelope, plaintext, secret.kind)
         except AuthenticationFailedError as error:
             if self._known(location, secret, outcome.row) is None:
                 tally.note(key.standing.key_id or "", failed=True)
             self._quarantine(outcome, secret, Reason.AUTHENTICATION_FAILED, str(error))
             return None
-        known = self._known(location, secret, outcome.row)
-        if admission is Admission.IMPLAUSIBLE and known and known.reason is Reason.IMPLAUSIBLE_PLAINTEXT:
-            # The user has looked at exactly this text, and its key is proven by others.
-            if known.accepted and self.proof.vouches_for(key.standing):
-                admission = Admission.MOVE
-        elif known is None:
-            tally.note(key.standing.key_id or "", failed=admission is Admission.IMPLAUSIBLE)
+        admission = self._admit(location, secret, envelope, plaintext, key.standing, outcome.row, tally)
         return self._move(secret, plaintext, admission, key.standing, outcome)
+
+    def _admit(
+        self,
+        location: Location,
+        secret: FoundSecret,
+        envelope: Envelope,
+        plaintext: bytes,
+        key: KeyStanding,
+        row: Row,
+        tally: Tally,
+    ) -> Admission:
+        """Decide whether a secret may move: by its plaintext, or by the user's word for exactly this text."""
+        known = self._known(location, secret, row)
+        remembered = self.accepted.covers(secret.text_in(row))
+        named = known is not None and known.accepted and known.reason is Reason.IMPLAUSIBLE_PLAINTEXT
+        tagged = envelope.algorithm is Algorithm.AES_GCM
+        if (remembered or named) and not tagged and not is_plausible(plaintext, secret.kind):
+            # Being implausible it speaks neither for its key nor against it: others have to prove that.
+            if self.proof.vouches_for(key) or self.proof.accepts(key.key_id or "", key.provider):
+                return Admission.ACCEPTED
+            return Admission.UNPROVEN if remembered else Admission.IMPLAUSIBLE
+        admission = self.proof.admit(key, envelope, plaintext, secret.kind)
+        if known is None:
+            tally.note(key.key_id or "", failed=admission is Admission.IMPLAUSIBLE)
+        loses_tag = tagged and self.sealer.algorithm is not Algorithm.AES_GCM
+        if loses_tag and admission is Admission.MOVE and not is_plausible(plaintext, secret.kind):
+            # Authenticated, so that it may be anything; what is written will not be.
+            return Admission.ACCEPTED
+        return admission
 
     def _known(self, location: Location, secret: FoundSecret, row: Row) -> KnownSecret | None:
         """What is known of the secret from the quarantine, if it is as it was then."""
@@ -265,6 +299,8 @@ class Transformer:
             outcome.counts.leave(PLAIN_OR_UNPROVEN)
             return None
         outcome.counts.re_encrypted += 1
+        if admission is Admission.ACCEPTED:
+            outcome.accepted.append(secret.field)
         return self.sealer.seal(plaintext)
 
     @staticmethod

@@ -25,6 +25,7 @@ from reencrypt.keys.proof import PROVEN_BITS
 from reencrypt.keys.provider import LEGACY_PROVIDER
 from reencrypt.keys.ring import DataKey, Failure, KeyRing
 from reencrypt.keys.vault_errors import KeyDisabledError
+from reencrypt.worker.accepted import Accepted
 from reencrypt.worker.given_up import UNREADABLE
 from reencrypt.worker.journal import digest
 from reencrypt.worker.quarantine import QuarantineEntry
@@ -165,7 +166,7 @@ class Problem:
 
 @dataclass(slots=True)
 class LocationResult:
-    """What a location's secrets are under, and how many decrypt plausibly.
+    """What a location's secrets are under, and how many decrypt plausibly, or were `accepted` as they are.
 
     The counters are by data key: None stands for legacy values, `UNREADABLE` for what cannot be taken apart.
     `in_quarantine` counts what is still as a run found it, `given_up` those of them that are acknowledged.
@@ -173,6 +174,7 @@ class LocationResult:
 
     total: int = 0
     readable: int = 0
+    accepted: int = 0
     providers: dict[str, int] = field(default_factory=dict)
     by_key: Counter[str | None] = field(default_factory=Counter)
     in_quarantine: Counter[str | None] = field(default_factory=Counter)
@@ -200,6 +202,11 @@ class Verification:
     def total(self) -> int:
         """All secrets."""
         return sum(each.total for each in self.locations.values())
+
+    @property
+    def accepted(self) -> int:
+        """How many of the readable ones are not what Grafana stores in their place, and were accepted as such."""
+        return sum(each.accepted for each in self.locations.values())
 
     @property
     def of_configuration(self) -> int:
@@ -243,6 +250,7 @@ async def verify_secrets(
     locations: Iterable[Location],
     keys: Keys,
     quarantine: Sequence[QuarantineEntry],
+    accepted: Accepted,
     *,
     cache: DerivedKeyCache,
     pool: Pool,
@@ -252,7 +260,7 @@ async def verify_secrets(
 
     Raises a `ReencryptError` where the database or a key service fails; a secret that does not read is a problem.
     """
-    verifier = _Verifier(keys, cache, {entry.place: entry for entry in quarantine})
+    verifier = _Verifier(keys, cache, {entry.place: entry for entry in quarantine}, accepted)
     loop = asyncio.get_running_loop()
     for location in locations:
         result = verifier.verification.locations.setdefault(location.name, LocationResult())
@@ -271,6 +279,7 @@ class _Verifier:
     keys: Keys
     cache: DerivedKeyCache
     quarantine: Mapping[tuple[str, str, str], QuarantineEntry]
+    accepted: Accepted
     verification: Verification = field(default_factory=Verification)
 
     def check(self, location: Location, rows: Sequence[ParsedRow], result: LocationResult) -> None:
@@ -279,6 +288,9 @@ class _Verifier:
                 key_id = secret.envelope.key_id if secret.envelope is not None else UNREADABLE
                 entry = self._entry(location, row, secret)
                 provider, problem = self._judge(secret)
+                if problem and problem[0] == Reason.IMPLAUSIBLE_PLAINTEXT and self.accepted.covers(secret.text_in(row)):
+                    problem = _padding(secret)
+                    result.accepted += problem is None
                 result.total += 1
                 result.by_key[key_id] += 1
                 result.providers[provider] = result.providers.get(provider, 0) + 1
@@ -321,16 +333,21 @@ class _Verifier:
             plaintext = envelopes.decrypt(envelope, password, self.cache)
         except AuthenticationFailedError as error:
             return provider, (Reason.AUTHENTICATION_FAILED, str(error))
-        if not is_plausible(plaintext, secret.kind):
+        # A tag that matches says that Grafana reads what was written, whatever that is.
+        if envelope.algorithm is not Algorithm.AES_GCM and not is_plausible(plaintext, secret.kind):
             return provider, (Reason.IMPLAUSIBLE_PLAINTEXT, f"what its key yields is not {secret.kind}")
         if not self.verification.is_proven(envelope.key_id):
             bits = self.verification.proven_bits
             tag = envelope.algorithm is Algorithm.AES_GCM
             found = PROVEN_BITS if tag else evidence(plaintext, secret.kind)
             bits[envelope.key_id] = bits.get(envelope.key_id, 0.0) + found
-        if not secret.slot.strict:
-            return provider, (_PADDING, "its base64 padding is not what Grafana decodes in this column")
-        return provider, None
+        return provider, _padding(secret)
+
+
+def _padding(secret: FoundSecret) -> tuple[str, str] | None:
+    if secret.slot.strict:
+        return None
+    return _PADDING, "its base64 padding is not what Grafana decodes in this column"
 
 
 def _key_ids(rows: Sequence[ParsedRow]) -> list[str]:

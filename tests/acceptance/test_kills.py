@@ -19,7 +19,7 @@ from tests.support.vault import Vault
 
 pytestmark = pytest.mark.every_engine
 
-STATE = ("lease", "run", "checkpoint", "quarantine", "journal", "data_key")
+STATE = ("lease", "run", "checkpoint", "quarantine", "journal", "data_key", "accepted")
 
 
 class Victim:

@@ -54,6 +54,8 @@ def command(
         if each.total
     ]
     out.print_table("Secrets", ("location", "total", "readable", "under"), rows)
+    if report.found.accepted:
+        out.line(f"{report.found.accepted} of them are not what Grafana stores there, and were accepted as they are.")
     for problem in report.problems:
         known = " (in quarantine)" if problem.known else ""
         out.line(f"unreadable{known}: {problem.place}: {problem.reason} ({problem.detail})")

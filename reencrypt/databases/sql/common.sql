@@ -58,6 +58,14 @@ ON CONFLICT DO NOTHING
 -- name: own_data_key_forget
 DELETE FROM reencrypt_data_key WHERE id = :id AND run_id = :run_id
 
+-- name: accepted
+SELECT secret_hash FROM reencrypt_accepted
+
+-- name: accepted_save
+INSERT INTO reencrypt_accepted (run_id, accepted, location, row_key, field, secret_hash)
+VALUES (:run_id, :at, :location, :row_key, :field, :secret_hash)
+ON CONFLICT DO NOTHING
+
 -- name: lease_read
 SELECT token, holder, beats, beat_seconds FROM reencrypt_lease WHERE id = 1
 

@@ -18,6 +18,11 @@ ON DUPLICATE KEY UPDATE id = id
 INSERT INTO reencrypt_data_key (id, run_id, provider, made) VALUES (:id, :run_id, :provider, :at)
 ON DUPLICATE KEY UPDATE id = id
 
+-- name: accepted_save
+INSERT INTO reencrypt_accepted (run_id, accepted, location, row_key, field, secret_hash)
+VALUES (:run_id, :at, :location, :row_key, :field, :secret_hash)
+ON DUPLICATE KEY UPDATE secret_hash = VALUES(secret_hash)
+
 -- name: checkpoint_save
 INSERT INTO reencrypt_checkpoint (run_id, location, pass, last_key, done, counts)
 VALUES (:run_id, :location, :pass_number, :last_key, :done, :counts)

@@ -67,3 +67,13 @@ CREATE TABLE IF NOT EXISTS reencrypt_data_key (
     provider VARCHAR(255) NOT NULL,
     made VARCHAR(64) NOT NULL
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+-- Survives the others: what the user has accepted although it is not what Grafana stores there, by the SHA-256 of its text in
+-- the column. A ciphertext never repeats, so the hash alone says which one it is; the place is for people.
+CREATE TABLE IF NOT EXISTS reencrypt_accepted (
+    secret_hash BINARY(32) PRIMARY KEY NOT NULL,
+    location VARCHAR(64) NOT NULL,
+    row_key VARCHAR(512) NOT NULL,
+    field TEXT NOT NULL,
+    run_id VARCHAR(64) NOT NULL,
+    accepted VARCHAR(64) NOT NULL
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;

@@ -64,3 +64,13 @@ CREATE TABLE IF NOT EXISTS reencrypt_data_key (
     provider TEXT NOT NULL,
     made TEXT NOT NULL
 );
+-- Survives the others: what the user has accepted although it is not what Grafana stores there, by the SHA-256 of its text in
+-- the column. A ciphertext never repeats, so the hash alone says which one it is; the place is for people.
+CREATE TABLE IF NOT EXISTS reencrypt_accepted (
+    secret_hash BLOB PRIMARY KEY NOT NULL,
+    location TEXT NOT NULL,
+    row_key TEXT NOT NULL,
+    field TEXT NOT NULL,
+    run_id TEXT NOT NULL,
+    accepted TEXT NOT NULL
+);

@@ -391,6 +391,13 @@ async def test_an_account_that_may_not_create_tables_is_told_whom_to_ask(engine:
             engine.execute(statement)
         database = await MysqlDatabase.open(settings_of(url), write=True)
         await database.create_state()
+        # A database of an earlier version lacks one of them.
+        engine.execute("DROP TABLE reencrypt_accepted")
+        with pytest.raises(ConfigurationError) as refused:
+            await database.create_state()
+        assert "reencrypt plan" in refused.value.hint
+        engine.execute(next(each for each in database.state_statements() if "reencrypt_accepted" in each))
+        await database.create_state()
         await database.close()
     finally:
         engine.execute("DROP USER reencrypt_poor")

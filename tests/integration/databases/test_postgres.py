@@ -172,6 +172,13 @@ async def test_a_role_that_may_not_create_tables_is_told_whom_to_ask(url: str, o
         for statement in database.state_statements():
             await other.execute(statement)
         await database.create_state()
+        # A database of an earlier version lacks one of them.
+        await other.execute("DROP TABLE reencrypt_accepted")
+        with pytest.raises(ConfigurationError) as refused:
+            await database.create_state()
+        assert "reencrypt plan" in refused.value.hint
+        await other.execute(next(each for each in database.state_statements() if "reencrypt_accepted" in each))
+        await database.create_state()
         await database.close()
     finally:
         await other.execute("DROP OWNED BY grafana_poor")

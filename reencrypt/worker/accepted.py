@@ -1,0 +1,61 @@
+"""What the user has accepted: secrets that are not what Grafana stores in their place, and are right all the same.
+
+An acceptance is the SHA-256 of a ciphertext as it stands in its column, so it covers every copy of these bytes, and
+ends when Grafana saves the secret again. What is moved on its word is remembered by its new bytes too, in the
+transaction that writes them; the old hash stays, so that an undo brings accepted bytes back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from reencrypt.catalogue.location import Location, Row
+from reencrypt.catalogue.reading import secrets_of
+from reencrypt.databases.protocol import Executor, Swap, Transaction
+from reencrypt.worker.journal import digest
+from reencrypt.worker.rowkey import key_to_text
+from reencrypt.worker.stamp import stamp
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The hashes of all accepted ciphertexts."""
+
+    hashes: frozenset[bytes] = frozenset()
+
+    def covers(self, text: bytes) -> bool:
+        """Whether a secret with this text in its column is accepted."""
+        return bool(self.hashes) and digest(text) in self.hashes
+
+    def __or__(self, hashes: Iterable[bytes]) -> Accepted:
+        """These and others."""
+        return Accepted(self.hashes.union(hashes))
+
+
+NOTHING: Final = Accepted()
+
+
+async def read_accepted(executor: Executor) -> Accepted:
+    """All that was accepted in this database; its table must exist."""
+    rows = await executor.fetch("accepted")
+    return Accepted(frozenset(each for (each,) in rows if isinstance(each, bytes)))
+
+
+async def save_accepted(
+    transaction: Transaction, run_id: str, location: Location, rows: Sequence[tuple[Row, Swap | None, Sequence[str]]]
+) -> None:
+    """Remember fields of rows whose plaintexts are implausible, by the bytes that were read and those written."""
+    entries = [
+        (location.name, key_to_text(row.key), field, found)
+        for row, swap, fields in rows
+        for cells in ((row.cells, swap.new) if swap else (row.cells,))
+        for field, found in _hashes(location, row._replace(cells=cells), fields)
+    ]
+    await transaction.execute_many("accepted_save", entries, run_id=run_id, at=stamp())
+
+
+def _hashes(location: Location, row: Row, fields: Sequence[str]) -> list[tuple[str, bytes | None]]:
+    secrets = secrets_of(location, row)
+    return [(each.field, digest(each.text_in(row))) for each in secrets if each.field in fields]
