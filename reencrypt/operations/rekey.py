@@ -32,6 +32,7 @@ from reencrypt.operations.run import run
 from reencrypt.secret import Secret
 from reencrypt.settings import Settings
 from reencrypt.settings.defaults import DEFAULT_SECRET_KEY
+from reencrypt.settings.holding import problem_of
 from reencrypt.worker.counts import PLAIN_OR_UNPROVEN
 from reencrypt.worker.journal import digest
 from reencrypt.worker.lease import Lease
@@ -41,8 +42,6 @@ from reencrypt.worker.stop import StopRequest
 
 STOP_GRAFANA: Final = "stop_grafana"
 _SHORTEST: Final = 16
-#: What an ini file or an expander would cut off, unquote or replace: Grafana would have another key than ours.
-_READ_OTHERWISE: Final = ("$__", "${", "%(", "#", ";", "`", '"', "'", "\\")
 
 #: Printed when the database is done, because only then may the configuration follow.
 NEXT_STEPS: Final = (
@@ -139,13 +138,16 @@ def _check(settings: Settings, new: Secret) -> None:
         problem = "is the configured one: is Grafana's configuration changed already?"
     elif text == DEFAULT_SECRET_KEY:
         problem = "is the default that Grafana ships, which everybody knows"
+    elif unfit := problem_of("security", "secret_key", text):
+        # Grafana would have another key than the one that everything is under.
+        problem = unfit
     elif len(text.encode()) < _SHORTEST:
         problem = f"has fewer than {_SHORTEST} bytes"
-    elif text != text.strip() or any(part in text for part in _READ_OTHERWISE):
-        problem = "has blanks around it, or characters that Grafana's configuration may read otherwise"
     else:
         return
-    raise ConfigurationError(f"the new secret_key {problem}", hint="make one: openssl rand -base64 32")
+    raise ConfigurationError(
+        f"the new secret_key {problem}", hint="make one of a single line: openssl rand -base64 32; nothing was changed"
+    )
 
 
 @dataclass(frozen=True, slots=True)

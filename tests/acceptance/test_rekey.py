@@ -316,11 +316,51 @@ async def test_a_grafana_that_was_not_stopped_after_all_is_noticed_and_nothing_c
 
 
 @pytest.mark.parametrize(
-    "text", ["${SECRET} and more", "$__file{/x} and more", "a key with a # in it", " a key with a blank"]
+    ("content", "words"),
+    [
+        (b"q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJCrze8SNFZ4kKvN7xI0VniQ\nq83vEjRWeJCrze8SNFZ4kA==\n", "one line"),
+        (b"a key from another\r\nsystem, two lines", "carriage return"),
+        (b"a key from a very\rold system", "carriage return"),
+        (b"a key with a\0in it", "NUL"),
+        (b"\xef\xbb\xbfa key from an editor", "byte order mark"),
+        ("a key from a\u200bweb page".encode(), "U+200B, ZERO WIDTH SPACE"),
+        (b"${SECRET} and more", "read otherwise"),
+        (b"$__file{/x} and more", "read otherwise"),
+        (b"a key with a # in it", "read otherwise"),
+        (b" a key with a blank", "read otherwise"),
+        (b"a key that is \xff no text", "is not text"),
+    ],
 )
-def test_a_key_that_grafanas_configuration_reads_otherwise_is_refused(tmp_path: Path, text: str) -> None:
+def test_a_key_that_grafanas_configuration_cannot_hold_is_refused(tmp_path: Path, content: bytes, words: str) -> None:
+    with GrafanaBuilder(tmp_path / "grafana.db", secret_key=OLD) as builder:
+        builder.add_user_auth({"o_auth_access_token": Plain(b"a token that is long enough")})
+    before = (tmp_path / "grafana.db").read_bytes()
+    path = tmp_path / "next.key"
+    path.write_bytes(content)
+    cli = CommandLine(f"sqlite:///{tmp_path}/grafana.db", environment={"GF_SECURITY_SECRET_KEY": OLD})
+    rekey = ("rekey-secret-key", "--to", "secretKey.v1", "--new-secret-key-file", str(path), "--grafana-stopped")
+    assert words in cli.json(*rekey, expect=2)["error"]["message"]
+    assert (tmp_path / "grafana.db").read_bytes() == before
+
+
+@pytest.mark.parametrize("text", ["the key of two\nlines in a variable", "the key of bytes \udcff\udcfe"])
+def test_a_variable_that_grafanas_configuration_cannot_hold_is_refused(tmp_path: Path, text: str) -> None:
     with GrafanaBuilder(tmp_path / "grafana.db", secret_key=OLD) as builder:
         builder.add_user_auth({"o_auth_access_token": Plain(b"a token that is long enough")})
     environment = {"GF_SECURITY_SECRET_KEY": OLD, "REENCRYPT_NEW_SECRET_KEY": text}
     cli = CommandLine(f"sqlite:///{tmp_path}/grafana.db", environment=environment)
-    assert "read otherwise" in cli.json("rekey-secret-key", expect=2)["error"]["message"]
+    error = cli.json("rekey-secret-key", expect=2)["error"]
+    assert "the new secret_key" in error["message"]
+    assert "openssl rand -base64 32" in error["hint"]
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n", "\n\n"])
+def test_the_line_break_at_the_end_of_the_file_is_no_part_of_the_key(tmp_path: Path, end: str) -> None:
+    with GrafanaBuilder(tmp_path / "grafana.db", secret_key=OLD) as builder:
+        builder.add_user_auth({"o_auth_access_token": Plain(b"a token that is long enough", builder.data_key())})
+    path = tmp_path / "next.key"
+    path.write_bytes((NEW + end).encode())
+    cli = CommandLine(f"sqlite:///{tmp_path}/grafana.db", environment={"GF_SECURITY_SECRET_KEY": OLD})
+    cli("rekey-secret-key", "--to", "secretKey.v1", "--new-secret-key-file", str(path), "--grafana-stopped")
+    after = CommandLine(f"sqlite:///{tmp_path}/grafana.db", environment={"GF_SECURITY_SECRET_KEY": NEW})
+    assert after.json("verify")["outcome"] == "verified"

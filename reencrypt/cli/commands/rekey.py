@@ -82,7 +82,8 @@ def _new_key(path: Path | None) -> Secret:
     text = os.environ.get(VARIABLE, "")
     if path is not None:
         try:
-            text = path.read_text().rstrip("\r\n")
+            # As it is: reading as text would make a line break of every carriage return.
+            text = path.read_bytes().decode().rstrip("\r\n")
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigurationError(
                 f"{path} cannot be read: {getattr(error, 'strerror', None) or 'it is not text'}",
