@@ -138,9 +138,9 @@ async def take_census(
             for row in rows:
                 for secret in secrets_of(location, row):
                     _count(found, location, row.key, secret)
-                    if secret.envelope is None or accepted.covers(secret.text_in(row)):
+                    if secret.envelope is None or not wants_sample(location, secret.envelope):
                         continue
-                    if wants_sample(location, secret.envelope):
+                    if not accepted.covers(secret.text_in(row)):
                         census.samples.offer(location.name, secret.envelope, secret.kind)
             after = rows[-1].key
             emit(Surveyed(location.name, found.total - before))

@@ -58,9 +58,9 @@ async def offer_precedents(
                 continue
             before = _as_it_was(location, row, column, old)
             for secret in secrets_of(location, before):
-                if secret.envelope is None or accepted.covers(secret.text_in(before)):
+                if secret.envelope is None or not wants_sample(location, secret.envelope):
                     continue
-                if wants_sample(location, secret.envelope):
+                if not accepted.covers(secret.text_in(before)):
                     samples.offer(location.name, secret.envelope, secret.kind)
 
 
