@@ -189,7 +189,7 @@ class _Job:
             self.stop.set(f"the limit of {self.options.limit} secrets is reached")
         if complete and not self.stop.reason and Counts.sum((await passes.counts()).values()).re_encrypted:
             by_name = {location.name: location for location in self._chosen(prepared)}
-            read_back = ReadBack(self.database, current, by_name, frozenset(each.place for each in known), self.cache)
+            read_back = ReadBack(self.database, current, by_name, self.cache)
             await read_back.check(target, self.providers.get(prepared.goal.provider))
         return complete
 

@@ -6,7 +6,7 @@ database now is decrypted with what that gives.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +17,7 @@ from reencrypt.databases.protocol import Database
 from reencrypt.errors import RefusedError
 from reencrypt.keys.proof import Sample, weigh
 from reencrypt.keys.provider import KeyProvider, UnwrapFailedError
+from reencrypt.worker.accepted import Accepted, read_accepted
 from reencrypt.worker.rowkey import key_from_text, key_to_text
 from reencrypt.worker.runs import Run
 from reencrypt.worker.target import LegacyTarget, Target, TargetKey
@@ -30,15 +31,11 @@ _END: Final = 2**62  # behind every entry of the journal
 
 @dataclass(frozen=True, slots=True)
 class ReadBack:
-    """Reads back for one run. `locations` are those that the run went through, by name.
-
-    `exempt` are secrets that nobody expects to be plausible: those that were in quarantine before.
-    """
+    """Reads back for one run. `locations` are those that the run went through, by name."""
 
     database: Database
     run: Run
     locations: Mapping[str, Location]
-    exempt: frozenset[Place]
     cache: DerivedKeyCache
 
     async def check(self, target: Target, provider: KeyProvider) -> int:
@@ -50,11 +47,7 @@ class ReadBack:
         password = await self._password(target, provider)
         if password is None:
             return 0
-        samples: dict[Place, Sample] = {}
-        for location in self.locations.values():
-            rows = await self.database.read_page(location, None, rows=_ROWS_OF_LOCATION, size=_BYTES_OF_LOCATION)
-            samples |= self._written(location, rows, target)
-        samples |= await self._newest(target)
+        samples = await self._samples(target)
         bad = [
             place
             for place, sample in samples.items()
@@ -94,28 +87,28 @@ class ReadBack:
             f"they were, or give the old bytes back with `reencrypt undo {self.run.id}`",
         )
 
-    async def _newest(self, target: Target) -> dict[Place, Sample]:
-        """What the run wrote last, by its journal."""
+    async def _samples(self, target: Target) -> dict[Place, Sample]:
+        """What the run wrote last, by its journal, and what it wrote of the first rows of each location."""
+        # What the user has accepted is implausible under the right key too.
+        accepted = await read_accepted(self.database)
         entries = await self.database.fetch("journal_of_run", run_id=self.run.id, before=_END, rows=_NEWEST)
         samples: dict[Place, Sample] = {}
         for location in self.locations.values():
+            rows = await self.database.read_page(location, None, rows=_ROWS_OF_LOCATION, size=_BYTES_OF_LOCATION)
             keys = {str(row_key) for _, table, row_key, *_ in entries if table == location.table}
             if keys:
-                rows = await self.database.read_rows(location, [key_from_text(each) for each in sorted(keys)])
-                samples |= self._written(location, rows, target)
+                rows += await self.database.read_rows(location, [key_from_text(each) for each in sorted(keys)])
+            for row in rows:
+                samples |= self._written(location, row, target, accepted)
         return samples
 
-    def _written(self, location: Location, rows: Sequence[Row], target: Target) -> dict[Place, Sample]:
-        """The secrets of these rows that this run wrote: they have its salt."""
+    def _written(self, location: Location, row: Row, target: Target, accepted: Accepted) -> dict[Place, Sample]:
+        """The secrets of a row that this run wrote: they have its salt."""
         return {
-            place: sample
-            for row in rows
-            for place, sample in self._of_row(location, row, target)
-            if place not in self.exempt
+            (location.name, key_to_text(row.key), secret.field): Sample(envelope, secret.kind)
+            for secret in secrets_of(location, row)
+            if (envelope := secret.envelope) is not None
+            and envelope.salt == self.run.salt
+            and (envelope.key_id or "") == target.id
+            and not accepted.covers(secret.text_in(row))
         }
-
-    def _of_row(self, location: Location, row: Row, target: Target) -> Iterator[tuple[Place, Sample]]:
-        for secret in secrets_of(location, row):
-            envelope = secret.envelope
-            if envelope is not None and envelope.salt == self.run.salt and (envelope.key_id or "") == target.id:
-                yield (location.name, key_to_text(row.key), secret.field), Sample(envelope, secret.kind)
