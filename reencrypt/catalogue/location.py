@@ -56,7 +56,8 @@ class Location:
 
     `updated` is the timestamp column to set with each rewrite, because Grafana caches by it. `only` restricts the
     rows to those whose columns hold one of the values. `reencrypted` is False where Grafana reads with `secret_key`
-    alone, so that the secrets are counted and left.
+    alone, so that the secrets are counted and left. `clip` is for the search of a whole database, which writes nothing back:
+    how many bytes of a cell are read (characters of MySQL's text), and without the rows of tables that inherit.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Location:
     twins: Twins | None = None
     only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     reencrypted: bool = True
+    clip: int | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:

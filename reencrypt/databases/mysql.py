@@ -119,7 +119,8 @@ class MysqlDatabase:
         """The tables of the database."""
         columns = await self._reader.read(lambda connection: fetch_all(connection, shapes.MYSQL_COLUMNS))
         keys = await self._reader.read(lambda connection: fetch_all(connection, shapes.MYSQL_KEYS))
-        return shapes.shapes_of(columns, keys)
+        gaps = await self._reader.read(lambda connection: fetch_all(connection, shapes.MYSQL_GAPS))
+        return shapes.shapes_of(columns, keys, gaps)
 
     async def column_limits(self, location: Location) -> tuple[ColumnLimit | None, ...]:
         """VARCHAR counts characters; TEXT holds 65,535 bytes, MEDIUMTEXT 16 MiB."""

@@ -43,7 +43,8 @@ class Column:
 
 def quote(identifier: str) -> str:
     """Quote a table or column: `key`, `default` and `group` are reserved words."""
-    return f"`{identifier}`"
+    # The driver formats statements, so that a percent sign is doubled.
+    return "`" + identifier.replace("`", "``").replace("%", "%%") + "`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +57,17 @@ class Rendering:
 
     def _bytes(self, column: str, prefix: str = "t.") -> str:
         # By way of utf8mb4, so that the bytes are those that we read, whatever the column's own character set.
-        name = f"{prefix}{quote(column)}"
-        return name if self.types[column].is_binary else f"CAST(CONVERT({name} USING utf8mb4) AS BINARY)"
+        return self._as_bytes(column, f"{prefix}{quote(column)}")
+
+    def _as_bytes(self, column: str, expression: str) -> str:
+        return expression if self.types[column].is_binary else f"CAST(CONVERT({expression} USING utf8mb4) AS BINARY)"
+
+    def _cell(self, column: str) -> str:
+        name = f"t.{quote(column)}"
+        clip = self.location.clip
+        if clip is None:
+            return self._as_bytes(column, name)
+        return self._as_bytes(column, f"IF(LENGTH({name}) > {clip}, LEFT({name}, {clip}), {name})")
 
     def _key(self, column: str) -> str:
         """A key column in the order of the pages: its index's, where that tells all keys apart, else that of bytes."""
@@ -83,7 +93,7 @@ class Rendering:
         """
         location = self.location
         columns = [f"t.{quote(name)}" for name in location.key]
-        columns += [self._bytes(name) for name in location.columns]
+        columns += [self._cell(name) for name in location.columns]
         columns += [f"t.{quote(name)}" for name in location.extras]
         columns.append(" + ".join(f"(t.{quote(name)} IS NOT NULL)" for name in location.columns))
         return ", ".join(columns)

@@ -138,7 +138,9 @@ class PostgresDatabase:
         """The tables that the search path shows."""
         columns = await self._reader.read(lambda connection: connection.fetch(shapes.POSTGRES_COLUMNS))
         keys = await self._reader.read(lambda connection: connection.fetch(shapes.POSTGRES_KEYS))
-        return shapes.shapes_of(map(tuple, columns), map(tuple, keys), otherwise=(shapes.POSTGRES_PLACE,))
+        gaps = await self._reader.read(lambda connection: connection.fetch(shapes.POSTGRES_GAPS))
+        place = (shapes.POSTGRES_PLACE,)
+        return shapes.shapes_of(map(tuple, columns), map(tuple, keys), map(tuple, gaps), otherwise=place)
 
     async def column_limits(self, location: Location) -> tuple[ColumnLimit | None, ...]:
         """VARCHAR counts characters; TEXT and BYTEA hold a gigabyte."""

@@ -27,7 +27,7 @@ class Column:
 
 def quote(identifier: str) -> str:
     """Quote a table or column: `user`, `key`, `default` and `group` are reserved words."""
-    return f'"{identifier}"'
+    return '"' + identifier.replace('"', '""') + '"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,14 @@ class Rendering:
     types: Mapping[str, Column]
 
     def _bytes(self, column: str, expression: str) -> str:
-        return expression if self.types[column].is_binary else f"convert_to({expression}::text, 'UTF8')"
+        clip = self.location.clip
+        if self.types[column].is_binary:
+            return expression if clip is None else f"substr({expression}, 1, {clip})"
+        text = f"{expression}::text"
+        if clip is not None:
+            # Lengths are cheap, and cutting text is not.
+            text = f"CASE WHEN octet_length({text}) > {clip} THEN left({text}, {clip}) ELSE {text} END"
+        return f"convert_to({text}, 'UTF8')"
 
     def _length(self, column: str) -> str:
         # Of text and bytes the header alone is read, for which a cast that changes nothing is none.
@@ -81,10 +88,12 @@ class Rendering:
             for index, name in enumerate(names)
         ]
         order = ", ".join(f"x{index}" for index in range(keys))
+        # A search comes by a table's children too, whose rows may have the keys of its own.
+        only = "" if location.clip is None else "ONLY "
         return (
             f"SELECT {', '.join(outer)} FROM ("
             f"SELECT *, SUM(n) OVER (ORDER BY {order} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before "
-            f"FROM (SELECT {inner}, {length} AS n FROM {quote(location.table)} WHERE {' AND '.join(where)} "
+            f"FROM (SELECT {inner}, {length} AS n FROM {only}{quote(location.table)} WHERE {' AND '.join(where)} "
             f"ORDER BY {key} LIMIT {bind(rows)}) AS page"
             f") AS measured WHERE COALESCE(before, 0) < {bind(size)} ORDER BY {order}"
         ), values

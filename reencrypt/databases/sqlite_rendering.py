@@ -1,4 +1,4 @@
-"""SQL for a location on SQLite, and its rows as the protocol's bytes. Identifiers come from the catalogue alone."""
+"""SQL for a location on SQLite, and its rows as bytes. Identifiers come from the catalogue or the database."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from reencrypt.databases.protocol import Value
 
 def quote(identifier: str) -> str:
     """Quote a table or column as Grafana's own SQL does: several are reserved words."""
-    return f"`{identifier}`"
+    return "`" + identifier.replace("`", "``") + "`"
 
 
 def columns(location: Location) -> str:
     """The columns of a row in the order that `to_rows` takes: key, secret columns as bytes, extras."""
     names = [quote(name) for name in location.key]
-    names += [f"CAST({quote(name)} AS BLOB)" for name in location.columns]
+    cells = [f"CAST({quote(name)} AS BLOB)" for name in location.columns]
+    names += cells if location.clip is None else [f"SUBSTR({cell}, 1, {location.clip})" for cell in cells]
     names += [quote(name) for name in location.extras]
     return ", ".join(names)
 

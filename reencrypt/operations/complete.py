@@ -24,13 +24,16 @@ from reencrypt.operations.verify import problem_as_json
 from reencrypt.settings import Settings
 from reencrypt.worker.lease import Lease
 from reencrypt.worker.runs import read_runs
+from reencrypt.worker.search import NotSecrets, Search
 from reencrypt.worker.stop import StopRequest
 from reencrypt.worker.verification import Verification
 
 #: What no search of this database can see, said with every answer.
 BLIND_SPOTS: Final = (
     "legacy values without a prefix outside the catalogue: nothing tells them from noise",
+    "text that is encoded otherwise than in base64, hexadecimal, JSON escapes, UTF-16 or gzip, or encrypted once more",
     "files of Live pipelines, unified storage outside this database, and the server's other schemas and databases",
+    "a cache in Redis or Memcached, and what the database keeps beside rows: deleted rows, statistics, logs",
     "backups and replicas: whoever restores one needs the old key",
 )
 _NO: Final = 8
@@ -42,7 +45,8 @@ class CompleteOptions:
     """`retire` names the keys that are to go, all but the target where it is empty.
 
     Without `finish` it only answers; `check` says so once more. `drop_state` and `delete_data_keys` are part of
-    finishing. `unsearched` are tables, or TABLE.COLUMN, that hold no secrets although nobody can search them.
+    finishing. `unsearched` are tables, or TABLE.COLUMN, that hold no secrets although nobody can search them;
+    `not_secrets` are finds, TABLE.COLUMN:DIGEST, that are none.
     """
 
     retire: tuple[str, ...] = ()
@@ -52,6 +56,7 @@ class CompleteOptions:
     drop_state: bool = False
     delete_data_keys: Path | None = None
     unsearched: frozenset[str] = frozenset()
+    not_secrets: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -107,9 +112,10 @@ class CompleteReport:
                 "tables": evidence.search.tables if evidence else 0,
                 "rows": evidence.search.rows if evidence else 0,
                 "not_searched": evidence.search.unsearched if evidence else {},
+                "finds": finds(evidence.search) if evidence else [],
             },
             "notes": evidence.notes if evidence else [],
-            "not_seen": list(BLIND_SPOTS),
+            "not_seen": [*BLIND_SPOTS, *(unseen(evidence.search) if evidence else ())],
             "commands": self.commands,
             "journal_dropped": self.journal_dropped,
             "state_dropped": self.state_dropped,
@@ -157,6 +163,7 @@ async def complete(
     that contradict each other or a key that nothing is under, and a `ReencryptError` where database or vault fails.
     """
     _check(wanted)
+    not_secrets = NotSecrets.parse(wanted.not_secrets)
     target = normalise_provider(options.to or settings.encryption_provider)
     try:
         async with opened(settings, options, emit, write=wanted.finish) as resources:
@@ -169,6 +176,7 @@ async def complete(
                 resources.cache,
                 resources.pool,
                 emit,
+                not_secrets,
             )
             return await _Job(resources.database, gatherer, settings, options, wanted, emit, stop).run()
     except StoppedEarlyError:
@@ -285,6 +293,29 @@ class _Job:
         if not kek.kid or kek.kid.endswith(f"/{UNKNOWN_VERSION}"):
             return []
         return [f"az keyvault key set-attributes --id {kek.kid} --enabled false"]
+
+
+def finds(found: Search) -> list[dict[str, Any]]:
+    """What the search has found outside the catalogue, with the digest of each value's bytes, never their text."""
+    return [
+        {
+            "table": stray.table,
+            "column": stray.column,
+            "data_key": stray.key_id,
+            "number": stray.number,
+            "places": [{"row": place.row, "sha256": place.sha256} for place in stray.places],
+        }
+        for stray in found.strays.values()
+    ]
+
+
+def unseen(found: Search) -> list[str]:
+    """The values that were not looked at whole, by place."""
+    return [
+        f"{each.table}.{each.column} {place.row}, SHA-256 {place.short}: {each.reason}"
+        for each in found.unseen.values()
+        for place in each.places
+    ]
 
 
 def _save(keys: list[DataKey], path: Path) -> None:

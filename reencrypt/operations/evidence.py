@@ -35,7 +35,7 @@ from reencrypt.worker.census import take_census
 from reencrypt.worker.given_up import UNREADABLE
 from reencrypt.worker.quarantine import QuarantineEntry, read_quarantine
 from reencrypt.worker.runs import UNDOING, Run, read_runs
-from reencrypt.worker.search import Search, search
+from reencrypt.worker.search import CACHE, Known, NotSecrets, Place, Search, search
 from reencrypt.worker.verification import (
     KEY_RETIRES,
     PROVIDER_NOT_CONFIGURED,
@@ -44,6 +44,8 @@ from reencrypt.worker.verification import (
     Verification,
     verify_secrets,
 )
+
+_CACHE_ADVICE: Final = "entries of Grafana's cache: wait until they expire, or delete the rows of cache_data"
 
 _NAMED: Final = 5  # secrets in one line
 
@@ -89,9 +91,9 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Gatherer:
-    """Reads everything; `target` is the provider that stays, `unsearched` what is known to hold no envelope.
+    """Reads everything; `target` is the provider that stays, `unsearched` what is known to hold no ciphertext.
 
-    The latter are tables, or TABLE.COLUMN.
+    The latter are tables, or TABLE.COLUMN. `not_secrets` are finds of the search that are known to be none.
     """
 
     database: Database
@@ -102,6 +104,7 @@ class Gatherer:
     cache: DerivedKeyCache
     pool: Pool
     emit: Emit
+    not_secrets: NotSecrets
 
     async def gather(self, retire: Sequence[str], *, settled: frozenset[tuple[str, str]]) -> Evidence:
         """Count, verify with the keys that stay, search and judge.
@@ -167,7 +170,7 @@ class Gatherer:
         )
         _place_strays(evidence, rows, versions)
         uses = await read_uses(self.database, self.providers.secret_key)
-        evidence.notes += notes(uses)
+        evidence.notes += [*notes(uses), *_search_notes(found, self.not_secrets)]
         self._judge(evidence, uses)
         return evidence
 
@@ -190,14 +193,13 @@ class Gatherer:
     async def _search(
         self, locations: Sequence[Location], rows: Sequence[DataKey], quarantine: Sequence[QuarantineEntry]
     ) -> Search:
-        return await search(
-            self.database,
+        known = Known.of(
             locations,
-            frozenset(row.id for row in rows),
+            (row.id for row in rows),
             frozenset((*each.place, each.secret_hash) for each in quarantine if not each.is_open),
-            self.pool,
-            emit=self.emit,
+            self.not_secrets,
         )
+        return await search(self.database, known, self.pool, emit=self.emit)
 
     async def _target(self) -> str:
         if self.target == SECRET_KEY_PROVIDER:
@@ -233,6 +235,13 @@ class Gatherer:
         for part, reason in found.unsearched.items():
             if not {part, part.partition(".")[0]} & self.unsearched:
                 yield f"{part} could not be searched ({reason}): if it holds no secrets, give --unsearched {part}"
+        for each in found.unseen.values():
+            column = f"{each.table}.{each.column}"
+            if not {column, each.table} & self.unsearched:
+                yield (
+                    f"{each.number} values in {column} were not looked at whole ({each.reason}): "
+                    f"if they are no secrets, give --unsearched {column}, or {not_a_secret(column, each.places)}"
+                )
 
     def _kid(self, kek: Kek) -> str:
         azure = self.settings.azure.get(kek.provider)
@@ -263,7 +272,7 @@ class Gatherer:
             kek.reasons.append(f"{kek.secrets.total()} secrets need it ({places})")
         if kek.active and kek.provider == self.settings.encryption_provider:
             kek.reasons.append(f"Grafana may write under {kek.active} active data keys that it wraps: rewrap them")
-        kek.reasons += [f"an envelope where the catalogue knows none: {stray}" for stray in kek.strays]
+        kek.reasons += kek.strays
         for other in evidence.keks.values():
             needed = other.secrets or other.active or other.strays
             if other is not kek and needed and self._may_be(other, kek):
@@ -338,17 +347,40 @@ def _kek_of(keks: dict[str, Kek], row: DataKey | None, versions: Mapping[str, st
 def _place_strays(evidence: Evidence, rows: Sequence[DataKey], versions: Mapping[str, str]) -> None:
     by_id = {row.id: row for row in rows}
     for stray in evidence.search.strays.values():
-        text = f"{stray.number} in {stray.table}.{stray.column} under data key {stray.key_id}"
+        place = f"{stray.number} in {stray.table}.{stray.column}"
+        advice = f"; {_CACHE_ADVICE}" if stray.table == CACHE else ""
+        if stray.key_id is None:
+            text = f"a legacy value where the catalogue knows none: {place}{advice}"
+            _kek_of(evidence.keks, None, versions).strays.append(text)
+            continue
+        text = f"{place} under data key {stray.key_id}"
         row = by_id.get(stray.key_id)
         if row is None:
             evidence.notes.append(f"{text}, which data_keys does not have")
         else:
-            _kek_of(evidence.keks, row, versions).strays.append(text)
+            stray_text = f"an envelope where the catalogue knows none: {text}{advice}"
+            _kek_of(evidence.keks, row, versions).strays.append(stray_text)
 
 
 def _named(found: Search) -> set[str]:
     """The data keys that something outside the catalogue names, or damaged text inside it."""
-    return {stray.key_id for stray in found.strays.values()} | found.given_up
+    return {stray.key_id for stray in found.strays.values() if stray.key_id is not None} | found.given_up
+
+
+def not_a_secret(column: str, places: Sequence[Place]) -> str:
+    """The option that acknowledges the first of these finds."""
+    return f"--not-a-secret {column}:{places[0].short}"
+
+
+def _search_notes(found: Search, not_secrets: NotSecrets) -> Iterable[str]:
+    for (table, key_id), number in sorted(found.snapshots.items()):
+        yield (
+            f"not covered: {number} dashboard snapshots in {table} under data key {key_id} of Grafana's secrets manager"
+        )
+    for entry, number in sorted(found.acknowledged.items()):
+        yield f"{number} values are acknowledged as no secrets by --not-a-secret {entry}"
+    for entry in sorted(not_secrets.entries - set(found.acknowledged)):
+        yield f"--not-a-secret {entry} fits no find: it is gone, or its bytes have changed"
 
 
 def _cached_until(runs: Sequence[Run], cache_time: timedelta) -> str | None:

@@ -1,148 +1,281 @@
-"""Searches every text and blob column of a database for envelopes in places that the catalogue does not know.
+"""Search every text and blob column of a database for ciphertext in places that the catalogue does not know.
 
-An envelope names its data key in its first bytes, so it can be recognised without a key. What has no such beginning, a
-legacy value without a prefix, no search can tell from noise.
+What to look for, and in which encodings, is the affair of `signatures`. This module walks the tables, leaves out what
+the census counts, and remembers where something was found or could not be looked at.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor as Pool
 from dataclasses import dataclass, field
 from typing import Final
 
 from reencrypt.catalogue.codec import WholeColumn
-from reencrypt.catalogue.encoding import Encoding
+from reencrypt.catalogue.encoding import RAW
 from reencrypt.catalogue.location import Field, Key, Location, Row
-from reencrypt.crypto import gobase64
 from reencrypt.databases.protocol import Database
 from reencrypt.databases.shapes import Shape
-from reencrypt.errors import ReencryptError
+from reencrypt.databases.statements import TEMPORARY_TABLES
+from reencrypt.errors import ConfigurationError, ReencryptError
 from reencrypt.events import Emit, Surveyed
 from reencrypt.worker.journal import digest
+from reencrypt.worker.own_rules import without_own
 from reencrypt.worker.rowkey import key_to_text
+from reencrypt.worker.signatures import MOST_BYTES, Marks, examine, marks_of, suspects
+
+#: Grafana's cache. Its entries expire.
+CACHE: Final = "cache_data"
 
 _PAGE_ROWS: Final = 1000
 _PAGE_BYTES: Final = 4 * 1024 * 1024
-_NAMED: Final = 20
+_NAMED: Final = 1000  # places of a find that are named; more are counted
+_SHOWN_DIGITS: Final = 16
 
-#: Tables that are left out: our own, and Grafana's cache, whose entries expire.
-_OURS: Final = "reencrypt_"
-CACHE: Final = "cache_data"
+#: Our own tables.
+_STATE: Final = frozenset((*TEMPORARY_TABLES, "reencrypt_data_key"))
+_NOT_A_SECRET: Final = re.compile(r"(.+):([0-9A-Fa-f]{12,64})")
 
-# A lookahead, because the mark that ends one text may begin the id behind it.
-_ID: Final = re.compile(rb"(?=#([A-Za-z0-9+/]{2,200})#)")
-#: Base64 of `#` and the first character of a base64 text.
-# Overlapping as well: what stands before it, like a path, may be of the same alphabet.
-_BASE64: Final = re.compile(rb"(?=(I[yz0-3][A-Za-z0-9+/_-]{6,400}))")
-_PRESENT_ALGORITHMS: Final = (b"*YWVzLWNmYg*", b"*YWVzLWdjbQ*")
-_NAME: Final = re.compile(r"[A-Za-z0-9_.:/@-]{2,100}")
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A row with a find, and the SHA-256 of the bytes that were searched, in hexadecimal: never what they say."""
+
+    row: str
+    sha256: str
+
+    @property
+    def short(self) -> str:
+        """As much of the digest as tells it apart."""
+        return self.sha256[:_SHOWN_DIGITS]
 
 
 @dataclass(slots=True)
 class Stray:
-    """Envelopes under one data key in one column that the catalogue does not know; some of the rows by name."""
+    """Values under one key in one column that the catalogue does not know. `key_id` is None for `secret_key`."""
 
     table: str
     column: str
-    key_id: str
+    key_id: str | None
     number: int = 0
-    rows: list[str] = field(default_factory=list)
+    places: list[Place] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Unseen:
+    """Values of one column that were not looked at whole, for one reason."""
+
+    table: str
+    column: str
+    reason: str
+    number: int = 0
+    places: list[Place] = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class Search:
     """What was found, and what could not be searched, TABLE or TABLE.COLUMN, each with the reason.
 
-    `given_up` are the data keys that only damaged text names which somebody has acknowledged.
+    `given_up` are the data keys that only text names which somebody has acknowledged. `snapshots` counts those under
+    data keys of the secrets manager, by table and data key. `acknowledged` counts by what was acknowledged.
     """
 
-    strays: dict[tuple[str, str, str], Stray] = field(default_factory=dict)
+    strays: dict[tuple[str, str, str | None], Stray] = field(default_factory=dict)
+    unseen: dict[tuple[str, str, str], Unseen] = field(default_factory=dict)
     given_up: set[str] = field(default_factory=set)
+    snapshots: Counter[tuple[str, str]] = field(default_factory=Counter)
+    acknowledged: Counter[str] = field(default_factory=Counter)
     rows: int = 0
     tables: int = 0
     unsearched: dict[str, str] = field(default_factory=dict)
 
 
-async def search(
-    database: Database,
-    locations: Sequence[Location],
-    key_ids: frozenset[str],
-    given_up: frozenset[tuple[str, str, str, bytes]],
-    pool: Pool,
-    *,
-    emit: Emit,
-) -> Search:
-    """Look through every table but ours and the cache. `key_ids` are the data keys there are.
+@dataclass(frozen=True, slots=True)
+class NotSecrets:
+    """Finds that somebody has looked at and that are no secrets: by column, the digests of their bytes.
+
+    A find counts again as soon as its bytes change.
+    """
+
+    digests: Mapping[str, tuple[str, ...]]
+
+    @classmethod
+    def parse(cls, texts: Iterable[str]) -> NotSecrets:
+        """Read TABLE.COLUMN:DIGEST, as the answer names a find. Raises `ConfigurationError` for anything else."""
+        digests: dict[str, tuple[str, ...]] = {}
+        for text in texts:
+            match = _NOT_A_SECRET.fullmatch(text)
+            if match is None:
+                raise ConfigurationError(
+                    f"--not-a-secret {text}: not a find",
+                    hint="give TABLE.COLUMN:DIGEST as the answer names it, at least 12 digits of the SHA-256",
+                )
+            digests[match[1]] = (*digests.get(match[1], ()), match[2].lower())
+        return cls(digests)
+
+    def entry(self, column: str, sha256: str) -> str | None:
+        """What was acknowledged, as it was given, if this find was."""
+        return next((f"{column}:{each}" for each in self.digests.get(column, ()) if sha256.startswith(each)), None)
+
+    @property
+    def entries(self) -> set[str]:
+        """All that was acknowledged."""
+        return {f"{column}:{each}" for column, digests in self.digests.items() for each in digests}
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the search knows beforehand: the catalogue, the data keys, and what was acknowledged.
 
     `given_up` are acknowledged secrets, each its place and the SHA-256 of its text.
     """
+
+    locations: Mapping[str, Location]
+    marks: Marks
+    given_up: frozenset[tuple[str, str, str, bytes]]
+    not_secrets: NotSecrets
+
+    @classmethod
+    def of(
+        cls,
+        locations: Iterable[Location],
+        key_ids: Iterable[str],
+        given_up: frozenset[tuple[str, str, str, bytes]],
+        not_secrets: NotSecrets,
+    ) -> Known:
+        """Put it together. `key_ids` are the data keys there are."""
+        by_table = {location.table: location for location in locations}
+        return cls(by_table, marks_of(key_ids), given_up, not_secrets)
+
+
+async def search(database: Database, known: Known, pool: Pool, *, emit: Emit) -> Search:
+    """Look through every table but ours."""
     found = Search()
-    known = {location.table: location for location in locations}
-    loop = asyncio.get_running_loop()
     for shape in await database.shapes():
-        if shape.table.startswith(_OURS) or shape.table == CACHE:
+        if shape.table in _STATE:
             continue
         found.unsearched |= {f"{shape.table}.{column}": "its type may hold anything" for column in shape.others}
+        if shape.gap:
+            found.unsearched[shape.table] = shape.gap
         if not shape.texts:
             continue
         if not shape.key:
             found.unsearched[shape.table] = "no unique key tells its rows apart"
             continue
-        try:
-            found.tables += 1
-            after: Key | None = None
-            while rows := await database.read_page(_whole(shape), after, rows=_PAGE_ROWS, size=_PAGE_BYTES):
-                look = (shape, known.get(shape.table), key_ids, given_up, rows, found)
-                await loop.run_in_executor(pool, _look, *look)
-                after = rows[-1].key
-                found.rows += len(rows)
-                emit(Surveyed(shape.table, len(rows)))
-        except ReencryptError as error:
-            found.unsearched[shape.table] = error.message
+        found.tables += 1
+        if problem := await _search_table(database, shape, known, pool, found, emit):
+            found.unsearched[shape.table] = problem
     return found
 
 
+async def _search_table(
+    database: Database, shape: Shape, known: Known, pool: Pool, found: Search, emit: Emit
+) -> str | None:
+    """Search a table, a page being read while the one before is looked at; returns why it stopped."""
+    location = _whole(shape)
+
+    async def read(after: Key | None) -> list[Row] | ReencryptError:
+        try:
+            return await database.read_page(location, after, rows=_PAGE_ROWS, size=_PAGE_BYTES)
+        except ReencryptError as error:
+            return error
+
+    after: Key | None = None
+    rows = await read(None)
+    while not isinstance(rows, ReencryptError):
+        if not rows:
+            return None
+        last = rows[-1].key
+        if last == after or None in last:
+            return "its keys do not tell where a page ends"
+        after = last
+        async with asyncio.TaskGroup() as group:
+            ahead = group.create_task(read(after))
+            look = _Look(shape, known, found)
+            await asyncio.get_running_loop().run_in_executor(pool, look.at, rows)
+        found.rows += len(rows)
+        emit(Surveyed(shape.table, len(rows)))
+        rows = ahead.result()
+    return rows.message
+
+
 def _whole(shape: Shape) -> Location:
-    """The table as a location whose every text column is one secret."""
-    raw = WholeColumn(Encoding(padded=None))
-    return Location(shape.table, shape.table, shape.key, tuple(Field(column, raw) for column in shape.texts))
+    """The table as a location whose every text column is one secret; what is larger than we unpack is cut off."""
+    fields = tuple(Field(column, WholeColumn(RAW)) for column in shape.texts)
+    return Location(shape.table, shape.table, shape.key, fields, clip=MOST_BYTES + 1)
 
 
-def _look(
-    shape: Shape,
-    known: Location | None,
-    key_ids: frozenset[str],
-    given_up: frozenset[tuple[str, str, str, bytes]],
-    rows: Sequence[Row],
-    found: Search,
-) -> None:
-    codecs = {each.column: each.codec for each in known.fields} if known else {}
-    for row in rows:
-        covered = known is not None and _is_covered(known, shape, row)
-        for column, cell in zip(shape.texts, row.cells, strict=True):
-            if not cell:
-                continue
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """The look at the pages of one table."""
+
+    shape: Shape
+    known: Known
+    found: Search
+
+    def at(self, rows: Sequence[Row]) -> None:
+        """Look at a page: all of its cells at once, then at those that deserve it."""
+        location = self.known.locations.get(self.shape.table)
+        cells = [
+            self._unknown(location, row, column, cell) if cell else b""
+            for row in rows
+            for column, cell in zip(self.shape.texts, row.cells, strict=True)
+        ]
+        width = len(self.shape.texts)
+        for index in suspects(cells, self.known.marks):
+            sighting = examine(cells[index], self.known.marks)
+            place = Place(_shown(rows[index // width].key), hashlib.sha256(cells[index]).hexdigest())
+            self._note(self.shape.texts[index % width], place, sighting.key_ids, sighting.beyond)
+
+    def _unknown(self, location: Location | None, row: Row, column: str, cell: bytes) -> bytes:
+        """What of a cell the census does not count: each secret that it knows is left out."""
+        table = self.shape.table
+        if len(cell) > MOST_BYTES:
+            self.found.unsearched[f"{table}.{column}"] = (
+                f"row {_shown(row.key)} holds more than {MOST_BYTES // 1024**2} MiB"
+            )
+        codec = next((each.codec for each in location.fields if each.column == column), None) if location else None
+        if location is not None and codec is not None and _is_covered(location, self.shape, row):
             rest = cell
-            if known is not None and covered and column in codecs:
-                for slot in reversed(codecs[column].find(cell)):
-                    text = cell[slot.start : slot.end]
-                    if slot.problem is not None:
-                        # The census does not know what damaged text is under: it is searched like any other.
-                        secret = (known.name, _shown(row.key), column + slot.path, digest(text) or b"")
-                        if secret not in given_up:
-                            continue
-                        found.given_up |= set(envelopes_in(text, key_ids))
-                    rest = rest[: slot.start] + b" " + rest[slot.end :]
-            for key_id in envelopes_in(rest, key_ids):
-                place = (shape.table, column, key_id)
-                stray = found.strays.setdefault(place, Stray(*place))
-                stray.number += 1
-                if len(stray.rows) < _NAMED:
-                    stray.rows.append(_shown(row.key))
+            for slot in reversed(codec.find(cell)):
+                text = cell[slot.start : slot.end]
+                if slot.problem is not None:
+                    # The census does not know what damaged text is under: it is searched like any other.
+                    secret = (location.name, _shown(row.key), column + slot.path, digest(text) or b"")
+                    if secret not in self.known.given_up:
+                        continue
+                    self.found.given_up |= _data_keys(examine(text, self.known.marks).key_ids)
+                rest = rest[: slot.start] + b" " + rest[slot.end :]
+            cell = rest
+        return without_own(table, column, cell, self.known.marks, self.found.snapshots)
+
+    def _note(self, column: str, place: Place, key_ids: set[str | None], beyond: str) -> None:
+        """Remember a find, unless somebody has looked at it and it is no secret."""
+        if not key_ids and not beyond:
+            return
+        found, table = self.found, self.shape.table
+        if entry := self.known.not_secrets.entry(f"{table}.{column}", place.sha256):
+            found.acknowledged[entry] += 1
+            found.given_up |= _data_keys(key_ids)
+            return
+        entries: list[Stray | Unseen] = [
+            found.strays.setdefault((table, column, key_id), Stray(table, column, key_id)) for key_id in key_ids
+        ]
+        if beyond:
+            entries.append(found.unseen.setdefault((table, column, beyond), Unseen(table, column, beyond)))
+        for each in entries:
+            each.number += 1
+            if len(each.places) < _NAMED:
+                each.places.append(place)
+
+
+def _data_keys(key_ids: set[str | None]) -> set[str]:
+    return {key_id for key_id in key_ids if key_id is not None}
 
 
 def _shown(key: Key) -> str:
@@ -161,29 +294,3 @@ def _is_covered(location: Location, shape: Shape, row: Row) -> bool:
         if cell is None or cell.decode(errors="replace") not in allowed:
             return False
     return True
-
-
-def envelopes_in(cell: bytes, key_ids: frozenset[str]) -> Iterator[str]:
-    """Yield the data key id of each envelope in a column's bytes, be it raw or in base64.
-
-    An id that no data key has counts only with an algorithm behind it: text between two `#` is common.
-    """
-    for match in _ID.finditer(cell):
-        yield from _id_of(match[1], cell[match.end(1) + 1 : match.end(1) + 13], key_ids)
-    for match in _BASE64.finditer(cell):
-        text = match[1].replace(b"-", b"+").replace(b"_", b"/")
-        try:
-            start = gobase64.decode(text[: len(text) // 4 * 4])
-        except ValueError:
-            continue
-        if (inner := _ID.match(start)) is not None:
-            yield from _id_of(inner[1], start[inner.end(1) + 1 : inner.end(1) + 13], key_ids)
-
-
-def _id_of(encoded: bytes, behind: bytes, key_ids: frozenset[str]) -> Iterator[str]:
-    try:
-        key_id = gobase64.decode(encoded).decode()
-    except ValueError:
-        return
-    if key_id in key_ids or (_NAME.fullmatch(key_id) and behind in _PRESENT_ALGORITHMS):
-        yield key_id

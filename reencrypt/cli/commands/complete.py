@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from reencrypt.operations.options import RunOptions
     from reencrypt.settings import Settings
 
+_SHOWN = 20  # finds of one column that are printed; the JSON has more
+
 
 @click.command(
     "complete",
@@ -50,6 +52,13 @@ Examples:
     multiple=True,
     help="Answer without what cannot be searched: it holds no secrets.",
 )
+@option(
+    "--not-a-secret",
+    "not_secrets",
+    metavar="TABLE.COLUMN:DIGEST",
+    multiple=True,
+    help="This find, as the answer names it, is no secret; it counts again when its bytes change.",
+)
 @vault_options
 @lease_timeout_option
 def command(
@@ -61,12 +70,13 @@ def command(
     drop_state: bool,  # noqa: FBT001 - the same
     delete_data_keys: Path | None,
     unsearched: tuple[str, ...],
+    not_secrets: tuple[str, ...],
     **options: Any,  # noqa: ANN401 - handed on by name
 ) -> int:
     """Answer whether the old key may go, yes (exit 0) or no (exit 8), with the evidence. It changes nothing.
 
     Every secret is counted and decrypted afresh with the keys that stay alone, and every text and blob column of the
-    database searched for envelopes that the catalogue does not know. A yes names the command that disables the old
+    database searched for ciphertext that the catalogue does not know. A yes names the command that disables the old
     version. Exit 2 says that only a setting is in the way: Grafana could not read what is there.
 
     With --finish it answers anew under the lease, and on yes drops the journal, so that no run can be undone any more.
@@ -75,7 +85,9 @@ def command(
     from reencrypt.operations.complete import CompleteOptions  # noqa: PLC0415
 
     settings = load(common)
-    wanted = CompleteOptions(retire, check, finish, settle, drop_state, delete_data_keys, frozenset(unsearched))
+    wanted = CompleteOptions(
+        retire, check, finish, settle, drop_state, delete_data_keys, frozenset(unsearched), not_secrets
+    )
     with listening(common) as emit:
         report = run_to_end(_complete(settings, run_options(**options), wanted, emit))
     if common.output == "json":
@@ -93,13 +105,13 @@ async def _complete(settings: Settings, options: RunOptions, wanted: CompleteOpt
 
 
 def _print(report: CompleteReport) -> None:
-    from reencrypt.operations.complete import BLIND_SPOTS  # noqa: PLC0415
+    from reencrypt.operations.complete import BLIND_SPOTS, unseen  # noqa: PLC0415
 
     if report.evidence is None:
         out.line(f"Stopped: {report.stop_reason}. Nothing was changed.")
         return
     _print_evidence(report, report.evidence)
-    for spot in BLIND_SPOTS:
+    for spot in (*BLIND_SPOTS, *unseen(report.evidence.search)[:_SHOWN]):
         out.line(f"not seen: {spot}")
     out.line("Yes: what was asked about may go." if report.outcome == "yes" else "No: the old key has to stay.")
     if report.outcome == "yes" and not report.journal_dropped:
@@ -133,7 +145,14 @@ def _print_evidence(report: CompleteReport, evidence: Evidence) -> None:
     verified, searched = evidence.verification, evidence.search
     readable = sum(each.readable for each in verified.locations.values())
     lines.append(f"Decrypted {readable} of {verified.total} secrets with the keys that stay alone.")
-    lines.append(f"Searched {searched.rows} rows of {searched.tables} tables for envelopes in unknown places.")
+    lines.append(f"Searched {searched.rows} rows of {searched.tables} tables for ciphertext in unknown places.")
+    for stray in searched.strays.values():
+        column = f"{stray.table}.{stray.column}"
+        lines += [f"found: {column} {place.row}, SHA-256 {place.short}" for place in stray.places[:_SHOWN]]
+        if stray.number > _SHOWN:
+            lines.append(f"found: {stray.number - _SHOWN} more in {column}")
+    if searched.strays:
+        lines.append("Where a find is no secret, say so: --not-a-secret TABLE.COLUMN:SHA256")
     lines += [f"not searched: {part}: {reason}" for part, reason in searched.unsearched.items()]
     lines += [f"note: {note}" for note in evidence.notes]
     for text in lines:
