@@ -56,8 +56,8 @@ class Location:
 
     `updated` is the timestamp column to set with each rewrite, because Grafana caches by it. `only` restricts the
     rows to those whose columns hold one of the values. `reencrypted` is False where Grafana reads with `secret_key`
-    alone, so that the secrets are counted and left. `clip` is for the search of a whole database, which writes nothing back:
-    how many bytes of a cell are read (characters of MySQL's text), and without the rows of tables that inherit.
+    alone, so that the secrets are counted and left. `clip` is for the search of a whole database, which writes nothing
+    back: how many bytes of a cell are read (characters of MySQL's text), and without the rows of tables that inherit.
     """
 
     name: str
