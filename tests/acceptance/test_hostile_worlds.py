@@ -1,0 +1,142 @@
+"""Hostile worlds: on databases that nobody of ours made every command is right, or refuses and changes nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.engine import Engine, SqliteEngine
+from tests.support.servers import server_engine
+from tests.support.story import NOT_APPLICABLE, WRAP, Story
+from tests.support.vault import Vault
+from tests.support.worlds import (
+    ALL_ENGINES,
+    COMMANDS,
+    RIGHT,
+    Refused,
+    World,
+    fill,
+    quick,
+    stored,
+)
+
+
+def _as_it_is(story: Story) -> Story:
+    return story
+
+
+#: The control: what every other world is held against.
+ORDINARY = (World("ordinary", ALL_ENGINES, _as_it_is, RIGHT),)
+
+WORLDS = (*ORDINARY,)
+
+CASES = [
+    pytest.param(kind, world, command, id=f"{kind}-{world.name}-{command}")
+    for world in WORLDS
+    for kind in world.engines
+    for command in COMMANDS
+]
+
+
+def _engine(kind: str, request: pytest.FixtureRequest, folder: Path) -> Engine:
+    return SqliteEngine(folder / "grafana.db") if kind == "sqlite" else server_engine(kind, request)
+
+
+@pytest.mark.parametrize(("kind", "world", "command"), CASES)
+def test_the_answer_is_right_or_a_refusal(
+    kind: str, world: World, command: str, tmp_path: Path, shared_vault: Vault, request: pytest.FixtureRequest
+) -> None:
+    engine = _engine(kind, request, tmp_path)
+    story = quick(Story.of(tmp_path / "grafana.db", shared_vault, secret_key="the secret_key", engine=engine))
+    fill(story)
+    truth = Truth(story)
+    run_id = ""
+    if command == "undo" and world.expectation("run") != RIGHT:
+        # The run was made before the world became hostile.
+        run_id = story.cli.json("run", *WRAP)["run_id"]
+    hostile = world.plant(story)
+    if command in ("verify", "complete", "undo") and world.expectation("run") == RIGHT:
+        run_id = hostile.cli.json("run", *WRAP)["run_id"]
+    bystander = world.bystander(hostile) if world.bystander else None
+
+    expected = world.expectation(command)
+    if isinstance(expected, Refused):
+        _is_refused(hostile, expected, command, run_id)
+    else:
+        _IS_RIGHT[command](hostile, truth, run_id)
+    assert bystander == (world.bystander(hostile) if world.bystander else None)
+
+
+class Truth:
+    """What the decryptor found before anything was done."""
+
+    def __init__(self, story: Story) -> None:
+        self.plaintexts = story.plaintexts()
+        self.stored = stored(story)
+        self.applicable = sum(address.table != NOT_APPLICABLE for address in self.plaintexts)
+
+    @property
+    def total(self) -> int:
+        return len(self.plaintexts)
+
+
+def _arguments(command: str, run_id: str) -> tuple[str, ...]:
+    return {"run": WRAP, "plan": WRAP, "undo": (run_id,), "complete": ("--check", "--settle")}.get(command, ())
+
+
+def _is_refused(story: Story, expected: Refused, command: str, run_id: str) -> None:
+    digest, secrets = story.digest(), stored(story)
+    answer = story.cli.json(command, *_arguments(command, run_id), expect=expected.exit_code)
+    said = f"{answer['error']['message']} {answer['error']['hint']}"
+    for word in expected.words:
+        assert word in said
+    if expected.begun:
+        assert stored(story) == secrets
+    else:
+        assert story.digest() == digest
+
+
+def _plan_is_right(story: Story, truth: Truth, _run_id: str) -> None:
+    digest = story.digest()
+    answer = story.cli.json("plan", *WRAP)
+    assert answer["refusals"] == []
+    assert (answer["secrets"]["total"], answer["secrets"]["to_move"]) == (truth.total, truth.applicable)
+    assert story.digest() == digest
+
+
+def _run_is_right(story: Story, truth: Truth, _run_id: str) -> None:
+    answer = story.cli.json("run", *WRAP)
+    assert answer["outcome"] == "done"
+    assert (answer["secrets"]["total"], answer["secrets"]["re_encrypted"]) == (truth.total, truth.applicable)
+    assert story.off_target() == {}
+    assert story.plaintexts() == truth.plaintexts
+
+
+def _verify_is_right(story: Story, truth: Truth, _run_id: str) -> None:
+    found: dict[str, Any] = story.cli.json("verify")["secrets"]
+    assert (found["total"], found["readable"], found["under_target"]) == (truth.total, truth.total, truth.applicable)
+    assert story.plaintexts() == truth.plaintexts
+
+
+def _complete_is_right(story: Story, truth: Truth, run_id: str) -> None:
+    answer = story.cli.json("complete", *_arguments("complete", run_id))
+    assert answer["outcome"] == "yes"
+    assert story.off_target() == {}
+    assert story.plaintexts() == truth.plaintexts
+
+
+def _undo_is_right(story: Story, truth: Truth, run_id: str) -> None:
+    answer = story.cli.json("undo", run_id)
+    assert (answer["outcome"], answer["kept"]) == ("undone", [])
+    assert stored(story) == truth.stored
+
+
+_IS_RIGHT = {
+    "plan": _plan_is_right,
+    "run": _run_is_right,
+    "verify": _verify_is_right,
+    "complete": _complete_is_right,
+    "undo": _undo_is_right,
+}
