@@ -31,6 +31,30 @@ class ConfigurationError(ReencryptError):
     code = "configuration"
 
 
+class NotVisibleError(ConfigurationError):
+    """A table, column or row that Grafana has, or may have, is hidden from this account or session (exit 2)."""
+
+    code = "not_visible"
+
+
+class WrongSchemaError(ConfigurationError):
+    """A table of Grafana's or of ours lies in another schema than the rest of this Grafana (exit 2)."""
+
+    code = "wrong_schema"
+
+
+class UnsupportedTableError(ConfigurationError):
+    """What has the name of a table of Grafana's is no plain table: a view, a foreign table or the like (exit 2)."""
+
+    code = "unsupported_table"
+
+
+class KeyNotUniqueError(ConfigurationError):
+    """The key of a table does not tell its rows apart, so they cannot be read page by page (exit 2)."""
+
+    code = "key_not_unique"
+
+
 class StoppedEarlyError(ReencryptError):
     """The run stopped on request, limit or time; its progress is saved (exit 4)."""
 

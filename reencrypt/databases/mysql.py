@@ -8,61 +8,37 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final
 
 from reencrypt.catalogue.location import Key, Location, Row
-from reencrypt.catalogue.locations import LOCATIONS
+from reencrypt.databases import mysql_catalogue as catalogue
 from reencrypt.databases import shapes
 from reencrypt.databases.link import Link
 from reencrypt.databases.mysql_driver import MysqlDriver, fetch_all, run, run_many
 from reencrypt.databases.mysql_dsn import MysqlTarget, target_of
 from reencrypt.databases.mysql_errors import translated
-from reencrypt.databases.mysql_rendering import Column, Rendering, by_packet
+from reencrypt.databases.mysql_rendering import Rendering, by_packet
 from reencrypt.databases.positional import in_order
 from reencrypt.databases.protocol import ColumnLimit, LockPolicy, Swap, Value
 from reencrypt.databases.retried import OPENING_SECONDS
 from reencrypt.databases.shapes import Shape
-from reencrypt.databases.statements import TEMPORARY_TABLES, load_schema, load_statements
-from reencrypt.errors import ConfigurationError
+from reencrypt.databases.sight import KeyCount, Sight
+from reencrypt.databases.statements import STATE_TABLES, TEMPORARY_TABLES, load_schema, load_statements
 from reencrypt.settings import DatabaseSettings
 
 _LOCK_POLICY: Final = LockPolicy(hold_seconds=0.05, gaps=False)
 _STATEMENT_SHARE: Final = 0.9  # of the largest packet
 
-# What a page's transaction touches of Grafana's.
-_OURS: Final = frozenset(location.table for location in LOCATIONS) | {"data_keys"}
-# Those that convert to utf8mb4 and back without a loss: Grafana's own, and what an old MySQL defaulted to.
-_CHARSETS: Final = frozenset(("utf8mb4", "utf8mb3", "utf8", "latin1", "ascii"))
-_TABLES: Final = """
-SELECT c.table_name, c.column_name, t.engine FROM information_schema.columns AS c
-JOIN information_schema.tables AS t ON t.table_schema = c.table_schema AND t.table_name = c.table_name
-WHERE c.table_schema = DATABASE() AND t.table_type = 'BASE TABLE'
-"""
-_TYPES: Final = """
-SELECT column_name, data_type, character_maximum_length, character_octet_length, character_set_name, collation_name
-FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = %s
-"""
-_UNIQUE: Final = """
-SELECT index_name, column_name FROM information_schema.statistics
-WHERE table_schema = DATABASE() AND table_name = %s AND non_unique = 0
-"""
 _PARAMETER: Final = re.compile(r":([a-z_]\w*)")
 
 
 @cache
 def _statement(name: str) -> str:
     return _PARAMETER.sub(r"%(\1)s", load_statements("common.sql", "mysql.sql")[name])
-
-
-@dataclass(frozen=True, slots=True)
-class _Table:
-    types: Mapping[str, Column]
-    unique: Mapping[str, frozenset[str]]
 
 
 class MysqlDatabase:
@@ -73,7 +49,7 @@ class MysqlDatabase:
         self._driver = MysqlDriver(target)
         self._reader = Link(self._driver, begin="BEGIN")
         self._writer = Link(self._driver, begin="BEGIN")
-        self._tables: dict[str, _Table] = {}
+        self._tables: dict[str, catalogue.Table] = {}
 
     @classmethod
     async def open(cls, settings: DatabaseSettings, *, write: bool) -> MysqlDatabase:
@@ -93,6 +69,11 @@ class MysqlDatabase:
         return self._target.display
 
     @property
+    def schema(self) -> str:
+        """MySQL has none: a database is one."""
+        return ""
+
+    @property
     def lock_policy(self) -> LockPolicy:
         """Row locks for about 50 ms, back to back: other rows are free all the time."""
         return _LOCK_POLICY
@@ -103,23 +84,38 @@ class MysqlDatabase:
 
     async def columns(self, *, deadline_seconds: float | None = None) -> Mapping[str, frozenset[str]]:
         """The tables of the database with their columns. Raises `ConfigurationError` where one has no transactions."""
-        found: dict[str, set[str]] = {}
-        for table, column, engine in await self._reader.read(
-            lambda connection: fetch_all(connection, _TABLES), deadline_seconds=deadline_seconds
-        ):
-            if table in _OURS and str(engine).lower() != "innodb":
-                raise ConfigurationError(
-                    f"{self.name}: the table {table} uses the engine {engine}, which has no transactions",
-                    hint=f"convert it, with Grafana stopped: ALTER TABLE `{table}` ENGINE = InnoDB",
-                )
-            found.setdefault(table, set()).add(column)
-        return {table: frozenset(columns) for table, columns in found.items()}
+        return await self._reader.read(
+            lambda connection: catalogue.columns_of(connection, self.name), deadline_seconds=deadline_seconds
+        )
+
+    async def sight(self, tables: Collection[str]) -> Sight:
+        """Which of the tables are views, or keep the rows of before."""
+        return await self._reader.read(lambda connection: catalogue.sight_of(connection, tables))
+
+    async def may_hide(self, table: str | None = None, column: str | None = None) -> bool:
+        """Whether the server denies the table or column, which says nothing about whether it exists."""
+        return await self._reader.read(lambda connection: catalogue.may_hide(connection, table, column))
+
+    async def unique_keys(self, locations: Sequence[Location]) -> frozenset[str]:
+        """The names of the locations whose key an index makes unique."""
+        indexes = await self._reader.read(lambda connection: fetch_all(connection, shapes.MYSQL_KEYS))
+        return catalogue.unique_keys(indexes, locations)
+
+    async def count_keys(self, location: Location) -> KeyCount:
+        """Count rows and keys in one statement."""
+
+        async def work(connection: Any) -> KeyCount:  # noqa: ANN401
+            return await catalogue.count_keys(connection, await self.rendering(location, connection), location)
+
+        return await self._reader.read(work)
 
     async def shapes(self) -> list[Shape]:
         """The tables of the database."""
         columns = await self._reader.read(lambda connection: fetch_all(connection, shapes.MYSQL_COLUMNS))
         keys = await self._reader.read(lambda connection: fetch_all(connection, shapes.MYSQL_KEYS))
         gaps = await self._reader.read(lambda connection: fetch_all(connection, shapes.MYSQL_GAPS))
+        if await self._reader.read(catalogue.may_hide):
+            gaps.append(shapes.MYSQL_HIDDEN)
         return shapes.shapes_of(columns, keys, gaps)
 
     async def column_limits(self, location: Location) -> tuple[ColumnLimit | None, ...]:
@@ -173,8 +169,7 @@ class MysqlDatabase:
 
         Every statement is a transaction of its own here, and IF NOT EXISTS holds also between two that begin at once.
         """
-        wanted = {statement.split()[5] for statement in self.state_statements()}
-        if wanted <= set(await self.columns()):
+        if set(STATE_TABLES) <= set(await self.columns()):
             return
 
         async def work(connection: Any) -> None:  # noqa: ANN401
@@ -197,24 +192,9 @@ class MysqlDatabase:
         """The SQL of a location, with the types and indexes of its table, which are read once."""
         table = self._tables.get(location.table)
         if table is None:
-            types = {row[0]: Column(*row[1:]) for row in await fetch_all(connection, _TYPES, (location.table,))}
-            indexes: dict[str, set[str]] = {}
-            for index, column in await fetch_all(connection, _UNIQUE, (location.table,)):
-                indexes.setdefault(index, set()).add(column)
-            table = self._tables[location.table] = _Table(
-                types, {name: frozenset(each) for name, each in indexes.items()}
-            )
-            self._check_charsets(location.table, types)
-        unique = (name for name, columns in table.unique.items() if columns <= set(location.key))
-        return Rendering(location, table.types, next(unique, None))
-
-    def _check_charsets(self, table: str, types: Mapping[str, Column]) -> None:
-        for name, column in types.items():
-            if column.charset is not None and column.charset not in _CHARSETS:
-                raise ConfigurationError(
-                    f"{self.name}: {table}.{name} has the character set {column.charset}, which Grafana never uses",
-                    hint=f"convert it: ALTER TABLE `{table}` CONVERT TO CHARACTER SET utf8mb4",
-                )
+            table = await catalogue.table_of(connection, self.name, location.table)
+            self._tables[location.table] = table
+        return Rendering(location, table.types, table.unique_index(location.key))
 
 
 class MysqlTransaction:

@@ -69,6 +69,10 @@ class Rendering:
             return self._as_bytes(column, name)
         return self._as_bytes(column, f"IF(LENGTH({name}) > {clip}, LEFT({name}, {clip}), {name})")
 
+    def exact(self, column: str) -> str:
+        """A column of the table `t` in which two values differ where their bytes do."""
+        return self._bytes(column)
+
     def _key(self, column: str) -> str:
         """A key column in the order of the pages: its index's, where that tells all keys apart, else that of bytes."""
         return f"t.{quote(column)}" if self.unique else self._bytes(column)

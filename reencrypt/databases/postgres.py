@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final
@@ -12,46 +12,44 @@ from typing import Any, Final
 import asyncpg
 
 from reencrypt.catalogue.location import Key, Location, Row
+from reencrypt.databases import postgres_catalogue as catalogue
 from reencrypt.databases import shapes
 from reencrypt.databases.link import Link
 from reencrypt.databases.positional import Positional
 from reencrypt.databases.postgres_dsn import PostgresTarget, target_of
 from reencrypt.databases.postgres_errors import translated
-from reencrypt.databases.postgres_rendering import Column, Rendering
+from reencrypt.databases.postgres_rendering import Column, Rendering, quote
 from reencrypt.databases.protocol import ColumnLimit, LockPolicy, Swap, Value
 from reencrypt.databases.retried import OPENING_SECONDS
 from reencrypt.databases.shapes import Shape
-from reencrypt.databases.statements import TEMPORARY_TABLES, load_schema, load_statements
+from reencrypt.databases.sight import KeyCount, Sight
+from reencrypt.databases.statements import STATE_TABLES, TEMPORARY_TABLES, load_schema, load_statements, qualified
 from reencrypt.settings import DatabaseSettings
 
 _LOCK_POLICY: Final = LockPolicy(hold_seconds=0.05, gaps=False)
 # Whatever the server's default: a swap must see what was committed before it.
 # Nor is anybody kept waiting for our rows while we wait for his.
-_BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '5s'"
+# A row policy is an error then, not a smaller answer.
+_BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL row_security = off; SET LOCAL lock_timeout = '5s'"
+_BEGIN_READING: Final = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; SET LOCAL row_security = off"
 _STATE_LOCK: Final = 0x7265656E  # names our advisory lock: "reen"
 
-# Not from information_schema, which hides the tables that the role has no rights on.
-_COLUMNS: Final = """
-SELECT c.relname, a.attname FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
-WHERE c.relkind IN ('r', 'p') AND c.relnamespace = ANY (current_schemas(false)::regnamespace[])
-    AND pg_table_is_visible(c.oid) AND a.attnum > 0 AND NOT a.attisdropped
-"""
-_TYPES: Final = """
-SELECT a.attname, t.typname, CASE WHEN t.typname IN ('varchar', 'bpchar') AND a.atttypmod > 4 THEN a.atttypmod - 4 END
-FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid
-WHERE a.attrelid = to_regclass(quote_ident($1)) AND a.attnum > 0 AND NOT a.attisdropped
-"""
+
+@cache
+def _statement(name: str, schema: str) -> Positional:
+    return _qualified(load_statements("common.sql", "postgres.sql")[name], schema)
 
 
 @cache
-def _statement(name: str) -> Positional:
-    return Positional.of(load_statements("common.sql", "postgres.sql")[name])
-
-
-@cache
-def _bulk_statement(name: str) -> Positional | None:
+def _bulk_statement(name: str, schema: str) -> Positional | None:
     text = load_statements("postgres.sql").get(f"{name}_in_bulk")
-    return Positional.of(text) if text else None
+    return _qualified(text, schema) if text else None
+
+
+def _qualified(text: str, schema: str) -> Positional:
+    # The schema's name last: whatever it is, it holds no parameter.
+    statement = Positional.of(text)
+    return Positional(qualified(statement.text, quote(schema)), statement.names)
 
 
 class _Driver:
@@ -86,8 +84,15 @@ class _Driver:
     async def reading(self, connection: Any) -> AsyncIterator[None]:  # noqa: ANN401
         """A short transaction: PgBouncer may give each its own server."""
         with translated(self._target.display):
-            async with connection.transaction(isolation="read_committed", readonly=True):
+            await connection.execute(_BEGIN_READING)
+            try:
                 yield
+                await connection.execute("COMMIT")
+            except Exception:
+                # A cancelled read is not rolled back: its connection is cut.
+                with suppress(Exception):
+                    await connection.execute("ROLLBACK")
+                raise
 
 
 class PostgresDatabase:
@@ -97,6 +102,7 @@ class PostgresDatabase:
         self._target = target
         self._reader = Link(_Driver(target), begin=_BEGIN)
         self._writer = Link(_Driver(target), begin=_BEGIN)
+        self._schema = ""
         self._types: dict[str, dict[str, Column]] = {}
 
     @classmethod
@@ -105,7 +111,7 @@ class PostgresDatabase:
         del write  # reading commands send nothing but queries, in read-only transactions
         database = cls(target_of(settings))
         try:
-            await database.columns(deadline_seconds=OPENING_SECONDS)
+            database._schema = await database._reader.read(catalogue.schema_of, deadline_seconds=OPENING_SECONDS)
         except BaseException:
             await database.close()
             raise
@@ -117,6 +123,11 @@ class PostgresDatabase:
         return self._target.display
 
     @property
+    def schema(self) -> str:
+        """The schema of `data_keys`, else of the migration log: every statement names it, no session sets it."""
+        return self._schema
+
+    @property
     def lock_policy(self) -> LockPolicy:
         """Row locks for about 50 ms, back to back: other rows are free all the time."""
         return _LOCK_POLICY
@@ -125,20 +136,32 @@ class PostgresDatabase:
         """The time for a TIMESTAMP column, in UTC, to the second."""
         return datetime.now(UTC).replace(tzinfo=None, microsecond=0)
 
-    async def columns(self, *, deadline_seconds: float | None = None) -> Mapping[str, frozenset[str]]:
-        """The tables that the search path shows, with their columns."""
-        found: dict[str, set[str]] = {}
-        for table, column in await self._reader.read(
-            lambda connection: connection.fetch(_COLUMNS), deadline_seconds=deadline_seconds
-        ):
-            found.setdefault(table, set()).add(column)
-        return {table: frozenset(columns) for table, columns in found.items()}
+    async def columns(self) -> Mapping[str, frozenset[str]]:
+        """The tables of the schema, with their columns."""
+        return await self._reader.read(lambda connection: catalogue.columns_in(connection, self._schema))
+
+    async def sight(self, tables: Collection[str]) -> Sight:
+        """The forms of the schema's tables, their row policies, and relations of the same names elsewhere."""
+        return await self._reader.read(lambda connection: catalogue.sight_of(connection, self._schema, tables))
+
+    async def may_hide(self, table: str | None = None, column: str | None = None) -> bool:
+        """PostgreSQL's own catalogue shows every role all that there is."""
+        del table, column
+        return False
+
+    async def unique_keys(self, locations: Sequence[Location]) -> frozenset[str]:
+        """The names of the locations whose key an index makes unique."""
+        return await self._reader.read(lambda connection: catalogue.unique_keys(connection, self._schema, locations))
+
+    async def count_keys(self, location: Location) -> KeyCount:
+        """Count rows and keys in one statement."""
+        return await self._reader.read(lambda connection: catalogue.count_keys(connection, self._schema, location))
 
     async def shapes(self) -> list[Shape]:
-        """The tables that the search path shows."""
-        columns = await self._reader.read(lambda connection: connection.fetch(shapes.POSTGRES_COLUMNS))
-        keys = await self._reader.read(lambda connection: connection.fetch(shapes.POSTGRES_KEYS))
-        gaps = await self._reader.read(lambda connection: connection.fetch(shapes.POSTGRES_GAPS))
+        """The tables of the schema."""
+        columns = await self._reader.read(lambda connection: connection.fetch(shapes.POSTGRES_COLUMNS, self._schema))
+        keys = await self._reader.read(lambda connection: connection.fetch(shapes.POSTGRES_KEYS, self._schema))
+        gaps = await self._reader.read(lambda connection: connection.fetch(shapes.POSTGRES_GAPS, self._schema))
         place = (shapes.POSTGRES_PLACE,)
         return shapes.shapes_of(map(tuple, columns), map(tuple, keys), map(tuple, gaps), otherwise=place)
 
@@ -150,7 +173,7 @@ class PostgresDatabase:
 
     async def fetch(self, statement: str, **parameters: Value) -> list[tuple[Value, ...]]:
         """Run a named query in a transaction of its own."""
-        query = _statement(statement)
+        query = _statement(statement, self._schema)
         return [
             tuple(row)
             for row in await self._reader.read(
@@ -180,12 +203,11 @@ class PostgresDatabase:
 
     def state_statements(self) -> tuple[str, ...]:
         """The schema of the state tables."""
-        return load_schema("schema_postgres.sql")
+        return tuple(qualified(each, quote(self._schema)) for each in load_schema("schema_postgres.sql"))
 
     async def create_state(self) -> None:
         """Create the state tables, unless they are all there: then the role needs no right to create any."""
-        wanted = {statement.split()[5] for statement in self.state_statements() if statement.startswith("CREATE TABLE")}
-        if wanted <= set(await self.columns()):
+        if set(STATE_TABLES) <= set(await self.columns()):
             return
         async with self.transaction() as transaction:
             # IF NOT EXISTS is no protection against two that begin at once; this lock is, also behind PgBouncer.
@@ -202,9 +224,8 @@ class PostgresDatabase:
         """The SQL of a location, with the types of its table's columns, which are read once."""
         if location.table not in self._types:
             with translated(self.name):
-                rows = await connection.fetch(_TYPES, location.table)
-            self._types[location.table] = {name: Column(type_name, length) for name, type_name, length in rows}
-        return Rendering(location, self._types[location.table])
+                self._types[location.table] = await catalogue.types_of(connection, self._schema, location.table)
+        return Rendering(location, self._types[location.table], self._schema)
 
     async def _rendering(self, location: Location) -> Rendering:
         return await self._reader.read(lambda connection: self.rendering(location, connection))
@@ -224,13 +245,13 @@ class PostgresTransaction:
 
     async def fetch(self, statement: str, **parameters: Value) -> list[tuple[Value, ...]]:
         """Run a named query inside the transaction."""
-        query = _statement(statement)
+        query = _statement(statement, self._database.schema)
         with translated(self._database.name):
             return [tuple(row) for row in await self._connection.fetch(query.text, *query.values(parameters))]
 
     async def execute(self, statement: str, **parameters: Value) -> int:
         """Run a named statement; returns how many rows it matched."""
-        query = _statement(statement)
+        query = _statement(statement, self._database.schema)
         with translated(self._database.name):
             status = await self._connection.execute(query.text, *query.values(parameters))
         return int(status.rsplit(" ", 1)[-1])
@@ -239,14 +260,14 @@ class PostgresTransaction:
         """Run a named statement for many rows in one round trip: with arrays where there is such a form of it."""
         if not rows:
             return
-        query = _bulk_statement(statement)
+        query = _bulk_statement(statement, self._database.schema)
         with translated(self._database.name):
             if query is not None:
                 columns = iter(zip(*rows, strict=True))
                 values = [shared[name] if name in shared else next(columns) for name in query.names]
                 await self._connection.execute(query.text, *values)
             else:
-                query = _statement(statement)
+                query = _statement(statement, self._database.schema)
                 first = tuple(shared[name] for name in query.names[: len(shared)])
                 await self._connection.executemany(query.text, [first + row for row in rows])
 
@@ -273,7 +294,7 @@ class PostgresTransaction:
     async def drop_state(self) -> None:
         """Drop the state tables, but not the list of the data keys that we made."""
         for table in TEMPORARY_TABLES:
-            await self.run(f"DROP TABLE IF EXISTS {table}")
+            await self.run(qualified(f"DROP TABLE IF EXISTS {table}", quote(self._database.schema)))
 
     async def read_twins(self, location: Location, scope: str, value: Value, text: bytes) -> list[Row]:
         """Find the rows with the same text."""

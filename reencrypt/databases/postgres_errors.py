@@ -9,7 +9,7 @@ from typing import Final
 
 import asyncpg
 
-from reencrypt.errors import ConfigurationError, TransactionLostError, UnavailableError
+from reencrypt.errors import ConfigurationError, NotVisibleError, TransactionLostError, UnavailableError
 
 # The server gave the transaction up, or is not there for a while: begin again.
 _AGAIN: Final = (
@@ -26,6 +26,12 @@ _AGAIN: Final = (
     TimeoutError,
     EOFError,
 )
+_ROW_SECURITY: Final = "check_enable_rls"
+#: What lifts a row policy for an account.
+ROW_POLICY_HINT: Final = (
+    "a row policy hides rows from this account: ALTER ROLE … BYPASSRLS, or connect as the owner of the table, without "
+    "FORCE ROW LEVEL SECURITY"
+)
 _REJECTED: Final = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
 
 
@@ -39,6 +45,9 @@ def translated(name: str) -> Iterator[None]:
             f"{name} refuses the connection: {error}", hint="check user, password and name in [database]"
         ) from error
     except asyncpg.InsufficientPrivilegeError as error:
+        # By the server's own function, for its messages come in the language of its administrator.
+        if error.as_dict().get("server_source_function") == _ROW_SECURITY:
+            raise NotVisibleError(f"{name}: {error}", hint=ROW_POLICY_HINT) from error
         raise ConfigurationError(
             f"{name}: {error}",
             hint="grant the role what it lacks; `reencrypt plan` prints the statements that create the state tables, "

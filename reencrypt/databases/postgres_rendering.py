@@ -32,10 +32,14 @@ def quote(identifier: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Rendering:
-    """A location's SQL, once its column types are known."""
+    """A location's SQL, once its schema and column types are known."""
 
     location: Location
     types: Mapping[str, Column]
+    schema: str
+
+    def _table(self) -> str:
+        return f"{quote(self.schema)}.{quote(self.location.table)}"
 
     def _bytes(self, column: str, expression: str) -> str:
         clip = self.location.clip
@@ -58,7 +62,7 @@ class Rendering:
         columns = [quote(name) for name in location.key]
         columns += [self._bytes(name, quote(name)) for name in location.columns]
         columns += [quote(name) for name in location.extras]
-        return f"SELECT {', '.join(columns)} FROM {quote(location.table)}"
+        return f"SELECT {', '.join(columns)} FROM {self._table()}"
 
     def page(self, after: Sequence[Value] | None, rows: int, size: int) -> tuple[str, list[Value]]:
         """The next page in key order, cut off where it has grown beyond `size` bytes, in one round trip.
@@ -93,7 +97,7 @@ class Rendering:
         return (
             f"SELECT {', '.join(outer)} FROM ("
             f"SELECT *, SUM(n) OVER (ORDER BY {order} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before "
-            f"FROM (SELECT {inner}, {length} AS n FROM {only}{quote(location.table)} WHERE {' AND '.join(where)} "
+            f"FROM (SELECT {inner}, {length} AS n FROM {only}{self._table()} WHERE {' AND '.join(where)} "
             f"ORDER BY {key} LIMIT {bind(rows)}) AS page"
             f") AS measured WHERE COALESCE(before, 0) < {bind(size)} ORDER BY {order}"
         ), values
@@ -126,7 +130,7 @@ class Rendering:
             # Else the planner, which knows nothing of the arrays, reads the whole table for every page of some sizes.
             same.append(f"t.{quote(location.key[0])} BETWEEN ${len(arrays) + 1} AND ${len(arrays) + 2}")
         return (
-            f"UPDATE {quote(location.table)} AS t SET {', '.join(sets)} "
+            f"UPDATE {self._table()} AS t SET {', '.join(sets)} "
             f"FROM unnest({unnest}) AS page ({', '.join(columns)}) WHERE {' AND '.join(same)}"
         )
 

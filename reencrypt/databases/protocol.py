@@ -6,7 +6,7 @@ how it keeps a column's storage class.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol
 
 from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.databases.shapes import Shape
+from reencrypt.databases.sight import KeyCount, Sight
 
 #: What a statement takes and returns.
 Value = int | float | str | bytes | datetime | None
@@ -100,6 +101,11 @@ class Database(Executor, Protocol):
         ...
 
     @property
+    def schema(self) -> str:
+        """The schema that holds this Grafana's tables and ours; empty where the engine has none."""
+        ...
+
+    @property
     def lock_policy(self) -> LockPolicy:
         """How long pages should lock."""
         ...
@@ -110,6 +116,25 @@ class Database(Executor, Protocol):
 
     async def columns(self) -> Mapping[str, frozenset[str]]:
         """The column names of every table."""
+        ...
+
+    async def sight(self, tables: Collection[str]) -> Sight:
+        """In which form this session sees the tables, and what may keep rows of them from it."""
+        ...
+
+    async def may_hide(self, table: str | None = None, column: str | None = None) -> bool:
+        """Whether a table, or a column of one, that `columns` does not name may exist all the same; by default any.
+
+        False is a proof that it does not: the server says so, or shows this account all that there is.
+        """
+        ...
+
+    async def unique_keys(self, locations: Sequence[Location]) -> frozenset[str]:
+        """The names of the locations whose rows a valid unique index tells apart: over exactly the key, never NULL."""
+        ...
+
+    async def count_keys(self, location: Location) -> KeyCount:
+        """Count the rows of the location's table and their different keys, in one statement."""
         ...
 
     async def shapes(self) -> list[Shape]:

@@ -35,21 +35,23 @@ SELECT c.relname, a.attname, CASE
     WHEN COALESCE(e.typcategory, b.typcategory) IN ('N', 'D', 'B', 'T', 'I', 'G')
         OR COALESCE(e.typname, b.typname) IN ('uuid', 'macaddr', 'macaddr8', 'pg_lsn', 'tid') THEN 'number'
     ELSE 'other' END
-FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid JOIN pg_type AS t ON t.oid = a.atttypid
+FROM pg_class AS c JOIN pg_namespace AS s ON s.oid = c.relnamespace
+JOIN pg_attribute AS a ON a.attrelid = c.oid JOIN pg_type AS t ON t.oid = a.atttypid
 JOIN pg_type AS b ON b.oid = CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.oid END
 LEFT JOIN pg_type AS e ON e.oid = b.typelem AND b.typcategory = 'A'
-WHERE (c.relkind = 'r' OR c.relkind = 'm' AND c.relispopulated)
-    AND c.relnamespace = ANY (current_schemas(false)::regnamespace[])
-    AND pg_table_is_visible(c.oid) AND a.attnum > 0 AND NOT a.attisdropped
+WHERE s.nspname = $1 AND (c.relkind = 'r' OR c.relkind = 'm' AND c.relispopulated)
+    AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY c.relname, a.attnum
 """
-# Of a table's indexes the primary key first; one with an expression or a condition does not tell all rows apart, and
-# where there is none, the place of the row does.
+# Of a table's indexes the primary key first; one with an expression or a condition does not tell all rows apart, nor
+# one that is checked at the end of a transaction, and where there is none, the place of the row does.
 POSTGRES_KEYS: Final = """
 SELECT c.relname, i.indexrelid::text, a.attname FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indrelid
+JOIN pg_namespace AS s ON s.oid = c.relnamespace
 CROSS JOIN LATERAL unnest(i.indkey::smallint[]) WITH ORDINALITY AS k (number, place)
 JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = k.number
-WHERE i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL AND pg_table_is_visible(c.oid)
+WHERE s.nspname = $1 AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL
+    AND i.indexprs IS NULL AND k.place <= i.indnkeyatts
     AND NOT EXISTS (SELECT FROM pg_attribute AS n WHERE n.attrelid = c.oid AND n.attnum = ANY (i.indkey)
         AND NOT n.attnotnull)
 ORDER BY c.relname, i.indisprimary DESC, i.indexrelid, k.place
@@ -57,12 +59,12 @@ ORDER BY c.relname, i.indisprimary DESC, i.indexrelid, k.place
 # What a search of these tables does not see.
 POSTGRES_GAPS: Final = """
 SELECT c.relname, 'a foreign table: its rows are on another server' FROM pg_class AS c
-WHERE c.relkind = 'f' AND c.relnamespace = ANY (current_schemas(false)::regnamespace[]) AND pg_table_is_visible(c.oid)
+JOIN pg_namespace AS s ON s.oid = c.relnamespace WHERE s.nspname = $1 AND c.relkind = 'f'
 UNION ALL
-SELECT p.relname, format('a part of it, %s, is in a schema that is not searched', i.inhrelid::regclass)
-FROM pg_inherits AS i JOIN pg_class AS p ON p.oid = i.inhparent JOIN pg_class AS c ON c.oid = i.inhrelid
-WHERE p.relkind IN ('r', 'p', 'f') AND pg_table_is_visible(p.oid)
-    AND NOT (c.relnamespace = ANY (current_schemas(false)::regnamespace[]) AND pg_table_is_visible(c.oid))
+SELECT p.relname, format('a part of it, %I.%I, is in a schema that is not searched', o.nspname, c.relname)
+FROM pg_inherits AS i JOIN pg_class AS p ON p.oid = i.inhparent JOIN pg_namespace AS s ON s.oid = p.relnamespace
+JOIN pg_class AS c ON c.oid = i.inhrelid JOIN pg_namespace AS o ON o.oid = c.relnamespace
+WHERE s.nspname = $1 AND o.nspname <> $1 AND p.relkind IN ('r', 'p', 'f')
 UNION ALL
 SELECT 'pg_largeobject', format('%s large objects', count(*)) FROM pg_largeobject_metadata HAVING count(*) > 0
 ORDER BY 1, 2
@@ -84,6 +86,11 @@ MYSQL_GAPS: Final = """
 SELECT table_name, 'its history: rows as they were before' FROM information_schema.tables
 WHERE table_schema = DATABASE() AND table_type = 'SYSTEM VERSIONED' ORDER BY table_name
 """
+#: What stands for the tables that MySQL does not show to an account without rights on them.
+MYSQL_HIDDEN: Final = (
+    "hidden-tables",
+    "MySQL hides tables that this account has no rights on; GRANT SELECT on the whole database shows all",
+)
 # Those are left out whose order is not the one that a comparison with a literal has.
 MYSQL_KEYS: Final = """
 SELECT s.table_name, s.index_name, s.column_name FROM information_schema.statistics AS s

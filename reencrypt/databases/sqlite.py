@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,8 +19,10 @@ import aiosqlite
 
 from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.databases import shapes
+from reencrypt.databases import sqlite_catalogue as catalogue
 from reencrypt.databases.protocol import ColumnLimit, LockPolicy, Value
 from reencrypt.databases.shapes import Shape
+from reencrypt.databases.sight import KeyCount, Sight
 from reencrypt.databases.sqlite_errors import DatabaseLockedError, UnfinishedError, check_file, damaged, translated
 from reencrypt.databases.sqlite_rendering import batches, columns, conditions, length, quote, select, to_rows
 from reencrypt.databases.sqlite_transaction import SqliteTransaction
@@ -86,6 +88,11 @@ class SqliteDatabase:
         return str(self._path)
 
     @property
+    def schema(self) -> str:
+        """SQLite has none: a file is one."""
+        return ""
+
+    @property
     def lock_policy(self) -> LockPolicy:
         """Short locks with gaps, see the module's constants."""
         return _LOCK_POLICY
@@ -119,6 +126,32 @@ class SqliteDatabase:
             table: frozenset(column for _, column in group)
             for table, group in itertools.groupby(sorted(rows), key=lambda row: str(row[0]))
         }
+
+    async def sight(self, tables: Collection[str]) -> Sight:
+        """Which of the tables are views or virtual."""
+        rows = await self._all(catalogue.FORMS)
+        kinds = {name: catalogue.kind_of(form, sql) for name, form, sql in rows if name in tables}
+        return Sight({name: kind for name, kind in kinds.items() if kind})
+
+    async def may_hide(self, table: str | None = None, column: str | None = None) -> bool:
+        """A file shows all that it holds."""
+        del table, column
+        return False
+
+    async def unique_keys(self, locations: Sequence[Location]) -> frozenset[str]:
+        """The names of the locations whose key the row id or an index makes unique."""
+        found = set()
+        for location in locations:
+            key = ",".join(sorted(location.key))
+            values: dict[str, Value] = {"table": location.table, "key": key, "columns": len(location.key)}
+            if await self._all(catalogue.UNIQUE, values):
+                found.add(location.name)
+        return frozenset(found)
+
+    async def count_keys(self, location: Location) -> KeyCount:
+        """Count rows and keys in one statement."""
+        (count,) = await self._all(catalogue.count_keys(location))
+        return KeyCount(*count)
 
     async def fetch(self, statement: str, **parameters: Value) -> list[tuple[Value, ...]]:
         """Run a named query outside any transaction."""

@@ -9,8 +9,21 @@ from typing import Final
 
 _NAME: Final = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
+# Table names are written in lower case behind these words. `IS DISTINCT FROM` is followed by a value, and a name with
+# a parenthesis directly behind it is a function.
+_TABLE: Final = re.compile(
+    r"(?<!DISTINCT )\b(FROM|INTO|UPDATE|JOIN|TABLE|TABLE IF NOT EXISTS|TABLE IF EXISTS)(\s+)([a-z_][a-z0-9_]*)\b(?!\()"
+)
+
 #: Our tables but for the list of data keys that we made, the lease last: while it is there, it protects the others.
 TEMPORARY_TABLES: Final = tuple(f"reencrypt_{name}" for name in ("journal", "quarantine", "checkpoint", "run", "lease"))
+#: All of our tables, the list of data keys that we made last.
+STATE_TABLES: Final = (*TEMPORARY_TABLES, "reencrypt_data_key")
+
+
+def qualified(statement: str, schema: str) -> str:
+    """Put a schema, quoted as it stands in SQL, before the name of every table of a statement."""
+    return _TABLE.sub(lambda match: f"{match[1]}{match[2]}{schema}.{match[3]}", statement)
 
 
 @cache

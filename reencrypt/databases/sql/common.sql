@@ -1,6 +1,15 @@
 -- Statements for every engine; a file of the engine's own overrides what it writes otherwise. Values are given by
 -- name: `:now` is a timestamp as Grafana's columns hold it, `:at` is text for our own tables.
 
+-- name: migration_log_ids
+SELECT migration_id FROM migration_log WHERE success = (1 = 1)
+
+-- name: resource_migration_log_ids
+SELECT migration_id FROM resource_migration_log WHERE success = (1 = 1)
+
+-- name: secret_migration_log_ids
+SELECT migration_id FROM secret_migration_log WHERE success = (1 = 1)
+
 -- name: data_keys
 SELECT name, active, provider, encrypted_data, label, created FROM data_keys ORDER BY name
 

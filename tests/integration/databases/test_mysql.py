@@ -13,7 +13,7 @@ from urllib.parse import quote
 import pymysql
 import pytest
 
-from reencrypt.catalogue.location import Key, Location
+from reencrypt.catalogue.location import Field, Key, Location
 from reencrypt.catalogue.locations import BY_NAME
 from reencrypt.catalogue.reason import Reason
 from reencrypt.databases.mysql import MysqlDatabase, MysqlTransaction
@@ -26,6 +26,7 @@ from reencrypt.settings import DatabaseSettings, load_settings
 from reencrypt.worker.journal import journal_entries, swap_entries
 from reencrypt.worker.quarantine import save_findings
 from reencrypt.worker.transform import Finding
+from tests.support.accounts import grant, new_account, url_as
 from tests.support.mysql import MysqlEngine, MysqlServer, connect
 from tests.support.mysql_differences import (
     INVALID_UTF8,
@@ -423,6 +424,71 @@ async def test_a_table_without_transactions_is_refused(engine: MysqlEngine) -> N
     engine.execute("ALTER TABLE secrets ENGINE = MyISAM")
     with pytest.raises(ConfigurationError, match="the table secrets uses the engine MyISAM"):
         await MysqlDatabase.open(settings_of(engine.url), write=False)
+
+
+async def test_no_session_setting_of_the_server_cuts_an_answer_short_or_shows_the_past(
+    engine: MysqlEngine,
+) -> None:
+    add(engine, dict.fromkeys(range(1, 20), "x"))
+    account = new_account(engine, prefix="past")
+    grant(engine, account, "ALL")
+    setting = "SET SESSION sql_select_limit = IF(USER() LIKE ''past%'', 7, 18446744073709551615)"
+    engine.execute(f"SET GLOBAL init_connect = '{setting}'")
+    database = await MysqlDatabase.open(settings_of(url_as(engine, account)), write=True)
+    try:
+        assert len(await database.read_page(SECRETS, None, rows=100, size=1 << 20)) == 19
+        assert (await database.count_keys(SECRETS)) == (19, 19)
+    finally:
+        await database.close()
+        engine.execute("SET GLOBAL init_connect = ''")
+
+
+async def test_a_moment_in_the_past_is_not_the_present(engine: MysqlEngine) -> None:
+    ((version,),) = engine.query("SELECT VERSION()")
+    if "mariadb" not in str(version).lower():
+        pytest.skip("NOT RUN: MySQL keeps no rows of before")
+    engine.execute("CREATE TABLE plugin (id INT PRIMARY KEY, kept TEXT) WITH SYSTEM VERSIONING")
+    engine.execute("INSERT INTO plugin VALUES (1, 'now')")
+    account = new_account(engine, prefix="past")
+    grant(engine, account, "ALL")
+    moment = "IF(USER() LIKE ''past%'', ''2020-01-01 00:00:00'', NOW())"
+    engine.execute(f"SET GLOBAL init_connect = 'SET SESSION system_versioning_asof = {moment}'")
+    database = await MysqlDatabase.open(settings_of(url_as(engine, account)), write=True)
+    try:
+        shapes = {shape.table: shape for shape in await database.shapes()}
+        location = Location("plugin", "plugin", shapes["plugin"].key, (Field("kept", SECRETS.fields[0].codec),))
+        assert len(await database.read_page(location, None, rows=5, size=100)) == 1
+        assert shapes["plugin.history"].unseen
+        assert "hidden-tables" not in shapes
+    finally:
+        await database.close()
+        engine.execute("SET GLOBAL init_connect = ''")
+
+
+async def test_what_is_denied_may_exist_and_what_is_unknown_does_not(engine: MysqlEngine) -> None:
+    account = new_account(engine)
+    grant(engine, account, "SELECT", "secrets")
+    grant(engine, account, "SELECT (id, created)", "user_auth")
+    database = await MysqlDatabase.open(settings_of(url_as(engine, account)), write=False)
+    try:
+        assert not await database.may_hide("secrets", "no_such_column")
+        assert await database.may_hide("user_auth", "o_auth_id_token")
+        # An account with rights on some columns is not told whether there are others.
+        assert await database.may_hide("user_auth", "no_such_column")
+        assert await database.may_hide("sso_setting")
+        assert await database.may_hide("no_such_table")
+        assert await database.may_hide()
+        assert [shape.table for shape in await database.shapes() if shape.unseen] == ["hidden-tables"]
+    finally:
+        await database.close()
+    grant(engine, account, "SELECT")
+    database = await MysqlDatabase.open(settings_of(url_as(engine, account)), write=False)
+    try:
+        assert not await database.may_hide()
+        assert not await database.may_hide("no_such_table")
+        assert not [shape.table for shape in await database.shapes() if shape.unseen]
+    finally:
+        await database.close()
 
 
 def kill_others(engine: MysqlEngine, *, query_only: bool = False) -> None:

@@ -16,7 +16,7 @@ from reencrypt.databases.postgres_dsn import target_of
 from reencrypt.databases.protocol import Swap, Transaction
 from reencrypt.databases.retried import retried
 from reencrypt.demo.schema import create_statements
-from reencrypt.errors import ConfigurationError, ReencryptError
+from reencrypt.errors import ConfigurationError, NotVisibleError, ReencryptError
 from reencrypt.settings import DatabaseSettings, load_settings
 from tests.support.installed import InstalledPostgres, installed_postgres
 from tests.support.postgres import PostgresServer, connect
@@ -183,6 +183,108 @@ async def test_a_role_that_may_not_create_tables_is_told_whom_to_ask(url: str, o
     finally:
         await other.execute("DROP OWNED BY grafana_poor")
         await other.execute("DROP ROLE grafana_poor")
+
+
+async def test_a_row_policy_that_comes_later_is_an_error_in_every_read_and_write(url: str, other: Any) -> None:
+    await other.execute(INSERT, 1, "old")
+    await other.execute("CREATE ROLE grafana_policy LOGIN PASSWORD 'only for tests'")
+    try:
+        await other.execute("GRANT ALL ON ALL TABLES IN SCHEMA public TO grafana_policy")
+        role = url.replace("postgres@", "grafana_policy:only%20for%20tests@")
+        database = await PostgresDatabase.open(settings_of(role), write=True)
+        assert len(await database.read_page(SECRETS, None, rows=5, size=100)) == 1
+        assert (await database.sight(["secrets", "data_keys"])).policies == {}
+        await other.execute("ALTER TABLE secrets ENABLE ROW LEVEL SECURITY")
+        await other.execute("CREATE POLICY nobody ON secrets USING (false)")
+        # The server's own language is no matter.
+        await other.execute("ALTER ROLE grafana_policy SET lc_messages = 'C'")
+        assert (await database.sight(["secrets", "data_keys"])).policies == {"secrets": ("nobody",)}
+        with pytest.raises(NotVisibleError, match="secrets") as refused:
+            await database.read_page(SECRETS, None, rows=5, size=100)
+        assert "BYPASSRLS" in refused.value.hint
+        with pytest.raises(NotVisibleError, match="secrets"):
+            await swap(database, SECRETS, Swap((1,), (b"old",), (b"new",)))
+        # The connections are of use afterwards.
+        assert await database.read_page(SESSIONS, None, rows=5, size=100) == []
+        assert await swap(database, SESSIONS) == []
+        await database.close()
+    finally:
+        await other.execute("DROP OWNED BY grafana_policy")
+        await other.execute("DROP ROLE grafana_policy")
+    assert await other.fetchval("SELECT value FROM secrets") == "old"
+
+
+async def test_every_statement_names_the_schema_whatever_it_is_called(url: str, other: Any) -> None:
+    schema = 'ev"il :id $1'
+    quoted = schema.replace('"', '""')
+    await other.execute(f'CREATE SCHEMA "{quoted}"')
+    for table in ("secrets", "data_keys", "migration_log", "user_external_session"):
+        await other.execute(f'ALTER TABLE "{table}" SET SCHEMA "{quoted}"')
+    await other.execute(f'SET search_path = "{quoted}"')
+    await other.execute(INSERT, 1, "old")
+    name = await other.fetchval("SELECT current_database()")
+    await other.execute(f'ALTER DATABASE "{name}" SET search_path = "{quoted}", public')
+    database = await PostgresDatabase.open(settings_of(url), write=True)
+    assert database.schema == schema
+    await database.create_state()
+    assert {"secrets", "reencrypt_lease"} <= set(await database.columns())
+    assert "sso_setting" not in await database.columns()
+    assert await database.fetch("lease_read") == []
+    assert await swap(database, SECRETS, Swap((1,), (b"old",), (b"new",))) == []
+    assert (await database.read_page(SECRETS, None, rows=5, size=100))[0].cells == (b"new",)
+    assert "reencrypt_journal" in {shape.table for shape in await database.shapes()}
+    async with database.transaction() as transaction:
+        await transaction.drop_state()
+    assert "reencrypt_lease" not in await database.columns()
+    await database.close()
+
+
+INVALID = "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'i'::regclass"
+UNIQUE = {
+    "ALTER TABLE secrets ADD PRIMARY KEY (id)": True,
+    "CREATE UNIQUE INDEX i ON secrets (id)": True,
+    "CREATE UNIQUE INDEX i ON secrets (id) INCLUDE (value)": True,
+    "CREATE UNIQUE INDEX i ON secrets (id) WHERE id > 0": False,
+    "CREATE UNIQUE INDEX i ON secrets ((id + 1))": False,
+    "CREATE UNIQUE INDEX i ON secrets (id, value)": False,
+    "CREATE INDEX i ON secrets (id)": False,
+    "ALTER TABLE secrets ADD CONSTRAINT i UNIQUE (id) DEFERRABLE": False,
+    "CREATE UNIQUE INDEX i ON secrets (id); ALTER TABLE secrets ALTER id DROP NOT NULL": False,
+    "ALTER TABLE secrets ADD PRIMARY KEY (id); CREATE TABLE more () INHERITS (secrets)": False,
+    f"CREATE UNIQUE INDEX i ON secrets (id); {INVALID}": False,
+}
+
+
+@pytest.mark.parametrize("statements", UNIQUE)
+async def test_only_a_valid_unique_index_over_the_key_alone_tells_rows_apart(
+    statements: str, database: PostgresDatabase, other: Any
+) -> None:
+    await other.execute("ALTER TABLE secrets DROP CONSTRAINT secrets_pkey")
+    assert await database.unique_keys([SECRETS, SNAPSHOTS]) == {"dashboard_snapshot"}
+    await other.execute("SET allow_system_table_mods = on; " + statements)
+    assert (await database.unique_keys([SECRETS]) == {"secrets"}) is UNIQUE[statements]
+
+
+async def test_rows_and_keys_are_counted_and_null_is_no_key(database: PostgresDatabase, other: Any) -> None:
+    await other.execute("ALTER TABLE secrets DROP CONSTRAINT secrets_pkey")
+    await other.execute("ALTER TABLE secrets ALTER id DROP NOT NULL")
+    await other.executemany(INSERT, [(1, "a"), (1, "b"), (None, "c"), (2, "d")])
+    assert await database.count_keys(SECRETS) == (4, 2)
+
+
+async def test_what_a_search_cannot_see_is_named(database: PostgresDatabase, other: Any) -> None:
+    await other.execute("CREATE FOREIGN DATA WRAPPER nothing")
+    await other.execute("CREATE SERVER nowhere FOREIGN DATA WRAPPER nothing")
+    await other.execute("CREATE FOREIGN TABLE far (kept TEXT) SERVER nowhere")
+    await other.execute("CREATE TABLE big (id INT, kept TEXT) PARTITION BY LIST (id)")
+    await other.execute("CREATE SCHEMA parts")
+    await other.execute("CREATE TABLE parts.one PARTITION OF big FOR VALUES IN (1)")
+    await other.execute("CREATE TABLE two PARTITION OF big FOR VALUES IN (2)")
+    await other.execute("CREATE TABLE parent (kept TEXT)")
+    await other.execute("CREATE TABLE child () INHERITS (parent)")
+    shapes = {shape.table: shape for shape in await database.shapes()}
+    assert {name for name, shape in shapes.items() if shape.unseen} == {"far", "parts.one", "parent"}
+    assert shapes["two"].texts == shapes["child"].texts == ("kept",)
 
 
 @pytest.mark.parametrize("victim", ["reader", "writer"])

@@ -1,0 +1,42 @@
+"""What SQLite's own catalogue tells about Grafana's tables: their form, and which indexes tell rows apart."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from reencrypt.catalogue.location import Location
+from reencrypt.databases.sqlite_rendering import quote
+
+FORMS: Final = "SELECT name, type, sql FROM sqlite_master WHERE type IN ('table', 'view')"
+#: A rowid's alias is never NULL, nor is a column of a table without rowid's primary key; others need NOT NULL. Neither
+#: a partial index counts nor one over an expression, and a collation of its own makes an index another's.
+UNIQUE: Final = """
+SELECT 1 FROM sqlite_master AS m WHERE m.type = 'table' AND m.name = :table AND m.sql NOT LIKE '%COLLATE%' AND (
+    (SELECT group_concat(name) FROM pragma_table_info(m.name) WHERE pk AND UPPER(type) = 'INTEGER') = :key
+        AND (SELECT COUNT(*) FROM pragma_table_info(m.name) WHERE pk) = 1
+    OR EXISTS (
+        SELECT 1 FROM pragma_index_list(m.name) AS i WHERE i."unique" AND NOT i.partial
+            AND (SELECT group_concat(name) FROM (SELECT k.name FROM pragma_index_info(i.name) AS k
+                JOIN pragma_table_info(m.name) AS c ON c.name = k.name
+                    AND (c."notnull" OR c.pk AND m.sql LIKE '%WITHOUT ROWID%') ORDER BY k.name)) = :key
+            AND (SELECT COUNT(*) FROM pragma_index_info(i.name)) = :columns
+            AND NOT EXISTS (SELECT 1 FROM sqlite_master AS x WHERE x.name = i.name AND x.sql LIKE '%COLLATE%')))
+"""
+_VIRTUAL: Final = "CREATE VIRTUAL TABLE"
+
+
+def kind_of(form: str, sql: str) -> str:
+    """What a table of `FORMS` is instead of one, empty for a table."""
+    if form == "view":
+        return "a view"
+    return "a virtual table" if sql.upper().startswith(_VIRTUAL) else ""
+
+
+def count_keys(location: Location) -> str:
+    """Count rows and keys in one statement."""
+    table, key = quote(location.table), ", ".join(map(quote, location.key))
+    filled = " AND ".join(f"{quote(name)} IS NOT NULL" for name in location.key)
+    return (
+        f"SELECT (SELECT COUNT(*) FROM {table}), "
+        f"(SELECT COUNT(*) FROM (SELECT DISTINCT {key} FROM {table} WHERE {filled}))"
+    )
