@@ -27,7 +27,7 @@ from reencrypt.databases.protocol import ColumnLimit, LockPolicy, Swap, Value
 from reencrypt.databases.retried import OPENING_SECONDS
 from reencrypt.databases.shapes import Shape
 from reencrypt.databases.sight import KeyCount, Sight
-from reencrypt.databases.statements import STATE_TABLES, TEMPORARY_TABLES, load_schema, load_statements
+from reencrypt.databases.statements import OUR_TABLES, TEMPORARY_TABLES, load_schema, load_statements
 from reencrypt.settings import DatabaseSettings
 
 _LOCK_POLICY: Final = LockPolicy(hold_seconds=0.05, gaps=False)
@@ -169,7 +169,7 @@ class MysqlDatabase:
 
         Every statement is a transaction of its own here, and IF NOT EXISTS holds also between two that begin at once.
         """
-        if set(STATE_TABLES) <= set(await self.columns()):
+        if set(OUR_TABLES) <= set(await self.columns()):
             return
 
         async def work(connection: Any) -> None:  # noqa: ANN401

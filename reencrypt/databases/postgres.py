@@ -23,7 +23,7 @@ from reencrypt.databases.protocol import ColumnLimit, LockPolicy, Swap, Value
 from reencrypt.databases.retried import OPENING_SECONDS
 from reencrypt.databases.shapes import Shape
 from reencrypt.databases.sight import KeyCount, Sight
-from reencrypt.databases.statements import STATE_TABLES, TEMPORARY_TABLES, load_schema, load_statements, qualified
+from reencrypt.databases.statements import OUR_TABLES, TEMPORARY_TABLES, load_schema, load_statements, qualified
 from reencrypt.settings import DatabaseSettings
 
 _LOCK_POLICY: Final = LockPolicy(hold_seconds=0.05, gaps=False)
@@ -207,7 +207,7 @@ class PostgresDatabase:
 
     async def create_state(self) -> None:
         """Create the state tables, unless they are all there: then the role needs no right to create any."""
-        if set(STATE_TABLES) <= set(await self.columns()):
+        if set(OUR_TABLES) <= set(await self.columns()):
             return
         async with self.transaction() as transaction:
             # IF NOT EXISTS is no protection against two that begin at once; this lock is, also behind PgBouncer.

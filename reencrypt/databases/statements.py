@@ -17,8 +17,10 @@ _TABLE: Final = re.compile(
 
 #: Our tables but for the list of data keys that we made, the lease last: while it is there, it protects the others.
 TEMPORARY_TABLES: Final = tuple(f"reencrypt_{name}" for name in ("journal", "quarantine", "checkpoint", "run", "lease"))
-#: All of our tables, the list of data keys that we made last.
+#: Those that a database with state has, the list of data keys that we made last.
 STATE_TABLES: Final = (*TEMPORARY_TABLES, "reencrypt_data_key")
+#: All of our tables. What the user has accepted came later, so a database may have state and lack it.
+OUR_TABLES: Final = (*STATE_TABLES, "reencrypt_accepted")
 
 
 def qualified(statement: str, schema: str) -> str:

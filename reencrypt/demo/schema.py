@@ -289,10 +289,9 @@ ORG: Final = _table(
     billing_email nvarchar(255) null, created datetime, updated datetime""",
     _unique("name"),
 )
-MIGRATION_LOG: Final = _table(
-    "migration_log",
-    "id id, migration_id nvarchar(255), sql text, success bool, error text, timestamp datetime",
-)
+_LOG: Final = "id id, migration_id nvarchar(255), sql text, success bool, error text, timestamp datetime"
+MIGRATION_LOG: Final = _table("migration_log", _LOG)
+RESOURCE_MIGRATION_LOG: Final = _table("resource_migration_log", _LOG)
 CACHE_DATA: Final = _table(
     "cache_data",
     "cache_key nvarchar(168) primary, data blob, expires int, created_at int",
@@ -302,6 +301,7 @@ CACHE_DATA: Final = _table(
 #: Every table, in the order in which a Grafana that starts on an empty database makes them, roughly.
 ALL: Final = (
     MIGRATION_LOG,
+    RESOURCE_MIGRATION_LOG,
     ORG,
     DATA_SOURCE,
     DASHBOARD_SNAPSHOT,

@@ -19,7 +19,7 @@ from reencrypt.keys.providers import Providers
 from reencrypt.keys.ring import DataKey, Failure, KeyRing
 from reencrypt.operations.opening import (
     Schema,
-    inspect,
+    examine,
     open_database,
     open_providers,
     read_data_keys,
@@ -34,9 +34,13 @@ _NAMED: Final = 5  # data keys in one line
 
 @dataclass(slots=True)
 class DoctorReport:
-    """The checks by what they are about: `database`, `grafana`, and each provider."""
+    """The checks by what they are about: `database`, `grafana`, and each provider.
+
+    `schema` is that of Grafana's tables, empty where the engine has none.
+    """
 
     groups: dict[str, list[Check]] = field(default_factory=dict)
+    schema: str = ""
 
     @property
     def exit_code(self) -> int:
@@ -48,6 +52,7 @@ class DoctorReport:
         """For `--output json`."""
         return {
             "healthy": self.exit_code == 0,
+            "schema": self.schema or None,
             "checks": [
                 {
                     "about": group,
@@ -124,8 +129,17 @@ async def _database(settings: Settings, report: DoctorReport) -> _Found:
         return _Found([], frozenset())
     try:
         checks.append(Check("connection", State.OK, database.name))
-        schema = await inspect(database)
-        checks.append(Check("schema", State.OK, f"Grafana's, with {len(schema.fitted.locations)} places for secrets"))
+        schema, obstacles = await examine(database)
+        where = f" in the schema {schema.name}" if schema.name else ""
+        places = f"Grafana's{where}, with {len(schema.fitted.locations)} places for secrets"
+        report.schema = schema.name
+        checks.append(Check("schema", State.OK, places))
+        if obstacles:
+            checks += [failed("visibility", obstacle) for obstacle in obstacles]
+            return _Found([], frozenset())
+        checks.append(
+            Check("visibility", State.OK, "this account sees every table, column and row, and each row has a key")
+        )
         checks.append(_state_tables(schema))
         return _Found(await read_data_keys(database, schema.key_table), await read_own_keys(database, schema))
     except ReencryptError as error:

@@ -7,27 +7,23 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final
 
 from reencrypt.catalogue.location import Fitted, fit
 from reencrypt.catalogue.locations import LOCATIONS
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.databases.protocol import Database, Executor
-from reencrypt.databases.statements import TEMPORARY_TABLES
+from reencrypt.databases.statements import STATE_TABLES
 from reencrypt.errors import ConfigurationError, first_error
 from reencrypt.events import Emit, Waiting, Warned
 from reencrypt.keys.providers import Providers
 from reencrypt.keys.ring import DataKey, data_key_of
 from reencrypt.keys.vault_policy import VaultPolicy
 from reencrypt.operations.options import RunOptions, available_threads
+from reencrypt.operations.visibility import ambiguous_keys, obstacles
 from reencrypt.settings import DatabaseSettings, Settings
 from reencrypt.worker.accepted import NOTHING, Accepted, read_accepted
 from reencrypt.worker.lease import Lease, Standstill, held_lease
 from reencrypt.worker.stop import StopRequest
-
-#: Our own tables, all that a database with state has: on MySQL each is created by itself, and a crash may come in
-#: between. `reencrypt_accepted` came later, so a database may lack it and have been worked on.
-STATE_TABLES: Final = frozenset((*TEMPORARY_TABLES, "reencrypt_data_key"))
 
 
 class KeyTable(Enum):
@@ -43,9 +39,11 @@ class KeyTable(Enum):
 class Schema:
     """What this database has: its locations, the shape of `data_keys`, and whether our state tables exist.
 
-    Two of these outlast the others: the data keys that we made, and what the user has accepted.
+    Two of these outlast the others: the data keys that we made, and what the user has accepted. `name` is that of the
+    schema all of it is in, empty where the engine has none.
     """
 
+    name: str
     fitted: Fitted
     key_table: KeyTable
     has_state: bool
@@ -134,21 +132,33 @@ def leased(
     )
 
 
-async def inspect(database: Database) -> Schema:
-    """Read the schema; raises `ConfigurationError` when it is not Grafana's."""
+async def inspect(database: Database, *, pages: bool = True) -> Schema:
+    """Read the schema, and make sure that it is all of it; without `pages` the rows of no location will be read.
+
+    Raises `ConfigurationError` when it is not Grafana's, or when this session does not see all that Grafana has.
+    """
+    schema, found = await examine(database, pages=pages)
+    if found:
+        raise found[0]
+    return schema
+
+
+async def examine(database: Database, *, pages: bool = True) -> tuple[Schema, list[ConfigurationError]]:
+    """The same, with everything that would be raised. Raises `ConfigurationError` for a database not Grafana's."""
     columns = await database.columns()
-    if not {"org", "migration_log", "data_source"} <= set(columns):
-        raise ConfigurationError(
-            f"{database.name} is not a Grafana database: it has no tables org, migration_log and data_source",
-            hint="check [database] and [paths] data, or give --database",
-        )
-    return Schema(
+    found = await obstacles(database, columns)
+    schema = Schema(
+        database.schema,
         fit(LOCATIONS, columns),
         _key_table(columns),
-        set(columns) >= STATE_TABLES,
+        # On MySQL each of our tables is created by itself, and a crash may come in between.
+        set(columns) >= set(STATE_TABLES),
         "reencrypt_data_key" in columns,
         "reencrypt_accepted" in columns,
     )
+    if pages and not found:
+        found += await ambiguous_keys(database, schema.fitted.locations)
+    return schema, found
 
 
 def _key_table(columns: Mapping[str, frozenset[str]]) -> KeyTable:

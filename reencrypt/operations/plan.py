@@ -90,6 +90,7 @@ class PlanReport:
         return {
             "outcome": "refused" if prepared.refusals else "ready" if prepared.movable else "nothing_to_do",
             "database": self.database,
+            "schema": prepared.schema.name or None,
             "target_provider": prepared.target_provider,
             "target_data_key": prepared.existing[0].id if prepared.existing else None,
             "wrap_format": str(prepared.wrap_format) if prepared.wrap_format else None,

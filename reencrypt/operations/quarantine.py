@@ -66,6 +66,6 @@ async def acknowledge_quarantine(
 
 
 async def _selected(database: Database, selection: Selection) -> list[QuarantineEntry]:
-    if not (await inspect(database)).has_state:
+    if not (await inspect(database, pages=False)).has_state:
         return []
     return [entry for entry in await read_quarantine(database) if selection.takes(entry)]

@@ -81,7 +81,7 @@ async def status(settings: Settings) -> StatusReport:
     """Read the state tables; a database without them has had no run."""
     database = await open_database(settings.database, write=False)
     try:
-        if not (await inspect(database)).has_state:
+        if not (await inspect(database, pages=False)).has_state:
             return StatusReport([], "", [])
         return await _read(database, settings)
     finally:

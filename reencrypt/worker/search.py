@@ -21,7 +21,7 @@ from reencrypt.catalogue.encoding import RAW
 from reencrypt.catalogue.location import Field, Key, Location, Row
 from reencrypt.databases.protocol import Database
 from reencrypt.databases.shapes import Shape
-from reencrypt.databases.statements import TEMPORARY_TABLES
+from reencrypt.databases.statements import OUR_TABLES
 from reencrypt.errors import ConfigurationError, ReencryptError
 from reencrypt.events import Emit, Surveyed
 from reencrypt.worker.journal import digest
@@ -38,7 +38,7 @@ _NAMED: Final = 1000  # places of a find that are named; more are counted
 _SHOWN_DIGITS: Final = 16
 
 #: Our own tables.
-_STATE: Final = frozenset((*TEMPORARY_TABLES, "reencrypt_data_key"))
+_STATE: Final = frozenset(OUR_TABLES)
 _NOT_A_SECRET: Final = re.compile(r"(.+):([0-9A-Fa-f]{12,64})")
 
 

@@ -18,6 +18,7 @@ from tests.grafana.datakeys import SHAPE_DDL, DataKey, Shape
 from tests.grafana.encrypting import Algorithm, Recipe, envelope, make_nonce, make_salt
 from tests.grafana.jsonspans import member
 from tests.grafana.jsontext import render
+from tests.grafana.migration_log import FIRST_OF_DATA_KEYS, MIGRATION_IDS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,16 +30,6 @@ Storage = Literal["text", "blob"]
 Key = tuple[int | str, ...]
 Place = tuple[str, Key, str]  # table, key, path
 Encoding = Literal["padded", "unpadded", "bytes"]
-
-MIGRATIONS = (
-    "create data_keys table",
-    "create secrets table",
-    "rename data_keys name column to id",
-    "add name column into data_keys",
-    "copy data_keys id column values into name",
-    "rename data_keys name column to label",
-    "rename data_keys id column back to name",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +88,18 @@ class Ground:
             return  # a Grafana that goes on writing
         for statement in (*create_statements("sqlite"), *SHAPE_DDL[data_keys]):
             self.connection.execute(statement)
-        for migration in MIGRATIONS if data_keys != "none" else ():
-            row: dict[str, SqlValue] = {
-                "migration_id": migration,
-                "sql": "-",
-                "success": 1,
-                "error": "",
-                "timestamp": self.now(),
-            }
-            self.insert("migration_log", {"id": self.next_id("migration_log"), **row})
+        for log, migrations in MIGRATION_IDS.items():
+            for migration in migrations:
+                if data_keys == "none" and migration == FIRST_OF_DATA_KEYS:
+                    break
+                row: dict[str, SqlValue] = {
+                    "migration_id": migration,
+                    "sql": "-",
+                    "success": 1,
+                    "error": "",
+                    "timestamp": self.now(),
+                }
+                self.insert(log, {"id": self.next_id(log), **row})
 
     def next_id(self, table: str, wanted: int | None = None) -> int:
         """Return `wanted`, or the table's next id, from 1 on."""

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 import asyncpg
 import pytest
@@ -84,14 +84,16 @@ class PostgresServer:
 
 
 async def connect(url: str) -> Any:
-    """Connect to a URL of `new_database`."""
+    """Connect to a URL of `new_database`, with a search path where it names one."""
     parts = urlsplit(url)
+    settings = dict(parse_qsl(parts.query))
     return await asyncpg.connect(
         host=unquote(parts.hostname or ""),
         port=parts.port,
         user=parts.username,
         password=parts.password,
         database=parts.path.lstrip("/"),
+        server_settings=settings,
     )
 
 
@@ -162,7 +164,7 @@ class PostgresEngine:
     async def _digest(self) -> str:
         connection = await connect(self._url)
         digest = hashlib.sha256()
-        tables = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        tables = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")
         for (table,) in sorted(tables):
             rows = await connection.fetch(f'SELECT t::text FROM "{table}" AS t ORDER BY 1')  # noqa: S608
             digest.update(repr((table, [row[0] for row in rows])).encode())
@@ -206,6 +208,8 @@ def _count(status: object) -> int:
 
 async def _types(connection: Any, table: str) -> dict[str, str]:
     rows = await connection.fetch(
-        "SELECT column_name, data_type FROM information_schema.columns WHERE table_name = $1", table
+        "SELECT column_name, data_type FROM information_schema.columns "
+        "WHERE table_schema = ANY (current_schemas(false)) AND table_name = $1",
+        table,
     )
     return dict(map(tuple, rows))

@@ -56,7 +56,8 @@ def _print(report: PlanReport) -> None:
 
     prepared = report.prepared
     header = ("location", "secrets", "data key", "provider", "algorithm", "a run would")
-    out.print_table(f"Secrets in {report.database}", header, _rows(report))
+    where = f", schema {prepared.schema.name}" if prepared.schema.name else ""
+    out.print_table(f"Secrets in {report.database}{where}", header, _rows(report))
     out.line()
     out.line(f"{prepared.census.total} secrets, {prepared.movable} of them to move to {prepared.target_provider}.")
     if prepared.movable and not report.refusals:

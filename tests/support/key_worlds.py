@@ -1,0 +1,84 @@
+"""Worlds in which the key that pages are read by may not tell rows apart."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tests.support.story import Story
+from tests.support.worlds import ALL_ENGINES, RIGHT, World, refused
+
+_TABLE: Final = "user_auth"
+
+
+def _without_key(story: Story) -> None:
+    """As after a careless copy: the rows are there, the primary key is not."""
+    if story.engine.kind == "postgres":
+        story.execute(f"ALTER TABLE {_TABLE} DROP CONSTRAINT {_TABLE}_pkey")
+        story.execute(f"ALTER TABLE {_TABLE} ALTER COLUMN id DROP NOT NULL")
+    elif story.engine.kind == "mysql":
+        story.execute(f"ALTER TABLE {_TABLE} MODIFY id BIGINT NULL, DROP PRIMARY KEY")
+    else:
+        story.execute(f"ALTER TABLE {_TABLE} RENAME TO kept")
+        story.execute(f"CREATE TABLE {_TABLE} AS SELECT * FROM kept")  # noqa: S608 - our own names
+        story.execute("DROP TABLE kept")
+
+
+def _one_key_for_all(story: Story) -> Story:
+    _without_key(story)
+    story.execute(f"UPDATE {_TABLE} SET id = 0")  # noqa: S608 - our own name
+    return story
+
+
+def _some_null_keys(story: Story) -> Story:
+    _without_key(story)
+    story.execute(f"UPDATE {_TABLE} SET id = NULL WHERE id = 3")  # noqa: S608 - our own name
+    return story
+
+
+def _unique_without_index(story: Story) -> Story:
+    _without_key(story)
+    return story
+
+
+def _unique_index_that_allows_null(story: Story) -> Story:
+    _some_null_keys(story)
+    story.execute(f"CREATE UNIQUE INDEX by_id ON {_TABLE} (id)")
+    return story
+
+
+def _unique_where_it_matters_little(story: Story) -> Story:
+    _without_key(story)
+    story.execute(f"UPDATE {_TABLE} SET id = 5 WHERE id > 0")  # noqa: S608 - our own name
+    story.execute(f"CREATE UNIQUE INDEX by_id ON {_TABLE} (id) WHERE id < 3")
+    return story
+
+
+def _unique_when_committed(story: Story) -> Story:
+    _without_key(story)
+    story.execute(f"ALTER TABLE {_TABLE} ALTER COLUMN id SET NOT NULL")
+    story.execute(f"ALTER TABLE {_TABLE} ADD CONSTRAINT by_id UNIQUE (id) DEFERRABLE INITIALLY DEFERRED")
+    return story
+
+
+def _inherited_twice(story: Story) -> Story:
+    """A primary key does not hold for the rows of tables that inherit."""
+    story.execute(f"CREATE TABLE more () INHERITS ({_TABLE})")
+    story.execute(f"INSERT INTO more SELECT * FROM {_TABLE} WHERE id > 0")  # noqa: S608 - our own name
+    return story
+
+
+def _text_key_by_its_beginning(story: Story) -> Story:
+    story.execute("ALTER TABLE sso_setting DROP PRIMARY KEY, ADD UNIQUE KEY by_beginning (id(36))")
+    return story
+
+
+NOT_UNIQUE: Final = (
+    refused("one_key_for_all", ALL_ENGINES, _one_key_for_all, "user_auth.id", "PRIMARY KEY"),
+    refused("some_null_keys", ALL_ENGINES, _some_null_keys, "user_auth.id", "PRIMARY KEY"),
+    refused("unique_but_null", ALL_ENGINES, _unique_index_that_allows_null, "user_auth.id", "PRIMARY KEY"),
+    refused("unique_in_part", ("sqlite", "postgres"), _unique_where_it_matters_little, "user_auth.id", "PRIMARY KEY"),
+    refused("inherited", ("postgres",), _inherited_twice, "user_auth.id"),
+    World("unique_without_index", ALL_ENGINES, _unique_without_index, RIGHT),
+    World("unique_when_committed", ("postgres",), _unique_when_committed, RIGHT),
+    World("text_key_by_its_beginning", ("mysql",), _text_key_by_its_beginning, RIGHT),
+)

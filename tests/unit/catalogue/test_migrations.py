@@ -1,0 +1,79 @@
+"""What must exist follows from Grafana's own log of migrations, and real databases have it."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from reencrypt.catalogue.location import Location
+from reencrypt.catalogue.locations import LOCATIONS
+from reencrypt.catalogue.migrations import LOGS, MIGRATIONS, demanded
+from tests.grafana.decryptor import columns_of, open_read_only
+from tests.grafana.real import LEGACY, WITH_DATA_KEYS, WITHOUT_SECRETS, real_database
+
+
+def successful(path: Path) -> dict[str, list[str]]:
+    with closing(open_read_only(path)) as connection:
+        return {
+            log: [row[0] for row in connection.execute(f"SELECT migration_id FROM {log} WHERE success")]  # noqa: S608 - our own names
+            for log in LOGS
+            if columns_of(connection, log)
+        }
+
+
+def used(location: Location) -> set[str]:
+    optional = {location.updated} if location.updated else set()
+    return {*location.key, *location.columns, *location.extras, *location.only, *optional}
+
+
+@pytest.mark.parametrize("name", [*WITH_DATA_KEYS, *LEGACY, *WITHOUT_SECRETS])
+def test_a_real_database_has_all_that_its_log_demands(name: str) -> None:
+    path = real_database(name)
+    wanted = demanded(successful(path))
+    with closing(open_read_only(path)) as connection:
+        for table, columns in wanted.items():
+            assert columns <= set(columns_of(connection, table)), table
+
+
+@pytest.mark.parametrize("name", [*WITH_DATA_KEYS, *LEGACY, *WITHOUT_SECRETS])
+def test_the_log_of_a_real_database_demands_all_that_the_program_uses_of_it(name: str) -> None:
+    path = real_database(name)
+    wanted = demanded(successful(path))
+    with closing(open_read_only(path)) as connection:
+        for location in LOCATIONS:
+            if location.table.startswith("resource"):
+                continue  # the rows of its own log were not published
+            present = used(location) & set(columns_of(connection, location.table))
+            assert present <= wanted.get(location.table, frozenset()), location.table
+        keys = {"name", "label", "active", "provider", "encrypted_data", "created", "updated", "scope"}
+        assert keys & set(columns_of(connection, "data_keys")) <= wanted.get("data_keys", frozenset())
+
+
+def test_every_column_of_the_catalogue_has_a_migration_that_adds_it() -> None:
+    everything = demanded({log: [each.id for each in MIGRATIONS if each.log == log] for log in LOGS})
+    for location in LOCATIONS:
+        assert used(location) <= everything[location.table], location.table
+
+
+def test_only_successful_migrations_demand_anything_and_an_unknown_one_demands_nothing() -> None:
+    assert demanded({}) == {}
+    assert demanded({"migration_log": ["create a table of a later Grafana"]}) == {}
+    # A log is its own: unified storage's ids mean nothing in the main one.
+    assert demanded({"migration_log": ["create table resource"]}) == {}
+
+
+def test_what_a_migration_removes_or_renames_is_demanded_no_more() -> None:
+    ids = ["create data_keys table", "rename data_keys name column to id"]
+    assert "name" not in demanded({"migration_log": ids})["data_keys"]
+    ids = ["create dashboard_snapshot table v4", "drop table dashboard_snapshot_v4 #1"]
+    assert demanded({"migration_log": ids}) == {}
+    # Whatever the order of the log's rows.
+    ids = ["create table resource", "drop table resource"]
+    assert demanded({"resource_migration_log": ids})["resource"] == {"guid", "group", "resource", "value"}
+
+
+def test_no_log_holds_an_id_twice() -> None:
+    ids = [(each.log, each.id) for each in MIGRATIONS]
+    assert len(set(ids)) == len(ids)
