@@ -25,6 +25,8 @@ from tests.support.vault import Vault
 OLD, NEW = "the old secret_key of this Grafana", "the new secret_key of this Grafana"
 NOBODYS = b"a key of nobody!"
 
+pytestmark = pytest.mark.every_engine
+
 
 @pytest.fixture
 def story(tmp_path: Path, shared_vault: Vault, engine: Engine) -> Story:

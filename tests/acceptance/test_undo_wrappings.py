@@ -24,6 +24,8 @@ SECRET_KEY = "the secret_key"
 NOBODYS = b"a key of nobody!"
 OTHER = "azurekv.other"
 
+pytestmark = pytest.mark.every_engine
+
 
 @pytest.fixture
 def story(tmp_path: Path, shared_vault: Vault, engine: Engine) -> Story:
