@@ -391,3 +391,23 @@ def test_a_wrapping_that_is_stored_as_text_is_deleted_like_any_other(story: Stor
     story.cli.json("run", *WRAP)
     delete = ("complete", "--finish", "--delete-data-keys", str(tmp_path / "keys.json"))
     assert "text" in story.cli.json(*delete)["deleted_data_keys"]
+
+
+@pytest.mark.one_engine
+def test_data_keys_that_change_while_everything_is_counted_are_a_no(story: Story) -> None:
+    fill(story)
+    story.cli.json("run")
+    before = story.query("SELECT name, encrypted_data FROM data_keys WHERE name = 'grafanas'")
+    ((_, wrapped),) = before
+
+    def listen(event: Event) -> None:
+        # Grafana wraps it anew, as it does at an administrator's request, behind what has been looked at.
+        if isinstance(event, Surveyed) and event.location == "data_source" and isinstance(wrapped, bytes):
+            story.execute("UPDATE data_keys SET encrypted_data = ? WHERE name = 'grafanas'", wrapped + b"!")
+
+    report = completed(story, listen, CompleteOptions(settle=True))
+    assert report.outcome == "no"
+    assert report.evidence is not None
+    assert "1 data keys were changed or deleted while this was counted: ask again (grafanas)" in (
+        report.evidence.blockers
+    )
