@@ -130,8 +130,10 @@ def _detectors(data: bytes, marks: Marks) -> Iterator[Callable[[int], int]]:
     yield lambda start: next((place for place, _ in _named_keys(data, marks, start)), -1)
     yield lambda start: data.find(_ALGORITHM_START, start)
     yield lambda start: _first_base64(data, text, start)
-    yield lambda start: data.find(_GZIP, start)
     yield lambda start: match.start() if (match := _ESCAPED.search(data, start)) else -1
+    # A single byte, which no text has, is found ten times as fast.
+    if _GZIP[:1] in data:
+        yield lambda start: data.find(_GZIP, start)
     if b"\0" in data:
         yield lambda start: text.find(_UTF16, start)
 
