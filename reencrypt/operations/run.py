@@ -228,6 +228,7 @@ class _Job:
             reload=reload,
             pool=self.pool,
             only_looks=isinstance(target, NoTarget),
+            accepted=accepted,
         )
         by_name = {location.name: location for location in prepared.locations}
         budget = Budget(self.options.limit)

@@ -14,7 +14,15 @@ from reencrypt.errors import ConfigurationError, RefusedError, StoppedEarlyError
 from reencrypt.events import Emit, Warned
 from reencrypt.keys.providers import Providers
 from reencrypt.keys.ring import DataKey, KeyRing
-from reencrypt.operations.opening import Schema, inspect, leased, open_database, open_providers, read_data_keys
+from reencrypt.operations.opening import (
+    Schema,
+    inspect,
+    leased,
+    open_database,
+    open_providers,
+    read_accepted_secrets,
+    read_data_keys,
+)
 from reencrypt.operations.options import RunOptions, available_threads
 from reencrypt.operations.refusals import of_stale_secret_key
 from reencrypt.settings import Settings
@@ -248,6 +256,7 @@ class _Job:
         ring, run = KeyRing(providers.get), self.found.run
         ring.load(await reload())
         locations = {location.name: location for location in self.schema.fitted.locations}
+        accepted = await read_accepted_secrets(self.database, self.schema)
         old_keys = OldKeys(
             ring=ring,
             secret_key=providers.secret_key.password,
@@ -256,6 +265,7 @@ class _Job:
             pool=self.pool,
             warn=warn,
             secret_key_changed=self.found.secret_key_changed,
+            accepted=accepted,
         )
         journal_id = _journal_id(run)
         work = Undo(self.database, self.lease, run, journal_id, locations, ring, old_keys)
@@ -269,6 +279,7 @@ class _Job:
             locations=locations.values(),
             cache=cache,
             warn=warn,
+            accepted=accepted,
         )
         return work, keys
 

@@ -12,6 +12,7 @@ from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.keys.proof import KeyStanding, Proof, Sample, weigh
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER, Unwrapped
 from reencrypt.keys.ring import DataKey, Failure, KeyRing
+from reencrypt.worker.accepted import NOTHING, Accepted
 from reencrypt.worker.transform import ParsedRow, UnusableKey, UsableKey
 
 
@@ -31,8 +32,10 @@ class Resolver:
         reload: Callable[[], Awaitable[Iterable[DataKey]]],
         pool: Pool,
         only_looks: bool = False,
+        accepted: Accepted = NOTHING,
     ) -> None:
         self.ring = ring
+        self._accepted = accepted
         self._only_looks = only_looks
         self.proof = proof
         self._secret_key = secret_key
@@ -54,20 +57,20 @@ class Resolver:
         if not unknown:
             return
         samples: dict[str, list[Sample]] = {key_id: [] for key_id in sorted(unknown)}
+        algorithms: dict[str, set[Algorithm]] = {key_id: set() for key_id in samples}
         for row in rows:
             for secret in row.secrets:
                 envelope = secret.envelope
-                if envelope is not None and envelope.key_id in unknown:
+                if envelope is None or envelope.key_id not in unknown:
+                    continue
+                algorithms[envelope.key_id].add(envelope.algorithm)
+                if not self._accepted.covers(secret.text_in(row.row)):
                     samples[envelope.key_id].append(Sample(envelope, secret.kind))
         # Whatever was weighed under such an id was so under another row.
         self.proof.forget(unknown)
         if any(self.ring.row(key_id) is None for key_id in unknown):
             self.proof.forget(self.ring.load(await self._reload()))
-        wanted = [
-            key_id
-            for key_id in samples
-            if not all(is_current(key_id, sample.envelope.algorithm) for sample in samples[key_id])
-        ]
+        wanted = [key_id for key_id in samples if not all(is_current(key_id, each) for each in algorithms[key_id])]
         await self.ring.ensure([key_id for key_id in wanted if self._skipped_as(key_id) is None], self._reload)
         for key_id in wanted:
             await self._weigh(key_id, samples[key_id])

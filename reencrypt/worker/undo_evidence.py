@@ -12,7 +12,7 @@ from concurrent.futures import Executor as Pool
 from dataclasses import dataclass, field
 
 from reencrypt.catalogue.location import Location, Row
-from reencrypt.catalogue.plaintext import Kind, evidence
+from reencrypt.catalogue.plaintext import Kind, evidence, is_plausible
 from reencrypt.catalogue.reading import FoundSecret
 from reencrypt.crypto import envelope as envelopes
 from reencrypt.crypto.ciphers import Algorithm, AuthenticationFailedError
@@ -24,12 +24,22 @@ from reencrypt.keys.proof import PROVEN_BITS, Admission, Evidence, KeyStanding, 
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER, Unwrapped
 from reencrypt.keys.ring import DataKey, KeyRing
 from reencrypt.keys.vault_errors import KeyDisabledError, KeyMissingError
+from reencrypt.worker.accepted import NOTHING, Accepted
 from reencrypt.worker.census import Census, Samples
 from reencrypt.worker.gate import weigh_keys
 from reencrypt.worker.journal import digest
 from reencrypt.worker.runs import Run
 from reencrypt.worker.stop import StopRequest
-from reencrypt.worker.undo_journal import END, Entry, Kept, Rewritten, old_secrets, read_entries, rewritten_secrets
+from reencrypt.worker.undo_journal import (
+    END,
+    Entry,
+    Kept,
+    Rewritten,
+    old_secrets,
+    old_text,
+    read_entries,
+    rewritten_secrets,
+)
 
 
 @dataclass(slots=True)
@@ -46,6 +56,7 @@ class OldKeys:
     pool: Pool
     warn: Callable[[str], None]
     secret_key_changed: bool
+    accepted: Accepted = NOTHING
     _samples: Samples = field(default_factory=lambda: Samples(0))
     _proof: Proof = field(default_factory=lambda: Proof(Verdict.UNPROVEN))
     _weighed: dict[str, bytes] = field(default_factory=dict)
@@ -77,7 +88,9 @@ class OldKeys:
                 continue
             for secret in _touched(location, row, entry):
                 # The run's own salt: it wrote this itself, and rewrote the column once more later.
-                if secret.envelope is not None and secret.envelope.salt != run.salt:
+                if secret.envelope is None or self.accepted.covers(old_text(entry, secret)):
+                    continue
+                if secret.envelope.salt != run.salt:
                     self._samples.offer(location.name, secret.envelope, secret.kind)
 
     async def _judge(self) -> None:
@@ -119,13 +132,13 @@ class OldKeys:
     async def verdict(self, secret: Rewritten) -> Kept | None:
         """Whether a secret may be what it was, None, or why not. `ensure` has seen the old one's data key.
 
-        It may where the old plaintext is plausible and its key is proven by the journal. The present one is read only
-        where that is not so: then both have to say the same.
+        It may where the old plaintext is plausible, or accepted, and its key is proven by the journal. The present one
+        is read only where that is not so: then both have to say the same.
         """
         plaintext = self._decrypt(secret.old.envelope)
         if plaintext is None:
             return Kept.OLD_UNREADABLE
-        reason = Kept.SECRET_KEY_CHANGED if self.secret_key_changed else await self._admit(secret.old, plaintext)
+        reason = Kept.SECRET_KEY_CHANGED if self.secret_key_changed else await self._admit(secret, plaintext)
         if reason is None:
             return None
         present = await self._decrypt_present(secret.present.envelope)
@@ -142,13 +155,17 @@ class OldKeys:
         own = self._proof.data_keys.get(old.envelope.key_id)
         return own is not None and own.bits < 0
 
-    async def _admit(self, old: FoundSecret, plaintext: bytes) -> Kept | None:
-        envelope = old.envelope
+    async def _admit(self, secret: Rewritten, plaintext: bytes) -> Kept | None:
+        old, envelope = secret.old, secret.old.envelope
         if envelope is None:
             return Kept.OLD_UNREADABLE
         if envelope.key_id is not None:
             await self._weigh(envelope.key_id)
-        admission = self._proof.admit(self._standing(envelope.key_id), envelope, plaintext, old.kind)
+        standing = self._standing(envelope.key_id)
+        if self.accepted.covers(secret.old_text) and not is_plausible(plaintext, old.kind):
+            # On the user's word, but not under a key that nothing else proves.
+            return None if self._proof.vouches_for(standing) else Kept.OLD_UNPROVEN
+        admission = self._proof.admit(standing, envelope, plaintext, old.kind)
         if admission is Admission.IMPLAUSIBLE:
             return Kept.OLD_IMPLAUSIBLE
         if admission is Admission.MOVE and await self._needs_no_more(old, envelope, plaintext):

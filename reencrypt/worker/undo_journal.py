@@ -89,10 +89,11 @@ class Entry:
 
 
 class Rewritten(NamedTuple):
-    """A secret that a run rewrote: as it was, and as it is now."""
+    """A secret that a run rewrote: as it was, and as it is now; `old_text` is what stood in the column."""
 
     old: FoundSecret
     present: FoundSecret
+    old_text: bytes
 
 
 async def read_entries(database: Database, run_id: str, before: int) -> list[Entry]:
@@ -126,6 +127,11 @@ def old_secrets(location: Location, row: Row, entry: Entry) -> list[FoundSecret]
     return [each for each in secrets_of(location, old_row) if each.column == index]
 
 
+def old_text(entry: Entry, secret: FoundSecret) -> bytes:
+    """What stood in the column in the place of one of its old secrets, encoded as it was there."""
+    return (entry.old or b"")[secret.slot.start : secret.slot.end]
+
+
 def rewritten_secrets(location: Location, row: Row, entry: Entry) -> list[Rewritten] | None:
     """The secrets of a column that differ from what they were; None where these are not the same secrets.
 
@@ -137,7 +143,7 @@ def rewritten_secrets(location: Location, row: Row, entry: Entry) -> list[Rewrit
     if [each.field for each in old] != [each.field for each in present]:
         return None
     return [
-        Rewritten(before, now)
+        Rewritten(before, now, old_text(entry, before))
         for before, now in zip(old, present, strict=True)
         if before.slot.ciphertext != now.slot.ciphertext
     ]

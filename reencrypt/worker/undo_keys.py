@@ -17,6 +17,7 @@ from reencrypt.errors import ReencryptError
 from reencrypt.keys.provider import Unwrapped, normalise_provider
 from reencrypt.keys.ring import DataKey, KeyRing
 from reencrypt.keys.vault_errors import KeyDisabledError, KeyMissingError
+from reencrypt.worker.accepted import NOTHING, Accepted
 from reencrypt.worker.counts import Counts
 from reencrypt.worker.journal import digest, journal_data_key, journal_rewrap
 from reencrypt.worker.lease import Lease
@@ -51,6 +52,7 @@ class UndoKeys:
     locations: Iterable[Location]
     cache: DerivedKeyCache
     warn: Callable[[str], None]
+    accepted: Accepted = NOTHING
     restored: int = 0
     kept: list[KeptColumn] = field(default_factory=list)
     disputed: list[Readers] = field(default_factory=list)
@@ -72,7 +74,7 @@ class UndoKeys:
                 await self._compare(row, change, candidates)
         if not candidates:
             return
-        readers = await find_readers(self.database, self.locations, candidates, self.cache, stop)
+        readers = await find_readers(self.database, self.locations, candidates, self.cache, stop, self.accepted)
         if stop.reason:
             return  # not all of them were seen
         for key_id, found in readers.items():

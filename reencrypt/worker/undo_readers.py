@@ -20,6 +20,7 @@ from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.crypto.envelope import Envelope
 from reencrypt.databases.protocol import Database
 from reencrypt.keys.proof import PROVEN_BITS
+from reencrypt.worker.accepted import NOTHING, Accepted
 from reencrypt.worker.rowkey import key_to_text
 from reencrypt.worker.stop import StopRequest
 from reencrypt.worker.undo_journal import Kept
@@ -97,14 +98,18 @@ async def find_readers(
     candidates: Mapping[str, Candidates],
     cache: DerivedKeyCache,
     stop: StopRequest,
+    accepted: Accepted = NOTHING,
 ) -> dict[str, Readers]:
-    """Decrypt every secret under these data keys with both candidates; one read-only pass over all locations."""
+    """Decrypt every secret under these data keys with both candidates; one read-only pass over all locations.
+
+    What is `accepted` says nothing: it is implausible under the right key too.
+    """
     found = {key_id: Readers(key_id, each.present is not None) for key_id, each in candidates.items()}
     for location in locations:
         after: Key | None = None
         while rows := await database.read_page(location, after, rows=_PAGE_ROWS, size=_PAGE_BYTES):
             # A derivation takes about a millisecond, which the event loop has better uses for.
-            await asyncio.to_thread(_read, location, rows, candidates, found, cache)
+            await asyncio.to_thread(_read, location, rows, candidates, found, cache, accepted)
             after = rows[-1].key
             if stop.reason:
                 return found
@@ -117,12 +122,13 @@ def _read(
     candidates: Mapping[str, Candidates],
     found: Mapping[str, Readers],
     cache: DerivedKeyCache,
+    accepted: Accepted,
 ) -> None:
     for row in rows:
         for secret in secrets_of(location, row):
             envelope = secret.envelope
             keys = candidates.get(envelope.key_id) if envelope is not None and envelope.key_id is not None else None
-            if envelope is None or keys is None or envelope.key_id is None:
+            if envelope is None or keys is None or envelope.key_id is None or accepted.covers(secret.text_in(row)):
                 continue
             readers = found[envelope.key_id]
             old, text = _reads(envelope, keys.old, secret.kind, cache)

@@ -212,13 +212,28 @@ def test_what_a_rotation_has_found_is_accepted_though_there_is_nothing_to_move(s
     assert_verified(story, 1)
 
 
+def test_an_undo_gives_accepted_bytes_back_where_they_are_the_only_good_ones(story: Story) -> None:
+    with_accepted(story)
+    story.cli.json("rollback")
+    before = story.plaintexts()
+    run = story.cli.json("run", *WRAP, "--fresh-data-key")
+    # The vault gave another plaintext for it, and what was written under that is nobody's.
+    wrapped = story.vault.wrap("prod", b"a key of nobody!")
+    story.execute("UPDATE data_keys SET encrypted_data = ? WHERE name = ?", wrapped, run["target_data_key"])
+    undone = story.cli.json("undo", run["run_id"])
+    assert (undone["outcome"], undone["kept"]) == ("undone", [])
+    assert story.plaintexts() == before
+    assert_verified(story, 3)
+
+
 def test_dropping_the_state_leaves_what_was_accepted(story: Story) -> None:
     hasty = CommandLine(
         story.cli.database, story.cli.configuration, story.vault, {"GF_SECURITY_ENCRYPTION_DATA_KEYS_CACHE_TTL": "1s"}
     )
     with_accepted(story)
-    assert hasty.json("complete", "--settle")["outcome"] == "yes"
-    assert hasty.json("complete", "--settle", "--drop-state")["state_dropped"]
+    answer = hasty.json("complete", "--settle")
+    assert (answer["outcome"], answer["verified"]["accepted"], answer["verified"]["unreadable"]) == ("yes", 3, 0)
+    assert hasty.json("complete", "--finish", "--settle", "--drop-state")["state_dropped"]
     assert story.cli.json("status")["runs"] == []
     assert_verified(story, 3)
     assert story.cli.json("run", *WRAP, "--fresh-data-key")["outcome"] == "done"
