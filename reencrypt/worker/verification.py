@@ -57,6 +57,13 @@ class Keys(Protocol):
         """Make these data keys ready; raises a `ReencryptError` where a key service fails as a whole."""
         ...
 
+    async def confirm(self, key_ids: Sequence[str]) -> None:
+        """Have a key service asked a second time for those that only one answer of it speaks for.
+
+        Raises `ContradictionError` where it answers differently, a `ReencryptError` where it fails.
+        """
+        ...
+
     def key_for(self, key_id: str | None) -> tuple[str, bytes | Unusable]:
         """The provider of a data key (None: of a legacy value), and the key itself or why it is of no use."""
         ...
@@ -86,6 +93,10 @@ class RingKeys:
                     await self.ring.ensure([key_id], self.reload)
                 except KeyDisabledError as error:
                     self._disabled[key_id] = error.message
+
+    async def confirm(self, key_ids: Sequence[str]) -> None:
+        """See `Keys`."""
+        await self.ring.confirm(key_ids)
 
     def key_for(self, key_id: str | None) -> tuple[str, bytes | Unusable]:
         """See `Keys`."""
@@ -120,6 +131,10 @@ class StayingKeys:
     async def ensure(self, key_ids: Sequence[str]) -> None:
         """See `Keys`."""
         await self.keys.ensure([key_id for key_id in key_ids if not self.retires(key_id)])
+
+    async def confirm(self, key_ids: Sequence[str]) -> None:
+        """See `Keys`."""
+        await self.keys.confirm([key_id for key_id in key_ids if not self.retires(key_id)])
 
     def key_for(self, key_id: str | None) -> tuple[str, bytes | Unusable]:
         """See `Keys`."""
@@ -186,8 +201,7 @@ class Verification:
     """The result. `problems` are the named ones, the numbers are of all.
 
     `reasons` counts those that are in no quarantine. `proven_bits` is the evidence for a data key in what it decrypts,
-    summed up until it is enough. `implausible` counts by data key what decrypted to nonsense without an error: under a
-    remote key one false answer of its vault may be the cause of them all, and a second look at that key tells.
+    summed up until it is enough.
     """
 
     locations: dict[str, LocationResult] = field(default_factory=dict)
@@ -195,7 +209,6 @@ class Verification:
     quarantined: int = 0
     unreadable: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
-    implausible: Counter[str | None] = field(default_factory=Counter)
     proven_bits: dict[str | None, float] = field(default_factory=dict)
 
     @property
@@ -239,8 +252,6 @@ class Verification:
         else:
             self.unreadable += 1
             self.reasons[problem.reason] += 1
-        if problem.reason == Reason.IMPLAUSIBLE_PLAINTEXT:
-            self.implausible[problem.key_id] += 1
         if problem.acknowledged or len(self.problems) < NAMED_PROBLEMS:
             self.problems.append(problem)
 
@@ -258,7 +269,9 @@ async def verify_secrets(
 ) -> Verification:
     """Read, decrypt and judge every secret with these keys.
 
-    Raises a `ReencryptError` where the database or a key service fails; a secret that does not read is a problem.
+    One answer of a key service is no proof: a data key that its secrets do not prove, because they are few, raw bytes
+    or nonsense, is asked for a second time. Raises `ContradictionError` where the second answer is another one, and a
+    `ReencryptError` where the database or a key service fails; a secret that does not read is a problem.
     """
     verifier = _Verifier(keys, cache, {entry.place: entry for entry in quarantine}, accepted)
     loop = asyncio.get_running_loop()
@@ -271,7 +284,9 @@ async def verify_secrets(
             await loop.run_in_executor(pool, verifier.check, location, parsed, result)
             after = rows[-1].key
             emit(Surveyed(location.name, sum(len(row.secrets) for row in parsed)))
-    return verifier.verification
+    found = verifier.verification
+    await keys.confirm([key_id for key_id in sorted(found.key_ids) if not found.is_proven(key_id)])
+    return found
 
 
 @dataclass(frozen=True, slots=True)

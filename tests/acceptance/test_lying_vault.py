@@ -184,3 +184,21 @@ def test_one_lie_at_any_call_writes_nothing_under_a_false_key(name: str, tmp_pat
         assert again.exit_code == case.last_exit, (number, outcome, again)
         assert story.plaintexts() == before, number
     assert number > 2, "the command asked the vault nothing"
+
+
+@pytest.mark.parametrize("command", [("verify",), ("complete",)])
+def test_one_lie_at_any_call_makes_no_false_answer(command: tuple[str, ...], tmp_path: Path, vault: Vault) -> None:
+    """Neither a yes over raw bytes under a false key, nor a no that sends somebody to undo what is right."""
+    story = Story.of(tmp_path / "grafana.db", vault, secret_key=SECRET_KEY)
+    remote_secrets(story)
+    story.cli("rewrap", "--to", TARGET)
+    truth = story.cli.json(*command, expect=None)
+    digest = story.digest()
+    for number in itertools.count():
+        outcome, lied = lied_to(story, number, (*command, "--output", "json"))
+        assert story.digest() == digest
+        if outcome.exit_code not in {6, 7}:
+            assert (outcome.exit_code, outcome.json["outcome"]) == (truth["exit_code"], truth["outcome"]), number
+        if not lied:
+            break
+    assert number > 3, "the command asked the vault nothing"
