@@ -134,3 +134,15 @@ def test_help_loads_neither_azure_nor_drivers_nor_rich(arguments: list[str]) -> 
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "LOADED []" in done.stdout
+
+
+def test_every_promise_of_security_names_a_test_that_exists() -> None:
+    text = (Path(__file__).parents[2] / "SECURITY.md").read_text()
+    table = text.split("## What it protects against")[1].split("\n## ")[0]
+    rows = [line for line in table.splitlines() if line.startswith("| ")][1:]
+    assert len(rows) >= 20
+    for row in rows:
+        named = re.findall(r"`([\w/]+\.py)`", row.strip("| ").split(" | ")[-1])
+        assert named, row
+        for name in named:
+            assert (Path(__file__).parents[1] / name).exists(), name
