@@ -18,6 +18,7 @@ from tests.support.worlds import (
     ALL_ENGINES,
     COMMANDS,
     RIGHT,
+    No,
     Refused,
     World,
     fill,
@@ -67,6 +68,8 @@ def test_the_answer_is_right_or_a_refusal(
     expected = world.expectation(command)
     if isinstance(expected, Refused):
         _is_refused(hostile, expected, command, run_id)
+    elif isinstance(expected, No):
+        _is_no(hostile, expected, truth)
     else:
         _IS_RIGHT[command](hostile, truth, run_id)
     assert bystander == (world.bystander(hostile) if world.bystander else None)
@@ -128,6 +131,14 @@ def _is_refused(story: Story, expected: Refused, command: str, run_id: str) -> N
         assert stored(story) == secrets
     else:
         assert story.digest() == digest
+
+
+def _is_no(story: Story, expected: No, truth: Truth) -> None:
+    digest = story.digest()
+    answer = story.cli.json("complete", *_arguments("complete", ""), expect=8)
+    assert all(word in " ".join(answer["blockers"]) for word in expected.words), answer["blockers"]
+    assert story.digest() == digest
+    assert story.plaintexts() == truth.plaintexts
 
 
 def _plan_is_right(story: Story, truth: Truth, _run_id: str) -> None:

@@ -15,7 +15,9 @@ from tests.grafana.planting import Plain
 from tests.grafana.populate import populate
 from tests.support.story import Story
 
-SERVERS: Final = ("postgres", "mysql")
+#: MariaDB and MySQL itself, which are one dialect and two engines.
+MYSQLS: Final = ("mariadb", "mysql")
+SERVERS: Final = ("postgres", *MYSQLS)
 ALL_ENGINES: Final = ("sqlite", *SERVERS)
 COMMANDS: Final = ("plan", "run", "verify", "complete", "undo")
 
@@ -41,7 +43,14 @@ class Refused:
     begun: bool = False
 
 
-Expectation = Right | Refused
+@dataclass(frozen=True)
+class No:
+    """`complete` says no, because of blockers that contain each of the words; all else is as for `Right`."""
+
+    words: tuple[str, ...]
+
+
+Expectation = Right | Refused | No
 RIGHT: Final = Right()
 
 Plant = Callable[[Story], Story]
