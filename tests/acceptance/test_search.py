@@ -22,6 +22,8 @@ from tests.support.engine import Engine
 from tests.support.story import Story
 from tests.support.vault import Vault
 
+pytestmark = pytest.mark.every_engine
+
 ASK = ("complete", "--check", "--settle")
 
 

@@ -20,6 +20,8 @@ from tests.support.lies import Lies
 from tests.support.story import TARGET, WRAP, Story
 from tests.support.vault import Vault
 
+pytestmark = pytest.mark.every_engine
+
 SECRET_KEY = "the secret_key"
 NOBODYS = b"a key of nobody!"
 OTHER = "azurekv.other"

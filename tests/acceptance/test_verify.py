@@ -147,7 +147,7 @@ def test_two_rows_of_one_data_key_fail_verification_where_a_secret_names_it(stor
     assert "data key in-prod has more than one row" in story.cli("verify", expect=8).stdout
 
 
-@pytest.mark.parametrize("engine", ["mysql"], indirect=True)
+@pytest.mark.parametrize("engine", ["mariadb", "mysql"], indirect=True)
 def test_two_names_that_the_server_takes_for_one_are_two_rows_of_it(story: Story) -> None:
     for statement in COPY:
         story.execute(statement)
