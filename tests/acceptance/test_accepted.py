@@ -62,6 +62,7 @@ def hashes(story: Story) -> set[bytes]:
     return {bytes(each) for (each,) in story.query("SELECT secret_hash FROM reencrypt_accepted")}  # type: ignore[call-overload]
 
 
+@pytest.mark.every_engine
 def test_what_was_accepted_reads_and_goes_through_every_later_operation(story: Story) -> None:
     accepted = with_accepted(story)
     assert accepted["outcome"] == "done"
@@ -240,6 +241,7 @@ def test_dropping_the_state_leaves_what_was_accepted(story: Story) -> None:
     assert_verified(story, 3)
 
 
+@pytest.mark.every_engine
 def test_a_database_of_the_version_before_has_state_and_nothing_accepted(story: Story) -> None:
     with story.builder() as builder:
         key = builder.data_key()
@@ -258,6 +260,7 @@ def test_a_database_of_the_version_before_has_state_and_nothing_accepted(story: 
     assert_verified(story, 1)
 
 
+@pytest.mark.every_engine
 def test_no_kill_parts_a_secret_from_its_acceptance(story: Story, tmp_path: Path, pytestconfig: pytest.Config) -> None:
     with story.builder() as builder:
         key = builder.data_key()
