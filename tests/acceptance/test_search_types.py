@@ -106,6 +106,17 @@ ODD["mariadb"] = {
     **ODD["mysql"],
     (SYSTEM_VERSIONED.mariadb, "INSERT INTO odd VALUES (1, '{v}'); UPDATE odd SET kept = ''"): False,
 }
+ODD["mysql"] |= {
+    (
+        "CREATE TABLE odd (id INT NOT NULL, kept TEXT, UNIQUE KEY ((id + 1)))",
+        "INSERT INTO odd VALUES (1, '{v}')",
+    ): False,
+    ("CREATE TABLE odd (id INT PRIMARY KEY, kept VECTOR(3))", "INSERT INTO odd VALUES (1, NULL)"): False,
+    (
+        "CREATE TABLE odd (id INT PRIMARY KEY, kept TEXT INVISIBLE)",
+        "INSERT INTO odd (id, kept) VALUES (1, '{v}')",
+    ): True,
+}
 DROP = {
     "sqlite": ("DROP TABLE odd",),
     "postgres": (
