@@ -152,7 +152,8 @@ def test_what_is_accepted_alone_leaves_its_key_unproven(story: Story) -> None:
         story.execute(f"DELETE FROM {table}")  # noqa: S608
     for table in ("alert_configuration", "alert_configuration_history", "reencrypt_journal"):
         story.execute(f"DELETE FROM {table}")  # noqa: S608
-    story.execute("DELETE FROM secrets WHERE id <> (SELECT MAX(id) FROM secrets)")
+    ((last,),) = story.query("SELECT MAX(id) FROM secrets")
+    story.execute("DELETE FROM secrets WHERE id <> ?", last)
     assert list(story.plaintexts().values()) == [ODD + b" 0"]
     assert_verified(story, 1)
     report = story.cli.json("run", *WRAP, expect=3)
