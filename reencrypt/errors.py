@@ -55,6 +55,13 @@ class KeyNotUniqueError(ConfigurationError):
     code = "key_not_unique"
 
 
+class IncompleteScanError(ReencryptError):
+    """A read of a whole table saw fewer rows than the database counts, and so did the next one (exit 3)."""
+
+    exit_code = 3
+    code = "incomplete_scan"
+
+
 class StoppedEarlyError(ReencryptError):
     """The run stopped on request, limit or time; its progress is saved (exit 4)."""
 

@@ -128,12 +128,24 @@ class MysqlDatabase:
         query = _statement(statement)
         return await self._reader.read(lambda connection: fetch_all(connection, query, parameters))
 
-    async def read_page(self, location: Location, after: Key | None, *, rows: int, size: int) -> list[Row]:
+    async def read_page(self, location: Location, after: Key | None, *, rows: int, size: int | None) -> list[Row]:
         """Read the next rows by key, in one statement."""
 
         async def work(connection: Any) -> list[Row]:  # noqa: ANN401
             rendering = await self.rendering(location, connection)
             return rendering.to_rows(await fetch_all(connection, *rendering.page(after, rows, size)))
+
+        return await self._reader.read(work)
+
+    async def count_stretch(self, location: Location, after: Key | None, *, rows: int) -> tuple[int, Key | None]:
+        """Find where the stretch ends, then count up to there."""
+
+        async def work(connection: Any) -> tuple[int, Key | None]:  # noqa: ANN401
+            rendering = await self.rendering(location, connection)
+            found = await fetch_all(connection, *rendering.end_of_stretch(after, rows))
+            end = found[0] if found else None
+            ((number,),) = await fetch_all(connection, *rendering.count(after, end))
+            return int(number), end
 
         return await self._reader.read(work)
 

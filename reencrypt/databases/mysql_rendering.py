@@ -102,22 +102,44 @@ class Rendering:
         columns.append(" + ".join(f"(t.{quote(name)} IS NOT NULL)" for name in location.columns))
         return ", ".join(columns)
 
-    def page(self, after: Sequence[Value] | None, rows: int, size: int) -> tuple[str, list[Value]]:
-        """The next page in key order, cut off where it has grown beyond `size` bytes, in one round trip.
-
-        What is sorted and summed up are keys and lengths; the large columns are fetched for the page alone. A row's own
-        length is subtracted from the sum with it: MySQL 9 takes the sum of no rows for a single row's own.
-        """
+    def _where(
+        self, after: Sequence[Value] | None, until: Sequence[Value] | None = None
+    ) -> tuple[list[str], list[Value]]:
+        """Which rows may hold secrets, of those behind one key and up to another: terms for WHERE, and their values."""
         location = self.location
         values: list[Value] = []
         where = [f"({' OR '.join(f't.{quote(field.column)} IS NOT NULL' for field in location.fields)})"]
         for column, allowed in location.only.items():
             where.append(f"{self._bytes(column)} IN ({', '.join(['%s'] * len(allowed))})")
             values += (value.encode() for value in allowed)
+        between, keys = self._between(after, until)
+        return where + between, values + keys
+
+    def _between(self, after: Sequence[Value] | None, until: Sequence[Value] | None) -> tuple[list[str], list[Value]]:
+        keys = ", ".join(self._key(name) for name in self.location.key)
+        terms: list[str] = []
+        values: list[Value] = []
+        for sign, bound in ((">", after), ("<=", until)):
+            if bound is not None:
+                terms.append(f"({keys}) {sign} ({', '.join(['%s'] * len(bound))})")
+                values += (part.encode() if isinstance(part, str) and not self.unique else part for part in bound)
+        return terms, values
+
+    def page(self, after: Sequence[Value] | None, rows: int, size: int | None) -> tuple[str, list[Value]]:
+        """The next page in key order, cut off where it has grown beyond `size` bytes, in one round trip.
+
+        What is sorted and summed up are keys and lengths; the large columns are fetched for the page alone. A row's
+        own length is subtracted from the sum with it: of a frame that ends one row before the own one MariaDB and
+        MySQL 9 make different sums where that frame is empty.
+        """
+        location = self.location
+        where, values = self._where(after)
         keys = [self._key(name) for name in location.key]
-        if after is not None:
-            where.append(f"({', '.join(keys)}) > ({', '.join(['%s'] * len(keys))})")
-            values += (part.encode() if isinstance(part, str) and not self.unique else part for part in after)
+        if size is None:
+            return (
+                f"SELECT {self._columns()} FROM {quote(location.table)} AS t WHERE {' AND '.join(where)} "
+                f"ORDER BY {', '.join(keys)} LIMIT %s"
+            ), [*values, rows]
         inner = ", ".join(f"{key} AS k{index}" for index, key in enumerate(keys))
         length = " + ".join(f"COALESCE(LENGTH(t.{quote(field.column)}), 0)" for field in location.fields)
         order = ", ".join(f"k{index}" for index in range(len(keys)))
@@ -130,6 +152,22 @@ class Rendering:
             f") AS measured JOIN {quote(location.table)} AS t ON {joined} "
             f"WHERE behind < %s ORDER BY {order}"
         ), [*values, rows, size]
+
+    def end_of_stretch(self, after: Sequence[Value] | None, rows: int) -> tuple[str, list[Value]]:
+        """The key of the last of the next rows, whatever they hold; no row where there are fewer."""
+        keys = ", ".join(self._key(name) for name in self.location.key)
+        between, values = self._between(after, None)
+        where = f"WHERE {' AND '.join(between)} " if between else ""
+        names = ", ".join(f"t.{quote(name)}" for name in self.location.key)
+        return (f"SELECT {names} FROM {quote(self.location.table)} AS t {where}ORDER BY {keys} LIMIT 1 OFFSET %s"), [
+            *values,
+            rows - 1,
+        ]
+
+    def count(self, after: Sequence[Value] | None, until: Sequence[Value] | None) -> tuple[str, list[Value]]:
+        """How many rows `page` would read behind one key and up to another."""
+        where, values = self._where(after, until)
+        return f"SELECT COUNT(*) FROM {quote(self.location.table)} AS t WHERE {' AND '.join(where)}", values
 
     def by_keys(self, keys: Sequence[Key]) -> tuple[str, list[Value]]:
         """The rows with these keys, and those that only the collation takes for the same."""

@@ -181,12 +181,25 @@ class PostgresDatabase:
             )
         ]
 
-    async def read_page(self, location: Location, after: Key | None, *, rows: int, size: int) -> list[Row]:
+    async def read_page(self, location: Location, after: Key | None, *, rows: int, size: int | None) -> list[Row]:
         """Read the next rows by key, in one statement."""
         rendering = await self._rendering(location)
         query, values = rendering.page(after, rows, size)
         found = await self._reader.read(lambda connection: connection.fetch(query, *values))
         return rendering.to_rows(found)
+
+    async def count_stretch(self, location: Location, after: Key | None, *, rows: int) -> tuple[int, Key | None]:
+        """Find where the stretch ends, then count up to there."""
+        rendering = await self._rendering(location)
+
+        async def work(connection: Any) -> tuple[int, Key | None]:  # noqa: ANN401 - asyncpg has no types
+            end_query, values = rendering.end_of_stretch(after, rows)
+            found = await connection.fetch(end_query, *values)
+            end = tuple(found[0]) if found else None
+            query, values = rendering.count(after, end)
+            return int(await connection.fetchval(query, *values)), end
+
+        return await self._reader.read(work)
 
     async def read_rows(self, location: Location, keys: Sequence[Key]) -> list[Row]:
         """Read single rows again by key, in one statement."""

@@ -30,6 +30,12 @@ def quote(identifier: str) -> str:
     return '"' + identifier.replace('"', '""') + '"'
 
 
+def _bind(values: list[Value], value: Value) -> str:
+    """Add a value to those of a query; returns the mark that stands for it."""
+    values.append(value)
+    return f"${len(values)}"
+
+
 @dataclass(frozen=True, slots=True)
 class Rendering:
     """A location's SQL, once its schema and column types are known."""
@@ -62,27 +68,44 @@ class Rendering:
         columns = [quote(name) for name in location.key]
         columns += [self._bytes(name, quote(name)) for name in location.columns]
         columns += [quote(name) for name in location.extras]
-        return f"SELECT {', '.join(columns)} FROM {self._table()}"
+        return f"SELECT {', '.join(columns)} FROM {self._own_rows()}"
 
-    def page(self, after: Sequence[Value] | None, rows: int, size: int) -> tuple[str, list[Value]]:
+    def _own_rows(self) -> str:
+        # A search comes by a table's children too, whose rows may have the keys of its own.
+        only = "" if self.location.clip is None else "ONLY "
+        return f"{only}{self._table()}"
+
+    def _where(
+        self, after: Sequence[Value] | None, until: Sequence[Value] | None = None
+    ) -> tuple[list[str], list[Value]]:
+        """Which rows may hold secrets, of those behind one key and up to another: terms for WHERE, and their values."""
+        location = self.location
+        values: list[Value] = []
+        where = [f"({' OR '.join(f'{quote(field.column)} IS NOT NULL' for field in location.fields)})"]
+        for column, allowed in location.only.items():
+            where.append(f"{quote(column)} IN ({', '.join(_bind(values, value) for value in allowed)})")
+        return where + self._between(after, until, values), values
+
+    def _between(self, after: Sequence[Value] | None, until: Sequence[Value] | None, values: list[Value]) -> list[str]:
+        key = ", ".join(map(quote, self.location.key))
+        return [
+            f"({key}) {sign} ({', '.join(_bind(values, part) for part in bound)})"
+            for sign, bound in ((">", after), ("<=", until))
+            if bound is not None
+        ]
+
+    def page(self, after: Sequence[Value] | None, rows: int, size: int | None) -> tuple[str, list[Value]]:
         """The next page in key order, cut off where it has grown beyond `size` bytes, in one round trip.
 
         octet_length reads a value's header alone, so nothing is fetched from storage that the page leaves out. Key
-        order and comparison are those of the column's own collation, so that its index serves both.
+        order and comparison are those of the column's own collation, so that its index serves both. A row's own length
+        is subtracted from the sum with it, so that no sum depends on what a server makes of an empty frame.
         """
         location = self.location
-        values: list[Value] = []
-
-        def bind(value: Value) -> str:
-            values.append(value)
-            return f"${len(values)}"
-
+        where, values = self._where(after)
         key = ", ".join(map(quote, location.key))
-        where = [f"({' OR '.join(f'{quote(field.column)} IS NOT NULL' for field in location.fields)})"]
-        for column, allowed in location.only.items():
-            where.append(f"{quote(column)} IN ({', '.join(bind(value) for value in allowed)})")
-        if after is not None:
-            where.append(f"({key}) > ({', '.join(bind(part) for part in after)})")
+        if size is None:
+            return f"{self.select()} WHERE {' AND '.join(where)} ORDER BY {key} LIMIT {_bind(values, rows)}", values
         names = (*location.key, *location.columns, *location.extras)
         inner = ", ".join(f"{quote(name)} AS x{index}" for index, name in enumerate(names))
         length = " + ".join(f"COALESCE({self._length(field.column)}, 0)" for field in location.fields)
@@ -92,15 +115,28 @@ class Rendering:
             for index, name in enumerate(names)
         ]
         order = ", ".join(f"x{index}" for index in range(keys))
-        # A search comes by a table's children too, whose rows may have the keys of its own.
-        only = "" if location.clip is None else "ONLY "
         return (
             f"SELECT {', '.join(outer)} FROM ("
-            f"SELECT *, SUM(n) OVER (ORDER BY {order} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before "
-            f"FROM (SELECT {inner}, {length} AS n FROM {only}{self._table()} WHERE {' AND '.join(where)} "
-            f"ORDER BY {key} LIMIT {bind(rows)}) AS page"
-            f") AS measured WHERE COALESCE(before, 0) < {bind(size)} ORDER BY {order}"
+            f"SELECT *, SUM(n) OVER (ORDER BY {order} ROWS UNBOUNDED PRECEDING) - n AS before "
+            f"FROM (SELECT {inner}, {length} AS n FROM {self._own_rows()} WHERE {' AND '.join(where)} "
+            f"ORDER BY {key} LIMIT {_bind(values, rows)}) AS page"
+            f") AS measured WHERE before < {_bind(values, size)} ORDER BY {order}"
         ), values
+
+    def end_of_stretch(self, after: Sequence[Value] | None, rows: int) -> tuple[str, list[Value]]:
+        """The key of the last of the next rows, whatever they hold; no row where there are fewer."""
+        key = ", ".join(map(quote, self.location.key))
+        values: list[Value] = []
+        between = self._between(after, None, values)
+        where = f"WHERE {' AND '.join(between)} " if between else ""
+        return (
+            f"SELECT {key} FROM {self._own_rows()} {where}ORDER BY {key} LIMIT 1 OFFSET {_bind(values, rows - 1)}"
+        ), values
+
+    def count(self, after: Sequence[Value] | None, until: Sequence[Value] | None) -> tuple[str, list[Value]]:
+        """How many rows `page` would read behind one key and up to another."""
+        where, values = self._where(after, until)
+        return f"SELECT COUNT(*) FROM {self._own_rows()} WHERE {' AND '.join(where)}", values
 
     def by_keys(self) -> str:
         """The rows whose keys stand in one array for each key column."""

@@ -145,10 +145,19 @@ class Database(Executor, Protocol):
         """How much each of the location's columns holds, in their order; None for as much as one likes."""
         ...
 
-    async def read_page(self, location: Location, after: Key | None, *, rows: int, size: int) -> list[Row]:
+    async def read_page(self, location: Location, after: Key | None, *, rows: int, size: int | None) -> list[Row]:
         """The next rows behind `after` in key order with a secret column that is not NULL.
 
-        At most `rows` of them, and not many more than `size` bytes (at least one row). Holds no transaction open.
+        At most `rows` of them, and not many more than `size` bytes (at least one row); None is no bound on the bytes.
+        Holds no transaction open. An empty page does not prove the end: read with `reencrypt.databases.paging`.
+        """
+        ...
+
+    async def count_stretch(self, location: Location, after: Key | None, *, rows: int) -> tuple[int, Key | None]:
+        """Count, in the server, what `read_page` reads in the next `rows` rows of the table behind `after`.
+
+        Returns the number and the key of the last row of the stretch. With None for that key the stretch was open and
+        reached the end of the table.
         """
         ...
 

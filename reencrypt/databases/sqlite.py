@@ -24,7 +24,7 @@ from reencrypt.databases.protocol import ColumnLimit, LockPolicy, Value
 from reencrypt.databases.shapes import Shape
 from reencrypt.databases.sight import KeyCount, Sight
 from reencrypt.databases.sqlite_errors import DatabaseLockedError, UnfinishedError, check_file, damaged, translated
-from reencrypt.databases.sqlite_rendering import batches, columns, conditions, length, quote, select, to_rows
+from reencrypt.databases.sqlite_rendering import batches, behind, columns, conditions, length, quote, select, to_rows
 from reencrypt.databases.sqlite_transaction import SqliteTransaction
 from reencrypt.databases.statements import load_schema, load_statements
 from reencrypt.errors import ConfigurationError
@@ -171,22 +171,41 @@ class SqliteDatabase:
         """SQLite's columns hold whatever is written."""
         return (None,) * len(location.columns)
 
-    async def read_page(self, location: Location, after: Key | None, *, rows: int, size: int) -> list[Row]:
+    async def read_page(self, location: Location, after: Key | None, *, rows: int, size: int | None) -> list[Row]:
         """Read the next rows by key; the cursor is closed before returning, so that no lock stays."""
         key = ", ".join(map(quote, location.key))
         where, values = conditions(location)
-        if after is not None:
-            where.append(f"({key}) > ({', '.join('?' * len(after))})")
-            values += after
-        tail = f"FROM {quote(location.table)} WHERE {' AND '.join(where)} ORDER BY {key} LIMIT ?"
+        later, keys = behind(location, after)
+        values += keys
+        tail = f"FROM {quote(location.table)} WHERE {' AND '.join(where + later)} ORDER BY {key} LIMIT ?"
 
         async def work() -> list[Row]:
-            # How many have room is found by their lengths, which take none, whatever comes behind a small row.
-            fitting = await self._fitting(f"SELECT {length(location)} {tail}", (*values, rows), size)
+            fitting = rows
+            if size is not None:
+                # How many have room is found by their lengths, which take none, whatever comes behind a small row.
+                fitting = await self._fitting(f"SELECT {length(location)} {tail}", (*values, rows), size)
             raws = await self._reader.execute_fetchall(f"SELECT {columns(location)} {tail}", (*values, fitting))
             return to_rows(location, raws)
 
         # A cursor that is left open keeps everybody from committing, us included.
+        return await self._patiently(lambda: _to_the_end(work()))
+
+    async def count_stretch(self, location: Location, after: Key | None, *, rows: int) -> tuple[int, Key | None]:
+        """Find where the stretch ends, then count up to there."""
+        table, key = quote(location.table), ", ".join(map(quote, location.key))
+        where, values = conditions(location)
+        later, keys = behind(location, after)
+        all_rows = f"WHERE {' AND '.join(later)}" if later else ""
+        end_query = f"SELECT {key} FROM {table} {all_rows} ORDER BY {key} LIMIT 1 OFFSET ?"
+
+        async def work() -> tuple[int, Key | None]:
+            found = list(await self._reader.execute_fetchall(end_query, (*keys, rows - 1)))
+            end = tuple(found[0]) if found else None
+            bound = [f"({key}) <= ({', '.join('?' * len(end))})"] if end else []
+            query = f"SELECT COUNT(*) FROM {table} WHERE {' AND '.join(where + later + bound)}"
+            ((number,),) = await self._reader.execute_fetchall(query, (*values, *keys, *(end or ())))
+            return int(number), end
+
         return await self._patiently(lambda: _to_the_end(work()))
 
     async def _fitting(self, query: str, values: tuple[Value, ...], size: int) -> int:

@@ -33,6 +33,14 @@ def select(location: Location) -> str:
     return f"SELECT {columns(location)} FROM {quote(location.table)}"
 
 
+def behind(location: Location, after: Key | None) -> tuple[list[str], list[Value]]:
+    """Which rows come behind a key: terms for WHERE, none for all rows, and their values."""
+    if after is None:
+        return [], []
+    key = ", ".join(map(quote, location.key))
+    return [f"({key}) > ({', '.join('?' * len(after))})"], list(after)
+
+
 def conditions(location: Location) -> tuple[list[str], list[Value]]:
     """Which rows may hold secrets: terms for WHERE, and their values."""
     filled = " OR ".join(f"{quote(field.column)} IS NOT NULL" for field in location.fields)
