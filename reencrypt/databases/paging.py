@@ -7,16 +7,17 @@ end the location with it. So every loop over pages goes through this module, and
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.databases.protocol import Database
-from reencrypt.errors import IncompleteScanError
+from reencrypt.errors import ConfigurationError, IncompleteScanError, first_error
 
-#: What a reader of a whole location does with a page.
-Look = Callable[[list[Row]], Awaitable[None]]
+#: What the reader of a whole location does with a page.
+LookAt = Callable[[list[Row]], Awaitable[None]]
 
 _SCANS: Final = 2
 # Rows in a stretch of a count. On SQLite a reader keeps everybody else from committing, so there a stretch takes a few
@@ -65,10 +66,26 @@ async def next_page(database: Database, location: Location, after: Key | None, *
     """The next rows behind `after`, as `Database.read_page` gives them; an empty list only at the proven end.
 
     When a page is empty, the same question is asked without the bound on bytes. A row that it finds is the next page:
-    it came a moment ago, or the page query missed it.
+    it came a moment ago, or the page query missed it. Raises `ConfigurationError` where keys repeat.
     """
     page = await database.read_page(location, after, rows=rows, size=size)
-    return page or await database.read_page(location, after, rows=1, size=None)
+    page = page or await database.read_page(location, after, rows=1, size=None)
+    if page and (page[-1].key == after or None in page[-1].key):
+        raise ConfigurationError(
+            f"{location.table}: its keys do not tell where a page ends", hint="give the table its primary key back"
+        )
+    return page
+
+
+async def _together(following: Coroutine[Any, Any, list[Row]], look: Awaitable[None]) -> list[Row]:
+    """Read the next page while this one is looked at."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            ahead = group.create_task(following)
+            await look
+    except BaseExceptionGroup as failures:
+        raise first_error(failures) from None
+    return ahead.result()
 
 
 async def count_rows(database: Database, location: Location) -> int:
@@ -91,20 +108,21 @@ async def count_rows(database: Database, location: Location) -> int:
 
 
 async def read_to_end(
-    database: Database, location: Location, begin: Callable[[], Look], *, rows: int, size: int
+    database: Database, location: Location, begin: Callable[[], LookAt], *, rows: int, size: int
 ) -> None:
-    """Show every row of a location to a look, page by page.
+    """Show every row of a location, page by page; the next page is read meanwhile.
 
-    A scan that looked at fewer rows than the server counted before and after it is made again, once. `begin` gives a
-    new look for each scan, which has to forget what the one before saw. Raises `IncompleteScanError` for the second.
+    A scan that looked at fewer rows than the server counted before and after it is made again, once; `begin` gives what
+    looks at the pages of a scan, and has to forget what the one before saw. Raises `IncompleteScanError` for a second.
     """
     coverage = Coverage(before=await count_rows(database, location))
     for _ in range(_SCANS):
-        look, after = begin(), None
-        while page := await next_page(database, location, after, rows=rows, size=size):
-            await look(page)
+        look_at = begin()
+        page = await next_page(database, location, None, rows=rows, size=size)
+        while page:
             coverage = coverage.read(len(page))
-            after = page[-1].key
+            following = partial(next_page, database, location, page[-1].key, rows=rows, size=size)
+            page = await _together(following(), look_at(page))
         coverage = coverage.ended(await count_rows(database, location))
         if not coverage.is_short:
             return

@@ -13,7 +13,7 @@ from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.crypto.envelope import Sealer
 from reencrypt.crypto.salt import new_salt
 from reencrypt.databases.protocol import Database, Transaction
-from reencrypt.errors import ConfigurationError, RefusedError, StoppedEarlyError
+from reencrypt.errors import ConfigurationError, IncompleteScanError, RefusedError, StoppedEarlyError
 from reencrypt.events import Emit
 from reencrypt.keys.proof import Verdict
 from reencrypt.keys.provider import LEGACY_PROVIDER, SECRET_KEY_PROVIDER, Unwrapped
@@ -110,6 +110,12 @@ async def rekey(
             "start this command again, with --grafana-stopped",
         )
         return result
+    if legacy.incomplete:
+        missed = "; ".join(f"{name}: {coverage}" for name, coverage in legacy.incomplete.items())
+        raise IncompleteScanError(
+            f"the database leaves rows out of its answers, and their secrets would be lost with secret_key: {missed}",
+            hint="look for what leaves rows out: a proxy, a limit on the rows of a result, a damaged index",
+        )
     if lost := {reason: number for reason, number in legacy.total.left_because.items() if reason != PLAIN_OR_UNPROVEN}:
         raise RefusedError(
             f"secrets are left directly under secret_key ({', '.join(lost)}), and would be lost with it",

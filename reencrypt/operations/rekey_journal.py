@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from reencrypt.catalogue.location import Key, Location, Row
+from reencrypt.catalogue.location import Location, Row
 from reencrypt.catalogue.reading import secrets_of
+from reencrypt.databases.paging import LookAt, read_to_end
 from reencrypt.databases.protocol import Database
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER
 from reencrypt.keys.secret_key import fingerprint_of
@@ -42,10 +43,16 @@ async def done_before(settings: Settings, new: Secret) -> int | None:
 async def all_rows(database: Database, location: Location) -> list[Row]:
     """Every row of a location; legacy alerting is small."""
     rows: list[Row] = []
-    after: Key | None = None
-    while page := await database.read_page(location, after, rows=_PAGE_ROWS, size=_PAGE_BYTES):
-        rows += page
-        after = page[-1].key
+
+    def begin() -> LookAt:
+        rows.clear()
+
+        async def look(page: list[Row]) -> None:
+            rows.extend(page)
+
+        return look
+
+    await read_to_end(database, location, begin, rows=_PAGE_ROWS, size=_PAGE_BYTES)
     return rows
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from reencrypt.catalogue.reason import REMEDY, Reason
+from reencrypt.databases.paging import Coverage
 from reencrypt.worker.counts import Counts, per_location
 from reencrypt.worker.quarantine import QuarantineEntry
 
@@ -27,6 +28,7 @@ class RunReport:
     """What a run did, over all its resumptions. `counts` are by location in the catalogue's order.
 
     `due` (UTC, naive) is when a rotation by age has something to do, `resume` the command that goes on after a stop.
+    `incomplete` are the locations of which two passes in a row missed rows.
     """
 
     outcome: str
@@ -42,6 +44,7 @@ class RunReport:
     resume: str | None = None
     warnings: list[str] = field(default_factory=list)
     quarantine: list[QuarantineEntry] = field(default_factory=list)
+    incomplete: Mapping[str, Coverage] = field(default_factory=dict)
     seconds: float = 0.0
 
     @property
@@ -71,6 +74,7 @@ class RunReport:
             "left_because": total.left_because,
             "quarantined_because": total.quarantined_because,
             "quarantine": [entry_as_json(entry) for entry in self.quarantine],
+            "incomplete": {name: coverage.as_numbers() for name, coverage in self.incomplete.items()},
             "sweeps": self.sweeps,
             "seconds": round(self.seconds, 3),
             "warnings": self.warnings,

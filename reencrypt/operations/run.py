@@ -30,7 +30,7 @@ from reencrypt.worker.accepted import Accepted, read_accepted
 from reencrypt.worker.committer import Committer
 from reencrypt.worker.counts import Counts
 from reencrypt.worker.lease import Lease, Standstill, wait_until_free
-from reencrypt.worker.passes import Passes, counts_of
+from reencrypt.worker.passes import Passes, counts_of, incomplete_scans
 from reencrypt.worker.pipeline import Budget, Pipeline
 from reencrypt.worker.quarantine import QuarantineEntry, known_secrets, read_quarantine
 from reencrypt.worker.readback import ReadBack
@@ -153,7 +153,8 @@ class _Job:
         result.counts = await counts_of(self.database, current, self._chosen(prepared))
         result.quarantine = await read_quarantine(self.database)
         if complete and not self.stop.reason:
-            result.outcome = _outcome(result.counts, result.quarantine)
+            result.incomplete = await incomplete_scans(self.database, current)
+            result.outcome = report.PARTLY_DONE if result.incomplete else _outcome(result.counts, result.quarantine)
             if not self.options.settle:
                 result.warnings = [*result.warnings, _what_may_remain(self.settings)]
             await close_run(self.database, lease, current, "finished", result.outcome)

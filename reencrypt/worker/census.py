@@ -9,13 +9,15 @@ import heapq
 import itertools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
-from reencrypt.catalogue.location import Key, Location
+from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.catalogue.plaintext import Kind
 from reencrypt.catalogue.reading import FoundSecret, secrets_of
 from reencrypt.crypto.ciphers import Algorithm
 from reencrypt.crypto.envelope import Envelope
+from reencrypt.databases.paging import LookAt, read_to_end
 from reencrypt.databases.protocol import Database
 from reencrypt.events import Emit, Surveyed
 from reencrypt.keys.proof import Sample
@@ -77,6 +79,11 @@ class Samples:
         else:
             heapq.heapreplace(heap, entry)
 
+    def forget(self, location: str) -> None:
+        """Forget the samples of a location that is read again: the same ciphertext twice is no more evidence."""
+        for by_location in self._heaps.values():
+            by_location.pop(location, None)
+
     @property
     def key_ids(self) -> set[str]:
         """The data keys that there are samples of."""
@@ -125,15 +132,17 @@ async def take_census(
     emit: Emit,
     accepted: Accepted = NOTHING,
 ) -> Census:
-    """Read every location once. `keys` is the number of rows in `data_keys`, which bounds the samples of each.
+    """Read every location to its end. `keys` is the number of rows in `data_keys`, which bounds the samples of each.
 
     What is `accepted` is no sample: it is implausible under the right key too.
     """
     census = Census({}, Samples.for_keys(keys))
-    for location in locations:
-        found = census.locations.setdefault(location.name, LocationCensus())
-        after: Key | None = None
-        while rows := await database.read_page(location, after, rows=_PAGE_ROWS, size=_PAGE_BYTES):
+
+    def begin(location: Location) -> LookAt:
+        found = census.locations[location.name] = LocationCensus()
+        census.samples.forget(location.name)
+
+        async def look(rows: list[Row]) -> None:
             before = found.total
             for row in rows:
                 for secret in secrets_of(location, row):
@@ -142,8 +151,12 @@ async def take_census(
                         continue
                     if not accepted.covers(secret.text_in(row)):
                         census.samples.offer(location.name, secret.envelope, secret.kind)
-            after = rows[-1].key
             emit(Surveyed(location.name, found.total - before))
+
+        return look
+
+    for location in locations:
+        await read_to_end(database, location, partial(begin, location), rows=_PAGE_ROWS, size=_PAGE_BYTES)
     return census
 
 

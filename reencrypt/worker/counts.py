@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 #: Why a legacy value is left that may be plain text, or that nothing proves to be under `secret_key`.
 PLAIN_OR_UNPROVEN: Final = "plain_or_unproven"
@@ -63,18 +62,16 @@ class Counts:
             "not_applicable": self.not_applicable,
         }
 
-    def to_json(self) -> str:
-        """Text for the checkpoint table."""
-        numbers = self.as_numbers()
+    def to_numbers(self) -> dict[str, Any]:
+        """What a checkpoint keeps."""
+        numbers: dict[str, Any] = self.as_numbers()
         del numbers["total"]
-        return json.dumps(
-            numbers | {"left_because": self.left_because, "quarantined_because": self.quarantined_because}
-        )
+        return numbers | {"left_because": self.left_because, "quarantined_because": self.quarantined_because}
 
     @classmethod
-    def from_json(cls, text: str) -> Counts:
-        """Read back what `to_json` wrote."""
-        return cls(**json.loads(text))
+    def from_numbers(cls, numbers: Mapping[str, Any]) -> Counts:
+        """Read back what `to_numbers` gave."""
+        return cls(**numbers)
 
     @classmethod
     def sum(cls, parts: Iterable[Counts]) -> Counts:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from reencrypt.catalogue.location import Location
+from reencrypt.databases.paging import Coverage
 from reencrypt.databases.protocol import Database
 from reencrypt.errors import StoppedEarlyError
 from reencrypt.events import Emit, PassStarted
@@ -14,7 +15,7 @@ from reencrypt.keys.proof import Proof
 from reencrypt.worker.counts import Counts
 from reencrypt.worker.lease import Lease
 from reencrypt.worker.pipeline import Budget, Pipeline
-from reencrypt.worker.runs import Checkpoint, Run, latest_counts, read_checkpoints
+from reencrypt.worker.runs import Checkpoint, Run, latest_counts, latest_coverage, read_checkpoints
 from reencrypt.worker.stamp import stamp
 from reencrypt.worker.stop import StopRequest
 
@@ -54,10 +55,12 @@ class Passes:
         """Look over every location again until a sweep moves nothing, three times at the most.
 
         Each sweep counts anew, so that its counters are the truth about the database as the run leaves it. One that was
-        interrupted is not gone on with: Grafana has had all the time in between.
+        interrupted is not gone on with: Grafana has had all the time in between. A pass that missed rows of a location
+        is repeated as a sweep, once. If that misses rows as well, no sweep helps: see `incomplete_scans`.
         """
         first = self.run.pass_number + 1
-        for number in range(first, first + MOST_SWEEPS):
+        short = await incomplete_scans(self.database, self.run)
+        for number in range(first, first + MOST_SWEEPS + 1):
             if Counts.sum((await self.counts()).values()).left:
                 self.pipeline.resolver.proof = await self.judge_again()
             self.emit(PassStarted(number))
@@ -65,7 +68,10 @@ class Passes:
             moved, complete = await self._pass(number)
             if not complete:
                 return False
-            if not moved:
+            before, short = short, await incomplete_scans(self.database, self.run)
+            if before.keys() & short.keys():
+                break
+            if not short and (not moved or number - first + 1 == MOST_SWEEPS):
                 break
         return True
 
@@ -112,3 +118,9 @@ async def counts_of(database: Database, run: Run, locations: Sequence[Location])
     """The counters of a run by location, from the last pass that went through it."""
     known = latest_counts(await read_checkpoints(database, run.id))
     return {location.name: known[location.name] for location in locations if location.name in known}
+
+
+async def incomplete_scans(database: Database, run: Run) -> dict[str, Coverage]:
+    """The locations of which the last pass that came to its end there missed rows."""
+    covered = latest_coverage(await read_checkpoints(database, run.id))
+    return {name: coverage for name, coverage in covered.items() if coverage.is_short}

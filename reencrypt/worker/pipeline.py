@@ -19,6 +19,7 @@ from reencrypt.catalogue.reason import Reason
 from reencrypt.crypto.ciphers import Algorithm
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.crypto.envelope import Sealer
+from reencrypt.databases.paging import Coverage, count_rows, next_page
 from reencrypt.databases.protocol import ColumnLimit, Database
 from reencrypt.events import Emit, PageCommitted, Quarantined
 from reencrypt.worker.accepted import Accepted
@@ -52,11 +53,12 @@ _SETTLED_SECONDS: Final = 1.0  # how long progress through rows without changes 
 
 @dataclass(slots=True)
 class _Page:
-    """A page on its way; `last` says that the location ends with it."""
+    """A page on its way; `last` says that the location ends with it, and then `counted` are the rows it has now."""
 
     rows: list[Row]
     outcome: PageOutcome
     last: bool
+    counted: int | None = None
 
 
 @dataclass(slots=True)
@@ -124,6 +126,8 @@ class Pipeline:
         """
         self._limits = await self._database.column_limits(location)
         self._shortcut = Shortcut(location, self._known) if Shortcut.leads_through(location) else None
+        if checkpoint.last_key is None:
+            checkpoint.coverage = Coverage(before=await count_rows(self._database, location))
         read: asyncio.Queue[_Page] = asyncio.Queue(_PAGES_AHEAD)
         transformed: asyncio.Queue[_Page] = asyncio.Queue(_PAGES_AHEAD)
         async with asyncio.TaskGroup() as group:
@@ -138,8 +142,10 @@ class Pipeline:
         after = checkpoint.last_key
         while True:
             async with self._turn:
-                rows = await self._database.read_page(location, after, rows=self._page_rows(), size=PAGE_BYTES)
-            await out.put(_Page(rows, PageOutcome(), last=not rows))
+                rows = await next_page(self._database, location, after, rows=self._page_rows(), size=PAGE_BYTES)
+                # At once: what comes between the end and the count would pass for a row that was missed.
+                counted = None if rows else await count_rows(self._database, location)
+            await out.put(_Page(rows, PageOutcome(), last=not rows, counted=counted))
             if not rows:
                 return
             after = rows[-1].key
@@ -212,6 +218,7 @@ class Pipeline:
             unsaved.tally.add(page.outcome.tally)
             if page.rows:
                 checkpoint.last_key = page.rows[-1].key
+            checkpoint.coverage = checkpoint.coverage.read(len(page.rows)).ended(page.counted)
             checkpoint.done = page.last
             # Rows without a change need no transaction of their own: their progress is saved now and then.
             if not page.outcome.is_settled or page.last or loop.time() - saved > _SETTLED_SECONDS or self._stop.reason:
@@ -228,7 +235,7 @@ class Pipeline:
             outcome.merge(await self._by_the_long_way(location, [row]))
             if outcome.moved >= left:
                 return _Page(page.rows[:count], outcome, last=False)
-        return _Page(page.rows, outcome, page.last)
+        return _Page(page.rows, outcome, page.last, page.counted)
 
     async def _commit_page(self, location: Location, page: PageOutcome, checkpoint: Checkpoint, rows: int) -> int:
         """Commit, and take rows that lost a race through the pipeline again until they win or have lost too often."""

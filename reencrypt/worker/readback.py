@@ -13,6 +13,7 @@ from typing import Final
 from reencrypt.catalogue.location import Location, Row
 from reencrypt.catalogue.reading import secrets_of
 from reencrypt.crypto.derive import DerivedKeyCache
+from reencrypt.databases.paging import next_page
 from reencrypt.databases.protocol import Database
 from reencrypt.errors import RefusedError
 from reencrypt.keys.proof import Sample, weigh
@@ -94,7 +95,7 @@ class ReadBack:
         entries = await self.database.fetch("journal_of_run", run_id=self.run.id, before=_END, rows=_NEWEST)
         samples: dict[Place, Sample] = {}
         for location in self.locations.values():
-            rows = await self.database.read_page(location, None, rows=_ROWS_OF_LOCATION, size=_BYTES_OF_LOCATION)
+            rows = await next_page(self.database, location, None, rows=_ROWS_OF_LOCATION, size=_BYTES_OF_LOCATION)
             keys = {str(row_key) for _, table, row_key, *_ in entries if table == location.table}
             if keys:
                 rows += await self.database.read_rows(location, [key_from_text(each) for each in sorted(keys)])

@@ -19,10 +19,11 @@ from typing import Final
 from reencrypt.catalogue.codec import WholeColumn
 from reencrypt.catalogue.encoding import RAW
 from reencrypt.catalogue.location import Field, Key, Location, Row
+from reencrypt.databases.paging import LookAt, read_to_end
 from reencrypt.databases.protocol import Database
 from reencrypt.databases.shapes import Shape
 from reencrypt.databases.statements import OUR_TABLES
-from reencrypt.errors import ConfigurationError, ReencryptError
+from reencrypt.errors import ConfigurationError, IncompleteScanError, ReencryptError
 from reencrypt.events import Emit, Surveyed
 from reencrypt.worker.journal import digest
 from reencrypt.worker.own_rules import without_own
@@ -93,6 +94,17 @@ class Search:
     rows: int = 0
     tables: int = 0
     unsearched: dict[str, str] = field(default_factory=dict)
+
+    def add(self, other: Search) -> None:
+        """Add what another table holds."""
+        self.strays |= other.strays
+        self.unseen |= other.unseen
+        self.given_up |= other.given_up
+        self.snapshots += other.snapshots
+        self.acknowledged += other.acknowledged
+        self.rows += other.rows
+        self.tables += other.tables
+        self.unsearched |= other.unsearched
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,32 +188,30 @@ async def search(database: Database, known: Known, pool: Pool, *, emit: Emit) ->
 async def _search_table(
     database: Database, shape: Shape, known: Known, pool: Pool, found: Search, emit: Emit
 ) -> str | None:
-    """Search a table, a page being read while the one before is looked at; returns why it stopped."""
-    location = _whole(shape)
+    """Search a table; returns why it stopped. Raises `IncompleteScanError` where rows are missing from it."""
+    part = Search()
 
-    async def read(after: Key | None) -> list[Row] | ReencryptError:
-        try:
-            return await database.read_page(location, after, rows=_PAGE_ROWS, size=_PAGE_BYTES)
-        except ReencryptError as error:
-            return error
+    def begin() -> LookAt:
+        nonlocal part
+        part = Search()
+        look = _Look(shape, known, part)
 
-    after: Key | None = None
-    rows = await read(None)
-    while not isinstance(rows, ReencryptError):
-        if not rows:
-            return None
-        last = rows[-1].key
-        if last == after or None in last:
-            return "its keys do not tell where a page ends"
-        after = last
-        async with asyncio.TaskGroup() as group:
-            ahead = group.create_task(read(after))
-            look = _Look(shape, known, found)
+        async def look_at(rows: list[Row]) -> None:
             await asyncio.get_running_loop().run_in_executor(pool, look.at, rows)
-        found.rows += len(rows)
-        emit(Surveyed(shape.table, len(rows)))
-        rows = ahead.result()
-    return rows.message
+            look.found.rows += len(rows)
+            emit(Surveyed(shape.table, len(rows)))
+
+        return look_at
+
+    try:
+        await read_to_end(database, _whole(shape), begin, rows=_PAGE_ROWS, size=_PAGE_BYTES)
+    except IncompleteScanError:
+        raise
+    except ReencryptError as error:
+        return error.message
+    finally:
+        found.add(part)
+    return None
 
 
 def _whole(shape: Shape) -> Location:

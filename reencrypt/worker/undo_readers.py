@@ -7,18 +7,22 @@ Grafana saves from then on is under the other one. Only where one of the two rea
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
-from reencrypt.catalogue.location import Key, Location, Row
+from reencrypt.catalogue.location import Location, Row
 from reencrypt.catalogue.plaintext import Kind, evidence, is_plausible
 from reencrypt.catalogue.reading import FoundSecret, secrets_of
 from reencrypt.crypto import envelope as envelopes
 from reencrypt.crypto.ciphers import Algorithm, AuthenticationFailedError
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.crypto.envelope import Envelope
+from reencrypt.databases.paging import LookAt, read_to_end
 from reencrypt.databases.protocol import Database
+from reencrypt.errors import StoppedEarlyError
 from reencrypt.keys.proof import PROVEN_BITS
 from reencrypt.worker.accepted import NOTHING, Accepted
 from reencrypt.worker.rowkey import key_to_text
@@ -106,13 +110,25 @@ async def find_readers(
     """
     found = {key_id: Readers(key_id, each.present is not None) for key_id, each in candidates.items()}
     for location in locations:
-        after: Key | None = None
-        while rows := await database.read_page(location, after, rows=_PAGE_ROWS, size=_PAGE_BYTES):
-            # A derivation takes about a millisecond, which the event loop has better uses for.
-            await asyncio.to_thread(_read, location, rows, candidates, found, cache, accepted)
-            after = rows[-1].key
-            if stop.reason:
-                return found
+        before = found
+
+        def begin(location: Location = location, before: dict[str, Readers] = before) -> LookAt:
+            nonlocal found
+            # A location that is read again counts once.
+            found = copy.deepcopy(before)
+
+            async def look(rows: list[Row]) -> None:
+                # A derivation takes about a millisecond, which the event loop has better uses for.
+                await asyncio.to_thread(_read, location, rows, candidates, found, cache, accepted)
+                if stop.reason:
+                    raise StoppedEarlyError(stop.reason)
+
+            return look
+
+        with suppress(StoppedEarlyError):
+            await read_to_end(database, location, begin, rows=_PAGE_ROWS, size=_PAGE_BYTES)
+        if stop.reason:
+            break
     return found
 
 

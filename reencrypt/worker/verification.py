@@ -9,16 +9,17 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor as Pool
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple, Protocol
 
-from reencrypt.catalogue.location import Key, Location, Row
+from reencrypt.catalogue.location import Location, Row
 from reencrypt.catalogue.plaintext import evidence, is_plausible
 from reencrypt.catalogue.reading import FoundSecret
 from reencrypt.catalogue.reason import Reason
 from reencrypt.crypto import envelope as envelopes
 from reencrypt.crypto.ciphers import Algorithm, AuthenticationFailedError
 from reencrypt.crypto.derive import DerivedKeyCache
+from reencrypt.databases.paging import LookAt, read_to_end
 from reencrypt.databases.protocol import Database
 from reencrypt.events import Emit, Surveyed
 from reencrypt.keys.proof import PROVEN_BITS
@@ -245,6 +246,16 @@ class Verification:
         """Whether what a data key decrypts shows that it is the right one."""
         return self.proven_bits.get(key_id, 0.0) >= PROVEN_BITS
 
+    def copy(self) -> Verification:
+        """The same numbers and problems, to go on counting from."""
+        return replace(
+            self,
+            locations=dict(self.locations),
+            problems=list(self.problems),
+            reasons=Counter(self.reasons),
+            proven_bits=dict(self.proven_bits),
+        )
+
     def add(self, problem: Problem) -> None:
         """Count a problem, and keep it by name as long as there is room."""
         if problem.known:
@@ -273,20 +284,30 @@ async def verify_secrets(
     or nonsense, is asked for a second time. Raises `ContradictionError` where the second answer is another one, and a
     `ReencryptError` where the database or a key service fails; a secret that does not read is a problem.
     """
-    verifier = _Verifier(keys, cache, {entry.place: entry for entry in quarantine}, accepted)
+    by_place = {entry.place: entry for entry in quarantine}
     loop = asyncio.get_running_loop()
+    verification = Verification()
     for location in locations:
-        result = verifier.verification.locations.setdefault(location.name, LocationResult())
-        after: Key | None = None
-        while rows := await database.read_page(location, after, rows=_PAGE_ROWS, size=_PAGE_BYTES):
-            parsed = await loop.run_in_executor(pool, parse_rows, location, rows)
-            await keys.ensure(_key_ids(parsed))
-            await loop.run_in_executor(pool, verifier.check, location, parsed, result)
-            after = rows[-1].key
-            emit(Surveyed(location.name, sum(len(row.secrets) for row in parsed)))
-    found = verifier.verification
-    await keys.confirm([key_id for key_id in sorted(found.key_ids) if not found.is_proven(key_id)])
-    return found
+        before = verification
+
+        def begin(location: Location = location, before: Verification = before) -> LookAt:
+            nonlocal verification
+            # A location that is read again counts once, and is no more evidence than before.
+            verification = before.copy()
+            verifier = _Verifier(keys, cache, by_place, accepted, verification)
+            result = verification.locations[location.name] = LocationResult()
+
+            async def look(rows: list[Row]) -> None:
+                parsed = await loop.run_in_executor(pool, parse_rows, location, rows)
+                await keys.ensure(_key_ids(parsed))
+                await loop.run_in_executor(pool, verifier.check, location, parsed, result)
+                emit(Surveyed(location.name, sum(len(row.secrets) for row in parsed)))
+
+            return look
+
+        await read_to_end(database, location, begin, rows=_PAGE_ROWS, size=_PAGE_BYTES)
+    await keys.confirm([key_id for key_id in sorted(verification.key_ids) if not verification.is_proven(key_id)])
+    return verification
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,7 +316,7 @@ class _Verifier:
     cache: DerivedKeyCache
     quarantine: Mapping[tuple[str, str, str], QuarantineEntry]
     accepted: Accepted
-    verification: Verification = field(default_factory=Verification)
+    verification: Verification
 
     def check(self, location: Location, rows: Sequence[ParsedRow], result: LocationResult) -> None:
         for row, secrets in rows:

@@ -94,6 +94,8 @@ def print_report(report: RunReport) -> None:
         out.line(f"{word}: {entry.location} {entry.row_key} {entry.field}: {entry.reason} ({entry.detail})")
     for reason, number in report.total.left_because.items():
         out.line(f"left: {number} ({reason})")
+    for location, coverage in report.incomplete.items():
+        out.line(f"incomplete: {location}: {coverage}, in two passes")
 
 
 def _in_words(report: RunReport) -> str:
@@ -112,6 +114,11 @@ def _in_words(report: RunReport) -> str:
             return (
                 f"Stopped: {report.stop_reason}. Progress is saved; "
                 f"`{report.resume or f'reencrypt {report.operation}'}` goes on from here."
+            )
+        case _ if report.incomplete:
+            return (
+                f"Partly done: the database leaves rows of {', '.join(report.incomplete)} out of its answers. Look for "
+                "the cause (a proxy, a limit on the rows of a result, a damaged index), then run again."
             )
         case _:
             return (
