@@ -28,6 +28,7 @@ from reencrypt.databases.retried import OPENING_SECONDS
 from reencrypt.databases.shapes import Shape
 from reencrypt.databases.sight import KeyCount, Sight
 from reencrypt.databases.statements import OUR_TABLES, TEMPORARY_TABLES, load_schema, load_statements
+from reencrypt.databases.written import Causes, Cells, Written, expect_deactivated
 from reencrypt.settings import DatabaseSettings
 
 _LOCK_POLICY: Final = LockPolicy(hold_seconds=0.05, gaps=False)
@@ -67,6 +68,11 @@ class MysqlDatabase:
     def name(self) -> str:
         """The database's URL without the password."""
         return self._target.display
+
+    @property
+    def database(self) -> str:
+        """What the server calls this database."""
+        return self._target.name
 
     @property
     def schema(self) -> str:
@@ -170,7 +176,9 @@ class MysqlDatabase:
     async def transaction(self) -> AsyncIterator[MysqlTransaction]:
         """A transaction of the writing connection."""
         async with self._writer.transaction() as connection:
-            yield MysqlTransaction(self, connection)
+            transaction = MysqlTransaction(self, connection)
+            yield transaction
+            await transaction.written.check(transaction)
 
     def state_statements(self) -> tuple[str, ...]:
         """The schema of the state tables."""
@@ -215,6 +223,7 @@ class MysqlTransaction:
     def __init__(self, database: MysqlDatabase, connection: Any) -> None:  # noqa: ANN401
         self._database = database
         self._connection = connection
+        self.written = Written()
 
     async def fetch(self, statement: str, **parameters: Value) -> list[tuple[Value, ...]]:
         """Run a named query inside the transaction."""
@@ -223,8 +232,11 @@ class MysqlTransaction:
 
     async def execute(self, statement: str, **parameters: Value) -> int:
         """Run a named statement; returns how many rows it matched, changed or not."""
+        await expect_deactivated(self, self.written, statement, parameters)
         with translated(self._database.name):
-            return int((await run(self._connection, _statement(statement), parameters)).rowcount)
+            matched = int((await run(self._connection, _statement(statement), parameters)).rowcount)
+        self.written.note_statement(statement, parameters, matched)
+        return matched
 
     async def execute_many(self, statement: str, rows: Sequence[tuple[Value, ...]], **shared: Value) -> None:
         """Run a named INSERT for many rows: as one statement, or as few as the largest packet allows."""
@@ -241,11 +253,14 @@ class MysqlTransaction:
             rendering = await self._database.rendering(location, self._connection)
             for batch in by_packet(swaps, self._database.statement_bytes):
                 cursor = await run(self._connection, *rendering.swap(batch, self._database.now()))
+                losers: list[Key] = []
                 if cursor.rowcount == 0:
                     # Also those that hold the new bytes already, from a commit whose answer was lost.
-                    lost += [swap.key for swap in batch]
+                    losers = [swap.key for swap in batch]
                 elif cursor.rowcount < len(batch):
-                    lost += await self._losers(location, batch)
+                    losers = await self._losers(location, batch)
+                self.written.note_swaps(location, batch, losers, cursor.rowcount)
+                lost += losers
         return lost
 
     async def _losers(self, location: Location, swaps: Sequence[Swap]) -> list[Key]:
@@ -253,6 +268,24 @@ class MysqlTransaction:
         rows = await self._database.rows(location, [swap.key for swap in swaps], self._connection)
         cells = {row.key: row.cells for row in rows}
         return [swap.key for swap in swaps if cells.get(swap.key) != swap.new]
+
+    async def causes(self, tables: Sequence[str]) -> Causes:
+        """The triggers of these tables and of our own; accounts without the TRIGGER privilege are shown none."""
+        with translated(self._database.name):
+            return await catalogue.causes_of(self._connection, self._database.database, [*tables, *OUR_TABLES])
+
+    async def fire_deferred(self) -> None:
+        """Nothing: here every trigger fires with its statement."""
+
+    async def count_holding(self, location: Location, rows: Mapping[Key, Cells]) -> int:
+        """Count them by their digests, some hundreds in a statement."""
+        found = 0
+        with translated(self._database.name):
+            rendering = await self._database.rendering(location, self._connection)
+            for query, values in rendering.holding(rows):
+                ((number,),) = await fetch_all(self._connection, query, values)
+                found += int(number)
+        return found
 
     async def drop_state(self) -> None:
         """Drop the state tables, but not the list of the data keys that we made; here each commits."""

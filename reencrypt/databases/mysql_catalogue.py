@@ -15,8 +15,10 @@ from asyncmy import errors
 from reencrypt.catalogue.location import Location
 from reencrypt.catalogue.locations import LOCATIONS
 from reencrypt.databases.mysql_driver import fetch_all
+from reencrypt.databases.mysql_grants import shows_triggers
 from reencrypt.databases.mysql_rendering import Column, Rendering, quote
 from reencrypt.databases.sight import KeyCount, Sight
+from reencrypt.databases.written import Cause, Causes
 from reencrypt.errors import ConfigurationError
 
 # What a page's transaction touches of Grafana's.
@@ -38,6 +40,10 @@ FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name =
 _UNIQUE: Final = """
 SELECT index_name, column_name, sub_part FROM information_schema.statistics
 WHERE table_schema = DATABASE() AND table_name = %s AND non_unique = 0
+"""
+_TRIGGERS: Final = """
+SELECT event_object_table, trigger_name FROM information_schema.triggers
+WHERE event_object_schema = DATABASE() AND event_object_table IN ({}) ORDER BY event_object_table, trigger_name
 """
 _KINDS: Final = {"VIEW": "a view", "SYSTEM VERSIONED": "a system-versioned table", "SEQUENCE": "a sequence"}
 _ABSENT: Final = frozenset((1054, 1146))
@@ -135,3 +141,11 @@ async def count_keys(connection: Any, rendering: Rendering, location: Location) 
         f"(SELECT COUNT(*) FROM (SELECT DISTINCT {key} FROM {table} AS t WHERE {filled}) AS found)",
     )
     return KeyCount(rows, keys)
+
+
+async def causes_of(connection: Any, database: str, tables: Collection[str]) -> Causes:  # noqa: ANN401
+    """The triggers of these tables, as far as the server shows them to this account."""
+    names = list(tables)
+    rows = await fetch_all(connection, _TRIGGERS.format(", ".join(["%s"] * len(names))), names)
+    grants = [str(grant) for (grant,) in await fetch_all(connection, "SHOW GRANTS")]
+    return Causes([Cause("trigger", name, table) for table, name in rows], shows_triggers(grants, database))

@@ -13,7 +13,7 @@ from typing import Final
 
 from asyncmy import errors
 
-from reencrypt.errors import ConfigurationError, ReencryptError, TransactionLostError, UnavailableError
+from reencrypt.errors import ConfigurationError, ReencryptError, RefusedError, TransactionLostError, UnavailableError
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,12 @@ _KINDS: Final = (
         UnavailableError,
         "has another schema than a moment ago",
         "let Grafana finish its migrations, then start again; progress is saved",
+    ),
+    _Kind(
+        frozenset((1442, 1644)),  # a trigger that writes to its own table, or raises
+        RefusedError,
+        "has a trigger that refuses what is written",
+        "nothing of this page was committed; drop the trigger, then start again",
     ),
     _Kind(
         frozenset((1665,)),

@@ -217,6 +217,30 @@ class Rendering:
             f"ON {joined} SET {', '.join(sets)} WHERE {same}"
         ), [*values, *tail]
 
+    def holding(self, rows: Mapping[Key, Sequence[bytes | None]]) -> Iterator[tuple[str, list[Value]]]:
+        """Queries that count the rows which hold exactly these bytes, compared by their SHA-256."""
+        location = self.location
+        names = [f"k{index}" for index in range(len(location.key))]
+        digests = [f"d{index}" for index in range(len(location.columns))]
+        same = [self._same_key(name, f"page.k{index}") for index, name in enumerate(location.key)]
+        same += [f"{self._digest(column)} <=> page.d{index}" for index, column in enumerate(location.columns)]
+        first = ", ".join(f"%s AS {name}" for name in names + digests)
+        other = f" UNION ALL SELECT {', '.join(['%s'] * len(names + digests))}"
+        entries = list(rows.items())
+        for start in range(0, len(entries), _MOST_ROWS):
+            batch = entries[start : start + _MOST_ROWS]
+            values: list[Value] = []
+            for key, cells in batch:
+                values += key
+                values += (None if cell is None else hashlib.sha256(cell).digest() for cell in cells)
+            yield (
+                (
+                    f"SELECT COUNT(*) FROM (SELECT {first}{other * (len(batch) - 1)}) AS page "
+                    f"STRAIGHT_JOIN {quote(location.table)} AS t{self._by_index()} ON {' AND '.join(same)}"
+                ),
+                values,
+            )
+
     def _by_index(self) -> str:
         return f" FORCE INDEX ({quote(self.unique)})" if self.unique else ""
 

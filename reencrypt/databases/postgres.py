@@ -24,6 +24,7 @@ from reencrypt.databases.retried import OPENING_SECONDS
 from reencrypt.databases.shapes import Shape
 from reencrypt.databases.sight import KeyCount, Sight
 from reencrypt.databases.statements import OUR_TABLES, TEMPORARY_TABLES, load_schema, load_statements, qualified
+from reencrypt.databases.written import Causes, Cells, Written, expect_deactivated
 from reencrypt.settings import DatabaseSettings
 
 _LOCK_POLICY: Final = LockPolicy(hold_seconds=0.05, gaps=False)
@@ -212,7 +213,9 @@ class PostgresDatabase:
     async def transaction(self) -> AsyncIterator[PostgresTransaction]:
         """A transaction of the writing connection."""
         async with self._writer.transaction() as connection:
-            yield PostgresTransaction(self, connection)
+            transaction = PostgresTransaction(self, connection)
+            yield transaction
+            await transaction.written.check(transaction)
 
     def state_statements(self) -> tuple[str, ...]:
         """The schema of the state tables."""
@@ -250,6 +253,7 @@ class PostgresTransaction:
     def __init__(self, database: PostgresDatabase, connection: Any) -> None:  # noqa: ANN401 - asyncpg has no types
         self._database = database
         self._connection = connection
+        self.written = Written()
 
     async def run(self, statement: str) -> None:
         """Run a statement that is not a named one: the schema's."""
@@ -265,9 +269,12 @@ class PostgresTransaction:
     async def execute(self, statement: str, **parameters: Value) -> int:
         """Run a named statement; returns how many rows it matched."""
         query = _statement(statement, self._database.schema)
+        await expect_deactivated(self, self.written, statement, parameters)
         with translated(self._database.name):
             status = await self._connection.execute(query.text, *query.values(parameters))
-        return int(status.rsplit(" ", 1)[-1])
+        matched = int(status.rsplit(" ", 1)[-1])
+        self.written.note_statement(statement, parameters, matched)
+        return matched
 
     async def execute_many(self, statement: str, rows: Sequence[tuple[Value, ...]], **shared: Value) -> None:
         """Run a named statement for many rows in one round trip: with arrays where there is such a form of it."""
@@ -297,12 +304,34 @@ class PostgresTransaction:
             count = int(status.rsplit(" ", 1)[-1])
             if count in (0, len(swaps)):
                 # None at all: also those that hold the new bytes already, from a commit whose answer was lost.
-                return [] if count else [swap.key for swap in swaps]
+                lost = [] if count else [swap.key for swap in swaps]
+                self.written.note_swaps(location, swaps, lost, count)
+                return lost
             keys = ([swap.key[index] for swap in swaps] for index in range(len(location.key)))
             rows = rendering.to_rows(await self._connection.fetch(rendering.by_keys(), *keys))
         # Ciphertexts never repeat, so whatever holds the new bytes has been swapped just now.
         cells = {row.key: row.cells for row in rows}
-        return [swap.key for swap in swaps if cells.get(swap.key) != swap.new]
+        lost = [swap.key for swap in swaps if cells.get(swap.key) != swap.new]
+        self.written.note_swaps(location, swaps, lost, count)
+        return lost
+
+    async def causes(self, tables: Sequence[str]) -> Causes:
+        """Triggers and rules of these tables and of our own, their partitions and children among them."""
+        with translated(self._database.name):
+            seen = await catalogue.causes_of(self._connection, self._database.schema, [*tables, *OUR_TABLES])
+        return Causes(seen, are_all=True)
+
+    async def fire_deferred(self) -> None:
+        """Deferred constraint triggers fire now, and from here on with their statement."""
+        await self.run("SET CONSTRAINTS ALL IMMEDIATE")
+
+    async def count_holding(self, location: Location, rows: Mapping[Key, Cells]) -> int:
+        """Count them by their bytes, in one statement."""
+        if not rows:
+            return 0
+        rendering = await self._database.rendering(location, self._connection)
+        with translated(self._database.name):
+            return int(await self._connection.fetchval(rendering.holding(), *rendering.holding_arrays(rows)))
 
     async def drop_state(self) -> None:
         """Drop the state tables, but not the list of the data keys that we made."""

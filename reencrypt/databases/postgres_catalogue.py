@@ -12,6 +12,7 @@ from typing import Any, Final
 from reencrypt.catalogue.location import Location
 from reencrypt.databases.postgres_rendering import Column, quote
 from reencrypt.databases.sight import Elsewhere, KeyCount, Sight
+from reencrypt.databases.written import Cause
 
 # The schema of `data_keys`, or of the migration log of a Grafana that has no data keys yet.
 _SCHEMA: Final = """
@@ -53,6 +54,22 @@ FROM path JOIN pg_catalog.pg_namespace AS n ON n.nspname = path.name
 JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid
 WHERE n.nspname NOT IN ($1, 'pg_catalog') AND c.relname = ANY ($2::text[]) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 ORDER BY path.place
+"""
+# Not those that enforce foreign keys, which change no other table's secrets, and not what is switched off.
+_CAUSES: Final = """
+WITH RECURSIVE wanted (oid) AS (
+    SELECT c.oid FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE n.nspname = $1 AND c.relname = ANY ($2::text[])
+    UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits AS i JOIN wanted AS w ON i.inhparent = w.oid
+)
+SELECT 'trigger', t.tgname::text, c.relname::text FROM pg_catalog.pg_trigger AS t
+JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
+WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgrelid IN (SELECT oid FROM wanted)
+UNION ALL
+SELECT 'rule', r.rulename::text, c.relname::text FROM pg_catalog.pg_rewrite AS r
+JOIN pg_catalog.pg_class AS c ON c.oid = r.ev_class
+WHERE r.ev_enabled <> 'D' AND r.ev_class IN (SELECT oid FROM wanted)
+ORDER BY 3, 1, 2
 """
 _TYPES: Final = """
 SELECT a.attname, t.typname, CASE WHEN t.typname IN ('varchar', 'bpchar') AND a.atttypmod > 4 THEN a.atttypmod - 4 END
@@ -140,3 +157,8 @@ async def count_keys(connection: Any, schema: str, location: Location) -> KeyCou
         f"(SELECT COUNT(*) FROM (SELECT DISTINCT {key} FROM {table} WHERE {filled}) AS keys)"
     )
     return KeyCount(rows, keys)
+
+
+async def causes_of(connection: Any, schema: str, tables: Collection[str]) -> list[Cause]:  # noqa: ANN401
+    """The triggers and rules of these tables, of their partitions and of their children, that are not switched off."""
+    return [Cause(*row) for row in await connection.fetch(_CAUSES, schema, list(tables))]

@@ -9,7 +9,13 @@ from typing import Final
 
 import asyncpg
 
-from reencrypt.errors import ConfigurationError, NotVisibleError, TransactionLostError, UnavailableError
+from reencrypt.errors import (
+    ConfigurationError,
+    NotVisibleError,
+    RefusedError,
+    TransactionLostError,
+    UnavailableError,
+)
 
 # The server gave the transaction up, or is not there for a while: begin again.
 _AGAIN: Final = (
@@ -25,6 +31,13 @@ _AGAIN: Final = (
     ConnectionError,
     TimeoutError,
     EOFError,
+)
+# RAISE in a trigger; one that changes the row that it fires for; rules and triggers that call themselves.
+_REFUSED: Final = (
+    asyncpg.RaiseError,
+    asyncpg.TriggeredDataChangeViolationError,
+    asyncpg.InvalidObjectDefinitionError,
+    asyncpg.StatementTooComplexError,
 )
 _ROW_SECURITY: Final = "check_enable_rls"
 #: What lifts a row policy for an account.
@@ -52,6 +65,11 @@ def translated(name: str) -> Iterator[None]:
             f"{name}: {error}",
             hint="grant the role what it lacks; `reencrypt plan` prints the statements that create the state tables, "
             "for a DBA to run",
+        ) from error
+    except _REFUSED as error:
+        raise RefusedError(
+            f"{name}: a trigger, a rule or a function of the database refuses what is written: {error}",
+            hint="nothing of this page was committed; drop or disable it, then start again",
         ) from error
     except (asyncpg.DiskFullError, asyncpg.OutOfMemoryError) as error:
         raise UnavailableError(

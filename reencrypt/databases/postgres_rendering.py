@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from reencrypt.catalogue.location import Location, Row
+from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.databases.protocol import Swap, Value
 
 _INTEGERS: Final = frozenset(("int2", "int4", "int8"))
@@ -169,6 +169,28 @@ class Rendering:
             f"UPDATE {self._table()} AS t SET {', '.join(sets)} "
             f"FROM unnest({unnest}) AS page ({', '.join(columns)}) WHERE {' AND '.join(same)}"
         )
+
+    def holding(self) -> str:
+        """Count the rows that hold exactly the bytes which stand in arrays, one for each key column and each column."""
+        location = self.location
+        names = (*location.key, *location.columns)
+        unnest = ", ".join(f"${index + 1}::{self._array(name)}" for index, name in enumerate(names))
+        same = [f"t.{quote(name)} = page.c{index}" for index, name in enumerate(location.key)]
+        same += [
+            self._same(name, f"page.c{index}", "t.") for index, name in enumerate(location.columns, len(location.key))
+        ]
+        columns = ", ".join(f"c{index}" for index in range(len(names)))
+        return (
+            f"SELECT count(*) FROM unnest({unnest}) AS page ({columns}) "
+            f"JOIN {self._table()} AS t ON {' AND '.join(same)}"
+        )
+
+    def holding_arrays(self, rows: Mapping[Key, Sequence[bytes | None]]) -> list[list[Any]]:
+        """The arrays that `holding` takes."""
+        arrays: list[list[Any]] = [[key[index] for key in rows] for index in range(len(self.location.key))]
+        for index, column in enumerate(self.location.columns):
+            arrays.append([self.value(column, cells[index]) for cells in rows.values()])
+        return arrays
 
     def _same(self, column: str, other: str, prefix: str = "") -> str:
         # Bytes, whatever the column's collation takes for equal.

@@ -240,7 +240,9 @@ class SqliteDatabase:
         async with self._writing:
             try:
                 await self._locked("BEGIN IMMEDIATE")
-                yield SqliteTransaction(self._path, self._writer, self._statements)
+                transaction = SqliteTransaction(self._path, self._writer, self._statements)
+                yield transaction
+                await transaction.written.check(transaction)
                 await self._locked("COMMIT")
             except BaseException:
                 # Also after a cancelled COMMIT, which may still have happened: then there is nothing to roll back.

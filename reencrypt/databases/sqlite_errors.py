@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from reencrypt.errors import ConfigurationError, UnavailableError
+from reencrypt.errors import ConfigurationError, RefusedError, UnavailableError
 
 
 class UnfinishedError(ConfigurationError):
@@ -82,6 +82,11 @@ def translated(path: Path) -> Iterator[None]:
         raise
     except sqlite3.DatabaseError as error:
         name = getattr(error, "sqlite_errorname", "") or ""
+        if name == "SQLITE_CONSTRAINT_TRIGGER":
+            raise RefusedError(
+                f"the database {path}: a trigger refuses what is written: {error}",
+                hint="nothing of this page was committed; drop the trigger, then start again",
+            ) from error
         if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
             raise damaged(path, str(error)) from error
         raise

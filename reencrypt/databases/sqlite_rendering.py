@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from reencrypt.catalogue.location import Key, Location, Row
@@ -63,3 +63,18 @@ def batches(keys: Sequence[Key], size: int = 100) -> Iterator[Sequence[Key]]:
     # itertools.batched() came with Python 3.12.
     for start in range(0, len(keys), size):
         yield keys[start : start + size]
+
+
+def holding(location: Location, rows: Mapping[Key, Sequence[bytes | None]]) -> tuple[str, list[Value]]:
+    """A query that counts the rows which hold exactly these bytes."""
+    keys = [f"k{index}" for index in range(len(location.key))]
+    cells = [f"c{index}" for index in range(len(location.columns))]
+    one = f"({', '.join('?' * len(keys + cells))})"
+    same = [f"t.{quote(name)} = page.{key}" for name, key in zip(location.key, keys, strict=True)]
+    same += [
+        f"CAST(t.{quote(name)} AS BLOB) IS page.{cell}" for name, cell in zip(location.columns, cells, strict=True)
+    ]
+    return (
+        f"WITH page ({', '.join(keys + cells)}) AS (VALUES {', '.join([one] * len(rows))}) "
+        f"SELECT COUNT(*) FROM page CROSS JOIN {quote(location.table)} AS t ON {' AND '.join(same)}"
+    ), [part for key, each in rows.items() for part in (*key, *each)]

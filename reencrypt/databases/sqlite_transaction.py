@@ -12,8 +12,9 @@ from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.databases.positional import in_order
 from reencrypt.databases.protocol import Swap, Value
 from reencrypt.databases.sqlite_errors import translated
-from reencrypt.databases.sqlite_rendering import quote, select, to_rows
+from reencrypt.databases.sqlite_rendering import batches, holding, quote, select, to_rows
 from reencrypt.databases.statements import TEMPORARY_TABLES
+from reencrypt.databases.written import Cause, Causes, Cells, Written, expect_deactivated
 
 
 class SqliteTransaction:
@@ -23,6 +24,7 @@ class SqliteTransaction:
         self._path = path
         self._connection = connection
         self._statements = statements
+        self.written = Written()
 
     async def fetch(self, statement: str, **parameters: Value) -> list[tuple[Value, ...]]:
         """Run a named query inside the transaction."""
@@ -32,8 +34,10 @@ class SqliteTransaction:
 
     async def execute(self, statement: str, **parameters: Value) -> int:
         """Run a named statement; returns how many rows it matched."""
+        await expect_deactivated(self, self.written, statement, parameters)
         with translated(self._path):
             cursor = await self._connection.execute(self._statements[statement], parameters)
+        self.written.note_statement(statement, parameters, cursor.rowcount)
         return cursor.rowcount
 
     async def execute_many(self, statement: str, rows: Sequence[tuple[Value, ...]], **shared: Value) -> None:
@@ -61,6 +65,7 @@ class SqliteTransaction:
         with translated(self._path):
             cursor = await self._connection.executemany(query, parameters)
         if cursor.rowcount == len(swaps):
+            self.written.note_swaps(location, swaps, [], len(swaps))
             return []
         written = f"SELECT 1 FROM {quote(location.table)} WHERE {by_key} AND {' AND '.join(same)}"
         lost = []
@@ -69,7 +74,30 @@ class SqliteTransaction:
                 found = await self._connection.execute_fetchall(written, (*swap.key, *swap.new))
             if not found:
                 lost.append(swap.key)
+        self.written.note_swaps(location, swaps, lost, cursor.rowcount)
         return lost
+
+    async def causes(self, tables: Sequence[str]) -> Causes:
+        """The triggers of the file, whatever their table: there is hardly ever one."""
+        del tables
+        with translated(self._path):
+            rows = await self._connection.execute_fetchall(
+                "SELECT name, tbl_name FROM sqlite_master WHERE type = 'trigger'"
+            )
+        return Causes([Cause("trigger", name, table) for name, table in rows], are_all=True)
+
+    async def fire_deferred(self) -> None:
+        """Nothing: here every trigger fires with its statement."""
+
+    async def count_holding(self, location: Location, rows: Mapping[Key, Cells]) -> int:
+        """Count them by their bytes, a hundred in a statement."""
+        found = 0
+        for keys in batches(list(rows)):
+            query, values = holding(location, {key: rows[key] for key in keys})
+            with translated(self._path):
+                ((number,),) = await self._connection.execute_fetchall(query, values)
+            found += number
+        return found
 
     async def drop_state(self) -> None:
         """Drop the state tables, but not the list of the data keys that we made."""

@@ -1,0 +1,165 @@
+"""What a transaction has written, held against what the server has of it, before it commits.
+
+A trigger or a rule can change, swallow or delete what is written, and a deferred one does so as late as at the commit.
+So before a transaction commits, the server is asked how many rows hold exactly what was sent. That is left out only
+where its own catalogue shows, inside the transaction, that nothing is there which could do such a thing: who creates a
+trigger has to wait for our locks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple, Protocol
+
+from reencrypt.catalogue.codec import WholeColumn
+from reencrypt.catalogue.encoding import RAW
+from reencrypt.catalogue.location import Field, Key, Location
+from reencrypt.databases.protocol import Executor, Swap, Value
+from reencrypt.errors import RefusedError
+
+Cells = tuple[bytes | None, ...]
+
+_DATA_KEYS: Final = "data_keys"
+
+
+def _data_key_columns(*columns: str) -> Location:
+    fields = tuple(Field(column, WholeColumn(RAW)) for column in columns)
+    return Location(f"{_DATA_KEYS} ({', '.join(columns)})", _DATA_KEYS, ("name",), fields)
+
+
+#: What a row of `data_keys` must hold: all that it takes to unwrap it, or, where no more was written, its wrapping.
+_ROW: Final = _data_key_columns("encrypted_data", "provider", "label")
+_WRAPPING: Final = _data_key_columns("encrypted_data")
+
+
+class Cause(NamedTuple):
+    """What may change a table's rows: a `trigger` or a `rule`."""
+
+    kind: str
+    name: str
+    table: str
+
+    def __str__(self) -> str:
+        """For messages."""
+        return f"the {self.kind} {self.name} on {self.table}"
+
+
+@dataclass(frozen=True, slots=True)
+class Causes:
+    """The triggers and rules of some tables. `are_all` says that this account would see any other."""
+
+    seen: Sequence[Cause]
+    are_all: bool
+
+
+class Server(Protocol):
+    """What a transaction of an engine can be asked."""
+
+    async def causes(self, tables: Sequence[str]) -> Causes:
+        """The triggers and rules of these tables that are not switched off."""
+        ...
+
+    async def fire_deferred(self) -> None:
+        """Let everything happen now that the server has put off until the commit."""
+        ...
+
+    async def count_holding(self, location: Location, rows: Mapping[Key, Cells]) -> int:
+        """How many of these rows hold exactly these bytes, counted by the server."""
+        ...
+
+
+@dataclass(slots=True)
+class _Sent:
+    """What was sent to one location: the bytes that rows must hold, and those that rows were left with.
+
+    `altered` counts rows that the server says it has changed, and which did not hold what was sent even then.
+    """
+
+    location: Location
+    sent: dict[Key, Cells] = field(default_factory=dict)
+    left: dict[Key, Cells] = field(default_factory=dict)
+    altered: int = 0
+
+
+@dataclass(slots=True)
+class Written:
+    """What one transaction has sent, by location."""
+
+    _by_location: dict[str, _Sent] = field(default_factory=dict)
+
+    def note_swaps(self, location: Location, swaps: Sequence[Swap], lost: Sequence[Key], matched: int) -> None:
+        """Remember what swaps sent: `lost` are those that did not happen, `matched` how many the server says did."""
+        sent = self._of(location)
+        losers = set(lost)
+        for swap in swaps:
+            if swap.key in losers:
+                sent.left[swap.key] = swap.old
+            else:
+                sent.sent[swap.key] = swap.new
+                sent.left.pop(swap.key, None)
+        sent.altered += max(0, matched - (len(swaps) - len(losers)))
+
+    def note_statement(self, statement: str, parameters: Mapping[str, Value], matched: int) -> None:
+        """Remember what a named statement sent to `data_keys`; others are of no interest."""
+        if statement not in ("data_key_insert", "data_key_rewrap", "data_key_activate"):
+            return
+        key, wrapped = (str(parameters["id"]),), _bytes(parameters["wrapped"])
+        if statement == "data_key_activate":
+            if matched:
+                self.expect_data_key(str(parameters["id"]), wrapped)
+        elif matched or statement == "data_key_insert":
+            self._of(_ROW).sent[key] = (wrapped, _bytes(parameters["provider"]), _bytes(parameters["label"]))
+        else:
+            self._of(_WRAPPING).left[key] = (_bytes(parameters["old"]),)
+
+    def expect_data_key(self, key_id: str, wrapped: bytes | None) -> None:
+        """Remember that a row of `data_keys` was written to, and which wrapping it must hold."""
+        self._of(_WRAPPING).sent[key_id,] = (wrapped,)
+
+    def _of(self, location: Location) -> _Sent:
+        return self._by_location.setdefault(location.name, _Sent(location))
+
+    async def check(self, server: Server) -> None:
+        """Ask the server whether it holds what was sent, after the last write and before the commit.
+
+        Raises `RefusedError` where a row does not: nothing of the transaction may be committed then.
+        """
+        if not self._by_location:
+            return
+        causes = await server.causes(sorted({each.location.table for each in self._by_location.values()}))
+        if causes.are_all and not causes.seen and not any(each.altered for each in self._by_location.values()):
+            return
+        await server.fire_deferred()
+        for each in self._by_location.values():
+            wrong = each.altered + len(each.sent) - await server.count_holding(each.location, each.sent)
+            if causes.seen:
+                # Who lost a race lost it to other bytes. Where the old ones are still there, the write was swallowed.
+                wrong += await server.count_holding(each.location, each.left)
+            if wrong > 0:
+                raise _refusal(each.location.table, wrong, len(each.sent) + len(each.left), causes.seen)
+
+
+async def expect_deactivated(
+    executor: Executor, written: Written, statement: str, parameters: Mapping[str, Value]
+) -> None:
+    """Before the statement that sets a data key inactive, which names no wrapping: remember the one that is there."""
+    if statement == "data_key_deactivate":
+        key_id = str(parameters["id"])
+        for (wrapped,) in await executor.fetch("data_key_read", id=key_id):
+            written.expect_data_key(key_id, _bytes(wrapped))
+
+
+def _refusal(table: str, wrong: int, number: int, seen: Sequence[Cause]) -> RefusedError:
+    who = " or ".join(map(str, seen)) or "a trigger that this account cannot see, or the server itself,"
+    return RefusedError(
+        f"{table}: {wrong} of {number} rows do not hold what was written to them: {who} changes it",
+        hint="nothing of this page was committed; drop or disable what changes Grafana's secrets, or keep it off these "
+        "columns, then start again",
+    )
+
+
+def _bytes(value: Value) -> bytes | None:
+    if value is None or isinstance(value, bytes):
+        return value
+    return str(value).encode()
