@@ -7,7 +7,7 @@ counted in bits: see `reencrypt.catalogue.plaintext`. The rules stand here, in o
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
@@ -170,14 +170,22 @@ class Proof:
         groups: Mapping[str | None, Evidence],
         others: Mapping[str, Evidence],
         *,
+        opened: Collection[str] = (),
         accepted: frozenset[str] = frozenset(),
         skipped: frozenset[str] = frozenset(),
     ) -> Proof:
-        """Judge what the gate has weighed: `groups` under `secret_key`, `others` under key services."""
+        """Judge what the gate has weighed: `groups` under `secret_key`, `others` under key services.
+
+        `opened` are the data keys among the groups whose GCM wrapping opened. That proves `secret_key`, and says
+        nothing of the secrets under the data key, which may have been written under the one that stood there before.
+        """
         data_keys = {key_id: found for key_id, found in groups.items() if key_id is not None} | dict(others)
         # The hint: something implausible among just those that a proven secret_key would have to vouch for.
-        doubt = any(found.hints and (key_id is None or not found.proves) for key_id, found in groups.items())
-        return cls(judge_secret_key(groups), data_keys, doubt, accepted, skipped)
+        doubt = any(
+            found.hints and (key_id is None or not (found.proves or key_id in opened))
+            for key_id, found in groups.items()
+        )
+        return cls(Verdict.PROVEN if opened else judge_secret_key(groups), data_keys, doubt, accepted, skipped)
 
     def follow(self, before: Proof) -> None:
         """Take over what an earlier judgement of the same keys, over more secrets, has settled."""

@@ -138,6 +138,9 @@ class Gatherer:
         )
         rows = list(ring.rows)
         found = await self._search(locations, rows, quarantine)
+        # Which version a data key needs is believed by one answer no more than what it is: those that no secret proves
+        # are asked for again, the ones that something outside the catalogue names among them.
+        await ring.confirm([row.id for row in rows if not verification.is_proven(row.id)])
         keks = _keks(verification, locations, rows, versions)
         keks.setdefault(target, Kek(target, self.target))
         for version in await self._enabled_versions():

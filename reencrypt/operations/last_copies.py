@@ -47,11 +47,8 @@ class LastCopies:
             return []
         held = await self._columns(problems)
         wrapped_badly = await self._wrappings(
-            {
-                each.key_id
-                for each in problems
-                if each.key_id and each.reason in _OF_WRAPPINGS and not verification.is_proven(each.key_id)
-            }
+            {each.key_id for each in problems if each.key_id and each.reason in _OF_WRAPPINGS | _OF_KEYS},
+            verification,
         )
         by_run: dict[str, list[str]] = {}
         for problem in problems:
@@ -91,8 +88,11 @@ class LastCopies:
                     yield problem
                     break
 
-    async def _wrappings(self, key_ids: set[str]) -> dict[str, str]:
-        """By data key the last run that replaced a wrapping of it which holds, or may hold, another data key."""
+    async def _wrappings(self, key_ids: set[str], verification: Verification) -> dict[str, str]:
+        """By data key the last run that replaced a wrapping of it which holds, or may hold, another data key.
+
+        Also of one that Grafana has saved under since, and that is proven by that.
+        """
         if not key_ids:
             return {}
         by_text = {key_to_text((key_id,)): key_id for key_id in key_ids}
@@ -102,9 +102,14 @@ class LastCopies:
                 place = (str(run_id), by_text[str(row_key)])
                 # Of several rewrappings by one run the first tells what was before.
                 wrappings.setdefault(place, {}).setdefault(str(column), old)
-        return {key_id: run_id for (run_id, key_id), old in wrappings.items() if await self._differs(key_id, old)}
+        return {
+            key_id: run_id
+            for (run_id, key_id), old in wrappings.items()
+            if await self._differs(key_id, old, doubtful=not verification.is_proven(key_id))
+        }
 
-    async def _differs(self, key_id: str, old: Mapping[str, bytes]) -> bool:
+    async def _differs(self, key_id: str, old: Mapping[str, bytes], *, doubtful: bool) -> bool:
+        """Whether the old wrapping holds another data key; where nobody can tell, whether the present is doubtful."""
         row = self.ring.row(key_id)
         if row is None or row.wrapped == old["encrypted_data"]:
             return row is None
@@ -113,11 +118,10 @@ class LastCopies:
             before = await self.ring.unwrap_row(replace(row, provider=provider, wrapped=old["encrypted_data"]))
             now = await self.ring.unwrap_row(row)
         except ReencryptError:
-            # Nobody can tell, and it may.
-            return True
+            return doubtful
         if isinstance(before, Unwrapped) and isinstance(now, Unwrapped):
             return before.data_key != now.data_key
-        return True
+        return doubtful
 
     def _sentence(self, run_id: str, places: Sequence[str]) -> str:
         named = ", ".join(places[:_NAMED]) + (" …" if len(places) > _NAMED else "")

@@ -44,7 +44,7 @@ from reencrypt.worker.runs import (
 from reencrypt.worker.stop import STOP_GRACE_SECONDS, StopRequest
 from reencrypt.worker.undo import JOURNAL, Undo
 from reencrypt.worker.undo_evidence import OldKeys
-from reencrypt.worker.undo_journal import FINAL, KeptColumn
+from reencrypt.worker.undo_journal import FINAL, KeptColumn, read_hashes
 from reencrypt.worker.undo_keys import UndoKeys
 from reencrypt.worker.undo_readers import Readers
 
@@ -130,10 +130,14 @@ async def undo(settings: Settings, run_id: str, options: RunOptions, *, emit: Em
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """The run that is to be undone, and whether a change of `secret_key` came after it."""
+    """The run that is to be undone, and whether a change of `secret_key` came after it.
+
+    `kept_later` are later runs whose own undo had to keep something.
+    """
 
     run: Run
     secret_key_changed: bool
+    kept_later: tuple[str, ...] = ()
 
 
 async def _find(database: Database, schema: Schema, settings: Settings, run_id: str) -> _Found:
@@ -183,7 +187,8 @@ async def _find(database: Database, schema: Schema, settings: Settings, run_id: 
         and (number > at or extents[run.id][1] > extents[run_id][1])
         for number, run in enumerate(runs)
     )
-    return _Found(runs[at], secret_key_changed=changed)
+    kept = [run.id for run in runs if run.state == UNDONE_PARTLY and extents[run.id][1] > extents[run_id][1]]
+    return _Found(runs[at], secret_key_changed=changed, kept_later=tuple(kept))
 
 
 async def _already(database: Database, run: Run) -> UndoReport:
@@ -268,7 +273,8 @@ class _Job:
             accepted=accepted,
         )
         journal_id = _journal_id(run)
-        work = Undo(self.database, self.lease, run, journal_id, locations, ring, old_keys)
+        of_later_runs = await read_hashes(self.database, self.found.kept_later)
+        work = Undo(self.database, self.lease, run, journal_id, locations, ring, old_keys, of_later_runs)
         keys = UndoKeys(
             database=self.database,
             lease=self.lease,

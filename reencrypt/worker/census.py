@@ -57,6 +57,8 @@ class Samples:
         # Thousands of keys in every location must stay small.
         self._of_location = limit if limit == _SAMPLES_PER_KEY else max(_FEWEST_OF_LOCATION, limit // 4)
         self._heaps: dict[str | None, dict[str, list[tuple[int, int, Sample]]]] = {}
+        # By key the salts and nonces of what is in its heaps: a copy of a ciphertext is no further evidence.
+        self._held: dict[str | None, set[bytes]] = {}
         self._order = itertools.count()
 
     @classmethod
@@ -65,7 +67,7 @@ class Samples:
         return cls(max(_FEWEST_SAMPLES, min(_SAMPLES_PER_KEY, _ALL_SAMPLES // max(1, keys))))
 
     def offer(self, location: str, envelope: Envelope, kind: Kind) -> None:
-        """Consider one ciphertext."""
+        """Consider one ciphertext. Copies, as Grafana's history of alerting configurations is full of, count once."""
         heap = self._heaps.setdefault(envelope.key_id, {}).setdefault(location, [])
         length = min(envelope.plaintext_bytes, _CLIP_BYTES)
         if len(heap) >= self._of_location and length <= heap[0][0]:
@@ -73,16 +75,22 @@ class Samples:
         if envelope.algorithm is Algorithm.AES_GCM and len(envelope.body) > _LONGEST_GCM_BYTES:
             # A GCM value cannot be clipped, and its own tag vouches for it when it is moved.
             return
+        held = self._held.setdefault(envelope.key_id, set())
+        if (identity := identity_of(envelope)) in held:
+            return
+        held.add(identity)
         entry = (length, next(self._order), _clip(envelope, kind))
         if len(heap) < self._of_location:
             heapq.heappush(heap, entry)
         else:
-            heapq.heapreplace(heap, entry)
+            _, _, smallest = heapq.heapreplace(heap, entry)
+            held.discard(identity_of(smallest.envelope))
 
     def forget(self, location: str) -> None:
         """Forget the samples of a location that is read again: the same ciphertext twice is no more evidence."""
-        for by_location in self._heaps.values():
-            by_location.pop(location, None)
+        for key_id, by_location in self._heaps.items():
+            for _, _, sample in by_location.pop(location, ()):
+                self._held[key_id].discard(identity_of(sample.envelope))
 
     @property
     def key_ids(self) -> set[str]:
@@ -95,6 +103,11 @@ class Samples:
         rounds = itertools.zip_longest(*by_location)
         entries = [entry for each in rounds for entry in sorted(filter(None, each), reverse=True)]
         return [sample for _, _, sample in entries[: self._limit]]
+
+
+def identity_of(envelope: Envelope) -> bytes:
+    """What tells a ciphertext from all others but its own copies: its nonce is random."""
+    return envelope.salt + envelope.nonce
 
 
 def _clip(envelope: Envelope, kind: Kind) -> Sample:

@@ -37,6 +37,7 @@ async def weigh_keys(
         groups[None] = await loop.run_in_executor(pool, lambda: weigh(legacy, secret_key, cache, exhaustive=True))
     found = await weigh_data_keys(census, ring, [row.id for row in ring.rows], cache, pool)
     others: dict[str, Evidence] = {}
+    opened: set[str] = set()
     for row in ring.rows:
         if not ring.knows(row.id):
             continue
@@ -47,12 +48,12 @@ async def weigh_keys(
                 # The tag says that this secret_key is not the one.
                 groups[row.id] = Evidence(bits=-8.0, implausible=1, hints=1)
         elif under_secret_key:
-            # A GCM wrapping that opened proves secret_key itself.
-            found[row.id].authenticated = found[row.id].authenticated or entry.conclusive
+            if entry.conclusive:
+                opened.add(row.id)
             groups[row.id] = found[row.id]
         else:
             others[row.id] = found[row.id]
-    return Proof.judge(groups, others, accepted=accepted, skipped=skipped)
+    return Proof.judge(groups, others, opened=opened, accepted=accepted, skipped=skipped)
 
 
 async def weigh_data_keys(

@@ -60,7 +60,10 @@ class _Restorable(NamedTuple):
 
 @dataclass(slots=True)
 class Undo:
-    """Undoes one run, under the lease; `journal_id` is the run id under which it journals itself."""
+    """Undoes one run, under the lease; `journal_id` is the run id under which it journals itself.
+
+    `of_later_runs` are hashes of what later runs wrote whose own undo had to keep something.
+    """
 
     database: Database
     lease: Lease
@@ -69,6 +72,7 @@ class Undo:
     locations: Mapping[str, Location]
     ring: KeyRing
     keys: OldKeys
+    of_later_runs: frozenset[bytes] = frozenset()
     kept: list[KeptColumn] = field(default_factory=list)
     _steps: dict[Place, list[_Step]] = field(default_factory=dict)
 
@@ -161,7 +165,8 @@ class Undo:
                 if cell == entry.old or self._is_further_back(entry, cell):
                     counts.already_current += self._is_newest(entry)
                 elif digest(cell) != entry.new_hash:
-                    self._keep(entry, Kept.CHANGED_SINCE, counts)
+                    later = digest(cell) in self.of_later_runs
+                    self._keep(entry, Kept.OF_LATER_RUN if later else Kept.CHANGED_SINCE, counts)
                 elif (secrets := rewritten_secrets(location, row, entry)) is None:
                     self._keep(entry, Kept.DIFFERS, counts)
                 else:

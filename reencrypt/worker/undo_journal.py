@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple
@@ -25,6 +25,7 @@ class Kept(StrEnum):
 
     ROW_GONE = "row_gone"
     CHANGED_SINCE = "changed_since"
+    OF_LATER_RUN = "written_by_a_later_run"
     NO_LOCATION = "table_unknown"
     DIFFERS = "secrets_differ"
     OLD_UNREADABLE = "old_bytes_unreadable"
@@ -39,6 +40,7 @@ class Kept(StrEnum):
 REMEDY: Final[Mapping[Kept, str]] = {
     Kept.ROW_GONE: "the row was deleted since the run: nothing to do",
     Kept.CHANGED_SINCE: "something else was saved there since the run, and stays: nothing to do",
+    Kept.OF_LATER_RUN: "a later run wrote it, whose own undo had to keep it: undo that run again first",
     Kept.NO_LOCATION: "this version of the program does not know the table or column: use the one that ran",
     Kept.DIFFERS: "the old text holds other secrets than the present one: use the version that ran",
     Kept.OLD_UNREADABLE: "the old bytes do not decrypt: bring the old data key or its provider back, then undo again",
@@ -100,6 +102,12 @@ async def read_entries(database: Database, run_id: str, before: int) -> list[Ent
     """The next entries of a run in front of `before`, newest first; none at the end."""
     rows = await database.fetch("journal_of_run", run_id=run_id, before=before, rows=_PAGE_ROWS)
     return [_entry(row) for row in rows]
+
+
+async def read_hashes(database: Database, run_ids: Iterable[str]) -> frozenset[bytes]:
+    """The hashes of all that some runs wrote."""
+    rows = [row for run_id in run_ids for row in await database.fetch("journal_hashes", run_id=run_id)]
+    return frozenset(new_hash for (new_hash,) in rows if isinstance(new_hash, bytes))
 
 
 async def read_rewritten_again(database: Database, run_id: str) -> frozenset[Place]:

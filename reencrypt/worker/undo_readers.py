@@ -25,6 +25,7 @@ from reencrypt.databases.protocol import Database
 from reencrypt.errors import StoppedEarlyError
 from reencrypt.keys.proof import PROVEN_BITS
 from reencrypt.worker.accepted import NOTHING, Accepted
+from reencrypt.worker.census import identity_of
 from reencrypt.worker.rowkey import key_to_text
 from reencrypt.worker.stop import StopRequest
 from reencrypt.worker.undo_journal import Kept
@@ -32,6 +33,7 @@ from reencrypt.worker.undo_journal import Kept
 _PAGE_ROWS: Final = 1000
 _PAGE_BYTES: Final = 4 * 1024 * 1024
 #: How many secrets of each side are named; beyond that the report would be longer than anybody reads.
+_MOST_WEIGHED: Final = 4096  # secrets under a data key, far more than tell right from wrong
 _NAMED: Final = 1000
 _SIDES: Final = ("old", "present", "neither")
 _OLD, _PRESENT, _NEITHER = _SIDES
@@ -69,6 +71,14 @@ class Readers:
     authenticated: bool = False
     numbers: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_SIDES, 0))
     secrets: list[DisputedSecret] = field(default_factory=list)
+    _weighed: set[bytes] = field(default_factory=set)
+
+    def weigh(self, envelope: Envelope, bits: float) -> None:
+        """Add what a secret says for the old data key; a copy of a ciphertext says nothing more."""
+        identity = identity_of(envelope)
+        if identity not in self._weighed and len(self._weighed) < _MOST_WEIGHED:
+            self._weighed.add(identity)
+            self.bits += bits
 
     def verdict(self) -> Kept | None:
         """Whether the old wrapping may come back, None, or why not."""
@@ -152,7 +162,7 @@ def _read(
             if envelope.algorithm is Algorithm.AES_GCM:
                 readers.authenticated = readers.authenticated or bool(old)
             elif text is not None:
-                readers.bits += evidence(text, secret.kind)
+                readers.weigh(envelope, evidence(text, secret.kind))
             readers.count(location, row, secret, old=old, present=present)
 
 

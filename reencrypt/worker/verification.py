@@ -19,6 +19,7 @@ from reencrypt.catalogue.reason import Reason
 from reencrypt.crypto import envelope as envelopes
 from reencrypt.crypto.ciphers import Algorithm, AuthenticationFailedError
 from reencrypt.crypto.derive import DerivedKeyCache
+from reencrypt.crypto.envelope import Envelope
 from reencrypt.databases.paging import LookAt, read_to_end
 from reencrypt.databases.protocol import Database
 from reencrypt.events import Emit, Surveyed
@@ -27,6 +28,7 @@ from reencrypt.keys.provider import LEGACY_PROVIDER
 from reencrypt.keys.ring import DataKey, Failure, KeyRing
 from reencrypt.keys.vault_errors import KeyDisabledError
 from reencrypt.worker.accepted import Accepted
+from reencrypt.worker.census import identity_of
 from reencrypt.worker.given_up import UNREADABLE
 from reencrypt.worker.journal import digest
 from reencrypt.worker.quarantine import QuarantineEntry
@@ -211,6 +213,8 @@ class Verification:
     unreadable: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     proven_bits: dict[str | None, float] = field(default_factory=dict)
+    #: By data key the ciphertexts that `proven_bits` sums up: a copy of one is no further evidence.
+    weighed: dict[str | None, set[bytes]] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
@@ -255,6 +259,13 @@ class Verification:
             reasons=Counter(self.reasons),
             proven_bits=dict(self.proven_bits),
         )
+
+    def weigh(self, envelope: Envelope, bits: float) -> None:
+        """Add what a secret says for its key; sixteen of them are enough, and each counts once."""
+        weighed, identity = self.weighed.setdefault(envelope.key_id, set()), identity_of(envelope)
+        if bits > 0 and identity not in weighed:
+            weighed.add(identity)
+            self.proven_bits[envelope.key_id] = self.proven_bits.get(envelope.key_id, 0.0) + bits
 
     def add(self, problem: Problem) -> None:
         """Count a problem, and keep it by name as long as there is room."""
@@ -373,10 +384,8 @@ class _Verifier:
         if envelope.algorithm is not Algorithm.AES_GCM and not is_plausible(plaintext, secret.kind):
             return provider, (Reason.IMPLAUSIBLE_PLAINTEXT, f"what its key yields is not {secret.kind}")
         if not self.verification.is_proven(envelope.key_id):
-            bits = self.verification.proven_bits
             tag = envelope.algorithm is Algorithm.AES_GCM
-            found = PROVEN_BITS if tag else evidence(plaintext, secret.kind)
-            bits[envelope.key_id] = bits.get(envelope.key_id, 0.0) + found
+            self.verification.weigh(envelope, PROVEN_BITS if tag else evidence(plaintext, secret.kind))
         return provider, _padding(secret)
 
 

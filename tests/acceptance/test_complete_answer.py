@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,9 @@ import pytest
 
 from reencrypt.errors import RefusedError
 from reencrypt.events import Event, Surveyed
+from reencrypt.keys.provider import ContradictionError
+from reencrypt.keys.vault import Operation, VaultClient
+from reencrypt.keys.vault_errors import BadCiphertextError
 from reencrypt.operations.complete import CompleteOptions, CompleteReport
 from reencrypt.operations.complete import complete as operation
 from reencrypt.operations.options import RunOptions
@@ -413,3 +417,84 @@ def test_data_keys_that_change_while_everything_is_counted_are_a_no(story: Story
     assert "1 data keys were changed or deleted while this was counted: ask again (grafanas)" in (
         report.evidence.blockers
     )
+
+
+@pytest.mark.one_engine
+@pytest.mark.parametrize("grafana_saved", [False, True])
+def test_a_false_wrapping_is_told_also_of_what_was_given_up_under_a_key_that_goes(
+    story: Story,
+    grafana_saved: bool,  # noqa: FBT001
+) -> None:
+    with story.builder() as builder:
+        for key_id in ("k", "t"):
+            builder.data_key(key_id=key_id, provider=TARGET, wrap=lambda dek: story.vault.wrap("prod", dek))
+        key, other = builder.data_keys
+        populate(builder, count=20, under=[other])
+        for number in range(5):
+            builder.add_secret(Plain(b'{"number":"some text %d"}' % number, key))
+    run_id = story.cli.json("rewrap", "--to", "azurekv.other", *WRAP)["run_id"]
+    # What a version wrote that believed one answer of a vault: another data key, in the row and in the journal.
+    false = story.vault.wrap("other", b"a key of nobody!")
+    story.execute("UPDATE data_keys SET encrypted_data = ? WHERE name = 'k'", false)
+    story.execute(
+        "UPDATE reencrypt_journal SET new_hash = ? WHERE row_key = ? AND column_name = 'encrypted_data'",
+        hashlib.sha256(false).digest(),
+        '["k"]',
+    )
+    if grafana_saved:
+        with story.builder() as builder:
+            present = DataKey("k", "azurekv.other", b"a key of nobody!", false, "", active=True)
+            builder.add_secret(Plain(b'{"password":"saved under the false one"}', present))
+    story.cli.json("run", *WRAP, "--max-quarantine", "1", expect=3)
+    story.cli("quarantine acknowledge", "--all")
+    answer = story.cli.json("complete", "--settle", "--finish", expect=8)
+    assert f"reencrypt undo {run_id}" in blockers(answer)
+    assert story.query("SELECT COUNT(*) FROM reencrypt_journal") != [(0,)]
+
+
+@pytest.mark.one_engine
+async def test_the_version_that_a_data_key_needs_is_not_believed_by_one_answer(
+    tmp_path: Path, own_vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only an envelope of a plugin is under the data key, and one answer says that the new version unwraps it."""
+    story = hasty(Story.of(tmp_path / "grafana.db", own_vault, secret_key="the secret_key"))
+    with story.builder() as builder:
+        builder.data_key(key_id="v1key", provider=TARGET, wrap=lambda dek: own_vault.wrap("prod", dek))
+        populate(builder, count=30, under=[builder.data_key()])
+        builder.ground.connection.execute("DELETE FROM alert_notification")
+    old = own_vault.key_version("prod")
+    newest = own_vault.as_owner("POST", "/keys/prod/rotate")["key"]["kid"].rpartition("/")[2]
+    story.cli("run", "--fresh-data-key", *WRAP)
+    story.execute("CREATE TABLE plugin_table (id INTEGER PRIMARY KEY, value TEXT)")
+    envelope = f"#{base64.b64encode(b'v1key').decode().rstrip('=')}#*YWVzLWNmYg*abcdefgh{'x' * 40}"
+    story.execute("INSERT INTO plugin_table (value) VALUES (?)", envelope)
+    for name, value in own_vault.environment.items():
+        monkeypatch.setenv(name, value)
+    real = VaultClient.crypt
+    lied: list[str] = []
+
+    async def crypt(
+        self: VaultClient,
+        operation: Operation,
+        algorithm: str,
+        data: bytes,
+        version: str = "",
+        *,
+        independent: bool = False,
+    ) -> tuple[bytes, str]:
+        try:
+            return await real(self, operation, algorithm, data, version, independent=independent)
+        except BadCiphertextError:
+            if lied or version not in ("", newest):
+                raise
+            lied.append(version)
+            return hashlib.sha256(data).digest()[:16], newest
+
+    monkeypatch.setattr(VaultClient, "crypt", crypt)
+    settings = load_settings(
+        config=story.cli.configuration, home=None, database_url=story.engine.url, environ=story.cli.variables()
+    )
+    wanted = CompleteOptions(retire=(f"{TARGET}/{old}",), settle=True)
+    with pytest.raises(ContradictionError, match="v1key"):
+        await operation(settings, RunOptions(), wanted, emit=lambda _event: None, stop=StopRequest())
+    assert lied

@@ -319,3 +319,56 @@ def test_a_data_key_whose_row_was_replaced_moves_nothing_not_even_raw_bytes(stor
     assert report["left_because"] == {f"unproven_key {key.key_id}": 3}
     after = story.secrets()
     assert {address: after[address].stored_text for address in before} == before
+
+
+@pytest.mark.one_engine
+def test_copies_of_one_ciphertext_prove_no_more_than_one(story: Story) -> None:
+    """The history of alerting configurations holds the same bytes many times over."""
+    with story.builder() as builder:
+        builder.add_alert_configuration([{"pin": Plain(b"1234")}], twin=True)
+    # Under about one wrong secret_key in fifty four bytes are printable characters.
+    wrong = next(
+        each
+        for each in (story.with_secret_key(f"a wrong secret_key {number}") for number in range(500))
+        if all(isinstance(text, bytes) and re.fullmatch(rb"[ -~]+", text) for text in each.plaintexts().values())
+    )
+    columns = [str(row[1]) for row in story.query("PRAGMA table_info(alert_configuration_history)")]
+    others = ", ".join(f'"{name}"' for name in columns if name != "id")
+    for _ in range(30):
+        story.execute(
+            f"INSERT INTO alert_configuration_history ({others}) SELECT {others} FROM alert_configuration_history "  # noqa: S608 - our own names
+            "WHERE id = (SELECT MIN(id) FROM alert_configuration_history)"
+        )
+    before = story.plaintexts()
+    report = wrong.cli.json("run", *WRAP, expect=3)
+    assert report["left_because"] == {"unproven_key secretKey.v1": 32}
+    assert story.plaintexts() == before
+
+
+@pytest.mark.one_engine
+def test_what_was_undone_proves_no_more_than_it_did_before(story: Story) -> None:
+    with story.builder() as builder:
+        builder.add_user_auth({"o_auth_access_token": Plain(b"12345678")})
+    assert story.cli.json("run", *WRAP, expect=3)["secrets"]["left"] == 1
+    accepted = story.cli.json("run", *WRAP, "--accept-unproven", "secretKey.v1")
+    story.cli("undo", accepted["run_id"])
+    # The journal still has the value that the column holds again.
+    assert story.cli.json("run", *WRAP, expect=3)["secrets"]["left"] == 1
+
+
+@pytest.mark.one_engine
+def test_the_tag_of_a_wrapping_says_nothing_of_the_secrets_under_its_data_key(story: Story) -> None:
+    with story.builder() as builder:
+        populate(builder, count=10, under=[None])
+        other = builder.data_key(algorithm="aes-gcm")
+        key = builder.data_key()
+        for number in range(6):
+            builder.add_secret(Plain(b'{"number":"some text %d"}' % number, key))
+        row = builder.add_secret(
+            Plain(bytes(range(128, 160)), key), org_id=-1, kind="cloudmigration-snapshot-encryption-key"
+        )
+    before = story.query("SELECT value FROM secrets WHERE id = ?", row)
+    story.execute("UPDATE data_keys SET encrypted_data = ? WHERE name = ?", other.wrapped, key.key_id)
+    report = story.cli.json("run", *WRAP, "--max-quarantine", "1", expect=3)
+    assert report["quarantined_because"] == {"implausible_plaintext": 6}
+    assert story.query("SELECT value FROM secrets WHERE id = ?", row) == before

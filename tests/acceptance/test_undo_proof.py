@@ -27,8 +27,6 @@ pytestmark = pytest.mark.every_engine
 OLD, NEW = "the old secret_key of this Grafana", "the new secret_key of this Grafana"
 NOBODYS = b"a key of nobody!"
 
-pytestmark = pytest.mark.every_engine
-
 
 @pytest.fixture
 def story(tmp_path: Path, shared_vault: Vault, engine: Engine) -> Story:
@@ -392,3 +390,26 @@ def test_what_grafana_saved_between_two_rewrites_of_a_column_is_what_comes_back(
     assert story.cli.json("undo", run["run_id"])["kept"] == []
     found = story.secrets()[SecretAddress("user_auth", (row,), "o_auth_access_token")]
     assert found.plaintext == b"saved by Grafana in mid-run"
+
+
+@pytest.mark.one_engine
+def test_what_a_later_run_wrote_and_could_not_take_back_is_not_for_ever_changed_since(story: Story) -> None:
+    with story.builder() as builder:
+        populate(builder, count=30, under=[builder.data_key()])
+    before = story.plaintexts()
+    first = story.cli.json("run", "--to", "azurekv.other", *WRAP)
+    second = story.cli.json("run", *WRAP)
+    key = first["target_data_key"]
+    ((wrapped,),) = story.query("SELECT encrypted_data FROM data_keys WHERE name = ?", key)
+    # What the second run replaced cannot be read for now.
+    story.execute("UPDATE data_keys SET encrypted_data = ? WHERE name = ?", b"x" * 256, key)
+    kept = story.cli.json("undo", second["run_id"], expect=3)["kept_because"]
+    assert set(kept) == {"old_bytes_unreadable"}
+    middle = story.cli.json("undo", first["run_id"], expect=3)
+    assert middle["kept_because"] == {"written_by_a_later_run": kept["old_bytes_unreadable"]}
+    # The key comes back: one run after the other can be undone.
+    story.execute("UPDATE data_keys SET encrypted_data = ? WHERE name = ?", wrapped, key)
+    assert story.cli.json("undo", second["run_id"])["outcome"] == "undone"
+    assert story.cli.json("undo", first["run_id"])["outcome"] == "undone"
+    assert story.plaintexts() == before
+    assert {secret.provider for secret in story.secrets().values()} <= {"secretKey.v1", "secret_key"}
