@@ -40,6 +40,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def decides_nothing_new(item: pytest.Function) -> bool:
     """Whether a test runs on another engine and need not run on this one: see the markers in `pyproject.toml`."""
+    if item.get_closest_marker("rest_of_pairs"):
+        return True
     parameters = item.callspec.params if hasattr(item, "callspec") else {}
     if item.get_closest_marker("one_engine"):
         return any(value in SERVERS for value in parameters.values() if isinstance(value, str))

@@ -35,7 +35,7 @@ class Refused:
     """The command ends with this exit code, and its message or hint contains each of the words.
 
     The database is unchanged, byte for byte. Where a command can only notice after it has begun, `begun` is set: then
-    no secret is changed, but a run may have been recorded and a data key made.
+    every secret says what it said, but pages before the one that was noticed may have moved.
     """
 
     words: tuple[str, ...]
