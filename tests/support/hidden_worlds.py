@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from reencrypt.databases.statements import OUR_TABLES
 from reencrypt.demo.schema import RESOURCE_HISTORY, SSO_SETTING, USER_AUTH
 from tests.support.accounts import grant, new_account, tables_of, url_as
 from tests.support.story import Story
@@ -12,15 +13,12 @@ from tests.support.worlds import ALL_ENGINES, MYSQLS, RIGHT, No, Plant, World, r
 _ALL: Final = "SELECT, INSERT, UPDATE, DELETE"
 #: Tables that this program may look for and the database does not have: only CREATE can be granted on them.
 _NOT_THERE: Final = ("secret_migration_log",)
-_STATE: Final = tuple(
-    f"reencrypt_{name}" for name in ("lease", "run", "checkpoint", "quarantine", "journal", "data_key")
-)
 
 
 def _account_without(story: Story, *hidden: str) -> str:
     """An account of MySQL with rights on each table but the hidden ones; also on what a run creates."""
     account = new_account(story.engine)
-    grant(story.engine, account, f"{_ALL}, CREATE", *_NOT_THERE, *_STATE)
+    grant(story.engine, account, f"{_ALL}, CREATE", *_NOT_THERE, *OUR_TABLES)
     for table in tables_of(story.engine):
         if table not in hidden:
             grant(story.engine, account, _ALL, table)
@@ -70,7 +68,7 @@ def _hidden_hash(story: Story) -> Story:
 def _hidden_state(story: Story) -> Story:
     account = new_account(story.engine)
     for table in (*tables_of(story.engine), *_NOT_THERE):
-        if table not in _STATE:
+        if table not in OUR_TABLES:
             grant(story.engine, account, f"{_ALL}, CREATE", table)
     return through(story, url_as(story.engine, account))
 
