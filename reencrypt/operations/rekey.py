@@ -26,7 +26,7 @@ from reencrypt.operations.opening import KeyTable, leased, opened, read_data_key
 from reencrypt.operations.options import RunOptions
 from reencrypt.operations.preparation import Preparation
 from reencrypt.operations.preparer import Preparer
-from reencrypt.operations.rekey_journal import all_rows, done_before, written_towards
+from reencrypt.operations.rekey_journal import all_rows, done_before, left_plain, written_towards
 from reencrypt.operations.report import RunReport
 from reencrypt.operations.run import run
 from reencrypt.secret import Secret
@@ -98,7 +98,14 @@ async def rekey(
     if before is not None:
         # So it is after a crash behind the commit, while the configuration still has the old key.
         nothing = RunReport(report.NOTHING_TO_DO, LEGACY_PROVIDER, {}, operation=Operation.ENVELOP)
-        return RekeyReport(report.DONE, nothing, before=before, next_steps=NEXT_STEPS)
+        return RekeyReport(
+            report.DONE if before.complete else report.PARTLY_DONE,
+            nothing,
+            before=before.values,
+            left=before.left,
+            quarantined=before.quarantined,
+            next_steps=NEXT_STEPS,
+        )
     legacy = await run(settings, replace(options, operation=Operation.ENVELOP), emit=emit, stop=stop)
     result = RekeyReport(legacy.outcome, legacy)
     if legacy.outcome == report.STOPPED:
@@ -127,7 +134,7 @@ async def rekey(
             hint="see `reencrypt quarantine list`; retry them, or acknowledge that they are given up",
         )
     if plain := legacy.total.left_because.get(PLAIN_OR_UNPROVEN):
-        result.left[PLAIN_OR_UNPROVEN] = f"{plain} values that may be plain text stay as they are: look at them"
+        result.left[PLAIN_OR_UNPROVEN] = left_plain(plain)
     try:
         async with opened(settings, options, emit, write=True) as resources:
             preparer = Preparer(resources.database, resources.providers, resources.cache, resources.pool, emit)

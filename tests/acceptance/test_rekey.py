@@ -233,6 +233,69 @@ def test_what_may_be_plain_text_is_named_because_it_may_be_none(story: Story, ne
 
 
 @pytest.mark.one_engine
+def test_a_second_call_says_again_that_a_secret_of_legacy_alerting_is_left(
+    story: Story, next_key: tuple[str, str]
+) -> None:
+    with story.builder() as builder:
+        populate(builder, count=30, under=[builder.data_key()])
+        builder.add_alert_notification(
+            {"good": Plain(b"https://example.org/a-hook-that-is-long"), "bad": Plain(b"\x01\x02\xff\xfe odd")}
+        )
+        builder.add_alert_notification({"bad": Plain(b"\x01\x02\xff\xfe odd, and alone in its row")})
+    rekey = ("rekey-secret-key", "--to", "secretKey.v1", *next_key, "--grafana-stopped")
+    first = story.cli.json(*rekey, expect=3)
+    again = story.cli.json(*rekey, expect=3)
+    assert (first["outcome"], first["quarantined"]) == (again["outcome"], again["quarantined"]) == ("partly_done", 2)
+    assert again["done_before"] == first["data_keys_rewrapped"] + first["alerting_secrets_moved"]
+
+
+@pytest.mark.one_engine
+def test_a_second_call_says_again_that_values_which_may_be_plain_text_are_left(
+    story: Story, next_key: tuple[str, str]
+) -> None:
+    with story.builder() as builder:
+        populate(builder, count=30, under=[builder.data_key()])
+        builder.add_sso_setting({"client_secret": Plain(b"shortpw", bare=True)})
+    rekey = ("rekey-secret-key", "--to", "secretKey.v1", *next_key, "--grafana-stopped")
+    first = story.cli.json(*rekey, expect=3)
+    again = story.cli.json(*rekey, expect=3)
+    assert list(first["left_because"]) == ["plain_or_unproven"]
+    assert again["left_because"] == first["left_because"]
+
+
+@pytest.mark.one_engine
+@pytest.mark.parametrize("partly", [False, True], ids=["after-done", "after-partly-done"])
+def test_a_second_call_never_says_done_of_a_secret_that_was_saved_under_the_old_key_since(
+    story: Story, next_key: tuple[str, str], *, partly: bool
+) -> None:
+    with story.builder() as builder:
+        populate(builder, count=30, under=[builder.data_key()])
+        if partly:
+            builder.add_alert_notification({"bad": Plain(b"\x01\x02\xff\xfe odd")})
+    rekey = ("rekey-secret-key", "--to", "secretKey.v1", *next_key, "--grafana-stopped")
+    story.cli.json(*rekey, expect=3 if partly else 0)
+    with story.builder() as builder:
+        builder.add_user_auth({"o_auth_access_token": Plain(b"saved by a Grafana that was started again too early")})
+    assert "changed secret_key" in story.cli.json(*rekey, expect=6)["error"]["message"]
+
+
+@pytest.mark.one_engine
+def test_a_second_call_says_done_where_what_is_left_was_given_up_before_the_change(
+    story: Story, next_key: tuple[str, str]
+) -> None:
+    with story.builder() as builder:
+        populate(builder, count=60, under=[None, builder.data_key()])
+        row = builder.add_user_auth({"o_auth_access_token": Plain(b"a legacy value that gets overwritten")})
+    overwritten = base64.b64encode(bytes(range(130, 180))).decode()
+    story.execute("UPDATE user_auth SET o_auth_access_token = ? WHERE id = ?", overwritten, row)
+    rekey = ("rekey-secret-key", "--to", "secretKey.v1", *next_key, "--grafana-stopped")
+    story.cli.json(*rekey, expect=6)
+    story.cli.json("quarantine acknowledge", "--all")
+    assert story.cli.json(*rekey)["outcome"] == "done"
+    assert story.cli.json(*rekey)["outcome"] == "done"
+
+
+@pytest.mark.one_engine
 def test_a_configuration_that_has_not_followed_writes_nothing_under_the_key_of_before(
     story: Story, next_key: tuple[str, str]
 ) -> None:
