@@ -4,18 +4,21 @@ Two beginnings are searched for: `#` base64(data key id) `#` of an envelope, and
 `secret_key` encrypts directly. What has neither, a legacy value of an old release, no search can tell from noise.
 
 A cell is unpacked step by step: base64 of both alphabets, hexadecimal, JSON escapes, UTF-16 and gzip, at most
-`DEEPEST` layers one inside the other and `MOST_BYTES` in all. What goes beyond is said, never passed over.
+`DEEPEST` layers one inside the other and `MOST_BYTES` in all. What goes beyond is said, never passed over. JSON inside
+of JSON is one layer, however deep: query languages double backslashes too, so their number tells nothing.
 """
 
 from __future__ import annotations
 
 import binascii
 import bisect
+import hashlib
 import itertools
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from reencrypt.crypto import gobase64
@@ -175,13 +178,14 @@ class _Unpacking:
         self._marks = marks
         self._sighting = sighting
         self._left = MOST_BYTES
+        self._decoded: dict[bytes, int] = {}
 
     def look(self, data: bytes, depth: int) -> None:
         """Search the bytes, then each layer below them; one at a time, so that memory stays bounded."""
         if _is_dull(data, self._marks):
             return
         self._sighting.key_ids.update(_signatures(data, self._marks))
-        for unpacked in self._layers(data):
+        for unpacked in self._layers(data, depth):
             if depth == DEEPEST:
                 self._sighting.beyond = f"more than {DEEPEST} layers of encoding"
                 return
@@ -196,8 +200,24 @@ class _Unpacking:
             self._sighting.beyond = f"more than {MOST_BYTES // 1024**2} MiB unpacked"
         return self._left >= 0
 
-    def _layers(self, data: bytes) -> Iterator[bytes]:
-        for unpack in (_from_base64, _from_escapes, _from_utf16, _from_gzip):
+    def _is_new(self, text: bytes, depth: int, *, carried: bool) -> bool:
+        """Whether this base64 text was not decoded yet, at this depth or above it; remembered if it is `carried` on.
+
+        What undoes escapes carries the rest of a cell along, and its texts are no layer deeper for that.
+        """
+        if not (carried or self._decoded):
+            return True
+        digest = hashlib.sha256(text).digest()
+        if self._decoded.get(digest, DEEPEST + 1) <= depth:
+            return False
+        if carried:
+            self._decoded[digest] = depth
+        return True
+
+    def _layers(self, data: bytes, depth: int) -> Iterator[bytes]:
+        is_new = partial(self._is_new, depth=depth, carried=_ESCAPED.search(data) is not None)
+        from_base64 = partial(_from_base64, is_new=is_new)
+        for unpack in (from_base64, _from_escapes, _from_utf16, _from_gzip):
             yield from unpack(data, self._takes)
             if self._left < 0:
                 return
@@ -259,7 +279,7 @@ def _runs(data: bytes, alphabet: re.Pattern[bytes], table: bytes, shortest: int)
         start = text.find(b"1" * shortest, match.end())
 
 
-def _from_base64(data: bytes, takes: _Takes) -> Iterator[bytes]:
+def _from_base64(data: bytes, takes: _Takes, is_new: Callable[[bytes], bool]) -> Iterator[bytes]:
     """Decode each base64 text, of either alphabet, with or without padding or line breaks; or hexadecimal text.
 
     What stands right before it may be of the same alphabet, like a path, so it may begin at any of four characters.
@@ -269,6 +289,8 @@ def _from_base64(data: bytes, takes: _Takes) -> Iterator[bytes]:
         if start < done:
             continue  # it was a line of the one before
         text, done = _lines(data, start, end)
+        if not is_new(text):
+            continue
         if not _HEX.fullmatch(text):
             if not takes(len(text) * 3 // _QUANTUM):
                 return
@@ -306,14 +328,22 @@ def _from_hex(text: bytes, takes: _Takes) -> Iterator[bytes]:
 
 
 def _from_escapes(data: bytes, takes: _Takes) -> Iterator[bytes]:
-    """Undo JSON's escapes, where there are any that a ciphertext's text may need."""
-    if not _ESCAPED.search(data) or not takes(len(data)):
-        return
+    """Undo JSON's escapes, again and again, while there are any that a ciphertext's text may need."""
+    escaped = data
+    while _ESCAPED.search(data):
+        if not takes(len(data)):
+            break
+        data = _unescaped(data)
+    if data is not escaped:
+        yield data
+
+
+def _unescaped(data: bytes) -> bytes:
     data = data.replace(b"\\\\", b"\x02")
     for escaped, plain in _ESCAPES:
         data = data.replace(escaped, plain)
     data = _UNICODE.sub(lambda match: binascii.unhexlify(match[1]), data)
-    yield data.replace(b"\x02", b"\\")
+    return data.replace(b"\x02", b"\\")
 
 
 def _from_utf16(data: bytes, takes: _Takes) -> Iterator[bytes]:

@@ -31,6 +31,11 @@ def _escaped(data: bytes) -> bytes:
     )
 
 
+def _all_escaped(data: bytes) -> bytes:
+    """A JSON string whose encoder escapes every character."""
+    return b'"%s"' % "".join(f"\\u{byte:04x}" for byte in data).encode()
+
+
 def _lines(data: bytes, line_break: bytes = b"\n") -> bytes:
     return line_break.join(line.encode() for line in textwrap.wrap(data.decode(), 76))
 
@@ -76,7 +81,28 @@ BYTES: Final[dict[str, Disguise]] = {
 }
 
 #: What no search looks into, which it has to say: too deep, or too large.
-TOO_DEEP: Final[dict[str, Disguise]] = {"base64 four times": lambda data: _b64(_b64(_b64(_b64(data))))}
+TOO_DEEP: Final[dict[str, Disguise]] = {
+    "base64 four times": lambda data: _b64(_b64(_b64(_b64(data)))),
+    "JSON, every character an escape, of base64 three times": lambda data: _all_escaped(_b64(_b64(_b64(data)))),
+    "JSON of base64 three times": lambda data: _b64(_b64(_b64(b'{"password": %s}' % _escaped(data)))),
+}
+
+# A regular expression in a query, whose backslashes PromQL or LogQL doubles and JSON doubles again.
+_REGEX_BESIDE_PATH: Final = rb'{"u":"/public/dashboards/%s","expr":"{app=\"x\"} |~ \"\\\\/login/callback\""}' % (
+    b"a" * 48
+)
+_REGEX_BESIDE_TEXT: Final = (
+    rb'{"panels":[{"targets":[{"expr":"rate(http_requests_total{path=~\"\\\\/api\\\\/v1\\\\/users\"}[5m])"}],'
+    b'"description":"instance_job_route_method_status_code_http_requests_rate5m_by_cluster_and_namespace"}]}'
+)
+
+
+def _nested(text: bytes, times: int) -> bytes:
+    """JSON inside of JSON, as in the snapshot of a dashboard that an app keeps."""
+    for _ in range(times):
+        text = b'{"title": "rates_by_cluster/eu-west-1", "model": %s}' % _quoted(text)
+    return text
+
 
 #: Text that looks like a ciphertext and is none.
 NEAR_MISSES: Final = (
@@ -93,4 +119,9 @@ NEAR_MISSES: Final = (
     b'{"expr": "a \\u003e b", "url": "https:\\/\\/example.org\\/", "color": "\\u0023fff", "star": "\\u002a\\u002A"}',
     b"eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4gRG9lIn0.SflKxwRJSMeKKF2QT4",
     _b64(b'{"note": "# a heading #", "more": "*YWVzLW*"}' * 3),
+    _REGEX_BESIDE_PATH,
+    _REGEX_BESIDE_TEXT,
+    *(_nested(text, times) for text in (_REGEX_BESIDE_PATH, _REGEX_BESIDE_TEXT) for times in (1, 2, 4)),
+    _b64(_REGEX_BESIDE_TEXT),
+    _b64(_b64(_REGEX_BESIDE_TEXT)),
 )

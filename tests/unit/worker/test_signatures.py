@@ -139,6 +139,11 @@ BOMBS = {
     "escapes": lambda: b"\\u0023\\/\\\\" * 100_000,
     "nearly base64": lambda: (b"A" * 47 + b" ") * 100_000,
     "hashes": lambda: b"".join(random.Random(1).randbytes(32).hex().encode() + b" " for _ in range(20_000)),
+    "escapes of escapes": lambda: b"\\u005c" + b"u005c" * 200_000,
+    "short base64 beside escapes": lambda: (
+        b"\\/login/callback"
+        + b"".join(b" " + base64.b64encode(random.Random(number).randbytes(36)) for number in range(20_000))
+    ),
     "zeros": lambda: b"A\0" * 2_000_000,
     "a huge cell of base64": lambda: base64.b64encode(random.Random(1).randbytes(1 << 20)) * 50,
 }
