@@ -201,6 +201,7 @@ class Gatherer:
             (row.id for row in rows),
             frozenset((*each.place, each.secret_hash) for each in quarantine if not each.is_open),
             self.not_secrets,
+            self.unsearched,
         )
         return await search(self.database, known, self.pool, emit=self.emit)
 

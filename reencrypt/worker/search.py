@@ -23,7 +23,7 @@ from reencrypt.databases.paging import LookAt, read_to_end
 from reencrypt.databases.protocol import Database
 from reencrypt.databases.shapes import Shape
 from reencrypt.databases.statements import OUR_TABLES
-from reencrypt.errors import ConfigurationError, IncompleteScanError, ReencryptError
+from reencrypt.errors import ConfigurationError, ReencryptError
 from reencrypt.events import Emit, Surveyed
 from reencrypt.worker.journal import digest
 from reencrypt.worker.own_rules import without_own
@@ -144,13 +144,15 @@ class NotSecrets:
 class Known:
     """What the search knows beforehand: the catalogue, the data keys, and what was acknowledged.
 
-    `given_up` are acknowledged secrets, each its place and the SHA-256 of its text.
+    `given_up` are acknowledged secrets, each its place and the SHA-256 of its text. `unsearched` are the tables that
+    somebody vouches for as a whole.
     """
 
     locations: Mapping[str, Location]
     marks: Marks
     given_up: frozenset[tuple[str, str, str, bytes]]
     not_secrets: NotSecrets
+    unsearched: frozenset[str]
 
     @classmethod
     def of(
@@ -159,10 +161,12 @@ class Known:
         key_ids: Iterable[str],
         given_up: frozenset[tuple[str, str, str, bytes]],
         not_secrets: NotSecrets,
+        unsearched: frozenset[str],
     ) -> Known:
         """Put it together. `key_ids` are the data keys there are."""
         by_table = {location.table: location for location in locations}
-        return cls(by_table, marks_of(key_ids), given_up, not_secrets)
+        # What is damaged in a table of the catalogue names data keys that only the search sees.
+        return cls(by_table, marks_of(key_ids), given_up, not_secrets, unsearched - by_table.keys())
 
 
 async def search(database: Database, known: Known, pool: Pool, *, emit: Emit) -> Search:
@@ -174,6 +178,9 @@ async def search(database: Database, known: Known, pool: Pool, *, emit: Emit) ->
         found.unsearched |= {f"{shape.table}.{column}": "its type may hold anything" for column in shape.others}
         if shape.gap:
             found.unsearched[shape.table] = shape.gap
+        if shape.table in known.unsearched and shape.texts:
+            found.unsearched.setdefault(shape.table, "--unsearched vouches for it")
+            continue
         if not shape.texts:
             continue
         if not shape.key:
@@ -188,7 +195,7 @@ async def search(database: Database, known: Known, pool: Pool, *, emit: Emit) ->
 async def _search_table(
     database: Database, shape: Shape, known: Known, pool: Pool, found: Search, emit: Emit
 ) -> str | None:
-    """Search a table; returns why it stopped. Raises `IncompleteScanError` where rows are missing from it."""
+    """Search a table; returns why it was not searched whole."""
     part = Search()
 
     def begin() -> LookAt:
@@ -205,8 +212,6 @@ async def _search_table(
 
     try:
         await read_to_end(database, _whole(shape), begin, rows=_PAGE_ROWS, size=_PAGE_BYTES)
-    except IncompleteScanError:
-        raise
     except ReencryptError as error:
         return error.message
     finally:
