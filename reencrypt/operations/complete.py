@@ -31,7 +31,7 @@ from reencrypt.worker.verification import Verification
 #: What no search of this database can see, said with every answer.
 BLIND_SPOTS: Final = (
     "legacy values without a prefix outside the catalogue: nothing tells them from noise",
-    "text that is encoded otherwise than in base64, hexadecimal, JSON escapes, UTF-16 or gzip, or encrypted once more",
+    "text in encodings other than base64, hexadecimal, JSON escapes, gzip and UTF-16 (once), or encrypted once more",
     "files of Live pipelines, unified storage outside this database, and the server's other schemas and databases",
     "a cache in Redis or Memcached, and what the database keeps beside rows: deleted rows, statistics, logs",
     "backups and replicas: whoever restores one needs the old key",

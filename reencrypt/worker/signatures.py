@@ -50,6 +50,7 @@ _SHORTEST_HEX: Final = 72
 
 _BASE64: Final = re.compile(rb"[A-Za-z0-9+/_-]+")
 _HEX: Final = re.compile(rb"[0-9A-Fa-f]+")
+_PRINTABLE: Final = re.compile(rb"[ -~]+")
 
 
 def _table(alphabet: re.Pattern[bytes]) -> bytes:
@@ -59,19 +60,21 @@ def _table(alphabet: re.Pattern[bytes]) -> bytes:
 
 _BASE64_TABLE: Final = _table(_BASE64)
 _HEX_TABLE: Final = _table(_HEX)
+_PRINTABLE_TABLE: Final = _table(_PRINTABLE)
 _TO_STANDARD: Final = bytes.maketrans(b"-_", b"+/")
 _LINE_BREAKS: Final = (b"\r\n", b"\n", b"\\r\\n", b"\\n")  # as they are, and as JSON escapes them
 _QUANTUM: Final = 4
 
-# Escapes of what a ciphertext's text may consist of, beside other text. Go escapes "<", ">" and "&", which are none.
+# Escapes of what a ciphertext's text may consist of, NUL in UTF-16, beside other text. Go escapes "<", ">" and "&" too,
+# which are none.
 _ESCAPED: Final = re.compile(
-    rb"\\(?:u00(?:2[3aAbBdDfF]|3[0-9dD]|[4-7][0-9a-fA-F])(?:(?=[ -~]{8})|(?<=[ -~]{14}))"
+    rb"\\(?:u00(?:00|2[3aAbBdDfF]|3[0-9dD]|[4-7][0-9a-fA-F])(?:(?=[ -~]{8})|(?<=[ -~]{14}))"
     rb"|/(?:(?=[ -~]{8})|(?<=[ -~]{10})))"
 )
 _UNICODE: Final = re.compile(rb"\\u00([0-9A-Fa-f]{2})")
 _ESCAPES: Final = ((b"\\/", b"/"), (b'\\"', b'"'), (b"\\n", b"\n"), (b"\\r", b"\r"))
 
-_UTF16: Final = b"1\0" * 8  # of base64's characters, as the table below sees them
+_UTF16: Final = b"1\0" * 8  # of printable characters, as the table for them sees them
 _GZIP: Final = b"\x1f\x8b\x08"
 _GZIP_WINDOW: Final = 31  # zlib's way of saying: with gzip's header
 _GZIP_FIRST: Final = 512  # bytes; more and more are taken, so that many short members cost no more than one long
@@ -87,7 +90,7 @@ _ANYTHING: Final = re.compile(
             rb"[A-Za-z0-9+/_-]{48}",
             re.escape(_GZIP),
             _ESCAPED.pattern,
-            rb"(?:[A-Za-z0-9+/_-]\x00){8}",
+            rb"(?:[ -~]\x00){8}",
         )
     )
 )
@@ -138,7 +141,8 @@ def _detectors(data: bytes, marks: Marks) -> Iterator[Callable[[int], int]]:
     if _GZIP[:1] in data:
         yield lambda start: data.find(_GZIP, start)
     if b"\0" in data:
-        yield lambda start: text.find(_UTF16, start)
+        printable = data.translate(_PRINTABLE_TABLE)
+        yield lambda start: printable.find(_UTF16, start)
 
 
 def _first_base64(data: bytes, text: bytes, start: int) -> int:
@@ -294,10 +298,10 @@ def _from_base64(data: bytes, takes: _Takes, is_new: Callable[[bytes], bool]) ->
         if not _HEX.fullmatch(text):
             if not takes(len(text) * 3 // _QUANTUM):
                 return
-            view = memoryview(text)
             for skipped in range(_QUANTUM):
-                whole = (len(text) - skipped) // _QUANTUM * _QUANTUM
-                yield binascii.a2b_base64(view[skipped : skipped + whole])
+                # A single character more than whole quanta holds no byte.
+                last = len(text) - ((len(text) - skipped) % _QUANTUM == 1)
+                yield binascii.a2b_base64(text[skipped:last] + b"=" * (-(last - skipped) % _QUANTUM))
         # Hexadecimal digits are of base64's alphabet.
         yield from _from_hex(text, takes)
 
@@ -348,7 +352,7 @@ def _unescaped(data: bytes) -> bytes:
 
 def _from_utf16(data: bytes, takes: _Takes) -> Iterator[bytes]:
     """The odd and the even bytes of what holds text in UTF-16: one of them is the text, whichever comes first."""
-    if b"\0" in data and data.translate(_BASE64_TABLE).find(_UTF16) >= 0 and takes(len(data)):
+    if b"\0" in data and data.translate(_PRINTABLE_TABLE).find(_UTF16) >= 0 and takes(len(data)):
         yield data[::2]
         yield data[1::2]
 

@@ -58,6 +58,10 @@ TEXTS: Final[dict[str, Disguise]] = {
     "JSON": lambda data: b'{"password": %s}' % _quoted(data).replace(b"#", b"\\u0023").replace(b"*", b"\\u002A"),
     "JSON with every escape": lambda data: b'{"password": %s}' % _escaped(data),
     "JSON in JSON": lambda data: _quoted(b'{"password": %s}' % _escaped(data)),
+    "UTF-16 in JSON": lambda data: _quoted(_b64(data).decode().encode("utf-16-le")),
+    "UTF-16, high byte first, in JSON in JSON": lambda data: _quoted(
+        b'{"password": %s}' % _quoted(_b64(data).decode().encode("utf-16-be"))
+    ),
     "base64 in JSON of PHP": lambda data: b'{"password": "%s"}' % _b64(data).replace(b"/", b"\\/"),
     "base64 in JSON of .NET": lambda data: b'{"password": "%s"}' % _b64(data).replace(b"+", b"\\u002B"),
     "base64 of JSON": lambda data: _b64(b'{"user": "a", "password": "%s"}' % _b64(data)),
@@ -74,6 +78,9 @@ BYTES: Final[dict[str, Disguise]] = {
     "raw behind other bytes": lambda data: b"\x08\x96\x01\x12#*" + data + b"\0",
     "UTF-16, low byte first": lambda data: data.decode("latin-1").encode("utf-16-le"),
     "UTF-16, high byte first": lambda data: b"\xfe\xff" + _b64(data).decode().encode("utf-16-be"),
+    "JSON with every character an escape, in UTF-16": lambda data: (
+        (b'{"k": %s}' % _all_escaped(_b64(data))).decode().encode("utf-16-le")
+    ),
     "gzip": gzip.compress,
     "gzip of JSON": lambda data: b"\0\1" + gzip.compress(b'{"password": "%s"}' % _b64(data)) + b"\0",
     "second member of gzip": lambda data: gzip.compress(b"first") + gzip.compress(data),

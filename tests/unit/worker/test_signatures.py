@@ -9,6 +9,7 @@ import random
 import time
 import tracemalloc
 import zlib
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -72,6 +73,14 @@ def test_base64_is_found_at_every_place_of_what_it_encodes(offset: int, header: 
     key_id, beginning = HEADERS[header]
     assert found_in(base64.b64encode(b"\xf0" * offset + beginning + BODY)) == {key_id}
     assert found_in(base64.b64encode(b"." * offset + base64.b64encode(beginning + BODY))) == {key_id}
+
+
+@pytest.mark.parametrize("before", ["", "k", "k:", "k: "])
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
+def test_unpadded_base64_is_decoded_to_its_last_byte(encode: Callable[[bytes], bytes], before: str) -> None:
+    # The shortest ciphertext there is: one character less of its base64, and it is none.
+    shortest = algorithm_prefix(Algorithm.AES_CFB) + BODY[:24]
+    assert found_in(encode(before.encode() + base64.b64encode(shortest)).rstrip(b"=")) == {LEGACY}
 
 
 def test_several_keys_in_one_cell_are_all_found() -> None:
