@@ -29,12 +29,14 @@ _OLDEST: Final = {"MariaDB": (10, 2), "MySQL": (8, 0)}  # window functions
 # swallows the backslash that escapes the next. Nobody's row stays locked for the server's default of 50 seconds, or of
 # a day behind a table lock, while we wait for another one. Notes are not errors: "table exists" is what IF NOT EXISTS
 # is for. A limit on the rows of every answer would cut pages and totals in silence, and DEFAULT would be the server's;
-# a moment in the past would show the rows of then, and only MariaDB knows it.
+# a moment in the past would show the rows of then, and only MariaDB knows it. A server may refuse statements that no
+# key bounds, or that may look at many rows (errors 1175 and 1104): it would stop a run in the middle.
 _SESSION: Final = (
     "SET NAMES utf8mb4",
     "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
     "SET SESSION sql_notes = 0, SESSION innodb_lock_wait_timeout = 5, SESSION lock_wait_timeout = 5",
     "SET SESSION sql_select_limit = 18446744073709551615 /*M!100304 , SESSION system_versioning_asof = DEFAULT */",
+    "SET SESSION sql_safe_updates = 0, SESSION sql_big_selects = 1",
     "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
 )
 _SERVER: Final = """

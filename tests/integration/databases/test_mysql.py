@@ -452,6 +452,29 @@ async def test_no_session_setting_of_the_server_cuts_an_answer_short_or_shows_th
         engine.execute("SET GLOBAL init_connect = ''")
 
 
+async def test_no_session_setting_of_the_server_forbids_a_statement_that_no_key_bounds(engine: MysqlEngine) -> None:
+    add(engine, dict.fromkeys(range(1, 20), "x"))
+    account = new_account(engine, prefix="safe")
+    grant(engine, account, "ALL")
+    safe = "IF(USER() LIKE ''safe%'', {}, {})"
+    settings = f"sql_safe_updates = {safe.format(1, 0)}, SESSION sql_big_selects = {safe.format(0, 1)}"
+    rows = f"CAST({safe.format(1, '18446744073709551615')} AS UNSIGNED)"
+    engine.execute(f"SET GLOBAL init_connect = 'SET SESSION {settings}, SESSION max_join_size = {rows}'")
+    try:
+        database = await MysqlDatabase.open(settings_of(url_as(engine, account)), write=True)
+        try:
+            await database.create_state()
+            assert len(await database.read_page(SECRETS, None, rows=100, size=1 << 20)) == 19
+            async with database.transaction() as transaction:
+                # Error 1175 under sql_safe_updates: it has no WHERE.
+                await transaction.execute("journal_empty")
+                await transaction.execute("runs_complete")
+        finally:
+            await database.close()
+    finally:
+        engine.execute("SET GLOBAL init_connect = ''")
+
+
 async def test_a_moment_in_the_past_is_not_the_present(engine: MysqlEngine) -> None:
     engine.execute(SYSTEM_VERSIONED.on(engine.name))
     engine.execute("INSERT INTO odd VALUES (1, 'now')")
