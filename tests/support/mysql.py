@@ -49,6 +49,7 @@ class OwnServer:
         self._programs = programs_or_skip(product)
         self._arguments = arguments
         self._process: subprocess.Popen[bytes] | None = None
+        self._killed = False
         self.folder = Path(tempfile.mkdtemp(prefix=f"reencrypt-{product}-"))
         (self.folder / "temporary").mkdir()
         self._programs.create(self.folder / "data", self.folder / "temporary")
@@ -80,6 +81,7 @@ class OwnServer:
                 stdout=log,
                 stderr=log,
             )
+        self._killed = False
         deadline = time.monotonic() + 60
         while not answers("127.0.0.1", self.port):
             assert self._process.poll() is None, (self.folder / "log").read_text()
@@ -93,13 +95,18 @@ class OwnServer:
     def kill(self) -> None:
         """End it as a power failure would."""
         assert self._process is not None
+        self._killed = True
         self._process.kill()
         self._process.wait()
 
     def stop(self) -> None:
-        """End it and forget its data."""
+        """End it and forget its data; one that has ended by itself says why."""
+        assert self._process is not None
+        died = self._process.poll() is not None and not self._killed
+        said = (self.folder / "log").read_text(errors="replace")[-4000:] if died else ""
         self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
+        assert not died, said
 
 
 def answers(host: str, port: int) -> bool:

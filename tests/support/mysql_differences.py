@@ -70,3 +70,9 @@ OWN_TABLE: Final = Difference(
     "UPDATE secrets SET type = 't' WHERE id = (SELECT id FROM (SELECT MIN(id) AS id FROM secrets) AS t)",  # both do
     "MySQL changes no table that a subquery of the statement reads, unless that is a derived table",
 )
+DECIMAL_LIMIT: Final = Difference(
+    "SET SESSION sql_select_limit = IF(1, 7, 18446744073709551615)",
+    1232,
+    "SET SESSION sql_select_limit = CAST(IF(1, 7, 18446744073709551615) AS UNSIGNED)",  # both take that
+    "MySQL takes no decimal for a variable that is a number of rows",
+)

@@ -29,6 +29,7 @@ from reencrypt.worker.transform import Finding
 from tests.support.accounts import grant, new_account, url_as
 from tests.support.mysql import MysqlEngine, MysqlServer, connect
 from tests.support.mysql_differences import (
+    DECIMAL_LIMIT,
     INVALID_UTF8,
     LOCK_WAITS,
     OWN_TABLE,
@@ -92,7 +93,9 @@ async def swap(database: MysqlDatabase, location: Location, *swaps: Swap) -> lis
     return await retried(database, body)
 
 
-@pytest.mark.parametrize("difference", [REPLACED_USER, RESERVED_NAME, INVALID_UTF8, SYSTEM_VERSIONED, OWN_TABLE])
+@pytest.mark.parametrize(
+    "difference", [REPLACED_USER, RESERVED_NAME, INVALID_UTF8, SYSTEM_VERSIONED, OWN_TABLE, DECIMAL_LIMIT]
+)
 def test_mysql_does_not_take_what_mariadb_does(difference: Difference, engine: MysqlEngine) -> None:
     add(engine, {1: "x"})
     engine.execute("DROP USER IF EXISTS reencrypt_poor")

@@ -18,6 +18,8 @@ from tests.grafana.planting import Plain
 from tests.grafana.populate import populate
 from tests.support.engine import Engine
 
+pytestmark = pytest.mark.every_engine
+
 SECRET_KEY = "the secret_key of this test"
 
 
