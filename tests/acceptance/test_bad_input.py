@@ -130,7 +130,7 @@ def test_a_driver_that_is_not_installed_is_named_with_what_installs_it(tmp_path:
     assert done.returncode == 2, done.stderr
     error = json.loads(done.stdout)["error"]
     assert "MySQL" in error["message"]
-    assert "reencrypt[mysql]" in error["hint"]
+    assert "'.[mysql]'" in error["hint"]
 
 
 @pytest.mark.parametrize("option", ["--skip-key", "--accept-unproven"])
