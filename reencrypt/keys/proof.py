@@ -213,24 +213,30 @@ class Proof:
         """Whether the secrets under a data key prove it, so that nobody need be asked a second time."""
         return key_id in self.data_keys and self.data_keys[key_id].proves
 
-    def admit(self, key: KeyStanding, envelope: Envelope, plaintext: bytes, kind: Kind) -> Admission:
-        """Decide whether a secret that has decrypted to `plaintext` may be rewritten from it."""
-        # Its own tag is proof; and an empty CFB body is empty under every key.
-        if envelope.algorithm is Algorithm.AES_GCM or not envelope.body:
+    def admit(
+        self, key: KeyStanding, envelope: Envelope, plaintext: bytes, kind: Kind, *, keeps_tag: bool
+    ) -> Admission:
+        """Decide whether a secret that has decrypted to `plaintext` may be rewritten from it.
+
+        `keeps_tag` says that what is written is authenticated too.
+        """
+        if envelope.algorithm is Algorithm.AES_GCM:
+            # Its own tag is proof, so that it may be anything. Where the tag is lost, that is remembered instead.
+            return Admission.MOVE if keeps_tag or is_plausible(plaintext, kind) else Admission.ACCEPTED
+        if not envelope.body:
+            # An empty CFB body is empty under every key.
             return Admission.MOVE
         proven_itself = self._proves_itself(key)
         if not is_plausible(plaintext, kind):
             if key.under_secret_key and not proven_itself and not _is_noise(envelope):
                 self.doubt = True
             return Admission.IMPLAUSIBLE
-        if self.is_firm(key):
-            return Admission.MOVE
-        if key.under_secret_key and self.secret_key is Verdict.PROVEN:
-            if not self.doubt:
-                return Admission.MOVE
-            if key.key_id is None and evidence(plaintext, kind) >= PROVEN_BITS:
-                return Admission.MOVE
-        return Admission.UNPROVEN
+        vouched = (
+            key.under_secret_key
+            and self.secret_key is Verdict.PROVEN
+            and (not self.doubt or (key.key_id is None and evidence(plaintext, kind) >= PROVEN_BITS))
+        )
+        return Admission.MOVE if self.is_firm(key) or vouched else Admission.UNPROVEN
 
     def accepts(self, key_id: str, provider: str) -> bool:
         """Whether the user believes the data key, or all under its provider, without proof."""

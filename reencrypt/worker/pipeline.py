@@ -39,6 +39,7 @@ from reencrypt.worker.transform import (
     Place,
     RowOutcome,
     Transformer,
+    known_of,
     parse_rows,
 )
 
@@ -189,7 +190,11 @@ class Pipeline:
         """Parse rows, resolve their keys, then transform them in threads, a chunk of rows for each."""
         async with self._turn:
             rows = await self._in_thread(parse_rows, location, raw)
-        await self.resolver.prepare(rows, self._is_current)
+        await self.resolver.prepare(
+            rows,
+            self._is_current,
+            lambda parsed, secret: known_of(self._known, location, secret, parsed.row) is not None,
+        )
         transformer = self._transformer()
         # Deriving keys gives the GIL away, everything else fights for it: then one thread is faster than two. Small
         # chunks, so that no thread waits long for the last one.

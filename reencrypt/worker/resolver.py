@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import Executor as Pool
 
+from reencrypt.catalogue.reading import FoundSecret
 from reencrypt.catalogue.reason import Reason
 from reencrypt.crypto.ciphers import Algorithm
 from reencrypt.crypto.derive import DerivedKeyCache
@@ -43,9 +44,15 @@ class Resolver:
         self._reload = reload
         self._pool = pool
 
-    async def prepare(self, rows: Sequence[ParsedRow], is_current: Callable[[str | None, Algorithm], bool]) -> None:
+    async def prepare(
+        self,
+        rows: Sequence[ParsedRow],
+        is_current: Callable[[str | None, Algorithm], bool],
+        is_held: Callable[[ParsedRow, FoundSecret], bool],
+    ) -> None:
         """Unwrap the data keys of a page's secrets that are to move, and weigh those that are met for the first time.
 
+        `is_held` tells what is in quarantine: that is read also where it need not move, and is no sample there.
         Raises a `ReencryptError` where a provider fails as a whole.
         """
         if self._only_looks:
@@ -57,25 +64,28 @@ class Resolver:
         if not unknown:
             return
         samples: dict[str, list[Sample]] = {key_id: [] for key_id in sorted(unknown)}
-        algorithms: dict[str, set[Algorithm]] = {key_id: set() for key_id in samples}
+        wanted: set[str] = set()
         for row in rows:
             for secret in row.secrets:
                 envelope = secret.envelope
                 if envelope is None or envelope.key_id not in unknown:
                     continue
-                algorithms[envelope.key_id].add(envelope.algorithm)
-                if not self._accepted.covers(secret.text_in(row.row)):
+                current = is_current(envelope.key_id, envelope.algorithm)
+                held = current and is_held(row, secret)
+                if held or not current:
+                    wanted.add(envelope.key_id)
+                if not held and not self._accepted.covers(secret.text_in(row.row)):
                     samples[envelope.key_id].append(Sample(envelope, secret.kind))
         # Whatever was weighed under such an id was so under another row.
         self.proof.forget(unknown)
         if any(self.ring.row(key_id) is None for key_id in unknown):
             self.proof.forget(self.ring.load(await self._reload()))
-        wanted = [key_id for key_id in samples if not all(is_current(key_id, each) for each in algorithms[key_id])]
-        await self.ring.ensure([key_id for key_id in wanted if self._skipped_as(key_id) is None], self._reload)
-        for key_id in wanted:
+        in_order = [key_id for key_id in samples if key_id in wanted]
+        await self.ring.ensure([key_id for key_id in in_order if self._skipped_as(key_id) is None], self._reload)
+        for key_id in in_order:
             await self._weigh(key_id, samples[key_id])
         # A second answer is asked for only where the secrets do not prove the first one.
-        await self.ring.confirm(key_id for key_id in wanted if not self.proof.is_shown_by_secrets(key_id))
+        await self.ring.confirm(key_id for key_id in in_order if not self.proof.is_shown_by_secrets(key_id))
 
     def _skipped_as(self, key_id: str | None) -> str | None:
         """The name, its own or its provider's, under which the user wants a data key, or `secret_key`, left alone."""

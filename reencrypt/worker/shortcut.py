@@ -160,7 +160,7 @@ class Shortcut:
             else:
                 rest.append(row)
         if moved < len(page.swaps):
-            page.tally.note(alike.key_id, len(page.swaps) - moved)
+            page.tally.note_moved(alike.key_id, len(page.swaps) - moved)
         return rest
 
     def _kind_of(self, row: Row) -> Kind:

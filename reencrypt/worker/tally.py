@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -11,17 +12,35 @@ from reencrypt.errors import RefusedError
 
 DEFAULT_SHARE: Final = 0.2
 _LEAST: Final = 20
+_MOST_REMEMBERED: Final = 1024  # ciphertexts of each key, good and bad apart
 
 
 @dataclass(slots=True)
 class Tally:
-    """Secrets that were decrypted under each key, and how many of them failed. The key `""` is `secret_key`."""
+    """Secrets that were decrypted under each key, and how many of them failed. The key `""` is `secret_key`.
+
+    A ciphertext counts once however often it is copied: history tables keep a hundred copies of one dead secret.
+    """
 
     tried: dict[str, int] = field(default_factory=dict)
     failed: dict[str, int] = field(default_factory=dict)
+    _seen: dict[tuple[str, bool], set[int]] = field(default_factory=dict)
 
-    def note(self, key: str, number: int = 1, *, failed: bool = False) -> None:
-        """Count secrets under a key."""
+    def note(self, key: str, text: bytes, *, failed: bool) -> None:
+        """Count one secret under a key, unless this ciphertext was counted before."""
+        seen = self._seen.setdefault((key, failed), set())
+        mark = hash(text)
+        if mark in seen:
+            return
+        if len(seen) < _MOST_REMEMBERED:
+            seen.add(mark)
+        self._count(key, 1, failed=failed)
+
+    def note_moved(self, key: str, number: int) -> None:
+        """Count secrets that have a column each, where copies are rare."""
+        self._count(key, number, failed=False)
+
+    def _count(self, key: str, number: int, *, failed: bool) -> None:
         self.tried[key] = self.tried.get(key, 0) + number
         if failed:
             self.failed[key] = self.failed.get(key, 0) + number
@@ -31,6 +50,10 @@ class Tally:
         for mine, theirs in ((self.tried, other.tried), (self.failed, other.failed)):
             for key, count in theirs.items():
                 mine[key] = mine.get(key, 0) + count
+        for (key, failed), marks in other._seen.items():
+            seen = self._seen.setdefault((key, failed), set())
+            self._count(key, -len(marks & seen), failed=failed)
+            seen.update(itertools.islice(marks - seen, max(0, _MOST_REMEMBERED - len(seen))))
 
     def to_json(self) -> str:
         """For the run's row: the keys under which anything failed, so that a run without failures writes nothing."""

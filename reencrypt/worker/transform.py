@@ -203,21 +203,20 @@ class Transformer:
         """Count the secret; return its new ciphertext where it moves."""
         counts, envelope = outcome.counts, secret.envelope
         if not location.reencrypted:
-            counts.not_applicable += 1
+            if not self._is_still_bad(location, secret, outcome):
+                counts.not_applicable += 1
             return None
         if envelope is None:
             self._quarantine(outcome, secret, secret.problem or Reason.MALFORMED_ENVELOPE, secret.detail)
             return None
         if self.is_current(envelope.key_id, envelope.algorithm):
+            if self._is_still_bad(location, secret, outcome):
+                return None
             # The run's own salt tells what this run has written, also before an interruption, from what it found.
             if envelope.salt == self.sealer.salt:
                 counts.re_encrypted += 1
             else:
                 counts.already_current += 1
-            known = self._known(location, secret, outcome.row)
-            if known and known.accepted and known.reason is Reason.IMPLAUSIBLE_PLAINTEXT:
-                # Found by a rotation under another data key of this provider: there is nothing to move any more.
-                outcome.accepted.append(secret.field)
             return None
         key = self.key_of(envelope.key_id)
         if isinstance(key, UnusableKey):
@@ -227,6 +226,40 @@ class Transformer:
                 self._quarantine(outcome, secret, key.reason, key.detail)
             return None
         return self._judge(location, secret, envelope, key, outcome, tally)
+
+    def _is_still_bad(self, location: Location, secret: FoundSecret, outcome: RowOutcome) -> bool:
+        """Whether a secret that does not move is in quarantine, and must stay there because it does not read yet.
+
+        Where the user has accepted it now, that is remembered instead.
+        """
+        known = self._known(location, secret, outcome.row)
+        if known is None:
+            return False
+        if known.accepted and known.reason is Reason.IMPLAUSIBLE_PLAINTEXT:
+            outcome.accepted.append(secret.field)
+            return False
+        if self._reads(secret, outcome.row):
+            return False
+        outcome.counts.quarantine(known.reason)
+        text = secret.text_in(outcome.row)
+        outcome.findings.append(Finding(outcome.row.key, secret.field, known.reason, known.detail, text, news=False))
+        return True
+
+    def _reads(self, secret: FoundSecret, row: Row) -> bool:
+        """Whether a secret decrypts to what it should, or to what the user has accepted."""
+        envelope = secret.envelope
+        key = self.key_of(envelope.key_id) if envelope is not None else None
+        if envelope is None or not isinstance(key, UsableKey):
+            return False
+        try:
+            plaintext = envelopes.decrypt(envelope, key.password, self.cache)
+        except AuthenticationFailedError:
+            return False
+        return (
+            envelope.algorithm is Algorithm.AES_GCM
+            or is_plausible(plaintext, secret.kind)
+            or self.accepted.covers(secret.text_in(row))
+        )
 
     def _judge(
         self,
@@ -242,7 +275,7 @@ class Transformer:
             plaintext = envelopes.decrypt(envelope, key.password, self.cache)
         except AuthenticationFailedError as error:
             if self._known(location, secret, outcome.row) is None:
-                tally.note(key.standing.key_id or "", failed=True)
+                tally.note(key.standing.key_id or "", secret.text_in(outcome.row), failed=True)
             self._quarantine(outcome, secret, Reason.AUTHENTICATION_FAILED, str(error))
             return None
         admission = self._admit(location, secret, envelope, plaintext, key.standing, outcome.row, tally)
@@ -268,21 +301,14 @@ class Transformer:
             if self.proof.vouches_for(key) or self.proof.accepts(key.key_id or "", key.provider):
                 return Admission.ACCEPTED
             return Admission.UNPROVEN if remembered else Admission.IMPLAUSIBLE
-        admission = self.proof.admit(key, envelope, plaintext, secret.kind)
+        keeps_tag = self.sealer.algorithm is Algorithm.AES_GCM
+        admission = self.proof.admit(key, envelope, plaintext, secret.kind, keeps_tag=keeps_tag)
         if known is None:
-            tally.note(key.key_id or "", failed=admission is Admission.IMPLAUSIBLE)
-        loses_tag = tagged and self.sealer.algorithm is not Algorithm.AES_GCM
-        if loses_tag and admission is Admission.MOVE and not is_plausible(plaintext, secret.kind):
-            # Authenticated, so that it may be anything; what is written will not be.
-            return Admission.ACCEPTED
+            tally.note(key.key_id or "", secret.text_in(row), failed=admission is Admission.IMPLAUSIBLE)
         return admission
 
     def _known(self, location: Location, secret: FoundSecret, row: Row) -> KnownSecret | None:
-        """What is known of the secret from the quarantine, if it is as it was then."""
-        if not self.known:
-            return None
-        known = self.known.get((location.name, key_to_text(row.key), secret.field))
-        return known if known is not None and known.digest == digest(secret.text_in(row)) else None
+        return known_of(self.known, location, secret, row)
 
     def _move(
         self, secret: FoundSecret, plaintext: bytes, admission: Admission, key: KeyStanding, outcome: RowOutcome
@@ -308,6 +334,16 @@ class Transformer:
         outcome.counts.quarantine(reason)
         text = secret.text_in(outcome.row)
         outcome.findings.append(Finding(outcome.row.key, secret.field, reason, detail, text))
+
+
+def known_of(
+    known: Mapping[Place, KnownSecret], location: Location, secret: FoundSecret, row: Row
+) -> KnownSecret | None:
+    """What the quarantine knows of a secret, if the secret is as it was then."""
+    if not known:
+        return None
+    found = known.get((location.name, key_to_text(row.key), secret.field))
+    return found if found is not None and found.digest == digest(secret.text_in(row)) else None
 
 
 def rehash(location: Location, row: Row, new: Sequence[bytes | None]) -> bytes | None:

@@ -165,7 +165,7 @@ class OldKeys:
         if self.accepted.covers(secret.old_text) and not is_plausible(plaintext, old.kind):
             # On the user's word, but not under a key that nothing else proves.
             return None if self._proof.vouches_for(standing) else Kept.OLD_UNPROVEN
-        admission = self._proof.admit(standing, envelope, plaintext, old.kind)
+        admission = self._proof.admit(standing, envelope, plaintext, old.kind, keeps_tag=True)
         if admission is Admission.IMPLAUSIBLE:
             return Kept.OLD_IMPLAUSIBLE
         if admission is Admission.MOVE and await self._needs_no_more(old, envelope, plaintext):

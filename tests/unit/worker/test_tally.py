@@ -1,0 +1,60 @@
+"""How often secrets under a key fail: copies of one ciphertext say nothing new, good or bad."""
+
+from __future__ import annotations
+
+import pytest
+
+from reencrypt.errors import RefusedError
+from reencrypt.worker.tally import DEFAULT_SHARE, Tally
+
+
+def page(*notes: tuple[bytes, bool]) -> Tally:
+    """The tally of one page: ciphertexts, and whether each failed."""
+    tally = Tally()
+    for text, failed in notes:
+        tally.note("k", text, failed=failed)
+    return tally
+
+
+def run_of(*pages: Tally) -> Tally:
+    total = Tally()
+    for each in pages:
+        total.add(each)
+    return total
+
+
+def test_copies_of_one_dead_secret_count_once_within_a_page_and_over_pages() -> None:
+    good = page(*((b"good %d" % number, False) for number in range(30)))
+    copies = page(*[(b"dead", True)] * 10)
+    total = run_of(good, *[copies] * 10)
+    assert (total.tried, total.failed) == ({"k": 31}, {"k": 1})
+    total.check(DEFAULT_SHARE, ["k"])
+
+
+def test_copies_of_one_good_secret_hide_no_wrong_key() -> None:
+    copies = page(*[(b"good", False)] * 100)
+    bad = page(*((b"bad %d" % number, True) for number in range(24)))
+    total = run_of(*[copies] * 10, bad)
+    assert (total.tried, total.failed) == ({"k": 25}, {"k": 24})
+    with pytest.raises(RefusedError, match="24 of 25 secrets under data key k"):
+        total.check(DEFAULT_SHARE, ["k"])
+
+
+def test_what_is_remembered_is_bounded_and_what_is_new_still_counts() -> None:
+    pages = [page(*((b"%d" % (start + number), True) for number in range(500))) for start in range(0, 5000, 500)]
+    assert run_of(*pages).failed == {"k": 5000}
+    assert run_of(*pages, pages[0]).failed == {"k": 5000}
+
+
+def test_a_page_that_is_added_is_left_as_it_was() -> None:
+    first, second = page((b"a", True), (b"b", False)), page((b"a", True))
+    total = run_of(first, second, second)
+    assert (total.tried, total.failed) == ({"k": 2}, {"k": 1})
+    assert (second.tried, second.failed) == ({"k": 1}, {"k": 1})
+
+
+def test_a_tally_goes_through_the_runs_row_with_the_keys_that_failed() -> None:
+    total = run_of(page((b"a", True), (b"b", False)))
+    total.note_moved("other", 7)
+    again = Tally.from_json(total.to_json())
+    assert (again.tried, again.failed) == ({"k": 2}, {"k": 1})
