@@ -13,6 +13,7 @@ from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.crypto.envelope import Sealer
 from reencrypt.crypto.salt import new_salt
 from reencrypt.databases.protocol import Database, Transaction
+from reencrypt.databases.retried import retried
 from reencrypt.errors import ConfigurationError, IncompleteScanError, RefusedError, StoppedEarlyError
 from reencrypt.events import Emit
 from reencrypt.keys.proof import Verdict
@@ -33,15 +34,18 @@ from reencrypt.secret import Secret
 from reencrypt.settings import Settings
 from reencrypt.settings.defaults import DEFAULT_SECRET_KEY
 from reencrypt.settings.holding import problem_of
+from reencrypt.worker.accepted import read_accepted
 from reencrypt.worker.counts import PLAIN_OR_UNPROVEN
 from reencrypt.worker.journal import digest
 from reencrypt.worker.lease import Lease
+from reencrypt.worker.quarantine import read_quarantine, save_findings
 from reencrypt.worker.rekey import Alerting, NewWrapping, alerting_anew, commit, wrap_anew
 from reencrypt.worker.runs import REKEY, Run, close_run, find_open, insert_run, read_runs
 from reencrypt.worker.stop import StopRequest
 
 STOP_GRAFANA: Final = "stop_grafana"
 _SHORTEST: Final = 16
+_MOST_NAMED: Final = 10
 
 #: Printed when the database is done, because only then may the configuration follow.
 NEXT_STEPS: Final = (
@@ -201,13 +205,16 @@ class _Job:
         wrappings = await self._wrappings(prepared, rows, new, written)
         location = next((each for each in prepared.locations if not each.reencrypted), None)
         alerts = await all_rows(self.database, location) if location is not None else []
-        alerting = await self._alerting(location, alerts, new, written)
+        alerting = await self._alerting(prepared, location, alerts, new, written)
         needs_proof = bool(wrappings or alerting.moved)
         if needs_proof and not self._is_proven(prepared):
             raise RefusedError(
                 "nothing in this database proves that the configured secret_key is Grafana's own",
                 hint=f"if you are sure, give --accept-unproven {SECRET_KEY_PROVIDER}",
             )
+        await self._refuse_unreadable(location, alerting, lease)
+        if alerting.unproven:
+            raise _unproven_refusal(alerting.unproven)
         current = await self._run(lease)
 
         async def unchanged(transaction: Transaction) -> bool:
@@ -265,10 +272,15 @@ class _Job:
         return found
 
     async def _alerting(
-        self, location: Location | None, rows: Sequence[Row], new: SecretKeyProvider, written: frozenset[bytes]
+        self,
+        prepared: Preparation,
+        location: Location | None,
+        rows: Sequence[Row],
+        new: SecretKeyProvider,
+        written: frozenset[bytes],
     ) -> Alerting:
         if location is None:
-            return Alerting([], 0, [], 0)
+            return Alerting()
         sealer = Sealer.create(
             key_id=None,
             password=new.password,
@@ -276,9 +288,35 @@ class _Job:
             salt=new_salt(),
             cache=self.cache,
         )
-        old = self.providers.secret_key.password
         return await asyncio.to_thread(
-            alerting_anew, location, rows, old=old, sealer=sealer, cache=self.cache, written=written
+            alerting_anew,
+            location,
+            rows,
+            proof=prepared.proof,
+            old=self.providers.secret_key.password,
+            sealer=sealer,
+            cache=self.cache,
+            written=written,
+            accepted=await read_accepted(self.database),
+        )
+
+    async def _refuse_unreadable(self, location: Location | None, alerting: Alerting, lease: Lease) -> None:
+        """Enter what does not read into the quarantine, and refuse, unless all of it has been given up there."""
+        given_up = {each.secret_hash for each in await read_quarantine(self.database) if not each.is_open}
+        bad = [each for each in alerting.findings if digest(each.text) not in given_up]
+        if location is None or not bad:
+            return
+
+        async def body(transaction: Transaction) -> None:
+            await lease.check(transaction)
+            await save_findings(transaction, self.result.legacy.run_id or "", 0, location.name, alerting.findings)
+
+        await retried(self.database, body)
+        raise RefusedError(
+            f"{len(bad)} secrets of legacy alerting do not read under the configured secret_key, and would be lost "
+            "with it; they are in quarantine now",
+            hint="see `reencrypt quarantine list`; retry with --accept-implausible what is right all the same, "
+            "acknowledge what is given up, then start again",
         )
 
     async def _run(self, lease: Lease) -> Run:
@@ -293,6 +331,16 @@ class _Job:
         )
         await insert_run(self.database, lease, fresh)
         return fresh
+
+
+def _unproven_refusal(places: Sequence[str]) -> RefusedError:
+    named = ", ".join(places[:_MOST_NAMED]) + (", …" if len(places) > _MOST_NAMED else "")
+    return RefusedError(
+        f"other secrets cast doubt on secret_key, and nothing proves that it encrypted {len(places)} secrets of legacy "
+        f"alerting: {named}",
+        hint="save these notification channels again in Grafana, or delete the ones that no longer work; if Grafana "
+        f"reads them all, give --accept-unproven {SECRET_KEY_PROVIDER}",
+    )
 
 
 def _under_secret_key(rows: Iterable[DataKey]) -> list[DataKey]:

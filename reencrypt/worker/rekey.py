@@ -7,7 +7,7 @@ what was written, under which of the two a value is; plausibility decides nothin
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from reencrypt.catalogue.codec import splice
 from reencrypt.catalogue.location import Location, Row
@@ -15,17 +15,21 @@ from reencrypt.catalogue.plaintext import is_plausible
 from reencrypt.catalogue.reading import FoundSecret, secrets_of
 from reencrypt.catalogue.reason import Reason
 from reencrypt.crypto import envelope as envelopes
-from reencrypt.crypto.ciphers import AuthenticationFailedError
+from reencrypt.crypto.ciphers import Algorithm, AuthenticationFailedError
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.crypto.envelope import Sealer
 from reencrypt.databases.protocol import Database, Swap, Transaction
 from reencrypt.databases.retried import retried
 from reencrypt.errors import RefusedError
+from reencrypt.keys.proof import Admission, Proof
 from reencrypt.keys.ring import DataKey
 from reencrypt.keys.secret_key import SecretKeyProvider
+from reencrypt.worker.accepted import Accepted, save_accepted
 from reencrypt.worker.journal import digest, journal_rewrap, journal_swaps
 from reencrypt.worker.lease import Lease
 from reencrypt.worker.quarantine import read_quarantine, save_findings
+from reencrypt.worker.resolver import standing_of_secret_key
+from reencrypt.worker.rowkey import key_to_text
 from reencrypt.worker.runs import Run, read_runs
 from reencrypt.worker.stamp import stamp
 from reencrypt.worker.transform import Finding
@@ -43,12 +47,18 @@ class NewWrapping:
 
 @dataclass(slots=True, repr=False)
 class Alerting:
-    """The rows of legacy alerting: what changes, how many secrets that are, what is left, and what was done before."""
+    """The rows of legacy alerting: what changes, how many secrets that are, what is left, and what was done before.
 
-    swaps: list[Swap]
-    moved: int
-    findings: list[Finding]
-    before: int
+    `unproven` are places of secrets that nothing proves to be what the old key makes of them. `accepted` are the rows
+    with fields that are implausible and move on the user's word or their tag's.
+    """
+
+    swaps: list[Swap] = field(default_factory=list)
+    moved: int = 0
+    findings: list[Finding] = field(default_factory=list)
+    before: int = 0
+    unproven: list[str] = field(default_factory=list)
+    accepted: list[tuple[Row, Swap | None, Sequence[str]]] = field(default_factory=list)
 
 
 async def wrap_anew(row: DataKey, data_key: bytes, new: SecretKeyProvider) -> NewWrapping:
@@ -63,44 +73,93 @@ def alerting_anew(
     location: Location,
     rows: Sequence[Row],
     *,
+    proof: Proof,
     old: bytes,
     sealer: Sealer,
     cache: DerivedKeyCache,
     written: Collection[bytes],
+    accepted: Accepted,
 ) -> Alerting:
     """Encrypt the secrets of legacy alerting under the new `secret_key`; `written` are the hashes of what we wrote.
 
-    What does not decrypt plausibly under the old one is a finding, and stays.
+    What does not decrypt plausibly under the old one is a finding, and stays, unless the user has accepted it.
     """
-    result = Alerting([], 0, [], 0)
+    result = Alerting()
+    readings: list[tuple[Row, list[_Reading]]] = []
     for row in rows:
         found = list(secrets_of(location, row))
         if digest(row.cells[0]) in written:
             result.before += len(found)
             continue
-        replacements: list[tuple[FoundSecret, bytes]] = []
-        for secret in found:
-            plaintext, reason = _read(secret, old, cache)
-            if plaintext is None:
-                text = secret.text_in(row)
-                result.findings.append(Finding(row.key, secret.field, reason, "it stays as it is", text))
-            else:
-                replacements.append((secret, sealer.seal(plaintext)))
-        if replacements:
-            cell = splice(row.cells[0] or b"", [(secret.slot, text) for secret, text in replacements])
-            result.swaps.append(Swap(row.key, row.cells, (cell, *row.cells[1:])))
-            result.moved += len(replacements)
+        readings.append((row, [_read(secret, old, cache) for secret in found]))
+    keeps_tag = sealer.algorithm is Algorithm.AES_GCM
+    for row, in_row in readings:
+        for each in in_row:
+            each.judge(proof, row, accepted, keeps_tag=keeps_tag)
+    # Again: a bad one casts doubt on the short ones that were judged before it.
+    for row, in_row in readings:
+        for each in in_row:
+            each.judge(proof, row, accepted, keeps_tag=keeps_tag)
+        _row_anew(location, row, in_row, sealer, result)
     return result
 
 
-def _read(secret: FoundSecret, old: bytes, cache: DerivedKeyCache) -> tuple[bytes | None, Reason]:
+@dataclass(slots=True, repr=False)
+class _Reading:
+    """A secret, what the old `secret_key` makes of it or why that is nothing, and what may be done with it."""
+
+    secret: FoundSecret
+    plaintext: bytes | None
+    reason: Reason
+    admission: Admission = Admission.IMPLAUSIBLE
+
+    def judge(self, proof: Proof, row: Row, accepted: Accepted, *, keeps_tag: bool) -> None:
+        """Decide by a run's rules; an accepted secret, being implausible, speaks neither for its key nor against it."""
+        envelope, plaintext = self.secret.envelope, self.plaintext
+        if envelope is None or plaintext is None:
+            return
+        standing = standing_of_secret_key()
+        tagged = envelope.algorithm is Algorithm.AES_GCM
+        if not tagged and accepted.covers(self.secret.text_in(row)) and not is_plausible(plaintext, self.secret.kind):
+            firm = proof.vouches_for(standing) or proof.is_firm(standing)
+            self.admission = Admission.ACCEPTED if firm else Admission.UNPROVEN
+            return
+        self.admission = proof.admit(standing, envelope, plaintext, self.secret.kind, keeps_tag=keeps_tag)
+
+
+def _read(secret: FoundSecret, old: bytes, cache: DerivedKeyCache) -> _Reading:
     if secret.envelope is None or secret.envelope.key_id is not None:
-        return None, secret.problem or Reason.MALFORMED_ENVELOPE
+        return _Reading(secret, None, secret.problem or Reason.MALFORMED_ENVELOPE)
     try:
         plaintext = envelopes.decrypt(secret.envelope, old, cache)
     except AuthenticationFailedError:
-        return None, Reason.AUTHENTICATION_FAILED
-    return (plaintext if is_plausible(plaintext, secret.kind) else None), Reason.IMPLAUSIBLE_PLAINTEXT
+        return _Reading(secret, None, Reason.AUTHENTICATION_FAILED)
+    return _Reading(secret, plaintext, Reason.IMPLAUSIBLE_PLAINTEXT)
+
+
+def _row_anew(location: Location, row: Row, readings: Sequence[_Reading], sealer: Sealer, result: Alerting) -> None:
+    """Add what becomes of one row to the result."""
+    replacements: list[tuple[FoundSecret, bytes]] = []
+    on_word: list[str] = []
+    for each in readings:
+        secret = each.secret
+        if each.plaintext is None or each.admission is Admission.IMPLAUSIBLE:
+            text = secret.text_in(row)
+            result.findings.append(Finding(row.key, secret.field, each.reason, "it stays as it is", text))
+        elif each.admission is Admission.UNPROVEN:
+            result.unproven.append(f"{location.name} {key_to_text(row.key)} {secret.field}")
+        else:
+            replacements.append((secret, sealer.seal(each.plaintext)))
+            if each.admission is Admission.ACCEPTED:
+                on_word.append(secret.field)
+    if not replacements:
+        return
+    cell = splice(row.cells[0] or b"", [(secret.slot, text) for secret, text in replacements])
+    swap = Swap(row.key, row.cells, (cell, *row.cells[1:]))
+    result.swaps.append(swap)
+    result.moved += len(replacements)
+    if on_word:
+        result.accepted.append((row, swap, on_word))
 
 
 async def commit(
@@ -152,6 +211,7 @@ async def commit(
             if await transaction.swap_rows(location, alerting.swaps):
                 raise RefusedError(_NOT_STOPPED, hint="nothing was changed; stop Grafana, and start again")
             await journal_swaps(transaction, run.id, location, alerting.swaps)
+            await save_accepted(transaction, run.id, location, alerting.accepted)
         if location is not None:
             await save_findings(transaction, run.id, 0, location.name, alerting.findings)
         done = complete and not any(entry.is_open for entry in await read_quarantine(transaction))
