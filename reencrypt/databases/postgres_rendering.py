@@ -75,24 +75,17 @@ class Rendering:
         only = "" if self.location.clip is None else "ONLY "
         return f"{only}{self._table()}"
 
-    def _where(
-        self, after: Sequence[Value] | None, until: Sequence[Value] | None = None
-    ) -> tuple[list[str], list[Value]]:
-        """Which rows may hold secrets, of those behind one key and up to another: terms for WHERE, and their values."""
+    def _where(self, after: Sequence[Value] | None) -> tuple[list[str], list[Value]]:
+        """Which rows behind a key may hold secrets: terms for WHERE, and their values."""
         location = self.location
         values: list[Value] = []
         where = [f"({' OR '.join(f'{quote(field.column)} IS NOT NULL' for field in location.fields)})"]
         for column, allowed in location.only.items():
             where.append(f"{quote(column)} IN ({', '.join(_bind(values, value) for value in allowed)})")
-        return where + self._between(after, until, values), values
-
-    def _between(self, after: Sequence[Value] | None, until: Sequence[Value] | None, values: list[Value]) -> list[str]:
-        key = ", ".join(map(quote, self.location.key))
-        return [
-            f"({key}) {sign} ({', '.join(_bind(values, part) for part in bound)})"
-            for sign, bound in ((">", after), ("<=", until))
-            if bound is not None
-        ]
+        if after is not None:
+            key = ", ".join(map(quote, location.key))
+            where.append(f"({key}) > ({', '.join(_bind(values, part) for part in after)})")
+        return where, values
 
     def page(self, after: Sequence[Value] | None, rows: int, size: int | None) -> tuple[str, list[Value]]:
         """The next page in key order, cut off where it has grown beyond `size` bytes, in one round trip.
@@ -123,19 +116,9 @@ class Rendering:
             f") AS measured WHERE before < {_bind(values, size)} ORDER BY {order}"
         ), values
 
-    def end_of_stretch(self, after: Sequence[Value] | None, rows: int) -> tuple[str, list[Value]]:
-        """The key of the last of the next rows, whatever they hold; no row where there are fewer."""
-        key = ", ".join(map(quote, self.location.key))
-        values: list[Value] = []
-        between = self._between(after, None, values)
-        where = f"WHERE {' AND '.join(between)} " if between else ""
-        return (
-            f"SELECT {key} FROM {self._own_rows()} {where}ORDER BY {key} LIMIT 1 OFFSET {_bind(values, rows - 1)}"
-        ), values
-
-    def count(self, after: Sequence[Value] | None, until: Sequence[Value] | None) -> tuple[str, list[Value]]:
-        """How many rows `page` would read behind one key and up to another."""
-        where, values = self._where(after, until)
+    def count(self, after: Sequence[Value] | None) -> tuple[str, list[Value]]:
+        """How many rows `page` would read behind a key."""
+        where, values = self._where(after)
         return f"SELECT COUNT(*) FROM {self._own_rows()} WHERE {' AND '.join(where)}", values
 
     def by_keys(self) -> str:

@@ -156,6 +156,7 @@ class Database(Executor, Protocol):
     async def count_stretch(self, location: Location, after: Key | None, *, rows: int) -> tuple[int, Key | None]:
         """Count, in the server, what `read_page` reads in the next `rows` rows of the table behind `after`.
 
+        An engine that counts a whole table in one scan without standing in anybody's way may do so whatever `rows` is.
         Returns the number and the key of the last row of the stretch. With None for that key the stretch was open and
         reached the end of the table.
         """

@@ -15,6 +15,7 @@ from reencrypt.worker.runs import Run
 from tests.grafana.decryptor import SecretAddress
 from tests.grafana.planting import Plain
 from tests.grafana.populate import populate
+from tests.support import triggers
 from tests.support.engine import Engine
 from tests.support.story import LEGACY, TARGET, WRAP, Story
 from tests.support.vault import Vault
@@ -49,6 +50,20 @@ def stored(story: Story) -> dict[SecretAddress, object]:
 
 def data_keys(story: Story) -> list[tuple[object, ...]]:
     return story.query("SELECT name, active, provider, label, encrypted_data FROM data_keys ORDER BY name")
+
+
+@pytest.mark.every_engine
+def test_a_rewrap_commits_nothing_where_a_trigger_changes_a_wrapping(story: Story) -> None:
+    fill(story)
+    kind = triggers.KINDS[story.engine.kind][0]
+    triggers.plant(story.engine, kind, "data_keys", "encrypted_data", key="name")
+    before, keys = story.plaintexts(), data_keys(story)
+    error = story.cli.json("rewrap", *WRAP, expect=6)["error"]
+    assert f"the trigger {triggers.NAME} on data_keys changes it" in error["message"]
+    assert (story.plaintexts(), data_keys(story)) == (before, keys)
+    triggers.remove(story.engine, kind, "data_keys")
+    assert story.cli.json("rewrap", *WRAP)["outcome"] == "done"
+    assert story.plaintexts() == before
 
 
 def test_a_fresh_data_key_takes_over_everything_and_the_old_ones_rest(story: Story) -> None:

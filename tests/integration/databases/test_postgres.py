@@ -11,6 +11,7 @@ import pytest
 
 from reencrypt.catalogue.location import Key, Location
 from reencrypt.catalogue.locations import BY_NAME
+from reencrypt.databases.paging import count_rows
 from reencrypt.databases.postgres import PostgresDatabase, PostgresTransaction
 from reencrypt.databases.postgres_dsn import target_of
 from reencrypt.databases.protocol import Swap, Transaction
@@ -450,3 +451,18 @@ async def test_a_swap_reads_its_page_and_not_the_table(database: PostgresDatabas
         return lost
 
     assert await retried(database, body) == []
+
+
+async def test_a_limit_on_the_time_of_statements_stops_no_count(url: str, other: Any) -> None:
+    await other.execute(
+        "INSERT INTO secrets (id, org_id, namespace, type, value, created, updated) "
+        "SELECT i, 1, 'n', 't', 'text', now(), now() FROM generate_series(1, 300000) AS i"
+    )
+    name = await other.fetchval("SELECT current_database()")
+    # What a page or a look at the catalogue takes is far less, a scan of the table more.
+    await other.execute('ALTER DATABASE "' + name + "\" SET statement_timeout = '15ms'")
+    database = await PostgresDatabase.open(settings_of(url), write=False)
+    try:
+        assert await count_rows(database, SECRETS) == 300_000
+    finally:
+        await database.close()

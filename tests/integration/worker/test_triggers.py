@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -16,10 +17,12 @@ from reencrypt.operations.rekey import rekey
 from reencrypt.operations.undo import undo
 from reencrypt.secret import Secret
 from reencrypt.settings import Settings, load_settings
+from reencrypt.worker import pipeline
 from reencrypt.worker.stop import StopRequest
 from tests.grafana.planting import Plain
 from tests.support import triggers
 from tests.support.engine import SqliteEngine
+from tests.support.inprocess import run_in_process
 from tests.support.raced import SECRET_KEY, Grafana
 from tests.support.servers import server_engine
 
@@ -233,3 +236,40 @@ async def test_a_trigger_on_a_partition_and_one_that_is_switched_off(opened: Ope
     assert "the trigger meddler on user_auth_high changes it" in raised.value.message
     high = [row for row in before if int(str(row[0])) >= 200]
     assert grafana.query("SELECT id, o_auth_access_token FROM user_auth WHERE id >= 200 ORDER BY id") == high
+
+
+@pytest.mark.parametrize(("name", "kind"), [(name, kinds[0]) for name, kinds in triggers.KINDS.items()])
+async def test_a_trigger_is_noticed_on_pages_of_one_row_that_is_larger_than_a_page(
+    name: str, kind: str, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "PAGE_BYTES", 1)
+    grafana = opened(name)
+    triggers.plant(grafana.engine, kind, "user_auth", "o_auth_access_token")
+    before = stored(grafana, "user_auth")
+    with pytest.raises(RefusedError, match="user_auth: 1 of 1 rows do not hold what was written") as raised:
+        await grafana.run()
+    is_named(raised.value, "user_auth", kind)
+    assert stored(grafana, "user_auth") == before
+
+
+# MariaDB names a trigger to an account without the privilege too, MySQL does not.
+@pytest.mark.parametrize(
+    ("name", "words"), [("mariadb", "the trigger meddler"), ("mysql", "a trigger that this account cannot see")]
+)
+async def test_a_trigger_is_noticed_by_an_account_without_the_privilege_to_see_it(
+    name: str, words: str, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grafana = opened(name)
+    triggers.plant(grafana.engine, "before", "user_auth", "o_auth_access_token")
+    parts = urlsplit(grafana.engine.url)
+    user = f"blind_{name}"
+    grafana.execute(f"DROP USER IF EXISTS {user}")
+    grafana.execute(f"CREATE USER {user} IDENTIFIED BY 'no-trigger'")
+    privileges = "SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, INDEX, ALTER"
+    grafana.execute(f"GRANT {privileges} ON `{parts.path.strip('/')}`.* TO {user}")
+    before = stored(grafana, "user_auth")
+    url = parts._replace(netloc=f"{user}:no-trigger@{parts.hostname}:{parts.port}").geturl()
+    with pytest.raises(RefusedError, match=words) as raised:
+        await run_in_process(url, SECRET_KEY, monkeypatch)
+    assert raised.value.exit_code == 6
+    assert stored(grafana, "user_auth") == before
