@@ -41,7 +41,8 @@ Exit codes:
   0  done, or nothing left to do
   1  a bug
   2  usage or configuration
-  3  finished, but some secrets are quarantined or left
+  3  finished, but some secrets are quarantined or left, or the database
+     left rows out of its answers twice in a row
   4  stopped early on request, limit or time; progress saved
   5  another run holds the lease, or has taken it over
   6  refused before writing, or stopped for safety
