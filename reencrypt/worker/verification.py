@@ -258,6 +258,7 @@ class Verification:
             problems=list(self.problems),
             reasons=Counter(self.reasons),
             proven_bits=dict(self.proven_bits),
+            weighed={key_id: set(weighed) for key_id, weighed in self.weighed.items()},
         )
 
     def weigh(self, envelope: Envelope, bits: float) -> None:

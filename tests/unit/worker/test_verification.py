@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from reencrypt.crypto.ciphers import Algorithm
+from reencrypt.crypto.envelope import Envelope
 from reencrypt.worker.verification import KEY_RETIRES, NAMED_PROBLEMS, PROVIDER_NOT_CONFIGURED, Problem, Verification
 
 
@@ -38,3 +40,15 @@ def test_a_problem_of_the_configuration_or_of_the_question_is_told_from_a_secret
         verification.add(problem(1, reason=reason))
     assert (verification.of_configuration, verification.unreadable) == (1, 3)
     assert verification.reasons[KEY_RETIRES] == 1
+
+
+def test_a_location_that_is_read_again_counts_its_evidence_again_and_its_copies_once() -> None:
+    secret = Envelope("k", Algorithm.AES_CFB, prefixed=True, salt=b"saltSALT", nonce=b"n" * 16, body=b"a ciphertext")
+    before = Verification()
+    # A scan that missed rows is made again, from what there was before it.
+    for _ in range(2):
+        again = before.copy()
+        again.weigh(secret, 20.0)
+        again.weigh(secret, 20.0)
+        assert again.proven_bits == {"k": 20.0}
+    assert before.proven_bits == {}
