@@ -47,7 +47,9 @@ def decides_nothing_new(item: pytest.Function) -> bool:
         return any(value in SERVERS for value in parameters.values() if isinstance(value, str))
     # A test that names its engines means what it says.
     named = any("engine" in mark.args[0] for mark in item.iter_markers("parametrize"))
-    return parameters.get("engine") == "mysql" and not named and not item.get_closest_marker("every_engine")
+    if named or item.get_closest_marker("every_engine"):
+        return False
+    return parameters.get("engine") == ("mariadb" if item.get_closest_marker("mysql_for_mariadb") else "mysql")
 
 
 @pytest.fixture(autouse=True)
@@ -105,7 +107,7 @@ def mysql9_server() -> Iterator[MysqlServer]:
 
 @pytest.fixture(params=["sqlite", "postgres", "mariadb", "mysql"])
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Engine:
-    """Each engine in turn, with a database of its own; on MySQL itself the tests with the marker `every_engine`."""
+    """Each engine in turn, with a database of its own; see the markers for MySQL and MariaDB."""
     if request.param == "sqlite":
         return SqliteEngine(tmp_path / "grafana.db")
     return server_engine(request.param, request)

@@ -29,7 +29,7 @@ from tests.support.engine import Engine
 from tests.support.story import TARGET, WRAP, Story
 from tests.support.vault import Vault
 
-pytestmark = pytest.mark.every_engine
+pytestmark = pytest.mark.mysql_for_mariadb
 
 TTL = {"GF_SECURITY_ENCRYPTION_DATA_KEYS_CACHE_TTL": "1s"}
 ASK = ("complete", "--settle")

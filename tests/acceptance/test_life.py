@@ -17,7 +17,7 @@ from tests.support.engine import Engine
 from tests.support.story import LEGACY, NOT_APPLICABLE, TARGET, WRAP, Story
 from tests.support.vault import Vault
 
-pytestmark = pytest.mark.every_engine
+pytestmark = pytest.mark.mysql_for_mariadb
 
 OTHER = "azurekv.other"
 #: An undo tells nothing on its way; this is well within it.

@@ -51,7 +51,7 @@ def plant_what_grafana_writes(builder: GrafanaBuilder, under: DataKey | None) ->
 
 
 @pytest.mark.parametrize("legacy", [True, False])
-@pytest.mark.every_engine
+@pytest.mark.mysql_for_mariadb
 def test_all_that_grafana_writes_is_moved_verified_and_rolled_back(story: Story, legacy: bool) -> None:  # noqa: FBT001
     with story.builder() as builder:
         plant_what_grafana_writes(builder, None if legacy else builder.data_key())

@@ -163,6 +163,7 @@ def test_a_secret_key_that_was_changed_once_moves_what_is_proven_and_leaves_the_
     assert set(report["quarantined_because"]) == {"implausible_plaintext"}
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_one_damaged_secret_spoils_neither_its_neighbours_nor_the_run(story: Story, damage: Damage) -> None:
     with story.builder() as builder:

@@ -52,7 +52,7 @@ def data_keys(story: Story) -> list[tuple[object, ...]]:
     return story.query("SELECT name, active, provider, label, encrypted_data FROM data_keys ORDER BY name")
 
 
-@pytest.mark.every_engine
+@pytest.mark.mysql_for_mariadb
 def test_a_rewrap_commits_nothing_where_a_trigger_changes_a_wrapping(story: Story) -> None:
     fill(story)
     kind = triggers.KINDS[story.engine.kind][0]

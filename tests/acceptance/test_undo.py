@@ -16,7 +16,7 @@ from tests.support.engine import Engine
 from tests.support.story import TARGET, WRAP, Story
 from tests.support.vault import Vault
 
-pytestmark = pytest.mark.every_engine
+pytestmark = pytest.mark.mysql_for_mariadb
 
 
 @pytest.fixture

@@ -20,13 +20,13 @@ from tests.support.lies import Lies
 from tests.support.story import TARGET, WRAP, Story
 from tests.support.vault import Vault
 
-pytestmark = pytest.mark.every_engine
+pytestmark = pytest.mark.mysql_for_mariadb
 
 SECRET_KEY = "the secret_key"
 NOBODYS = b"a key of nobody!"
 OTHER = "azurekv.other"
 
-pytestmark = pytest.mark.every_engine
+pytestmark = pytest.mark.mysql_for_mariadb
 
 
 @pytest.fixture

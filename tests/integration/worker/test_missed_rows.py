@@ -84,6 +84,7 @@ class Faulty:
         return await operation.run(settings_of(self._grafana), options, emit=self.listen, stop=self.stop)
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize(("fault", "every"), FAULTS)
 async def test_a_run_that_misses_pages_is_never_done(
     fault: Fault, every: int, grafana: Grafana, monkeypatch: pytest.MonkeyPatch
@@ -178,6 +179,7 @@ async def test_rows_missed_before_an_interruption_are_remembered_behind_it(
         assert faulty.passes == [0, 0, 1]
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize(
     ("takes", "outcome"), [(set(), "done"), ({0}, "done"), ({0, 1}, "done"), ({0, 1, 2}, "partly_done")]
 )
@@ -210,6 +212,7 @@ def multiply_tokens(grafana: Grafana) -> int:
     return 300 * 16 + 20
 
 
+@pytest.mark.one_engine
 @pytest.mark.parametrize("every", [1, 2])
 @pytest.mark.parametrize("fault", Fault)
 async def test_no_answer_is_given_over_rows_that_were_missed(
