@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from reencrypt.emulator.certificates import CertificateAuthority
+from tests.support.tls import server_tls
 
 TENANT = "11111111-2222-4333-8444-555555555555"
 VERSION = "0123456789abcdef0123456789abcdef"
@@ -57,12 +57,10 @@ def _http(status: str, content: object, *headers: str) -> bytes:
 
 async def serve(folder: Path) -> None:
     """Print one line of JSON when ready, and serve until the parent goes."""
-    authority = CertificateAuthority.of(folder)
+    context, bundle = server_tls(folder)
     answers: dict[bytes, bytes] = {}
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(
-        lambda: Responder(answers), "127.0.0.1", 0, ssl=authority.server_context(folder), backlog=512
-    )
+    server = await loop.create_server(lambda: Responder(answers), "127.0.0.1", 0, ssl=context, backlog=512)
     uri = f"https://localhost:{server.sockets[0].getsockname()[1]}"
     kid = f"{uri}/keys/prod/{VERSION}"
     challenge = f'WWW-Authenticate: Bearer authorization="{uri}/{TENANT}", resource="https://vault.azure.net"'
@@ -73,7 +71,7 @@ async def serve(folder: Path) -> None:
         b"key": _http("200 OK", {"key": key, "attributes": {"enabled": True, "created": 1}}),
         b"answer": _http("200 OK", {"kid": kid, "value": VALUE}),
     }
-    print(json.dumps({"uri": uri, "ca": str(authority.bundle)}), flush=True)  # noqa: T201 - its parent reads it
+    print(json.dumps({"uri": uri, "ca": str(bundle)}), flush=True)  # noqa: T201 - its parent reads it
     await loop.run_in_executor(None, sys.stdin.read)
 
 

@@ -74,7 +74,7 @@ def _serve(path: str) -> None:
     import reencrypt  # noqa: PLC0415 - whoever only calls `run` needs none of it
 
     for module in pkgutil.walk_packages(reencrypt.__path__, "reencrypt."):
-        if not module.name.startswith(("reencrypt.emulator", "reencrypt.demo", "reencrypt.__main__")):
+        if not module.name.startswith(("reencrypt.demo", "reencrypt.__main__")):
             importlib.import_module(module.name)
     for name in ("asyncmy", "asyncpg", "azure.keyvault.keys.crypto.aio", "azure.identity.aio", "rich.table"):
         with contextlib.suppress(ImportError):

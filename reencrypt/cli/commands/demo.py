@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from reencrypt.cli.commands.emulator import imported
 from reencrypt.cli.options import option
 
 
@@ -34,6 +35,8 @@ def command(keep: Path | None, secrets: int) -> int:
     in a temporary folder that is removed at the end, unless --keep is given.
     """
     from reencrypt.demo.story import tell  # noqa: PLC0415
+
+    imported()
 
     tell(click.echo, secrets=secrets, keep=keep)
     return 0

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import trustme
 
 from reencrypt.databases.protocol import Database
-from reencrypt.emulator.certificates import CertificateAuthority
 from reencrypt.errors import ConfigurationError, ReencryptError
 from reencrypt.operations.opening import open_database
 from reencrypt.settings import load_settings
@@ -21,9 +21,11 @@ from tests.support.mysql_programs import Product
 def authorities(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
     """The bundle of a CA, a certificate that it signed for localhost, and the bundle of a stranger."""
     folder, stranger = tmp_path_factory.mktemp("ca"), tmp_path_factory.mktemp("stranger")
-    authority = CertificateAuthority.of(folder)
-    authority.server_context(folder)
-    CertificateAuthority.of(stranger)
+    ca = trustme.CA()
+    ca.cert_pem.write_to_path(str(folder / "ca.pem"))
+    server = ca.issue_cert("localhost", "127.0.0.1")
+    server.private_key_and_cert_chain_pem.write_to_path(str(folder / "server.pem"))
+    trustme.CA().cert_pem.write_to_path(str(stranger / "ca.pem"))
     return folder / "ca.pem", folder / "server.pem", stranger / "ca.pem"
 
 

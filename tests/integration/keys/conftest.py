@@ -9,13 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from emulator_clients import wire_to
+from keyvault_emulator import Emulator
 
-from reencrypt.emulator import Emulator
 from reencrypt.keys.azure import AzureKeyProvider
 from reencrypt.keys.retry import RetryPolicy
 from reencrypt.keys.vault_policy import VaultPolicy
+from reencrypt.secret import Secret
 from reencrypt.settings.model import AzureKeyVaultSettings
-from tests.integration.emulator.clients import wire_to
 
 ProviderOf = Callable[..., AzureKeyProvider]
 
@@ -61,7 +62,7 @@ def make_settings(emulator: Emulator, key: str = "prod", **changes: object) -> A
         section=f"security.encryption.azurekv.{key}",
         tenant_id=emulator.tenant_id,
         client_id=emulator.client_id,
-        client_secret=emulator.client_secret,
+        client_secret=Secret(emulator.client_secret),
         key_name=key,
         vault_uri=emulator.vault_uri,
         loopback=True,

@@ -12,7 +12,6 @@ from typing import Final
 import pytest
 from aiohttp import web
 
-from reencrypt.emulator.certificates import CertificateAuthority
 from reencrypt.errors import ConfigurationError, UnavailableError
 from reencrypt.keys.azure import AzureKeyProvider
 from reencrypt.keys.pacer import Pacer
@@ -22,6 +21,7 @@ from reencrypt.keys.retry import RetryPolicy
 from reencrypt.keys.vault_policy import VaultPolicy
 from reencrypt.secret import Secret
 from reencrypt.settings.model import AzureKeyVaultSettings
+from tests.support.tls import server_tls
 
 TENANT = "11111111-2222-4333-8444-555555555555"
 DATA_KEY = b"c4n4ry-data-key1"
@@ -78,12 +78,12 @@ class Service:
 @pytest.fixture
 async def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Service]:
     service = Service()
-    authority = CertificateAuthority.of(tmp_path)
+    context, bundle = server_tls(tmp_path)
     runner = web.ServerRunner(web.Server(service.handle, access_log=None), shutdown_timeout=1)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=authority.server_context(tmp_path)).start()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
     service.uri = f"https://localhost:{runner.addresses[0][1]}"
-    monkeypatch.setenv("SSL_CERT_FILE", str(authority.bundle))
+    monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
     monkeypatch.setenv("AZURE_AUTHORITY_HOST", service.uri)
     yield service
     await runner.cleanup()

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from emulator_clients import wire_to
+from keyvault_emulator import Emulator
 
-from reencrypt.emulator import Emulator
 from reencrypt.errors import ConfigurationError
 from reencrypt.secret import Secret
-from tests.integration.emulator.clients import wire_to
 from tests.integration.keys.conftest import ProviderOf
 from tests.integration.keys.test_azure import pem, wrap
 
