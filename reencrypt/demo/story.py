@@ -6,14 +6,13 @@ import asyncio
 import signal
 import textwrap
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from reencrypt.catalogue.locations import LOCATIONS
 from reencrypt.demo.children import Children, DemoFailedError, Finished, clean_environment, emulator
-from reencrypt.demo.database import DAMAGED_ID, DAMAGED_TABLE, Built, build
+from reencrypt.demo.database import DAMAGED_ID, DAMAGED_TABLE, TABLES, Built, build
 from reencrypt.demo.fingerprint import fingerprint
 from reencrypt.demo.folder import demo_folder
 from reencrypt.demo.interruption import Page, interrupted_run
@@ -61,20 +60,6 @@ async def _tell(story: _Story) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Vault:
-    """A running emulator."""
-
-    uri: str
-    authority: str
-    ca_bundle: str
-    grafana_ini: Path
-
-    @property
-    def port(self) -> str:
-        return self.uri.rpartition(":")[2]
-
-
-@dataclass(frozen=True, slots=True)
 class _Story:
     announce: Announce
     folder: Path
@@ -92,53 +77,53 @@ class _Story:
             f"provider {_TARGET}. The two variables are for the stand-in only; a real vault needs none.",
         )
         async with emulator(self.folder, "--state", _VAULT, "--key", _KEY) as ready:
-            vault = _Vault(ready["vault_uri"], ready["authority"], ready["ca_bundle"], Path(ready["grafana_ini"]))
-            self._configure(built, vault)
-            for line in self._setup(vault):
+            self._configure(built, Path(ready["grafana_ini"]))
+            for line in self._setup(ready):
                 self._line(f"$ {line}")
-            variables = {"SSL_CERT_FILE": vault.ca_bundle, "AZURE_AUTHORITY_HOST": vault.authority}
+            variables = {"SSL_CERT_FILE": ready["ca_bundle"], "AZURE_AUTHORITY_HOST": ready["authority"]}
             children = Children(self.folder, clean_environment() | variables)
             await self._plan(children)
             seconds = await self._interrupt(children, built)
             await self._verify_halfway(children)
             seconds += await self._resume(children)
-            await self._verify(children)
-            await self._status(children)
+            await self._show(
+                children, "verify", "6. Verified", "Every secret once more, read as Grafana would read it."
+            )
+            found = "All this is recorded in the database itself."
+            await self._show(children, "status", "7. What a colleague would find", found)
         await self._conclude(built, before, seconds)
         if self.kept:
-            self._go_on(vault)
+            self._go_on(ready)
         self._line()
         self._paragraph(f"The whole demonstration took {time.monotonic() - started:.1f} s.")
 
     async def _database(self) -> Built:
         self._heading(
             "1. A Grafana database",
-            "First a SQLite database as Grafana would have it after some years, with made-up secrets in every place "
-            "that Grafana keeps them. It lies in a folder of its own; nothing else on this machine is touched.",
+            "First a SQLite database as Grafana would have it after some years, with made-up secrets in four of the "
+            "places where Grafana keeps them. It lies in a folder of its own; nothing else on this machine is touched.",
         )
         built = await asyncio.to_thread(build, self.folder / _DATABASE, self.wanted)
-        self._line(f"{self.folder / _DATABASE}: {built.secrets:,} secrets in {len(LOCATIONS)} locations:")
+        self._line(f"{self.folder / _DATABASE}: {built.secrets:,} secrets in {len(TABLES)} locations:")
         self._line(f"  {built.legacy:,} legacy, encrypted directly under secret_key as before Grafana 9")
         self._line(f"  {built.secrets - built.legacy:,} under the data key {built.data_key_id} of secretKey.v1")
         self._line(f"  one of these is damaged, cut off in the middle: {DAMAGED_TABLE} {DAMAGED_ID}")
         return built
 
-    def _configure(self, built: Built, vault: _Vault) -> None:
+    def _configure(self, built: Built, suggested: Path) -> None:
         """Write Grafana's configuration: what the emulator suggests, with the `secret_key` and the database."""
-        text = vault.grafana_ini.read_text().replace(
-            "[security]\n", f"[security]\nsecret_key = {built.secret_key}\n", 1
-        )
+        text = suggested.read_text().replace("[security]\n", f"[security]\nsecret_key = {built.secret_key}\n", 1)
         database = f'\n[database]\ntype = sqlite3\npath = """{self.folder / _DATABASE}"""\n'
         path = self.folder / _CONFIGURATION
         path.touch(mode=0o600)
         path.write_text(text + database)
 
-    def _setup(self, vault: _Vault) -> tuple[str, ...]:
+    def _setup(self, ready: Mapping[str, str]) -> tuple[str, ...]:
         """What to type for the same vault and the same surroundings."""
         return (
             f"cd {self.folder}",
-            f"reencrypt emulator --state {_VAULT} --key {_KEY} --port {vault.port} &",
-            f"export SSL_CERT_FILE={vault.ca_bundle} AZURE_AUTHORITY_HOST={vault.authority}",
+            f"reencrypt emulator --state {_VAULT} --key {_KEY} --port {ready['vault_uri'].rpartition(':')[2]} &",
+            f"export SSL_CERT_FILE={ready['ca_bundle']} AZURE_AUTHORITY_HOST={ready['authority']}",
         )
 
     async def _plan(self, children: Children) -> None:
@@ -199,15 +184,9 @@ class _Story:
         self._output(finished.stdout)
         return time.monotonic() - started
 
-    async def _verify(self, children: Children) -> None:
-        self._heading("6. Verified", "Every secret once more, read as Grafana would read it.")
-        finished = await self._command(children, "verify", *_CONFIG, expect=_DONE)
-        self._output(finished.stdout)
-
-    async def _status(self, children: Children) -> None:
-        self._heading("7. What a colleague would find", "All this is recorded in the database itself.")
-        finished = await self._command(children, "status", *_CONFIG, expect=_DONE)
-        self._output(finished.stdout)
+    async def _show(self, children: Children, command: str, title: str, text: str) -> None:
+        self._heading(title, text)
+        self._output((await self._command(children, command, *_CONFIG, expect=_DONE)).stdout)
 
     async def _conclude(self, built: Built, before: str, seconds: float) -> None:
         """Hold what the run recorded, and the database, against what was promised."""
@@ -237,9 +216,9 @@ class _Story:
         self._heading("Your own Grafana", "Begin with what only reads:")
         self._line("$ reencrypt plan --grafana-config /etc/grafana/grafana.ini")
 
-    def _go_on(self, vault: _Vault) -> None:
+    def _go_on(self, ready: Mapping[str, str]) -> None:
         self._heading("Going on by hand", "The folder is kept. The vault runs again, and the rest works, after:")
-        for line in (*self._setup(vault), f"reencrypt status --grafana-config {_CONFIGURATION}"):
+        for line in (*self._setup(ready), f"reencrypt status --grafana-config {_CONFIGURATION}"):
             self._line(f"$ {line}")
 
     async def _only_run(self) -> RunStatus:

@@ -13,12 +13,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from reencrypt.demo.schema import create_statements
 from tests.grafana.datakeys import SHAPE_DDL, DataKey, Shape
 from tests.grafana.encrypting import Algorithm, Recipe, envelope, make_nonce, make_salt
 from tests.grafana.jsonspans import member
 from tests.grafana.jsontext import render
 from tests.grafana.migration_log import FIRST_OF_DATA_KEYS, MIGRATION_IDS
+from tests.grafana.schema import create_statements
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from reencrypt.databases.statements import OUR_TABLES
-from reencrypt.demo.schema import RESOURCE_HISTORY, SSO_SETTING, USER_AUTH
+from tests.grafana.schema import RESOURCE_HISTORY, SSO_SETTING, USER_AUTH
 from tests.support.accounts import grant, new_account, tables_of, url_as
 from tests.support.story import Story
 from tests.support.worlds import ALL_ENGINES, MYSQLS, RIGHT, No, Plant, World, refused, through

@@ -20,7 +20,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 import pymysql
 
-from reencrypt.demo.schema import ALL, create_statements
+from tests.grafana.schema import ALL, create_statements
 from tests.support.engine import Execute
 from tests.support.mysql_programs import Product, available, programs_or_skip
 from tests.support.transfer import to_file, to_server

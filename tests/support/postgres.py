@@ -20,7 +20,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 import asyncpg
 import pytest
 
-from reencrypt.demo.schema import ALL, create_statements
+from tests.grafana.schema import ALL, create_statements
 from tests.support.engine import Execute
 from tests.support.transfer import to_file, to_server
 

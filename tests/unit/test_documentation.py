@@ -117,7 +117,7 @@ def test_a_settings_file_gives_defaults_and_the_command_line_wins(tmp_path: Path
 
 def test_the_commands_on_the_first_screen_are_those_that_ci_runs() -> None:
     first_screen = "\n".join(README.splitlines()[:35])
-    assert "python3 -m venv .venv && .venv/bin/pip install . && .venv/bin/reencrypt demo" in first_screen
+    assert "python3 -m venv .venv && .venv/bin/pip install . ./emulator && .venv/bin/reencrypt demo" in first_screen
     assert "python3 -m venv .venv && .venv/bin/pip install tox && .venv/bin/tox" in first_screen
 
 

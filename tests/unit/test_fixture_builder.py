@@ -18,7 +18,6 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reencrypt.demo.schema import ALL, Table, create_statements
 from tests.grafana import plaintexts
 from tests.grafana.builder import GrafanaBuilder
 from tests.grafana.damage import DAMAGES, Damage
@@ -35,6 +34,7 @@ from tests.grafana.planting import Plain, PlantedSecret, Storage
 from tests.grafana.populate import populate
 from tests.grafana.real import LEGACY as LEGACY_DATABASES
 from tests.grafana.real import WITH_DATA_KEYS, WITHOUT_SECRETS, real_database
+from tests.grafana.schema import ALL, Table, create_statements
 from tests.grafana.unwrapping import azure_unwrappers
 
 if TYPE_CHECKING:

@@ -41,7 +41,12 @@ def test_an_install_line_names_only_what_is_ours(name: str, line: str) -> None:
 
 
 def test_install_lines_are_found_where_they_are_known_to_be() -> None:
-    assert {"README.md", "config/docker/Dockerfile", "reencrypt/operations/opening.py"} <= {name for name, _ in LINES}
+    assert {
+        "README.md",
+        "config/docker/Dockerfile",
+        "reencrypt/operations/opening.py",
+        "reencrypt/cli/commands/emulator.py",
+    } <= {name for name, _ in LINES}
 
 
 @pytest.mark.parametrize("line", [" 'reencrypt[mysql]'", " -U reencrypt", " grafana-reencrypt", " --upgrade pip"])
@@ -53,3 +58,7 @@ def test_the_distribution_has_a_name_that_is_free_and_the_command_keeps_its_own(
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project["name"] == "grafana-reencrypt"
     assert project["scripts"] == {"reencrypt": "reencrypt.__main__:main"}
+    emulator = tomllib.loads((ROOT / "emulator" / "pyproject.toml").read_text())["project"]
+    assert emulator["name"] == "keyvault-emulator"
+    # Nothing that is installed from the index brings the emulator: it is not published.
+    assert "keyvault-emulator" not in str(project)

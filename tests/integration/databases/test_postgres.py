@@ -16,9 +16,9 @@ from reencrypt.databases.postgres import PostgresDatabase, PostgresTransaction
 from reencrypt.databases.postgres_dsn import target_of
 from reencrypt.databases.protocol import Swap, Transaction
 from reencrypt.databases.retried import retried
-from reencrypt.demo.schema import create_statements
 from reencrypt.errors import ConfigurationError, NotVisibleError, ReencryptError
 from reencrypt.settings import DatabaseSettings, load_settings
+from tests.grafana.schema import create_statements
 from tests.support.installed import InstalledPostgres, installed_postgres
 from tests.support.postgres import PostgresServer, connect
 
