@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import click
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 
 def print_json(command: str, exit_code: int, content: Mapping[str, Any]) -> None:

@@ -36,6 +36,7 @@ class PostgresTarget:
     ca_cert_path: str
     client_cert_path: str
     client_key_path: str
+    sni: bool
     session: Mapping[str, str]
 
     @property
@@ -71,7 +72,7 @@ class PostgresTarget:
                 hint="set disable, require, verify-ca or verify-full in [database] ssl_mode",
             )
         try:
-            context = ssl.create_default_context(cafile=self.ca_cert_path or None)
+            context = self._context()
             if self.client_cert_path:
                 context.load_cert_chain(self.client_cert_path, self.client_key_path or None)
         except OSError as error:
@@ -83,6 +84,33 @@ class PostgresTarget:
         if self.ssl_mode == "require" and not self.ca_cert_path:
             context.verify_mode = ssl.CERT_NONE
         return context
+
+    def _context(self) -> ssl.SSLContext:
+        # As in lib/pq, whoever verifies the name also sends it.
+        if self.sni or self.ssl_mode == "verify-full":
+            return ssl.create_default_context(cafile=self.ca_cert_path or None)
+        context = _WithoutServerName(ssl.PROTOCOL_TLS_CLIENT)
+        if self.ca_cert_path:
+            context.load_verify_locations(self.ca_cert_path)
+        else:
+            context.load_default_certs()
+        return context
+
+
+class _WithoutServerName(ssl.SSLContext):
+    """A client's TLS that does not say which server it wants: asyncpg always gives a name."""
+
+    def wrap_bio(
+        self,
+        incoming: ssl.MemoryBIO,
+        outgoing: ssl.MemoryBIO,
+        server_side: bool = False,  # noqa: FBT001, FBT002 - the signature is the library's
+        server_hostname: str | bytes | None = None,
+        session: ssl.SSLSession | None = None,
+    ) -> ssl.SSLObject:
+        """Begin TLS without a server name."""
+        del server_hostname
+        return super().wrap_bio(incoming, outgoing, server_side, None, session)
 
 
 def target_of(settings: DatabaseSettings) -> PostgresTarget:
@@ -99,6 +127,7 @@ def target_of(settings: DatabaseSettings) -> PostgresTarget:
             ca_cert_path=settings.ca_cert_path,
             client_cert_path=settings.client_cert_path,
             client_key_path=settings.client_key_path,
+            sni=_sends_name(settings.ssl_sni),
             session={key: value for key, value in settings.parameters.items() if key in _SESSION},
         )
     values = _from_url(text) if text.startswith(("postgres://", "postgresql://")) else parse_keywords(text)
@@ -113,8 +142,14 @@ def target_of(settings: DatabaseSettings) -> PostgresTarget:
         ca_cert_path=values.get("sslrootcert", ""),
         client_cert_path=values.get("sslcert", ""),
         client_key_path=values.get("sslkey", ""),
+        sni=_sends_name(values.get("sslsni", "")),
         session={key: value for key, value in values.items() if key in _SESSION},
     )
+
+
+def _sends_name(sslsni: str) -> bool:
+    """Whether the server's name is sent in the clear: lib/pq does so unless a value does not begin with 1."""
+    return not sslsni or sslsni.startswith("1")
 
 
 def parse_keywords(text: str) -> dict[str, str]:

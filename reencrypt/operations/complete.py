@@ -14,7 +14,7 @@ from reencrypt.databases.protocol import Database, Transaction
 from reencrypt.databases.retried import retried
 from reencrypt.errors import ConfigurationError, RefusedError, StoppedEarlyError
 from reencrypt.events import Emit, Waiting
-from reencrypt.keys.provider import LEGACY_PROVIDER, normalise_provider
+from reencrypt.keys.provider import LEGACY_PROVIDER
 from reencrypt.keys.ring import DataKey
 from reencrypt.operations.evidence import Evidence, Gatherer, Kek
 from reencrypt.operations.opening import inspect, leased, opened, read_data_keys
@@ -164,7 +164,7 @@ async def complete(
     """
     _check(wanted)
     not_secrets = NotSecrets.parse(wanted.not_secrets)
-    target = normalise_provider(options.to or settings.encryption_provider)
+    target = options.provider(settings)
     try:
         async with opened(settings, options, emit, write=wanted.finish) as resources:
             gatherer = Gatherer(

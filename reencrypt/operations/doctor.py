@@ -14,7 +14,7 @@ from reencrypt.events import Emit
 from reencrypt.keys.azure import AzureKeyProvider
 from reencrypt.keys.credential import proxies_for
 from reencrypt.keys.examination import Check, Examination, State, failed
-from reencrypt.keys.provider import SECRET_KEY_PROVIDER, Unwrapped
+from reencrypt.keys.provider import SECRET_KEY_PROVIDER, Unwrapped, normalise_provider
 from reencrypt.keys.providers import Providers
 from reencrypt.keys.ring import DataKey, Failure, KeyRing
 from reencrypt.operations.opening import (
@@ -175,18 +175,29 @@ def _grafana(settings: Settings, options: RunOptions, found: _Found) -> list[Che
         )
     else:
         checks.append(Check("secret_key", State.OK, f"set in {settings.secret_key_origin}"))
-    target = options.to or settings.encryption_provider
-    if target == SECRET_KEY_PROVIDER:
+    configured, target = normalise_provider(settings.encryption_provider), options.provider(settings)
+    if configured == SECRET_KEY_PROVIDER:
         checks.append(
             Check(
                 "encryption_provider",
                 State.WARNING,
-                f"is {target}: Grafana writes new secrets under secret_key, not under a vault",
+                f"is {configured}: Grafana writes new secrets under secret_key, not under a vault",
                 "set [security] encryption_provider = azurekv.NAME, and restart every instance",
             )
         )
+    else:
+        checks.append(Check("encryption_provider", State.OK, f"is {configured}"))
+    if target != configured:
+        checks.append(
+            Check(
+                "target",
+                State.WARNING,
+                f"is {target}, by --to: Grafana keeps writing under {configured}",
+                f"set [security] encryption_provider = {target}, and restart every instance, if that is to stay so",
+            )
+        )
+    if target == SECRET_KEY_PROVIDER:
         return checks
-    checks.append(Check("encryption_provider", State.OK, f"is {target}"))
     written = [row for row in found.rows if row.provider == target and row.id not in found.own]
     if written:
         checks.append(Check("Grafana uses it", State.OK, f"it has written {len(written)} data keys under {target}"))

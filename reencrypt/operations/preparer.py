@@ -269,10 +269,8 @@ def _candidates(rows: list[DataKey], goal: Goal, interrupted: Run | None) -> lis
 
 def _goal(settings: Settings, options: RunOptions, open_run: Run | None) -> Goal:
     """Where the operation leads; an interrupted rotation goes on as one, also when a plain run is asked for."""
-    legacy = options.operation is Operation.ROLLBACK
-    provider = SECRET_KEY_PROVIDER if legacy else normalise_provider(options.to or settings.encryption_provider)
     algorithm = options.algorithm or Algorithm(settings.algorithm)
-    goal = Goal(options.operation, provider, algorithm, fresh=options.fresh_data_key)
+    goal = Goal(options.operation, options.provider(settings), algorithm, fresh=options.fresh_data_key)
     if open_run is not None and open_run.fresh and leads_to(open_run, goal):
         goal.fresh, goal.own_key = True, open_run.target_key
     return goal

@@ -12,8 +12,6 @@ from reencrypt.databases.paging import Coverage
 from reencrypt.worker.counts import Counts, per_location
 from reencrypt.worker.quarantine import QuarantineEntry
 
-SCHEMA_VERSION: Final = 1
-
 DONE: Final = "done"
 NOTHING_TO_DO: Final = "nothing_to_do"
 PARTLY_DONE: Final = "partly_done"

@@ -103,7 +103,7 @@ class _Job:
     stop: StopRequest
 
     async def run(self) -> RewrapReport:
-        result = RewrapReport(report.STOPPED, self.options.to or self.settings.encryption_provider)
+        result = RewrapReport(report.STOPPED, self.options.target(self.settings))
         try:
             prepared = await self.stop.heeded(self.preparer.prepare(self.settings, self.options))
             result.target_provider, result.warnings = prepared.target_provider, prepared.warnings

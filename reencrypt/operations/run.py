@@ -14,7 +14,6 @@ from reencrypt.databases.protocol import Database
 from reencrypt.errors import ConfigurationError, StoppedEarlyError
 from reencrypt.events import Emit, RunEnded, RunStarted, TargetKeyReady, Waiting, Warned
 from reencrypt.keys.proof import Proof
-from reencrypt.keys.provider import normalise_provider
 from reencrypt.keys.providers import Providers
 from reencrypt.keys.ring import DataKey
 from reencrypt.operations import report
@@ -52,8 +51,9 @@ async def run(settings: Settings, options: RunOptions, *, emit: Emit, stop: Stop
             result = await _Job(*parts, settings, options, emit, stop).run()
     except StoppedEarlyError:
         # Before the run itself began: nothing was looked at, so there is nothing to count.
-        target = normalise_provider(options.to or settings.encryption_provider)
-        result = RunReport(report.STOPPED, target, {}, operation=options.operation, stop_reason=stop.reason)
+        result = RunReport(
+            report.STOPPED, options.target(settings), {}, operation=options.operation, stop_reason=stop.reason
+        )
     result.seconds = time.monotonic() - started
     return result
 

@@ -12,15 +12,17 @@ from reencrypt.operations.report import entry_as_json
 from reencrypt.settings import Settings
 from reencrypt.worker.counts import Counts, per_location
 from reencrypt.worker.quarantine import QuarantineEntry, read_quarantine
+from reencrypt.worker.rewrap import DATA_KEYS
 from reencrypt.worker.runs import UNDOING, Run, find_open, latest_counts, read_checkpoints, read_runs
 
 
 @dataclass(frozen=True, slots=True)
 class RunStatus:
-    """A run and the counters of its locations."""
+    """A run, the counters of its locations, and how many data keys it has wrapped anew."""
 
     run: Run
     counts: dict[str, Counts]
+    data_keys: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class StatusReport:
                     "pass": each.run.pass_number,
                     "started": each.run.started,
                     "updated": each.run.updated,
+                    "data_keys_rewrapped": each.data_keys,
                     "secrets": Counts.sum(each.counts.values()).as_numbers(),
                     "locations": per_location(each.counts),
                 }
@@ -89,10 +92,15 @@ async def status(settings: Settings) -> StatusReport:
 
 
 async def _read(database: Database, settings: Settings) -> StatusReport:
-    runs = [
-        RunStatus(run, latest_counts(await read_checkpoints(database, run.id))) for run in await read_runs(database)
-    ]
+    runs = [await _status(database, run) for run in await read_runs(database)]
     lease = await database.fetch("lease_read")
     found = find_open([each.run for each in runs])
     resume = command_for(found, settings) if found else ""
     return StatusReport(runs, str(lease[0][1]) if lease else "", await read_quarantine(database), resume)
+
+
+async def _status(database: Database, run: Run) -> RunStatus:
+    counts = latest_counts(await read_checkpoints(database, run.id))
+    # A rewrap counts data keys, in a checkpoint like those of locations.
+    data_keys = counts.pop(DATA_KEYS, Counts())
+    return RunStatus(run, counts, data_keys.re_encrypted)

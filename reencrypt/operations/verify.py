@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from reencrypt.errors import NoSecretsError
 from reencrypt.events import Emit
-from reencrypt.keys.provider import normalise_provider
 from reencrypt.keys.ring import DataKey, KeyRing
 from reencrypt.operations.opening import Resources, inspect, opened, read_accepted_secrets, read_data_keys
 from reencrypt.operations.options import RunOptions
@@ -101,7 +100,7 @@ def problem_as_json(problem: Problem) -> dict[str, object]:
 
 async def verify(settings: Settings, options: RunOptions, *, emit: Emit) -> VerifyReport:
     """Read, unwrap, decrypt and judge every secret; raises `NoSecretsError` where there is none at all."""
-    target = normalise_provider(options.to or settings.encryption_provider)
+    target = options.provider(settings)
     async with opened(settings, options, emit, write=False) as resources:
         report = await _verify(resources, settings, target, emit)
     if not options.allow_empty and not report.found.total:

@@ -206,3 +206,21 @@ def test_text_has_every_check_and_its_remedy(story: Story) -> None:
     assert "failed   unwrapping" in text
     assert "→ az keyvault set-policy" in text
     assert text.rstrip().endswith("see what failed above.")
+
+
+@pytest.mark.one_engine
+def test_every_name_of_a_target_gets_the_same_advice_and_grafanas_own_is_told_from_it(story: Story) -> None:
+    with story.builder() as builder:
+        populate(builder, count=30, under=[builder.data_key()])
+
+    def checks(*arguments: str) -> list[dict[str, str]]:
+        report = story.cli.json("doctor", *arguments, expect=None)
+        return [check for check in report["checks"] if check["about"] == "grafana"]
+
+    assert checks("--to", "secretKey") == checks("--to", "secretKey.v1")
+    by_name = {check["name"]: check for check in checks("--to", "secretKey.v1")}
+    assert by_name["encryption_provider"]["detail"] == f"is {TARGET}"
+    assert by_name["target"]["detail"] == f"is secretKey.v1, by --to: Grafana keeps writing under {TARGET}"
+    assert by_name["target"]["state"] == "warning"
+    assert "target" not in {check["name"] for check in checks()}
+    assert "target" not in {check["name"] for check in checks("--to", TARGET)}

@@ -345,3 +345,28 @@ def test_a_schedule_does_not_wait_for_a_migration_that_is_not_over(story: Story)
         populate(builder, count=40, under=[builder.data_key(label_date=today)])
     assert story.cli.json("run", "--fresh-data-key", "--if-older-than", "90d")["outcome"] == "done"
     assert story.off_target() == {}
+
+
+@pytest.mark.one_engine
+def test_a_rollback_that_is_stopped_at_once_names_its_own_target(story: Story) -> None:
+    fill(story)
+    for arguments, target in (
+        (("rollback",), "secret_key"),
+        (("run", "--to", "secretKey"), "secretKey.v1"),
+        (("run",), TARGET),
+    ):
+        report = story.cli.json(*arguments, "--max-runtime", "0", expect=4)
+        assert report["target_provider"] == target, arguments
+
+
+def test_status_counts_the_data_keys_of_a_rewrap_apart_from_secrets(story: Story) -> None:
+    fill(story)
+    rewrapped = story.cli.json("rewrap", *WRAP)["data_keys"]["rewrapped"]
+    assert rewrapped > 0
+    (run,) = story.cli.json("status")["runs"]
+    assert (run["data_keys_rewrapped"], run["secrets"]["total"], run["locations"]) == (rewrapped, 0, {})
+    table = story.cli("status").stdout
+    assert "data keys" in table
+    story.cli.json("run", *WRAP)
+    (_, run) = story.cli.json("status")["runs"]
+    assert (run["data_keys_rewrapped"], run["secrets"]["total"] > 50) == (0, True)

@@ -15,7 +15,7 @@ from typing import Any
 from tests.support import warm
 from tests.support.vault import Vault, clean_environment
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _LONGEST_SECONDS = 100.0
 
 

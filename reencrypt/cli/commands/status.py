@@ -30,6 +30,7 @@ def command(
         out.print_json("status", 0, report.as_json())
         return 0
     rows = []
+    wrapped = any(each.data_keys for each in report.runs)
     for each in report.runs:
         total = Counts.sum(each.counts.values())
         run = each.run
@@ -42,10 +43,12 @@ def command(
                 total.re_encrypted,
                 total.quarantined,
                 total.left,
+                *([each.data_keys] if wrapped else []),
                 run.updated,
             )
         )
-    header = ("run", "state", "target", "looked at", "re-encrypted", "quarantined", "left", "last change (UTC)")
+    header = ["run", "state", "target", "looked at", "re-encrypted", "quarantined", "left"]
+    header += [*(["data keys"] if wrapped else []), "last change (UTC)"]
     out.print_table("Runs", header, rows)
     if report.holder:
         out.line(f"Lease: {report.holder}")

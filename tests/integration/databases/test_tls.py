@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -15,6 +18,7 @@ from reencrypt.settings import load_settings
 from tests.support.installed import InstalledPostgres, installed_postgres
 from tests.support.mysql import OwnServer
 from tests.support.mysql_programs import Product
+from tests.support.tls import server_tls
 
 
 @pytest.fixture(scope="module")
@@ -156,3 +160,58 @@ async def test_a_server_that_insists_on_tls_refuses_a_plain_connection(
 ) -> None:
     with pytest.raises(ReencryptError):
         await opened(request.getfixturevalue(server), tmp_path)
+
+
+class NameListener:
+    """Speaks PostgreSQL up to the TLS handshake, and remembers which server name the client asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        context, self.bundle = server_tls(folder)
+        context.sni_callback = lambda _connection, name, _context: self.names.append(name)
+        self.names: list[str | None] = []
+        self._context = context
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self._socket.getsockname()[1]
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        connection, _ = self._socket.accept()
+        with connection:
+            connection.recv(8)  # SSLRequest
+            connection.sendall(b"S")
+            with suppress(OSError), self._context.wrap_socket(connection, server_side=True) as secured:
+                secured.recv(1)
+
+    def close(self) -> None:
+        self._socket.close()
+        self._thread.join()
+
+
+@pytest.mark.parametrize(
+    ("mode", "sni", "name"),
+    [
+        ("require", "", "localhost"),
+        ("require", "0", None),
+        ("verify-ca", "1", "localhost"),
+        ("verify-ca", "0", None),
+        ("verify-full", "0", "localhost"),  # as in lib/pq: whoever verifies the name sends it
+    ],
+)
+@pytest.mark.parametrize("as_string", [False, True])
+async def test_the_servers_name_is_sent_as_ssl_sni_says(
+    mode: str, sni: str, name: str | None, tmp_path: Path, *, as_string: bool
+) -> None:
+    server = NameListener(tmp_path)
+    keys = f"type = postgres\nhost = localhost:{server.port}\nuser = u\nname = n\nssl_mode = {mode}\n"
+    keys += f"ca_cert_path = {server.bundle}\nssl_sni = {sni}\n"
+    if as_string:
+        words = f"host=localhost port={server.port} user=u dbname=n sslmode={mode} sslrootcert={server.bundle}"
+        keys = f"type = postgres\nconnection_string = {words} sslsni={sni}\n" if sni else ""
+        keys = keys or f"type = postgres\nconnection_string = {words}\n"
+    try:
+        with pytest.raises(ReencryptError):
+            await opened(keys, tmp_path)
+    finally:
+        server.close()
+    assert server.names == [name]
