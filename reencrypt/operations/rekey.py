@@ -23,7 +23,7 @@ from reencrypt.keys.ring import DataKey
 from reencrypt.keys.secret_key import SecretKeyProvider, fingerprint_of
 from reencrypt.operations import report
 from reencrypt.operations.goal import Operation
-from reencrypt.operations.opening import KeyTable, leased, opened, read_data_keys
+from reencrypt.operations.opening import KeyTable, inspect, leased, open_database, opened, read_data_keys
 from reencrypt.operations.options import RunOptions
 from reencrypt.operations.preparation import Preparation
 from reencrypt.operations.preparer import Preparer
@@ -36,10 +36,12 @@ from reencrypt.settings.defaults import DEFAULT_SECRET_KEY
 from reencrypt.settings.holding import problem_of
 from reencrypt.worker.accepted import read_accepted
 from reencrypt.worker.counts import PLAIN_OR_UNPROVEN
+from reencrypt.worker.given_up import UNREADABLE, count_unchanged
 from reencrypt.worker.journal import digest
 from reencrypt.worker.lease import Lease
-from reencrypt.worker.quarantine import read_quarantine, save_findings
+from reencrypt.worker.quarantine import QuarantineEntry, read_quarantine, save_findings
 from reencrypt.worker.rekey import Alerting, NewWrapping, alerting_anew, commit, wrap_anew
+from reencrypt.worker.rowkey import key_to_text
 from reencrypt.worker.runs import REKEY, Run, close_run, find_open, insert_run, read_runs
 from reencrypt.worker.stop import StopRequest
 
@@ -132,7 +134,7 @@ async def rekey(
             f"secrets are left directly under secret_key ({', '.join(lost)}), and would be lost with it",
             hint="see `reencrypt plan`; move them, or give up those in quarantine",
         )
-    if any(entry.is_open for entry in legacy.quarantine):
+    if await _in_danger(settings, legacy.quarantine):
         raise RefusedError(
             "secrets are in quarantine, and would be lost with the old secret_key",
             hint="see `reencrypt quarantine list`; retry them, or acknowledge that they are given up",
@@ -147,6 +149,21 @@ async def rekey(
     except StoppedEarlyError:
         result.outcome = report.STOPPED
     return result
+
+
+async def _in_danger(settings: Settings, quarantine: Sequence[QuarantineEntry]) -> bool:
+    """Whether open entries hold what is directly under `secret_key`, or nobody knows under what."""
+    entries = [entry for entry in quarantine if entry.is_open]
+    if not entries:
+        return False
+    database = await open_database(settings.database, write=False)
+    try:
+        locations = (await inspect(database)).fitted.locations
+        found = await count_unchanged(database, locations, entries)
+        enveloped = sum(number for (_, key_id), number in found.items() if key_id not in (None, UNREADABLE))
+        return enveloped < len(entries)
+    finally:
+        await database.close()
 
 
 def _check(settings: Settings, new: Secret) -> None:
@@ -202,17 +219,21 @@ class _Job:
         fresh = await read_data_keys(self.database, prepared.schema.key_table)
         prepared.proof.forget(prepared.ring.load(fresh))
         rows = _under_secret_key(prepared.ring.rows)
-        wrappings = await self._wrappings(prepared, rows, new, written)
+        skipped = prepared.proof.skipped
+        await self.preparer.prove(
+            prepared, [row.id for row in rows if row.id not in skipped and digest(row.wrapped) not in written]
+        )
         location = next((each for each in prepared.locations if not each.reencrypted), None)
         alerts = await all_rows(self.database, location) if location is not None else []
+        # Before a data key is believed: what does not read there casts doubt on all that secret_key alone vouches for.
         alerting = await self._alerting(prepared, location, alerts, new, written)
-        needs_proof = bool(wrappings or alerting.moved)
-        if needs_proof and not self._is_proven(prepared):
+        await self._refuse_unreadable(location, alerting, lease)
+        wrappings = await self._wrappings(prepared, rows, new, written)
+        if (wrappings or alerting.moved or alerting.unproven) and not self._is_proven(prepared):
             raise RefusedError(
                 "nothing in this database proves that the configured secret_key is Grafana's own",
                 hint=f"if you are sure, give --accept-unproven {SECRET_KEY_PROVIDER}",
             )
-        await self._refuse_unreadable(location, alerting, lease)
         if alerting.unproven:
             raise _unproven_refusal(alerting.unproven)
         current = await self._run(lease)
@@ -256,7 +277,6 @@ class _Job:
             if row.id in skipped:
                 self.result.left[row.id] = "skipped_key"
                 continue
-            await self.preparer.prove(prepared, [row.id])
             entry = prepared.ring.entry(row.id)
             if not isinstance(entry, Unwrapped):
                 # It does not open under the old secret_key either: nothing is lost.
@@ -298,13 +318,19 @@ class _Job:
             cache=self.cache,
             written=written,
             accepted=await read_accepted(self.database),
+            given_up={each.secret_hash for each in await read_quarantine(self.database) if not each.is_open},
         )
 
     async def _refuse_unreadable(self, location: Location | None, alerting: Alerting, lease: Lease) -> None:
         """Enter what does not read into the quarantine, and refuse, unless all of it has been given up there."""
-        given_up = {each.secret_hash for each in await read_quarantine(self.database) if not each.is_open}
-        bad = [each for each in alerting.findings if digest(each.text) not in given_up]
-        if location is None or not bad:
+        if location is None:
+            return
+        entries = [each for each in await read_quarantine(self.database) if not each.is_open]
+        given_up = {(each.row_key, each.field, each.secret_hash) for each in entries if each.location == location.name}
+        bad = [
+            each for each in alerting.findings if (key_to_text(each.key), each.field, digest(each.text)) not in given_up
+        ]
+        if not bad:
             return
 
         async def body(transaction: Transaction) -> None:
@@ -338,8 +364,8 @@ def _unproven_refusal(places: Sequence[str]) -> RefusedError:
     return RefusedError(
         f"other secrets cast doubt on secret_key, and nothing proves that it encrypted {len(places)} secrets of legacy "
         f"alerting: {named}",
-        hint="save these notification channels again in Grafana, or delete the ones that no longer work; if Grafana "
-        f"reads them all, give --accept-unproven {SECRET_KEY_PROVIDER}",
+        hint="delete the notification channels that no longer work, in quarantine and out of it; if Grafana reads all "
+        f"that are left, give --accept-unproven {SECRET_KEY_PROVIDER}",
     )
 
 

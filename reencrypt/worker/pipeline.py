@@ -171,6 +171,7 @@ class Pipeline:
             self.resolver.proof,
             self._cache,
             self._limits,
+            self.resolver.key_to_read,
             self._known,
             self._accepted,
         )

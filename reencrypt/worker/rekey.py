@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from reencrypt.catalogue.codec import splice
 from reencrypt.catalogue.location import Location, Row
-from reencrypt.catalogue.plaintext import is_plausible
+from reencrypt.catalogue.plaintext import evidence, is_plausible
 from reencrypt.catalogue.reading import FoundSecret, secrets_of
 from reencrypt.catalogue.reason import Reason
 from reencrypt.crypto import envelope as envelopes
@@ -21,7 +21,7 @@ from reencrypt.crypto.envelope import Sealer
 from reencrypt.databases.protocol import Database, Swap, Transaction
 from reencrypt.databases.retried import retried
 from reencrypt.errors import RefusedError
-from reencrypt.keys.proof import Admission, Proof
+from reencrypt.keys.proof import PROVEN_BITS, Admission, Proof
 from reencrypt.keys.ring import DataKey
 from reencrypt.keys.secret_key import SecretKeyProvider
 from reencrypt.worker.accepted import Accepted, save_accepted
@@ -79,10 +79,12 @@ def alerting_anew(
     cache: DerivedKeyCache,
     written: Collection[bytes],
     accepted: Accepted,
+    given_up: Collection[bytes],
 ) -> Alerting:
     """Encrypt the secrets of legacy alerting under the new `secret_key`; `written` are the hashes of what we wrote.
 
-    What does not decrypt plausibly under the old one is a finding, and stays, unless the user has accepted it.
+    What does not decrypt plausibly under the old one is a finding, and stays, unless the user has accepted it. What was
+    `given_up`, by the hash of its text, stays too, unless it proves by itself that it is right.
     """
     result = Alerting()
     readings: list[tuple[Row, list[_Reading]]] = []
@@ -100,6 +102,8 @@ def alerting_anew(
     for row, in_row in readings:
         for each in in_row:
             each.judge(proof, row, accepted, keeps_tag=keeps_tag)
+            if digest(each.secret.text_in(row)) in given_up and not each.proves_itself:
+                each.admission = Admission.IMPLAUSIBLE
         _row_anew(location, row, in_row, sealer, result)
     return result
 
@@ -125,6 +129,14 @@ class _Reading:
             self.admission = Admission.ACCEPTED if firm else Admission.UNPROVEN
             return
         self.admission = proof.admit(standing, envelope, plaintext, self.secret.kind, keeps_tag=keeps_tag)
+
+    @property
+    def proves_itself(self) -> bool:
+        """Whether it has a tag that matches, or is longer than chance would make it look right."""
+        if self.secret.envelope is None or self.plaintext is None:
+            return False
+        tagged = self.secret.envelope.algorithm is Algorithm.AES_GCM
+        return tagged or evidence(self.plaintext, self.secret.kind) >= PROVEN_BITS
 
 
 def _read(secret: FoundSecret, old: bytes, cache: DerivedKeyCache) -> _Reading:

@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor as Pool
+from contextlib import suppress
+from dataclasses import dataclass, field
 
 from reencrypt.catalogue.reading import FoundSecret
 from reencrypt.catalogue.reason import Reason
 from reencrypt.crypto.ciphers import Algorithm
 from reencrypt.crypto.derive import DerivedKeyCache
+from reencrypt.errors import ReencryptError
 from reencrypt.keys.proof import KeyStanding, Proof, Sample, weigh
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER, Unwrapped
 from reencrypt.keys.ring import DataKey, Failure, KeyRing
 from reencrypt.worker.accepted import NOTHING, Accepted
 from reencrypt.worker.transform import ParsedRow, UnusableKey, UsableKey
+
+
+@dataclass(slots=True)
+class _Needs:
+    """The data keys of a page that are not ready: of secrets that move, and of those in quarantine that do not.
+
+    `samples` are what the page has under the first.
+    """
+
+    moved: set[str] = field(default_factory=set)
+    read: set[str] = field(default_factory=set)
+    samples: dict[str, list[Sample]] = field(default_factory=dict)
 
 
 class Resolver:
@@ -43,6 +58,7 @@ class Resolver:
         self._cache = cache
         self._reload = reload
         self._pool = pool
+        self._only_read: set[str] = set()
 
     async def prepare(
         self,
@@ -55,37 +71,52 @@ class Resolver:
         `is_held` tells what is in quarantine: that is read also where it need not move, and is no sample there.
         Raises a `ReencryptError` where a provider fails as a whole.
         """
-        if self._only_looks:
-            return
-        named = {secret.envelope.key_id for row in rows for secret in row.secrets if secret.envelope is not None} - {
-            None
-        }
-        unknown = {key_id for key_id in named if key_id is not None and not self.ring.knows(key_id)}
-        if not unknown:
-            return
-        samples: dict[str, list[Sample]] = {key_id: [] for key_id in sorted(unknown)}
-        wanted: set[str] = set()
+        needs = self._needs(rows, is_current, is_held)
+        if needs.moved and not self._only_looks:
+            await self._prepare_to_move(sorted(needs.moved), needs.samples)
+        for key_id in sorted(needs.read - needs.moved - self._only_read):
+            if self._skipped_as(key_id) is None:
+                # Nothing moves for these, so that no vault that is gone, and no disabled key, may stop a run.
+                self._only_read.add(key_id)
+                with suppress(ReencryptError):
+                    await self.ring.ensure([key_id], self._reload)
+
+    def _needs(
+        self,
+        rows: Sequence[ParsedRow],
+        is_current: Callable[[str | None, Algorithm], bool],
+        is_held: Callable[[ParsedRow, FoundSecret], bool],
+    ) -> _Needs:
+        needs = _Needs()
         for row in rows:
             for secret in row.secrets:
                 envelope = secret.envelope
-                if envelope is None or envelope.key_id not in unknown:
+                if envelope is None or envelope.key_id is None or self._is_ready(envelope.key_id):
                     continue
-                current = is_current(envelope.key_id, envelope.algorithm)
-                held = current and is_held(row, secret)
-                if held or not current:
-                    wanted.add(envelope.key_id)
-                if not held and not self._accepted.covers(secret.text_in(row.row)):
-                    samples[envelope.key_id].append(Sample(envelope, secret.kind))
+                if not is_current(envelope.key_id, envelope.algorithm):
+                    needs.moved.add(envelope.key_id)
+                elif is_held(row, secret):
+                    needs.read.add(envelope.key_id)
+                    continue
+                if not self._accepted.covers(secret.text_in(row.row)):
+                    needs.samples.setdefault(envelope.key_id, []).append(Sample(envelope, secret.kind))
+        return needs
+
+    def _is_ready(self, key_id: str) -> bool:
+        """Whether a key is there and may move secrets; one that was only read with has to be proven first."""
+        return self.ring.knows(key_id) and key_id not in self._only_read
+
+    async def _prepare_to_move(self, key_ids: Sequence[str], samples: Mapping[str, list[Sample]]) -> None:
         # Whatever was weighed under such an id was so under another row.
-        self.proof.forget(unknown)
-        if any(self.ring.row(key_id) is None for key_id in unknown):
+        self.proof.forget(key_ids)
+        self._only_read.difference_update(key_ids)
+        if any(self.ring.row(key_id) is None for key_id in key_ids):
             self.proof.forget(self.ring.load(await self._reload()))
-        in_order = [key_id for key_id in samples if key_id in wanted]
-        await self.ring.ensure([key_id for key_id in in_order if self._skipped_as(key_id) is None], self._reload)
-        for key_id in in_order:
-            await self._weigh(key_id, samples[key_id])
+        await self.ring.ensure([key_id for key_id in key_ids if self._skipped_as(key_id) is None], self._reload)
+        for key_id in key_ids:
+            await self._weigh(key_id, samples.get(key_id, []))
         # A second answer is asked for only where the secrets do not prove the first one.
-        await self.ring.confirm(key_id for key_id in in_order if not self.proof.is_shown_by_secrets(key_id))
+        await self.ring.confirm(key_id for key_id in key_ids if not self.proof.is_shown_by_secrets(key_id))
 
     def _skipped_as(self, key_id: str | None) -> str | None:
         """The name, its own or its provider's, under which the user wants a data key, or `secret_key`, left alone."""
@@ -110,6 +141,10 @@ class Resolver:
         """The key for an envelope, after `prepare` has seen its page; called from threads."""
         if self._only_looks:
             return UnusableKey(None, "saved_meanwhile")
+        return self.key_to_read(key_id)
+
+    def key_to_read(self, key_id: str | None) -> UsableKey | UnusableKey:
+        """The same for a secret that is read and does not move, whatever the run may write."""
         skipped = self._skipped_as(key_id)
         if skipped is not None:
             return UnusableKey(None, f"skipped_key {skipped}")

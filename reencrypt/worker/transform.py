@@ -145,6 +145,7 @@ class Transformer:
     proof: Proof
     cache: DerivedKeyCache
     limits: tuple[ColumnLimit | None, ...]
+    key_to_read: Callable[[str | None], UsableKey | UnusableKey]
     known: Mapping[Place, KnownSecret] = field(default_factory=dict)
     accepted: Accepted = NOTHING
 
@@ -238,28 +239,31 @@ class Transformer:
         if known.accepted and known.reason is Reason.IMPLAUSIBLE_PLAINTEXT:
             outcome.accepted.append(secret.field)
             return False
-        if self._reads(secret, outcome.row):
+        if self._reads(secret, known, outcome.row):
             return False
         outcome.counts.quarantine(known.reason)
         text = secret.text_in(outcome.row)
         outcome.findings.append(Finding(outcome.row.key, secret.field, known.reason, known.detail, text, news=False))
         return True
 
-    def _reads(self, secret: FoundSecret, row: Row) -> bool:
-        """Whether a secret decrypts to what it should, or to what the user has accepted."""
+    def _reads(self, secret: FoundSecret, known: KnownSecret, row: Row) -> bool:
+        """Whether a secret decrypts to what it should, or to what the user has accepted.
+
+        What was implausible before says something else under another key only, and may look right by chance then.
+        """
         envelope = secret.envelope
-        key = self.key_of(envelope.key_id) if envelope is not None else None
+        key = self.key_to_read(envelope.key_id) if envelope is not None else None
         if envelope is None or not isinstance(key, UsableKey):
             return False
         try:
             plaintext = envelopes.decrypt(envelope, key.password, self.cache)
         except AuthenticationFailedError:
             return False
-        return (
-            envelope.algorithm is Algorithm.AES_GCM
-            or is_plausible(plaintext, secret.kind)
-            or self.accepted.covers(secret.text_in(row))
-        )
+        if envelope.algorithm is Algorithm.AES_GCM or self.accepted.covers(secret.text_in(row)):
+            return True
+        if known.reason is Reason.IMPLAUSIBLE_PLAINTEXT:
+            return evidence(plaintext, secret.kind) >= PROVEN_BITS
+        return is_plausible(plaintext, secret.kind)
 
     def _judge(
         self,

@@ -71,6 +71,11 @@ class Keys(Protocol):
         """The provider of a data key (None: of a legacy value), and the key itself or why it is of no use."""
         ...
 
+    @property
+    def whole(self) -> Keys:
+        """All keys of the configuration, those that are to retire among them."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class RingKeys:
@@ -119,6 +124,11 @@ class RingKeys:
             return provider, Unusable(reason, f"data key {key_id}: {entry.detail}")
         return provider, entry.data_key
 
+    @property
+    def whole(self) -> Keys:
+        """See `Keys`."""
+        return self
+
 
 @dataclass(frozen=True, slots=True)
 class StayingKeys:
@@ -144,6 +154,11 @@ class StayingKeys:
         if kek := self.retires(key_id):
             return kek, Unusable(KEY_RETIRES, f"it needs {kek}, which is to go")
         return self.keys.key_for(key_id)
+
+    @property
+    def whole(self) -> Keys:
+        """See `Keys`."""
+        return self.keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +202,8 @@ class LocationResult:
     """What a location's secrets are under, and how many decrypt plausibly, or were `accepted` as they are.
 
     The counters are by data key: None stands for legacy values, `UNREADABLE` for what cannot be taken apart.
-    `in_quarantine` counts what is still as a run found it, `given_up` those of them that are acknowledged.
+    `in_quarantine` counts what does not read and is still as a run found it, `given_up` those of them that are
+    acknowledged, and which no key of the configuration reads, one that is to go included.
     """
 
     total: int = 0
@@ -312,6 +328,7 @@ async def verify_secrets(
             async def look(rows: list[Row]) -> None:
                 parsed = await loop.run_in_executor(pool, parse_rows, location, rows)
                 await keys.ensure(_key_ids(parsed))
+                await keys.whole.ensure(verifier.given_up_key_ids(location, parsed))
                 await loop.run_in_executor(pool, verifier.check, location, parsed, result)
                 emit(Surveyed(location.name, sum(len(row.secrets) for row in parsed)))
 
@@ -330,21 +347,32 @@ class _Verifier:
     accepted: Accepted
     verification: Verification
 
+    def given_up_key_ids(self, location: Location, rows: Sequence[ParsedRow]) -> list[str]:
+        """The data keys of acknowledged secrets, which may read again."""
+        return [
+            secret.envelope.key_id
+            for row, secrets in rows
+            for secret in secrets
+            if secret.envelope is not None and secret.envelope.key_id is not None
+            if (entry := self._entry(location, row, secret)) is not None and not entry.is_open
+        ]
+
     def check(self, location: Location, rows: Sequence[ParsedRow], result: LocationResult) -> None:
         for row, secrets in rows:
             for secret in secrets:
                 key_id = secret.envelope.key_id if secret.envelope is not None else UNREADABLE
                 entry = self._entry(location, row, secret)
-                provider, problem = self._judge(secret)
+                provider, problem = self._judge(secret, self.keys)
                 if problem and problem[0] == Reason.IMPLAUSIBLE_PLAINTEXT and self.accepted.covers(secret.text_in(row)):
                     problem = _padding(secret)
                     result.accepted += problem is None
                 result.total += 1
                 result.by_key[key_id] += 1
                 result.providers[provider] = result.providers.get(provider, 0) + 1
-                if entry is not None:
+                if entry is not None and problem is not None:
                     result.in_quarantine[key_id] += 1
-                    result.given_up[key_id] += not entry.is_open
+                    # What somebody gave up when its data key was damaged may read since, and is alive then.
+                    result.given_up[key_id] += not entry.is_open and not self._reads_at_all(secret, row)
                 if problem is None:
                     result.readable += 1
                 else:
@@ -369,12 +397,19 @@ class _Verifier:
         entry = self.quarantine.get((location.name, key_to_text(row.key), secret.field))
         return entry if entry is not None and entry.secret_hash == digest(secret.text_in(row)) else None
 
-    def _judge(self, secret: FoundSecret) -> tuple[str, tuple[str, str] | None]:
+    def _reads_at_all(self, secret: FoundSecret, row: Row) -> bool:
+        """Whether some key of the configuration reads it, be it one that is to go."""
+        _, problem = self._judge(secret, self.keys.whole)
+        if problem and problem[0] == Reason.IMPLAUSIBLE_PLAINTEXT:
+            return self.accepted.covers(secret.text_in(row))
+        return problem is None or problem[0] == _PADDING
+
+    def _judge(self, secret: FoundSecret, keys: Keys) -> tuple[str, tuple[str, str] | None]:
         """The provider of a secret and what is wrong with it, if anything."""
         envelope = secret.envelope
         if envelope is None:
             return "unknown", (str(secret.problem), secret.detail)
-        provider, password = self.keys.key_for(envelope.key_id)
+        provider, password = keys.key_for(envelope.key_id)
         if isinstance(password, Unusable):
             return provider, password
         try:

@@ -498,3 +498,32 @@ async def test_the_version_that_a_data_key_needs_is_not_believed_by_one_answer(
     with pytest.raises(ContradictionError, match="v1key"):
         await operation(settings, RunOptions(), wanted, emit=lambda _event: None, stop=StopRequest())
     assert lied
+
+
+@pytest.mark.one_engine
+@pytest.mark.parametrize("runs", [False, True], ids=["at-once", "after-a-run-with-nothing-to-write-under"])
+def test_what_was_given_up_and_reads_again_keeps_its_key(tmp_path: Path, own_vault: Vault, *, runs: bool) -> None:
+    story = hasty(Story.of(tmp_path / "grafana.db", own_vault, secret_key="the secret_key"))
+    with story.builder() as builder:
+        key = builder.data_key(provider=TARGET, wrap=lambda dek: own_vault.wrap("prod", dek))
+        other = builder.data_key()
+        for number in range(12):
+            builder.add_user_auth({"o_auth_access_token": Plain(b"a token of some length %d" % number, key)})
+            builder.add_user_auth({"o_auth_access_token": Plain(b"a token of another length %d" % number, other)})
+    old = own_vault.key_version("prod")
+    own_vault.as_owner("POST", "/keys/prod/rotate")
+    ((wrapped,),) = story.query("SELECT encrypted_data FROM data_keys WHERE name = ?", key.key_id)
+    story.execute("UPDATE data_keys SET encrypted_data = ? WHERE name = ?", b"damaged", key.key_id)
+    story.cli.json("run", *WRAP, "--fresh-data-key", expect=3)
+    story.cli.json("quarantine acknowledge", "--all")
+    ask = (*ASK, "--retire", f"{TARGET}/{old}")
+    assert story.cli.json(*ask)["outcome"] == "yes"
+    # Somebody finds a backup of the data key's row.
+    story.execute("UPDATE data_keys SET encrypted_data = ? WHERE name = ?", wrapped, key.key_id)
+    if runs:
+        story.execute("UPDATE data_keys SET active = 0")
+        story.cli.json("run", *WRAP)
+    answer = story.cli.json(*ask, expect=8)
+    (retiring,) = [each for each in answer["keys"] if each["retiring"]]
+    assert retiring["reasons"] == ["12 secrets need it (user_auth 12)"]
+    assert answer["commands"] == []

@@ -268,3 +268,43 @@ def test_copies_of_one_dead_secret_are_no_wrong_key(story: Story) -> None:
             row = builder.add_secret(Plain(b'{"a":"secret"}', key))
             builder.ground.connection.execute("UPDATE secrets SET value = ? WHERE id = ?", (value, row))
     assert story.cli.json("run", *WRAP, expect=3)["secrets"]["quarantined"] == 101
+
+
+def with_a_damaged_data_key(story: Story) -> tuple[str, object]:
+    """Twelve secrets are in quarantine because the row of their data key was damaged; returns its id and wrapping."""
+    with story.builder() as builder:
+        key = builder.data_key(provider=TARGET, wrap=lambda data_key: story.vault.wrap("prod", data_key))
+        other = builder.data_key()
+        for number in range(12):
+            builder.add_user_auth({"o_auth_access_token": Plain(b"a token of some length %d" % number, key)})
+            builder.add_user_auth({"o_auth_access_token": Plain(b"a token of another length %d" % number, other)})
+    ((wrapped,),) = story.query("SELECT encrypted_data FROM data_keys WHERE name = ?", key.key_id)
+    story.execute("UPDATE data_keys SET encrypted_data = ? WHERE name = ?", b"damaged", key.key_id)
+    assert story.cli.json("run", *WRAP, "--fresh-data-key", expect=3)["secrets"]["quarantined"] == 12
+    return key.key_id, wrapped
+
+
+@pytest.mark.one_engine
+def test_a_finding_leaves_also_where_there_is_no_data_key_to_write_under(story: Story) -> None:
+    key_id, wrapped = with_a_damaged_data_key(story)
+    story.execute("UPDATE data_keys SET encrypted_data = ? WHERE name = ?", wrapped, key_id)
+    story.execute("UPDATE data_keys SET active = (1 = 0)")
+    report = story.cli.json("run", *WRAP)
+    assert (report["outcome"], report["quarantine"], report["target_data_key"]) == ("nothing_to_do", [], None)
+
+
+@pytest.mark.one_engine
+def test_a_disabled_key_of_what_was_given_up_stops_no_run(tmp_path: Path, own_vault: Vault) -> None:
+    story = Story.of(tmp_path / "grafana.db", own_vault, secret_key="the secret_key")
+    with story.builder() as builder:
+        key = builder.data_key(provider=TARGET, wrap=lambda data_key: own_vault.wrap("prod", data_key))
+        populate(builder, count=30, under=[key])
+        builder.add_secret(Plain(b"no JSON object", key))
+    old = own_vault.key_version("prod")
+    own_vault.as_owner("POST", "/keys/prod/rotate")
+    story.cli.json("run", *WRAP, "--fresh-data-key", expect=3)
+    story.cli.json("quarantine acknowledge", "--all")
+    # As the answer of `complete` says.
+    own_vault.as_owner("PATCH", f"/keys/prod/{old}", {"attributes": {"enabled": False}})
+    report = story.cli.json("run", *WRAP)
+    assert (report["outcome"], [each["state"] for each in report["quarantine"]]) == ("nothing_to_do", ["acknowledged"])

@@ -327,6 +327,102 @@ def test_a_secret_of_legacy_alerting_that_loses_its_tag_is_remembered_as_accepte
     assert (verified["outcome"], verified["secrets"]["accepted"]) == ("verified", 1)
 
 
+def dead_hook(story: Story, text: bytes, *, seed: int) -> int:
+    """A notification channel whose secret another Grafana, with another `secret_key`, has encrypted; its id."""
+    with story.with_secret_key("the secret_key of years ago").builder(seed=seed) as builder:
+        return builder.add_alert_notification({"pin": Plain(text, own_salt=True)})
+
+
+@pytest.mark.one_engine
+def test_what_does_not_read_in_legacy_alerting_casts_doubt_on_data_keys_before_one_is_wrapped_anew(
+    story: Story, next_key: tuple[str, str]
+) -> None:
+    with story.builder() as builder:
+        populate(builder, count=20, under=[builder.data_key()])
+        for number in range(70):
+            # The gate looks at the longest ones, and so at none that is dead.
+            builder.add_alert_notification({"url": Plain(b"https://example.org/a-long-hook-%03d" % number)})
+    with story.with_secret_key("the secret_key of years ago").builder(seed=54) as builder:
+        # Its data key gives garbage here, which is a letter by chance.
+        ancient = builder.data_key(key_id="ancient")
+        builder.add_user_auth({"o_auth_access_token": Plain(b"7", ancient)})
+        for _ in range(4):
+            builder.add_alert_notification({"pin": Plain(b"a hook at 24 bytes, dead", own_salt=True)})
+    keys = story.query("SELECT name, encrypted_data FROM data_keys ORDER BY name")
+    rekey = ("rekey-secret-key", "--to", "secretKey.v1", *next_key, "--grafana-stopped")
+    assert "do not read" in story.cli.json(*rekey, expect=6)["error"]["message"]
+    story.cli.json("quarantine acknowledge", "--all")
+    assert "nothing proves that data key ancient" in story.cli.json(*rekey, expect=6)["error"]["message"]
+    assert story.query("SELECT name, encrypted_data FROM data_keys ORDER BY name") == keys
+    report = story.cli.json(*rekey, "--skip-key", "ancient", expect=3)
+    assert report["left_because"] == {"ancient": "skipped_key"}
+
+
+@pytest.mark.one_engine
+@pytest.mark.parametrize("seed", [0, 5])
+def test_what_was_given_up_is_never_written_though_it_looks_right_under_a_later_key(
+    story: Story, next_key: tuple[str, str], seed: int
+) -> None:
+    with story.builder() as builder:
+        populate(builder, count=30, under=[builder.data_key()])
+        builder.ground.connection.execute("DELETE FROM alert_notification")
+    row = dead_hook(story, b"77", seed=seed)
+    texts = story.query("SELECT secure_settings FROM alert_notification")
+    rekey = ("rekey-secret-key", "--to", "secretKey.v1", *next_key, "--grafana-stopped")
+    story.cli.json(*rekey, expect=6)
+    story.cli.json("quarantine acknowledge", "--all")
+    assert story.cli.json(*rekey)["outcome"] == "done"
+    after = story.with_secret_key(NEW)
+    after.cli.json("run", "--to", "secretKey.v1")
+    (entry,) = after.cli.json("quarantine list")["quarantine"]
+    assert (entry["key"], entry["state"]) == (f"[{row}]", "acknowledged")
+    Path(next_key[1]).write_text("a third secret_key of this Grafana")
+    assert after.cli.json(*rekey)["alerting_secrets_moved"] == 0
+    assert story.query("SELECT secure_settings FROM alert_notification") == texts
+
+
+@pytest.mark.one_engine
+def test_a_copy_of_what_was_given_up_is_another_secret(story: Story, next_key: tuple[str, str]) -> None:
+    with story.builder() as builder:
+        populate(builder, count=30, under=[builder.data_key()])
+        row = builder.add_alert_notification({"pin": Plain(b"\x01\x02\xff\xfe odd")})
+        copy = builder.add_alert_notification({"pin": Plain(b"a good one, of today")})
+    rekey = ("rekey-secret-key", "--to", "secretKey.v1", *next_key, "--grafana-stopped")
+    story.cli.json(*rekey, expect=6)
+    story.cli.json("quarantine acknowledge", "--all")
+    story.execute(
+        "UPDATE alert_notification SET secure_settings = "
+        "(SELECT secure_settings FROM alert_notification WHERE id = ?) WHERE id = ?",
+        row,
+        copy,
+    )
+    assert "1 secrets of legacy alerting do not read" in story.cli.json(*rekey, expect=6)["error"]["message"]
+    story.cli.json("quarantine acknowledge", "--all")
+    assert story.cli.json(*rekey)["outcome"] == "done"
+
+
+@pytest.mark.one_engine
+def test_short_secrets_of_legacy_alerting_alone_prove_no_secret_key(story: Story, next_key: tuple[str, str]) -> None:
+    with story.builder() as builder:
+        builder.add_alert_notification({"pin": Plain(b"1234")})
+    rekey = ("rekey-secret-key", "--to", "secretKey.v1", *next_key, "--grafana-stopped")
+    assert "nothing in this database proves" in story.cli.json(*rekey, expect=6)["error"]["message"]
+
+
+@pytest.mark.one_engine
+def test_an_open_finding_under_a_vault_is_in_no_danger_from_another_secret_key(
+    story: Story, next_key: tuple[str, str]
+) -> None:
+    with story.builder() as builder:
+        key = builder.data_key(provider="azurekv.prod", wrap=lambda data_key: story.vault.wrap("prod", data_key))
+        populate(builder, count=60, under=[key, builder.data_key()])
+        builder.add_secret(Plain(b"no JSON object", key))
+    story.cli.json("run", "--wrap-format", "raw/RSA-OAEP-256", "--fresh-data-key", expect=3)
+    report = story.cli.json("rekey-secret-key", *next_key, "--grafana-stopped", expect=3)
+    assert (report["outcome"], report["data_keys_rewrapped"]) == ("partly_done", 1)
+    assert [each["state"] for each in story.cli.json("quarantine list")["quarantine"]] == ["open"]
+
+
 @pytest.mark.one_engine
 def test_a_second_call_says_again_that_values_which_may_be_plain_text_are_left(
     story: Story, next_key: tuple[str, str]

@@ -62,7 +62,7 @@ def transformer(
     key_of: Callable[[str | None], UsableKey | UnusableKey] = key_of,
 ) -> Transformer:
     proof = Proof(Verdict.PROVEN, {key: Evidence(bits=40.0) for key in proven})
-    return Transformer(TARGET, lambda key, _: key == "target", key_of, proof, CACHE, (limit,), known or {})
+    return Transformer(TARGET, lambda key, _: key == "target", key_of, proof, CACHE, (limit,), key_of, known or {})
 
 
 KIND = ("other",)  # of the column that decides what a plaintext should be
