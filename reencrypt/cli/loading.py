@@ -17,9 +17,9 @@ from reencrypt.keys.vault_policy import VaultPolicy
 from reencrypt.operations.goal import Operation
 from reencrypt.operations.options import RunOptions
 from reencrypt.settings import Settings, load_settings
-from reencrypt.worker.lease import DEFAULT_TIMEOUT_SECONDS
-from reencrypt.worker.quarantine import Selection
-from reencrypt.worker.tally import DEFAULT_SHARE as MOST_FAILURES
+from reencrypt.state.lease import DEFAULT_TIMEOUT_SECONDS
+from reencrypt.state.quarantine import Selection
+from reencrypt.state.tally import DEFAULT_SHARE as MOST_FAILURES
 
 
 def load(common: Common) -> Settings:

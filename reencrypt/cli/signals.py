@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 
-from reencrypt.worker.stop import StopRequest
+from reencrypt.state.stop import StopRequest
 
 
 def stop_on_signals() -> StopRequest:

@@ -19,7 +19,7 @@ from reencrypt.demo.interruption import Page, interrupted_run
 from reencrypt.errors import StoppedEarlyError
 from reencrypt.operations.status import RunStatus, status
 from reencrypt.settings import load_settings
-from reencrypt.worker.counts import Counts
+from reencrypt.state.counts import Counts
 
 _KEY: Final = "prod"
 _TARGET: Final = f"azurekv.{_KEY}"

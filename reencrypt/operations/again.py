@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reencrypt.operations.goal import Operation
 from reencrypt.settings import Settings
-from reencrypt.worker.runs import REKEY, Run
+from reencrypt.state.runs import REKEY, Run
 
 
 def command_for(run: Run, settings: Settings) -> str:

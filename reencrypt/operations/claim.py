@@ -11,9 +11,9 @@ from reencrypt.keys.provider import Unwrapped
 from reencrypt.keys.providers import Providers
 from reencrypt.operations.again import command_for
 from reencrypt.operations.preparation import Preparation, run_to_continue
-from reencrypt.worker.lease import Lease
-from reencrypt.worker.runs import Run, close_run, find_open, insert_run, read_runs, record_target_key
-from reencrypt.worker.stamp import stamp
+from reencrypt.state.lease import Lease
+from reencrypt.state.runs import Run, close_run, find_open, insert_run, read_runs, record_target_key
+from reencrypt.state.stamp import stamp
 from reencrypt.worker.target import (
     LegacyTarget,
     NoTarget,

@@ -22,10 +22,10 @@ from reencrypt.operations.options import RunOptions
 from reencrypt.operations.retirement import UNKNOWN_VERSION
 from reencrypt.operations.verify import problem_as_json
 from reencrypt.settings import Settings
-from reencrypt.worker.lease import Lease
-from reencrypt.worker.runs import read_runs
+from reencrypt.state.lease import Lease
+from reencrypt.state.runs import read_runs
+from reencrypt.state.stop import StopRequest
 from reencrypt.worker.search import NotSecrets, Search
-from reencrypt.worker.stop import StopRequest
 from reencrypt.worker.verification import Verification
 
 #: What no search of this database can see, said with every answer.

@@ -31,10 +31,10 @@ from reencrypt.operations.retirement import UNKNOWN_VERSION, Retirement, read_ve
 from reencrypt.operations.secrets_manager import Use, notes, read_uses
 from reencrypt.settings import Settings, section_problem
 from reencrypt.settings.azure import KIND
+from reencrypt.state.quarantine import QuarantineEntry, read_quarantine
+from reencrypt.state.runs import UNDOING, Run, read_runs
 from reencrypt.worker.census import take_census
 from reencrypt.worker.given_up import UNREADABLE
-from reencrypt.worker.quarantine import QuarantineEntry, read_quarantine
-from reencrypt.worker.runs import UNDOING, Run, read_runs
 from reencrypt.worker.search import CACHE, Known, NotSecrets, Place, Search, search
 from reencrypt.worker.verification import (
     KEY_RETIRES,

@@ -15,9 +15,9 @@ from reencrypt.databases.protocol import Database
 from reencrypt.errors import ReencryptError
 from reencrypt.keys.provider import Unwrapped, normalise_provider
 from reencrypt.keys.ring import KeyRing
-from reencrypt.worker.journal import digest
-from reencrypt.worker.rowkey import key_to_text
-from reencrypt.worker.runs import REKEY, Run
+from reencrypt.state.journal import digest
+from reencrypt.state.rowkey import key_to_text
+from reencrypt.state.runs import REKEY, Run
 from reencrypt.worker.verification import KEY_RETIRES, PROVIDER_NOT_CONFIGURED, Problem, Verification
 
 _PAGE_ROWS: Final = 1000

@@ -21,9 +21,9 @@ from reencrypt.keys.vault_policy import VaultPolicy
 from reencrypt.operations.options import RunOptions, available_threads
 from reencrypt.operations.visibility import ambiguous_keys, obstacles
 from reencrypt.settings import DatabaseSettings, Settings
-from reencrypt.worker.accepted import NOTHING, Accepted, read_accepted
-from reencrypt.worker.lease import Lease, Standstill, held_lease
-from reencrypt.worker.stop import StopRequest
+from reencrypt.state.accepted import NOTHING, Accepted, read_accepted
+from reencrypt.state.lease import Lease, Standstill, held_lease
+from reencrypt.state.stop import StopRequest
 
 
 class KeyTable(Enum):

@@ -11,9 +11,9 @@ from reencrypt.keys.provider import LEGACY_PROVIDER, SECRET_KEY_PROVIDER, WrapFo
 from reencrypt.keys.vault_policy import VaultPolicy
 from reencrypt.operations.goal import Operation
 from reencrypt.settings import Settings
-from reencrypt.worker.lease import DEFAULT_TIMEOUT_SECONDS
-from reencrypt.worker.quarantine import Selection
-from reencrypt.worker.tally import DEFAULT_SHARE
+from reencrypt.state.lease import DEFAULT_TIMEOUT_SECONDS
+from reencrypt.state.quarantine import Selection
+from reencrypt.state.tally import DEFAULT_SHARE
 
 
 def available_threads() -> int:

@@ -20,9 +20,9 @@ from reencrypt.operations.goal import Goal, Operation, due_at
 from reencrypt.operations.opening import Schema
 from reencrypt.operations.options import RunOptions
 from reencrypt.settings import Settings
+from reencrypt.state.counts import Counts
+from reencrypt.state.runs import Run
 from reencrypt.worker.census import Census
-from reencrypt.worker.counts import Counts
-from reencrypt.worker.runs import Run
 
 
 @dataclass(slots=True)

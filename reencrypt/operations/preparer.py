@@ -26,15 +26,15 @@ from reencrypt.operations.opening import inspect, read_accepted_secrets, read_da
 from reencrypt.operations.options import RunOptions
 from reencrypt.operations.preparation import Preparation, leads_to, run_to_continue
 from reencrypt.settings import Settings
-from reencrypt.worker.accepted import Accepted
+from reencrypt.state.accepted import Accepted
+from reencrypt.state.counts import PLAIN_OR_UNPROVEN
+from reencrypt.state.quarantine import read_quarantine
+from reencrypt.state.runs import Run, find_open, last_rekey, latest_counts, read_checkpoints, read_runs
 from reencrypt.worker.census import Census, Samples, take_census
-from reencrypt.worker.counts import PLAIN_OR_UNPROVEN
 from reencrypt.worker.gate import weigh_data_keys, weigh_keys
 from reencrypt.worker.given_up import count_unchanged
 from reencrypt.worker.precedent import offer_precedents
-from reencrypt.worker.quarantine import read_quarantine
 from reencrypt.worker.resolver import standing_of
-from reencrypt.worker.runs import Run, find_open, last_rekey, latest_counts, read_checkpoints, read_runs
 from reencrypt.worker.target import choose_existing, rehearse
 
 

@@ -10,8 +10,8 @@ from reencrypt.events import Emit, Waiting
 from reencrypt.operations.opening import inspect, open_database
 from reencrypt.operations.report import entry_as_json
 from reencrypt.settings import Settings
-from reencrypt.worker.lease import DEFAULT_TIMEOUT_SECONDS, take_lease
-from reencrypt.worker.quarantine import QuarantineEntry, Selection, acknowledge, read_quarantine
+from reencrypt.state.lease import DEFAULT_TIMEOUT_SECONDS, take_lease
+from reencrypt.state.quarantine import QuarantineEntry, Selection, acknowledge, read_quarantine
 
 
 @dataclass(frozen=True, slots=True)

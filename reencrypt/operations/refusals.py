@@ -11,7 +11,7 @@ from reencrypt.operations.goal import Operation
 from reencrypt.operations.opening import KeyTable
 from reencrypt.operations.preparation import Preparation
 from reencrypt.settings import Settings
-from reencrypt.worker.runs import Run
+from reencrypt.state.runs import Run
 
 
 def warnings(prepared: Preparation) -> list[str]:

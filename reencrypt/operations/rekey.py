@@ -34,16 +34,16 @@ from reencrypt.secret import Secret
 from reencrypt.settings import Settings
 from reencrypt.settings.defaults import DEFAULT_SECRET_KEY
 from reencrypt.settings.holding import problem_of
-from reencrypt.worker.accepted import read_accepted
-from reencrypt.worker.counts import PLAIN_OR_UNPROVEN
+from reencrypt.state.accepted import read_accepted
+from reencrypt.state.counts import PLAIN_OR_UNPROVEN
+from reencrypt.state.journal import digest
+from reencrypt.state.lease import Lease
+from reencrypt.state.quarantine import QuarantineEntry, read_quarantine, save_findings
+from reencrypt.state.rowkey import key_to_text
+from reencrypt.state.runs import REKEY, Run, close_run, find_open, insert_run, read_runs
+from reencrypt.state.stop import StopRequest
 from reencrypt.worker.given_up import UNREADABLE, count_unchanged
-from reencrypt.worker.journal import digest
-from reencrypt.worker.lease import Lease
-from reencrypt.worker.quarantine import QuarantineEntry, read_quarantine, save_findings
 from reencrypt.worker.rekey import Alerting, NewWrapping, alerting_anew, commit, wrap_anew
-from reencrypt.worker.rowkey import key_to_text
-from reencrypt.worker.runs import REKEY, Run, close_run, find_open, insert_run, read_runs
-from reencrypt.worker.stop import StopRequest
 
 STOP_GRAFANA: Final = "stop_grafana"
 _SHORTEST: Final = 16

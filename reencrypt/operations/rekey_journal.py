@@ -15,10 +15,10 @@ from reencrypt.keys.secret_key import fingerprint_of
 from reencrypt.operations.opening import inspect, open_database, read_data_keys
 from reencrypt.secret import Secret
 from reencrypt.settings import Settings
-from reencrypt.worker.counts import PLAIN_OR_UNPROVEN
-from reencrypt.worker.journal import digest
-from reencrypt.worker.quarantine import read_quarantine
-from reencrypt.worker.runs import Run, last_rekey, read_runs
+from reencrypt.state.counts import PLAIN_OR_UNPROVEN
+from reencrypt.state.journal import digest
+from reencrypt.state.quarantine import read_quarantine
+from reencrypt.state.runs import Run, last_rekey, read_runs
 
 _PAGE_ROWS: Final = 1000
 _PAGE_BYTES: Final = 4 * 1024 * 1024

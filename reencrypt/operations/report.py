@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from reencrypt.catalogue.reason import REMEDY, Reason
 from reencrypt.databases.paging import Coverage
-from reencrypt.worker.counts import Counts, per_location
-from reencrypt.worker.quarantine import QuarantineEntry
+from reencrypt.state.counts import Counts, per_location
+from reencrypt.state.quarantine import QuarantineEntry
 
 DONE: Final = "done"
 NOTHING_TO_DO: Final = "nothing_to_do"

@@ -22,11 +22,11 @@ from reencrypt.operations.options import RunOptions
 from reencrypt.operations.preparation import Preparation, run_to_continue
 from reencrypt.operations.preparer import Preparer
 from reencrypt.settings import Settings
-from reencrypt.worker.counts import Counts
-from reencrypt.worker.lease import Lease
+from reencrypt.state.counts import Counts
+from reencrypt.state.lease import Lease
+from reencrypt.state.runs import Checkpoint, Run, close_run, read_checkpoints
+from reencrypt.state.stop import STOP_GRACE_SECONDS, StopRequest
 from reencrypt.worker.rewrap import BATCH_KEYS, DATA_KEYS, Candidate, Rewrapper
-from reencrypt.worker.runs import Checkpoint, Run, close_run, read_checkpoints
-from reencrypt.worker.stop import STOP_GRACE_SECONDS, StopRequest
 
 _MOST_LOOKS: Final = 4
 

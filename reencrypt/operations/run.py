@@ -25,17 +25,17 @@ from reencrypt.operations.preparation import Preparation
 from reencrypt.operations.preparer import Preparer
 from reencrypt.operations.report import RunReport
 from reencrypt.settings import Settings
-from reencrypt.worker.accepted import Accepted, read_accepted
+from reencrypt.state.accepted import Accepted, read_accepted
+from reencrypt.state.counts import Counts
+from reencrypt.state.lease import Lease, Standstill, wait_until_free
+from reencrypt.state.quarantine import QuarantineEntry, known_secrets, read_quarantine
+from reencrypt.state.runs import Run, close_run
+from reencrypt.state.stop import STOP_GRACE_SECONDS, StopRequest
 from reencrypt.worker.committer import Committer
-from reencrypt.worker.counts import Counts
-from reencrypt.worker.lease import Lease, Standstill, wait_until_free
 from reencrypt.worker.passes import Passes, counts_of, incomplete_scans
 from reencrypt.worker.pipeline import Budget, Pipeline
-from reencrypt.worker.quarantine import QuarantineEntry, known_secrets, read_quarantine
 from reencrypt.worker.readback import ReadBack
 from reencrypt.worker.resolver import Resolver
-from reencrypt.worker.runs import Run, close_run
-from reencrypt.worker.stop import STOP_GRACE_SECONDS, StopRequest
 from reencrypt.worker.target import NoTarget, Target
 
 

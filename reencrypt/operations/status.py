@@ -10,10 +10,10 @@ from reencrypt.operations.again import command_for
 from reencrypt.operations.opening import inspect, open_database
 from reencrypt.operations.report import entry_as_json
 from reencrypt.settings import Settings
-from reencrypt.worker.counts import Counts, per_location
-from reencrypt.worker.quarantine import QuarantineEntry, read_quarantine
+from reencrypt.state.counts import Counts, per_location
+from reencrypt.state.quarantine import QuarantineEntry, read_quarantine
+from reencrypt.state.runs import UNDOING, Run, find_open, latest_counts, read_checkpoints, read_runs
 from reencrypt.worker.rewrap import DATA_KEYS
-from reencrypt.worker.runs import UNDOING, Run, find_open, latest_counts, read_checkpoints, read_runs
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,10 +26,9 @@ from reencrypt.operations.opening import (
 from reencrypt.operations.options import RunOptions, available_threads
 from reencrypt.operations.refusals import of_stale_secret_key
 from reencrypt.settings import Settings
-from reencrypt.worker.counts import Counts
-from reencrypt.worker.lease import Lease
-from reencrypt.worker.rewrap import DATA_KEYS
-from reencrypt.worker.runs import (
+from reencrypt.state.counts import Counts
+from reencrypt.state.lease import Lease
+from reencrypt.state.runs import (
     REKEY,
     UNDOING,
     UNDONE,
@@ -41,7 +40,8 @@ from reencrypt.worker.runs import (
     read_checkpoints,
     read_runs,
 )
-from reencrypt.worker.stop import STOP_GRACE_SECONDS, StopRequest
+from reencrypt.state.stop import STOP_GRACE_SECONDS, StopRequest
+from reencrypt.worker.rewrap import DATA_KEYS
 from reencrypt.worker.undo import JOURNAL, Undo
 from reencrypt.worker.undo_evidence import OldKeys
 from reencrypt.worker.undo_journal import FINAL, KeptColumn, read_hashes

@@ -20,7 +20,7 @@ from reencrypt.operations.readability import (
     read_ambiguous_keys,
 )
 from reencrypt.settings import Settings
-from reencrypt.worker.quarantine import read_quarantine
+from reencrypt.state.quarantine import read_quarantine
 from reencrypt.worker.verification import Problem, RingKeys, Verification, verify_secrets
 
 _UNREADABLE: Final = 8

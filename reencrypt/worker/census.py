@@ -21,8 +21,8 @@ from reencrypt.databases.paging import LookAt, read_to_end
 from reencrypt.databases.protocol import Database
 from reencrypt.events import Emit, Surveyed
 from reencrypt.keys.proof import Sample
-from reencrypt.worker.accepted import NOTHING, Accepted
-from reencrypt.worker.rowkey import key_to_text
+from reencrypt.state.accepted import NOTHING, Accepted
+from reencrypt.state.rowkey import key_to_text
 
 _PAGE_ROWS: Final = 2000
 _PAGE_BYTES: Final = 4 * 1024 * 1024

@@ -9,15 +9,15 @@ from dataclasses import dataclass, replace
 from reencrypt.catalogue.location import Key, Location
 from reencrypt.databases.protocol import Database, Swap, Transaction, Value
 from reencrypt.databases.retried import retried
-from reencrypt.worker.accepted import save_accepted
-from reencrypt.worker.counts import Counts
-from reencrypt.worker.journal import journal_entries, swap_entries
-from reencrypt.worker.lease import Lease
-from reencrypt.worker.quarantine import drop_stale, save_findings
-from reencrypt.worker.runs import Checkpoint, Run, save_checkpoint, save_tally
+from reencrypt.state.accepted import save_accepted
+from reencrypt.state.counts import Counts
+from reencrypt.state.journal import journal_entries, swap_entries
+from reencrypt.state.lease import Lease
+from reencrypt.state.quarantine import Finding, drop_stale, save_findings
+from reencrypt.state.runs import Checkpoint, Run, save_checkpoint, save_tally
+from reencrypt.state.twins import follow, scope_of, with_text
 from reencrypt.worker.target import Target
-from reencrypt.worker.transform import Finding, PageOutcome, RowOutcome
-from reencrypt.worker.twins import follow, scope_of, with_text
+from reencrypt.worker.transform import PageOutcome, RowOutcome
 
 
 @dataclass(slots=True)

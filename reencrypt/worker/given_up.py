@@ -9,9 +9,9 @@ from typing import Final
 from reencrypt.catalogue.location import Location
 from reencrypt.catalogue.reading import secrets_of
 from reencrypt.databases.protocol import Database
-from reencrypt.worker.journal import digest
-from reencrypt.worker.quarantine import QuarantineEntry
-from reencrypt.worker.rowkey import key_from_text
+from reencrypt.state.journal import digest
+from reencrypt.state.quarantine import QuarantineEntry
+from reencrypt.state.rowkey import key_from_text
 
 #: Stands for the data key of what cannot be taken apart.
 UNREADABLE: Final = ""

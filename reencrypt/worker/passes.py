@@ -12,12 +12,12 @@ from reencrypt.databases.protocol import Database
 from reencrypt.errors import StoppedEarlyError
 from reencrypt.events import Emit, PassStarted
 from reencrypt.keys.proof import Proof
-from reencrypt.worker.counts import Counts
-from reencrypt.worker.lease import Lease
+from reencrypt.state.counts import Counts
+from reencrypt.state.lease import Lease
+from reencrypt.state.runs import Checkpoint, Run, latest_counts, latest_coverage, read_checkpoints
+from reencrypt.state.stamp import stamp
+from reencrypt.state.stop import StopRequest
 from reencrypt.worker.pipeline import Budget, Pipeline
-from reencrypt.worker.runs import Checkpoint, Run, latest_counts, latest_coverage, read_checkpoints
-from reencrypt.worker.stamp import stamp
-from reencrypt.worker.stop import StopRequest
 
 MOST_SWEEPS: Final = 3
 _STOP_GRACE_SECONDS: Final = 3.0  # for the page in hand; after that it is rolled back

@@ -22,26 +22,17 @@ from reencrypt.crypto.envelope import Sealer
 from reencrypt.databases.paging import Coverage, count_rows, next_page
 from reencrypt.databases.protocol import ColumnLimit, Database
 from reencrypt.events import Emit, PageCommitted, Quarantined
-from reencrypt.worker.accepted import Accepted
+from reencrypt.state.accepted import Accepted
+from reencrypt.state.quarantine import Finding, KnownSecret, Place, known_of
+from reencrypt.state.rowkey import key_to_text
+from reencrypt.state.runs import Checkpoint
+from reencrypt.state.stop import StopRequest
+from reencrypt.state.tally import Tally
 from reencrypt.worker.committer import Committed, Committer
 from reencrypt.worker.pace import PAGE_BYTES, Pace
 from reencrypt.worker.resolver import Resolver
-from reencrypt.worker.rowkey import key_to_text
-from reencrypt.worker.runs import Checkpoint
 from reencrypt.worker.shortcut import Shortcut
-from reencrypt.worker.stop import StopRequest
-from reencrypt.worker.tally import Tally
-from reencrypt.worker.transform import (
-    Finding,
-    KnownSecret,
-    PageOutcome,
-    ParsedRow,
-    Place,
-    RowOutcome,
-    Transformer,
-    known_of,
-    parse_rows,
-)
+from reencrypt.worker.transform import PageOutcome, ParsedRow, RowOutcome, Transformer, parse_rows
 
 _T = TypeVar("_T")
 

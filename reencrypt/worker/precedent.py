@@ -13,10 +13,10 @@ from reencrypt.catalogue.location import Location, Row
 from reencrypt.catalogue.reading import secrets_of
 from reencrypt.crypto.envelope import Envelope
 from reencrypt.databases.protocol import Database
-from reencrypt.worker.accepted import NOTHING, Accepted
+from reencrypt.state.accepted import NOTHING, Accepted
+from reencrypt.state.rowkey import key_from_text
+from reencrypt.state.runs import Run
 from reencrypt.worker.census import Samples
-from reencrypt.worker.rowkey import key_from_text
-from reencrypt.worker.runs import Run
 
 _NEWEST: Final = 500
 _LONGEST_BYTES: Final = 64 * 1024

@@ -18,11 +18,11 @@ from reencrypt.databases.protocol import Database
 from reencrypt.errors import RefusedError
 from reencrypt.keys.proof import Sample, weigh
 from reencrypt.keys.provider import KeyProvider, UnwrapFailedError
-from reencrypt.worker.accepted import Accepted, read_accepted
-from reencrypt.worker.rowkey import key_from_text, key_to_text
-from reencrypt.worker.runs import Run
+from reencrypt.state.accepted import Accepted, read_accepted
+from reencrypt.state.quarantine import Place
+from reencrypt.state.rowkey import key_from_text, key_to_text
+from reencrypt.state.runs import Run
 from reencrypt.worker.target import LegacyTarget, Target, TargetKey
-from reencrypt.worker.transform import Place
 
 _NEWEST: Final = 64
 _ROWS_OF_LOCATION: Final = 32

@@ -24,15 +24,14 @@ from reencrypt.errors import RefusedError
 from reencrypt.keys.proof import PROVEN_BITS, Admission, Proof
 from reencrypt.keys.ring import DataKey
 from reencrypt.keys.secret_key import SecretKeyProvider
-from reencrypt.worker.accepted import Accepted, save_accepted
-from reencrypt.worker.journal import digest, journal_rewrap, journal_swaps
-from reencrypt.worker.lease import Lease
-from reencrypt.worker.quarantine import read_quarantine, save_findings
+from reencrypt.state.accepted import Accepted, save_accepted
+from reencrypt.state.journal import digest, journal_rewrap, journal_swaps
+from reencrypt.state.lease import Lease
+from reencrypt.state.quarantine import Finding, read_quarantine, save_findings
+from reencrypt.state.rowkey import key_to_text
+from reencrypt.state.runs import Run, read_runs
+from reencrypt.state.stamp import stamp
 from reencrypt.worker.resolver import standing_of_secret_key
-from reencrypt.worker.rowkey import key_to_text
-from reencrypt.worker.runs import Run, read_runs
-from reencrypt.worker.stamp import stamp
-from reencrypt.worker.transform import Finding
 
 _NOT_STOPPED = "something was saved while the change was prepared: is every Grafana stopped?"
 

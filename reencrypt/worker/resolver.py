@@ -16,7 +16,7 @@ from reencrypt.errors import ReencryptError
 from reencrypt.keys.proof import KeyStanding, Proof, Sample, weigh
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER, Unwrapped
 from reencrypt.keys.ring import DataKey, Failure, KeyRing
-from reencrypt.worker.accepted import NOTHING, Accepted
+from reencrypt.state.accepted import NOTHING, Accepted
 from reencrypt.worker.transform import ParsedRow, UnusableKey, UsableKey
 
 

@@ -16,10 +16,10 @@ from reencrypt.databases.retried import retried
 from reencrypt.errors import RefusedError, first_error
 from reencrypt.keys.provider import KeyProvider, UnwrapFailedError, Unwrapped, WrapFormat, normalise_provider
 from reencrypt.keys.ring import DataKey
-from reencrypt.worker.journal import journal_rewrap
-from reencrypt.worker.lease import Lease
-from reencrypt.worker.runs import Checkpoint, Run, save_checkpoint
-from reencrypt.worker.stamp import stamp
+from reencrypt.state.journal import journal_rewrap
+from reencrypt.state.lease import Lease
+from reencrypt.state.runs import Checkpoint, Run, save_checkpoint
+from reencrypt.state.stamp import stamp
 
 #: The name that `data_keys` has among the locations of a checkpoint.
 DATA_KEYS: Final = "data_keys"

@@ -25,9 +25,9 @@ from reencrypt.databases.shapes import Shape
 from reencrypt.databases.statements import OUR_TABLES
 from reencrypt.errors import ConfigurationError, ReencryptError
 from reencrypt.events import Emit, Surveyed
-from reencrypt.worker.journal import digest
+from reencrypt.state.journal import digest
+from reencrypt.state.rowkey import key_to_text
 from reencrypt.worker.own_rules import without_own
-from reencrypt.worker.rowkey import key_to_text
 from reencrypt.worker.signatures import MOST_BYTES, Marks, examine, marks_of, suspects
 
 #: Grafana's cache. Its entries expire.

@@ -21,8 +21,9 @@ from reencrypt.crypto.ciphers import Algorithm, AuthenticationFailedError
 from reencrypt.crypto.envelope import beginning
 from reencrypt.crypto.gobase64 import MalformedEncodingError
 from reencrypt.databases.protocol import Swap
-from reencrypt.worker.rowkey import key_to_text
-from reencrypt.worker.transform import KnownSecret, PageOutcome, Place, Transformer, UnusableKey
+from reencrypt.state.quarantine import KnownSecret, Place
+from reencrypt.state.rowkey import key_to_text
+from reencrypt.worker.transform import PageOutcome, Transformer, UnusableKey
 
 _MOST_BEGINNINGS: Final = 32
 

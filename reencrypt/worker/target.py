@@ -24,10 +24,10 @@ from reencrypt.keys.provider import (
     WrapFormat,
 )
 from reencrypt.keys.ring import DataKey, confirmed_by
-from reencrypt.worker.journal import journal_data_key
-from reencrypt.worker.lease import Lease
-from reencrypt.worker.runs import Run, record_target_key
-from reencrypt.worker.stamp import stamp
+from reencrypt.state.journal import journal_data_key
+from reencrypt.state.lease import Lease
+from reencrypt.state.runs import Run, record_target_key
+from reencrypt.state.stamp import stamp
 
 _ID_LENGTH: Final = 14
 _ID_ALPHABET: Final = string.ascii_lowercase + string.digits

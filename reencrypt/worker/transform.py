@@ -2,40 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from reencrypt.catalogue.codec import splice
-from reencrypt.catalogue.location import Key, Location, Row
+from reencrypt.catalogue.location import Location, Row
 from reencrypt.catalogue.plaintext import evidence, is_plausible
 from reencrypt.catalogue.reading import FoundSecret, secrets_of
 from reencrypt.catalogue.reason import Reason
+from reencrypt.catalogue.text_hash import rehash
 from reencrypt.crypto import envelope as envelopes
 from reencrypt.crypto.ciphers import Algorithm, AuthenticationFailedError
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.crypto.envelope import Envelope, Sealer
 from reencrypt.databases.protocol import ColumnLimit, Swap
 from reencrypt.keys.proof import PROVEN_BITS, Admission, KeyStanding, Proof
-from reencrypt.worker.accepted import NOTHING, Accepted
-from reencrypt.worker.counts import PLAIN_OR_UNPROVEN, Counts
-from reencrypt.worker.journal import digest
-from reencrypt.worker.rowkey import key_to_text
-from reencrypt.worker.tally import Tally
-
-#: A secret: its location's name, its row's key as text, its field.
-Place = tuple[str, str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class KnownSecret:
-    """Why a secret was in quarantine, the SHA-256 of its text then (`digest`), and whether the user vouches for it."""
-
-    reason: Reason
-    detail: str
-    digest: bytes
-    accepted: bool
+from reencrypt.state.accepted import NOTHING, Accepted
+from reencrypt.state.counts import PLAIN_OR_UNPROVEN, Counts
+from reencrypt.state.quarantine import Finding, KnownSecret, Place, known_of
+from reencrypt.state.tally import Tally
 
 
 class ParsedRow(NamedTuple):
@@ -64,21 +50,6 @@ class UnusableKey:
 
     reason: Reason | None
     detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A secret for the quarantine; `text` is what stands in the column in its place.
-
-    It is no `news` where the secret was left this time and an older finding stands.
-    """
-
-    key: Key
-    field: str
-    reason: Reason
-    detail: str
-    text: bytes
-    news: bool = True
 
 
 @dataclass(slots=True)
@@ -338,32 +309,3 @@ class Transformer:
         outcome.counts.quarantine(reason)
         text = secret.text_in(outcome.row)
         outcome.findings.append(Finding(outcome.row.key, secret.field, reason, detail, text))
-
-
-def known_of(
-    known: Mapping[Place, KnownSecret], location: Location, secret: FoundSecret, row: Row
-) -> KnownSecret | None:
-    """What the quarantine knows of a secret, if the secret is as it was then."""
-    if not known:
-        return None
-    found = known.get((location.name, key_to_text(row.key), secret.field))
-    return found if found is not None and found.digest == digest(secret.text_in(row)) else None
-
-
-def rehash(location: Location, row: Row, new: Sequence[bytes | None]) -> bytes | None:
-    """The hash column's new bytes: recomputed where it held the MD5 of the old text, else as it was.
-
-    Grafana stores `fmt.Sprintf("%x", md5.Sum(text))`; rows from before hold `not-yet-calculated` or nothing.
-    """
-    if location.text_hash is None:
-        raise ValueError(location.name)
-    column = location.columns.index(location.text_hash.of)
-    old_hash = row.cells[-1]
-    if old_hash == md5_hex(row.cells[column] or b""):
-        return md5_hex(new[column] or b"")
-    return old_hash
-
-
-def md5_hex(text: bytes) -> bytes:
-    """MD5 in hex, as Grafana computes `configuration_hash`; it protects nothing."""
-    return hashlib.md5(text, usedforsecurity=False).hexdigest().encode()

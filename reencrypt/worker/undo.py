@@ -12,16 +12,16 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from reencrypt.catalogue.location import Key, Location, Row
+from reencrypt.catalogue.text_hash import rehash
 from reencrypt.databases.protocol import Database, Swap, Transaction
 from reencrypt.databases.retried import retried
 from reencrypt.keys.ring import KeyRing
-from reencrypt.worker.counts import Counts
-from reencrypt.worker.journal import digest, journal_swaps
-from reencrypt.worker.lease import Lease
-from reencrypt.worker.runs import Checkpoint, Run, save_checkpoint
-from reencrypt.worker.stop import StopRequest
-from reencrypt.worker.transform import rehash
-from reencrypt.worker.twins import follow
+from reencrypt.state.counts import Counts
+from reencrypt.state.journal import digest, journal_swaps
+from reencrypt.state.lease import Lease
+from reencrypt.state.runs import Checkpoint, Run, save_checkpoint
+from reencrypt.state.stop import StopRequest
+from reencrypt.state.twins import follow
 from reencrypt.worker.undo_evidence import OldKeys
 from reencrypt.worker.undo_journal import (
     END,

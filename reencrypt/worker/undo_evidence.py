@@ -24,12 +24,12 @@ from reencrypt.keys.proof import PROVEN_BITS, Admission, Evidence, KeyStanding, 
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER, Unwrapped
 from reencrypt.keys.ring import DataKey, KeyRing
 from reencrypt.keys.vault_errors import KeyDisabledError, KeyMissingError
-from reencrypt.worker.accepted import NOTHING, Accepted
+from reencrypt.state.accepted import NOTHING, Accepted
+from reencrypt.state.journal import digest
+from reencrypt.state.runs import Run
+from reencrypt.state.stop import StopRequest
 from reencrypt.worker.census import Census, Samples
 from reencrypt.worker.gate import weigh_keys
-from reencrypt.worker.journal import digest
-from reencrypt.worker.runs import Run
-from reencrypt.worker.stop import StopRequest
 from reencrypt.worker.undo_journal import (
     END,
     Entry,

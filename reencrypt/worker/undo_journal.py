@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.catalogue.reading import FoundSecret, secrets_of
 from reencrypt.databases.protocol import Database
-from reencrypt.worker.rowkey import key_from_text, key_to_text
+from reencrypt.state.rowkey import key_from_text, key_to_text
 
 _PAGE_ROWS: Final = 100
 #: Behind every entry of the journal.

@@ -17,14 +17,14 @@ from reencrypt.errors import ReencryptError
 from reencrypt.keys.provider import Unwrapped, normalise_provider
 from reencrypt.keys.ring import DataKey, KeyRing
 from reencrypt.keys.vault_errors import KeyDisabledError, KeyMissingError
-from reencrypt.worker.accepted import NOTHING, Accepted
-from reencrypt.worker.counts import Counts
-from reencrypt.worker.journal import digest, journal_data_key, journal_rewrap
-from reencrypt.worker.lease import Lease
+from reencrypt.state.accepted import NOTHING, Accepted
+from reencrypt.state.counts import Counts
+from reencrypt.state.journal import digest, journal_data_key, journal_rewrap
+from reencrypt.state.lease import Lease
+from reencrypt.state.rowkey import key_from_text, key_to_text
+from reencrypt.state.runs import Checkpoint, save_checkpoint
+from reencrypt.state.stop import StopRequest
 from reencrypt.worker.rewrap import DATA_KEYS
-from reencrypt.worker.rowkey import key_from_text, key_to_text
-from reencrypt.worker.runs import Checkpoint, save_checkpoint
-from reencrypt.worker.stop import StopRequest
 from reencrypt.worker.undo_journal import Kept, KeptColumn
 from reencrypt.worker.undo_readers import Candidates, Readers, find_readers
 

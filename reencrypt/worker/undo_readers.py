@@ -24,10 +24,10 @@ from reencrypt.databases.paging import LookAt, read_to_end
 from reencrypt.databases.protocol import Database
 from reencrypt.errors import StoppedEarlyError
 from reencrypt.keys.proof import PROVEN_BITS
-from reencrypt.worker.accepted import NOTHING, Accepted
+from reencrypt.state.accepted import NOTHING, Accepted
+from reencrypt.state.rowkey import key_to_text
+from reencrypt.state.stop import StopRequest
 from reencrypt.worker.census import identity_of
-from reencrypt.worker.rowkey import key_to_text
-from reencrypt.worker.stop import StopRequest
 from reencrypt.worker.undo_journal import Kept
 
 _PAGE_ROWS: Final = 1000

@@ -27,12 +27,12 @@ from reencrypt.keys.proof import PROVEN_BITS
 from reencrypt.keys.provider import LEGACY_PROVIDER
 from reencrypt.keys.ring import DataKey, Failure, KeyRing
 from reencrypt.keys.vault_errors import KeyDisabledError
-from reencrypt.worker.accepted import Accepted
+from reencrypt.state.accepted import Accepted
+from reencrypt.state.journal import digest
+from reencrypt.state.quarantine import QuarantineEntry
+from reencrypt.state.rowkey import key_to_text
 from reencrypt.worker.census import identity_of
 from reencrypt.worker.given_up import UNREADABLE
-from reencrypt.worker.journal import digest
-from reencrypt.worker.quarantine import QuarantineEntry
-from reencrypt.worker.rowkey import key_to_text
 from reencrypt.worker.transform import ParsedRow, parse_rows
 
 _PAGE_ROWS: Final = 1000

@@ -20,7 +20,7 @@ from reencrypt.operations.complete import CompleteOptions, CompleteReport
 from reencrypt.operations.complete import complete as operation
 from reencrypt.operations.options import RunOptions
 from reencrypt.settings import load_settings
-from reencrypt.worker.stop import StopRequest
+from reencrypt.state.stop import StopRequest
 from tests.grafana.datakeys import DataKey
 from tests.grafana.planting import Plain
 from tests.grafana.populate import populate

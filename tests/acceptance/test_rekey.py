@@ -23,10 +23,10 @@ from reencrypt.operations.opening import KeyTable, open_database, read_data_keys
 from reencrypt.operations.options import RunOptions
 from reencrypt.secret import Secret
 from reencrypt.settings import load_settings
-from reencrypt.worker.lease import take_lease
+from reencrypt.state.lease import take_lease
+from reencrypt.state.runs import REKEY, Run, insert_run
+from reencrypt.state.stop import StopRequest
 from reencrypt.worker.rekey import Alerting, commit, wrap_anew
-from reencrypt.worker.runs import REKEY, Run, insert_run
-from reencrypt.worker.stop import StopRequest
 from tests.grafana.builder import GrafanaBuilder
 from tests.grafana.planting import Plain
 from tests.grafana.populate import populate

@@ -11,7 +11,7 @@ import pytest
 
 from reencrypt.operations.again import command_for
 from reencrypt.settings import load_settings
-from reencrypt.worker.runs import Run
+from reencrypt.state.runs import Run
 from tests.grafana.decryptor import SecretAddress
 from tests.grafana.planting import Plain
 from tests.grafana.populate import populate

@@ -10,7 +10,7 @@ import pytest
 from reencrypt.operations.options import RunOptions
 from reencrypt.operations.undo import UndoReport, undo
 from reencrypt.settings import load_settings
-from reencrypt.worker.stop import StopRequest
+from reencrypt.state.stop import StopRequest
 from tests.grafana.builder import GrafanaBuilder
 from tests.grafana.datakeys import DataKey
 from tests.grafana.decrypting import decrypt_inner, decrypt_legacy, split_envelope, split_prefix

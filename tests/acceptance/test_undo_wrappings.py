@@ -11,7 +11,7 @@ import pytest
 from reencrypt.operations.options import RunOptions
 from reencrypt.operations.undo import UndoReport, undo
 from reencrypt.settings import load_settings
-from reencrypt.worker.stop import StopRequest
+from reencrypt.state.stop import StopRequest
 from tests.grafana.builder import GrafanaBuilder
 from tests.grafana.datakeys import DataKey
 from tests.grafana.planting import Plain

@@ -29,7 +29,7 @@ from reencrypt.operations.options import RunOptions, available_threads
 from reencrypt.operations.run import run
 from reencrypt.operations.verify import verify
 from reencrypt.settings import Settings, load_settings
-from reencrypt.worker.stop import StopRequest
+from reencrypt.state.stop import StopRequest
 from tests.bench import fixtures
 from tests.bench.fixtures import Bench
 from tests.bench.floors import floor_on_mysql, floor_on_postgres, floor_on_sqlite

@@ -17,7 +17,7 @@ from reencrypt.operations.opening import open_database
 from reencrypt.operations.options import RunOptions
 from reencrypt.operations.report import RunReport
 from reencrypt.settings import DatabaseSettings, load_settings
-from reencrypt.worker.stop import StopRequest
+from reencrypt.state.stop import StopRequest
 
 Hook = Callable[[str, Sequence[Row]], None]
 

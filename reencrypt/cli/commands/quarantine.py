@@ -70,7 +70,7 @@ def list_(
     """Print where each secret is, why it could not be re-encrypted, and what to do."""
     from reencrypt.cli.loading import load  # noqa: PLC0415
     from reencrypt.operations.quarantine import list_quarantine  # noqa: PLC0415
-    from reencrypt.worker.quarantine import Selection  # noqa: PLC0415
+    from reencrypt.state.quarantine import Selection  # noqa: PLC0415
 
     return _print(common, "quarantine list", run_to_end(list_quarantine(load(common), Selection(**selection))))
 
@@ -95,7 +95,7 @@ def acknowledge(
     """
     from reencrypt.cli.loading import load  # noqa: PLC0415
     from reencrypt.operations.quarantine import acknowledge_quarantine  # noqa: PLC0415
-    from reencrypt.worker.quarantine import Selection  # noqa: PLC0415
+    from reencrypt.state.quarantine import Selection  # noqa: PLC0415
 
     with listening(common) as emit:
         report = run_to_end(acknowledge_quarantine(load(common), Selection(**selection), emit=emit))
@@ -131,7 +131,7 @@ def retry(
     """Try the secrets in quarantine again: a run, which looks over everything else too."""
     from reencrypt.cli.commands.run import run_and_report  # noqa: PLC0415
     from reencrypt.errors import ConfigurationError  # noqa: PLC0415
-    from reencrypt.worker.quarantine import Selection  # noqa: PLC0415
+    from reencrypt.state.quarantine import Selection  # noqa: PLC0415
 
     chosen = Selection(location, row_key, field)
     if not (accept_implausible or chosen.is_empty):

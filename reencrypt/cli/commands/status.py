@@ -23,7 +23,7 @@ def command(
     """Show the runs of this database, their progress, and the next command to type."""
     from reencrypt.cli.loading import load  # noqa: PLC0415
     from reencrypt.operations.status import status  # noqa: PLC0415
-    from reencrypt.worker.counts import Counts  # noqa: PLC0415
+    from reencrypt.state.counts import Counts  # noqa: PLC0415
 
     report = run_to_end(status(load(common)))
     if common.output == "json":

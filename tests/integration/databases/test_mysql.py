@@ -22,9 +22,8 @@ from reencrypt.databases.protocol import Swap, Transaction
 from reencrypt.databases.retried import retried
 from reencrypt.errors import ConfigurationError, ReencryptError, TransactionLostError, UnavailableError
 from reencrypt.settings import DatabaseSettings, load_settings
-from reencrypt.worker.journal import journal_entries, swap_entries
-from reencrypt.worker.quarantine import save_findings
-from reencrypt.worker.transform import Finding
+from reencrypt.state.journal import journal_entries, swap_entries
+from reencrypt.state.quarantine import Finding, save_findings
 from tests.grafana.schema import create_statements
 from tests.support.accounts import grant, new_account, url_as
 from tests.support.mysql import MysqlEngine, MysqlServer, connect

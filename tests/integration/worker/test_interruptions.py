@@ -11,7 +11,7 @@ import pytest
 from reencrypt.catalogue.location import Row
 from reencrypt.events import Event, PageCommitted, PassStarted, RunEnded, Waiting
 from reencrypt.operations.options import RunOptions
-from reencrypt.worker.stop import StopRequest
+from reencrypt.state.stop import StopRequest
 from tests.support.engine import Engine
 from tests.support.raced import Grafana, base64_of
 

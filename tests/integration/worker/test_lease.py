@@ -10,8 +10,8 @@ from typing import Any
 
 from reencrypt.databases.protocol import Transaction
 from reencrypt.databases.sqlite import SqliteDatabase
-from reencrypt.worker.lease import held_lease
-from reencrypt.worker.stop import StopRequest
+from reencrypt.state.lease import held_lease
+from reencrypt.state.stop import StopRequest
 from tests.grafana.builder import GrafanaBuilder
 
 

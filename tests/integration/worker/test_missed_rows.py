@@ -28,8 +28,8 @@ from reencrypt.operations.report import RunReport
 from reencrypt.operations.verify import verify
 from reencrypt.secret import Secret
 from reencrypt.settings import Settings, load_settings
+from reencrypt.state.stop import StopRequest
 from reencrypt.worker.census import take_census
-from reencrypt.worker.stop import StopRequest
 from tests.grafana.planting import Plain
 from tests.support.dropping import Drop, DroppingDatabase, Fault, drop_pages
 from tests.support.engine import Engine

@@ -31,7 +31,7 @@ from reencrypt.events import Event, PageCommitted, PassStarted, RunStarted, Targ
 from reencrypt.operations.options import RunOptions
 from reencrypt.operations.undo import undo
 from reencrypt.settings import load_settings
-from reencrypt.worker.stop import StopRequest
+from reencrypt.state.stop import StopRequest
 from tests.grafana.builder import GrafanaBuilder
 from tests.grafana.decryptor import DecryptedSecret, SecretAddress, read_secrets
 from tests.grafana.planting import Plain

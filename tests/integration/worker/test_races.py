@@ -17,7 +17,7 @@ from reencrypt.operations.options import RunOptions
 from reencrypt.operations.report import RunReport
 from reencrypt.operations.undo import undo
 from reencrypt.settings import load_settings
-from reencrypt.worker.stop import StopRequest
+from reencrypt.state.stop import StopRequest
 from reencrypt.worker.undo import Undo
 from tests.grafana.planting import Plain
 from tests.grafana.populate import populate

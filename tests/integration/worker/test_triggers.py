@@ -17,8 +17,8 @@ from reencrypt.operations.rekey import rekey
 from reencrypt.operations.undo import undo
 from reencrypt.secret import Secret
 from reencrypt.settings import Settings, load_settings
+from reencrypt.state.stop import StopRequest
 from reencrypt.worker import pipeline
-from reencrypt.worker.stop import StopRequest
 from tests.grafana.planting import Plain
 from tests.support import triggers
 from tests.support.engine import SqliteEngine

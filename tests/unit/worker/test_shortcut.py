@@ -19,19 +19,12 @@ from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.crypto.envelope import Sealer
 from reencrypt.databases.protocol import ColumnLimit
 from reencrypt.keys.proof import Evidence, KeyStanding, Proof, Verdict
-from reencrypt.worker.counts import Counts
-from reencrypt.worker.journal import digest
+from reencrypt.state.counts import Counts
+from reencrypt.state.journal import digest
+from reencrypt.state.quarantine import KnownSecret, Place
+from reencrypt.state.tally import Tally
 from reencrypt.worker.shortcut import Shortcut
-from reencrypt.worker.tally import Tally
-from reencrypt.worker.transform import (
-    KnownSecret,
-    PageOutcome,
-    Place,
-    Transformer,
-    UnusableKey,
-    UsableKey,
-    parse_rows,
-)
+from reencrypt.worker.transform import PageOutcome, Transformer, UnusableKey, UsableKey, parse_rows
 
 SECRETS = BY_NAME["secrets"]
 CACHE = DerivedKeyCache()

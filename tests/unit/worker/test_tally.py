@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reencrypt.errors import RefusedError
-from reencrypt.worker.tally import DEFAULT_SHARE, Tally
+from reencrypt.state.tally import DEFAULT_SHARE, Tally
 
 
 def page(*notes: tuple[bytes, bool]) -> Tally:

@@ -17,8 +17,8 @@ from typing import Final
 from reencrypt.databases.protocol import Database, Transaction, Value
 from reencrypt.databases.retried import retried
 from reencrypt.errors import LeaseHeldError, ReencryptError
-from reencrypt.worker.stamp import stamp
-from reencrypt.worker.stop import StopRequest
+from reencrypt.state.stamp import stamp
+from reencrypt.state.stop import StopRequest
 
 DEFAULT_TIMEOUT_SECONDS: Final = 30.0
 _BEATS_PER_TIMEOUT: Final = 3

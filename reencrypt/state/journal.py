@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from reencrypt.catalogue.location import Location
 from reencrypt.databases.protocol import Swap, Transaction, Value
-from reencrypt.worker.rowkey import key_to_text
+from reencrypt.state.rowkey import key_to_text
 
 
 def digest(data: bytes | None) -> bytes | None:

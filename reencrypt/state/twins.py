@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from reencrypt.catalogue.location import Location, Row
+from reencrypt.catalogue.text_hash import rehash
 from reencrypt.databases.protocol import Swap, Transaction, Value
-from reencrypt.worker.journal import journal_swaps
-from reencrypt.worker.transform import rehash
+from reencrypt.state.journal import journal_swaps
 
 
 async def follow(

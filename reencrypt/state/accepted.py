@@ -15,9 +15,9 @@ from reencrypt.catalogue.location import Location, Row
 from reencrypt.catalogue.reading import secrets_of
 from reencrypt.crypto.ciphers import Algorithm
 from reencrypt.databases.protocol import Executor, Swap, Transaction
-from reencrypt.worker.journal import digest
-from reencrypt.worker.rowkey import key_to_text
-from reencrypt.worker.stamp import stamp
+from reencrypt.state.journal import digest
+from reencrypt.state.rowkey import key_to_text
+from reencrypt.state.stamp import stamp
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from reencrypt.catalogue.location import Key, Location, Row
+from reencrypt.catalogue.reading import FoundSecret
 from reencrypt.catalogue.reason import Reason
 from reencrypt.databases.protocol import Database, Executor, Transaction, Value
-from reencrypt.worker.journal import digest
-from reencrypt.worker.lease import Lease
-from reencrypt.worker.rowkey import key_to_text
-from reencrypt.worker.stamp import stamp
-from reencrypt.worker.transform import Finding, KnownSecret, Place
+from reencrypt.state.journal import digest
+from reencrypt.state.lease import Lease
+from reencrypt.state.rowkey import key_to_text
+from reencrypt.state.stamp import stamp
+
+#: A secret: its location's name, its row's key as text, its field.
+Place = tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class KnownSecret:
+    """Why a secret was in quarantine, the SHA-256 of its text then (`digest`), and whether the user vouches for it."""
+
+    reason: Reason
+    detail: str
+    digest: bytes
+    accepted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A secret for the quarantine; `text` is what stands in the column in its place.
+
+    It is no `news` where the secret was left this time and an older finding stands.
+    """
+
+    key: Key
+    field: str
+    reason: Reason
+    detail: str
+    text: bytes
+    news: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +118,16 @@ def known_secrets(entries: Sequence[QuarantineEntry], accepted: Selection | None
         )
         for entry in entries
     }
+
+
+def known_of(
+    known: Mapping[Place, KnownSecret], location: Location, secret: FoundSecret, row: Row
+) -> KnownSecret | None:
+    """What the quarantine knows of a secret, if the secret is as it was then."""
+    if not known:
+        return None
+    found = known.get((location.name, key_to_text(row.key), secret.field))
+    return found if found is not None and found.digest == digest(secret.text_in(row)) else None
 
 
 async def acknowledge(database: Database, lease: Lease, entry: QuarantineEntry) -> bool:

@@ -12,11 +12,11 @@ from typing import Final
 from reencrypt.catalogue.location import Key
 from reencrypt.databases.paging import Coverage
 from reencrypt.databases.protocol import Database, Executor, Transaction, Value
-from reencrypt.worker.counts import Counts
-from reencrypt.worker.lease import Lease
-from reencrypt.worker.rowkey import key_from_text, key_to_text
-from reencrypt.worker.stamp import stamp
-from reencrypt.worker.tally import Tally
+from reencrypt.state.counts import Counts
+from reencrypt.state.lease import Lease
+from reencrypt.state.rowkey import key_from_text, key_to_text
+from reencrypt.state.stamp import stamp
+from reencrypt.state.tally import Tally
 
 #: The operation of a change of `secret_key`.
 REKEY: Final = "rekey"
