@@ -11,6 +11,7 @@ from reencrypt.keys.provider import Unwrapped
 from reencrypt.keys.providers import Providers
 from reencrypt.operations.again import command_for
 from reencrypt.operations.preparation import Preparation, run_to_continue
+from reencrypt.state.data_keys import read_wrapped
 from reencrypt.state.lease import Lease
 from reencrypt.state.runs import Run, close_run, find_open, insert_run, read_runs, record_target_key
 from reencrypt.state.stamp import stamp
@@ -92,17 +93,17 @@ class Claim:
     async def _discard_unfinished(self, run: Run) -> None:
         """Remove a data key that a run has inserted and never activated."""
         if run.target_key_state == "made":
-            rows = await self.database.fetch("data_key_read", id=run.target_key)
-            if rows and isinstance(rows[0][0], bytes):
-                await discard_target_key(self.database, self.lease, run, rows[0][0])
+            wrapped = await read_wrapped(self.database, run.target_key)
+            if wrapped is not None:
+                await discard_target_key(self.database, self.lease, run, wrapped)
 
     async def _data_key(self, current: Run) -> TargetKey:
         """A proven existing data key, the one this run had begun to make, or a new one."""
         prepared = self.prepared
         provider = self.providers.get(prepared.goal.provider)
         if current.target_key_state == "made":
-            unfinished = await self.database.fetch("data_key_read", id=current.target_key)
-            if unfinished and not prepared.existing:
+            unfinished = await read_wrapped(self.database, current.target_key)
+            if unfinished is not None and not prepared.existing:
                 return await finish_target_key(self.database, self.lease, current, provider, expected=None)
             await self._discard_unfinished(current)
         for row in prepared.existing:

@@ -22,6 +22,7 @@ from reencrypt.operations.options import RunOptions
 from reencrypt.operations.retirement import UNKNOWN_VERSION
 from reencrypt.operations.verify import problem_as_json
 from reencrypt.settings import Settings
+from reencrypt.state.data_keys import DataKeyStore
 from reencrypt.state.lease import Lease
 from reencrypt.state.runs import read_runs
 from reencrypt.state.stop import StopRequest
@@ -275,7 +276,7 @@ class _Job:
         async with self.database.transaction() as transaction:
             await lease.check(transaction)
             for row in keys:
-                if not await transaction.execute("data_key_delete", id=row.id, wrapped=row.wrapped, active=False):
+                if not await DataKeyStore(self.database, transaction, "").delete(row.id, row.wrapped):
                     raise RefusedError(
                         f"data key {row.id} was changed while we waited", hint="nothing was deleted; start again"
                     )

@@ -22,6 +22,7 @@ from reencrypt.operations.options import RunOptions, available_threads
 from reencrypt.operations.visibility import ambiguous_keys, obstacles
 from reencrypt.settings import DatabaseSettings, Settings
 from reencrypt.state.accepted import NOTHING, Accepted, read_accepted
+from reencrypt.state.data_keys import read_own
 from reencrypt.state.lease import Lease, Standstill, held_lease
 from reencrypt.state.stop import StopRequest
 
@@ -181,7 +182,7 @@ async def read_own_keys(database: Database, schema: Schema) -> frozenset[str]:
     """The ids of the data keys that we have made here: they are no evidence of what Grafana can read."""
     if not schema.has_own_keys:
         return frozenset()
-    return frozenset(str(row[0]) for row in await database.fetch("own_data_keys"))
+    return frozenset(await read_own(database))
 
 
 async def read_accepted_secrets(database: Database, schema: Schema) -> Accepted:

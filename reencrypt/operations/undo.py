@@ -27,6 +27,7 @@ from reencrypt.operations.options import RunOptions, available_threads
 from reencrypt.operations.refusals import of_stale_secret_key
 from reencrypt.settings import Settings
 from reencrypt.state.counts import Counts
+from reencrypt.state.data_keys import read_own, read_wrapped
 from reencrypt.state.lease import Lease
 from reencrypt.state.runs import (
     REKEY,
@@ -321,6 +322,6 @@ async def _own_key(database: Database, schema: Schema, run: Run) -> str | None:
     """The data key that the run made, if it did. It is never deleted: Grafana may have saved under it since."""
     if not schema.has_own_keys or not run.target_key:
         return None
-    own = {str(key_id): str(maker) for key_id, maker in await database.fetch("own_data_keys")}
-    there = await database.fetch("data_key_read", id=run.target_key)
+    own = await read_own(database)
+    there = await read_wrapped(database, run.target_key) is not None
     return run.target_key if there and own.get(run.target_key) == run.id else None

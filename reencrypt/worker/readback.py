@@ -19,6 +19,7 @@ from reencrypt.errors import RefusedError
 from reencrypt.keys.proof import Sample, weigh
 from reencrypt.keys.provider import KeyProvider, UnwrapFailedError
 from reencrypt.state.accepted import Accepted, read_accepted
+from reencrypt.state.data_keys import read_wrapped
 from reencrypt.state.quarantine import Place
 from reencrypt.state.rowkey import key_from_text, key_to_text
 from reencrypt.state.runs import Run
@@ -69,9 +70,8 @@ class ReadBack:
             return target.password
         if not isinstance(target, TargetKey):
             return None
-        rows = await self.database.fetch("data_key_read", id=target.id)
-        wrapped = rows[0][0] if rows else None
-        if not isinstance(wrapped, bytes):
+        wrapped = await read_wrapped(self.database, target.id)
+        if wrapped is None:
             raise self._lost(target, "is gone from data_keys")
         try:
             unwrapped = await provider.unwrap(wrapped)

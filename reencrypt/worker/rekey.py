@@ -25,7 +25,8 @@ from reencrypt.keys.proof import PROVEN_BITS, Admission, Proof
 from reencrypt.keys.ring import DataKey
 from reencrypt.keys.secret_key import SecretKeyProvider
 from reencrypt.state.accepted import Accepted, save_accepted
-from reencrypt.state.journal import digest, journal_rewrap, journal_swaps
+from reencrypt.state.data_keys import DataKeyStore, Wrapping
+from reencrypt.state.journal import digest, journal_swaps
 from reencrypt.state.lease import Lease
 from reencrypt.state.quarantine import Finding, read_quarantine, save_findings
 from reencrypt.state.rowkey import key_to_text
@@ -42,6 +43,10 @@ class NewWrapping:
 
     row: DataKey
     wrapped: bytes
+
+    def instead_of(self, old: Wrapping) -> Wrapping:
+        """The row's new content: provider and label stay."""
+        return old._replace(wrapped=self.wrapped)
 
 
 @dataclass(slots=True, repr=False)
@@ -197,27 +202,10 @@ async def commit(
             return before.outcome == "done"
         if not await unchanged(transaction):
             raise RefusedError(_NOT_STOPPED, hint="nothing was changed; stop Grafana, and start again")
+        store = DataKeyStore(database, transaction, run.id)
         for each in wrappings:
-            rows = await transaction.fetch("data_key_wrapping", id=each.row.id, wrapped=each.row.wrapped)
-            if not rows:
+            if not await store.rewrap(each.row.id, each.row.wrapped, each.instead_of):
                 raise RefusedError(_NOT_STOPPED, hint="nothing was changed; stop Grafana, and start again")
-            provider, label = (str(value or "") for value in rows[0])
-            await transaction.execute(
-                "data_key_rewrap",
-                id=each.row.id,
-                old=each.row.wrapped,
-                wrapped=each.wrapped,
-                provider=provider,
-                label=label,
-                now=database.now(),
-            )
-            await journal_rewrap(
-                transaction,
-                run.id,
-                each.row.id,
-                old={"encrypted_data": each.row.wrapped},
-                new={"encrypted_data": each.wrapped},
-            )
         if location is not None and alerting.swaps:
             if await transaction.swap_rows(location, alerting.swaps):
                 raise RefusedError(_NOT_STOPPED, hint="nothing was changed; stop Grafana, and start again")

@@ -16,10 +16,9 @@ from reencrypt.databases.retried import retried
 from reencrypt.errors import RefusedError, first_error
 from reencrypt.keys.provider import KeyProvider, UnwrapFailedError, Unwrapped, WrapFormat, normalise_provider
 from reencrypt.keys.ring import DataKey
-from reencrypt.state.journal import journal_rewrap
+from reencrypt.state.data_keys import DataKeyStore, Wrapping
 from reencrypt.state.lease import Lease
 from reencrypt.state.runs import Checkpoint, Run, save_checkpoint
-from reencrypt.state.stamp import stamp
 
 #: The name that `data_keys` has among the locations of a checkpoint.
 DATA_KEYS: Final = "data_keys"
@@ -95,37 +94,17 @@ class Rewrapper:
             )
         return _NewWrapping(row, wrapped, same_form is not None)
 
-    async def _swap(self, transaction: Transaction, new: _NewWrapping) -> int:
-        rows = await transaction.fetch("data_key_wrapping", id=new.row.id, wrapped=new.row.wrapped)
-        if not rows:
-            return 0
-        provider, label = (str(value or "") for value in rows[0])
-        new_label = relabelled(label, provider, self.provider.name)
-        done = await transaction.execute(
-            "data_key_rewrap",
-            id=new.row.id,
-            old=new.row.wrapped,
-            wrapped=new.wrapped,
-            provider=self.provider.name,
-            label=new_label,
-            now=self.database.now(),
-        )
-        await journal_rewrap(
-            transaction,
-            self.run.id,
-            new.row.id,
-            old={"encrypted_data": new.row.wrapped, "provider": provider.encode(), "label": label.encode()},
-            new={
-                "encrypted_data": new.wrapped,
-                "provider": self.provider.name.encode(),
-                "label": new_label.encode(),
-            },
-        )
-        if not new.same_form:
+    async def _swap(self, transaction: Transaction, new: _NewWrapping) -> bool:
+        provider = self.provider.name
+        store = DataKeyStore(self.database, transaction, self.run.id)
+
+        def change(old: Wrapping) -> Wrapping:
+            return Wrapping(new.wrapped, provider, relabelled(old.label, old.provider, provider))
+
+        done = await store.rewrap(new.row.id, new.row.wrapped, change)
+        if done and not new.same_form:
             # What we wrapped as we were told is no evidence of what Grafana can read. In its own form it still is.
-            await transaction.execute(
-                "own_data_key_remember", id=new.row.id, run_id=self.run.id, provider=self.provider.name, at=stamp()
-            )
+            await store.remember(new.row.id, provider)
         return done
 
 

@@ -24,10 +24,9 @@ from reencrypt.keys.provider import (
     WrapFormat,
 )
 from reencrypt.keys.ring import DataKey, confirmed_by
-from reencrypt.state.journal import journal_data_key
+from reencrypt.state.data_keys import DataKeyStore, Wrapping, is_held, read_wrapped
 from reencrypt.state.lease import Lease
 from reencrypt.state.runs import Run, record_target_key
-from reencrypt.state.stamp import stamp
 
 _ID_LENGTH: Final = 14
 _ID_ALPHABET: Final = string.ascii_lowercase + string.digits
@@ -52,7 +51,7 @@ class TargetKey:
 
         Raises `RefusedError` when somebody deleted or rewrapped it: what we wrote would have no key.
         """
-        if not await transaction.fetch("data_key_lock", id=self.id, wrapped=self.wrapped):
+        if not await is_held(transaction, self.id, self.wrapped):
             raise RefusedError(
                 f"the target data key {self.id} is gone from data_keys, or was wrapped anew",
                 hint="nothing more was written; find out who changed data_keys, then run again",
@@ -146,19 +145,10 @@ async def make_target_key(
     key_id = new_key_id()
     async with database.transaction() as transaction:
         await lease.check(transaction)
-        now = database.now()
-        await transaction.execute(
-            "data_key_insert",
-            id=key_id,
-            active=False,
-            provider=provider.name,
-            wrapped=wrapped,
-            now=now,
-            label=label_of(provider.name, datetime.now().astimezone()),
-        )
-        await transaction.execute("own_data_key_insert", id=key_id, run_id=run.id, provider=provider.name, at=stamp())
+        label = label_of(provider.name, datetime.now().astimezone())
+        store = DataKeyStore(database, transaction, run.id)
+        await store.insert(key_id, Wrapping(wrapped, provider.name, label))
         await record_target_key(transaction, run, key_id, "made")
-        await journal_data_key(transaction, run.id, "insert", key_id, old=None, new=wrapped)
     return await finish_target_key(database, lease, run, provider, expected=data_key)
 
 
@@ -171,9 +161,8 @@ async def finish_target_key(
     that knew them has died) is removed, and the run refused.
     """
     key_id = run.target_key
-    rows = await database.fetch("data_key_read", id=key_id)
-    wrapped = rows[0][0] if rows else None
-    if not isinstance(wrapped, bytes):
+    wrapped = await read_wrapped(database, key_id)
+    if wrapped is None:
         raise RefusedError(
             f"the new data key {key_id} vanished from data_keys", hint="find out who changed data_keys, then run again"
         )
@@ -192,14 +181,11 @@ async def finish_target_key(
         )
     async with database.transaction() as transaction:
         await lease.check(transaction)
-        now = database.now()
-        found = await transaction.execute("data_key_activate", id=key_id, active=True, wrapped=wrapped, now=now)
-        if not found:
+        if not await DataKeyStore(database, transaction, run.id).activate(key_id, wrapped):
             raise RefusedError(
                 f"the new data key {key_id} vanished from data_keys", hint="find out who changed data_keys, run again"
             )
         await record_target_key(transaction, run, key_id, "active")
-        await journal_data_key(transaction, run.id, "activate", key_id, old=wrapped, new=wrapped)
     return TargetKey(key_id, provider.name, unwrapped.data_key, wrapped, made=True)
 
 
@@ -212,13 +198,9 @@ async def deactivate_others(database: Database, lease: Lease, run: Run) -> int:
 
     async def body(transaction: Transaction) -> int:
         await lease.check(transaction)
-        others = [row for row in await transaction.fetch("data_keys_active") if str(row[0]) != run.target_key]
-        for key_id, wrapped in others:
-            await transaction.execute("data_key_deactivate", id=key_id, active=False, now=database.now())
-            data = wrapped if isinstance(wrapped, bytes) else None
-            await journal_data_key(transaction, run.id, "deactivate", str(key_id), old=data, new=data)
+        number = await DataKeyStore(database, transaction, run.id).deactivate_all_but(run.target_key)
         await record_target_key(transaction, run, run.target_key, "alone")
-        return len(others)
+        return number
 
     return await retried(database, body)
 
@@ -235,7 +217,5 @@ async def discard_target_key(database: Database, lease: Lease, run: Run, wrapped
     key_id = run.target_key
     async with database.transaction() as transaction:
         await lease.check(transaction)
-        if await transaction.execute("data_key_discard", id=key_id, wrapped=wrapped, active=False):
-            await transaction.execute("own_data_key_forget", id=key_id, run_id=run.id)
-            await journal_data_key(transaction, run.id, "discard", key_id, old=wrapped, new=None)
+        await DataKeyStore(database, transaction, run.id).discard(key_id, wrapped)
         await record_target_key(transaction, run, "", "none")

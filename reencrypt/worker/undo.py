@@ -17,6 +17,7 @@ from reencrypt.databases.protocol import Database, Swap, Transaction
 from reencrypt.databases.retried import retried
 from reencrypt.keys.ring import KeyRing
 from reencrypt.state.counts import Counts
+from reencrypt.state.data_keys import is_held
 from reencrypt.state.journal import digest, journal_swaps
 from reencrypt.state.lease import Lease
 from reencrypt.state.runs import Checkpoint, Run, save_checkpoint
@@ -199,7 +200,7 @@ class Undo:
             for key_id in needed:
                 # From here to the commit nobody can delete a key that the old bytes need.
                 key = self.ring.row(key_id)
-                if key is None or not await transaction.fetch("data_key_lock", id=key_id, wrapped=key.wrapped):
+                if key is None or not await is_held(transaction, key_id, key.wrapped):
                     raise _KeyGoneError
             lost = await transaction.swap_rows(location, [each.swap for each in wanted])
             losers = set(lost)

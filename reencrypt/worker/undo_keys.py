@@ -19,7 +19,8 @@ from reencrypt.keys.ring import DataKey, KeyRing
 from reencrypt.keys.vault_errors import KeyDisabledError, KeyMissingError
 from reencrypt.state.accepted import NOTHING, Accepted
 from reencrypt.state.counts import Counts
-from reencrypt.state.journal import digest, journal_data_key, journal_rewrap
+from reencrypt.state.data_keys import DataKeyStore, Wrapping, read_wrapped
+from reencrypt.state.journal import digest
 from reencrypt.state.lease import Lease
 from reencrypt.state.rowkey import key_from_text, key_to_text
 from reencrypt.state.runs import Checkpoint, save_checkpoint
@@ -122,26 +123,15 @@ class UndoKeys:
     def _keep(self, key_id: str, reason: Kept) -> None:
         self.kept.append(KeptColumn(DATA_KEYS, key_to_text((key_id,)), _WRAPPING, reason))
 
-    async def _restore(self, row: DataKey, old: Mapping[str, bytes]) -> int:
-        async def body(transaction: Transaction) -> int:
+    async def _restore(self, row: DataKey, old: Mapping[str, bytes]) -> bool:
+        async def body(transaction: Transaction) -> bool:
             await self.lease.check(transaction)
-            rows = await transaction.fetch("data_key_wrapping", id=row.id, wrapped=row.wrapped)
-            if not rows:
-                return 0
-            provider, label = (str(value or "").encode() for value in rows[0])
-            done = await transaction.execute(
-                "data_key_rewrap",
-                id=row.id,
-                old=row.wrapped,
-                wrapped=old[_WRAPPING],
-                provider=old["provider"].decode(),
-                label=old["label"].decode(),
-                now=self.database.now(),
-            )
-            present = {_WRAPPING: row.wrapped, "provider": provider, "label": label}
-            await journal_rewrap(transaction, self.journal_id, row.id, old=present, new=dict(old))
-            # Whoever wrote it first, it is theirs again.
-            await transaction.execute("own_data_key_forget", id=row.id, run_id=self.run_id)
+            store = DataKeyStore(self.database, transaction, self.journal_id)
+            back = Wrapping(old[_WRAPPING], old["provider"].decode(), old["label"].decode())
+            done = await store.rewrap(row.id, row.wrapped, lambda _present: back)
+            if done:
+                # Whoever wrote it first, it is theirs again.
+                await store.forget(row.id, self.run_id)
             return done
 
         return await retried(self.database, body)
@@ -176,10 +166,12 @@ class UndoKeys:
 
         async def body(transaction: Transaction) -> None:
             await self.lease.check(transaction)
+            store = DataKeyStore(self.database, transaction, self.journal_id)
             for key_id in inactive:
-                await self._set(transaction, key_id, "activate", active=True)
-            if own_key is not None:
-                await self._set(transaction, own_key, "deactivate", active=False)
+                if (present := await read_wrapped(transaction, key_id)) is not None:
+                    await store.activate(key_id, present)
+            if own_key is not None and (present := await read_wrapped(transaction, own_key)) is not None:
+                await store.deactivate(own_key, present)
 
         if inactive or own_key is not None:
             await retried(self.database, body)
@@ -194,16 +186,6 @@ class UndoKeys:
             return isinstance(await self.ring.unwrap_row(row), Unwrapped)
         except KeyDisabledError:
             return False
-
-    async def _set(self, transaction: Transaction, key_id: str, action: str, *, active: bool) -> None:
-        rows = await transaction.fetch("data_key_read", id=key_id)
-        present = rows[0][0] if rows and isinstance(rows[0][0], bytes) else None
-        if present is None:
-            return
-        await transaction.execute(
-            "data_key_activate", id=key_id, active=active, wrapped=present, now=self.database.now()
-        )
-        await journal_data_key(transaction, self.journal_id, action, key_id, old=present, new=present)
 
     async def _journal(self) -> tuple[dict[str, _Change], dict[str, bytes]]:
         """The keys that were rewrapped, by id, and those that were set inactive, with their wrapping then."""

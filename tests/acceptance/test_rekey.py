@@ -517,7 +517,7 @@ async def test_a_commit_whose_answer_is_lost_is_done_when_it_is_tried_again(tmp_
         assert await commit(database, lease, run, [wrapped], None, Alerting(), unchanged=nothing_came, complete=True)
     (present,) = await read_data_keys(database, KeyTable.CURRENT)
     assert present.wrapped == wrapped.wrapped
-    assert await database.fetch("journal_extents") == [(run.id, 1, 1)]
+    assert await database.fetch("journal_extents") == [(run.id, 3, 3)]
     await database.close()
 
 

@@ -1,0 +1,134 @@
+"""The one place that writes to Grafana's `data_keys`: each change is journaled with it, in the same transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from reencrypt.databases.protocol import Database, Executor, Transaction
+from reencrypt.state.journal import journal_data_key, journal_rewrap
+from reencrypt.state.stamp import stamp
+
+
+class Wrapping(NamedTuple):
+    """What a row of `data_keys` holds of its key: the wrapped bytes, under which provider, and its label."""
+
+    wrapped: bytes
+    provider: str
+    label: str
+
+    def as_columns(self) -> Mapping[str, bytes]:
+        """As the journal keeps it."""
+        return {"encrypted_data": self.wrapped, "provider": self.provider.encode(), "label": self.label.encode()}
+
+
+async def read_wrapped(executor: Executor, key_id: str) -> bytes | None:
+    """The wrapped bytes of a data key, or None where there is none."""
+    rows = await executor.fetch("data_key_read", id=key_id)
+    return rows[0][0] if rows and isinstance(rows[0][0], bytes) else None
+
+
+async def read_own(executor: Executor) -> dict[str, str]:
+    """The data keys whose present wrapping we made here, each with the run that did."""
+    return {str(key_id): str(run_id) for key_id, run_id in await executor.fetch("own_data_keys")}
+
+
+async def is_held(transaction: Transaction, key_id: str, wrapped: bytes) -> bool:
+    """Whether a row still has this wrapping; if so, nobody can delete or change it before the transaction ends."""
+    return bool(await transaction.fetch("data_key_lock", id=key_id, wrapped=wrapped))
+
+
+@dataclass(frozen=True, slots=True)
+class DataKeyStore:
+    """Writes for one transaction of `database`; `journal_id` is the run, or the undo, that the journal names."""
+
+    database: Database
+    transaction: Transaction
+    journal_id: str
+
+    async def insert(self, key_id: str, wrapping: Wrapping) -> None:
+        """Add a data key that is not active, and remember that it is ours."""
+        await self.transaction.execute(
+            "data_key_insert",
+            id=key_id,
+            active=False,
+            provider=wrapping.provider,
+            wrapped=wrapping.wrapped,
+            now=self.database.now(),
+            label=wrapping.label,
+        )
+        await self.transaction.execute(
+            "own_data_key_insert", id=key_id, run_id=self.journal_id, provider=wrapping.provider, at=stamp()
+        )
+        await self._record("insert", key_id, None, wrapping.wrapped)
+
+    async def activate(self, key_id: str, wrapped: bytes) -> bool:
+        """Have Grafana write under a data key from now on; returns whether it still has this wrapping."""
+        if not await self._set_active(key_id, wrapped, active=True):
+            return False
+        await self._record("activate", key_id, wrapped, wrapped)
+        return True
+
+    async def deactivate(self, key_id: str, wrapped: bytes) -> bool:
+        """Have Grafana write no more under a data key; returns whether it still has this wrapping."""
+        if not await self._set_active(key_id, wrapped, active=False):
+            return False
+        await self._record("deactivate", key_id, wrapped, wrapped)
+        return True
+
+    async def deactivate_all_but(self, key_id: str) -> int:
+        """Set every other active data key inactive, whatever it holds; returns how many."""
+        others = [row for row in await self.transaction.fetch("data_keys_active") if str(row[0]) != key_id]
+        for other, wrapped in others:
+            await self.transaction.execute("data_key_deactivate", id=other, active=False, now=self.database.now())
+            data = wrapped if isinstance(wrapped, bytes) else None
+            await self._record("deactivate", str(other), data, data)
+        return len(others)
+
+    async def rewrap(self, key_id: str, held: bytes, change: Callable[[Wrapping], Wrapping]) -> bool:
+        """Replace a wrapping by what `change` makes of it; returns whether the row still held the bytes."""
+        rows = await self.transaction.fetch("data_key_wrapping", id=key_id, wrapped=held)
+        if not rows:
+            return False
+        provider, label = (str(value or "") for value in rows[0])
+        old = Wrapping(held, provider, label)
+        new = change(old)
+        matched = await self.transaction.execute(
+            "data_key_rewrap", id=key_id, old=held, **new._asdict(), now=self.database.now()
+        )
+        if not matched:
+            return False
+        await journal_rewrap(self.transaction, self.journal_id, key_id, old=old.as_columns(), new=new.as_columns())
+        return True
+
+    async def discard(self, key_id: str, wrapped: bytes) -> bool:
+        """Delete a data key of ours that was never active, naming its bytes, so that no other can be hit."""
+        if not await self.transaction.execute("data_key_discard", id=key_id, wrapped=wrapped, active=False):
+            return False
+        await self.forget(key_id, self.journal_id)
+        await self._record("discard", key_id, wrapped, None)
+        return True
+
+    async def delete(self, key_id: str, wrapped: bytes) -> bool:
+        """Delete an inactive data key for good. Nothing is journaled: the journal goes with it."""
+        return bool(await self.transaction.execute("data_key_delete", id=key_id, wrapped=wrapped, active=False))
+
+    async def remember(self, key_id: str, provider: str) -> None:
+        """Remember that the present form of a wrapping is ours: no evidence of what Grafana can read."""
+        await self.transaction.execute(
+            "own_data_key_remember", id=key_id, run_id=self.journal_id, provider=provider, at=stamp()
+        )
+
+    async def forget(self, key_id: str, run_id: str) -> None:
+        """Forget that a run made a data key, or its wrapping."""
+        await self.transaction.execute("own_data_key_forget", id=key_id, run_id=run_id)
+
+    async def _set_active(self, key_id: str, wrapped: bytes, *, active: bool) -> bool:
+        matched = await self.transaction.execute(
+            "data_key_activate", id=key_id, active=active, wrapped=wrapped, now=self.database.now()
+        )
+        return bool(matched)
+
+    async def _record(self, action: str, key_id: str, old: bytes | None, new: bytes | None) -> None:
+        await journal_data_key(self.transaction, self.journal_id, action, key_id, old=old, new=new)
