@@ -238,11 +238,13 @@ class MysqlTransaction:
         self.written.note_statement(statement, parameters, matched)
         return matched
 
-    async def execute_many(self, statement: str, rows: Sequence[tuple[Value, ...]], **shared: Value) -> None:
+    async def execute_many(
+        self, statement: str, names: Sequence[str], rows: Sequence[tuple[Value, ...]], **shared: Value
+    ) -> None:
         """Run a named INSERT for many rows: as one statement, or as few as the largest packet allows."""
         if rows:
             text = load_statements("common.sql", "mysql.sql")[statement]
-            query, parameters = in_order(text, "%s", rows, shared)
+            query, parameters = in_order(text, "%s", names, rows, shared)
             with translated(self._database.name):
                 await run_many(self._connection, query, parameters, size=self._database.statement_bytes)
 

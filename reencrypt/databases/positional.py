@@ -1,6 +1,6 @@
 """Named parameters for drivers that know only positions: `:name` becomes `$1`, the same name the same position.
 
-Where values come by the thousand, they come in the order of the names: then `:name` becomes the driver's own mark.
+Where values come by the thousand, each row is a tuple, and what its places are called is said once.
 """
 
 from __future__ import annotations
@@ -17,18 +17,27 @@ _NAME: Final = re.compile(r"(?<!:):([a-z_]\w*)")
 
 
 def in_order(
-    statement: str, mark: str, rows: Sequence[tuple[_V, ...]], shared: Mapping[str, _V]
+    statement: str, mark: str, names: Sequence[str], rows: Sequence[tuple[_V, ...]], shared: Mapping[str, _V]
 ) -> tuple[str, list[tuple[_V, ...]]]:
-    """Put a driver's mark in the place of each name, and before the values of each row those that all share.
+    """Put a driver's mark in the place of each name, and every row's values in the order of the statement."""
+    return _NAME.sub(mark, statement), arranged(_NAME.findall(statement), names, rows, shared)
 
-    Raises `ValueError` where a name stands twice, or those of the shared values do not stand first.
+
+def arranged(
+    wanted: Sequence[str], names: Sequence[str], rows: Sequence[tuple[_V, ...]], shared: Mapping[str, _V]
+) -> list[tuple[_V, ...]]:
+    """The values of each row, whose places are called `names`, and those that all share, as they are `wanted`.
+
+    Raises `ValueError` where a name is wanted that nobody gives, or one is given that is not wanted.
     """
-    names = _NAME.findall(statement)
-    first = names[: len(shared)]
-    if len(set(names)) < len(names) or set(first) != shared.keys():
-        raise ValueError(statement)
-    values = tuple(shared[name] for name in first)
-    return _NAME.sub(mark, statement), [values + row for row in rows]
+    if sorted(wanted) != sorted((*names, *shared)):
+        raise ValueError(f"wanted {', '.join(wanted)}; given {', '.join((*shared, *names))}")
+    first = tuple(shared[name] for name in wanted if name in shared)
+    if tuple(wanted) == (*(name for name in wanted if name in shared), *names):
+        # The order of nearly all of them, and much the quickest.
+        return [first + row for row in rows]
+    places = [(name in shared, 0 if name in shared else names.index(name), name) for name in wanted]
+    return [tuple(shared[name] if common else row[at] for common, at, name in places) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)

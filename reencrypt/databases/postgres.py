@@ -15,7 +15,7 @@ from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.databases import postgres_catalogue as catalogue
 from reencrypt.databases import shapes
 from reencrypt.databases.link import Link
-from reencrypt.databases.positional import Positional
+from reencrypt.databases.positional import Positional, arranged
 from reencrypt.databases.postgres_dsn import PostgresTarget, target_of
 from reencrypt.databases.postgres_errors import translated
 from reencrypt.databases.postgres_rendering import Column, Rendering, quote
@@ -276,20 +276,21 @@ class PostgresTransaction:
         self.written.note_statement(statement, parameters, matched)
         return matched
 
-    async def execute_many(self, statement: str, rows: Sequence[tuple[Value, ...]], **shared: Value) -> None:
+    async def execute_many(
+        self, statement: str, names: Sequence[str], rows: Sequence[tuple[Value, ...]], **shared: Value
+    ) -> None:
         """Run a named statement for many rows in one round trip: with arrays where there is such a form of it."""
         if not rows:
             return
         query = _bulk_statement(statement, self._database.schema)
         with translated(self._database.name):
             if query is not None:
-                columns = iter(zip(*rows, strict=True))
-                values = [shared[name] if name in shared else next(columns) for name in query.names]
+                columns = dict(zip(names, zip(*rows, strict=True), strict=True))
+                values = [shared[name] if name in shared else columns[name] for name in query.names]
                 await self._connection.execute(query.text, *values)
             else:
                 query = _statement(statement, self._database.schema)
-                first = tuple(shared[name] for name in query.names[: len(shared)])
-                await self._connection.executemany(query.text, [first + row for row in rows])
+                await self._connection.executemany(query.text, arranged(query.names, names, rows, shared))
 
     async def swap_rows(self, location: Location, swaps: Sequence[Swap]) -> list[Key]:
         """Compare and swap a page in one statement; look again only if the count is short."""

@@ -68,11 +68,12 @@ class Transaction(Executor, Protocol):
         """Run a statement and return how many rows it matched."""
         ...
 
-    async def execute_many(self, statement: str, rows: Sequence[tuple[Value, ...]], **shared: Value) -> None:
+    async def execute_many(
+        self, statement: str, names: Sequence[str], rows: Sequence[tuple[Value, ...]], **shared: Value
+    ) -> None:
         """Run a statement for many rows in one round trip.
 
-        What all rows share is given by name, and comes first in the statement; each row has the values of the other
-        names, in their order.
+        `names` are the parameters that each row has values for, in its order; what all rows share is given by name.
         """
         ...
 

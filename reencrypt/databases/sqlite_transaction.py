@@ -40,10 +40,12 @@ class SqliteTransaction:
         self.written.note_statement(statement, parameters, cursor.rowcount)
         return cursor.rowcount
 
-    async def execute_many(self, statement: str, rows: Sequence[tuple[Value, ...]], **shared: Value) -> None:
+    async def execute_many(
+        self, statement: str, names: Sequence[str], rows: Sequence[tuple[Value, ...]], **shared: Value
+    ) -> None:
         """Run a named statement for each row, prepared once, in one hop to the connection's thread."""
         if rows:
-            query, parameters = in_order(self._statements[statement], "?", rows, shared)
+            query, parameters = in_order(self._statements[statement], "?", names, rows, shared)
             with translated(self._path):
                 await self._connection.executemany(query, parameters)
 

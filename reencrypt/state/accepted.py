@@ -37,6 +37,9 @@ class Accepted:
 
 NOTHING: Final = Accepted()
 
+#: What `_hashes` gives of each.
+_COLUMNS: Final = ("location", "row_key", "field", "secret_hash")
+
 
 async def read_accepted(executor: Executor) -> Accepted:
     """All that was accepted in this database; its table must exist."""
@@ -54,7 +57,7 @@ async def save_accepted(
         for cells in ((row.cells, swap.new) if swap else (row.cells,))
         for field, found in _hashes(location, row._replace(cells=cells), fields)
     ]
-    await transaction.execute_many("accepted_save", entries, run_id=run_id, at=stamp())
+    await transaction.execute_many("accepted_save", _COLUMNS, entries, run_id=run_id, at=stamp())
 
 
 def _hashes(location: Location, row: Row, fields: Sequence[str]) -> list[tuple[str, bytes | None]]:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from reencrypt.catalogue.location import Location
 from reencrypt.databases.protocol import Swap, Transaction, Value
 from reencrypt.state.rowkey import key_to_text
+
+#: What an entry holds besides its run, action and table.
+_COLUMNS: Final = ("row_key", "column_name", "old_bytes", "new_hash")
 
 
 def digest(data: bytes | None) -> bytes | None:
@@ -25,7 +29,7 @@ async def journal_entries(
 ) -> None:
     """Record what `swap_entries` has made."""
     await transaction.execute_many(
-        "journal_append", entries, run_id=run_id, action="rewrite", table_name=location.table
+        "journal_append", _COLUMNS, entries, run_id=run_id, action="rewrite", table_name=location.table
     )
 
 
@@ -62,4 +66,6 @@ async def journal_rewrap(
     """Record by column what a row of `data_keys` held, and a hash of what it holds now."""
     row = key_to_text((key_id,))
     entries = [(row, column, before, digest(new[column])) for column, before in old.items()]
-    await transaction.execute_many("journal_append", entries, run_id=run_id, action="rewrap", table_name="data_keys")
+    await transaction.execute_many(
+        "journal_append", _COLUMNS, entries, run_id=run_id, action="rewrap", table_name="data_keys"
+    )

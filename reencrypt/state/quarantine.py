@@ -147,23 +147,19 @@ async def save_findings(
     transaction: Transaction, run_id: str, pass_number: int, location: str, findings: Sequence[Finding]
 ) -> None:
     """Enter findings, or refresh the entries they already have. `secret_hash` tells later whether it changed."""
-    now = stamp()
     entries = [
-        (
-            location,
-            key_to_text(finding.key),
-            finding.field,
-            finding.reason.value,
-            finding.detail,
-            digest(finding.text),
-            "open",
-            run_id,
-            pass_number,
-            now,
-        )
-        for finding in findings
+        (key_to_text(each.key), each.field, each.reason.value, each.detail, digest(each.text)) for each in findings
     ]
-    await transaction.execute_many("quarantine_save", entries)
+    await transaction.execute_many(
+        "quarantine_save",
+        ("row_key", "field", "reason", "detail", "secret_hash"),
+        entries,
+        location=location,
+        state="open",
+        run_id=run_id,
+        pass_number=pass_number,
+        at=stamp(),
+    )
 
 
 async def drop_stale(transaction: Transaction, run_id: str, pass_number: int, location: str) -> None:

@@ -341,7 +341,10 @@ async def test_a_page_larger_than_the_servers_packets_is_split_and_so_is_its_jou
     journal = [(str(each.key), "c", each.old[0], b"") for each in swaps]
 
     async def body(transaction: Transaction) -> list[Key]:
-        await transaction.execute_many("journal_append", journal, run_id="r", action="a", table_name=history.table)
+        names = ("row_key", "column_name", "old_bytes", "new_hash")
+        await transaction.execute_many(
+            "journal_append", names, journal, run_id="r", action="a", table_name=history.table
+        )
         return await transaction.swap_rows(history, swaps)
 
     assert await retried(database, body) == []
