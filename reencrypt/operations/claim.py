@@ -13,8 +13,7 @@ from reencrypt.operations.again import command_for
 from reencrypt.operations.preparation import Preparation, run_to_continue
 from reencrypt.state.data_keys import read_wrapped
 from reencrypt.state.lease import Lease
-from reencrypt.state.runs import Run, close_run, find_open, insert_run, read_runs, record_target_key
-from reencrypt.state.stamp import stamp
+from reencrypt.state.runs import Run, choose_format, close_run, find_open, insert_run, read_runs, record_target_key
 from reencrypt.worker.target import (
     LegacyTarget,
     NoTarget,
@@ -52,9 +51,7 @@ class Claim:
         wrap_format = str(prepared.options.wrap_format or "")
         if interrupted:
             if wrap_format and wrap_format != interrupted.wrap_format:
-                await self.lease.apply(
-                    self.database, "run_settings", id=interrupted.id, wrap_format=wrap_format, at=stamp()
-                )
+                await choose_format(self.database, self.lease, interrupted, wrap_format)
             return interrupted, True
         goal = prepared.goal
         fresh = Run.begin(

@@ -17,14 +17,15 @@ from reencrypt.events import Emit, Waiting
 from reencrypt.keys.provider import LEGACY_PROVIDER
 from reencrypt.keys.ring import DataKey
 from reencrypt.operations.evidence import Evidence, Gatherer, Kek
-from reencrypt.operations.opening import inspect, leased, opened, read_data_keys
+from reencrypt.operations.opening import inspect, leased, opened
 from reencrypt.operations.options import RunOptions
 from reencrypt.operations.retirement import UNKNOWN_VERSION
 from reencrypt.operations.verify import problem_as_json
 from reencrypt.settings import Settings
-from reencrypt.state.data_keys import DataKeyStore
+from reencrypt.state.data_keys import DataKeyStore, read_data_keys
+from reencrypt.state.journal import empty_journal
 from reencrypt.state.lease import Lease
-from reencrypt.state.runs import read_runs
+from reencrypt.state.runs import complete_runs, read_runs
 from reencrypt.state.stop import StopRequest
 from reencrypt.worker.search import NotSecrets, Search
 from reencrypt.worker.verification import Verification
@@ -258,8 +259,8 @@ class _Job:
 
         async def body(transaction: Transaction) -> None:
             await lease.check(transaction)
-            await transaction.execute("journal_empty")
-            await transaction.execute("runs_complete")
+            await empty_journal(transaction)
+            await complete_runs(transaction)
 
         await retried(self.database, body)
         report.journal_dropped = True

@@ -17,17 +17,11 @@ from reencrypt.keys.examination import Check, Examination, State, failed
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER, Unwrapped, normalise_provider
 from reencrypt.keys.providers import Providers
 from reencrypt.keys.ring import DataKey, Failure, KeyRing
-from reencrypt.operations.opening import (
-    Schema,
-    examine,
-    open_database,
-    open_providers,
-    read_data_keys,
-    read_own_keys,
-)
+from reencrypt.operations.opening import Schema, examine, open_database, open_providers, read_own_keys
 from reencrypt.operations.options import RunOptions, available_threads
 from reencrypt.operations.preparer import Preparer
 from reencrypt.settings import Settings
+from reencrypt.state.data_keys import read_data_keys
 
 _NAMED: Final = 5  # data keys in one line
 

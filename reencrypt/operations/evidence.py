@@ -18,19 +18,13 @@ from reencrypt.keys.provider import LEGACY_PROVIDER, SECRET_KEY_PROVIDER
 from reencrypt.keys.providers import Providers
 from reencrypt.keys.ring import DataKey, KeyRing
 from reencrypt.operations.last_copies import LastCopies
-from reencrypt.operations.opening import inspect, read_accepted_secrets, read_data_keys
-from reencrypt.operations.readability import (
-    Fault,
-    ambiguous,
-    faults_of,
-    not_configured,
-    providers_of,
-    read_ambiguous_keys,
-)
+from reencrypt.operations.opening import inspect, read_accepted_secrets
+from reencrypt.operations.readability import Fault, ambiguous, faults_of, not_configured, providers_of
 from reencrypt.operations.retirement import UNKNOWN_VERSION, Retirement, read_versions
 from reencrypt.operations.secrets_manager import Use, notes, read_uses
 from reencrypt.settings import Settings, section_problem
 from reencrypt.settings.azure import KIND
+from reencrypt.state.data_keys import read_ambiguous_keys, read_data_keys
 from reencrypt.state.quarantine import QuarantineEntry, read_quarantine
 from reencrypt.state.runs import UNDOING, Run, read_runs
 from reencrypt.worker.census import take_census

@@ -15,8 +15,7 @@ from reencrypt.databases.protocol import Database
 from reencrypt.errors import ReencryptError
 from reencrypt.keys.provider import Unwrapped, normalise_provider
 from reencrypt.keys.ring import KeyRing
-from reencrypt.state.journal import digest
-from reencrypt.state.rowkey import key_to_text
+from reencrypt.state.journal import digest, read_old_bytes, read_places, read_rewraps
 from reencrypt.state.runs import REKEY, Run
 from reencrypt.worker.verification import KEY_RETIRES, PROVIDER_NOT_CONFIGURED, Problem, Verification
 
@@ -64,15 +63,12 @@ class LastCopies:
             by_place.setdefault((problem.table, problem.key, problem.column), []).append(problem)
         found: dict[Problem, str] = {}
         after = 0
-        while rows := await self.database.fetch("journal_places", after=after, rows=_PAGE_ROWS):
-            for number, run_id, *place in rows:
-                table, row_key, column = map(str, place)
-                wanted = by_place.get((table, row_key, column))
-                if wanted:
-                    ((old, *_), *_) = await self.database.fetch("journal_old_bytes", id=number) or [(None,)]
-                    if isinstance(old, bytes):
-                        found |= {each: str(run_id) for each in self._better(old, wanted)}
-            after = int(str(rows[-1][0]))
+        while entries := await read_places(self.database, after, rows=_PAGE_ROWS):
+            for number, run_id, place in entries:
+                if wanted := by_place.get(place):
+                    old = await read_old_bytes(self.database, number)
+                    found |= dict.fromkeys(self._better(old or b"", wanted), run_id)
+            after, *_ = entries[-1]
         return found
 
     def _better(self, old: bytes, problems: Iterable[Problem]) -> Iterator[Problem]:
@@ -95,13 +91,11 @@ class LastCopies:
         """
         if not key_ids:
             return {}
-        by_text = {key_to_text((key_id,)): key_id for key_id in key_ids}
         wrappings: dict[tuple[str, str], dict[str, bytes]] = {}
-        for run_id, row_key, column, old in await self.database.fetch("journal_rewraps"):
-            if str(row_key) in by_text and isinstance(old, bytes):
-                place = (str(run_id), by_text[str(row_key)])
+        for run_id, key_id, column, old in await read_rewraps(self.database):
+            if key_id in key_ids:
                 # Of several rewrappings by one run the first tells what was before.
-                wrappings.setdefault(place, {}).setdefault(str(column), old)
+                wrappings.setdefault((run_id, key_id), {}).setdefault(column, old)
         return {
             key_id: run_id
             for (run_id, key_id), old in wrappings.items()

@@ -6,34 +6,23 @@ from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from enum import Enum
 
 from reencrypt.catalogue.location import Fitted, fit
 from reencrypt.catalogue.locations import LOCATIONS
 from reencrypt.crypto.derive import DerivedKeyCache
-from reencrypt.databases.protocol import Database, Executor
+from reencrypt.databases.protocol import Database
 from reencrypt.databases.statements import STATE_TABLES
 from reencrypt.errors import ConfigurationError, first_error
 from reencrypt.events import Emit, Waiting, Warned
 from reencrypt.keys.providers import Providers
-from reencrypt.keys.ring import DataKey, data_key_of
 from reencrypt.keys.vault_policy import VaultPolicy
 from reencrypt.operations.options import RunOptions, available_threads
 from reencrypt.operations.visibility import ambiguous_keys, obstacles
 from reencrypt.settings import DatabaseSettings, Settings
 from reencrypt.state.accepted import NOTHING, Accepted, read_accepted
-from reencrypt.state.data_keys import read_own
+from reencrypt.state.data_keys import KeyTable, read_own
 from reencrypt.state.lease import Lease, Standstill, held_lease
 from reencrypt.state.stop import StopRequest
-
-
-class KeyTable(Enum):
-    """The shapes that `data_keys` has had: none, 8.3 (name only), between (id and name), and 9 and later (label)."""
-
-    NONE = ""
-    NAME_ONLY = "data_keys_without_label"
-    ID_AND_NAME = "data_keys_of_8_4"
-    CURRENT = "data_keys"
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,13 +158,6 @@ def _key_table(columns: Mapping[str, frozenset[str]]) -> KeyTable:
     if {"name", "label"} <= present:
         return KeyTable.CURRENT
     return KeyTable.ID_AND_NAME if "id" in present else KeyTable.NAME_ONLY
-
-
-async def read_data_keys(executor: Executor, table: KeyTable) -> list[DataKey]:
-    """The rows of `data_keys`, whatever its shape."""
-    if table is KeyTable.NONE:
-        return []
-    return [data_key_of(row) for row in await executor.fetch(table.value)]
 
 
 async def read_own_keys(database: Database, schema: Schema) -> frozenset[str]:

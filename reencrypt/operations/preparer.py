@@ -22,12 +22,13 @@ from reencrypt.keys.ring import DataKey, KeyRing
 from reencrypt.keys.vault_errors import KeyDisabledError
 from reencrypt.operations import refusals
 from reencrypt.operations.goal import Goal, Operation
-from reencrypt.operations.opening import inspect, read_accepted_secrets, read_data_keys, read_own_keys
+from reencrypt.operations.opening import inspect, read_accepted_secrets, read_own_keys
 from reencrypt.operations.options import RunOptions
 from reencrypt.operations.preparation import Preparation, leads_to, run_to_continue
 from reencrypt.settings import Settings
 from reencrypt.state.accepted import Accepted
 from reencrypt.state.counts import PLAIN_OR_UNPROVEN
+from reencrypt.state.data_keys import read_data_keys
 from reencrypt.state.quarantine import read_quarantine
 from reencrypt.state.runs import Run, find_open, last_rekey, latest_counts, read_checkpoints, read_runs
 from reencrypt.worker.census import Census, Samples, take_census

@@ -10,10 +10,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from reencrypt.databases.protocol import Executor
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER
 from reencrypt.keys.ring import KeyRing
-from reencrypt.operations.opening import KeyTable
 from reencrypt.settings import Settings, section_problem
 
 _TOGGLE: Final = "[feature_toggles] disableEnvelopeEncryption"
@@ -83,18 +81,6 @@ def providers_of(ring: KeyRing, key_ids: Iterable[str]) -> set[str]:
 def not_configured(settings: Settings) -> Callable[[str], str]:
     """What keeps a provider's keys out of reach, by provider, for a verification; empty where they can be used."""
     return lambda provider: section_problem(settings, provider)
-
-
-async def read_ambiguous_keys(executor: Executor, table: KeyTable) -> frozenset[str]:
-    """The data keys whose name more than one row of `data_keys` has, as the server compares names.
-
-    Without its primary key the table admits that, and after a careless copy it has none. Grafana uses whichever row
-    the database gives it first.
-    """
-    if table is KeyTable.NONE:
-        return frozenset()
-    statement = "data_keys_ambiguous_of_8_4" if table is KeyTable.ID_AND_NAME else "data_keys_ambiguous"
-    return frozenset(str(name) for (name,) in await executor.fetch(statement))
 
 
 def ambiguous(name: str) -> str:

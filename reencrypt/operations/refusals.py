@@ -8,9 +8,9 @@ from reencrypt.keys.proof import Verdict
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER, KeyProvider
 from reencrypt.keys.secret_key import fingerprint_of
 from reencrypt.operations.goal import Operation
-from reencrypt.operations.opening import KeyTable
 from reencrypt.operations.preparation import Preparation
 from reencrypt.settings import Settings
+from reencrypt.state.data_keys import KeyTable
 from reencrypt.state.runs import Run
 
 

@@ -23,7 +23,7 @@ from reencrypt.keys.ring import DataKey
 from reencrypt.keys.secret_key import SecretKeyProvider, fingerprint_of
 from reencrypt.operations import report
 from reencrypt.operations.goal import Operation
-from reencrypt.operations.opening import KeyTable, inspect, leased, open_database, opened, read_data_keys
+from reencrypt.operations.opening import inspect, leased, open_database, opened
 from reencrypt.operations.options import RunOptions
 from reencrypt.operations.preparation import Preparation
 from reencrypt.operations.preparer import Preparer
@@ -36,6 +36,7 @@ from reencrypt.settings.defaults import DEFAULT_SECRET_KEY
 from reencrypt.settings.holding import problem_of
 from reencrypt.state.accepted import read_accepted
 from reencrypt.state.counts import PLAIN_OR_UNPROVEN
+from reencrypt.state.data_keys import KeyTable, read_data_keys
 from reencrypt.state.journal import digest
 from reencrypt.state.lease import Lease
 from reencrypt.state.quarantine import QuarantineEntry, read_quarantine, save_findings

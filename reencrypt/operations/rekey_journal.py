@@ -12,11 +12,12 @@ from reencrypt.databases.paging import LookAt, read_to_end
 from reencrypt.databases.protocol import Database
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER
 from reencrypt.keys.secret_key import fingerprint_of
-from reencrypt.operations.opening import inspect, open_database, read_data_keys
+from reencrypt.operations.opening import inspect, open_database
 from reencrypt.secret import Secret
 from reencrypt.settings import Settings
 from reencrypt.state.counts import PLAIN_OR_UNPROVEN
-from reencrypt.state.journal import digest
+from reencrypt.state.data_keys import read_data_keys
+from reencrypt.state.journal import digest, read_hashes
 from reencrypt.state.quarantine import read_quarantine
 from reencrypt.state.runs import Run, last_rekey, read_runs
 
@@ -139,8 +140,7 @@ async def written_towards(database: Database, new: Secret) -> frozenset[bytes]:
     latest = _towards(await read_runs(database), new)
     if latest is None:
         return frozenset()
-    hashes = await database.fetch("journal_hashes", run_id=latest.id)
-    return frozenset(new_hash for (new_hash,) in hashes if isinstance(new_hash, bytes))
+    return await read_hashes(database, [latest.id])
 
 
 def _towards(runs: Sequence[Run], new: Secret) -> Run | None:

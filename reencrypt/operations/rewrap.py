@@ -17,12 +17,13 @@ from reencrypt.keys.vault_errors import KeyDisabledError
 from reencrypt.operations import refusals, report
 from reencrypt.operations.again import command_for
 from reencrypt.operations.claim import Claim
-from reencrypt.operations.opening import leased, opened, read_data_keys
+from reencrypt.operations.opening import leased, opened
 from reencrypt.operations.options import RunOptions
 from reencrypt.operations.preparation import Preparation, run_to_continue
 from reencrypt.operations.preparer import Preparer
 from reencrypt.settings import Settings
 from reencrypt.state.counts import Counts
+from reencrypt.state.data_keys import read_data_keys
 from reencrypt.state.lease import Lease
 from reencrypt.state.runs import Checkpoint, Run, close_run, read_checkpoints
 from reencrypt.state.stop import STOP_GRACE_SECONDS, StopRequest

@@ -19,7 +19,7 @@ from reencrypt.keys.ring import DataKey
 from reencrypt.operations import report
 from reencrypt.operations.again import command_for
 from reencrypt.operations.claim import Claim
-from reencrypt.operations.opening import inspect, leased, opened, read_data_keys
+from reencrypt.operations.opening import inspect, leased, opened
 from reencrypt.operations.options import RunOptions, available_threads
 from reencrypt.operations.preparation import Preparation
 from reencrypt.operations.preparer import Preparer
@@ -27,6 +27,7 @@ from reencrypt.operations.report import RunReport
 from reencrypt.settings import Settings
 from reencrypt.state.accepted import Accepted, read_accepted
 from reencrypt.state.counts import Counts
+from reencrypt.state.data_keys import read_data_keys
 from reencrypt.state.lease import Lease, Standstill, wait_until_free
 from reencrypt.state.quarantine import QuarantineEntry, known_secrets, read_quarantine
 from reencrypt.state.runs import Run, close_run

@@ -9,6 +9,7 @@ from typing import Final
 from reencrypt.databases.protocol import Database
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER, UnwrapFailedError
 from reencrypt.keys.secret_key import SecretKeyProvider
+from reencrypt.state.data_keys import read_secrets_manager
 
 _TABLE: Final = "secret_data_key"
 # Its kinds of provider are spelled otherwise than ours, and not the same in all releases (`secretKey.v1`,
@@ -45,10 +46,10 @@ async def read_uses(database: Database, secret_key: SecretKeyProvider) -> list[U
     if _TABLE not in await database.columns():
         return []
     uses: dict[str, Use] = {}
-    for name, wrapped in await database.fetch("secrets_manager_keys"):
-        use = uses.setdefault(str(name), Use(str(name)))
+    for name, wrapped in await read_secrets_manager(database):
+        use = uses.setdefault(name, Use(name))
         use.number += 1
-        if use.kind == _KIND_OF_OURS and isinstance(wrapped, bytes):
+        if use.kind == _KIND_OF_OURS and wrapped is not None:
             try:
                 await secret_key.unwrap(wrapped)
             except UnwrapFailedError:

@@ -11,6 +11,7 @@ from reencrypt.operations.opening import inspect, open_database
 from reencrypt.operations.report import entry_as_json
 from reencrypt.settings import Settings
 from reencrypt.state.counts import Counts, per_location
+from reencrypt.state.lease import read_holder
 from reencrypt.state.quarantine import QuarantineEntry, read_quarantine
 from reencrypt.state.runs import UNDOING, Run, find_open, latest_counts, read_checkpoints, read_runs
 from reencrypt.worker.rewrap import DATA_KEYS
@@ -93,10 +94,9 @@ async def status(settings: Settings) -> StatusReport:
 
 async def _read(database: Database, settings: Settings) -> StatusReport:
     runs = [await _status(database, run) for run in await read_runs(database)]
-    lease = await database.fetch("lease_read")
     found = find_open([each.run for each in runs])
     resume = command_for(found, settings) if found else ""
-    return StatusReport(runs, str(lease[0][1]) if lease else "", await read_quarantine(database), resume)
+    return StatusReport(runs, await read_holder(database), await read_quarantine(database), resume)
 
 
 async def _status(database: Database, run: Run) -> RunStatus:

@@ -14,20 +14,13 @@ from reencrypt.errors import ConfigurationError, RefusedError, StoppedEarlyError
 from reencrypt.events import Emit, Warned
 from reencrypt.keys.providers import Providers
 from reencrypt.keys.ring import DataKey, KeyRing
-from reencrypt.operations.opening import (
-    Schema,
-    inspect,
-    leased,
-    open_database,
-    open_providers,
-    read_accepted_secrets,
-    read_data_keys,
-)
+from reencrypt.operations.opening import Schema, inspect, leased, open_database, open_providers, read_accepted_secrets
 from reencrypt.operations.options import RunOptions, available_threads
 from reencrypt.operations.refusals import of_stale_secret_key
 from reencrypt.settings import Settings
 from reencrypt.state.counts import Counts
-from reencrypt.state.data_keys import read_own, read_wrapped
+from reencrypt.state.data_keys import read_data_keys, read_own, read_wrapped
+from reencrypt.state.journal import read_extents, read_hashes
 from reencrypt.state.lease import Lease
 from reencrypt.state.runs import (
     REKEY,
@@ -45,7 +38,7 @@ from reencrypt.state.stop import STOP_GRACE_SECONDS, StopRequest
 from reencrypt.worker.rewrap import DATA_KEYS
 from reencrypt.worker.undo import JOURNAL, Undo
 from reencrypt.worker.undo_evidence import OldKeys
-from reencrypt.worker.undo_journal import FINAL, KeptColumn, read_hashes
+from reencrypt.worker.undo_journal import FINAL, KeptColumn
 from reencrypt.worker.undo_keys import UndoKeys
 from reencrypt.worker.undo_readers import Readers
 
@@ -163,7 +156,7 @@ async def _find(database: Database, schema: Schema, settings: Settings, run_id: 
     if stale := of_stale_secret_key(last_rekey(runs), settings):
         # What is legacy in the journal would be readable here, and for no Grafana.
         raise stale
-    extents = dict.fromkeys(ids, (0, 0)) | await _extents(database)
+    extents = dict.fromkeys(ids, (0, 0)) | await read_extents(database)
     # By the journal, whose ids only grow: clocks step back.
     # One that has written nothing is in nobody's way, and nobody in its own. Nor is a change of secret_key, which is
     # not undone: what went back into bytes of before it would not decrypt now, and so stays.
@@ -204,12 +197,6 @@ async def _already(database: Database, run: Run) -> UndoReport:
 def _journal_id(run: Run) -> str:
     """The run id under which the undo of a run journals itself."""
     return f"undo-{run.id}"
-
-
-async def _extents(database: Database) -> dict[str, tuple[int, int]]:
-    """How many columns each run has written, and its last place in the journal."""
-    rows = await database.fetch("journal_extents")
-    return {str(run_id): (int(str(count)), int(str(last))) for run_id, count, last in rows}
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,17 +9,11 @@ from typing import Any, Final
 from reencrypt.errors import NoSecretsError
 from reencrypt.events import Emit
 from reencrypt.keys.ring import DataKey, KeyRing
-from reencrypt.operations.opening import Resources, inspect, opened, read_accepted_secrets, read_data_keys
+from reencrypt.operations.opening import Resources, inspect, opened, read_accepted_secrets
 from reencrypt.operations.options import RunOptions
-from reencrypt.operations.readability import (
-    Fault,
-    ambiguous,
-    faults_of,
-    not_configured,
-    providers_of,
-    read_ambiguous_keys,
-)
+from reencrypt.operations.readability import Fault, ambiguous, faults_of, not_configured, providers_of
 from reencrypt.settings import Settings
+from reencrypt.state.data_keys import read_ambiguous_keys, read_data_keys
 from reencrypt.state.quarantine import read_quarantine
 from reencrypt.worker.verification import Problem, RingKeys, Verification, verify_secrets
 

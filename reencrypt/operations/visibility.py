@@ -12,6 +12,7 @@ from typing import Final
 from reencrypt.catalogue.location import Location
 from reencrypt.catalogue.locations import LOCATIONS
 from reencrypt.catalogue.migrations import LOGS, MAIN_LOG, demanded
+from reencrypt.databases.migration_log import read_migration_ids
 from reencrypt.databases.protocol import Database
 from reencrypt.databases.sight import Elsewhere, Sight
 from reencrypt.databases.statements import OUR_TABLES
@@ -97,7 +98,7 @@ def _not_tables(database: Database, sight: Sight) -> Iterator[UnsupportedTableEr
 
 async def _migrations(database: Database, columns: Columns) -> dict[str, list[str]]:
     readable = [log for log in LOGS if columns.get(log, frozenset()) >= _LOG_COLUMNS]
-    return {log: [str(row[0]) for row in await database.fetch(f"{log}_ids")] for log in readable}
+    return {log: await read_migration_ids(database, log) for log in readable}
 
 
 def _elsewhere(database: Database, columns: Columns, wanted: Columns, sight: Sight) -> Iterator[WrongSchemaError]:

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import NamedTuple
 
 from reencrypt.databases.protocol import Database, Executor, Transaction
+from reencrypt.keys.ring import DataKey, data_key_of
 from reencrypt.state.journal import journal_data_key, journal_rewrap
 from reencrypt.state.stamp import stamp
+
+
+class KeyTable(Enum):
+    """The shapes that `data_keys` has had: none, 8.3 (name only), between (id and name), and 9 and later (label)."""
+
+    NONE = ""
+    NAME_ONLY = "data_keys_without_label"
+    ID_AND_NAME = "data_keys_of_8_4"
+    CURRENT = "data_keys"
 
 
 class Wrapping(NamedTuple):
@@ -21,6 +32,31 @@ class Wrapping(NamedTuple):
     def as_columns(self) -> Mapping[str, bytes]:
         """As the journal keeps it."""
         return {"encrypted_data": self.wrapped, "provider": self.provider.encode(), "label": self.label.encode()}
+
+
+async def read_data_keys(executor: Executor, table: KeyTable) -> list[DataKey]:
+    """The rows of `data_keys`, whatever its shape."""
+    if table is KeyTable.NONE:
+        return []
+    return [data_key_of(row) for row in await executor.fetch(table.value)]
+
+
+async def read_ambiguous_keys(executor: Executor, table: KeyTable) -> frozenset[str]:
+    """The data keys whose name more than one row of `data_keys` has, as the server compares names.
+
+    Without its primary key the table admits that, and after a careless copy it has none. Grafana uses whichever row
+    the database gives it first.
+    """
+    if table is KeyTable.NONE:
+        return frozenset()
+    statement = "data_keys_ambiguous_of_8_4" if table is KeyTable.ID_AND_NAME else "data_keys_ambiguous"
+    return frozenset(str(row[0]) for row in await executor.fetch(statement))
+
+
+async def read_secrets_manager(executor: Executor) -> list[tuple[str, bytes | None]]:
+    """The providers and wrappings of the data keys of Grafana's secrets manager, whose table must exist."""
+    rows = await executor.fetch("secrets_manager_keys")
+    return [(str(name), wrapped if isinstance(wrapped, bytes) else None) for name, wrapped in rows]
 
 
 async def read_wrapped(executor: Executor, key_id: str) -> bytes | None:

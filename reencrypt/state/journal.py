@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
-from reencrypt.catalogue.location import Location
-from reencrypt.databases.protocol import Swap, Transaction, Value
-from reencrypt.state.rowkey import key_to_text
+from reencrypt.catalogue.location import Key, Location
+from reencrypt.databases.protocol import Database, Swap, Transaction, Value
+from reencrypt.state.rowkey import key_from_text, key_to_text
 
+#: A column of a row: table, the row's key as text, column.
+ColumnPlace = tuple[str, str, str]
+
+#: Behind every entry of the journal.
+END: Final = 2**62
+_PAGE_ROWS: Final = 100
 #: What an entry holds besides its run, action and table.
 _COLUMNS: Final = ("row_key", "column_name", "old_bytes", "new_hash")
 
@@ -69,3 +76,126 @@ async def journal_rewrap(
     await transaction.execute_many(
         "journal_append", _COLUMNS, entries, run_id=run_id, action="rewrap", table_name="data_keys"
     )
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """One rewrite of a column: the bytes before it, and a hash of those after."""
+
+    id: int
+    table: str
+    row_key: str
+    column: str
+    old: bytes | None
+    new_hash: bytes | None
+
+    @property
+    def place(self) -> ColumnPlace:
+        """The column that was rewritten."""
+        return self.table, self.row_key, self.column
+
+    @property
+    def key(self) -> Key:
+        """The key of its row."""
+        return key_from_text(self.row_key)
+
+
+async def read_entries(
+    database: Database, run_id: str, before: int = END, *, rows: int = _PAGE_ROWS
+) -> list[JournalEntry]:
+    """The next rewrites by a run in front of the entry `before`, newest first; none at the end."""
+    return [_entry(row) for row in await database.fetch("journal_of_run", run_id=run_id, before=before, rows=rows)]
+
+
+def _entry(row: Sequence[object]) -> JournalEntry:
+    number, table, row_key, column, old, new_hash = row
+    return JournalEntry(int(str(number)), str(table), _canonical(row_key), str(column), _bytes(old), _bytes(new_hash))
+
+
+def _canonical(row_key: object) -> str:
+    return key_to_text(key_from_text(str(row_key)))
+
+
+def _bytes(value: object) -> bytes | None:
+    return value if isinstance(value, bytes) else None
+
+
+async def read_hashes(database: Database, run_ids: Iterable[str]) -> frozenset[bytes]:
+    """The hashes of all that some runs wrote."""
+    rows = [row for run_id in run_ids for row in await database.fetch("journal_hashes", run_id=run_id)]
+    return frozenset(new_hash for (new_hash,) in rows if isinstance(new_hash, bytes))
+
+
+async def read_rewritten_again(database: Database, run_id: str) -> frozenset[ColumnPlace]:
+    """The columns that a run rewrote more than once: few, where keys were proven late or Grafana saved meanwhile."""
+    rows = await database.fetch("journal_rewritten_again", run_id=run_id)
+    return frozenset((str(table), str(row_key), str(column)) for table, row_key, column in rows)
+
+
+async def read_newest(database: Database, *, longest: int, after: int, rows: int) -> list[tuple[ColumnPlace, bytes]]:
+    """The newest old values that are not longer than so many bytes, behind the entry `after`."""
+    found = await database.fetch("journal_newest", size=longest, after=after, rows=rows)
+    return [
+        ((str(table), str(row_key), str(column)), old)
+        for table, row_key, column, old in found
+        if isinstance(old, bytes)
+    ]
+
+
+async def read_end(database: Database, run_id: str) -> int:
+    """The last entry of a run; 0 where it has none."""
+    ((end,),) = await database.fetch("journal_end", run_id=run_id)
+    return int(str(end or 0))
+
+
+async def read_extents(database: Database) -> dict[str, tuple[int, int]]:
+    """How many columns each run has written, and its last entry."""
+    rows = await database.fetch("journal_extents")
+    return {str(run_id): (int(str(count)), int(str(last))) for run_id, count, last in rows}
+
+
+async def read_places(database: Database, after: int, *, rows: int) -> list[tuple[int, str, ColumnPlace]]:
+    """The next rewrites behind the entry `after` by all runs: the entry, its run and the column."""
+    return [
+        (int(str(number)), str(run_id), (str(table), str(row_key), str(column)))
+        for number, run_id, table, row_key, column in await database.fetch("journal_places", after=after, rows=rows)
+    ]
+
+
+async def read_old_bytes(database: Database, number: int) -> bytes | None:
+    """What a column held before an entry."""
+    rows = await database.fetch("journal_old_bytes", id=number)
+    return _bytes(rows[0][0]) if rows else None
+
+
+@dataclass(frozen=True, slots=True)
+class DataKeyEntry:
+    """One change of a row of `data_keys`: the action, and what a column of it held before."""
+
+    action: str
+    key_id: str
+    column: str
+    old: bytes | None
+    new_hash: bytes | None
+
+
+async def read_data_key_entries(database: Database, run_id: str) -> list[DataKeyEntry]:
+    """What a run has wrapped anew or set inactive, in its order."""
+    return [
+        DataKeyEntry(str(action), str(key_from_text(str(row_key))[0]), str(column), _bytes(old), _bytes(new_hash))
+        for action, row_key, column, old, new_hash in await database.fetch("journal_of_data_keys", run_id=run_id)
+    ]
+
+
+async def read_rewraps(database: Database) -> list[tuple[str, str, str, bytes]]:
+    """Run, data key, column and old bytes of every rewrap of all runs, in their order."""
+    return [
+        (str(run_id), str(key_from_text(str(row_key))[0]), str(column), old)
+        for run_id, row_key, column, old in await database.fetch("journal_rewraps")
+        if isinstance(old, bytes)
+    ]
+
+
+async def empty_journal(transaction: Transaction) -> None:
+    """Drop every entry of all runs."""
+    await transaction.execute("journal_empty")

@@ -171,6 +171,12 @@ async def wait_until_free(
         await asyncio.sleep(min(1.0, timeout_seconds / _BEATS_PER_TIMEOUT / _POLLS_PER_BEAT))
 
 
+async def read_holder(database: Database) -> str:
+    """Who holds the lease, empty for nobody."""
+    rows = await database.fetch("lease_read")
+    return str(rows[0][1]) if rows else ""
+
+
 async def take_lease(
     database: Database,
     *,

@@ -160,6 +160,27 @@ async def save_tally(transaction: Transaction, run: Run) -> None:
     await transaction.execute("run_tally", id=run.id, tally=run.tally.to_json(), at=stamp())
 
 
+async def enter_pass(database: Database, lease: Lease, run: Run, number: int) -> None:
+    """Record that a run has begun with another pass."""
+    await lease.apply(database, "run_pass", id=run.id, pass_number=number, at=stamp())
+    run.pass_number = number
+
+
+async def choose_format(database: Database, lease: Lease, run: Run, wrap_format: str) -> None:
+    """Record how an interrupted run wraps data keys from now on."""
+    await lease.apply(database, "run_settings", id=run.id, wrap_format=wrap_format, at=stamp())
+
+
+async def finish_run(transaction: Transaction, run: Run, outcome: str) -> None:
+    """Record that a run is finished in the transaction that finishes it: nobody has to come back to it."""
+    await transaction.execute("run_close", id=run.id, state="finished", outcome=outcome, at=stamp())
+
+
+async def complete_runs(transaction: Transaction) -> None:
+    """Record of all runs that have ended that their journal is gone."""
+    await transaction.execute("runs_complete")
+
+
 async def close_run(database: Database, lease: Lease, run: Run, state: str, outcome: str) -> None:
     """Record that a run has ended: finished or superseded."""
     await lease.apply(database, "run_close", id=run.id, state=state, outcome=outcome, at=stamp())

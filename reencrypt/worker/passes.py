@@ -14,8 +14,7 @@ from reencrypt.events import Emit, PassStarted
 from reencrypt.keys.proof import Proof
 from reencrypt.state.counts import Counts
 from reencrypt.state.lease import Lease
-from reencrypt.state.runs import Checkpoint, Run, latest_counts, latest_coverage, read_checkpoints
-from reencrypt.state.stamp import stamp
+from reencrypt.state.runs import Checkpoint, Run, enter_pass, latest_counts, latest_coverage, read_checkpoints
 from reencrypt.state.stop import StopRequest
 from reencrypt.worker.pipeline import Budget, Pipeline
 
@@ -81,8 +80,7 @@ class Passes:
 
     async def _enter(self, number: int) -> None:
         if self.run.pass_number != number:
-            await self.lease.apply(self.database, "run_pass", id=self.run.id, pass_number=number, at=stamp())
-            self.run.pass_number = number
+            await enter_pass(self.database, self.lease, self.run, number)
 
     async def _pass(self, number: int) -> tuple[int, bool]:
         """One pass over all locations; returns what it moved and whether it came to its end."""

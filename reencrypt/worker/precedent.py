@@ -14,6 +14,7 @@ from reencrypt.catalogue.reading import secrets_of
 from reencrypt.crypto.envelope import Envelope
 from reencrypt.databases.protocol import Database
 from reencrypt.state.accepted import NOTHING, Accepted
+from reencrypt.state.journal import read_end, read_newest
 from reencrypt.state.rowkey import key_from_text
 from reencrypt.state.runs import Run
 from reencrypt.worker.census import Samples
@@ -38,15 +39,12 @@ async def offer_precedents(
     """
     after = 0
     if rekeyed is not None:
-        ((end,),) = await database.fetch("journal_end", run_id=rekeyed.id)
-        after = int(str(end or 0))
+        after = await read_end(database, rekeyed.id)
     by_table = {location.table: location for location in locations}
     replaced: dict[str, list[tuple[str, str, bytes]]] = {}
-    for table, row_key, column, old in await database.fetch(
-        "journal_newest", size=_LONGEST_BYTES, after=after, rows=_NEWEST
-    ):
-        if table in by_table and isinstance(old, bytes):
-            replaced.setdefault(str(table), []).append((str(row_key), str(column), old))
+    for (table, row_key, column), old in await read_newest(database, longest=_LONGEST_BYTES, after=after, rows=_NEWEST):
+        if table in by_table:
+            replaced.setdefault(table, []).append((row_key, column, old))
     for table, entries in replaced.items():
         location = by_table[table]
         # The row as it is now: the kind of its plaintexts may depend on another column.

@@ -20,6 +20,7 @@ from reencrypt.keys.proof import Sample, weigh
 from reencrypt.keys.provider import KeyProvider, UnwrapFailedError
 from reencrypt.state.accepted import Accepted, read_accepted
 from reencrypt.state.data_keys import read_wrapped
+from reencrypt.state.journal import read_entries
 from reencrypt.state.quarantine import Place
 from reencrypt.state.rowkey import key_from_text, key_to_text
 from reencrypt.state.runs import Run
@@ -28,7 +29,6 @@ from reencrypt.worker.target import LegacyTarget, Target, TargetKey
 _NEWEST: Final = 64
 _ROWS_OF_LOCATION: Final = 32
 _BYTES_OF_LOCATION: Final = 256 * 1024
-_END: Final = 2**62  # behind every entry of the journal
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +92,11 @@ class ReadBack:
         """What the run wrote last, by its journal, and what it wrote of the first rows of each location."""
         # What the user has accepted is implausible under the right key too.
         accepted = await read_accepted(self.database)
-        entries = await self.database.fetch("journal_of_run", run_id=self.run.id, before=_END, rows=_NEWEST)
+        entries = await read_entries(self.database, self.run.id, rows=_NEWEST)
         samples: dict[Place, Sample] = {}
         for location in self.locations.values():
             rows = await next_page(self.database, location, None, rows=_ROWS_OF_LOCATION, size=_BYTES_OF_LOCATION)
-            keys = {str(row_key) for _, table, row_key, *_ in entries if table == location.table}
+            keys = {each.row_key for each in entries if each.table == location.table}
             if keys:
                 rows += await self.database.read_rows(location, [key_from_text(each) for each in sorted(keys)])
             for row in rows:

@@ -30,8 +30,7 @@ from reencrypt.state.journal import digest, journal_swaps
 from reencrypt.state.lease import Lease
 from reencrypt.state.quarantine import Finding, read_quarantine, save_findings
 from reencrypt.state.rowkey import key_to_text
-from reencrypt.state.runs import Run, read_runs
-from reencrypt.state.stamp import stamp
+from reencrypt.state.runs import Run, finish_run, read_runs
 from reencrypt.worker.resolver import standing_of_secret_key
 
 _NOT_STOPPED = "something was saved while the change was prepared: is every Grafana stopped?"
@@ -215,8 +214,7 @@ async def commit(
             await save_findings(transaction, run.id, 0, location.name, alerting.findings)
         done = complete and not any(entry.is_open for entry in await read_quarantine(transaction))
         outcome = "done" if done else "partly_done"
-        # With the change itself: after it nobody has to come back to this run.
-        await transaction.execute("run_close", id=run.id, state="finished", outcome=outcome, at=stamp())
+        await finish_run(transaction, run, outcome)
         return done
 
     return await retried(database, body)

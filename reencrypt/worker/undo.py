@@ -18,24 +18,21 @@ from reencrypt.databases.retried import retried
 from reencrypt.keys.ring import KeyRing
 from reencrypt.state.counts import Counts
 from reencrypt.state.data_keys import is_held
-from reencrypt.state.journal import digest, journal_swaps
+from reencrypt.state.journal import (
+    END,
+    ColumnPlace,
+    JournalEntry,
+    digest,
+    journal_swaps,
+    read_entries,
+    read_rewritten_again,
+)
 from reencrypt.state.lease import Lease
 from reencrypt.state.runs import Checkpoint, Run, save_checkpoint
 from reencrypt.state.stop import StopRequest
 from reencrypt.state.twins import follow
 from reencrypt.worker.undo_evidence import OldKeys
-from reencrypt.worker.undo_journal import (
-    END,
-    FINAL,
-    Entry,
-    Kept,
-    KeptColumn,
-    Place,
-    Rewritten,
-    read_entries,
-    read_rewritten_again,
-    rewritten_secrets,
-)
+from reencrypt.worker.undo_journal import FINAL, Kept, KeptColumn, Rewritten, rewritten_secrets
 
 _RACE_ATTEMPTS: Final = 5
 #: The name that the journal has among the locations of a checkpoint.
@@ -55,7 +52,7 @@ class _Restorable(NamedTuple):
 
     row: Row
     swap: Swap
-    entries: list[Entry]
+    entries: list[JournalEntry]
     key_ids: set[str]
 
 
@@ -75,7 +72,7 @@ class Undo:
     keys: OldKeys
     of_later_runs: frozenset[bytes] = frozenset()
     kept: list[KeptColumn] = field(default_factory=list)
-    _steps: dict[Place, list[_Step]] = field(default_factory=dict)
+    _steps: dict[ColumnPlace, list[_Step]] = field(default_factory=dict)
 
     async def prepare(self, stop: StopRequest) -> None:
         """Read the whole journal of the run before anything is restored: what its old values prove, and their order."""
@@ -98,7 +95,7 @@ class Undo:
         if entries:
             checkpoint.last_key = (entries[-1].id,)
         for layer in _layers(entries):
-            by_table: dict[str, list[Entry]] = {}
+            by_table: dict[str, list[JournalEntry]] = {}
             for each in layer:
                 by_table.setdefault(each.table, []).append(each)
             for table, group in by_table.items():
@@ -106,14 +103,14 @@ class Undo:
         await self._save(checkpoint)
         return bool(entries)
 
-    async def _table(self, table: str, entries: Sequence[Entry], counts: Counts) -> None:
+    async def _table(self, table: str, entries: Sequence[JournalEntry], counts: Counts) -> None:
         location = next((each for each in self.locations.values() if each.table == table), None)
         if location is None:
             for entry in entries:
                 self._keep(entry, Kept.NO_LOCATION, counts)
             return
         hashes = location.text_hash.column if location.text_hash else None
-        by_row: dict[Key, dict[str, Entry]] = {}
+        by_row: dict[Key, dict[str, JournalEntry]] = {}
         for entry in entries:
             if entry.column != hashes:  # follows its text
                 by_row.setdefault(entry.key, {})[entry.column] = entry
@@ -126,14 +123,14 @@ class Undo:
                 self._keep(entry, Kept.CHANGED_SINCE, counts)
 
     async def _rows(
-        self, location: Location, by_row: Mapping[Key, dict[str, Entry]], counts: Counts
-    ) -> dict[Key, dict[str, Entry]]:
+        self, location: Location, by_row: Mapping[Key, dict[str, JournalEntry]], counts: Counts
+    ) -> dict[Key, dict[str, JournalEntry]]:
         """Restore what can be; returns the rows that changed between read and write, to be looked at again.
 
         A commit whose answer was lost shows there, too: what it has restored holds the old bytes already.
         """
         rows = {row.key: row for row in await self.database.read_rows(location, list(by_row))}
-        changed: dict[Key, list[tuple[Entry, list[Rewritten]]]] = {}
+        changed: dict[Key, list[tuple[JournalEntry, list[Rewritten]]]] = {}
         for key, columns in by_row.items():
             changed[key] = self._unchanged_since(location, rows.get(key), columns, counts)
         # All at once: those of a page are few.
@@ -152,8 +149,8 @@ class Undo:
         }
 
     def _unchanged_since(
-        self, location: Location, row: Row | None, columns: Mapping[str, Entry], counts: Counts
-    ) -> list[tuple[Entry, list[Rewritten]]]:
+        self, location: Location, row: Row | None, columns: Mapping[str, JournalEntry], counts: Counts
+    ) -> list[tuple[JournalEntry, list[Rewritten]]]:
         """The columns of a row that still hold what the run wrote, and the secrets it wrote; the others are counted."""
         found = []
         for column, entry in columns.items():
@@ -175,7 +172,7 @@ class Undo:
         return found
 
     async def _row(
-        self, location: Location, row: Row, entries: Sequence[tuple[Entry, list[Rewritten]]], counts: Counts
+        self, location: Location, row: Row, entries: Sequence[tuple[JournalEntry, list[Rewritten]]], counts: Counts
     ) -> _Restorable | None:
         """How a row is restored; columns that cannot be are kept, each for its reason."""
         restored, key_ids = [], set()
@@ -223,12 +220,12 @@ class Undo:
 
         await retried(self.database, body)
 
-    def _is_newest(self, entry: Entry) -> bool:
+    def _is_newest(self, entry: JournalEntry) -> bool:
         """Whether no later rewrite of the column by this run is there: each column is counted by its newest."""
         steps = self._steps.get(entry.place)
         return not steps or steps[0].id == entry.id
 
-    def _is_further_back(self, entry: Entry, cell: bytes | None) -> bool:
+    def _is_further_back(self, entry: JournalEntry, cell: bytes | None) -> bool:
         """Whether a column holds what it held before an earlier rewrite, from which this one went on."""
         expected = digest(entry.old)
         for step in self._steps.get(entry.place, ()):
@@ -240,7 +237,7 @@ class Undo:
                     return True
         return False
 
-    def _keep(self, entry: Entry, reason: Kept, counts: Counts) -> None:
+    def _keep(self, entry: JournalEntry, reason: Kept, counts: Counts) -> None:
         if not self._is_newest(entry):
             if reason in FINAL:
                 # The newest rewrite has told; and what Grafana saved between the two is what came back.
@@ -255,10 +252,10 @@ class _KeyGoneError(Exception):
     """A data key that old bytes need was deleted, or wrapped anew, since they were compared."""
 
 
-def _layers(entries: Sequence[Entry]) -> list[list[Entry]]:
+def _layers(entries: Sequence[JournalEntry]) -> list[list[JournalEntry]]:
     """Of several rewrites of one column each in a layer of its own: the newest tells what the run left."""
-    layers: list[list[Entry]] = []
-    met: dict[Place, int] = {}
+    layers: list[list[JournalEntry]] = []
+    met: dict[ColumnPlace, int] = {}
     for entry in entries:
         depth = met[entry.place] = met.get(entry.place, -1) + 1
         if depth == len(layers):
@@ -273,7 +270,7 @@ def _old_key_ids(columns: Iterable[Sequence[Rewritten]]) -> set[str]:
     return {each.key_id for each in envelopes if each is not None and each.key_id is not None}
 
 
-def _swap(location: Location, row: Row, entries: Sequence[Entry]) -> Swap:
+def _swap(location: Location, row: Row, entries: Sequence[JournalEntry]) -> Swap:
     new = list(row.cells)
     for entry in entries:
         new[location.columns.index(entry.column)] = entry.old

@@ -25,21 +25,12 @@ from reencrypt.keys.provider import SECRET_KEY_PROVIDER, Unwrapped
 from reencrypt.keys.ring import DataKey, KeyRing
 from reencrypt.keys.vault_errors import KeyDisabledError, KeyMissingError
 from reencrypt.state.accepted import NOTHING, Accepted
-from reencrypt.state.journal import digest
+from reencrypt.state.journal import END, JournalEntry, digest, read_entries
 from reencrypt.state.runs import Run
 from reencrypt.state.stop import StopRequest
 from reencrypt.worker.census import Census, Samples
 from reencrypt.worker.gate import weigh_keys
-from reencrypt.worker.undo_journal import (
-    END,
-    Entry,
-    Kept,
-    Rewritten,
-    old_secrets,
-    old_text,
-    read_entries,
-    rewritten_secrets,
-)
+from reencrypt.worker.undo_journal import Kept, Rewritten, old_secrets, old_text, rewritten_secrets
 
 
 @dataclass(slots=True)
@@ -70,7 +61,7 @@ class OldKeys:
         before = END
         while not stop.reason and (entries := await read_entries(database, run.id, before)):
             before = entries[-1].id
-            by_table: dict[str, list[Entry]] = {}
+            by_table: dict[str, list[JournalEntry]] = {}
             for each in entries:
                 by_table.setdefault(each.table, []).append(each)
             for location in locations.values():
@@ -78,7 +69,7 @@ class OldKeys:
                     await self._offer(database, run, location, group)
         await self._judge()
 
-    async def _offer(self, database: Database, run: Run, location: Location, entries: list[Entry]) -> None:
+    async def _offer(self, database: Database, run: Run, location: Location, entries: list[JournalEntry]) -> None:
         rows = {row.key: row for row in await database.read_rows(location, list({entry.key for entry in entries}))}
         for entry in entries:
             row = rows.get(entry.key)
@@ -237,7 +228,7 @@ class OldKeys:
         return await asyncio.get_running_loop().run_in_executor(self.pool, work)
 
 
-def _touched(location: Location, row: Row, entry: Entry) -> list[FoundSecret]:
+def _touched(location: Location, row: Row, entry: JournalEntry) -> list[FoundSecret]:
     """The old secrets that the run rewrote, as far as that can be told: the others are no evidence of what it did."""
     if digest(row.cells[location.columns.index(entry.column)]) == entry.new_hash:
         return [each.old for each in rewritten_secrets(location, row, entry) or ()]

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from reencrypt.catalogue.location import Key, Location, Row
+from reencrypt.catalogue.location import Location, Row
 from reencrypt.catalogue.reading import FoundSecret, secrets_of
-from reencrypt.databases.protocol import Database
-from reencrypt.state.rowkey import key_from_text, key_to_text
-
-_PAGE_ROWS: Final = 100
-#: Behind every entry of the journal.
-END: Final = 2**62
-
-#: A column of a row: table, the row's key as text, column.
-Place = tuple[str, str, str]
+from reencrypt.state.journal import JournalEntry
 
 
 class Kept(StrEnum):
@@ -68,28 +60,6 @@ class KeptColumn:
     reason: Kept
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One rewrite of a column: the bytes before it, and a hash of those after."""
-
-    id: int
-    table: str
-    row_key: str
-    column: str
-    old: bytes | None
-    new_hash: bytes | None
-
-    @property
-    def place(self) -> Place:
-        """The column that was rewritten."""
-        return self.table, self.row_key, self.column
-
-    @property
-    def key(self) -> Key:
-        """The key of its row."""
-        return key_from_text(self.row_key)
-
-
 class Rewritten(NamedTuple):
     """A secret that a run rewrote: as it was, and as it is now; `old_text` is what stood in the column."""
 
@@ -98,49 +68,19 @@ class Rewritten(NamedTuple):
     old_text: bytes
 
 
-async def read_entries(database: Database, run_id: str, before: int) -> list[Entry]:
-    """The next entries of a run in front of `before`, newest first; none at the end."""
-    rows = await database.fetch("journal_of_run", run_id=run_id, before=before, rows=_PAGE_ROWS)
-    return [_entry(row) for row in rows]
-
-
-async def read_hashes(database: Database, run_ids: Iterable[str]) -> frozenset[bytes]:
-    """The hashes of all that some runs wrote."""
-    rows = [row for run_id in run_ids for row in await database.fetch("journal_hashes", run_id=run_id)]
-    return frozenset(new_hash for (new_hash,) in rows if isinstance(new_hash, bytes))
-
-
-async def read_rewritten_again(database: Database, run_id: str) -> frozenset[Place]:
-    """The columns that a run rewrote more than once: few, where keys were proven late or Grafana saved meanwhile."""
-    rows = await database.fetch("journal_rewritten_again", run_id=run_id)
-    return frozenset((str(table), str(row_key), str(column)) for table, row_key, column in rows)
-
-
-def _entry(row: Sequence[object]) -> Entry:
-    number, table, row_key, column, old, new_hash = row
-    return Entry(
-        int(str(number)),
-        str(table),
-        key_to_text(key_from_text(str(row_key))),
-        str(column),
-        old if isinstance(old, bytes) else None,
-        new_hash if isinstance(new_hash, bytes) else None,
-    )
-
-
-def old_secrets(location: Location, row: Row, entry: Entry) -> list[FoundSecret]:
+def old_secrets(location: Location, row: Row, entry: JournalEntry) -> list[FoundSecret]:
     """The secrets of a column as it was."""
     index = location.columns.index(entry.column)
     old_row = row._replace(cells=tuple(entry.old if at == index else cell for at, cell in enumerate(row.cells)))
     return [each for each in secrets_of(location, old_row) if each.column == index]
 
 
-def old_text(entry: Entry, secret: FoundSecret) -> bytes:
+def old_text(entry: JournalEntry, secret: FoundSecret) -> bytes:
     """What stood in the column in the place of one of its old secrets, encoded as it was there."""
     return (entry.old or b"")[secret.slot.start : secret.slot.end]
 
 
-def rewritten_secrets(location: Location, row: Row, entry: Entry) -> list[Rewritten] | None:
+def rewritten_secrets(location: Location, row: Row, entry: JournalEntry) -> list[Rewritten] | None:
     """The secrets of a column that differ from what they were; None where these are not the same secrets.
 
     All others are left alone, and nobody asks for their keys.

@@ -20,9 +20,9 @@ from reencrypt.keys.vault_errors import KeyDisabledError, KeyMissingError
 from reencrypt.state.accepted import NOTHING, Accepted
 from reencrypt.state.counts import Counts
 from reencrypt.state.data_keys import DataKeyStore, Wrapping, read_wrapped
-from reencrypt.state.journal import digest
+from reencrypt.state.journal import digest, read_data_key_entries
 from reencrypt.state.lease import Lease
-from reencrypt.state.rowkey import key_from_text, key_to_text
+from reencrypt.state.rowkey import key_to_text
 from reencrypt.state.runs import Checkpoint, save_checkpoint
 from reencrypt.state.stop import StopRequest
 from reencrypt.worker.rewrap import DATA_KEYS
@@ -191,16 +191,14 @@ class UndoKeys:
         """The keys that were rewrapped, by id, and those that were set inactive, with their wrapping then."""
         rewrapped: dict[str, _Change] = {}
         inactive: dict[str, bytes] = {}
-        for action, row_key, column, old, new_hash in await self.database.fetch(
-            "journal_of_data_keys", run_id=self.run_id
-        ):
-            key_id, before = str(key_from_text(str(row_key))[0]), old if isinstance(old, bytes) else b""
-            if action == "deactivate":
-                inactive[key_id] = before
+        for entry in await read_data_key_entries(self.database, self.run_id):
+            before = entry.old or b""
+            if entry.action == "deactivate":
+                inactive[entry.key_id] = before
                 continue
-            change = rewrapped.setdefault(key_id, _Change())
+            change = rewrapped.setdefault(entry.key_id, _Change())
             # Of several rewrappings by one run the first tells what was before, the last what it left.
-            change.old.setdefault(str(column), before)
-            if column == _WRAPPING:
-                change.new_hash = new_hash if isinstance(new_hash, bytes) else None
+            change.old.setdefault(entry.column, before)
+            if entry.column == _WRAPPING:
+                change.new_hash = entry.new_hash
         return rewrapped, inactive

@@ -19,10 +19,11 @@ from reencrypt.databases.protocol import Transaction
 from reencrypt.errors import RefusedError
 from reencrypt.keys.secret_key import SecretKeyProvider
 from reencrypt.operations import rekey as operation
-from reencrypt.operations.opening import KeyTable, open_database, read_data_keys
+from reencrypt.operations.opening import open_database
 from reencrypt.operations.options import RunOptions
 from reencrypt.secret import Secret
 from reencrypt.settings import load_settings
+from reencrypt.state.data_keys import KeyTable, read_data_keys
 from reencrypt.state.lease import take_lease
 from reencrypt.state.runs import REKEY, Run, insert_run
 from reencrypt.state.stop import StopRequest

@@ -1,0 +1,10 @@
+"""What Grafana's own logs say of the migrations that a database has run."""
+
+from __future__ import annotations
+
+from reencrypt.databases.protocol import Executor
+
+
+async def read_migration_ids(executor: Executor, log: str) -> list[str]:
+    """The successful migrations in a log, whose table must exist: `migration_log` and those like it."""
+    return [str(row[0]) for row in await executor.fetch(f"{log}_ids")]
