@@ -27,10 +27,11 @@ from reencrypt.operations.options import RunOptions
 from reencrypt.operations.preparation import Preparation, leads_to, run_to_continue
 from reencrypt.settings import Settings
 from reencrypt.state.accepted import Accepted
+from reencrypt.state.checkpoints import latest_counts, read_checkpoints
 from reencrypt.state.counts import PLAIN_OR_UNPROVEN
 from reencrypt.state.data_keys import read_data_keys
 from reencrypt.state.quarantine import read_quarantine
-from reencrypt.state.runs import Run, find_open, last_rekey, latest_counts, read_checkpoints, read_runs
+from reencrypt.state.runs import Run, find_open, last_rekey, read_runs
 from reencrypt.worker.census import Census, Samples, take_census
 from reencrypt.worker.gate import weigh_data_keys, weigh_keys
 from reencrypt.worker.given_up import count_unchanged

@@ -22,12 +22,12 @@ from reencrypt.operations.options import RunOptions
 from reencrypt.operations.preparation import Preparation, run_to_continue
 from reencrypt.operations.preparer import Preparer
 from reencrypt.settings import Settings
-from reencrypt.state.counts import Counts
+from reencrypt.state.checkpoints import DataKeyProgress, read_data_key_progress
 from reencrypt.state.data_keys import read_data_keys
 from reencrypt.state.lease import Lease
-from reencrypt.state.runs import Checkpoint, Run, close_run, read_checkpoints
+from reencrypt.state.runs import Run, close_run
 from reencrypt.state.stop import STOP_GRACE_SECONDS, StopRequest
-from reencrypt.worker.rewrap import BATCH_KEYS, DATA_KEYS, Candidate, Rewrapper
+from reencrypt.worker.rewrap import BATCH_KEYS, Candidate, Rewrapper
 
 _MOST_LOOKS: Final = 4
 
@@ -140,18 +140,16 @@ class _Job:
         current, result.resumed = await Claim(self.database, self.providers, prepared, lease).run()
         result.run_id = current.id
         self.emit(RunStarted(current.id, result.resumed, prepared.target_provider, len(prepared.ring.rows)))
-        saved = [each for each in await read_checkpoints(self.database, current.id) if each.location == DATA_KEYS]
-        checkpoint = saved[0] if saved else Checkpoint(DATA_KEYS, 0, None, done=False, counts=Counts())
+        progress = await read_data_key_progress(self.database, current.id) or DataKeyProgress()
         work = Rewrapper(self.database, lease, current, provider, prepared.wrap_format)
         found = _Sorted()
         with suppress(StoppedEarlyError):
-            looking = self._until_current(prepared, work, checkpoint, result.version)
+            looking = self._until_current(prepared, work, progress, result.version)
             found = await self.stop.heeded(looking, grace_seconds=STOP_GRACE_SECONDS)
         if self.stop.reason:
             # What was cancelled may have committed without knowing.
-            saved = [each for each in await read_checkpoints(self.database, current.id) if each.location == DATA_KEYS]
-            checkpoint = saved[0] if saved else checkpoint
-        result.rewrapped = checkpoint.counts.re_encrypted
+            progress = await read_data_key_progress(self.database, current.id) or progress
+        result.rewrapped = progress.changed
         result.already_current = max(0, found.current - result.rewrapped)
         result.left = found.left | {each.row.id: "changed_meanwhile" for each in found.candidates}
         if self.stop.reason:
@@ -167,7 +165,7 @@ class _Job:
         await close_run(self.database, lease, current, "finished", result.outcome)
 
     async def _until_current(
-        self, prepared: Preparation, work: Rewrapper, checkpoint: Checkpoint, version: str
+        self, prepared: Preparation, work: Rewrapper, progress: DataKeyProgress, version: str
     ) -> _Sorted:
         """Batch by batch, then again for what Grafana made or changed meanwhile; returns how the keys are then."""
         for _ in range(_MOST_LOOKS):
@@ -177,7 +175,7 @@ class _Job:
             for batch in _batches(found.candidates):
                 if self.stop.reason:
                     return found
-                done = await work.batch(batch, checkpoint)
+                done = await work.batch(batch, progress)
                 self.emit(DataKeysRewrapped(done))
             if not found.candidates:
                 break

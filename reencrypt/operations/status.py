@@ -10,11 +10,11 @@ from reencrypt.operations.again import command_for
 from reencrypt.operations.opening import inspect, open_database
 from reencrypt.operations.report import entry_as_json
 from reencrypt.settings import Settings
+from reencrypt.state.checkpoints import latest_counts, read_checkpoints, read_data_key_progress
 from reencrypt.state.counts import Counts, per_location
 from reencrypt.state.lease import read_holder
 from reencrypt.state.quarantine import QuarantineEntry, read_quarantine
-from reencrypt.state.runs import UNDOING, Run, find_open, latest_counts, read_checkpoints, read_runs
-from reencrypt.worker.rewrap import DATA_KEYS
+from reencrypt.state.runs import UNDOING, Run, find_open, read_runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,6 @@ async def _read(database: Database, settings: Settings) -> StatusReport:
 
 
 async def _status(database: Database, run: Run) -> RunStatus:
+    data_keys = await read_data_key_progress(database, run.id)
     counts = latest_counts(await read_checkpoints(database, run.id))
-    # A rewrap counts data keys, in a checkpoint like those of locations.
-    data_keys = counts.pop(DATA_KEYS, Counts())
-    return RunStatus(run, counts, data_keys.re_encrypted)
+    return RunStatus(run, counts, data_keys.changed if data_keys else 0)

@@ -18,25 +18,18 @@ from reencrypt.operations.opening import Schema, inspect, leased, open_database,
 from reencrypt.operations.options import RunOptions, available_threads
 from reencrypt.operations.refusals import of_stale_secret_key
 from reencrypt.settings import Settings
-from reencrypt.state.counts import Counts
+from reencrypt.state.checkpoints import (
+    ColumnProgress,
+    DataKeyProgress,
+    read_column_progress,
+    read_data_key_progress,
+)
 from reencrypt.state.data_keys import read_data_keys, read_own, read_wrapped
 from reencrypt.state.journal import read_extents, read_hashes
 from reencrypt.state.lease import Lease
-from reencrypt.state.runs import (
-    REKEY,
-    UNDOING,
-    UNDONE,
-    UNDONE_PARTLY,
-    Checkpoint,
-    Run,
-    close_run,
-    last_rekey,
-    read_checkpoints,
-    read_runs,
-)
+from reencrypt.state.runs import REKEY, UNDOING, UNDONE, UNDONE_PARTLY, Run, close_run, last_rekey, read_runs
 from reencrypt.state.stop import STOP_GRACE_SECONDS, StopRequest
-from reencrypt.worker.rewrap import DATA_KEYS
-from reencrypt.worker.undo import JOURNAL, Undo
+from reencrypt.worker.undo import Undo
 from reencrypt.worker.undo_evidence import OldKeys
 from reencrypt.worker.undo_journal import FINAL, KeptColumn
 from reencrypt.worker.undo_keys import UndoKeys
@@ -187,11 +180,10 @@ async def _find(database: Database, schema: Schema, settings: Settings, run_id: 
 
 async def _already(database: Database, run: Run) -> UndoReport:
     """What the undo that is over has said, from its checkpoints; nothing is written."""
-    saved = {each.location: each.counts for each in await read_checkpoints(database, _journal_id(run))}
-    columns, keys = saved.get(JOURNAL, Counts()), saved.get(DATA_KEYS, Counts())
-    because = dict(Counter(columns.left_because) + Counter(keys.left_because))
-    restored = columns.re_encrypted + columns.already_current
-    return UndoReport(run.id, "already_undone", restored, because, data_keys=keys.re_encrypted)
+    columns = await read_column_progress(database, _journal_id(run)) or ColumnProgress()
+    keys = await read_data_key_progress(database, _journal_id(run)) or DataKeyProgress()
+    because = dict(Counter(columns.kept_because) + Counter(keys.kept_because))
+    return UndoReport(run.id, "already_undone", columns.back, because, data_keys=keys.changed)
 
 
 def _journal_id(run: Run) -> str:
@@ -220,24 +212,19 @@ class _Job:
             if other.state == "open":
                 # What it counted as moved may be moved back now; the next run begins anew.
                 await close_run(self.database, self.lease, other, "superseded", "superseded")
-        saved = await self._checkpoints()
-        unfinished = [each for each in saved if not (each.done and each.counts.left)]
-        # What was kept may be possible now, with another configuration for one: then all is looked at again.
-        checkpoint = unfinished[0] if unfinished else Checkpoint(JOURNAL, 0, None, done=False, counts=Counts())
+        progress = await read_column_progress(self.database, _journal_id(run))
+        if progress is None or (progress.done and progress.kept_because):
+            # What was kept may be possible now, with another configuration for one: then all is looked at again.
+            progress = ColumnProgress()
         cache = DerivedKeyCache()
         async with open_providers(self.settings, cache, self.options.vault, self.emit) as providers:
             work, keys = await self._work(providers, cache)
             with suppress(StoppedEarlyError):
-                await self.stop.heeded(self._give_back(work, keys, checkpoint), grace_seconds=STOP_GRACE_SECONDS)
+                await self.stop.heeded(self._give_back(work, keys, progress), grace_seconds=STOP_GRACE_SECONDS)
         if self.stop.reason:
             # What was cancelled may have counted what it did not commit.
-            saved = await self._checkpoints()
-            checkpoint = next((each for each in saved if each.pass_number == checkpoint.pass_number), checkpoint)
-        return await self._report(work, keys, checkpoint.counts)
-
-    async def _checkpoints(self) -> list[Checkpoint]:
-        found = await read_checkpoints(self.database, _journal_id(self.found.run))
-        return [each for each in found if each.location == JOURNAL]
+            progress = await read_column_progress(self.database, _journal_id(run)) or progress
+        return await self._report(work, keys, progress)
 
     async def _work(self, providers: Providers, cache: DerivedKeyCache) -> tuple[Undo, UndoKeys]:
         async def reload() -> list[DataKey]:
@@ -277,18 +264,18 @@ class _Job:
         )
         return work, keys
 
-    async def _give_back(self, work: Undo, keys: UndoKeys, checkpoint: Checkpoint) -> None:
+    async def _give_back(self, work: Undo, keys: UndoKeys, progress: ColumnProgress) -> None:
         """Columns first: their old bytes may need a data key in the wrapping that it has now."""
         await work.prepare(self.stop)
-        while not checkpoint.done and not self.stop.reason:
-            await work.page(checkpoint)
+        while not progress.done and not self.stop.reason:
+            await work.page(progress)
         if not self.stop.reason:
             await keys.wrappings(self.stop)
 
-    async def _report(self, work: Undo, keys: UndoKeys, counts: Counts) -> UndoReport:
+    async def _report(self, work: Undo, keys: UndoKeys, progress: ColumnProgress) -> UndoReport:
         run = self.found.run
-        restored, kept = counts.re_encrypted + counts.already_current, [*work.kept, *keys.kept]
-        because = Counter(counts.left_because) + Counter(each.reason.value for each in keys.kept)
+        restored, kept = progress.back, [*work.kept, *keys.kept]
+        because = Counter(progress.kept_because) + Counter(each.reason.value for each in keys.kept)
         report = UndoReport(run.id, "stopped", restored, dict(because), kept, keys.disputed, keys.restored)
         if self.stop.reason:
             report.stop_reason = self.stop.reason

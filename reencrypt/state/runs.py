@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
-from reencrypt.catalogue.location import Key
-from reencrypt.databases.paging import Coverage
 from reencrypt.databases.protocol import Database, Executor, Transaction, Value
-from reencrypt.state.counts import Counts
 from reencrypt.state.lease import Lease
-from reencrypt.state.rowkey import key_from_text, key_to_text
 from reencrypt.state.stamp import stamp
 from reencrypt.state.tally import Tally
 
@@ -22,7 +17,6 @@ from reencrypt.state.tally import Tally
 REKEY: Final = "rekey"
 #: An undo under way, one that gave everything back, and one that came to its end and had to keep something.
 UNDOING, UNDONE, UNDONE_PARTLY = "undoing", "undone", "undone_partly"
-_COVERAGE: Final = "coverage"  # beside the counters in a checkpoint's JSON
 
 
 @dataclass(slots=True)
@@ -73,18 +67,6 @@ class Run:
             updated="",
             fresh=fresh,
         )
-
-
-@dataclass(slots=True)
-class Checkpoint:
-    """How far a pass has come in a location, what it counted until there, and how many of the rows it looked at."""
-
-    location: str
-    pass_number: int
-    last_key: Key | None
-    done: bool
-    counts: Counts
-    coverage: Coverage = field(default_factory=Coverage)
 
 
 def new_run_id() -> str:
@@ -184,50 +166,3 @@ async def complete_runs(transaction: Transaction) -> None:
 async def close_run(database: Database, lease: Lease, run: Run, state: str, outcome: str) -> None:
     """Record that a run has ended: finished or superseded."""
     await lease.apply(database, "run_close", id=run.id, state=state, outcome=outcome, at=stamp())
-
-
-async def read_checkpoints(executor: Executor, run_id: str) -> list[Checkpoint]:
-    """The checkpoints of a run, of all passes."""
-    return [_checkpoint(row) for row in await executor.fetch("checkpoints", run_id=run_id)]
-
-
-def _checkpoint(row: Sequence[Value]) -> Checkpoint:
-    location, number, last_key, done, text = row
-    numbers = json.loads(str(text))
-    # Checkpoints of older versions have none.
-    coverage = Coverage(**numbers.pop(_COVERAGE, {}))
-    return Checkpoint(
-        location=str(location),
-        pass_number=int(str(number)),
-        last_key=key_from_text(str(last_key)) if last_key is not None else None,
-        done=bool(done),
-        counts=Counts.from_numbers(numbers),
-        coverage=coverage,
-    )
-
-
-async def save_checkpoint(transaction: Transaction, run_id: str, checkpoint: Checkpoint) -> None:
-    """Record progress in the transaction that made it."""
-    await transaction.execute(
-        "checkpoint_save",
-        run_id=run_id,
-        location=checkpoint.location,
-        pass_number=checkpoint.pass_number,
-        last_key=key_to_text(checkpoint.last_key) if checkpoint.last_key is not None else None,
-        done=int(checkpoint.done),
-        counts=json.dumps(checkpoint.counts.to_numbers() | {_COVERAGE: asdict(checkpoint.coverage)}),
-    )
-
-
-def latest_coverage(checkpoints: Sequence[Checkpoint]) -> dict[str, Coverage]:
-    """The coverage of each location in the last pass that came to its end there."""
-    ended = sorted((each for each in checkpoints if each.done), key=lambda each: each.pass_number)
-    return {each.location: each.coverage for each in ended}
-
-
-def latest_counts(checkpoints: Sequence[Checkpoint]) -> dict[str, Counts]:
-    """What is known of each location: the counters of its last finished pass, else of the one under way."""
-    latest: dict[str, Checkpoint] = {}
-    for checkpoint in sorted(checkpoints, key=lambda each: (each.done, each.pass_number)):
-        latest[checkpoint.location] = checkpoint
-    return {name: checkpoint.counts for name, checkpoint in latest.items()}

@@ -10,11 +10,12 @@ from reencrypt.catalogue.location import Key, Location
 from reencrypt.databases.protocol import Database, Swap, Transaction, Value
 from reencrypt.databases.retried import retried
 from reencrypt.state.accepted import save_accepted
+from reencrypt.state.checkpoints import Checkpoint, save_checkpoint
 from reencrypt.state.counts import Counts
 from reencrypt.state.journal import journal_entries, swap_entries
 from reencrypt.state.lease import Lease
 from reencrypt.state.quarantine import Finding, drop_stale, save_findings
-from reencrypt.state.runs import Checkpoint, Run, save_checkpoint, save_tally
+from reencrypt.state.runs import Run, save_tally
 from reencrypt.state.twins import follow, scope_of, with_text
 from reencrypt.worker.target import Target
 from reencrypt.worker.transform import PageOutcome, RowOutcome

@@ -12,9 +12,10 @@ from reencrypt.databases.protocol import Database
 from reencrypt.errors import StoppedEarlyError
 from reencrypt.events import Emit, PassStarted
 from reencrypt.keys.proof import Proof
+from reencrypt.state.checkpoints import Checkpoint, latest_counts, latest_coverage, read_checkpoints
 from reencrypt.state.counts import Counts
 from reencrypt.state.lease import Lease
-from reencrypt.state.runs import Checkpoint, Run, enter_pass, latest_counts, latest_coverage, read_checkpoints
+from reencrypt.state.runs import Run, enter_pass
 from reencrypt.state.stop import StopRequest
 from reencrypt.worker.pipeline import Budget, Pipeline
 

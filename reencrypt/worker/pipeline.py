@@ -23,9 +23,9 @@ from reencrypt.databases.paging import Coverage, count_rows, next_page
 from reencrypt.databases.protocol import ColumnLimit, Database
 from reencrypt.events import Emit, PageCommitted, Quarantined
 from reencrypt.state.accepted import Accepted
+from reencrypt.state.checkpoints import Checkpoint
 from reencrypt.state.quarantine import Finding, KnownSecret, Place, known_of
 from reencrypt.state.rowkey import key_to_text
-from reencrypt.state.runs import Checkpoint
 from reencrypt.state.stop import StopRequest
 from reencrypt.state.tally import Tally
 from reencrypt.worker.committer import Committed, Committer

@@ -16,11 +16,12 @@ from reencrypt.databases.retried import retried
 from reencrypt.errors import RefusedError, first_error
 from reencrypt.keys.provider import KeyProvider, UnwrapFailedError, Unwrapped, WrapFormat, normalise_provider
 from reencrypt.keys.ring import DataKey
+from reencrypt.state.checkpoints import DataKeyProgress, save_data_key_progress
 from reencrypt.state.data_keys import DataKeyStore, Wrapping
 from reencrypt.state.lease import Lease
-from reencrypt.state.runs import Checkpoint, Run, save_checkpoint
+from reencrypt.state.runs import Run
 
-#: The name that `data_keys` has among the locations of a checkpoint.
+#: The name of the table, among those of columns that an undo had to keep.
 DATA_KEYS: Final = "data_keys"
 BATCH_KEYS: Final = 100
 
@@ -52,8 +53,8 @@ class Rewrapper:
     provider: KeyProvider
     wrap_format: WrapFormat | None
 
-    async def batch(self, candidates: Sequence[Candidate], checkpoint: Checkpoint) -> int:
-        """Wrap a batch, check it and commit it with the checkpoint; returns how many rows still held their bytes.
+    async def batch(self, candidates: Sequence[Candidate], progress: DataKeyProgress) -> int:
+        """Wrap a batch, check it and commit it with the progress; returns how many rows still held their bytes.
 
         Raises `RefusedError` where a new wrapping does not give its data key back: nothing of the batch is written.
         """
@@ -69,12 +70,12 @@ class Rewrapper:
             done = 0
             for each in wrapped:
                 done += await self._swap(transaction, each)
-            counts = replace(checkpoint.counts, re_encrypted=checkpoint.counts.re_encrypted + done)
-            await save_checkpoint(transaction, self.run.id, replace(checkpoint, counts=counts))
+            now = replace(progress, changed=progress.changed + done)
+            await save_data_key_progress(transaction, self.run.id, now, done=False)
             return done
 
         done = await retried(self.database, body)
-        checkpoint.counts.re_encrypted += done
+        progress.changed += done
         return done
 
     async def _wrap(self, candidate: Candidate) -> _NewWrapping:

@@ -16,7 +16,7 @@ from reencrypt.catalogue.text_hash import rehash
 from reencrypt.databases.protocol import Database, Swap, Transaction
 from reencrypt.databases.retried import retried
 from reencrypt.keys.ring import KeyRing
-from reencrypt.state.counts import Counts
+from reencrypt.state.checkpoints import ColumnProgress, save_column_progress
 from reencrypt.state.data_keys import is_held
 from reencrypt.state.journal import (
     END,
@@ -28,15 +28,13 @@ from reencrypt.state.journal import (
     read_rewritten_again,
 )
 from reencrypt.state.lease import Lease
-from reencrypt.state.runs import Checkpoint, Run, save_checkpoint
+from reencrypt.state.runs import Run
 from reencrypt.state.stop import StopRequest
 from reencrypt.state.twins import follow
 from reencrypt.worker.undo_evidence import OldKeys
 from reencrypt.worker.undo_journal import FINAL, Kept, KeptColumn, Rewritten, rewritten_secrets
 
 _RACE_ATTEMPTS: Final = 5
-#: The name that the journal has among the locations of a checkpoint.
-JOURNAL: Final = "journal"
 
 
 class _Step(NamedTuple):
@@ -86,28 +84,27 @@ class Undo:
                     self._steps[each.place].append(_Step(each.id, digest(each.old), each.new_hash))
         await self.keys.survey(self.database, self.run, self.locations, stop)
 
-    async def page(self, checkpoint: Checkpoint) -> bool:
-        """Undo the next page behind the checkpoint, and move that; returns False when there is nothing left."""
-        entries = await read_entries(
-            self.database, self.run.id, int(checkpoint.last_key[0]) if checkpoint.last_key else END
-        )
-        checkpoint.done = not entries
+    async def page(self, progress: ColumnProgress) -> bool:
+        """Undo the next page behind what is done, and count it; returns False when there is nothing left."""
+        before = END if progress.last is None else progress.last
+        entries = await read_entries(self.database, self.run.id, before)
+        progress.done = not entries
         if entries:
-            checkpoint.last_key = (entries[-1].id,)
+            progress.last = entries[-1].id
         for layer in _layers(entries):
             by_table: dict[str, list[JournalEntry]] = {}
             for each in layer:
                 by_table.setdefault(each.table, []).append(each)
             for table, group in by_table.items():
-                await self._table(table, group, checkpoint.counts)
-        await self._save(checkpoint)
+                await self._table(table, group, progress)
+        await self._save(progress)
         return bool(entries)
 
-    async def _table(self, table: str, entries: Sequence[JournalEntry], counts: Counts) -> None:
+    async def _table(self, table: str, entries: Sequence[JournalEntry], progress: ColumnProgress) -> None:
         location = next((each for each in self.locations.values() if each.table == table), None)
         if location is None:
             for entry in entries:
-                self._keep(entry, Kept.NO_LOCATION, counts)
+                self._keep(entry, Kept.NO_LOCATION, progress)
             return
         hashes = location.text_hash.column if location.text_hash else None
         by_row: dict[Key, dict[str, JournalEntry]] = {}
@@ -115,15 +112,15 @@ class Undo:
             if entry.column != hashes:  # follows its text
                 by_row.setdefault(entry.key, {})[entry.column] = entry
         for _ in range(_RACE_ATTEMPTS):
-            by_row = await self._rows(location, by_row, counts)
+            by_row = await self._rows(location, by_row, progress)
             if not by_row:
                 return
         for columns in by_row.values():
             for entry in columns.values():
-                self._keep(entry, Kept.CHANGED_SINCE, counts)
+                self._keep(entry, Kept.CHANGED_SINCE, progress)
 
     async def _rows(
-        self, location: Location, by_row: Mapping[Key, dict[str, JournalEntry]], counts: Counts
+        self, location: Location, by_row: Mapping[Key, dict[str, JournalEntry]], progress: ColumnProgress
     ) -> dict[Key, dict[str, JournalEntry]]:
         """Restore what can be; returns the rows that changed between read and write, to be looked at again.
 
@@ -132,16 +129,16 @@ class Undo:
         rows = {row.key: row for row in await self.database.read_rows(location, list(by_row))}
         changed: dict[Key, list[tuple[JournalEntry, list[Rewritten]]]] = {}
         for key, columns in by_row.items():
-            changed[key] = self._unchanged_since(location, rows.get(key), columns, counts)
+            changed[key] = self._unchanged_since(location, rows.get(key), columns, progress)
         # All at once: those of a page are few.
         await self.keys.ensure(_old_key_ids(secrets for each in changed.values() for _, secrets in each))
         wanted = [
             restorable
             for key, entries in changed.items()
-            if entries and (restorable := await self._row(location, rows[key], entries, counts))
+            if entries and (restorable := await self._row(location, rows[key], entries, progress))
         ]
         lost = set(await self._commit(location, wanted)) if wanted else set()
-        counts.re_encrypted += sum(
+        progress.restored += sum(
             self._is_newest(entry) for each in wanted if each.row.key not in lost for entry in each.entries
         )
         return {
@@ -149,30 +146,34 @@ class Undo:
         }
 
     def _unchanged_since(
-        self, location: Location, row: Row | None, columns: Mapping[str, JournalEntry], counts: Counts
+        self, location: Location, row: Row | None, columns: Mapping[str, JournalEntry], progress: ColumnProgress
     ) -> list[tuple[JournalEntry, list[Rewritten]]]:
         """The columns of a row that still hold what the run wrote, and the secrets it wrote; the others are counted."""
         found = []
         for column, entry in columns.items():
             if row is None:
-                self._keep(entry, Kept.ROW_GONE, counts)
+                self._keep(entry, Kept.ROW_GONE, progress)
             elif column not in location.columns:
-                self._keep(entry, Kept.NO_LOCATION, counts)
+                self._keep(entry, Kept.NO_LOCATION, progress)
             else:
                 cell = row.cells[location.columns.index(column)]
                 if cell == entry.old or self._is_further_back(entry, cell):
-                    counts.already_current += self._is_newest(entry)
+                    progress.as_before += self._is_newest(entry)
                 elif digest(cell) != entry.new_hash:
                     later = digest(cell) in self.of_later_runs
-                    self._keep(entry, Kept.OF_LATER_RUN if later else Kept.CHANGED_SINCE, counts)
+                    self._keep(entry, Kept.OF_LATER_RUN if later else Kept.CHANGED_SINCE, progress)
                 elif (secrets := rewritten_secrets(location, row, entry)) is None:
-                    self._keep(entry, Kept.DIFFERS, counts)
+                    self._keep(entry, Kept.DIFFERS, progress)
                 else:
                     found.append((entry, secrets))
         return found
 
     async def _row(
-        self, location: Location, row: Row, entries: Sequence[tuple[JournalEntry, list[Rewritten]]], counts: Counts
+        self,
+        location: Location,
+        row: Row,
+        entries: Sequence[tuple[JournalEntry, list[Rewritten]]],
+        progress: ColumnProgress,
     ) -> _Restorable | None:
         """How a row is restored; columns that cannot be are kept, each for its reason."""
         restored, key_ids = [], set()
@@ -182,7 +183,7 @@ class Undo:
                 if reason is None:
                     reason = await self.keys.verdict(secret)
             if reason is not None:
-                self._keep(entry, reason, counts)
+                self._keep(entry, reason, progress)
             else:
                 restored.append(entry)
                 key_ids |= _old_key_ids([secrets])
@@ -213,10 +214,10 @@ class Undo:
             self.ring.load(await self.keys.reload())
             return [each.row.key for each in wanted]
 
-    async def _save(self, checkpoint: Checkpoint) -> None:
+    async def _save(self, progress: ColumnProgress) -> None:
         async def body(transaction: Transaction) -> None:
             await self.lease.check(transaction)
-            await save_checkpoint(transaction, self.journal_id, checkpoint)
+            await save_column_progress(transaction, self.journal_id, progress)
 
         await retried(self.database, body)
 
@@ -237,15 +238,15 @@ class Undo:
                     return True
         return False
 
-    def _keep(self, entry: JournalEntry, reason: Kept, counts: Counts) -> None:
+    def _keep(self, entry: JournalEntry, reason: Kept, progress: ColumnProgress) -> None:
         if not self._is_newest(entry):
             if reason in FINAL:
                 # The newest rewrite has told; and what Grafana saved between the two is what came back.
                 return
             # It went back by one rewrite, and does not by all of them.
-            counts.re_encrypted -= 1
+            progress.restored -= 1
         self.kept.append(KeptColumn(entry.table, entry.row_key, entry.column, reason))
-        counts.leave(reason)
+        progress.keep(reason)
 
 
 class _KeyGoneError(Exception):

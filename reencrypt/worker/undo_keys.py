@@ -18,12 +18,11 @@ from reencrypt.keys.provider import Unwrapped, normalise_provider
 from reencrypt.keys.ring import DataKey, KeyRing
 from reencrypt.keys.vault_errors import KeyDisabledError, KeyMissingError
 from reencrypt.state.accepted import NOTHING, Accepted
-from reencrypt.state.counts import Counts
+from reencrypt.state.checkpoints import DataKeyProgress, save_data_key_progress
 from reencrypt.state.data_keys import DataKeyStore, Wrapping, read_wrapped
 from reencrypt.state.journal import digest, read_data_key_entries
 from reencrypt.state.lease import Lease
 from reencrypt.state.rowkey import key_to_text
-from reencrypt.state.runs import Checkpoint, save_checkpoint
 from reencrypt.state.stop import StopRequest
 from reencrypt.worker.rewrap import DATA_KEYS
 from reencrypt.worker.undo_journal import Kept, KeptColumn
@@ -138,17 +137,15 @@ class UndoKeys:
 
     async def save(self) -> None:
         """Remember what became of the wrappings, for an undo that is asked for again."""
-        counts = Counts(re_encrypted=self.restored)
+        progress = DataKeyProgress(self.restored)
         for each in self.kept:
-            counts.leave(each.reason)
-        if not counts.total:
+            progress.keep(each.reason)
+        if not (progress.changed or progress.kept_because):
             return
 
         async def body(transaction: Transaction) -> None:
             await self.lease.check(transaction)
-            await save_checkpoint(
-                transaction, self.journal_id, Checkpoint(DATA_KEYS, 0, None, done=True, counts=counts)
-            )
+            await save_data_key_progress(transaction, self.journal_id, progress, done=True)
 
         await retried(self.database, body)
 

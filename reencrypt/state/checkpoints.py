@@ -1,0 +1,160 @@
+"""How far a run has come: in its locations, in `data_keys`, and, for an undo, in the journal.
+
+All of it is in `reencrypt_checkpoint`, in JSON of one form, whatever is counted.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
+
+from reencrypt.catalogue.location import Key
+from reencrypt.databases.paging import Coverage
+from reencrypt.databases.protocol import Executor, Transaction, Value
+from reencrypt.state.counts import Counts
+from reencrypt.state.rowkey import key_from_text, key_to_text
+
+_COVERAGE: Final = "coverage"  # beside the counters
+#: What is counted besides secrets stands where a location's name does.
+_DATA_KEYS, _JOURNAL = "data_keys", "journal"
+
+
+@dataclass(slots=True)
+class Checkpoint:
+    """How far a pass has come in a location, what it counted until there, and how many of the rows it looked at."""
+
+    location: str
+    pass_number: int
+    last_key: Key | None
+    done: bool
+    counts: Counts
+    coverage: Coverage = field(default_factory=Coverage)
+
+
+@dataclass(slots=True)
+class DataKeyProgress:
+    """How many data keys were wrapped anew, or got their old wrapping back, and why others kept theirs."""
+
+    changed: int = 0
+    kept_because: dict[str, int] = field(default_factory=dict)
+
+    def keep(self, reason: str) -> None:
+        """Count one that keeps its wrapping."""
+        self.kept_because[reason] = self.kept_because.get(reason, 0) + 1
+
+
+@dataclass(slots=True)
+class ColumnProgress:
+    """How far an undo is in the journal, newest entry first, and what became of the columns.
+
+    `restored` got their old bytes back, `as_before` had them already. `last` is the last entry that was looked at,
+    None at the beginning.
+    """
+
+    restored: int = 0
+    as_before: int = 0
+    kept_because: dict[str, int] = field(default_factory=dict)
+    last: int | None = None
+    done: bool = False
+
+    @property
+    def back(self) -> int:
+        """All columns that hold what they held before the run."""
+        return self.restored + self.as_before
+
+    def keep(self, reason: str) -> None:
+        """Count a column that stays as it is."""
+        self.kept_because[reason] = self.kept_because.get(reason, 0) + 1
+
+
+async def read_checkpoints(executor: Executor, run_id: str) -> list[Checkpoint]:
+    """The checkpoints of a run in its locations, of all passes."""
+    return [each for each in await _read(executor, run_id) if each.location not in (_DATA_KEYS, _JOURNAL)]
+
+
+async def read_data_key_progress(executor: Executor, run_id: str) -> DataKeyProgress | None:
+    """How far a run, or an undo, is with data keys; None where it has not begun with them."""
+    for each in await _read(executor, run_id):
+        if each.location == _DATA_KEYS:
+            return DataKeyProgress(each.counts.re_encrypted, each.counts.left_because)
+    return None
+
+
+async def read_column_progress(executor: Executor, undo_id: str) -> ColumnProgress | None:
+    """How far an undo is with columns; None where it has not begun with them."""
+    for each in await _read(executor, undo_id):
+        if each.location == _JOURNAL:
+            last = int(each.last_key[0]) if each.last_key else None
+            counts = each.counts
+            return ColumnProgress(counts.re_encrypted, counts.already_current, counts.left_because, last, each.done)
+    return None
+
+
+async def _read(executor: Executor, run_id: str) -> list[Checkpoint]:
+    return [_checkpoint(row) for row in await executor.fetch("checkpoints", run_id=run_id)]
+
+
+def _checkpoint(row: Sequence[Value]) -> Checkpoint:
+    location, number, last_key, done, text = row
+    numbers: dict[str, Any] = json.loads(str(text))
+    # Checkpoints of older versions have none.
+    coverage = Coverage(**numbers.pop(_COVERAGE, {}))
+    return Checkpoint(
+        location=str(location),
+        pass_number=int(str(number)),
+        last_key=key_from_text(str(last_key)) if last_key is not None else None,
+        done=bool(done),
+        counts=Counts.from_numbers(numbers),
+        coverage=coverage,
+    )
+
+
+async def save_checkpoint(transaction: Transaction, run_id: str, checkpoint: Checkpoint) -> None:
+    """Record progress in the transaction that made it."""
+    await transaction.execute(
+        "checkpoint_save",
+        run_id=run_id,
+        location=checkpoint.location,
+        pass_number=checkpoint.pass_number,
+        last_key=key_to_text(checkpoint.last_key) if checkpoint.last_key is not None else None,
+        done=int(checkpoint.done),
+        counts=json.dumps(checkpoint.counts.to_numbers() | {_COVERAGE: asdict(checkpoint.coverage)}),
+    )
+
+
+async def save_data_key_progress(
+    transaction: Transaction, run_id: str, progress: DataKeyProgress, *, done: bool
+) -> None:
+    """Record progress with data keys in the transaction that made it."""
+    counts = Counts(
+        re_encrypted=progress.changed, left=sum(progress.kept_because.values()), left_because=progress.kept_because
+    )
+    await save_checkpoint(transaction, run_id, Checkpoint(_DATA_KEYS, 0, None, done=done, counts=counts))
+
+
+async def save_column_progress(transaction: Transaction, undo_id: str, progress: ColumnProgress) -> None:
+    """Record how far an undo is with columns."""
+    counts = Counts(
+        re_encrypted=progress.restored,
+        already_current=progress.as_before,
+        left=sum(progress.kept_because.values()),
+        left_because=progress.kept_because,
+    )
+    last = None if progress.last is None else (progress.last,)
+    await save_checkpoint(transaction, undo_id, Checkpoint(_JOURNAL, 0, last, done=progress.done, counts=counts))
+
+
+def latest_coverage(checkpoints: Sequence[Checkpoint]) -> dict[str, Coverage]:
+    """The coverage of each location in the last pass that came to its end there."""
+    ended = sorted((each for each in checkpoints if each.done), key=lambda each: each.pass_number)
+    return {each.location: each.coverage for each in ended}
+
+
+def latest_counts(checkpoints: Sequence[Checkpoint]) -> dict[str, Counts]:
+    """What is known of each location: the counters of its last finished pass, else of the one under way."""
+    latest: dict[str, Checkpoint] = {}
+    for checkpoint in sorted(checkpoints, key=lambda each: (each.done, each.pass_number)):
+        latest[checkpoint.location] = checkpoint
+    return {name: checkpoint.counts for name, checkpoint in latest.items()}
