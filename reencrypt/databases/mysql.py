@@ -27,7 +27,8 @@ from reencrypt.databases.protocol import ColumnLimit, LockPolicy, Swap, Value
 from reencrypt.databases.retried import OPENING_SECONDS
 from reencrypt.databases.shapes import Shape
 from reencrypt.databases.sight import KeyCount, Sight
-from reencrypt.databases.statements import OUR_TABLES, TEMPORARY_TABLES, load_schema, load_statements
+from reencrypt.databases.state_version import read_state_version
+from reencrypt.databases.statements import OUR_TABLES, STATE_VERSION, TEMPORARY_TABLES, load_schema, load_statements
 from reencrypt.databases.written import Causes, Cells, Written, expect_deactivated
 from reencrypt.settings import DatabaseSettings
 
@@ -180,20 +181,21 @@ class MysqlDatabase:
             yield transaction
             await transaction.written.check(transaction)
 
-    def state_statements(self) -> tuple[str, ...]:
-        """The schema of the state tables."""
-        return load_schema("schema_mysql.sql")
+    def state_statements(self, since: int = 0) -> tuple[str, ...]:
+        """The schema of the state tables behind a version."""
+        return load_schema("schema_mysql.sql", since)
 
     async def create_state(self) -> None:
-        """Create the state tables, unless they are all there: then the account needs no right to create any.
+        """Make the steps that are missing; where none is, the account needs no right to create a table.
 
         Every statement is a transaction of its own here, and IF NOT EXISTS holds also between two that begin at once.
         """
-        if set(OUR_TABLES) <= set(await self.columns()):
+        version = await read_state_version(self, (await self.columns()).keys())
+        if version == STATE_VERSION:
             return
 
         async def work(connection: Any) -> None:  # noqa: ANN401
-            for statement in self.state_statements():
+            for statement in self.state_statements(version):
                 await run(connection, statement)
 
         await self._writer.read(work)

@@ -23,7 +23,15 @@ from reencrypt.databases.protocol import ColumnLimit, LockPolicy, Swap, Value
 from reencrypt.databases.retried import OPENING_SECONDS
 from reencrypt.databases.shapes import Shape
 from reencrypt.databases.sight import KeyCount, Sight
-from reencrypt.databases.statements import OUR_TABLES, TEMPORARY_TABLES, load_schema, load_statements, qualified
+from reencrypt.databases.state_version import read_state_version
+from reencrypt.databases.statements import (
+    OUR_TABLES,
+    STATE_VERSION,
+    TEMPORARY_TABLES,
+    load_schema,
+    load_statements,
+    qualified,
+)
 from reencrypt.databases.written import Causes, Cells, Written, expect_deactivated
 from reencrypt.settings import DatabaseSettings
 
@@ -217,18 +225,19 @@ class PostgresDatabase:
             yield transaction
             await transaction.written.check(transaction)
 
-    def state_statements(self) -> tuple[str, ...]:
-        """The schema of the state tables."""
-        return tuple(qualified(each, quote(self._schema)) for each in load_schema("schema_postgres.sql"))
+    def state_statements(self, since: int = 0) -> tuple[str, ...]:
+        """The schema of the state tables behind a version."""
+        return tuple(qualified(each, quote(self._schema)) for each in load_schema("schema_postgres.sql", since))
 
     async def create_state(self) -> None:
-        """Create the state tables, unless they are all there: then the role needs no right to create any."""
-        if set(OUR_TABLES) <= set(await self.columns()):
+        """Make the steps that are missing; where none is, the role needs no right to create a table."""
+        version = await read_state_version(self, (await self.columns()).keys())
+        if version == STATE_VERSION:
             return
         async with self.transaction() as transaction:
             # IF NOT EXISTS is no protection against two that begin at once; this lock is, also behind PgBouncer.
             await transaction.run(f"SELECT pg_advisory_xact_lock({_STATE_LOCK})")
-            for statement in self.state_statements():
+            for statement in self.state_statements(version):
                 await transaction.run(statement)
 
     async def close(self) -> None:

@@ -174,12 +174,15 @@ class Database(Executor, Protocol):
         """
         ...
 
-    def state_statements(self) -> tuple[str, ...]:
-        """The statements that create the state tables, for a role that may not."""
+    def state_statements(self, since: int = 0) -> tuple[str, ...]:
+        """The statements that bring the state tables from a version to the present one, for a role that may not."""
         ...
 
     async def create_state(self) -> None:
-        """Create the state tables that are missing. Two runs may do so at once."""
+        """Bring the state tables to their present version. Two runs may do so at once.
+
+        Raises `RefusedError` where they are of a newer one.
+        """
         ...
 
     async def close(self) -> None:

@@ -26,7 +26,8 @@ from reencrypt.databases.sight import KeyCount, Sight
 from reencrypt.databases.sqlite_errors import DatabaseLockedError, UnfinishedError, check_file, damaged, translated
 from reencrypt.databases.sqlite_rendering import batches, behind, columns, conditions, length, quote, select, to_rows
 from reencrypt.databases.sqlite_transaction import SqliteTransaction
-from reencrypt.databases.statements import load_schema, load_statements
+from reencrypt.databases.state_version import read_state_version
+from reencrypt.databases.statements import STATE_VERSION, load_schema, load_statements
 from reencrypt.errors import ConfigurationError
 
 _T = TypeVar("_T")
@@ -272,14 +273,17 @@ class SqliteDatabase:
                 if loop.time() > deadline:
                     raise
 
-    def state_statements(self) -> tuple[str, ...]:
-        """The schema of the state tables."""
-        return load_schema("schema_sqlite.sql")
+    def state_statements(self, since: int = 0) -> tuple[str, ...]:
+        """The schema of the state tables behind a version."""
+        return load_schema("schema_sqlite.sql", since)
 
     async def create_state(self) -> None:
-        """Create the state tables in one transaction, so that they all exist or none."""
+        """Make the steps that are missing in one transaction, so that all are made or none."""
+        version = await read_state_version(self, (await self.columns()).keys())
+        if version == STATE_VERSION:
+            return
         async with self.transaction():
-            for statement in self.state_statements():
+            for statement in self.state_statements(version):
                 with translated(self._path):
                     await self._writer.execute(statement)
 

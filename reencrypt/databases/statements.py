@@ -8,6 +8,7 @@ from importlib import resources
 from typing import Final
 
 _NAME: Final = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+_STEP: Final = re.compile(r"^-- step (\d+)$", re.MULTILINE)
 
 # Table names are written in lower case behind these words. `IS DISTINCT FROM` is followed by a value, and a name with
 # a parenthesis directly behind it is a function.
@@ -19,8 +20,12 @@ _TABLE: Final = re.compile(
 TEMPORARY_TABLES: Final = tuple(f"reencrypt_{name}" for name in ("journal", "quarantine", "checkpoint", "run", "lease"))
 #: Those that a database with state has, the list of data keys that we made last.
 STATE_TABLES: Final = (*TEMPORARY_TABLES, "reencrypt_data_key")
-#: All of our tables. What the user has accepted came later, so a database may have state and lack it.
-OUR_TABLES: Final = (*STATE_TABLES, "reencrypt_accepted")
+#: What came with the second step of the state tables, and with the third: a database may have state and lack them.
+ACCEPTED_TABLE, VERSION_TABLE = "reencrypt_accepted", "reencrypt_schema"
+#: All of our tables.
+OUR_TABLES: Final = (*STATE_TABLES, ACCEPTED_TABLE, VERSION_TABLE)
+#: The last step in the schema files: the state that this program reads and writes.
+STATE_VERSION: Final = 3
 
 
 def qualified(statement: str, schema: str) -> str:
@@ -40,8 +45,15 @@ def load_statements(*files: str) -> dict[str, str]:
 
 
 @cache
-def load_schema(file: str) -> tuple[str, ...]:
-    """Read the statements of a schema file, which are separated by semicolons."""
+def load_schema(file: str, since: int = 0) -> tuple[str, ...]:
+    """Read the statements of a schema file behind a step; `-- step N` begins one. Each can be run again."""
     text = resources.files("reencrypt.databases").joinpath("sql", file).read_text()
-    lines = [line for line in text.splitlines() if not line.startswith("--")]
+    _, *parts = _STEP.split(text)
+    lines = [
+        line
+        for number, step in zip(parts[::2], parts[1::2], strict=True)
+        if int(number) > since
+        for line in step.splitlines()
+        if not line.startswith("--")
+    ]
     return tuple(part.strip() for part in "\n".join(lines).split(";") if part.strip())

@@ -144,12 +144,12 @@ async def _database(settings: Settings, report: DoctorReport) -> _Found:
 
 
 def _state_tables(schema: Schema) -> Check:
-    if not schema.lacks_tables:
+    if not schema.is_state_old:
         return Check("state tables", State.OK, "there")
     return Check(
         "state tables",
         State.NOTE,
-        "those of an earlier version; the next run adds reencrypt_accepted"
+        f"those of an earlier version; the next run adds {', '.join(schema.missing_tables)}"
         if schema.has_state
         else "not yet there; the first run creates them",
         "where its account may not create tables, hand the statements that `reencrypt plan` prints to a DBA",

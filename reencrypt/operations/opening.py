@@ -11,7 +11,8 @@ from reencrypt.catalogue.location import Fitted, fit
 from reencrypt.catalogue.locations import LOCATIONS
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.databases.protocol import Database
-from reencrypt.databases.statements import STATE_TABLES
+from reencrypt.databases.state_version import read_state_version
+from reencrypt.databases.statements import ACCEPTED_TABLE, OUR_TABLES, STATE_TABLES, STATE_VERSION
 from reencrypt.errors import ConfigurationError, first_error
 from reencrypt.events import Emit, Waiting, Warned
 from reencrypt.keys.providers import Providers
@@ -39,11 +40,13 @@ class Schema:
     has_state: bool
     has_own_keys: bool
     has_accepted: bool
+    state_version: int
+    missing_tables: tuple[str, ...]
 
     @property
-    def lacks_tables(self) -> bool:
-        """Whether the next run has to create a table."""
-        return not (self.has_state and self.has_accepted)
+    def is_state_old(self) -> bool:
+        """Whether the next run has to bring the state tables to their present version, or to create them."""
+        return self.state_version < STATE_VERSION
 
 
 async def open_database(settings: DatabaseSettings, *, write: bool) -> Database:
@@ -144,7 +147,10 @@ async def examine(database: Database, *, pages: bool = True) -> tuple[Schema, li
         # On MySQL each of our tables is created by itself, and a crash may come in between.
         set(columns) >= set(STATE_TABLES),
         "reencrypt_data_key" in columns,
-        "reencrypt_accepted" in columns,
+        ACCEPTED_TABLE in columns,
+        # Where a table of ours is hidden nothing of it is read: that is an obstacle already.
+        0 if found else await read_state_version(database, columns.keys()),
+        tuple(table for table in OUR_TABLES if table not in columns),
     )
     if pages and not found:
         found += await ambiguous_keys(database, schema.fitted.locations)

@@ -141,7 +141,9 @@ async def plan(settings: Settings, options: RunOptions, *, emit: Emit) -> PlanRe
     async with opened(settings, options, emit, write=False) as resources:
         preparer = Preparer(resources.database, resources.providers, resources.cache, resources.pool, emit)
         prepared = await preparer.prepare(settings, options)
-        return PlanReport(prepared, resources.database.name, resources.database.state_statements())
+        return PlanReport(
+            prepared, resources.database.name, resources.database.state_statements(prepared.schema.state_version)
+        )
 
 
 def proof_in_words(proof: Proof) -> str:

@@ -68,7 +68,7 @@ def _print(report: PlanReport) -> None:
         out.line(f"A run would refuse (exit {refusal.exit_code}): {refusal.message}")
         if refusal.hint:
             out.line(f"  hint: {refusal.hint}")
-    if prepared.schema.lacks_tables and prepared.movable and not report.refusals:
+    if prepared.schema.is_state_old and prepared.movable and not report.refusals:
         out.line("A run first creates its state tables. For a role that may not, hand a DBA these statements:")
         for statement in report.state_statements:
             out.line(f"{statement};")

@@ -75,6 +75,9 @@ INSERT INTO reencrypt_accepted (run_id, accepted, location, row_key, field, secr
 VALUES (:run_id, :at, :location, :row_key, :field, :secret_hash)
 ON CONFLICT DO NOTHING
 
+-- name: state_version
+SELECT MAX(version) FROM reencrypt_schema
+
 -- name: lease_read
 SELECT token, holder, beats, beat_seconds FROM reencrypt_lease WHERE id = 1
 

@@ -1,4 +1,5 @@
 -- The durable state of reencrypt, in Grafana's own database so that it commits together with the rows.
+-- step 1
 CREATE TABLE IF NOT EXISTS reencrypt_lease (
     id BIGINT PRIMARY KEY NOT NULL,
     token BIGINT NOT NULL,
@@ -64,6 +65,7 @@ CREATE TABLE IF NOT EXISTS reencrypt_data_key (
     provider TEXT NOT NULL,
     made TEXT NOT NULL
 );
+-- step 2
 -- Survives the others: what the user has accepted although it is not what Grafana stores there, by the SHA-256 of its text in
 -- the column. A ciphertext never repeats, so the hash alone says which one it is; the place is for people.
 CREATE TABLE IF NOT EXISTS reencrypt_accepted (
@@ -74,3 +76,7 @@ CREATE TABLE IF NOT EXISTS reencrypt_accepted (
     run_id TEXT NOT NULL,
     accepted TEXT NOT NULL
 );
+-- step 3
+-- Which steps were made. A program refuses state that a newer one has made a step of.
+CREATE TABLE IF NOT EXISTS reencrypt_schema (version INTEGER PRIMARY KEY NOT NULL);
+INSERT INTO reencrypt_schema (version) VALUES (3) ON CONFLICT DO NOTHING;

@@ -172,6 +172,7 @@ async def test_a_role_that_may_not_create_tables_is_told_whom_to_ask(url: str, o
         assert "reencrypt plan" in refused.value.hint
         for statement in database.state_statements():
             await other.execute(statement)
+        await other.execute("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO grafana_poor")
         await database.create_state()
         # A database of an earlier version lacks one of them.
         await other.execute("DROP TABLE reencrypt_accepted")
