@@ -146,10 +146,11 @@ async def _database(settings: Settings, report: DoctorReport) -> _Found:
 def _state_tables(schema: Schema) -> Check:
     if not schema.is_state_old:
         return Check("state tables", State.OK, "there")
+    missing = ", ".join(schema.missing_tables) or "the mark of their version"
     return Check(
         "state tables",
         State.NOTE,
-        f"those of an earlier version; the next run adds {', '.join(schema.missing_tables)}"
+        f"those of an earlier version; the next run adds {missing}"
         if schema.has_state
         else "not yet there; the first run creates them",
         "where its account may not create tables, hand the statements that `reencrypt plan` prints to a DBA",

@@ -99,14 +99,17 @@ class LastCopies:
         return {
             key_id: run_id
             for (run_id, key_id), old in wrappings.items()
-            if await self._differs(key_id, old, doubtful=not verification.is_proven(key_id))
+            if await self._differs(run_id, key_id, old, doubtful=not verification.is_proven(key_id))
         }
 
-    async def _differs(self, key_id: str, old: Mapping[str, bytes], *, doubtful: bool) -> bool:
+    async def _differs(self, run_id: str, key_id: str, old: Mapping[str, bytes], *, doubtful: bool) -> bool:
         """Whether the old wrapping holds another data key; where nobody can tell, whether the present is doubtful."""
         row = self.ring.row(key_id)
         if row is None or row.wrapped == old["encrypted_data"]:
             return row is None
+        if any(run.id == run_id and run.operation == REKEY for run in self.runs):
+            # It is under a secret_key that is gone, and the present one makes 16 other bytes of it.
+            return doubtful
         provider = normalise_provider(old["provider"].decode())
         try:
             before = await self.ring.unwrap_row(replace(row, provider=provider, wrapped=old["encrypted_data"]))

@@ -115,12 +115,18 @@ class DataKeyStore:
 
     async def deactivate_all_but(self, key_id: str) -> int:
         """Set every other active data key inactive, whatever it holds; returns how many."""
-        others = [row for row in await self.transaction.fetch("data_keys_active") if str(row[0]) != key_id]
-        for other, wrapped in others:
-            await self.transaction.execute("data_key_deactivate", id=other, active=False, now=self.database.now())
-            data = wrapped if isinstance(wrapped, bytes) else None
-            await self._record("deactivate", str(other), data, data)
-        return len(others)
+        number = 0
+        for other, wrapped in await self.transaction.fetch("data_keys_active"):
+            if str(other) == key_id:
+                continue
+            matched = await self.transaction.execute(
+                "data_key_deactivate", id=other, active=False, now=self.database.now()
+            )
+            if matched:
+                data = wrapped if isinstance(wrapped, bytes) else None
+                await self._record("deactivate", str(other), data, data)
+                number += 1
+        return number
 
     async def rewrap(self, key_id: str, held: bytes, change: Callable[[Wrapping], Wrapping]) -> bool:
         """Replace a wrapping by what `change` makes of it; returns whether the row still held the bytes."""

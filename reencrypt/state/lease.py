@@ -16,6 +16,7 @@ from typing import Final
 
 from reencrypt.databases.protocol import Database, Transaction, Value
 from reencrypt.databases.retried import retried
+from reencrypt.databases.state_version import read_state_version
 from reencrypt.errors import LeaseHeldError, ReencryptError
 from reencrypt.state.stamp import stamp
 from reencrypt.state.stop import StopRequest
@@ -117,6 +118,8 @@ async def held_lease(
     taking = take_lease(database, timeout_seconds=timeout_seconds, waiting=waiting, known_dead=known_dead)
     lease = await stop.heeded(taking)
     try:
+        # A newer program may have been at work while this one waited.
+        await read_state_version(database, (await database.columns()).keys())
         async with asyncio.TaskGroup() as group:
             lease.start_beating(database, group)
             yield lease

@@ -177,6 +177,31 @@ def test_a_data_key_that_was_wrapped_wrongly_is_a_no_that_names_undo(story: Stor
 
 
 @pytest.mark.one_engine
+@pytest.mark.parametrize("old_journal", [False, True])
+def test_a_change_of_secret_key_is_not_blamed_for_a_secret_that_dies_under_a_sound_data_key(
+    story: Story, tmp_path: Path, *, old_journal: bool
+) -> None:
+    with story.builder() as builder:
+        local = builder.data_key(key_id="local")
+        populate(builder, count=20, under=[local])
+        builder.ground.connection.execute("DELETE FROM alert_notification")
+        row = builder.add_user_auth({"o_auth_access_token": Plain(b"a token that is longer than that", local)})
+    path = tmp_path / "next.key"
+    path.write_text("the next secret_key of this Grafana")
+    rekey = ("rekey-secret-key", "--to", "secretKey.v1", "--new-secret-key-file", str(path), "--grafana-stopped")
+    story.cli.json(*rekey)
+    if old_journal:
+        # Earlier versions kept the wrapped bytes alone.
+        story.execute("DELETE FROM reencrypt_journal WHERE column_name IN ('provider', 'label')")
+    after = hasty(story.with_secret_key("the next secret_key of this Grafana"))
+    ((text,),) = story.query("SELECT o_auth_access_token FROM user_auth WHERE id = ?", row)
+    damage(story, row, text if isinstance(text, bytes) else str(text).encode())
+    answer = after.cli.json(*ASK, "--to", "secretKey.v1", expect=8)
+    assert "do not read: `reencrypt verify` names them" in blockers(answer)
+    assert "rekey-secret-key" not in blockers(answer)
+
+
+@pytest.mark.one_engine
 def test_a_rewrap_is_not_blamed_for_a_secret_that_dies_under_a_sound_data_key(story: Story) -> None:
     with story.builder() as builder:
         alone, local = builder.data_key(key_id="alone"), builder.data_key(key_id="local")
