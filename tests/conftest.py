@@ -13,6 +13,7 @@ from hypothesis import settings
 
 from tests.support.engine import Engine, SqliteEngine
 from tests.support.mysql import MysqlServer
+from tests.support.mysql_programs import available
 from tests.support.postgres import PostgresServer
 from tests.support.servers import server_engine
 from tests.support.vault import Vault
@@ -49,7 +50,8 @@ def decides_nothing_new(item: pytest.Function) -> bool:
     named = any("engine" in mark.args[0] for mark in item.iter_markers("parametrize"))
     if named or item.get_closest_marker("every_engine"):
         return False
-    return parameters.get("engine") == ("mariadb" if item.get_closest_marker("mysql_for_mariadb") else "mysql")
+    instead = item.get_closest_marker("mysql_for_mariadb") and available("mysql")
+    return parameters.get("engine") == ("mariadb" if instead else "mysql")
 
 
 @pytest.fixture(autouse=True)

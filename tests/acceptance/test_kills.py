@@ -17,7 +17,7 @@ from tests.support.engine import Engine
 from tests.support.story import NOT_APPLICABLE, WRAP, Story
 from tests.support.vault import Vault
 
-pytestmark = pytest.mark.every_engine
+pytestmark = pytest.mark.mysql_for_mariadb
 
 STATE = ("lease", "run", "checkpoint", "quarantine", "journal", "data_key", "accepted")
 

@@ -19,7 +19,7 @@ from tests.support.engine import Engine
 from tests.support.story import TARGET, WRAP, Story
 from tests.support.vault import Vault
 
-pytestmark = pytest.mark.every_engine
+pytestmark = pytest.mark.mysql_for_mariadb
 
 SECRET_KEY = "the secret_key of a Grafana at work"
 SAVES_PER_KEY = 130

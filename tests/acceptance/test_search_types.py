@@ -15,7 +15,7 @@ from tests.support.mysql_differences import SYSTEM_VERSIONED
 from tests.support.story import Story
 from tests.support.vault import Vault
 
-pytestmark = pytest.mark.every_engine
+pytestmark = pytest.mark.mysql_for_mariadb
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from reencrypt.state.stop import StopRequest
 from tests.support.engine import Engine
 from tests.support.raced import Grafana, base64_of
 
-pytestmark = pytest.mark.every_engine
+pytestmark = pytest.mark.mysql_for_mariadb
 
 INSERT = (
     "INSERT INTO user_auth (id, user_id, auth_module, auth_id, created, o_auth_access_token) "

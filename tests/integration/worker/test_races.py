@@ -24,7 +24,7 @@ from tests.grafana.populate import populate
 from tests.support.engine import Engine, SqliteEngine
 from tests.support.raced import SECRET_KEY, Grafana, base64_of
 
-pytestmark = pytest.mark.every_engine
+pytestmark = pytest.mark.mysql_for_mariadb
 
 
 @pytest.fixture
