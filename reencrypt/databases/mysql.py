@@ -278,6 +278,10 @@ class MysqlTransaction:
         with translated(self._database.name):
             return await catalogue.causes_of(self._connection, self._database.database, [*tables, *OUR_TABLES])
 
+    async def check_written(self) -> None:
+        """See `Transaction`."""
+        await self.written.check(self)
+
     async def fire_deferred(self) -> None:
         """Nothing: here every trigger fires with its statement."""
 

@@ -331,6 +331,10 @@ class PostgresTransaction:
             seen = await catalogue.causes_of(self._connection, self._database.schema, [*tables, *OUR_TABLES])
         return Causes(seen, are_all=True)
 
+    async def check_written(self) -> None:
+        """See `Transaction`."""
+        await self.written.check(self)
+
     async def fire_deferred(self) -> None:
         """Deferred constraint triggers fire now, and from here on with their statement."""
         await self.run("SET CONSTRAINTS ALL IMMEDIATE")

@@ -77,6 +77,14 @@ class Transaction(Executor, Protocol):
         """
         ...
 
+    async def check_written(self) -> None:
+        """Ask the server now whether it holds what was written, as is asked before every commit.
+
+        For whoever finds that a write did not happen: raises `RefusedError` with the trigger's name where one is to
+        blame.
+        """
+        ...
+
     async def swap_rows(self, location: Location, swaps: Sequence[Swap]) -> list[Key]:
         """Compare and swap rows in bulk; returns the keys of those that no longer held the old bytes."""
         ...

@@ -88,6 +88,10 @@ class SqliteTransaction:
             )
         return Causes([Cause("trigger", name, table) for name, table in rows], are_all=True)
 
+    async def check_written(self) -> None:
+        """See `Transaction`."""
+        await self.written.check(self)
+
     async def fire_deferred(self) -> None:
         """Nothing: here every trigger fires with its statement."""
 

@@ -204,9 +204,11 @@ async def commit(
         store = DataKeyStore(database, transaction, run.id)
         for each in wrappings:
             if not await store.rewrap(each.row.id, each.row.wrapped, each.instead_of):
+                await transaction.check_written()
                 raise RefusedError(_NOT_STOPPED, hint="nothing was changed; stop Grafana, and start again")
         if location is not None and alerting.swaps:
             if await transaction.swap_rows(location, alerting.swaps):
+                await transaction.check_written()
                 raise RefusedError(_NOT_STOPPED, hint="nothing was changed; stop Grafana, and start again")
             await journal_swaps(transaction, run.id, location, alerting.swaps)
             await save_accepted(transaction, run.id, location, alerting.accepted)
