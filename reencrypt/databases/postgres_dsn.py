@@ -86,7 +86,7 @@ class PostgresTarget:
         return context
 
     def _context(self) -> ssl.SSLContext:
-        # As in lib/pq, whoever verifies the name also sends it.
+        # As in lib/pq, a connection that verifies the name also sends it.
         if self.sni or self.ssl_mode == "verify-full":
             return ssl.create_default_context(cafile=self.ca_cert_path or None)
         context = _WithoutServerName(ssl.PROTOCOL_TLS_CLIENT)

@@ -80,8 +80,7 @@ class Transaction(Executor, Protocol):
     async def check_written(self) -> None:
         """Ask the server now whether it holds what was written, as is asked before every commit.
 
-        For whoever finds that a write did not happen: raises `RefusedError` with the trigger's name where one is to
-        blame.
+        Call it where a write did not happen: it raises `RefusedError` with the trigger's name if a trigger is to blame.
         """
         ...
 
