@@ -9,6 +9,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from reencrypt.crypto.derive import DerivedKeyCache
+from reencrypt.databases.connect import open_database
 from reencrypt.errors import ReencryptError, first_error
 from reencrypt.events import Emit
 from reencrypt.keys.azure import AzureKeyProvider
@@ -17,9 +18,10 @@ from reencrypt.keys.examination import Check, Examination, State, failed
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER, Unwrapped, normalise_provider
 from reencrypt.keys.providers import Providers
 from reencrypt.keys.ring import DataKey, Failure, KeyRing
-from reencrypt.operations.opening import Schema, examine, open_database, open_providers, read_own_keys
-from reencrypt.operations.options import RunOptions, available_threads
-from reencrypt.operations.preparer import Preparer
+from reencrypt.operations.session import open_providers
+from reencrypt.planning.options import RunOptions, available_threads
+from reencrypt.planning.planner import Preparer
+from reencrypt.planning.schema import Schema, examine, read_own_keys
 from reencrypt.settings import Settings
 from reencrypt.state.data_keys import read_data_keys
 

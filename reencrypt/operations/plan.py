@@ -10,13 +10,13 @@ from reencrypt.errors import ReencryptError
 from reencrypt.events import Emit
 from reencrypt.keys.proof import Proof
 from reencrypt.keys.provider import LEGACY_PROVIDER, Unwrapped
-from reencrypt.operations.opening import opened
-from reencrypt.operations.options import RunOptions
-from reencrypt.operations.preparation import Preparation, run_to_continue
-from reencrypt.operations.preparer import Preparer
-from reencrypt.operations.roads import roads
+from reencrypt.operations.session import opened
+from reencrypt.planning.census import LocationCensus
+from reencrypt.planning.estimate import roads
+from reencrypt.planning.options import RunOptions
+from reencrypt.planning.plan import Preparation, run_to_continue
+from reencrypt.planning.planner import Preparer
 from reencrypt.settings import Settings
-from reencrypt.worker.census import LocationCensus
 
 
 @dataclass(frozen=True, slots=True)

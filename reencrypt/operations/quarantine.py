@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from reencrypt.databases.connect import open_database
 from reencrypt.databases.protocol import Database
 from reencrypt.errors import ConfigurationError
 from reencrypt.events import Emit, Waiting
-from reencrypt.operations.opening import inspect, open_database
 from reencrypt.operations.report import entry_as_json
+from reencrypt.planning.schema import inspect
 from reencrypt.settings import Settings
 from reencrypt.state.lease import DEFAULT_TIMEOUT_SECONDS, take_lease
 from reencrypt.state.quarantine import QuarantineEntry, Selection, acknowledge, read_quarantine

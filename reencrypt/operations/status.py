@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from reencrypt.databases.connect import open_database
 from reencrypt.databases.protocol import Database
-from reencrypt.operations.again import command_for
-from reencrypt.operations.opening import inspect, open_database
 from reencrypt.operations.report import entry_as_json
+from reencrypt.planning.resume import command_for
+from reencrypt.planning.schema import inspect
 from reencrypt.settings import Settings
 from reencrypt.state.checkpoints import latest_counts, read_checkpoints, read_data_key_progress
 from reencrypt.state.counts import Counts, per_location

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from reencrypt.operations.options import RunOptions
+from reencrypt.planning.options import RunOptions
 from tests.grafana.planting import Plain
 from tests.grafana.populate import populate
 from tests.support.commandline import CommandLine

@@ -16,9 +16,9 @@ from reencrypt.events import Event, Surveyed
 from reencrypt.keys.provider import ContradictionError
 from reencrypt.keys.vault import Operation, VaultClient
 from reencrypt.keys.vault_errors import BadCiphertextError
-from reencrypt.operations.complete import CompleteOptions, CompleteReport
-from reencrypt.operations.complete import complete as operation
-from reencrypt.operations.options import RunOptions
+from reencrypt.operations.complete.operation import CompleteOptions, CompleteReport
+from reencrypt.operations.complete.operation import complete as operation
+from reencrypt.planning.options import RunOptions
 from reencrypt.settings import load_settings
 from reencrypt.state.stop import StopRequest
 from tests.grafana.datakeys import DataKey

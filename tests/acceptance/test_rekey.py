@@ -15,19 +15,19 @@ import pytest
 
 from reencrypt.crypto.ciphers import Algorithm
 from reencrypt.crypto.derive import DerivedKeyCache
+from reencrypt.databases.connect import open_database
 from reencrypt.databases.protocol import Transaction
 from reencrypt.errors import RefusedError
 from reencrypt.keys.secret_key import SecretKeyProvider
-from reencrypt.operations import rekey as operation
-from reencrypt.operations.opening import open_database
-from reencrypt.operations.options import RunOptions
+from reencrypt.operations.rekey import operation
+from reencrypt.operations.rekey.commit import Alerting, commit, wrap_anew
+from reencrypt.planning.options import RunOptions
 from reencrypt.secret import Secret
 from reencrypt.settings import load_settings
 from reencrypt.state.data_keys import KeyTable, read_data_keys
 from reencrypt.state.lease import take_lease
 from reencrypt.state.runs import REKEY, Run, insert_run
 from reencrypt.state.stop import StopRequest
-from reencrypt.worker.rekey import Alerting, commit, wrap_anew
 from tests.grafana.builder import GrafanaBuilder
 from tests.grafana.planting import Plain
 from tests.grafana.populate import populate

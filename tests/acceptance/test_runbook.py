@@ -12,8 +12,8 @@ import textwrap
 from pathlib import Path
 
 from reencrypt.catalogue.reason import REMEDY, Reason
-from reencrypt.worker import undo_journal
-from reencrypt.worker.undo_journal import Kept
+from reencrypt.operations.undo import journal as undo_journal
+from reencrypt.operations.undo.journal import Kept
 from tests.grafana.planting import Plain
 from tests.support.commandline import CommandLine
 from tests.support.story import TARGET, Story

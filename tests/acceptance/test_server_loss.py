@@ -13,7 +13,7 @@ import pytest
 
 from reencrypt.errors import UnavailableError
 from reencrypt.events import Event, PageCommitted
-from reencrypt.operations.options import RunOptions
+from reencrypt.planning.options import RunOptions
 from tests.grafana.builder import GrafanaBuilder
 from tests.grafana.decryptor import read_secrets
 from tests.grafana.populate import populate

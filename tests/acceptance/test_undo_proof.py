@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from reencrypt.operations.options import RunOptions
-from reencrypt.operations.undo import UndoReport, undo
+from reencrypt.operations.undo.operation import UndoReport, undo
+from reencrypt.planning.options import RunOptions
 from reencrypt.settings import load_settings
 from reencrypt.state.stop import StopRequest
 from tests.grafana.builder import GrafanaBuilder

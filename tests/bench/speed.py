@@ -25,9 +25,9 @@ from reencrypt.crypto.derive import DerivedKeyCache, derive_key
 from reencrypt.crypto.envelope import Sealer
 from reencrypt.crypto.salt import new_salt
 from reencrypt.events import Event, PageCommitted, PassStarted, ignore
-from reencrypt.operations.options import RunOptions, available_threads
-from reencrypt.operations.run import run
-from reencrypt.operations.verify import verify
+from reencrypt.operations.migrate.run import run
+from reencrypt.operations.verify.operation import verify
+from reencrypt.planning.options import RunOptions, available_threads
 from reencrypt.settings import Settings, load_settings
 from reencrypt.state.stop import StopRequest
 from tests.bench import fixtures

@@ -9,9 +9,9 @@ from typing import Any, cast
 import pytest
 
 from reencrypt.catalogue.location import Key, Location, Row
+from reencrypt.databases.connect import open_database
 from reencrypt.databases.protocol import Database
-from reencrypt.operations import opening
-from reencrypt.operations.opening import open_database
+from reencrypt.operations import session
 from reencrypt.settings import DatabaseSettings
 
 
@@ -77,4 +77,4 @@ def drop_pages(monkeypatch: pytest.MonkeyPatch, drop: Drop) -> None:
     async def open_dropping(settings: DatabaseSettings, *, write: bool) -> Database:
         return cast("Database", DroppingDatabase(await open_database(settings, write=write), drop))
 
-    monkeypatch.setattr(opening, "open_database", open_dropping)
+    monkeypatch.setattr(session, "open_database", open_dropping)

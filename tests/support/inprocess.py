@@ -9,13 +9,13 @@ from typing import Any, cast
 import pytest
 
 from reencrypt.catalogue.location import Key, Location, Row
+from reencrypt.databases.connect import open_database
 from reencrypt.databases.protocol import Database
 from reencrypt.events import Event
-from reencrypt.operations import opening
-from reencrypt.operations import run as operation
-from reencrypt.operations.opening import open_database
-from reencrypt.operations.options import RunOptions
+from reencrypt.operations import session
+from reencrypt.operations.migrate import run as operation
 from reencrypt.operations.report import RunReport
+from reencrypt.planning.options import RunOptions
 from reencrypt.settings import DatabaseSettings, load_settings
 from reencrypt.state.stop import StopRequest
 
@@ -66,7 +66,7 @@ async def run_in_process(
     async def open_hooked(settings: DatabaseSettings, *, write: bool) -> Database:
         return cast("Database", HookedDatabase(await open_database(settings, write=write), hook))
 
-    monkeypatch.setattr(opening, "open_database", open_hooked)
+    monkeypatch.setattr(session, "open_database", open_hooked)
     settings = load_settings(
         config=None,
         home=None,

@@ -44,7 +44,7 @@ def test_install_lines_are_found_where_they_are_known_to_be() -> None:
     assert {
         "README.md",
         "config/docker/Dockerfile",
-        "reencrypt/operations/opening.py",
+        "reencrypt/databases/connect.py",
         "reencrypt/cli/commands/emulator.py",
     } <= {name for name, _ in LINES}
 

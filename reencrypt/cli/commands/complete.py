@@ -14,9 +14,9 @@ from reencrypt.cli.options import Common, lease_timeout_option, option, settings
 
 if TYPE_CHECKING:
     from reencrypt.events import Emit
-    from reencrypt.operations.complete import CompleteOptions, CompleteReport
-    from reencrypt.operations.evidence import Evidence
-    from reencrypt.operations.options import RunOptions
+    from reencrypt.operations.complete.key_usage import Evidence
+    from reencrypt.operations.complete.operation import CompleteOptions, CompleteReport
+    from reencrypt.planning.options import RunOptions
     from reencrypt.settings import Settings
 
 _SHOWN = 20  # finds of one column that are printed; the JSON has more
@@ -82,7 +82,7 @@ def command(
     With --finish it answers anew under the lease, and on yes drops the journal, so that no run can be undone any more.
     """
     from reencrypt.cli.loading import load, run_options  # noqa: PLC0415
-    from reencrypt.operations.complete import CompleteOptions  # noqa: PLC0415
+    from reencrypt.operations.complete.operation import CompleteOptions  # noqa: PLC0415
 
     settings = load(common)
     wanted = CompleteOptions(
@@ -99,13 +99,13 @@ def command(
 
 async def _complete(settings: Settings, options: RunOptions, wanted: CompleteOptions, emit: Emit) -> CompleteReport:
     from reencrypt.cli.signals import stop_on_signals  # noqa: PLC0415
-    from reencrypt.operations.complete import complete  # noqa: PLC0415
+    from reencrypt.operations.complete.operation import complete  # noqa: PLC0415
 
     return await complete(settings, options, wanted, emit=emit, stop=stop_on_signals())
 
 
 def _print(report: CompleteReport) -> None:
-    from reencrypt.operations.complete import BLIND_SPOTS, unseen  # noqa: PLC0415
+    from reencrypt.operations.complete.operation import BLIND_SPOTS, unseen  # noqa: PLC0415
 
     if report.evidence is None:
         out.line(f"Stopped: {report.stop_reason}. Nothing was changed.")

@@ -94,7 +94,7 @@ def _rows(report: PlanReport) -> list[tuple[object, ...]]:
 
 
 def _print_roads(report: PlanReport) -> None:
-    from reencrypt.operations.roads import roads  # noqa: PLC0415
+    from reencrypt.planning.estimate import roads  # noqa: PLC0415
 
     out.line("Two roads lead there:")
     for road in roads(report.prepared):

@@ -22,8 +22,8 @@ from reencrypt.cli.options import (
 
 if TYPE_CHECKING:
     from reencrypt.events import Emit
-    from reencrypt.operations.options import RunOptions
-    from reencrypt.operations.rekey import RekeyReport
+    from reencrypt.operations.rekey.operation import RekeyReport
+    from reencrypt.planning.options import RunOptions
     from reencrypt.secret import Secret
     from reencrypt.settings import Settings
 
@@ -104,7 +104,7 @@ async def _rekey(
     emit: Emit,
 ) -> RekeyReport:
     from reencrypt.cli.signals import stop_on_signals  # noqa: PLC0415
-    from reencrypt.operations.rekey import rekey  # noqa: PLC0415
+    from reencrypt.operations.rekey.operation import rekey  # noqa: PLC0415
 
     return await rekey(settings, options, new, grafana_stopped=grafana_stopped, emit=emit, stop=stop_on_signals())
 

@@ -19,8 +19,8 @@ from reencrypt.cli.options import (
 
 if TYPE_CHECKING:
     from reencrypt.events import Emit
-    from reencrypt.operations.options import RunOptions
-    from reencrypt.operations.rewrap import RewrapReport
+    from reencrypt.operations.rewrap.operation import RewrapReport
+    from reencrypt.planning.options import RunOptions
     from reencrypt.settings import Settings
 
 
@@ -46,7 +46,7 @@ def command(
     keys: after a leak use `run --fresh-data-key`. Legacy secrets have no data key; they need `run`.
     """
     from reencrypt.cli.loading import load, run_options  # noqa: PLC0415
-    from reencrypt.operations.goal import Operation  # noqa: PLC0415
+    from reencrypt.planning.target import Operation  # noqa: PLC0415
 
     settings = load(common)
     with listening(common) as emit:
@@ -60,7 +60,7 @@ def command(
 
 async def _rewrap(settings: Settings, options: RunOptions, emit: Emit) -> RewrapReport:
     from reencrypt.cli.signals import stop_on_signals  # noqa: PLC0415
-    from reencrypt.operations.rewrap import rewrap  # noqa: PLC0415
+    from reencrypt.operations.rewrap.operation import rewrap  # noqa: PLC0415
 
     return await rewrap(settings, options, emit=emit, stop=stop_on_signals())
 

@@ -21,8 +21,8 @@ from reencrypt.cli.options import (
 
 if TYPE_CHECKING:
     from reencrypt.events import Emit
-    from reencrypt.operations.options import RunOptions
     from reencrypt.operations.report import RunReport
+    from reencrypt.planning.options import RunOptions
     from reencrypt.settings import Settings
 
 
@@ -75,7 +75,7 @@ def run_and_report(name: str, common: Common, options: dict[str, Any]) -> int:
 async def _run(settings: Settings, options: RunOptions, emit: Emit) -> RunReport:
     """Run until it is done or a signal asks to stop: the first finishes the page in hand, the second kills."""
     from reencrypt.cli.signals import stop_on_signals  # noqa: PLC0415
-    from reencrypt.operations.run import run  # noqa: PLC0415
+    from reencrypt.operations.migrate.run import run  # noqa: PLC0415
 
     return await run(settings, options, emit=emit, stop=stop_on_signals())
 

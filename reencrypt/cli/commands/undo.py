@@ -13,8 +13,8 @@ from reencrypt.cli.options import Common, lease_timeout_option, settings_options
 
 if TYPE_CHECKING:
     from reencrypt.events import Emit
-    from reencrypt.operations.options import RunOptions
-    from reencrypt.operations.undo import UndoReport
+    from reencrypt.operations.undo.operation import UndoReport
+    from reencrypt.planning.options import RunOptions
     from reencrypt.settings import Settings
 
 
@@ -55,7 +55,7 @@ def command(
 
 
 def _print(report: UndoReport) -> None:
-    from reencrypt.worker.undo_journal import REMEDY, Kept  # noqa: PLC0415
+    from reencrypt.operations.undo.journal import REMEDY, Kept  # noqa: PLC0415
 
     already = report.outcome == "already_undone"
     before = " was undone before, and nothing is written now" if already else ""
@@ -79,6 +79,6 @@ def _print(report: UndoReport) -> None:
 
 async def _undo(settings: Settings, run_id: str, options: RunOptions, emit: Emit) -> UndoReport:
     from reencrypt.cli.signals import stop_on_signals  # noqa: PLC0415
-    from reencrypt.operations.undo import undo  # noqa: PLC0415
+    from reencrypt.operations.undo.operation import undo  # noqa: PLC0415
 
     return await undo(settings, run_id, options, emit=emit, stop=stop_on_signals())

@@ -40,7 +40,7 @@ def command(
     from reading: a provider that it cannot load, or envelope encryption that is switched off.
     """
     from reencrypt.cli.loading import load, run_options  # noqa: PLC0415
-    from reencrypt.operations.verify import verify  # noqa: PLC0415
+    from reencrypt.operations.verify.operation import verify  # noqa: PLC0415
 
     settings = load(common)
     with listening(common) as emit:

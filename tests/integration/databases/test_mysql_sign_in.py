@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from reencrypt.databases.connect import open_database
 from reencrypt.databases.protocol import Database
 from reencrypt.errors import ConfigurationError
-from reencrypt.operations.opening import open_database
 from reencrypt.settings import load_settings
 from tests.support.mysql import OwnServer
 

@@ -9,9 +9,10 @@ import pytest
 
 from reencrypt.catalogue.location import Key, Location
 from reencrypt.catalogue.locations import LOCATIONS
+from reencrypt.databases.connect import open_database
 from reencrypt.databases.paging import count_rows, next_page
 from reencrypt.databases.protocol import Database
-from reencrypt.operations.opening import inspect, open_database
+from reencrypt.planning.schema import inspect
 from reencrypt.settings import load_settings
 from tests.grafana.builder import GrafanaBuilder
 from tests.grafana.planting import Plain

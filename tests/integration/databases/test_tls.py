@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import trustme
 
+from reencrypt.databases.connect import open_database
 from reencrypt.databases.protocol import Database
 from reencrypt.errors import ConfigurationError, ReencryptError
-from reencrypt.operations.opening import open_database
 from reencrypt.settings import load_settings
 from tests.support.installed import InstalledPostgres, installed_postgres
 from tests.support.mysql import OwnServer

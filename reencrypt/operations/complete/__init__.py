@@ -1,0 +1,1 @@
+"""Answers whether an old key-encryption key may go, with evidence."""

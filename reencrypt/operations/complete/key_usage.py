@@ -1,0 +1,389 @@
+"""What still needs which key-encryption key: counted by a fresh read, trusting no bookkeeping of any run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Executor as Pool
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from reencrypt.catalogue.location import Location
+from reencrypt.crypto.derive import DerivedKeyCache
+from reencrypt.databases.protocol import Database
+from reencrypt.errors import RefusedError
+from reencrypt.events import Emit
+from reencrypt.keys.provider import LEGACY_PROVIDER, SECRET_KEY_PROVIDER
+from reencrypt.keys.providers import Providers
+from reencrypt.keys.ring import DataKey, KeyRing
+from reencrypt.operations.complete.last_copies import LastCopies
+from reencrypt.operations.complete.retirement import UNKNOWN_VERSION, Retirement, read_versions
+from reencrypt.operations.complete.search import CACHE, Known, NotSecrets, Place, Search, search
+from reencrypt.operations.complete.secrets_manager import Use, notes, read_uses
+from reencrypt.operations.verify.readability import Fault, ambiguous, faults_of, not_configured, providers_of
+from reencrypt.operations.verify.verification import (
+    KEY_RETIRES,
+    PROVIDER_NOT_CONFIGURED,
+    RingKeys,
+    StayingKeys,
+    Verification,
+    verify_secrets,
+)
+from reencrypt.planning.census import take_census
+from reencrypt.planning.quarantined_keys import UNREADABLE
+from reencrypt.planning.schema import inspect, read_accepted_secrets
+from reencrypt.settings import Settings, section_problem
+from reencrypt.settings.azure import KIND
+from reencrypt.state.data_keys import read_ambiguous_keys, read_data_keys
+from reencrypt.state.quarantine import QuarantineEntry, read_quarantine
+from reencrypt.state.runs import UNDOING, Run, read_runs
+
+_CACHE_ADVICE: Final = "entries of Grafana's cache: wait until they expire, or delete the rows of cache_data"
+
+_NAMED: Final = 5  # secrets in one line
+
+
+@dataclass(slots=True)
+class Kek:
+    """A key-encryption key: `secret_key`, or `PROVIDER/VERSION`. `secrets` are counted by location.
+
+    `kid` is the id of the vault's key with its version, which several providers may share; empty where it has none.
+    """
+
+    name: str
+    provider: str
+    kid: str = ""
+    secrets: Counter[str] = field(default_factory=Counter)
+    data_keys: int = 0
+    active: int = 0
+    strays: list[str] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Evidence:
+    """All key-encryption keys by name, what keeps every one of them from going, and what was looked at.
+
+    `verification` was made with the keys that stay alone. `faults` are settings because of which Grafana could not read
+    what is there.
+    """
+
+    target: str
+    keks: dict[str, Kek]
+    blockers: list[str]
+    faults: list[Fault]
+    unused: list[DataKey]
+    verification: Verification
+    search: Search
+    notes: list[str] = field(default_factory=list)
+
+    def retiring(self, names: Sequence[str]) -> list[Kek]:
+        """The keys that are asked about: those named, or all but the target."""
+        return [each for each in self.keks.values() if (each.name in names if names else each.name != self.target)]
+
+
+@dataclass(frozen=True, slots=True)
+class Gatherer:
+    """Reads everything; `target` is the provider that stays, `unsearched` what is known to hold no ciphertext.
+
+    The latter are tables, or TABLE.COLUMN. `not_secrets` are finds of the search that are known to be none.
+    """
+
+    database: Database
+    providers: Providers
+    settings: Settings
+    target: str
+    unsearched: frozenset[str]
+    cache: DerivedKeyCache
+    pool: Pool
+    emit: Emit
+    not_secrets: NotSecrets
+
+    async def gather(self, retire: Sequence[str], *, settled: frozenset[tuple[str, str]]) -> Evidence:
+        """Count, verify with the keys that stay, search and judge.
+
+        `retire` names the keys that are to go, all but the target where it is empty; `settled` are the runs, with their
+        last change, that Grafana's cache is over.
+        """
+        schema = await inspect(self.database)
+        locations = schema.fitted.locations
+        ring = KeyRing(self.providers.get)
+
+        async def reload() -> list[DataKey]:
+            return await read_data_keys(self.database, schema.key_table)
+
+        before = await reload()
+        ring.load(before)
+        quarantine = await read_quarantine(self.database) if schema.has_state else []
+        runs = await read_runs(self.database) if schema.has_state else []
+        versions = await read_versions(ring)
+        target = await self._target()
+        every_key = RingKeys(ring, reload, self.providers.secret_key.password, not_configured(self.settings))
+        verification = await verify_secrets(
+            self.database,
+            locations,
+            StayingKeys(every_key, Retirement(ring, versions, frozenset(retire), target).of),
+            quarantine,
+            await read_accepted_secrets(self.database, schema),
+            cache=self.cache,
+            pool=self.pool,
+            emit=self.emit,
+        )
+        rows = list(ring.rows)
+        found = await self._search(locations, rows, quarantine)
+        # Which version a data key needs is believed by one answer no more than what it is: those that no secret proves
+        # are asked for again, the ones that something outside the catalogue names among them.
+        await ring.confirm([row.id for row in rows if not verification.is_proven(row.id)])
+        keks = _keks(verification, locations, rows, versions)
+        keks.setdefault(target, Kek(target, self.target))
+        for version in await self._enabled_versions():
+            # Also those that nothing needs any more: they are the ones that can go.
+            keks.setdefault(f"{self.target}/{version}", Kek(f"{self.target}/{version}", self.target))
+        needed = verification.needed_key_ids
+        ambiguous_keys = needed & await read_ambiguous_keys(self.database, schema.key_table)
+        copies = LastCopies(self.database, locations, ring, runs)
+        evidence = Evidence(
+            target=target,
+            keks=keks,
+            blockers=[
+                *self._blockers(quarantine, [run for run in runs if (run.id, run.updated) not in settled], runs),
+                *_unreadable(verification, locations),
+                *(await copies.sentences(verification) if schema.has_state else ()),
+                *map(ambiguous, sorted(ambiguous_keys)),
+                *_changed(before, await reload()),
+                *self._gaps(found),
+            ],
+            faults=faults_of(
+                self.settings,
+                providers_of(ring, needed),
+                # Without envelopes it would go on writing under secret_key.
+                has_envelopes=bool(needed) or self.target != SECRET_KEY_PROVIDER,
+                target=self.target,
+            ),
+            unused=[row for row in rows if not row.active and row.id not in verification.key_ids | _named(found)],
+            verification=verification,
+            search=found,
+        )
+        _place_strays(evidence, rows, versions)
+        uses = await read_uses(self.database, self.providers.secret_key)
+        evidence.notes += [*notes(uses), *_search_notes(found, self.not_secrets)]
+        self._judge(evidence, uses)
+        return evidence
+
+    async def references(self, rows: Sequence[DataKey]) -> set[str]:
+        """Which of these data keys something names now, be it in the catalogue or outside of it.
+
+        Raises `RefusedError` where a part of the database cannot be searched any more.
+        """
+        schema = await inspect(self.database)
+        locations = schema.fitted.locations
+        census = await take_census(
+            self.database, locations, keys=0, wants_sample=lambda _location, _envelope: False, emit=self.emit
+        )
+        quarantine = await read_quarantine(self.database) if schema.has_state else []
+        found = await self._search(locations, rows, quarantine)
+        for gap in self._gaps(found):
+            raise RefusedError(gap, hint="nothing was deleted; start again")
+        return census.key_ids | _named(found)
+
+    async def _search(
+        self, locations: Sequence[Location], rows: Sequence[DataKey], quarantine: Sequence[QuarantineEntry]
+    ) -> Search:
+        known = Known.of(
+            locations,
+            (row.id for row in rows),
+            frozenset((*each.place, each.secret_hash) for each in quarantine if not each.is_open),
+            self.not_secrets,
+            self.unsearched,
+        )
+        return await search(self.database, known, self.pool, emit=self.emit)
+
+    async def _target(self) -> str:
+        if self.target == SECRET_KEY_PROVIDER:
+            return LEGACY_PROVIDER
+        version = "" if self._is_unusable else await self.providers.get(self.target).newest_version()
+        return f"{self.target}/{version or UNKNOWN_VERSION}"
+
+    async def _enabled_versions(self) -> list[str]:
+        return [] if self._is_unusable else await self.providers.get(self.target).versions()
+
+    @property
+    def _is_unusable(self) -> bool:
+        """Whether the provider that stays cannot be asked: then that is what is wrong with the configuration."""
+        return bool(section_problem(self.settings, self.target))
+
+    def _blockers(
+        self, quarantine: Sequence[QuarantineEntry], unsettled: Sequence[Run], runs: Sequence[Run]
+    ) -> Iterable[str]:
+        still = sum(entry.is_open for entry in quarantine)
+        if still:
+            yield f"{still} secrets are in quarantine and not acknowledged: see `reencrypt quarantine list`"
+        if any(run.state == "open" for run in runs):
+            yield "a run is not over: let it finish; if it was interrupted, finish it, or begin another one"
+        for run in runs:
+            if run.state == UNDOING:
+                yield f"an undo is interrupted: finish it with `reencrypt undo {run.id}`"
+        if self.settings.encryption_provider != self.target:
+            yield f"Grafana's encryption_provider is {self.settings.encryption_provider}, so it does not write there"
+        if unsettled and (until := _cached_until(unsettled, self.settings.data_keys_cache_ttl)):
+            yield f"a running Grafana may write under data keys in its cache until {until}: wait, or give --settle"
+
+    def _gaps(self, found: Search) -> Iterable[str]:
+        for part, reason in found.unsearched.items():
+            if not {part, part.partition(".")[0]} & self.unsearched:
+                yield f"{part} could not be searched ({reason}): if it holds no secrets, give --unsearched {part}"
+        for each in found.unseen.values():
+            column = f"{each.table}.{each.column}"
+            if not {column, each.table} & self.unsearched:
+                yield (
+                    f"{each.number} values in {column} were not looked at whole ({each.reason}): "
+                    f"if they are no secrets, give --unsearched {column}, or {not_a_secret(column, each.places)}"
+                )
+
+    def _kid(self, kek: Kek) -> str:
+        azure = self.settings.azure.get(kek.provider)
+        version = kek.name.partition("/")[2]
+        return f"{azure.vault_uri}/keys/{azure.key_name}/{version}".lower() if azure and version else ""
+
+    def _judge(self, evidence: Evidence, uses: Sequence[Use]) -> None:
+        for kek in evidence.keks.values():
+            kek.kid = self._kid(kek)
+            self._judge_alone(evidence, kek)
+            kek.reasons += [
+                f"{number} data keys of Grafana's secrets manager, under {use.provider}, may need it"
+                for use in uses
+                if (number := use.may_need(kek.provider))
+            ]
+        stays = evidence.keks[evidence.target]
+        stays.reasons.append("it is what stays: new data keys are wrapped by it")
+        # One key may serve several providers: what one of them needs, no other may disable.
+        own = {kek.name: list(kek.reasons) for kek in evidence.keks.values()}
+        for kek in evidence.keks.values():
+            for other in evidence.keks.values():
+                if other is not kek and kek.kid and other.kid == kek.kid:
+                    kek.reasons += [f"it is the key of {other.name} too: {reason}" for reason in own[other.name]]
+
+    def _judge_alone(self, evidence: Evidence, kek: Kek) -> None:
+        if kek.secrets:
+            places = ", ".join(f"{name} {number}" for name, number in sorted(kek.secrets.items()))
+            kek.reasons.append(f"{kek.secrets.total()} secrets need it ({places})")
+        if kek.active and kek.provider == self.settings.encryption_provider:
+            kek.reasons.append(f"Grafana may write under {kek.active} active data keys that it wraps: rewrap them")
+        kek.reasons += kek.strays
+        for other in evidence.keks.values():
+            needed = other.secrets or other.active or other.strays
+            if other is not kek and needed and self._may_be(other, kek):
+                kek.reasons.append(
+                    f"{other.secrets.total()} secrets, {other.active} active data keys and {len(other.strays)} places "
+                    f"outside the catalogue need {other.name}, a version that could not be told: it may be this one"
+                )
+
+    def _may_be(self, unknown: Kek, kek: Kek) -> bool:
+        """Whether a version that could not be told may be this key; a provider without settings may use any vault's."""
+        if not unknown.name.endswith(f"/{UNKNOWN_VERSION}") or kek.provider not in self.settings.azure:
+            return False
+        if unknown.provider not in self.settings.azure:
+            return unknown.provider.startswith(f"{KIND}.")
+        return self._kid(unknown).rpartition("/")[0] == self._kid(kek).rpartition("/")[0]
+
+
+def _keks(
+    verification: Verification, locations: Iterable[Location], rows: Sequence[DataKey], versions: Mapping[str, str]
+) -> dict[str, Kek]:
+    keks: dict[str, Kek] = {}
+    by_id = {row.id: row for row in rows}
+    for row in rows:
+        kek = _kek_of(keks, row, versions)
+        kek.data_keys += 1
+        kek.active += row.active
+    for location in locations:
+        result = verification.locations[location.name]
+        for key_id, left in (result.by_key - result.given_up).items():
+            if key_id is None or key_id in by_id:
+                _kek_of(keks, by_id[key_id] if key_id is not None else None, versions).secrets[location.name] += left
+        if not location.reencrypted and (damaged := result.by_key[UNREADABLE]):
+            # No run looks at them; whatever they are, they are under secret_key.
+            _kek_of(keks, None, versions).secrets[location.name] += damaged
+    return keks
+
+
+def _unreadable(verification: Verification, locations: Iterable[Location]) -> Iterable[str]:
+    """What does not read with the keys that stay; what of it is in quarantine has been told already.
+
+    What cannot be taken apart may be under any key. Secrets under a key that is to go are counted with that key, and a
+    provider that is not configured is told with its setting.
+    """
+    for location in locations:
+        result = verification.locations[location.name]
+        number = result.by_key[UNREADABLE] - result.in_quarantine[UNREADABLE]
+        if location.reencrypted and number > 0:
+            yield f"{number} secrets in {location.name} are damaged: `reencrypt run` quarantines them; look at each"
+    told = (KEY_RETIRES, PROVIDER_NOT_CONFIGURED)
+    number = verification.unreadable - sum(verification.reasons[reason] for reason in told)
+    if number:
+        unknown = [each for each in verification.problems if not (each.known or each.reason in told)]
+        named = "; ".join(f"{each.place}: {each.reason}" for each in unknown[:_NAMED])
+        yield f"{number} secrets do not read: `reencrypt verify` names them ({named}{' …' if number > _NAMED else ''})"
+
+
+def _changed(before: Iterable[DataKey], now: Iterable[DataKey]) -> Iterable[str]:
+    """Data keys that were wrapped anew or deleted while everything was counted by what they were; new ones may come."""
+    present = {(row.id, row.provider, row.wrapped) for row in now}
+    changed = sorted({row.id for row in before if (row.id, row.provider, row.wrapped) not in present})
+    if changed:
+        yield f"{len(changed)} data keys were changed or deleted while this was counted: ask again ({changed[0]})"
+
+
+def _kek_of(keks: dict[str, Kek], row: DataKey | None, versions: Mapping[str, str]) -> Kek:
+    if row is None or row.provider == SECRET_KEY_PROVIDER:
+        return keks.setdefault(LEGACY_PROVIDER, Kek(LEGACY_PROVIDER, SECRET_KEY_PROVIDER))
+    name = f"{row.provider}/{versions.get(row.id, UNKNOWN_VERSION)}"
+    return keks.setdefault(name, Kek(name, row.provider))
+
+
+def _place_strays(evidence: Evidence, rows: Sequence[DataKey], versions: Mapping[str, str]) -> None:
+    by_id = {row.id: row for row in rows}
+    for stray in evidence.search.strays.values():
+        place = f"{stray.number} in {stray.table}.{stray.column}"
+        advice = f"; {_CACHE_ADVICE}" if stray.table == CACHE else ""
+        if stray.key_id is None:
+            text = f"a legacy value where the catalogue knows none: {place}{advice}"
+            _kek_of(evidence.keks, None, versions).strays.append(text)
+            continue
+        text = f"{place} under data key {stray.key_id}"
+        row = by_id.get(stray.key_id)
+        if row is None:
+            evidence.notes.append(f"{text}, which data_keys does not have")
+        else:
+            stray_text = f"an envelope where the catalogue knows none: {text}{advice}"
+            _kek_of(evidence.keks, row, versions).strays.append(stray_text)
+
+
+def _named(found: Search) -> set[str]:
+    """The data keys that something outside the catalogue names, or damaged text inside it."""
+    return {stray.key_id for stray in found.strays.values() if stray.key_id is not None} | found.given_up
+
+
+def not_a_secret(column: str, places: Sequence[Place]) -> str:
+    """The option that acknowledges the first of these finds."""
+    return f"--not-a-secret {column}:{places[0].short}"
+
+
+def _search_notes(found: Search, not_secrets: NotSecrets) -> Iterable[str]:
+    for (table, key_id), number in sorted(found.snapshots.items()):
+        yield (
+            f"not covered: {number} dashboard snapshots in {table} under data key {key_id} of Grafana's secrets manager"
+        )
+    for entry, number in sorted(found.acknowledged.items()):
+        yield f"{number} values are acknowledged as no secrets by --not-a-secret {entry}"
+    for entry in sorted(not_secrets.entries - set(found.acknowledged)):
+        yield f"--not-a-secret {entry} fits no find: it is gone, or its bytes have changed"
+
+
+def _cached_until(runs: Sequence[Run], cache_time: timedelta) -> str | None:
+    """Until when a Grafana may use what it had in its cache as the last run ended; None if that is over."""
+    now = datetime.now(UTC).replace(tzinfo=None)
+    last = max(datetime.fromisoformat(run.updated) for run in runs)
+    until = last + cache_time
+    return f"{until:%Y-%m-%d %H:%M:%S} UTC" if now < until else None

@@ -1,0 +1,355 @@
+"""`reencrypt complete`: may the old key go? Yes or no, with the evidence; only `--finish` removes what is left over."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from reencrypt.databases.protocol import Database, Transaction
+from reencrypt.databases.retried import retried
+from reencrypt.errors import ConfigurationError, RefusedError, StoppedEarlyError
+from reencrypt.events import Emit, Waiting
+from reencrypt.keys.provider import LEGACY_PROVIDER
+from reencrypt.keys.ring import DataKey
+from reencrypt.operations.complete.key_usage import Evidence, Gatherer, Kek
+from reencrypt.operations.complete.retirement import UNKNOWN_VERSION
+from reencrypt.operations.complete.search import NotSecrets, Search
+from reencrypt.operations.session import leased, opened
+from reencrypt.operations.verify.operation import problem_as_json
+from reencrypt.operations.verify.verification import Verification
+from reencrypt.planning.options import RunOptions
+from reencrypt.planning.schema import inspect
+from reencrypt.settings import Settings
+from reencrypt.state.data_keys import DataKeyStore, read_data_keys
+from reencrypt.state.journal import empty_journal
+from reencrypt.state.lease import Lease
+from reencrypt.state.runs import complete_runs, read_runs
+from reencrypt.state.stop import StopRequest
+
+#: What no search of this database can see, said with every answer.
+BLIND_SPOTS: Final = (
+    "legacy values without a prefix outside the catalogue: nothing tells them from noise",
+    "text in encodings other than base64, hexadecimal, JSON escapes, gzip and UTF-16 (once), or encrypted once more",
+    "files of Live pipelines, unified storage outside this database, and the server's other schemas and databases",
+    "a cache in Redis or Memcached, and what the database keeps beside rows: deleted rows, statistics, logs",
+    "backups and replicas: whoever restores one needs the old key",
+)
+_NO: Final = 8
+_CONFIGURATION: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class CompleteOptions:
+    """`retire` names the keys that are to go, all but the target where it is empty.
+
+    Without `finish` it only answers; `check` says so once more. `drop_state` and `delete_data_keys` are part of
+    finishing. `unsearched` are tables, or TABLE.COLUMN, that hold no secrets although nobody can search them;
+    `not_secrets` are finds, TABLE.COLUMN:DIGEST, that are none.
+    """
+
+    retire: tuple[str, ...] = ()
+    check: bool = False
+    finish: bool = False
+    settle: bool = False
+    drop_state: bool = False
+    delete_data_keys: Path | None = None
+    unsearched: frozenset[str] = frozenset()
+    not_secrets: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class CompleteReport:
+    """The answer, its evidence, and what was done about it."""
+
+    outcome: str
+    evidence: Evidence | None = None
+    retiring: list[Kek] = field(default_factory=list)
+    commands: list[str] = field(default_factory=list)
+    journal_dropped: bool = False
+    state_dropped: bool = False
+    deleted: list[str] = field(default_factory=list)
+    stop_reason: str | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """0 for yes, 8 for no, 2 where only the configuration is in the way, 4 where it was stopped before that."""
+        if self.outcome != "no":
+            return 0 if self.outcome == "yes" else 4
+        return _NO if self.is_no else _CONFIGURATION
+
+    @property
+    def is_no(self) -> bool:
+        """Whether anything but the configuration is in the way."""
+        blockers = self.evidence.blockers if self.evidence else []
+        return bool(blockers) or any(kek.reasons for kek in self.retiring)
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that `--output json` prints."""
+        evidence = self.evidence
+        asked = {kek.name for kek in self.retiring}
+        return {
+            "outcome": self.outcome,
+            "stop_reason": self.stop_reason,
+            "target": evidence.target if evidence else None,
+            "blockers": evidence.blockers if evidence else [],
+            "configuration": [fault.as_json() for fault in (evidence.faults if evidence else ())],
+            "keys": [
+                {
+                    "name": kek.name,
+                    "retiring": kek.name in asked,
+                    "secrets": kek.secrets.total(),
+                    "locations": dict(kek.secrets),
+                    "data_keys": kek.data_keys,
+                    "active_data_keys": kek.active,
+                    "reasons": kek.reasons,
+                }
+                for kek in (evidence.keks.values() if evidence else ())
+            ],
+            "verified": _verified(evidence.verification) if evidence else None,
+            "searched": {
+                "tables": evidence.search.tables if evidence else 0,
+                "rows": evidence.search.rows if evidence else 0,
+                "not_searched": evidence.search.unsearched if evidence else {},
+                "finds": finds(evidence.search) if evidence else [],
+            },
+            "notes": evidence.notes if evidence else [],
+            "not_seen": [*BLIND_SPOTS, *(unseen(evidence.search) if evidence else ())],
+            "commands": self.commands,
+            "journal_dropped": self.journal_dropped,
+            "state_dropped": self.state_dropped,
+            "deleted_data_keys": self.deleted,
+        }
+
+
+def _verified(verification: Verification) -> dict[str, Any]:
+    """What the verification with the keys that stay has found."""
+    return {
+        "total": verification.total,
+        "readable": sum(each.readable for each in verification.locations.values()),
+        "accepted": verification.accepted,
+        "quarantined": verification.quarantined,
+        "unreadable": verification.unreadable,
+        "problems": [problem_as_json(each) for each in verification.problems],
+        "problems_not_named": verification.unnamed,
+    }
+
+
+def _check(wanted: CompleteOptions) -> None:
+    """Refuse to act on a question, and what contradicts itself."""
+    acts = {"--drop-state": wanted.drop_state, "--delete-data-keys": wanted.delete_data_keys is not None}
+    if not wanted.finish:
+        for name in (name for name, given in acts.items() if given):
+            raise ConfigurationError(
+                f"{name} changes the database, and `complete` only answers",
+                hint=f"give --finish with {name}: it answers anew, and on yes drops the journal too",
+            )
+    if wanted.finish and wanted.check:
+        raise ConfigurationError("--check only answers, and --finish acts on a yes", hint="give one of the two")
+    if wanted.delete_data_keys is not None and wanted.delete_data_keys.exists():
+        raise ConfigurationError(
+            f"{wanted.delete_data_keys} exists already",
+            hint="data keys are saved to a new file before they are deleted",
+        )
+
+
+async def complete(
+    settings: Settings, options: RunOptions, wanted: CompleteOptions, *, emit: Emit, stop: StopRequest
+) -> CompleteReport:
+    """Answer, which writes nothing and needs no lease; with `finish` drop on yes the journal, and the rest as `wanted`.
+
+    A yes contains a verification of every secret with the keys that stay alone. Raises `ConfigurationError` for options
+    that contradict each other or a key that nothing is under, and a `ReencryptError` where database or vault fails.
+    """
+    _check(wanted)
+    not_secrets = NotSecrets.parse(wanted.not_secrets)
+    target = options.provider(settings)
+    try:
+        async with opened(settings, options, emit, write=wanted.finish) as resources:
+            gatherer = Gatherer(
+                resources.database,
+                resources.providers,
+                settings,
+                target,
+                wanted.unsearched,
+                resources.cache,
+                resources.pool,
+                emit,
+                not_secrets,
+            )
+            return await _Job(resources.database, gatherer, settings, options, wanted, emit, stop).run()
+    except StoppedEarlyError:
+        return CompleteReport("stopped", stop_reason=stop.reason)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rested:
+    """What Grafana's cache time has been waited for: inactive data keys, and runs with their last change."""
+
+    inactive: list[DataKey] = field(default_factory=list)
+    runs: frozenset[tuple[str, str]] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    database: Database
+    gatherer: Gatherer
+    settings: Settings
+    options: RunOptions
+    wanted: CompleteOptions
+    emit: Emit
+    stop: StopRequest
+
+    async def run(self) -> CompleteReport:
+        rested = _Rested()
+        if self.wanted.settle or self.wanted.delete_data_keys is not None:
+            rested = await self._rest()
+        if self.wanted.delete_data_keys is not None:
+            # For the lease, also where a run has never been or its state was dropped.
+            await self.database.create_state()
+        if not self.wanted.finish or not (await inspect(self.database)).has_state:
+            # Without state tables there is no journal to drop.
+            return await self._answer(rested)
+        # Nobody begins a run between the answer and what is done about it.
+        async with leased(self.database, self.options, self.emit, self.stop) as lease:
+            try:
+                report = await self._answer(rested)
+            except StoppedEarlyError:
+                return CompleteReport("stopped", stop_reason=self.stop.reason)
+            if report.outcome == "yes":
+                await self._dispose(lease, rested.inactive, report)
+            return report
+
+    async def _answer(self, rested: _Rested) -> CompleteReport:
+        evidence = await self.stop.heeded(self.gatherer.gather(self.wanted.retire, settled=rested.runs))
+        if unknown := sorted(set(self.wanted.retire) - set(evidence.keks)):
+            raise ConfigurationError(
+                f"--retire {unknown[0]}: nothing here is under such a key", hint=f"one of: {', '.join(evidence.keks)}"
+            )
+        report = CompleteReport("no", evidence, evidence.retiring(self.wanted.retire))
+        if report.is_no or evidence.faults:
+            return report
+        report.outcome = "yes"
+        if any(kek.name == LEGACY_PROVIDER for kek in report.retiring):
+            evidence.notes.append(
+                "nothing is encrypted under secret_key any more; Grafana still needs one: replace it, do not remove it"
+            )
+        report.commands = sorted({command for kek in report.retiring for command in self._commands(kek)})
+        return report
+
+    async def _rest(self) -> _Rested:
+        """Wait for Grafana's cache by our own clock; returns what was over before."""
+        schema = await inspect(self.database)
+        before = await read_data_keys(self.database, schema.key_table) if self.wanted.delete_data_keys else []
+        runs = await read_runs(self.database) if schema.has_state else []
+        seconds = self.settings.data_keys_cache_ttl.total_seconds()
+        self.emit(Waiting(f"Grafana keeps data keys in its cache for {seconds:g} s"))
+        await self.stop.heeded(asyncio.sleep(seconds))
+        return _Rested([row for row in before if not row.active], frozenset((run.id, run.updated) for run in runs))
+
+    async def _dispose(self, lease: Lease, resting: list[DataKey], report: CompleteReport) -> None:
+        assert report.evidence is not None  # noqa: S101 - for the type checker
+        if self.wanted.delete_data_keys is not None:
+            unused = {row.id: row.wrapped for row in report.evidence.unused}
+            keys = [row for row in resting if unused.get(row.id) == row.wrapped]
+            report.deleted = await self._delete(lease, keys, self.wanted.delete_data_keys)
+
+        async def body(transaction: Transaction) -> None:
+            await lease.check(transaction)
+            await empty_journal(transaction)
+            await complete_runs(transaction)
+
+        await retried(self.database, body)
+        report.journal_dropped = True
+        if self.wanted.drop_state:
+            await lease.drop_state(self.database)
+            report.state_dropped = True
+
+    async def _delete(self, lease: Lease, keys: list[DataKey], path: Path) -> list[str]:
+        """Save, delete, count again, and only then commit: whoever wrote under one of them meanwhile keeps it."""
+        if not keys:
+            return []
+        rows = await read_data_keys(self.database, (await inspect(self.database)).key_table)
+        _save(keys, path)
+        async with self.database.transaction() as transaction:
+            await lease.check(transaction)
+            for row in keys:
+                if not await DataKeyStore(self.database, transaction, "").delete(row.id, row.wrapped):
+                    raise RefusedError(
+                        f"data key {row.id} was changed while we waited", hint="nothing was deleted; start again"
+                    )
+            # All that the answer counted: a running Grafana writes under none of them any more, but who puts a backup
+            # of a table back may name one.
+            used = await self.gatherer.references(rows)
+            if back := sorted(row.id for row in keys if row.id in used):
+                raise RefusedError(
+                    f"secrets came up under data key {back[0]} while we waited", hint="nothing was deleted; run again"
+                )
+        return [row.id for row in keys]
+
+    @staticmethod
+    def _commands(kek: Kek) -> list[str]:
+        if not kek.kid or kek.kid.endswith(f"/{UNKNOWN_VERSION}"):
+            return []
+        return [f"az keyvault key set-attributes --id {kek.kid} --enabled false"]
+
+
+def finds(found: Search) -> list[dict[str, Any]]:
+    """What the search has found outside the catalogue, with the digest of each value's bytes, never their text."""
+    return [
+        {
+            "table": stray.table,
+            "column": stray.column,
+            "data_key": stray.key_id,
+            "number": stray.number,
+            "places": [{"row": place.row, "sha256": place.sha256} for place in stray.places],
+        }
+        for stray in found.strays.values()
+    ]
+
+
+def unseen(found: Search) -> list[str]:
+    """The values that were not looked at whole, by place."""
+    return [
+        f"{each.table}.{each.column} {place.row}, SHA-256 {place.short}: {each.reason}"
+        for each in found.unseen.values()
+        for place in each.places
+    ]
+
+
+def _save(keys: list[DataKey], path: Path) -> None:
+    """Write the rows, wrapped as they are, to a new file that only we may read; it is on disk when this returns."""
+    content = [
+        {
+            "name": row.id,
+            "provider": row.provider,
+            "label": row.label,
+            "created": str(row.created),
+            "encrypted_data": base64.b64encode(row.wrapped).decode(),
+        }
+        for row in keys
+    ]
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(descriptor, "w") as file:
+                json.dump({"data_keys": content}, file, indent=2)
+                file.flush()
+                os.fsync(file.fileno())
+            # The name as well: a file that no folder names is lost.
+            folder = os.open(path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise ConfigurationError(
+            f"{path} cannot be written: {error.strerror}", hint="no data key was deleted"
+        ) from error

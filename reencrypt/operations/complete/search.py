@@ -1,0 +1,311 @@
+"""Search every text and blob column of a database for ciphertext in places that the catalogue does not know.
+
+What to look for, and in which encodings, is the affair of `signatures`. This module walks the tables, leaves out what
+the census counts, and remembers where something was found or could not be looked at.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Executor as Pool
+from dataclasses import dataclass, field
+from typing import Final
+
+from reencrypt.catalogue.codec import WholeColumn
+from reencrypt.catalogue.encoding import RAW
+from reencrypt.catalogue.location import Field, Key, Location, Row
+from reencrypt.databases.paging import LookAt, read_to_end
+from reencrypt.databases.protocol import Database
+from reencrypt.databases.shapes import Shape
+from reencrypt.databases.statements import OUR_TABLES
+from reencrypt.errors import ConfigurationError, ReencryptError
+from reencrypt.events import Emit, Surveyed
+from reencrypt.operations.complete.own_rules import without_own
+from reencrypt.operations.complete.signatures import MOST_BYTES, Marks, examine, marks_of, suspects
+from reencrypt.state.journal import digest
+from reencrypt.state.rowkey import key_to_text
+
+#: Grafana's cache. Its entries expire.
+CACHE: Final = "cache_data"
+
+_PAGE_ROWS: Final = 1000
+_PAGE_BYTES: Final = 4 * 1024 * 1024
+_NAMED: Final = 1000  # places of a find that are named; more are counted
+_SHOWN_DIGITS: Final = 16
+
+#: Our own tables.
+_STATE: Final = frozenset(OUR_TABLES)
+_NOT_A_SECRET: Final = re.compile(r"(.+):([0-9A-Fa-f]{12,64})")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A row with a find, and the SHA-256 of the bytes that were searched, in hexadecimal: never what they say."""
+
+    row: str
+    sha256: str
+
+    @property
+    def short(self) -> str:
+        """As much of the digest as tells it apart."""
+        return self.sha256[:_SHOWN_DIGITS]
+
+
+@dataclass(slots=True)
+class Stray:
+    """Values under one key in one column that the catalogue does not know. `key_id` is None for `secret_key`."""
+
+    table: str
+    column: str
+    key_id: str | None
+    number: int = 0
+    places: list[Place] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Unseen:
+    """Values of one column that were not looked at whole, for one reason."""
+
+    table: str
+    column: str
+    reason: str
+    number: int = 0
+    places: list[Place] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Search:
+    """What was found, and what could not be searched, TABLE or TABLE.COLUMN, each with the reason.
+
+    `given_up` are the data keys that only text names which somebody has acknowledged. `snapshots` counts those under
+    data keys of the secrets manager, by table and data key. `acknowledged` counts by what was acknowledged.
+    """
+
+    strays: dict[tuple[str, str, str | None], Stray] = field(default_factory=dict)
+    unseen: dict[tuple[str, str, str], Unseen] = field(default_factory=dict)
+    given_up: set[str] = field(default_factory=set)
+    snapshots: Counter[tuple[str, str]] = field(default_factory=Counter)
+    acknowledged: Counter[str] = field(default_factory=Counter)
+    rows: int = 0
+    tables: int = 0
+    unsearched: dict[str, str] = field(default_factory=dict)
+
+    def add(self, other: Search) -> None:
+        """Add what another table holds."""
+        self.strays |= other.strays
+        self.unseen |= other.unseen
+        self.given_up |= other.given_up
+        self.snapshots += other.snapshots
+        self.acknowledged += other.acknowledged
+        self.rows += other.rows
+        self.tables += other.tables
+        self.unsearched |= other.unsearched
+
+
+@dataclass(frozen=True, slots=True)
+class NotSecrets:
+    """Finds that somebody has looked at and that are no secrets: by column, the digests of their bytes.
+
+    A find counts again as soon as its bytes change.
+    """
+
+    digests: Mapping[str, tuple[str, ...]]
+
+    @classmethod
+    def parse(cls, texts: Iterable[str]) -> NotSecrets:
+        """Read TABLE.COLUMN:DIGEST, as the answer names a find. Raises `ConfigurationError` for anything else."""
+        digests: dict[str, tuple[str, ...]] = {}
+        for text in texts:
+            match = _NOT_A_SECRET.fullmatch(text)
+            if match is None:
+                raise ConfigurationError(
+                    f"--not-a-secret {text}: not a find",
+                    hint="give TABLE.COLUMN:DIGEST as the answer names it, at least 12 digits of the SHA-256",
+                )
+            digests[match[1]] = (*digests.get(match[1], ()), match[2].lower())
+        return cls(digests)
+
+    def entry(self, column: str, sha256: str) -> str | None:
+        """What was acknowledged, as it was given, if this find was."""
+        return next((f"{column}:{each}" for each in self.digests.get(column, ()) if sha256.startswith(each)), None)
+
+    @property
+    def entries(self) -> set[str]:
+        """All that was acknowledged."""
+        return {f"{column}:{each}" for column, digests in self.digests.items() for each in digests}
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the search knows beforehand: the catalogue, the data keys, and what was acknowledged.
+
+    `given_up` are acknowledged secrets, each its place and the SHA-256 of its text. `unsearched` are the tables that
+    somebody vouches for as a whole.
+    """
+
+    locations: Mapping[str, Location]
+    marks: Marks
+    given_up: frozenset[tuple[str, str, str, bytes]]
+    not_secrets: NotSecrets
+    unsearched: frozenset[str]
+
+    @classmethod
+    def of(
+        cls,
+        locations: Iterable[Location],
+        key_ids: Iterable[str],
+        given_up: frozenset[tuple[str, str, str, bytes]],
+        not_secrets: NotSecrets,
+        unsearched: frozenset[str],
+    ) -> Known:
+        """Put it together. `key_ids` are the data keys there are."""
+        by_table = {location.table: location for location in locations}
+        # What is damaged in a table of the catalogue names data keys that only the search sees.
+        return cls(by_table, marks_of(key_ids), given_up, not_secrets, unsearched - by_table.keys())
+
+
+async def search(database: Database, known: Known, pool: Pool, *, emit: Emit) -> Search:
+    """Look through every table but ours."""
+    found = Search()
+    for shape in await database.shapes():
+        if shape.table in _STATE:
+            continue
+        found.unsearched |= {f"{shape.table}.{column}": "its type may hold anything" for column in shape.others}
+        if shape.gap:
+            found.unsearched[shape.table] = shape.gap
+        if shape.table in known.unsearched and shape.texts:
+            found.unsearched.setdefault(shape.table, "--unsearched vouches for it")
+            continue
+        if not shape.texts:
+            continue
+        if not shape.key:
+            found.unsearched[shape.table] = "no unique key tells its rows apart"
+            continue
+        found.tables += 1
+        if problem := await _search_table(database, shape, known, pool, found, emit):
+            found.unsearched[shape.table] = problem
+    return found
+
+
+async def _search_table(
+    database: Database, shape: Shape, known: Known, pool: Pool, found: Search, emit: Emit
+) -> str | None:
+    """Search a table; returns why it was not searched whole."""
+    part = Search()
+
+    def begin() -> LookAt:
+        nonlocal part
+        part = Search()
+        look = _Look(shape, known, part)
+
+        async def look_at(rows: list[Row]) -> None:
+            await asyncio.get_running_loop().run_in_executor(pool, look.at, rows)
+            look.found.rows += len(rows)
+            emit(Surveyed(shape.table, len(rows)))
+
+        return look_at
+
+    try:
+        await read_to_end(database, _whole(shape), begin, rows=_PAGE_ROWS, size=_PAGE_BYTES)
+    except ReencryptError as error:
+        return error.message
+    finally:
+        found.add(part)
+    return None
+
+
+def _whole(shape: Shape) -> Location:
+    """The table as a location whose every text column is one secret; what is larger than we unpack is cut off."""
+    fields = tuple(Field(column, WholeColumn(RAW)) for column in shape.texts)
+    return Location(shape.table, shape.table, shape.key, fields, clip=MOST_BYTES + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """The look at the pages of one table."""
+
+    shape: Shape
+    known: Known
+    found: Search
+
+    def at(self, rows: Sequence[Row]) -> None:
+        """Look at a page: all of its cells at once, then at those that deserve it."""
+        location = self.known.locations.get(self.shape.table)
+        cells = [
+            self._unknown(location, row, column, cell) if cell else b""
+            for row in rows
+            for column, cell in zip(self.shape.texts, row.cells, strict=True)
+        ]
+        width = len(self.shape.texts)
+        for index in suspects(cells, self.known.marks):
+            sighting = examine(cells[index], self.known.marks)
+            place = Place(_shown(rows[index // width].key), hashlib.sha256(cells[index]).hexdigest())
+            self._note(self.shape.texts[index % width], place, sighting.key_ids, sighting.beyond)
+
+    def _unknown(self, location: Location | None, row: Row, column: str, cell: bytes) -> bytes:
+        """What of a cell the census does not count: each secret that it knows is left out."""
+        table = self.shape.table
+        if len(cell) > MOST_BYTES:
+            self.found.unsearched[f"{table}.{column}"] = (
+                f"row {_shown(row.key)} holds more than {MOST_BYTES // 1024**2} MiB"
+            )
+        codec = next((each.codec for each in location.fields if each.column == column), None) if location else None
+        if location is not None and codec is not None and _is_covered(location, self.shape, row):
+            rest = cell
+            for slot in reversed(codec.find(cell)):
+                text = cell[slot.start : slot.end]
+                if slot.problem is not None:
+                    # The census does not know what damaged text is under: it is searched like any other.
+                    secret = (location.name, _shown(row.key), column + slot.path, digest(text) or b"")
+                    if secret not in self.known.given_up:
+                        continue
+                    self.found.given_up |= _data_keys(examine(text, self.known.marks).key_ids)
+                rest = rest[: slot.start] + b" " + rest[slot.end :]
+            cell = rest
+        return without_own(table, column, cell, self.known.marks, self.found.snapshots)
+
+    def _note(self, column: str, place: Place, key_ids: set[str | None], beyond: str) -> None:
+        """Remember a find, unless somebody has looked at it and it is no secret."""
+        if not key_ids and not beyond:
+            return
+        found, table = self.found, self.shape.table
+        if entry := self.known.not_secrets.entry(f"{table}.{column}", place.sha256):
+            found.acknowledged[entry] += 1
+            found.given_up |= _data_keys(key_ids)
+            return
+        entries: list[Stray | Unseen] = [
+            found.strays.setdefault((table, column, key_id), Stray(table, column, key_id)) for key_id in key_ids
+        ]
+        if beyond:
+            entries.append(found.unseen.setdefault((table, column, beyond), Unseen(table, column, beyond)))
+        for each in entries:
+            each.number += 1
+            if len(each.places) < _NAMED:
+                each.places.append(place)
+
+
+def _data_keys(key_ids: set[str | None]) -> set[str]:
+    return {key_id for key_id in key_ids if key_id is not None}
+
+
+def _shown(key: Key) -> str:
+    """A row's key for people, of whatever type: a plugin's may be bytes, a UUID or a moment."""
+    try:
+        return key_to_text(key)
+    except TypeError:
+        parts: tuple[object, ...] = key
+        return json.dumps([part.hex() if isinstance(part, bytes) else str(part) for part in parts])
+
+
+def _is_covered(location: Location, shape: Shape, row: Row) -> bool:
+    """Whether the row is among those that the catalogue reads."""
+    for column, allowed in location.only.items():
+        cell = row.cells[shape.texts.index(column)] if column in shape.texts else None
+        if cell is None or cell.decode(errors="replace") not in allowed:
+            return False
+    return True

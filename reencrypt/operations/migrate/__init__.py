@@ -1,0 +1,1 @@
+"""Moves secrets page by page: read, resolve keys, transform, commit, sweep."""

@@ -1,0 +1,191 @@
+"""The short way of ordinary secrets: whole columns that begin like one whose key has been judged already.
+
+A rotation moves hundreds of thousands of values that share data key, algorithm and salt, and differ in nonce and body
+alone. Where the key is proven by itself, what is left to do for each is to decrypt it, to look at it and to seal it.
+Nothing is judged bad here: whatever is unlike the others, in any way, takes the long way of `transform`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from reencrypt.catalogue.codec import WholeColumn
+from reencrypt.catalogue.encoding import Encoding
+from reencrypt.catalogue.location import Location, Row
+from reencrypt.catalogue.plaintext import Kind, is_plausible
+from reencrypt.catalogue.reading import kind_by_row, secrets_of
+from reencrypt.crypto import ciphers
+from reencrypt.crypto.ciphers import Algorithm, AuthenticationFailedError
+from reencrypt.crypto.envelope import beginning
+from reencrypt.crypto.gobase64 import MalformedEncodingError
+from reencrypt.databases.protocol import Swap
+from reencrypt.operations.migrate.slow_path import PageOutcome, Transformer, UnusableKey
+from reencrypt.state.quarantine import KnownSecret, Place
+from reencrypt.state.rowkey import key_to_text
+
+_MOST_BEGINNINGS: Final = 32
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Beginning:
+    """What values begin with: key id, algorithm and salt; and the keys that follow from them."""
+
+    value: bytes
+    key_id: str
+    algorithm: Algorithm
+    password: bytes
+    derived_key: bytes
+
+    @property
+    def shortest(self) -> int:
+        """Length of the shortest value, that of an empty plaintext."""
+        return len(self.value) + self.algorithm.overhead_bytes
+
+
+class Shortcut:
+    """The short way through one location, for one run; one page at a time.
+
+    `known` is what was in quarantine before: the long way knows how to treat it.
+    """
+
+    def __init__(self, location: Location, known: Mapping[Place, KnownSecret]) -> None:
+        codec = location.fields[0].codec
+        if not isinstance(codec, WholeColumn):
+            raise TypeError(location.name)
+        self._encoding: Encoding = codec.encoding
+        self._kind = codec.kind
+        self._location = location
+        self._held = {key for name, key, _ in known if name == location.name}
+        self._kinds: dict[tuple[object, ...], Kind] = {}
+        self._beginnings: dict[bytes, _Beginning] = {}
+
+    @staticmethod
+    def leads_through(location: Location) -> bool:
+        """Whether a row holds nothing but one secret, on which no other column or row depends."""
+        return (
+            location.reencrypted
+            and len(location.columns) == 1
+            and isinstance(location.fields[0].codec, WholeColumn)
+            and location.twins is None
+        )
+
+    def learn(self, row: Row, transformer: Transformer) -> None:
+        """Remember how the secret of a row begins that has come the long way. Not while a page is taken."""
+        secret = next(secrets_of(self._location, row), None)
+        envelope = secret.envelope if secret is not None else None
+        if envelope is None or envelope.key_id is None or not envelope.prefixed:
+            return
+        if transformer.is_current(envelope.key_id, envelope.algorithm):
+            return
+        value = beginning(envelope.key_id, envelope.algorithm, envelope.salt)
+        key = transformer.key_of(envelope.key_id)
+        if value in self._beginnings or isinstance(key, UnusableKey):
+            return
+        if len(self._beginnings) == _MOST_BEGINNINGS:
+            del self._beginnings[next(iter(self._beginnings))]
+        self._beginnings[value] = _Beginning(
+            value, envelope.key_id, envelope.algorithm, key.password, transformer.cache.get(key.password, envelope.salt)
+        )
+
+    def take(self, rows: Sequence[Row], transformer: Transformer) -> tuple[PageOutcome, list[Row]]:
+        """Move what is ordinary among a page's rows; returns that, and the rows that need the long way."""
+        page = PageOutcome()
+        rest: list[Row] = []
+        beginnings = [each for each in self._beginnings.values() if _holds(each, transformer)]
+        done = _done(transformer)
+        shortest_done = len(transformer.sealer.prefix) + transformer.sealer.algorithm.overhead_bytes
+        alike: dict[bytes, tuple[_Beginning, list[Row], list[bytes]]] = {
+            each.value: (each, [], []) for each in beginnings
+        }
+        latest = beginnings[-1] if beginnings else None
+        decode = self._encoding.decode
+        for row in rows:
+            if self._held and key_to_text(row.key) in self._held:
+                rest.append(row)
+                continue
+            try:
+                value = decode(row.cells[0] or b"") or b""
+            except MalformedEncodingError:
+                value = b""
+            if latest is None or not value.startswith(latest.value):
+                if done and value.startswith(done) and len(value) >= shortest_done:
+                    page.settled.re_encrypted += 1
+                    continue
+                latest = next((each for each in beginnings if value.startswith(each.value)), None)
+            if latest is None or len(value) < latest.shortest:
+                rest.append(row)
+                continue
+            _, group, sealed = alike[latest.value]
+            group.append(row)
+            sealed.append(value[len(latest.value) :])
+        odd: list[Row] = []
+        for each, group, sealed in alike.values():
+            if group:
+                odd += self._move(each, group, sealed, transformer, page)
+        if odd:
+            # In the order of the page, as the long way would have come across them.
+            wanted = {id(row) for row in (*rest, *odd)}
+            rest = [row for row in rows if id(row) in wanted]
+        return page, rest
+
+    def _move(
+        self,
+        alike: _Beginning,
+        rows: Sequence[Row],
+        sealed: Sequence[bytes],
+        transformer: Transformer,
+        page: PageOutcome,
+    ) -> list[Row]:
+        """Move rows that begin alike; returns those that are not ordinary after all."""
+        try:
+            plaintexts = ciphers.decrypt(alike.algorithm, alike.derived_key, sealed)
+        except AuthenticationFailedError:
+            return list(rows)
+        rest: list[Row] = []
+        ordinary: list[Row] = []
+        texts: list[bytes] = []
+        for row, text in zip(rows, plaintexts, strict=True):
+            if is_plausible(text, self._kind_of(row)):
+                ordinary.append(row)
+                texts.append(text)
+            else:
+                rest.append(row)
+        encode, (limit,) = self._encoding.encode, transformer.limits
+        moved = len(page.swaps)
+        for row, value in zip(ordinary, transformer.sealer.seal_all(texts), strict=True):
+            cell = encode(value)
+            if limit is None or limit.admits(cell):
+                page.swaps.append(Swap(row.key, row.cells, (cell,)))
+            else:
+                rest.append(row)
+        if moved < len(page.swaps):
+            page.tally.note_moved(alike.key_id, len(page.swaps) - moved)
+        return rest
+
+    def _kind_of(self, row: Row) -> Kind:
+        """What the row's plaintext should be; asked for each row, so it is remembered."""
+        if not row.extras:
+            return self._kind
+        kind = self._kinds.get(row.extras)
+        if kind is None:
+            kind = self._kinds[row.extras] = kind_by_row(self._location, row) or self._kind
+        return kind
+
+
+def _holds(learnt: _Beginning, transformer: Transformer) -> bool:
+    """Whether what was learnt still holds: keys are judged again, wrapped anew, and made the target."""
+    key = transformer.key_of(learnt.key_id)
+    return (
+        not isinstance(key, UnusableKey)
+        and key.password == learnt.password
+        and transformer.proof.is_firm(key.standing)
+        and not transformer.is_current(learnt.key_id, learnt.algorithm)
+    )
+
+
+def _done(transformer: Transformer) -> bytes | None:
+    """What values begin with that this run has written: they come again in a sweep, and behind an interruption."""
+    sealer = transformer.sealer
+    return sealer.prefix if transformer.is_current(sealer.key_id, sealer.algorithm) else None

@@ -1,0 +1,300 @@
+"""The pipeline: one location read by pages, resolved, transformed and committed, three stages at the same time.
+
+Page n+2 is read while n+1 is transformed and n commits. Reading holds no transaction open. Cancelling it at any await
+leaves the database as of some checkpoint, because nothing counts that did not commit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Final, TypeVar
+
+from reencrypt.catalogue.location import Location, Row
+from reencrypt.catalogue.reason import Reason
+from reencrypt.crypto.ciphers import Algorithm
+from reencrypt.crypto.derive import DerivedKeyCache
+from reencrypt.crypto.envelope import Sealer
+from reencrypt.databases.paging import Coverage, count_rows, next_page
+from reencrypt.databases.protocol import ColumnLimit, Database
+from reencrypt.events import Emit, PageCommitted, Quarantined
+from reencrypt.operations.migrate.committer import Committed, Committer
+from reencrypt.operations.migrate.fast_path import Shortcut
+from reencrypt.operations.migrate.page_sizer import PAGE_BYTES, Pace
+from reencrypt.operations.migrate.resolver import Resolver
+from reencrypt.operations.migrate.slow_path import PageOutcome, ParsedRow, RowOutcome, Transformer, parse_rows
+from reencrypt.state.accepted import Accepted
+from reencrypt.state.checkpoints import Checkpoint
+from reencrypt.state.quarantine import Finding, KnownSecret, Place, known_of
+from reencrypt.state.rowkey import key_to_text
+from reencrypt.state.stop import StopRequest
+from reencrypt.state.tally import Tally
+
+_T = TypeVar("_T")
+
+_PAGES_AHEAD: Final = 1  # in each queue: one waits while one is worked on
+_RACE_ATTEMPTS: Final = 5
+_FEW_SALTS: Final = 4
+_CHUNK_ROWS: Final = 32  # of keys to derive, about a millisecond each
+_SETTLED_SECONDS: Final = 1.0  # how long progress through rows without changes may stay unsaved
+
+
+@dataclass(slots=True)
+class _Page:
+    """A page on its way; `last` says that the location ends with it, and then `counted` are the rows it has now."""
+
+    rows: list[Row]
+    outcome: PageOutcome
+    last: bool
+    counted: int | None = None
+
+
+@dataclass(slots=True)
+class Budget:
+    """How many secrets a pilot may still move; None is no limit."""
+
+    left: int | None = None
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether the limit is reached."""
+        return self.left is not None and self.left <= 0
+
+
+class Pipeline:
+    """Moves the secrets of one location after another, for one run."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        committer: Committer,
+        resolver: Resolver,
+        sealer: Sealer,
+        is_current: Callable[[str | None, Algorithm], bool],
+        cache: DerivedKeyCache,
+        pool: ThreadPoolExecutor,
+        threads: int,
+        emit: Emit,
+        stop: StopRequest,
+        budget: Budget,
+        max_quarantine: float,
+        known: Mapping[Place, KnownSecret],
+        accepted: Accepted,
+        tally: Tally,
+    ) -> None:
+        self._database = database
+        self._committer = committer
+        self.resolver = resolver
+        self._sealer = sealer
+        self._is_current = is_current
+        self._cache = cache
+        self._pool = pool
+        self._threads = threads
+        self._emit = emit
+        self._stop = stop
+        self._budget = budget
+        self._max_quarantine = max_quarantine
+        self._known = known
+        self._accepted = accepted
+        self._tally = tally
+        self._pace = Pace(database.lock_policy)
+        # Where a lock keeps everybody out, nothing of ours slows down whoever holds it: neither a thread that fights
+        # for the interpreter, nor a reader whom the commit has to wait for. They work in the gaps.
+        self._turn: AbstractAsyncContextManager[None] = asyncio.Lock() if database.lock_policy.gaps else nullcontext()
+        self._free_at = 0.0
+        self._limits: tuple[ColumnLimit | None, ...] = ()
+        self._shortcut: Shortcut | None = None
+        self._told: set[tuple[str, str, str]] = set()
+
+    async def run(self, location: Location, checkpoint: Checkpoint) -> int:
+        """Work through a location from its checkpoint to its end, or until something asks to stop.
+
+        Returns how many secrets were moved. The checkpoint is brought up to date as pages commit.
+        """
+        self._limits = await self._database.column_limits(location)
+        self._shortcut = Shortcut(location, self._known) if Shortcut.leads_through(location) else None
+        if checkpoint.last_key is None:
+            checkpoint.coverage = Coverage(before=await count_rows(self._database, location))
+        read: asyncio.Queue[_Page] = asyncio.Queue(_PAGES_AHEAD)
+        transformed: asyncio.Queue[_Page] = asyncio.Queue(_PAGES_AHEAD)
+        async with asyncio.TaskGroup() as group:
+            reader = group.create_task(self._read(location, checkpoint, read))
+            worker = group.create_task(self._transform(location, read, transformed))
+            writer = group.create_task(self._commit(location, checkpoint, transformed))
+            # A writer that ends early (limit, stop) leaves nothing for the others to do.
+            writer.add_done_callback(lambda _task: (reader.cancel(), worker.cancel()))
+        return writer.result()
+
+    async def _read(self, location: Location, checkpoint: Checkpoint, out: asyncio.Queue[_Page]) -> None:
+        after = checkpoint.last_key
+        while True:
+            async with self._turn:
+                rows = await next_page(self._database, location, after, rows=self._page_rows(), size=PAGE_BYTES)
+                # At once: what comes between the end and the count would pass for a row that was missed.
+                counted = None if rows else await count_rows(self._database, location)
+            await out.put(_Page(rows, PageOutcome(), last=not rows, counted=counted))
+            if not rows:
+                return
+            after = rows[-1].key
+
+    def _page_rows(self) -> int:
+        return self._pace.rows if self._budget.left is None else min(self._pace.rows, max(1, self._budget.left))
+
+    async def _transform(self, location: Location, pages: asyncio.Queue[_Page], out: asyncio.Queue[_Page]) -> None:
+        while True:
+            page = await pages.get()
+            if self._budget.left is None:
+                page.outcome = await self._outcome(location, page.rows)
+            await out.put(page)
+            if page.last:
+                return
+
+    def _transformer(self) -> Transformer:
+        return Transformer(
+            self._sealer,
+            cache(self._is_current),
+            cache(self.resolver.key_of),
+            self.resolver.proof,
+            self._cache,
+            self._limits,
+            self.resolver.key_to_read,
+            self._known,
+            self._accepted,
+        )
+
+    async def _outcome(self, location: Location, rows: Sequence[Row]) -> PageOutcome:
+        """Transform rows, the ordinary ones by the short way."""
+        if self._shortcut is None:
+            return await self._by_the_long_way(location, rows)
+        async with self._turn:
+            page, rest = await self._in_thread(self._shortcut.take, rows, self._transformer())
+        if rest:
+            page.merge(await self._by_the_long_way(location, rest))
+            self._shortcut.learn(rest[-1], self._transformer())
+        return page
+
+    async def _by_the_long_way(self, location: Location, raw: Sequence[Row]) -> PageOutcome:
+        """Parse rows, resolve their keys, then transform them in threads, a chunk of rows for each."""
+        async with self._turn:
+            rows = await self._in_thread(parse_rows, location, raw)
+        await self.resolver.prepare(
+            rows,
+            self._is_current,
+            lambda parsed, secret: known_of(self._known, location, secret, parsed.row) is not None,
+        )
+        transformer = self._transformer()
+        # Deriving keys gives the GIL away, everything else fights for it: then one thread is faster than two. Small
+        # chunks, so that no thread waits long for the last one.
+        derives = _salts(rows) > _FEW_SALTS
+        size = _CHUNK_ROWS if derives else max(1, len(rows))
+        chunks = [rows[start : start + size] for start in range(0, len(rows), size)]
+        async with nullcontext() if derives else self._turn:
+            outcomes = await asyncio.gather(
+                *(self._in_thread(transformer.transform, location, chunk) for chunk in chunks)
+            )
+        page = PageOutcome()
+        for outcome in outcomes:
+            page.merge(outcome)
+        return page
+
+    async def _commit(self, location: Location, checkpoint: Checkpoint, pages: asyncio.Queue[_Page]) -> int:
+        moved = 0
+        loop = asyncio.get_running_loop()
+        saved = loop.time()
+        unsaved = PageOutcome()
+        while True:
+            page = await pages.get()
+            if self._budget.left is not None:
+                page = await self._within_budget(location, page, self._budget.left)
+            unsaved.settled.add(page.outcome.settled)
+            unsaved.tally.add(page.outcome.tally)
+            if page.rows:
+                checkpoint.last_key = page.rows[-1].key
+            checkpoint.coverage = checkpoint.coverage.read(len(page.rows)).ended(page.counted)
+            checkpoint.done = page.last
+            # Rows without a change need no transaction of their own: their progress is saved now and then.
+            if not page.outcome.is_settled or page.last or loop.time() - saved > _SETTLED_SECONDS or self._stop.reason:
+                unsaved.rows, unsaved.swaps = page.outcome.rows, page.outcome.swaps
+                moved += await self._commit_page(location, unsaved, checkpoint, len(page.rows))
+                unsaved, saved = PageOutcome(), loop.time()
+            if page.last or self._stop.reason or self._budget.is_spent:
+                return moved
+
+    async def _within_budget(self, location: Location, page: _Page, left: int) -> _Page:
+        """Transform row by row and cut the page behind the row that reaches the limit."""
+        outcome = PageOutcome()
+        for count, row in enumerate(page.rows, 1):
+            outcome.merge(await self._by_the_long_way(location, [row]))
+            if outcome.moved >= left:
+                return _Page(page.rows[:count], outcome, last=False)
+        return _Page(page.rows, outcome, page.last, page.counted)
+
+    async def _commit_page(self, location: Location, page: PageOutcome, checkpoint: Checkpoint, rows: int) -> int:
+        """Commit, and take rows that lost a race through the pipeline again until they win or have lost too often."""
+        if checkpoint.pass_number == 0:
+            # A sweep tries hardly anything but what has failed already.
+            self._tally.add(page.tally)
+            self._tally.check(self._max_quarantine, page.tally.failed)
+        committed = await self._write(location, page, checkpoint)
+        if committed.moved or committed.findings:
+            # Else the lock was held for the checkpoint alone.
+            self._pace.learn(rows, committed.locked_seconds)
+        moved = self._report(location, committed, page.secrets)
+        attempts = 1
+        while committed.lost:
+            again = await self._database.read_rows(location, committed.lost)
+            outcome = await self._by_the_long_way(location, again)
+            if attempts == _RACE_ATTEMPTS:
+                outcome.rows = [_give_up(row) for row in outcome.rows]
+            committed = await self._write(location, outcome, checkpoint)
+            moved += self._report(location, committed, 0)
+            attempts += 1
+        return moved
+
+    async def _write(self, location: Location, page: PageOutcome, checkpoint: Checkpoint) -> Committed:
+        """Commit when the others have had their turn."""
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(max(0.0, self._free_at - loop.time()))
+        async with self._turn:
+            committed = await self._committer.commit(location, page, checkpoint)
+        if committed.moved or committed.findings:
+            self._free_at = loop.time() + self._pace.gap(committed.locked_seconds)
+        return committed
+
+    def _report(self, location: Location, committed: Committed, secrets: int) -> int:
+        if self._budget.left is not None:
+            self._budget.left -= committed.moved
+        self._emit(PageCommitted(location.name, secrets, committed.moved, committed.locked_seconds))
+        for finding in committed.findings:
+            key = key_to_text(finding.key)
+            place = (location.name, key, finding.field)
+            if place in self._told or not finding.news:
+                continue  # a sweep comes across it again
+            self._told.add(place)
+            self._emit(Quarantined(location.name, key, finding.field, finding.reason, finding.detail))
+        return committed.moved
+
+    async def _in_thread(self, function: Callable[..., _T], *arguments: object) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, function, *arguments)
+
+
+def _salts(rows: Sequence[ParsedRow]) -> int:
+    """How many keys have to be derived for these rows, if none is known yet."""
+    return len({each.envelope.salt for row in rows for each in row.secrets if each.envelope is not None})
+
+
+def _give_up(row: RowOutcome) -> RowOutcome:
+    """Quarantine the secrets of a row that somebody else kept changing."""
+    counts = replace(row.counts, re_encrypted=row.counts.re_encrypted - row.moved)
+    findings = list(row.findings)
+    for _ in range(row.moved):
+        counts.quarantine(Reason.RACE_LOST)
+    if row.moved:
+        cell = next((cell for cell in row.row.cells if cell), b"")
+        findings.append(Finding(row.row.key, "", Reason.RACE_LOST, "the row changed at every attempt", cell))
+    return RowOutcome(row.row, None, findings, counts, 0)

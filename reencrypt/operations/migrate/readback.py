@@ -1,0 +1,115 @@
+"""Reads back what a run wrote, before the run says that it is done.
+
+A run writes under one data key, as it knew that key. So the key is unwrapped anew, and a sample of what stands in the
+database now is decrypted with what that gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from reencrypt.catalogue.location import Location, Row
+from reencrypt.catalogue.reading import secrets_of
+from reencrypt.crypto.derive import DerivedKeyCache
+from reencrypt.databases.paging import next_page
+from reencrypt.databases.protocol import Database
+from reencrypt.errors import RefusedError
+from reencrypt.keys.proof import Sample, weigh
+from reencrypt.keys.provider import KeyProvider, UnwrapFailedError
+from reencrypt.planning.target_key import LegacyTarget, Target, TargetKey
+from reencrypt.state.accepted import Accepted, read_accepted
+from reencrypt.state.data_keys import read_wrapped
+from reencrypt.state.journal import read_entries
+from reencrypt.state.quarantine import Place
+from reencrypt.state.rowkey import key_from_text, key_to_text
+from reencrypt.state.runs import Run
+
+_NEWEST: Final = 64
+_ROWS_OF_LOCATION: Final = 32
+_BYTES_OF_LOCATION: Final = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBack:
+    """Reads back for one run. `locations` are those that the run went through, by name."""
+
+    database: Database
+    run: Run
+    locations: Mapping[str, Location]
+    cache: DerivedKeyCache
+
+    async def check(self, target: Target, provider: KeyProvider) -> int:
+        """Unwrap the target data key anew and decrypt a sample with it; returns how many secrets that were.
+
+        Raises `RefusedError` where the key or a secret does not read, a `ReencryptError` where the provider or the
+        database fails: in both cases the run is not over.
+        """
+        password = await self._password(target, provider)
+        if password is None:
+            return 0
+        samples = await self._samples(target)
+        bad = [
+            place
+            for place, sample in samples.items()
+            if weigh([sample], password, self.cache, exhaustive=True).implausible
+        ]
+        if bad:
+            name, row_key, field = bad[0]
+            raise RefusedError(
+                f"{len(bad)} of {len(samples)} secrets that run {self.run.id} wrote do not read back, {name} {row_key} "
+                f"{field} among them",
+                hint="the run stays open; find out what changes Grafana's tables besides Grafana, then look with "
+                f"`reencrypt verify`; `reencrypt undo {self.run.id}` gives the old bytes back",
+            )
+        return len(samples)
+
+    async def _password(self, target: Target, provider: KeyProvider) -> bytes | None:
+        if isinstance(target, LegacyTarget):
+            return target.password
+        if not isinstance(target, TargetKey):
+            return None
+        wrapped = await read_wrapped(self.database, target.id)
+        if wrapped is None:
+            raise self._lost(target, "is gone from data_keys")
+        try:
+            unwrapped = await provider.unwrap(wrapped)
+        except UnwrapFailedError as error:
+            raise self._lost(target, f"does not unwrap any more: {error}") from None
+        if unwrapped.data_key != target.data_key:
+            raise self._lost(target, f"unwraps to something else under {provider.name} than it did before")
+        return unwrapped.data_key
+
+    def _lost(self, target: TargetKey, what: str) -> RefusedError:
+        return RefusedError(
+            f"the target data key {target.id} {what}",
+            hint="the run stays open: start it again; if this comes again, restore data_keys and the vault's key as "
+            f"they were, or give the old bytes back with `reencrypt undo {self.run.id}`",
+        )
+
+    async def _samples(self, target: Target) -> dict[Place, Sample]:
+        """What the run wrote last, by its journal, and what it wrote of the first rows of each location."""
+        # What the user has accepted is implausible under the right key too.
+        accepted = await read_accepted(self.database)
+        entries = await read_entries(self.database, self.run.id, rows=_NEWEST)
+        samples: dict[Place, Sample] = {}
+        for location in self.locations.values():
+            rows = await next_page(self.database, location, None, rows=_ROWS_OF_LOCATION, size=_BYTES_OF_LOCATION)
+            keys = {each.row_key for each in entries if each.table == location.table}
+            if keys:
+                rows += await self.database.read_rows(location, [key_from_text(each) for each in sorted(keys)])
+            for row in rows:
+                samples |= self._written(location, row, target, accepted)
+        return samples
+
+    def _written(self, location: Location, row: Row, target: Target, accepted: Accepted) -> dict[Place, Sample]:
+        """The secrets of a row that this run wrote: they have its salt."""
+        return {
+            (location.name, key_to_text(row.key), secret.field): Sample(envelope, secret.kind)
+            for secret in secrets_of(location, row)
+            if (envelope := secret.envelope) is not None
+            and envelope.salt == self.run.salt
+            and (envelope.key_id or "") == target.id
+            and not accepted.covers(secret.text_in(row))
+        }

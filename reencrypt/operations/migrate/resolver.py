@@ -1,0 +1,172 @@
+"""Finds the key that decrypts a secret: unwraps what a page needs and judges keys before their secrets are touched."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor as Pool
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from reencrypt.catalogue.reading import FoundSecret
+from reencrypt.catalogue.reason import Reason
+from reencrypt.crypto.ciphers import Algorithm
+from reencrypt.crypto.derive import DerivedKeyCache
+from reencrypt.errors import ReencryptError
+from reencrypt.keys.proof import KeyStanding, Proof, Sample, weigh
+from reencrypt.keys.provider import SECRET_KEY_PROVIDER, Unwrapped
+from reencrypt.keys.ring import DataKey, Failure, KeyRing
+from reencrypt.operations.migrate.slow_path import ParsedRow, UnusableKey, UsableKey
+from reencrypt.state.accepted import NOTHING, Accepted
+
+
+@dataclass(slots=True)
+class _Needs:
+    """The data keys of a page that are not ready: of secrets that move, and of those in quarantine that do not.
+
+    `samples` are what the page has under the first.
+    """
+
+    moved: set[str] = field(default_factory=set)
+    read: set[str] = field(default_factory=set)
+    samples: dict[str, list[Sample]] = field(default_factory=dict)
+
+
+class Resolver:
+    """The keys of a run: ring, proof and what the user decided about keys.
+
+    A run that `only_looks` moves nothing: what has come up since it was prepared is left for the next one.
+    """
+
+    def __init__(
+        self,
+        *,
+        ring: KeyRing,
+        proof: Proof,
+        secret_key: bytes,
+        cache: DerivedKeyCache,
+        reload: Callable[[], Awaitable[Iterable[DataKey]]],
+        pool: Pool,
+        only_looks: bool = False,
+        accepted: Accepted = NOTHING,
+    ) -> None:
+        self.ring = ring
+        self._accepted = accepted
+        self._only_looks = only_looks
+        self.proof = proof
+        self._secret_key = secret_key
+        self._cache = cache
+        self._reload = reload
+        self._pool = pool
+        self._only_read: set[str] = set()
+
+    async def prepare(
+        self,
+        rows: Sequence[ParsedRow],
+        is_current: Callable[[str | None, Algorithm], bool],
+        is_held: Callable[[ParsedRow, FoundSecret], bool],
+    ) -> None:
+        """Unwrap the data keys of a page's secrets that are to move, and weigh those that are met for the first time.
+
+        `is_held` tells what is in quarantine: that is read also where it need not move, and is no sample there.
+        Raises a `ReencryptError` where a provider fails as a whole.
+        """
+        needs = self._needs(rows, is_current, is_held)
+        if needs.moved and not self._only_looks:
+            await self._prepare_to_move(sorted(needs.moved), needs.samples)
+        for key_id in sorted(needs.read - needs.moved - self._only_read):
+            if self._skipped_as(key_id) is None:
+                # Nothing moves for these, so that no vault that is gone, and no disabled key, may stop a run.
+                self._only_read.add(key_id)
+                with suppress(ReencryptError):
+                    await self.ring.ensure([key_id], self._reload)
+
+    def _needs(
+        self,
+        rows: Sequence[ParsedRow],
+        is_current: Callable[[str | None, Algorithm], bool],
+        is_held: Callable[[ParsedRow, FoundSecret], bool],
+    ) -> _Needs:
+        needs = _Needs()
+        for row in rows:
+            for secret in row.secrets:
+                envelope = secret.envelope
+                if envelope is None or envelope.key_id is None or self._is_ready(envelope.key_id):
+                    continue
+                if not is_current(envelope.key_id, envelope.algorithm):
+                    needs.moved.add(envelope.key_id)
+                elif is_held(row, secret):
+                    needs.read.add(envelope.key_id)
+                    continue
+                if not self._accepted.covers(secret.text_in(row.row)):
+                    needs.samples.setdefault(envelope.key_id, []).append(Sample(envelope, secret.kind))
+        return needs
+
+    def _is_ready(self, key_id: str) -> bool:
+        """Whether a key is there and may move secrets; one that was only read with has to be proven first."""
+        return self.ring.knows(key_id) and key_id not in self._only_read
+
+    async def _prepare_to_move(self, key_ids: Sequence[str], samples: Mapping[str, list[Sample]]) -> None:
+        # Whatever was weighed under such an id was so under another row.
+        self.proof.forget(key_ids)
+        self._only_read.difference_update(key_ids)
+        if any(self.ring.row(key_id) is None for key_id in key_ids):
+            self.proof.forget(self.ring.load(await self._reload()))
+        await self.ring.ensure([key_id for key_id in key_ids if self._skipped_as(key_id) is None], self._reload)
+        for key_id in key_ids:
+            await self._weigh(key_id, samples.get(key_id, []))
+        # A second answer is asked for only where the secrets do not prove the first one.
+        await self.ring.confirm(key_id for key_id in key_ids if not self.proof.is_shown_by_secrets(key_id))
+
+    def _skipped_as(self, key_id: str | None) -> str | None:
+        """The name, its own or its provider's, under which the user wants a data key, or `secret_key`, left alone."""
+        row = self.ring.row(key_id) if key_id is not None else None
+        names = (SECRET_KEY_PROVIDER,) if key_id is None else (key_id, row.provider) if row else (key_id,)
+        return next((name for name in names if name in self.proof.skipped), None)
+
+    async def _weigh(self, key_id: str, samples: list[Sample]) -> None:
+        if not self.ring.knows(key_id) or self.proof.knows(key_id):
+            return
+        entry = self.ring.entry(key_id)
+        if isinstance(entry, Unwrapped):
+            samples.sort(key=lambda sample: len(sample.envelope.body), reverse=True)
+            loop = asyncio.get_running_loop()
+            found = await loop.run_in_executor(
+                self._pool, lambda: weigh(samples, entry.data_key, self._cache, exhaustive=False)
+            )
+            row = self.ring.row(key_id)
+            self.proof.learn(key_id, found, under_secret_key=row is not None and row.provider == SECRET_KEY_PROVIDER)
+
+    def key_of(self, key_id: str | None) -> UsableKey | UnusableKey:
+        """The key for an envelope, after `prepare` has seen its page; called from threads."""
+        if self._only_looks:
+            return UnusableKey(None, "saved_meanwhile")
+        return self.key_to_read(key_id)
+
+    def key_to_read(self, key_id: str | None) -> UsableKey | UnusableKey:
+        """The same for a secret that is read and does not move, whatever the run may write."""
+        skipped = self._skipped_as(key_id)
+        if skipped is not None:
+            return UnusableKey(None, f"skipped_key {skipped}")
+        if key_id is None:
+            return UsableKey(self._secret_key, standing_of_secret_key())
+        row = self.ring.row(key_id)
+        if not self.ring.knows(key_id) or row is None:
+            return UnusableKey(Reason.UNKNOWN_DATA_KEY, f"data_keys has no key {key_id}")
+        entry = self.ring.entry(key_id)
+        if isinstance(entry, Failure):
+            reason = Reason.UNKNOWN_DATA_KEY if entry.unknown else Reason.UNWRAP_FAILED
+            return UnusableKey(reason, f"data key {key_id}: {entry.detail}")
+        return UsableKey(entry.data_key, standing_of(row, entry))
+
+
+def standing_of_secret_key() -> KeyStanding:
+    """`secret_key` over legacy values."""
+    return KeyStanding(None, SECRET_KEY_PROVIDER, conclusive=False, under_secret_key=True)
+
+
+def standing_of(row: DataKey, entry: Unwrapped) -> KeyStanding:
+    """A data key and what its unwrap proves."""
+    return KeyStanding(
+        row.id, row.provider, conclusive=entry.is_proof, under_secret_key=row.provider == SECRET_KEY_PROVIDER
+    )

@@ -1,0 +1,125 @@
+"""The passes of a run: one that moves the secrets, then sweeps for what Grafana wrote behind the cursor meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from reencrypt.catalogue.location import Location
+from reencrypt.databases.paging import Coverage
+from reencrypt.databases.protocol import Database
+from reencrypt.errors import StoppedEarlyError
+from reencrypt.events import Emit, PassStarted
+from reencrypt.keys.proof import Proof
+from reencrypt.operations.migrate.pipeline import Budget, Pipeline
+from reencrypt.state.checkpoints import Checkpoint, latest_counts, latest_coverage, read_checkpoints
+from reencrypt.state.counts import Counts
+from reencrypt.state.lease import Lease
+from reencrypt.state.runs import Run, enter_pass
+from reencrypt.state.stop import StopRequest
+
+MOST_SWEEPS: Final = 3
+_STOP_GRACE_SECONDS: Final = 3.0  # for the page in hand; after that it is rolled back
+
+
+@dataclass(frozen=True, slots=True)
+class Passes:
+    """Runs the passes of one run over its locations. `judge_again` opens the gate anew before a sweep.
+
+    `chosen` says that these are not all locations, but those that the user asked for.
+    """
+
+    database: Database
+    lease: Lease
+    run: Run
+    pipeline: Pipeline
+    locations: Sequence[Location]
+    chosen: bool
+    stop: StopRequest
+    budget: Budget
+    emit: Emit
+    judge_again: Callable[[], Awaitable[Proof]]
+
+    async def main_pass(self) -> bool:
+        """Move what is to be moved, from the checkpoints on. Returns False when it was stopped before its end."""
+        if self.run.pass_number and not self.chosen:
+            return True
+        number = self.run.pass_number + 1 if self.run.pass_number else 0
+        self.emit(PassStarted(number))
+        await self._enter(number)
+        _, complete = await self._pass(number)
+        return complete
+
+    async def sweeps(self) -> bool:
+        """Look over every location again until a sweep moves nothing, three times at the most.
+
+        Each sweep counts anew, so that its counters are the truth about the database as the run leaves it. One that was
+        interrupted is not gone on with: Grafana has had all the time in between. A pass that missed rows of a location
+        is repeated as a sweep, once. If that misses rows as well, no sweep helps: see `incomplete_scans`.
+        """
+        first = self.run.pass_number + 1
+        short = await incomplete_scans(self.database, self.run)
+        for number in range(first, first + MOST_SWEEPS + 1):
+            if Counts.sum((await self.counts()).values()).left:
+                self.pipeline.resolver.proof = await self.judge_again()
+            self.emit(PassStarted(number))
+            await self._enter(number)
+            moved, complete = await self._pass(number)
+            if not complete:
+                return False
+            before, short = short, await incomplete_scans(self.database, self.run)
+            if before.keys() & short.keys():
+                break
+            if not short and (not moved or number - first + 1 == MOST_SWEEPS):
+                break
+        return True
+
+    async def counts(self) -> dict[str, Counts]:
+        """The counters of each location, from the last pass that went through it."""
+        return await counts_of(self.database, self.run, self.locations)
+
+    async def _enter(self, number: int) -> None:
+        if self.run.pass_number != number:
+            await enter_pass(self.database, self.lease, self.run, number)
+
+    async def _pass(self, number: int) -> tuple[int, bool]:
+        """One pass over all locations; returns what it moved and whether it came to its end."""
+        saved = {
+            each.location: each
+            for each in await read_checkpoints(self.database, self.run.id)
+            if each.pass_number == number
+        }
+        moved = 0
+        for location in self.locations:
+            checkpoint = saved.get(location.name) or Checkpoint(
+                location.name, number, None, done=False, counts=Counts()
+            )
+            if checkpoint.done:
+                continue
+            if self.stop.reason or self.budget.is_spent:
+                return moved, False
+            moved += await self._location(location, checkpoint)
+            if not checkpoint.done:
+                return moved, False
+        return moved, True
+
+    async def _location(self, location: Location, checkpoint: Checkpoint) -> int:
+        """Run the pipeline; after a stop request give it a few seconds, for it may be waiting for a vault."""
+        try:
+            return await self.stop.heeded(self.pipeline.run(location, checkpoint), grace_seconds=_STOP_GRACE_SECONDS)
+        except StoppedEarlyError:
+            checkpoint.done = False
+            return 0
+
+
+async def counts_of(database: Database, run: Run, locations: Sequence[Location]) -> dict[str, Counts]:
+    """The counters of a run by location, from the last pass that went through it."""
+    known = latest_counts(await read_checkpoints(database, run.id))
+    return {location.name: known[location.name] for location in locations if location.name in known}
+
+
+async def incomplete_scans(database: Database, run: Run) -> dict[str, Coverage]:
+    """The locations of which the last pass that came to its end there missed rows."""
+    covered = latest_coverage(await read_checkpoints(database, run.id))
+    return {name: coverage for name, coverage in covered.items() if coverage.is_short}

@@ -1,0 +1,1 @@
+"""Changes `secret_key` itself, with Grafana stopped."""

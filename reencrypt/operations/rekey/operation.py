@@ -1,0 +1,376 @@
+"""`reencrypt rekey-secret-key`: from the configured `secret_key` to the next, which Grafana itself cannot do."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from reencrypt.catalogue.location import Location, Row
+from reencrypt.crypto.ciphers import Algorithm
+from reencrypt.crypto.derive import DerivedKeyCache
+from reencrypt.crypto.envelope import Sealer
+from reencrypt.crypto.salt import new_salt
+from reencrypt.databases.connect import open_database
+from reencrypt.databases.protocol import Database, Transaction
+from reencrypt.databases.retried import retried
+from reencrypt.errors import ConfigurationError, IncompleteScanError, RefusedError, StoppedEarlyError
+from reencrypt.events import Emit
+from reencrypt.keys.proof import Verdict
+from reencrypt.keys.provider import LEGACY_PROVIDER, SECRET_KEY_PROVIDER, Unwrapped
+from reencrypt.keys.providers import Providers
+from reencrypt.keys.ring import DataKey
+from reencrypt.keys.secret_key import SecretKeyProvider, fingerprint_of
+from reencrypt.operations import report
+from reencrypt.operations.migrate.run import run
+from reencrypt.operations.rekey.commit import Alerting, NewWrapping, alerting_anew, commit, wrap_anew
+from reencrypt.operations.rekey.journal import all_rows, done_before, left_plain, written_towards
+from reencrypt.operations.report import RunReport
+from reencrypt.operations.session import leased, opened
+from reencrypt.planning.options import RunOptions
+from reencrypt.planning.plan import Preparation
+from reencrypt.planning.planner import Preparer
+from reencrypt.planning.quarantined_keys import UNREADABLE, count_unchanged
+from reencrypt.planning.schema import inspect
+from reencrypt.planning.target import Operation
+from reencrypt.secret import Secret
+from reencrypt.settings import Settings
+from reencrypt.settings.defaults import DEFAULT_SECRET_KEY
+from reencrypt.settings.holding import problem_of
+from reencrypt.state.accepted import read_accepted
+from reencrypt.state.counts import PLAIN_OR_UNPROVEN
+from reencrypt.state.data_keys import KeyTable, read_data_keys
+from reencrypt.state.journal import digest
+from reencrypt.state.lease import Lease
+from reencrypt.state.quarantine import QuarantineEntry, read_quarantine, save_findings
+from reencrypt.state.rowkey import key_to_text
+from reencrypt.state.runs import REKEY, Run, close_run, find_open, insert_run, read_runs
+from reencrypt.state.stop import StopRequest
+
+STOP_GRAFANA: Final = "stop_grafana"
+_SHORTEST: Final = 16
+_MOST_NAMED: Final = 10
+
+#: Printed when the database is done, because only then may the configuration follow.
+NEXT_STEPS: Final = (
+    "put the new secret_key into Grafana's configuration: [security] secret_key, or GF_SECURITY_SECRET_KEY",
+    "start Grafana, every instance with the new one",
+    "reencrypt verify, with the new configuration",
+    "everybody signs in again: Grafana hashes session tokens with secret_key",
+)
+
+
+@dataclass(slots=True)
+class RekeyReport:
+    """How far the change is. `legacy` is what became of secrets that were directly under `secret_key`."""
+
+    outcome: str
+    legacy: RunReport
+    run_id: str | None = None
+    data_keys: int = 0
+    alerting: int = 0
+    before: int = 0
+    left: dict[str, str] = field(default_factory=dict)
+    quarantined: int = 0
+    next_steps: tuple[str, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """4 while Grafana has to be stopped first, else as for a run."""
+        return report.EXIT.get(self.outcome, 4)
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that `--output json` prints."""
+        return {
+            "outcome": self.outcome,
+            "run_id": self.run_id,
+            "legacy": self.legacy.as_json(),
+            "data_keys_rewrapped": self.data_keys,
+            "alerting_secrets_moved": self.alerting,
+            "done_before": self.before,
+            "left_because": self.left,
+            "quarantined": self.quarantined,
+            "next_steps": list(self.next_steps),
+        }
+
+
+async def rekey(
+    settings: Settings, options: RunOptions, new: Secret, *, grafana_stopped: bool, emit: Emit, stop: StopRequest
+) -> RekeyReport:
+    """Put legacy secrets into envelopes; once Grafana is stopped, move what `secret_key` itself encrypts.
+
+    Raises `ConfigurationError` for a new key that cannot be one, `RefusedError` for what would be lost.
+    """
+    _check(settings, new)
+    before = await done_before(settings, new)
+    if before is not None:
+        # So it is after a crash behind the commit, while the configuration still has the old key.
+        nothing = RunReport(report.NOTHING_TO_DO, LEGACY_PROVIDER, {}, operation=Operation.ENVELOP)
+        return RekeyReport(
+            report.DONE if before.complete else report.PARTLY_DONE,
+            nothing,
+            before=before.values,
+            left=before.left,
+            quarantined=before.quarantined,
+            next_steps=NEXT_STEPS,
+        )
+    legacy = await run(settings, replace(options, operation=Operation.ENVELOP), emit=emit, stop=stop)
+    result = RekeyReport(legacy.outcome, legacy)
+    if legacy.outcome == report.STOPPED:
+        return result
+    if not grafana_stopped:
+        result.outcome = STOP_GRAFANA
+        result.next_steps = (
+            "stop every Grafana that uses this database",
+            "start this command again, with --grafana-stopped",
+        )
+        return result
+    if legacy.incomplete:
+        missed = "; ".join(f"{name}: {coverage}" for name, coverage in legacy.incomplete.items())
+        raise IncompleteScanError(
+            f"the database leaves rows out of its answers, and their secrets would be lost with secret_key: {missed}",
+            hint="look for what leaves rows out: a proxy, a limit on the rows of a result, a damaged index",
+        )
+    if lost := {reason: number for reason, number in legacy.total.left_because.items() if reason != PLAIN_OR_UNPROVEN}:
+        raise RefusedError(
+            f"secrets are left directly under secret_key ({', '.join(lost)}), and would be lost with it",
+            hint="see `reencrypt plan`; move them, or give up those in quarantine",
+        )
+    if await _in_danger(settings, legacy.quarantine):
+        raise RefusedError(
+            "secrets are in quarantine, and would be lost with the old secret_key",
+            hint="see `reencrypt quarantine list`; retry them, or acknowledge that they are given up",
+        )
+    if plain := legacy.total.left_because.get(PLAIN_OR_UNPROVEN):
+        result.left[PLAIN_OR_UNPROVEN] = left_plain(plain)
+    try:
+        async with opened(settings, options, emit, write=True) as resources:
+            preparer = Preparer(resources.database, resources.providers, resources.cache, resources.pool, emit)
+            parts = (resources.database, resources.providers, preparer, resources.cache)
+            await _Job(*parts, settings, options, new, emit, stop, result).run()
+    except StoppedEarlyError:
+        result.outcome = report.STOPPED
+    return result
+
+
+async def _in_danger(settings: Settings, quarantine: Sequence[QuarantineEntry]) -> bool:
+    """Whether open entries hold what is directly under `secret_key`, or nobody knows under what."""
+    entries = [entry for entry in quarantine if entry.is_open]
+    if not entries:
+        return False
+    database = await open_database(settings.database, write=False)
+    try:
+        locations = (await inspect(database)).fitted.locations
+        found = await count_unchanged(database, locations, entries)
+        enveloped = sum(number for (_, key_id), number in found.items() if key_id not in (None, UNREADABLE))
+        return enveloped < len(entries)
+    finally:
+        await database.close()
+
+
+def _check(settings: Settings, new: Secret) -> None:
+    text = new.reveal()
+    if text == settings.secret_key.reveal():
+        problem = "is the configured one: is Grafana's configuration changed already?"
+    elif text == DEFAULT_SECRET_KEY:
+        problem = "is the default that Grafana ships, which everybody knows"
+    elif unfit := problem_of("security", "secret_key", text):
+        # Grafana would have another key than the one that everything is under.
+        problem = unfit
+    elif len(text.encode()) < _SHORTEST:
+        problem = f"has fewer than {_SHORTEST} bytes"
+    else:
+        return
+    raise ConfigurationError(
+        f"the new secret_key {problem}", hint="make one of a single line: openssl rand -base64 32; nothing was changed"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """The second part, with Grafana stopped."""
+
+    database: Database
+    providers: Providers
+    preparer: Preparer
+    cache: DerivedKeyCache
+    settings: Settings
+    options: RunOptions
+    new: Secret
+    emit: Emit
+    stop: StopRequest
+    result: RekeyReport
+
+    async def run(self) -> None:
+        options = replace(self.options, operation=Operation.ENVELOP)
+        prepared = await self.stop.heeded(self.preparer.prepare(self.settings, options))
+        if prepared.refusals:
+            raise prepared.refusals[0]
+        if prepared.schema.key_table is not KeyTable.CURRENT:
+            raise RefusedError(
+                "the Grafana that wrote this database (before 9) does not read what would be written",
+                hint="upgrade Grafana to version 9 or later, let it start once, then start again",
+            )
+        await self.database.create_state()
+        async with leased(self.database, self.options, self.emit, self.stop) as lease:
+            await self._under_lease(prepared, lease)
+
+    async def _under_lease(self, prepared: Preparation, lease: Lease) -> None:
+        written = await written_towards(self.database, self.new)
+        new = SecretKeyProvider(self.new, Algorithm(self.settings.algorithm), self.cache)
+        fresh = await read_data_keys(self.database, prepared.schema.key_table)
+        prepared.proof.forget(prepared.ring.load(fresh))
+        rows = _under_secret_key(prepared.ring.rows)
+        skipped = prepared.proof.skipped
+        await self.preparer.prove(
+            prepared, [row.id for row in rows if row.id not in skipped and digest(row.wrapped) not in written]
+        )
+        location = next((each for each in prepared.locations if not each.reencrypted), None)
+        alerts = await all_rows(self.database, location) if location is not None else []
+        # Before a data key is believed: what does not read there casts doubt on all that secret_key alone vouches for.
+        alerting = await self._alerting(prepared, location, alerts, new, written)
+        await self._refuse_unreadable(location, alerting, lease)
+        wrappings = await self._wrappings(prepared, rows, new, written)
+        if (wrappings or alerting.moved or alerting.unproven) and not self._is_proven(prepared):
+            raise RefusedError(
+                "nothing in this database proves that the configured secret_key is Grafana's own",
+                hint=f"if you are sure, give --accept-unproven {SECRET_KEY_PROVIDER}",
+            )
+        if alerting.unproven:
+            raise _unproven_refusal(alerting.unproven)
+        current = await self._run(lease)
+
+        async def unchanged(transaction: Transaction) -> bool:
+            found = _under_secret_key(await read_data_keys(transaction, prepared.schema.key_table))
+            now = await all_rows(self.database, location) if location is not None else []
+            return {(row.id, row.wrapped) for row in found} == {(row.id, row.wrapped) for row in rows} and now == alerts
+
+        done = await commit(
+            self.database,
+            lease,
+            current,
+            wrappings,
+            location,
+            alerting,
+            unchanged=unchanged,
+            complete=not self.result.left,
+        )
+        self.result.outcome = report.DONE if done else report.PARTLY_DONE
+        self.result.run_id = current.id
+        self.result.data_keys, self.result.alerting = len(wrappings), alerting.moved
+        self.result.before += alerting.before
+        self.result.quarantined = len(alerting.findings)
+        self.result.next_steps = NEXT_STEPS
+
+    def _is_proven(self, prepared: Preparation) -> bool:
+        # Each data key and each secret is judged by itself besides.
+        return prepared.proof.secret_key is Verdict.PROVEN or SECRET_KEY_PROVIDER in prepared.proof.accepted
+
+    async def _wrappings(
+        self, prepared: Preparation, rows: list[DataKey], new: SecretKeyProvider, written: frozenset[bytes]
+    ) -> list[NewWrapping]:
+        """Every data key under `secret_key` in its new wrapping, but for those that the journal says are there."""
+        skipped = prepared.proof.skipped
+        found: list[NewWrapping] = []
+        for row in rows:
+            if digest(row.wrapped) in written:
+                self.result.before += 1
+                continue
+            if row.id in skipped:
+                self.result.left[row.id] = "skipped_key"
+                continue
+            entry = prepared.ring.entry(row.id)
+            if not isinstance(entry, Unwrapped):
+                # It does not open under the old secret_key either: nothing is lost.
+                self.result.left[row.id] = f"unwrap_failed: {entry.detail}"
+                continue
+            proven = self.preparer.is_proven(prepared, row)
+            if not (proven or prepared.proof.accepts(row.id, row.provider)):
+                raise RefusedError(
+                    f"nothing proves that data key {row.id} is what the configured secret_key makes of it",
+                    hint=f"leave it behind with --skip-key {row.id}, or believe it with --accept-unproven {row.id}",
+                )
+            found.append(await wrap_anew(row, entry.data_key, new))
+        return found
+
+    async def _alerting(
+        self,
+        prepared: Preparation,
+        location: Location | None,
+        rows: Sequence[Row],
+        new: SecretKeyProvider,
+        written: frozenset[bytes],
+    ) -> Alerting:
+        if location is None:
+            return Alerting()
+        sealer = Sealer.create(
+            key_id=None,
+            password=new.password,
+            algorithm=Algorithm(self.settings.algorithm),
+            salt=new_salt(),
+            cache=self.cache,
+        )
+        return await asyncio.to_thread(
+            alerting_anew,
+            location,
+            rows,
+            proof=prepared.proof,
+            old=self.providers.secret_key.password,
+            sealer=sealer,
+            cache=self.cache,
+            written=written,
+            accepted=await read_accepted(self.database),
+            given_up={each.secret_hash for each in await read_quarantine(self.database) if not each.is_open},
+        )
+
+    async def _refuse_unreadable(self, location: Location | None, alerting: Alerting, lease: Lease) -> None:
+        """Enter what does not read into the quarantine, and refuse, unless all of it has been given up there."""
+        if location is None:
+            return
+        entries = [each for each in await read_quarantine(self.database) if not each.is_open]
+        given_up = {(each.row_key, each.field, each.secret_hash) for each in entries if each.location == location.name}
+        bad = [
+            each for each in alerting.findings if (key_to_text(each.key), each.field, digest(each.text)) not in given_up
+        ]
+        if not bad:
+            return
+
+        async def body(transaction: Transaction) -> None:
+            await lease.check(transaction)
+            await save_findings(transaction, self.result.legacy.run_id or "", 0, location.name, alerting.findings)
+
+        await retried(self.database, body)
+        raise RefusedError(
+            f"{len(bad)} secrets of legacy alerting do not read under the configured secret_key, and would be lost "
+            "with it; they are in quarantine now",
+            hint="see `reencrypt quarantine list`; retry with --accept-implausible what is right all the same, "
+            "acknowledge what is given up, then start again",
+        )
+
+    async def _run(self, lease: Lease) -> Run:
+        found = find_open(await read_runs(self.database))
+        salt = new_salt()
+        if found is not None:
+            if found.operation == REKEY and found.wrap_format == fingerprint_of(self.new, found.salt):
+                return found
+            await close_run(self.database, lease, found, "superseded", "superseded")
+        fresh = Run.begin(
+            REKEY, LEGACY_PROVIDER, self.settings.algorithm, salt=salt, wrap_format=fingerprint_of(self.new, salt)
+        )
+        await insert_run(self.database, lease, fresh)
+        return fresh
+
+
+def _unproven_refusal(places: Sequence[str]) -> RefusedError:
+    named = ", ".join(places[:_MOST_NAMED]) + (", …" if len(places) > _MOST_NAMED else "")
+    return RefusedError(
+        f"other secrets cast doubt on secret_key, and nothing proves that it encrypted {len(places)} secrets of legacy "
+        f"alerting: {named}",
+        hint="delete the notification channels that no longer work, in quarantine and out of it; if Grafana reads all "
+        f"that are left, give --accept-unproven {SECRET_KEY_PROVIDER}",
+    )
+
+
+def _under_secret_key(rows: Iterable[DataKey]) -> list[DataKey]:
+    return [row for row in rows if row.provider == SECRET_KEY_PROVIDER]

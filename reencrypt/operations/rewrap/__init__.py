@@ -1,0 +1,1 @@
+"""Wraps data keys anew; no secret changes."""

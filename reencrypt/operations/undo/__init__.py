@@ -1,0 +1,1 @@
+"""Gives back what a run replaced, from its journal."""

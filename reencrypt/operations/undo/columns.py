@@ -1,0 +1,280 @@
+"""Undo: gives columns their old bytes back, one page of the journal at a time, newest first.
+
+A column is restored only while it holds what the run wrote, and only where each secret in it that the run changed may
+come back: see `old_keys`. So nothing that Grafana saved since is lost, and no key that is gone, or wrong, comes into
+use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from reencrypt.catalogue.location import Key, Location, Row
+from reencrypt.catalogue.text_hash import rehash
+from reencrypt.databases.protocol import Database, Swap, Transaction
+from reencrypt.databases.retried import retried
+from reencrypt.keys.ring import KeyRing
+from reencrypt.operations.undo.journal import FINAL, Kept, KeptColumn, Rewritten, rewritten_secrets
+from reencrypt.operations.undo.old_keys import OldKeys
+from reencrypt.state.checkpoints import ColumnProgress, save_column_progress
+from reencrypt.state.data_keys import is_held
+from reencrypt.state.journal import (
+    END,
+    ColumnPlace,
+    JournalEntry,
+    digest,
+    journal_swaps,
+    read_entries,
+    read_rewritten_again,
+)
+from reencrypt.state.lease import Lease
+from reencrypt.state.runs import Run
+from reencrypt.state.stop import StopRequest
+from reencrypt.state.twins import follow
+
+_RACE_ATTEMPTS: Final = 5
+
+
+class _Step(NamedTuple):
+    """One of several rewrites of a column by one run: hashes of the bytes before and after."""
+
+    id: int
+    old_hash: bytes | None
+    new_hash: bytes | None
+
+
+class _Restorable(NamedTuple):
+    """A row, how it changes, and because of which entries."""
+
+    row: Row
+    swap: Swap
+    entries: list[JournalEntry]
+    key_ids: set[str]
+
+
+@dataclass(slots=True)
+class Undo:
+    """Undoes one run, under the lease; `journal_id` is the run id under which it journals itself.
+
+    `of_later_runs` are hashes of what later runs wrote whose own undo had to keep something.
+    """
+
+    database: Database
+    lease: Lease
+    run: Run
+    journal_id: str
+    locations: Mapping[str, Location]
+    ring: KeyRing
+    keys: OldKeys
+    of_later_runs: frozenset[bytes] = frozenset()
+    kept: list[KeptColumn] = field(default_factory=list)
+    _steps: dict[ColumnPlace, list[_Step]] = field(default_factory=dict)
+
+    async def prepare(self, stop: StopRequest) -> None:
+        """Read the whole journal of the run before anything is restored: what its old values prove, and their order."""
+        again = await read_rewritten_again(self.database, self.run.id)
+        self._steps = {place: [] for place in again}
+        before = END
+        while again and not stop.reason and (entries := await read_entries(self.database, self.run.id, before)):
+            before = entries[-1].id
+            for each in entries:
+                if each.place in again:
+                    self._steps[each.place].append(_Step(each.id, digest(each.old), each.new_hash))
+        await self.keys.survey(self.database, self.run, self.locations, stop)
+
+    async def page(self, progress: ColumnProgress) -> bool:
+        """Undo the next page behind what is done, and count it; returns False when there is nothing left."""
+        before = END if progress.last is None else progress.last
+        entries = await read_entries(self.database, self.run.id, before)
+        progress.done = not entries
+        if entries:
+            progress.last = entries[-1].id
+        for layer in _layers(entries):
+            by_table: dict[str, list[JournalEntry]] = {}
+            for each in layer:
+                by_table.setdefault(each.table, []).append(each)
+            for table, group in by_table.items():
+                await self._table(table, group, progress)
+        await self._save(progress)
+        return bool(entries)
+
+    async def _table(self, table: str, entries: Sequence[JournalEntry], progress: ColumnProgress) -> None:
+        location = next((each for each in self.locations.values() if each.table == table), None)
+        if location is None:
+            for entry in entries:
+                self._keep(entry, Kept.NO_LOCATION, progress)
+            return
+        hashes = location.text_hash.column if location.text_hash else None
+        by_row: dict[Key, dict[str, JournalEntry]] = {}
+        for entry in entries:
+            if entry.column != hashes:  # follows its text
+                by_row.setdefault(entry.key, {})[entry.column] = entry
+        for _ in range(_RACE_ATTEMPTS):
+            by_row = await self._rows(location, by_row, progress)
+            if not by_row:
+                return
+        for columns in by_row.values():
+            for entry in columns.values():
+                self._keep(entry, Kept.CHANGED_SINCE, progress)
+
+    async def _rows(
+        self, location: Location, by_row: Mapping[Key, dict[str, JournalEntry]], progress: ColumnProgress
+    ) -> dict[Key, dict[str, JournalEntry]]:
+        """Restore what can be; returns the rows that changed between read and write, to be looked at again.
+
+        A commit whose answer was lost shows there, too: what it has restored holds the old bytes already.
+        """
+        rows = {row.key: row for row in await self.database.read_rows(location, list(by_row))}
+        changed: dict[Key, list[tuple[JournalEntry, list[Rewritten]]]] = {}
+        for key, columns in by_row.items():
+            changed[key] = self._unchanged_since(location, rows.get(key), columns, progress)
+        # All at once: those of a page are few.
+        await self.keys.ensure(_old_key_ids(secrets for each in changed.values() for _, secrets in each))
+        wanted = [
+            restorable
+            for key, entries in changed.items()
+            if entries and (restorable := await self._row(location, rows[key], entries, progress))
+        ]
+        lost = set(await self._commit(location, wanted)) if wanted else set()
+        progress.restored += sum(
+            self._is_newest(entry) for each in wanted if each.row.key not in lost for entry in each.entries
+        )
+        return {
+            each.row.key: {entry.column: entry for entry in each.entries} for each in wanted if each.row.key in lost
+        }
+
+    def _unchanged_since(
+        self, location: Location, row: Row | None, columns: Mapping[str, JournalEntry], progress: ColumnProgress
+    ) -> list[tuple[JournalEntry, list[Rewritten]]]:
+        """The columns of a row that still hold what the run wrote, and the secrets it wrote; the others are counted."""
+        found = []
+        for column, entry in columns.items():
+            if row is None:
+                self._keep(entry, Kept.ROW_GONE, progress)
+            elif column not in location.columns:
+                self._keep(entry, Kept.NO_LOCATION, progress)
+            else:
+                cell = row.cells[location.columns.index(column)]
+                if cell == entry.old or self._is_further_back(entry, cell):
+                    progress.as_before += self._is_newest(entry)
+                elif digest(cell) != entry.new_hash:
+                    later = digest(cell) in self.of_later_runs
+                    self._keep(entry, Kept.OF_LATER_RUN if later else Kept.CHANGED_SINCE, progress)
+                elif (secrets := rewritten_secrets(location, row, entry)) is None:
+                    self._keep(entry, Kept.DIFFERS, progress)
+                else:
+                    found.append((entry, secrets))
+        return found
+
+    async def _row(
+        self,
+        location: Location,
+        row: Row,
+        entries: Sequence[tuple[JournalEntry, list[Rewritten]]],
+        progress: ColumnProgress,
+    ) -> _Restorable | None:
+        """How a row is restored; columns that cannot be are kept, each for its reason."""
+        restored, key_ids = [], set()
+        for entry, secrets in entries:
+            reason: Kept | None = None
+            for secret in secrets:
+                if reason is None:
+                    reason = await self.keys.verdict(secret)
+            if reason is not None:
+                self._keep(entry, reason, progress)
+            else:
+                restored.append(entry)
+                key_ids |= _old_key_ids([secrets])
+        return _Restorable(row, _swap(location, row, restored), restored, key_ids) if restored else None
+
+    async def _commit(self, location: Location, wanted: Sequence[_Restorable]) -> list[Key]:
+        """Swap rows, their twins with them; returns the keys of those that had changed."""
+        needed = {key_id for each in wanted for key_id in each.key_ids}
+
+        async def body(transaction: Transaction) -> list[Key]:
+            await self.lease.check(transaction)
+            for key_id in needed:
+                # From here to the commit nobody can delete a key that the old bytes need.
+                key = self.ring.row(key_id)
+                if key is None or not await is_held(transaction, key_id, key.wrapped):
+                    raise _KeyGoneError
+            lost = await transaction.swap_rows(location, [each.swap for each in wanted])
+            losers = set(lost)
+            done = [(each.row, each.swap) for each in wanted if each.row.key not in losers]
+            await journal_swaps(transaction, self.journal_id, location, [swap for _, swap in done])
+            await follow(transaction, self.journal_id, location, done, self.locations)
+            return lost
+
+        try:
+            return await retried(self.database, body)
+        except _KeyGoneError:
+            # Judged again with the keys there are now, all of these rows.
+            self.ring.load(await self.keys.reload())
+            return [each.row.key for each in wanted]
+
+    async def _save(self, progress: ColumnProgress) -> None:
+        async def body(transaction: Transaction) -> None:
+            await self.lease.check(transaction)
+            await save_column_progress(transaction, self.journal_id, progress)
+
+        await retried(self.database, body)
+
+    def _is_newest(self, entry: JournalEntry) -> bool:
+        """Whether no later rewrite of the column by this run is there: each column is counted by its newest."""
+        steps = self._steps.get(entry.place)
+        return not steps or steps[0].id == entry.id
+
+    def _is_further_back(self, entry: JournalEntry, cell: bytes | None) -> bool:
+        """Whether a column holds what it held before an earlier rewrite, from which this one went on."""
+        expected = digest(entry.old)
+        for step in self._steps.get(entry.place, ()):
+            if step.id < entry.id:
+                if step.new_hash != expected:
+                    return False
+                expected = step.old_hash
+                if digest(cell) == expected:
+                    return True
+        return False
+
+    def _keep(self, entry: JournalEntry, reason: Kept, progress: ColumnProgress) -> None:
+        if not self._is_newest(entry):
+            if reason in FINAL:
+                # The newest rewrite has told; and what Grafana saved between the two is what came back.
+                return
+            # It went back by one rewrite, and does not by all of them.
+            progress.restored -= 1
+        self.kept.append(KeptColumn(entry.table, entry.row_key, entry.column, reason))
+        progress.keep(reason)
+
+
+class _KeyGoneError(Exception):
+    """A data key that old bytes need was deleted, or wrapped anew, since they were compared."""
+
+
+def _layers(entries: Sequence[JournalEntry]) -> list[list[JournalEntry]]:
+    """Of several rewrites of one column each in a layer of its own: the newest tells what the run left."""
+    layers: list[list[JournalEntry]] = []
+    met: dict[ColumnPlace, int] = {}
+    for entry in entries:
+        depth = met[entry.place] = met.get(entry.place, -1) + 1
+        if depth == len(layers):
+            layers.append([])
+        layers[depth].append(entry)
+    return layers
+
+
+def _old_key_ids(columns: Iterable[Sequence[Rewritten]]) -> set[str]:
+    """The data keys that the old ones of these secrets need."""
+    envelopes = (secret.old.envelope for secrets in columns for secret in secrets)
+    return {each.key_id for each in envelopes if each is not None and each.key_id is not None}
+
+
+def _swap(location: Location, row: Row, entries: Sequence[JournalEntry]) -> Swap:
+    new = list(row.cells)
+    for entry in entries:
+        new[location.columns.index(entry.column)] = entry.old
+    if location.text_hash:
+        new[-1] = rehash(location, row, new)
+    return Swap(row.key, row.cells, tuple(new))

@@ -1,0 +1,201 @@
+"""Undo for rows of `data_keys`: old wrappings come back, and what a rotation set inactive is active again.
+
+A wrapping is restored only while the row holds what the run wrote, and only if the old one unwraps, now, to the same
+data key, or to the one that alone decrypts the secrets under it (`readers`). No row is deleted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from reencrypt.catalogue.location import Location
+from reencrypt.crypto.derive import DerivedKeyCache
+from reencrypt.databases.protocol import Database, Transaction
+from reencrypt.databases.retried import retried
+from reencrypt.errors import ReencryptError
+from reencrypt.keys.provider import Unwrapped, normalise_provider
+from reencrypt.keys.ring import DataKey, KeyRing
+from reencrypt.keys.vault_errors import KeyDisabledError, KeyMissingError
+from reencrypt.operations.rewrap.rewrapper import DATA_KEYS
+from reencrypt.operations.undo.journal import Kept, KeptColumn
+from reencrypt.operations.undo.readers import Candidates, Readers, find_readers
+from reencrypt.state.accepted import NOTHING, Accepted
+from reencrypt.state.checkpoints import DataKeyProgress, save_data_key_progress
+from reencrypt.state.data_keys import DataKeyStore, Wrapping, read_wrapped
+from reencrypt.state.journal import digest, read_data_key_entries
+from reencrypt.state.lease import Lease
+from reencrypt.state.rowkey import key_to_text
+from reencrypt.state.stop import StopRequest
+
+_WRAPPING = "encrypted_data"
+
+
+@dataclass(slots=True)
+class _Change:
+    """What a run did to a row of `data_keys`, by column: the bytes before, and a hash of those after."""
+
+    old: dict[str, bytes] = field(default_factory=dict)
+    new_hash: bytes | None = None
+
+
+@dataclass(slots=True)
+class UndoKeys:
+    """Undoes what one run did to `data_keys`, under the lease; all of it may be done twice."""
+
+    database: Database
+    lease: Lease
+    run_id: str
+    journal_id: str
+    ring: KeyRing
+    reload: Callable[[], Awaitable[list[DataKey]]]
+    locations: Iterable[Location]
+    cache: DerivedKeyCache
+    warn: Callable[[str], None]
+    accepted: Accepted = NOTHING
+    restored: int = 0
+    kept: list[KeptColumn] = field(default_factory=list)
+    disputed: list[Readers] = field(default_factory=list)
+
+    async def wrappings(self, stop: StopRequest) -> None:
+        """Give every data key that the run rewrapped its old wrapping, provider and label back."""
+        changes, _ = await self._journal()
+        self.ring.load(await self.reload())
+        candidates: dict[str, Candidates] = {}
+        for key_id, change in changes.items():
+            row = self.ring.row(key_id)
+            if row is None:
+                self._keep(key_id, Kept.ROW_GONE)
+            elif row.wrapped == change.old[_WRAPPING]:
+                self.restored += 1
+            elif digest(row.wrapped) != change.new_hash:
+                self._keep(key_id, Kept.CHANGED_SINCE)
+            else:
+                await self._compare(row, change, candidates)
+        if not candidates:
+            return
+        readers = await find_readers(self.database, self.locations, candidates, self.cache, stop, self.accepted)
+        if stop.reason:
+            return  # not all of them were seen
+        for key_id, found in readers.items():
+            reason = found.verdict()
+            if reason is None:
+                await self._give_back(key_id, changes[key_id])
+            else:
+                self._keep(key_id, reason)
+            if reason in (Kept.UNDER_BOTH, Kept.PRESENT_UNREADABLE):
+                self.disputed.append(found)
+
+    async def _compare(self, row: DataKey, change: _Change, candidates: dict[str, Candidates]) -> None:
+        """Restore where both wrappings hold the same data key; else the secrets under it have to tell which one."""
+        provider = normalise_provider(change.old["provider"].decode())
+        before = await self._unwrap(replace(row, provider=provider, wrapped=change.old[_WRAPPING]))
+        if before is None:
+            self._keep(row.id, Kept.OLD_UNREADABLE)
+            return
+        try:
+            now = await self._unwrap(row)
+        except ReencryptError as error:
+            # A vault that is gone must not be in the way of what leads back out of it.
+            self.warn(f"the present wrapping of data key {row.id} cannot be unwrapped: {error.message}")
+            now = None
+        if now == before:
+            await self._give_back(row.id, change)
+        else:
+            candidates[row.id] = Candidates(before, now)
+
+    async def _unwrap(self, row: DataKey) -> bytes | None:
+        try:
+            entry = await self.ring.unwrap_row(row)
+        except (KeyDisabledError, KeyMissingError) as error:
+            self.warn(error.message)
+            return None
+        return entry.data_key if isinstance(entry, Unwrapped) else None
+
+    async def _give_back(self, key_id: str, change: _Change) -> None:
+        row = self.ring.row(key_id)
+        if row is not None and await self._restore(row, change.old):
+            self.restored += 1
+        else:
+            self._keep(key_id, Kept.CHANGED_SINCE)
+
+    def _keep(self, key_id: str, reason: Kept) -> None:
+        self.kept.append(KeptColumn(DATA_KEYS, key_to_text((key_id,)), _WRAPPING, reason))
+
+    async def _restore(self, row: DataKey, old: Mapping[str, bytes]) -> bool:
+        async def body(transaction: Transaction) -> bool:
+            await self.lease.check(transaction)
+            store = DataKeyStore(self.database, transaction, self.journal_id)
+            back = Wrapping(old[_WRAPPING], old["provider"].decode(), old["label"].decode())
+            done = await store.rewrap(row.id, row.wrapped, lambda _present: back)
+            if done:
+                # Whoever wrote it first, it is theirs again.
+                await store.forget(row.id, self.run_id)
+            return done
+
+        return await retried(self.database, body)
+
+    async def save(self) -> None:
+        """Remember what became of the wrappings, for an undo that is asked for again."""
+        progress = DataKeyProgress(self.restored)
+        for each in self.kept:
+            progress.keep(each.reason)
+        if not (progress.changed or progress.kept_because):
+            return
+
+        async def body(transaction: Transaction) -> None:
+            await self.lease.check(transaction)
+            await save_data_key_progress(transaction, self.journal_id, progress, done=True)
+
+        await retried(self.database, body)
+
+    async def activity(self, own_key: str | None) -> bool:
+        """Make active again what the run set inactive, and its own key inactive, in one transaction.
+
+        A Grafana that reads in between must find an active key. Returns whether the run's own is inactive now.
+        """
+        _, journalled = await self._journal()
+        self.ring.load(await self.reload())
+        inactive = [key_id for key_id, wrapped in journalled.items() if await self._is_usable(key_id, wrapped)]
+        if journalled and not inactive and own_key is not None:
+            # Nothing that was active before opens now: without the run's own key Grafana would find none.
+            return False
+
+        async def body(transaction: Transaction) -> None:
+            await self.lease.check(transaction)
+            store = DataKeyStore(self.database, transaction, self.journal_id)
+            for key_id in inactive:
+                if (present := await read_wrapped(transaction, key_id)) is not None:
+                    await store.activate(key_id, present)
+            if own_key is not None and (present := await read_wrapped(transaction, own_key)) is not None:
+                await store.deactivate(own_key, present)
+
+        if inactive or own_key is not None:
+            await retried(self.database, body)
+        return own_key is not None
+
+    async def _is_usable(self, key_id: str, wrapped: bytes) -> bool:
+        """Whether a key is as it was when it was set inactive, or has been wrapped anew since so that it opens."""
+        row = self.ring.row(key_id)
+        if row is None or row.wrapped == wrapped:
+            return row is not None
+        try:
+            return isinstance(await self.ring.unwrap_row(row), Unwrapped)
+        except KeyDisabledError:
+            return False
+
+    async def _journal(self) -> tuple[dict[str, _Change], dict[str, bytes]]:
+        """The keys that were rewrapped, by id, and those that were set inactive, with their wrapping then."""
+        rewrapped: dict[str, _Change] = {}
+        inactive: dict[str, bytes] = {}
+        for entry in await read_data_key_entries(self.database, self.run_id):
+            before = entry.old or b""
+            if entry.action == "deactivate":
+                inactive[entry.key_id] = before
+                continue
+            change = rewrapped.setdefault(entry.key_id, _Change())
+            # Of several rewrappings by one run the first tells what was before, the last what it left.
+            change.old.setdefault(entry.column, before)
+            if entry.column == _WRAPPING:
+                change.new_hash = entry.new_hash
+        return rewrapped, inactive

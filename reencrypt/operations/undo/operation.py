@@ -1,0 +1,303 @@
+"""`reencrypt undo RUN`: returns to what the journal holds, as far as nothing has changed since."""
+
+from __future__ import annotations
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from reencrypt.crypto.derive import DerivedKeyCache
+from reencrypt.databases.connect import open_database
+from reencrypt.databases.protocol import Database
+from reencrypt.errors import ConfigurationError, RefusedError, StoppedEarlyError, first_error
+from reencrypt.events import Emit, Warned
+from reencrypt.keys.providers import Providers
+from reencrypt.keys.ring import DataKey, KeyRing
+from reencrypt.operations.session import leased, open_providers
+from reencrypt.operations.undo.columns import Undo
+from reencrypt.operations.undo.data_keys import UndoKeys
+from reencrypt.operations.undo.journal import FINAL, KeptColumn
+from reencrypt.operations.undo.old_keys import OldKeys
+from reencrypt.operations.undo.readers import Readers
+from reencrypt.planning.options import RunOptions, available_threads
+from reencrypt.planning.preflight import of_stale_secret_key
+from reencrypt.planning.schema import Schema, inspect, read_accepted_secrets
+from reencrypt.settings import Settings
+from reencrypt.state.checkpoints import (
+    ColumnProgress,
+    DataKeyProgress,
+    read_column_progress,
+    read_data_key_progress,
+)
+from reencrypt.state.data_keys import read_data_keys, read_own, read_wrapped
+from reencrypt.state.journal import read_extents, read_hashes
+from reencrypt.state.lease import Lease
+from reencrypt.state.runs import REKEY, UNDOING, UNDONE, UNDONE_PARTLY, Run, close_run, last_rekey, read_runs
+from reencrypt.state.stop import STOP_GRACE_SECONDS, StopRequest
+
+
+@dataclass(slots=True)
+class UndoReport:
+    """What was given back. `kept` are the columns that could not be, of this invocation; the numbers are of all.
+
+    `disputed` are the data keys whose secrets are split between their old wrapping and the present one.
+    """
+
+    run_id: str
+    outcome: str
+    restored: int = 0
+    kept_because: dict[str, int] = field(default_factory=dict)
+    kept: list[KeptColumn] = field(default_factory=list)
+    disputed: list[Readers] = field(default_factory=list)
+    data_keys: int = 0
+    deactivated: str | None = None
+    stop_reason: str | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """0 when everything is back, 3 when something had to stay, 4 when it was stopped."""
+        if self.outcome == "stopped":
+            return 4
+        return 3 if self.kept_because else 0
+
+    def as_json(self) -> dict[str, Any]:
+        """For `--output json`."""
+        return {
+            "outcome": self.outcome,
+            "run_id": self.run_id,
+            "restored": self.restored,
+            "data_keys_restored": self.data_keys,
+            "kept_because": self.kept_because,
+            "kept": [
+                {"table": each.table, "key": each.row_key, "column": each.column, "reason": each.reason.value}
+                for each in self.kept
+            ],
+            "disputed": [
+                {
+                    "data_key": each.data_key,
+                    "readable_under": each.numbers,
+                    "secrets": [
+                        {"table": one.table, "key": one.row_key, "field": one.field, "readable_under": one.reads}
+                        for one in each.secrets
+                    ],
+                }
+                for each in self.disputed
+            ],
+            "data_key_set_inactive": self.deactivated,
+            "stop_reason": self.stop_reason,
+        }
+
+
+async def undo(settings: Settings, run_id: str, options: RunOptions, *, emit: Emit, stop: StopRequest) -> UndoReport:
+    """Undo a run; may be interrupted at any moment, and goes on when it is called again.
+
+    Raises `ConfigurationError` for a run that does not exist, `RefusedError` while a later one is not undone, and
+    where the configuration has not followed a change of `secret_key`. What is undone already is left alone.
+    """
+    database = await open_database(settings.database, write=True)
+    try:
+        schema = await inspect(database)
+        found = await _find(database, schema, settings, run_id)
+        if found.run.state == UNDONE:
+            return await _already(database, found.run)
+        async with leased(database, options, emit, stop) as lease:
+            # Again: somebody else may have run while we waited for the lease.
+            found = await _find(database, schema, settings, run_id)
+            if found.run.state == UNDONE:
+                return await _already(database, found.run)
+            with ThreadPoolExecutor(available_threads(), thread_name_prefix="reencrypt") as pool:
+                return await _Job(database, schema, settings, options, lease, found, emit, stop, pool).run()
+    except StoppedEarlyError:
+        return UndoReport(run_id, "stopped", stop_reason=stop.reason)
+    except BaseExceptionGroup as failures:
+        raise first_error(failures) from failures
+    finally:
+        await database.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The run that is to be undone, and whether a change of `secret_key` came after it.
+
+    `kept_later` are later runs whose own undo had to keep something.
+    """
+
+    run: Run
+    secret_key_changed: bool
+    kept_later: tuple[str, ...] = ()
+
+
+async def _find(database: Database, schema: Schema, settings: Settings, run_id: str) -> _Found:
+    runs = await read_runs(database) if schema.has_state else []
+    ids = [run.id for run in runs]
+    if run_id not in ids:
+        known = f"known are {', '.join(ids[-5:])}" if ids else "there has been no run"
+        raise ConfigurationError(f"there is no run {run_id}", hint=f"{known}; `reencrypt status` lists them")
+    at = ids.index(run_id)
+    if runs[at].state == UNDONE:
+        return _Found(runs[at], secret_key_changed=False)
+    if runs[at].state == "completed":
+        raise RefusedError(
+            f"run {run_id} was completed, and its journal dropped: there is nothing to go back to",
+            hint="to have secrets under another key, run again with --to; to have them legacy, `reencrypt rollback`",
+        )
+    if runs[at].operation == REKEY:
+        raise RefusedError(
+            f"run {run_id} changed secret_key, and Grafana holds only one: undoing it alone would lock Grafana out",
+            hint="change it back the same way: reencrypt rekey-secret-key, with the former key as the new one",
+        )
+    if stale := of_stale_secret_key(last_rekey(runs), settings):
+        # What is legacy in the journal would be readable here, and for no Grafana.
+        raise stale
+    extents = dict.fromkeys(ids, (0, 0)) | await read_extents(database)
+    # By the journal, whose ids only grow: clocks step back.
+    # One that has written nothing is in nobody's way, and nobody in its own. Nor is a change of secret_key, which is
+    # not undone: what went back into bytes of before it would not decrypt now, and so stays.
+    later = [
+        run
+        for run in runs
+        if extents[run_id][0]
+        and run.state not in (UNDONE, UNDONE_PARTLY)
+        and run.operation != REKEY
+        and extents[run.id][1] > extents[run_id][1]
+    ]
+    if later:
+        newest = max(later, key=lambda run: extents[run.id][1])
+        raise RefusedError(
+            f"run {newest.id} is later than {run_id} and has written {extents[newest.id][0]} columns",
+            hint=f"first: reencrypt undo {newest.id}",
+        )
+    # A change that had nothing to rewrite stands nowhere in the journal, but among the runs it does.
+    changed = any(
+        run.operation == REKEY
+        and run.state in ("finished", "completed")
+        and (number > at or extents[run.id][1] > extents[run_id][1])
+        for number, run in enumerate(runs)
+    )
+    kept = [run.id for run in runs if run.state == UNDONE_PARTLY and extents[run.id][1] > extents[run_id][1]]
+    return _Found(runs[at], secret_key_changed=changed, kept_later=tuple(kept))
+
+
+async def _already(database: Database, run: Run) -> UndoReport:
+    """What the undo that is over has said, from its checkpoints; nothing is written."""
+    columns = await read_column_progress(database, _journal_id(run)) or ColumnProgress()
+    keys = await read_data_key_progress(database, _journal_id(run)) or DataKeyProgress()
+    because = dict(Counter(columns.kept_because) + Counter(keys.kept_because))
+    return UndoReport(run.id, "already_undone", columns.back, because, data_keys=keys.changed)
+
+
+def _journal_id(run: Run) -> str:
+    """The run id under which the undo of a run journals itself."""
+    return f"undo-{run.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One undo under the lease."""
+
+    database: Database
+    schema: Schema
+    settings: Settings
+    options: RunOptions
+    lease: Lease
+    found: _Found
+    emit: Emit
+    stop: StopRequest
+    pool: ThreadPoolExecutor
+
+    async def run(self) -> UndoReport:
+        run = self.found.run
+        await close_run(self.database, self.lease, run, UNDOING, run.outcome)
+        for other in await read_runs(self.database):
+            if other.state == "open":
+                # What it counted as moved may be moved back now; the next run begins anew.
+                await close_run(self.database, self.lease, other, "superseded", "superseded")
+        progress = await read_column_progress(self.database, _journal_id(run))
+        if progress is None or (progress.done and progress.kept_because):
+            # What was kept may be possible now, with another configuration for one: then all is looked at again.
+            progress = ColumnProgress()
+        cache = DerivedKeyCache()
+        async with open_providers(self.settings, cache, self.options.vault, self.emit) as providers:
+            work, keys = await self._work(providers, cache)
+            with suppress(StoppedEarlyError):
+                await self.stop.heeded(self._give_back(work, keys, progress), grace_seconds=STOP_GRACE_SECONDS)
+        if self.stop.reason:
+            # What was cancelled may have counted what it did not commit.
+            progress = await read_column_progress(self.database, _journal_id(run)) or progress
+        return await self._report(work, keys, progress)
+
+    async def _work(self, providers: Providers, cache: DerivedKeyCache) -> tuple[Undo, UndoKeys]:
+        async def reload() -> list[DataKey]:
+            return await read_data_keys(self.database, self.schema.key_table)
+
+        def warn(message: str) -> None:
+            self.emit(Warned(message))
+
+        ring, run = KeyRing(providers.get), self.found.run
+        ring.load(await reload())
+        locations = {location.name: location for location in self.schema.fitted.locations}
+        accepted = await read_accepted_secrets(self.database, self.schema)
+        old_keys = OldKeys(
+            ring=ring,
+            secret_key=providers.secret_key.password,
+            cache=cache,
+            reload=reload,
+            pool=self.pool,
+            warn=warn,
+            secret_key_changed=self.found.secret_key_changed,
+            accepted=accepted,
+        )
+        journal_id = _journal_id(run)
+        of_later_runs = await read_hashes(self.database, self.found.kept_later)
+        work = Undo(self.database, self.lease, run, journal_id, locations, ring, old_keys, of_later_runs)
+        keys = UndoKeys(
+            database=self.database,
+            lease=self.lease,
+            run_id=run.id,
+            journal_id=journal_id,
+            ring=ring,
+            reload=reload,
+            locations=locations.values(),
+            cache=cache,
+            warn=warn,
+            accepted=accepted,
+        )
+        return work, keys
+
+    async def _give_back(self, work: Undo, keys: UndoKeys, progress: ColumnProgress) -> None:
+        """Columns first: their old bytes may need a data key in the wrapping that it has now."""
+        await work.prepare(self.stop)
+        while not progress.done and not self.stop.reason:
+            await work.page(progress)
+        if not self.stop.reason:
+            await keys.wrappings(self.stop)
+
+    async def _report(self, work: Undo, keys: UndoKeys, progress: ColumnProgress) -> UndoReport:
+        run = self.found.run
+        restored, kept = progress.back, [*work.kept, *keys.kept]
+        because = Counter(progress.kept_because) + Counter(each.reason.value for each in keys.kept)
+        report = UndoReport(run.id, "stopped", restored, dict(because), kept, keys.disputed, keys.restored)
+        if self.stop.reason:
+            report.stop_reason = self.stop.reason
+            return report
+        if set(report.kept_because) <= FINAL:
+            own_key = await _own_key(self.database, self.schema, run)
+            report.deactivated = own_key if await keys.activity(own_key) else None
+            await keys.save()
+            await close_run(self.database, self.lease, run, UNDONE, "undone")
+        else:
+            # It may be tried again, with another configuration for one, and stands in nobody's way.
+            await close_run(self.database, self.lease, run, UNDONE_PARTLY, run.outcome)
+        report.outcome = "partly_done" if report.kept_because else "undone"
+        return report
+
+
+async def _own_key(database: Database, schema: Schema, run: Run) -> str | None:
+    """The data key that the run made, if it did. It is never deleted: Grafana may have saved under it since."""
+    if not schema.has_own_keys or not run.target_key:
+        return None
+    own = await read_own(database)
+    there = await read_wrapped(database, run.target_key) is not None
+    return run.target_key if there and own.get(run.target_key) == run.id else None

@@ -1,0 +1,179 @@
+"""Which of two wrappings of a data key is the right one: what the secrets under it say, all of them.
+
+A wrapping that holds another data key than the one before it makes every secret under its id unreadable; and what
+Grafana saves from then on is under the other one. Only where one of the two reads nothing may the other stand.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Final
+
+from reencrypt.catalogue.location import Location, Row
+from reencrypt.catalogue.plaintext import Kind, evidence, is_plausible
+from reencrypt.catalogue.reading import FoundSecret, secrets_of
+from reencrypt.crypto import envelope as envelopes
+from reencrypt.crypto.ciphers import Algorithm, AuthenticationFailedError
+from reencrypt.crypto.derive import DerivedKeyCache
+from reencrypt.crypto.envelope import Envelope
+from reencrypt.databases.paging import LookAt, read_to_end
+from reencrypt.databases.protocol import Database
+from reencrypt.errors import StoppedEarlyError
+from reencrypt.keys.proof import PROVEN_BITS
+from reencrypt.operations.undo.journal import Kept
+from reencrypt.planning.census import identity_of
+from reencrypt.state.accepted import NOTHING, Accepted
+from reencrypt.state.rowkey import key_to_text
+from reencrypt.state.stop import StopRequest
+
+_PAGE_ROWS: Final = 1000
+_PAGE_BYTES: Final = 4 * 1024 * 1024
+#: How many secrets of each side are named; beyond that the report would be longer than anybody reads.
+_MOST_WEIGHED: Final = 4096  # secrets under a data key, far more than tell right from wrong
+_NAMED: Final = 1000
+_SIDES: Final = ("old", "present", "neither")
+_OLD, _PRESENT, _NEITHER = _SIDES
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Candidates:
+    """The data key of the old wrapping and that of the present one, None where the present one does not unwrap."""
+
+    old: bytes
+    present: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class DisputedSecret:
+    """A secret that one data key reads and the other does not: `reads` is `old`, `present`, or `neither` of the two."""
+
+    table: str
+    row_key: str
+    field: str
+    reads: str
+
+
+@dataclass(slots=True)
+class Readers:
+    """What the secrets under one data key id say: how many only the old data key reads, only the present one, neither.
+
+    `bits` is the evidence for the old one, `authenticated` whether a GCM tag matched under it. `secrets` names the
+    first thousand of each; the numbers are of all.
+    """
+
+    data_key: str
+    present_unwraps: bool
+    bits: float = 0.0
+    authenticated: bool = False
+    numbers: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_SIDES, 0))
+    secrets: list[DisputedSecret] = field(default_factory=list)
+    _weighed: set[bytes] = field(default_factory=set)
+
+    def weigh(self, envelope: Envelope, bits: float) -> None:
+        """Add what a secret says for the old data key; a copy of a ciphertext says nothing more."""
+        identity = identity_of(envelope)
+        if identity not in self._weighed and len(self._weighed) < _MOST_WEIGHED:
+            self._weighed.add(identity)
+            self.bits += bits
+
+    def verdict(self) -> Kept | None:
+        """Whether the old wrapping may come back, None, or why not."""
+        if self.numbers[_PRESENT]:
+            return Kept.UNDER_BOTH if self.numbers[_OLD] else Kept.OLD_IMPLAUSIBLE
+        if not (self.authenticated or self.bits >= PROVEN_BITS):
+            if self.bits < 0:
+                return Kept.OLD_IMPLAUSIBLE
+            return Kept.OLD_UNPROVEN if self.present_unwraps else Kept.PRESENT_UNREADABLE
+        # What the old one does not read may have been saved under the present one, which cannot be asked.
+        return Kept.PRESENT_UNREADABLE if self.numbers[_NEITHER] and not self.present_unwraps else None
+
+    def count(
+        self, location: Location, row: Row, secret: FoundSecret, *, old: bool | None, present: bool | None
+    ) -> None:
+        """Count a secret by which data key reads it; None where the plaintext cannot tell, or there is no such key."""
+        if old and present is not True:
+            side = _OLD
+        elif old is False:
+            side = _PRESENT if present else _NEITHER
+        else:
+            return  # raw bytes, or a text so short that either might have written it
+        self.numbers[side] += 1
+        if self.numbers[side] <= _NAMED:
+            self.secrets.append(DisputedSecret(location.table, key_to_text(row.key), secret.field, side))
+
+
+async def find_readers(
+    database: Database,
+    locations: Iterable[Location],
+    candidates: Mapping[str, Candidates],
+    cache: DerivedKeyCache,
+    stop: StopRequest,
+    accepted: Accepted = NOTHING,
+) -> dict[str, Readers]:
+    """Decrypt every secret under these data keys with both candidates; one read-only pass over all locations.
+
+    What is `accepted` says nothing: it is implausible under the right key too.
+    """
+    found = {key_id: Readers(key_id, each.present is not None) for key_id, each in candidates.items()}
+    for location in locations:
+        before = found
+
+        def begin(location: Location = location, before: dict[str, Readers] = before) -> LookAt:
+            nonlocal found
+            # A location that is read again counts once.
+            found = copy.deepcopy(before)
+
+            async def look(rows: list[Row]) -> None:
+                # A derivation takes about a millisecond, which the event loop has better uses for.
+                await asyncio.to_thread(_read, location, rows, candidates, found, cache, accepted)
+                if stop.reason:
+                    raise StoppedEarlyError(stop.reason)
+
+            return look
+
+        with suppress(StoppedEarlyError):
+            await read_to_end(database, location, begin, rows=_PAGE_ROWS, size=_PAGE_BYTES)
+        if stop.reason:
+            break
+    return found
+
+
+def _read(
+    location: Location,
+    rows: Iterable[Row],
+    candidates: Mapping[str, Candidates],
+    found: Mapping[str, Readers],
+    cache: DerivedKeyCache,
+    accepted: Accepted,
+) -> None:
+    for row in rows:
+        for secret in secrets_of(location, row):
+            envelope = secret.envelope
+            keys = candidates.get(envelope.key_id) if envelope is not None and envelope.key_id is not None else None
+            if envelope is None or keys is None or envelope.key_id is None or accepted.covers(secret.text_in(row)):
+                continue
+            readers = found[envelope.key_id]
+            old, text = _reads(envelope, keys.old, secret.kind, cache)
+            present = None if keys.present is None else _reads(envelope, keys.present, secret.kind, cache)[0]
+            if envelope.algorithm is Algorithm.AES_GCM:
+                readers.authenticated = readers.authenticated or bool(old)
+            elif text is not None:
+                readers.weigh(envelope, evidence(text, secret.kind))
+            readers.count(location, row, secret, old=old, present=present)
+
+
+def _reads(envelope: Envelope, data_key: bytes, kind: Kind, cache: DerivedKeyCache) -> tuple[bool | None, bytes | None]:
+    """Whether a data key reads a secret, None where the plaintext cannot tell; and the plaintext."""
+    try:
+        plaintext = envelopes.decrypt(envelope, data_key, cache)
+    except AuthenticationFailedError:
+        return False, None
+    if envelope.algorithm is Algorithm.AES_GCM:
+        return True, plaintext
+    if kind is Kind.BYTES or not plaintext:
+        return None, plaintext
+    return is_plausible(plaintext, kind), plaintext

@@ -1,0 +1,1 @@
+"""Reads every secret as Grafana would."""

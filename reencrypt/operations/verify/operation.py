@@ -1,0 +1,135 @@
+"""`reencrypt verify`: an independent read of every secret, trusting no bookkeeping of any run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from reencrypt.errors import NoSecretsError
+from reencrypt.events import Emit
+from reencrypt.keys.ring import DataKey, KeyRing
+from reencrypt.operations.session import Resources, opened
+from reencrypt.operations.verify.readability import Fault, ambiguous, faults_of, not_configured, providers_of
+from reencrypt.operations.verify.verification import Problem, RingKeys, Verification, verify_secrets
+from reencrypt.planning.options import RunOptions
+from reencrypt.planning.schema import inspect, read_accepted_secrets
+from reencrypt.settings import Settings
+from reencrypt.state.data_keys import read_ambiguous_keys, read_data_keys
+from reencrypt.state.quarantine import read_quarantine
+
+_UNREADABLE: Final = 8
+_CONFIGURATION: Final = 2
+
+
+@dataclass(slots=True)
+class VerifyReport:
+    """The outcome of a verification: the secrets, the settings that are wrong, and ambiguous data keys by name."""
+
+    target_provider: str
+    found: Verification
+    faults: list[Fault] = field(default_factory=list)
+    ambiguous_keys: list[str] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> int:
+        """8 for a problem that is not in quarantine, 2 where only the configuration keeps Grafana from reading."""
+        if self.found.unreadable > self.found.of_configuration or self.ambiguous_keys:
+            return _UNREADABLE
+        return _CONFIGURATION if self.faults else 0
+
+    @property
+    def problems(self) -> Sequence[Problem]:
+        """The secrets that do not read, by name as far as they are named."""
+        return self.found.problems
+
+    def sentences(self) -> list[str]:
+        """What is wrong apart from single secrets, for people."""
+        return [
+            *(f"ambiguous: {ambiguous(name)}" for name in self.ambiguous_keys),
+            *map(str, self.faults),
+        ]
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that `--output json` prints."""
+        providers: dict[str, int] = {}
+        locations = self.found.locations
+        for result in locations.values():
+            for provider, number in result.providers.items():
+                providers[provider] = providers.get(provider, 0) + number
+        return {
+            "outcome": "failed" if self.exit_code else "verified",
+            "target_provider": self.target_provider,
+            "secrets": {
+                "total": self.found.total,
+                "readable": sum(each.readable for each in locations.values()),
+                "accepted": self.found.accepted,
+                "under_target": providers.get(self.target_provider, 0),
+                "quarantined": self.found.quarantined,
+                "unreadable": self.found.unreadable,
+            },
+            "providers": providers,
+            "locations": {
+                name: {"total": each.total, "readable": each.readable, "providers": each.providers}
+                for name, each in locations.items()
+                if each.total
+            },
+            "problems": [problem_as_json(each) for each in self.problems],
+            "problems_not_named": self.found.unnamed,
+            "ambiguous_data_keys": self.ambiguous_keys,
+            "configuration": [fault.as_json() for fault in self.faults],
+        }
+
+
+def problem_as_json(problem: Problem) -> dict[str, object]:
+    """One secret that does not read."""
+    return {
+        "location": problem.location,
+        "key": problem.key,
+        "field": problem.field,
+        "reason": problem.reason,
+        "detail": problem.detail,
+        "in_quarantine": problem.known,
+    }
+
+
+async def verify(settings: Settings, options: RunOptions, *, emit: Emit) -> VerifyReport:
+    """Read, unwrap, decrypt and judge every secret; raises `NoSecretsError` where there is none at all."""
+    target = options.provider(settings)
+    async with opened(settings, options, emit, write=False) as resources:
+        report = await _verify(resources, settings, target, emit)
+    if not options.allow_empty and not report.found.total:
+        raise NoSecretsError(
+            f"{resources.database.name} holds no secrets at all",
+            hint="is this the right database? if so, give --allow-empty",
+        )
+    return report
+
+
+async def _verify(resources: Resources, settings: Settings, target: str, emit: Emit) -> VerifyReport:
+    database = resources.database
+    schema = await inspect(database)
+    ring = KeyRing(resources.providers.get)
+
+    async def reload() -> list[DataKey]:
+        return await read_data_keys(database, schema.key_table)
+
+    ring.load(await reload())
+    secret_key = resources.providers.secret_key.password
+    found = await verify_secrets(
+        database,
+        schema.fitted.locations,
+        RingKeys(ring, reload, secret_key, not_configured(settings)),
+        await read_quarantine(database) if schema.has_state else [],
+        await read_accepted_secrets(database, schema),
+        cache=resources.cache,
+        pool=resources.pool,
+        emit=emit,
+    )
+    needed = found.needed_key_ids
+    return VerifyReport(
+        target,
+        found,
+        faults_of(settings, providers_of(ring, needed), has_envelopes=bool(needed), target=target),
+        sorted(needed & await read_ambiguous_keys(database, schema.key_table)),
+    )

@@ -1,0 +1,440 @@
+"""Reads every secret as Grafana would and trusts no bookkeeping of any run: the core of `verify` and of `complete`.
+
+It knows neither configuration nor report. Memory is bounded: counts by key, and a limited number of problems by name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor as Pool
+from dataclasses import dataclass, field, replace
+from typing import Final, NamedTuple, Protocol
+
+from reencrypt.catalogue.location import Location, Row
+from reencrypt.catalogue.plaintext import evidence, is_plausible
+from reencrypt.catalogue.reading import FoundSecret
+from reencrypt.catalogue.reason import Reason
+from reencrypt.crypto import envelope as envelopes
+from reencrypt.crypto.ciphers import Algorithm, AuthenticationFailedError
+from reencrypt.crypto.derive import DerivedKeyCache
+from reencrypt.crypto.envelope import Envelope
+from reencrypt.databases.paging import LookAt, read_to_end
+from reencrypt.databases.protocol import Database
+from reencrypt.events import Emit, Surveyed
+from reencrypt.keys.proof import PROVEN_BITS
+from reencrypt.keys.provider import LEGACY_PROVIDER
+from reencrypt.keys.ring import DataKey, Failure, KeyRing
+from reencrypt.keys.vault_errors import KeyDisabledError
+from reencrypt.operations.migrate.slow_path import ParsedRow, parse_rows
+from reencrypt.planning.census import identity_of
+from reencrypt.planning.quarantined_keys import UNREADABLE
+from reencrypt.state.accepted import Accepted
+from reencrypt.state.journal import digest
+from reencrypt.state.quarantine import QuarantineEntry
+from reencrypt.state.rowkey import key_to_text
+
+_PAGE_ROWS: Final = 1000
+_PAGE_BYTES: Final = 4 * 1024 * 1024
+_PADDING: Final = "unreadable_padding"
+#: Reasons of a verification alone: a run meets neither.
+PROVIDER_NOT_CONFIGURED: Final = "provider_not_configured"
+KEY_RETIRES: Final = "key_retires"
+#: How many problems are kept by name. All are counted; those of acknowledged secrets are kept without a limit, because
+#: the quarantine, which is in memory anyway, bounds them.
+NAMED_PROBLEMS: Final = 10_000
+
+
+class Unusable(NamedTuple):
+    """Why a key decrypts nothing; the reason becomes that of every secret under it."""
+
+    reason: str
+    detail: str
+
+
+class Keys(Protocol):
+    """The keys that a verification decrypts with."""
+
+    async def ensure(self, key_ids: Sequence[str]) -> None:
+        """Make these data keys ready; raises a `ReencryptError` where a key service fails as a whole."""
+        ...
+
+    async def confirm(self, key_ids: Sequence[str]) -> None:
+        """Have a key service asked a second time for those that only one answer of it speaks for.
+
+        Raises `ContradictionError` where it answers differently, a `ReencryptError` where it fails.
+        """
+        ...
+
+    def key_for(self, key_id: str | None) -> tuple[str, bytes | Unusable]:
+        """The provider of a data key (None: of a legacy value), and the key itself or why it is of no use."""
+        ...
+
+    @property
+    def whole(self) -> Keys:
+        """All keys of the configuration, those that are to retire among them."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RingKeys:
+    """All keys of a configuration: data keys from the ring, `secret_key` for legacy values.
+
+    `not_configured` says of a provider, in a clause, which setting keeps it from being loaded, or nothing.
+    """
+
+    ring: KeyRing
+    reload: Callable[[], Awaitable[list[DataKey]]]
+    secret_key: bytes
+    not_configured: Callable[[str], str] = lambda _provider: ""
+    _disabled: dict[str, str] = field(default_factory=dict)
+
+    async def ensure(self, key_ids: Sequence[str]) -> None:
+        """Unwrap; a data key under a disabled version is of no use to Grafana either, and holds up no other."""
+        wanted = [key_id for key_id in key_ids if key_id not in self._disabled]
+        try:
+            await self.ring.ensure(wanted, self.reload)
+        except KeyDisabledError:
+            for key_id in wanted:
+                try:
+                    await self.ring.ensure([key_id], self.reload)
+                except KeyDisabledError as error:
+                    self._disabled[key_id] = error.message
+
+    async def confirm(self, key_ids: Sequence[str]) -> None:
+        """See `Keys`."""
+        await self.ring.confirm(key_ids)
+
+    def key_for(self, key_id: str | None) -> tuple[str, bytes | Unusable]:
+        """See `Keys`."""
+        if key_id is None:
+            return LEGACY_PROVIDER, self.secret_key
+        row = self.ring.row(key_id)
+        provider = row.provider if row else "missing"
+        if row is not None and (setting := self.not_configured(provider)):
+            return provider, Unusable(PROVIDER_NOT_CONFIGURED, f"data key {key_id}: {setting}")
+        if key_id in self._disabled:
+            return provider, Unusable(Reason.UNWRAP_FAILED, self._disabled[key_id])
+        if not self.ring.knows(key_id):
+            return provider, Unusable(Reason.UNWRAP_FAILED, f"data key {key_id}: it was wrapped anew meanwhile")
+        entry = self.ring.entry(key_id)
+        if isinstance(entry, Failure):
+            reason = Reason.UNKNOWN_DATA_KEY if entry.unknown else Reason.UNWRAP_FAILED
+            return provider, Unusable(reason, f"data key {key_id}: {entry.detail}")
+        return provider, entry.data_key
+
+    @property
+    def whole(self) -> Keys:
+        """See `Keys`."""
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class StayingKeys:
+    """The keys of another set without those that are to retire.
+
+    `retires` says of a data key (None: of `secret_key`) which key-encryption key goes and takes it along, or nothing.
+    A data key that retires is never asked for, unless it takes an unwrap to know that.
+    """
+
+    keys: Keys
+    retires: Callable[[str | None], str]
+
+    async def ensure(self, key_ids: Sequence[str]) -> None:
+        """See `Keys`."""
+        await self.keys.ensure([key_id for key_id in key_ids if not self.retires(key_id)])
+
+    async def confirm(self, key_ids: Sequence[str]) -> None:
+        """See `Keys`."""
+        await self.keys.confirm([key_id for key_id in key_ids if not self.retires(key_id)])
+
+    def key_for(self, key_id: str | None) -> tuple[str, bytes | Unusable]:
+        """See `Keys`."""
+        if kek := self.retires(key_id):
+            return kek, Unusable(KEY_RETIRES, f"it needs {kek}, which is to go")
+        return self.keys.key_for(key_id)
+
+    @property
+    def whole(self) -> Keys:
+        """See `Keys`."""
+        return self.keys
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A secret that does not read as Grafana reads it.
+
+    `quarantine` is the state of its quarantine entry, empty where it has none: one that was saved since, and fails
+    again, is news. `table`, `column` and `digest` (SHA-256 of its text) tell whether other bytes of it exist. `key_id`
+    is its data key, None for a legacy value, `UNREADABLE` for what cannot be taken apart.
+    """
+
+    location: str
+    key: str
+    field: str
+    reason: str
+    detail: str
+    quarantine: str
+    table: str
+    column: str
+    digest: bytes
+    key_id: str | None
+
+    @property
+    def known(self) -> bool:
+        """Whether it is in quarantine already."""
+        return bool(self.quarantine)
+
+    @property
+    def acknowledged(self) -> bool:
+        """Whether somebody has given it up knowingly."""
+        return self.quarantine == "acknowledged"
+
+    @property
+    def place(self) -> str:
+        """Where it is, for people."""
+        return f"{self.location} {self.key} {self.field}"
+
+
+@dataclass(slots=True)
+class LocationResult:
+    """What a location's secrets are under, and how many decrypt plausibly, or were `accepted` as they are.
+
+    The counters are by data key: None stands for legacy values, `UNREADABLE` for what cannot be taken apart.
+    `in_quarantine` counts what does not read and is still as a run found it, `given_up` those of them that are
+    acknowledged, and which no key of the configuration reads, one that is to go included.
+    """
+
+    total: int = 0
+    readable: int = 0
+    accepted: int = 0
+    providers: dict[str, int] = field(default_factory=dict)
+    by_key: Counter[str | None] = field(default_factory=Counter)
+    in_quarantine: Counter[str | None] = field(default_factory=Counter)
+    given_up: Counter[str | None] = field(default_factory=Counter)
+
+
+@dataclass(slots=True)
+class Verification:
+    """The result. `problems` are the named ones, the numbers are of all.
+
+    `reasons` counts those that are in no quarantine. `proven_bits` is the evidence for a data key in what it decrypts,
+    summed up until it is enough.
+    """
+
+    locations: dict[str, LocationResult] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    quarantined: int = 0
+    unreadable: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    proven_bits: dict[str | None, float] = field(default_factory=dict)
+    #: By data key the ciphertexts that `proven_bits` sums up: a copy of one is no further evidence.
+    weighed: dict[str | None, set[bytes]] = field(default_factory=dict)
+
+    @property
+    def total(self) -> int:
+        """All secrets."""
+        return sum(each.total for each in self.locations.values())
+
+    @property
+    def accepted(self) -> int:
+        """How many of the readable ones are not what Grafana stores in their place, and were accepted as such."""
+        return sum(each.accepted for each in self.locations.values())
+
+    @property
+    def of_configuration(self) -> int:
+        """How many of the unreadable ones a setting alone keeps from being read."""
+        return self.reasons[PROVIDER_NOT_CONFIGURED]
+
+    @property
+    def unnamed(self) -> int:
+        """Problems that are counted, and not kept by name."""
+        return self.quarantined + self.unreadable - len(self.problems)
+
+    @property
+    def key_ids(self) -> set[str]:
+        """The data keys that secrets name."""
+        return {key_id for each in self.locations.values() for key_id in each.by_key if key_id}
+
+    @property
+    def needed_key_ids(self) -> set[str]:
+        """The data keys that a secret names which nobody has given up."""
+        return {key_id for each in self.locations.values() for key_id in each.by_key - each.given_up if key_id}
+
+    def is_proven(self, key_id: str | None) -> bool:
+        """Whether what a data key decrypts shows that it is the right one."""
+        return self.proven_bits.get(key_id, 0.0) >= PROVEN_BITS
+
+    def copy(self) -> Verification:
+        """The same numbers and problems, to go on counting from."""
+        return replace(
+            self,
+            locations=dict(self.locations),
+            problems=list(self.problems),
+            reasons=Counter(self.reasons),
+            proven_bits=dict(self.proven_bits),
+            weighed={key_id: set(weighed) for key_id, weighed in self.weighed.items()},
+        )
+
+    def weigh(self, envelope: Envelope, bits: float) -> None:
+        """Add what a secret says for its key; sixteen of them are enough, and each counts once."""
+        weighed, identity = self.weighed.setdefault(envelope.key_id, set()), identity_of(envelope)
+        if bits > 0 and identity not in weighed:
+            weighed.add(identity)
+            self.proven_bits[envelope.key_id] = self.proven_bits.get(envelope.key_id, 0.0) + bits
+
+    def add(self, problem: Problem) -> None:
+        """Count a problem, and keep it by name as long as there is room."""
+        if problem.known:
+            self.quarantined += 1
+        else:
+            self.unreadable += 1
+            self.reasons[problem.reason] += 1
+        if problem.acknowledged or len(self.problems) < NAMED_PROBLEMS:
+            self.problems.append(problem)
+
+
+async def verify_secrets(
+    database: Database,
+    locations: Iterable[Location],
+    keys: Keys,
+    quarantine: Sequence[QuarantineEntry],
+    accepted: Accepted,
+    *,
+    cache: DerivedKeyCache,
+    pool: Pool,
+    emit: Emit,
+) -> Verification:
+    """Read, decrypt and judge every secret with these keys.
+
+    One answer of a key service is no proof: a data key that its secrets do not prove, because they are few, raw bytes
+    or nonsense, is asked for a second time. Raises `ContradictionError` where the second answer is another one, and a
+    `ReencryptError` where the database or a key service fails; a secret that does not read is a problem.
+    """
+    by_place = {entry.place: entry for entry in quarantine}
+    loop = asyncio.get_running_loop()
+    verification = Verification()
+    for location in locations:
+        before = verification
+
+        def begin(location: Location = location, before: Verification = before) -> LookAt:
+            nonlocal verification
+            # A location that is read again counts once, and is no more evidence than before.
+            verification = before.copy()
+            verifier = _Verifier(keys, cache, by_place, accepted, verification)
+            result = verification.locations[location.name] = LocationResult()
+
+            async def look(rows: list[Row]) -> None:
+                parsed = await loop.run_in_executor(pool, parse_rows, location, rows)
+                await keys.ensure(_key_ids(parsed))
+                await keys.whole.ensure(verifier.given_up_key_ids(location, parsed))
+                await loop.run_in_executor(pool, verifier.check, location, parsed, result)
+                emit(Surveyed(location.name, sum(len(row.secrets) for row in parsed)))
+
+            return look
+
+        await read_to_end(database, location, begin, rows=_PAGE_ROWS, size=_PAGE_BYTES)
+    await keys.confirm([key_id for key_id in sorted(verification.key_ids) if not verification.is_proven(key_id)])
+    return verification
+
+
+@dataclass(frozen=True, slots=True)
+class _Verifier:
+    keys: Keys
+    cache: DerivedKeyCache
+    quarantine: Mapping[tuple[str, str, str], QuarantineEntry]
+    accepted: Accepted
+    verification: Verification
+
+    def given_up_key_ids(self, location: Location, rows: Sequence[ParsedRow]) -> list[str]:
+        """The data keys of acknowledged secrets, which may read again."""
+        return [
+            secret.envelope.key_id
+            for row, secrets in rows
+            for secret in secrets
+            if secret.envelope is not None and secret.envelope.key_id is not None
+            if (entry := self._entry(location, row, secret)) is not None and not entry.is_open
+        ]
+
+    def check(self, location: Location, rows: Sequence[ParsedRow], result: LocationResult) -> None:
+        for row, secrets in rows:
+            for secret in secrets:
+                key_id = secret.envelope.key_id if secret.envelope is not None else UNREADABLE
+                entry = self._entry(location, row, secret)
+                provider, problem = self._judge(secret, self.keys)
+                if problem and problem[0] == Reason.IMPLAUSIBLE_PLAINTEXT and self.accepted.covers(secret.text_in(row)):
+                    problem = _padding(secret)
+                    result.accepted += problem is None
+                result.total += 1
+                result.by_key[key_id] += 1
+                result.providers[provider] = result.providers.get(provider, 0) + 1
+                if entry is not None and problem is not None:
+                    result.in_quarantine[key_id] += 1
+                    # What somebody gave up when its data key was damaged may read since, and is alive then.
+                    result.given_up[key_id] += not entry.is_open and not self._reads_at_all(secret, row)
+                if problem is None:
+                    result.readable += 1
+                else:
+                    self.verification.add(
+                        Problem(
+                            location.name,
+                            key_to_text(row.key),
+                            secret.field,
+                            *problem,
+                            entry.state if entry is not None else "",
+                            location.table,
+                            location.columns[secret.column],
+                            digest(secret.text_in(row)) or b"",
+                            key_id,
+                        )
+                    )
+
+    def _entry(self, location: Location, row: Row, secret: FoundSecret) -> QuarantineEntry | None:
+        """Its entry in the quarantine; one that was saved since, and may fail again, has none."""
+        if not self.quarantine:
+            return None
+        entry = self.quarantine.get((location.name, key_to_text(row.key), secret.field))
+        return entry if entry is not None and entry.secret_hash == digest(secret.text_in(row)) else None
+
+    def _reads_at_all(self, secret: FoundSecret, row: Row) -> bool:
+        """Whether some key of the configuration reads it, be it one that is to go."""
+        _, problem = self._judge(secret, self.keys.whole)
+        if problem and problem[0] == Reason.IMPLAUSIBLE_PLAINTEXT:
+            return self.accepted.covers(secret.text_in(row))
+        return problem is None or problem[0] == _PADDING
+
+    def _judge(self, secret: FoundSecret, keys: Keys) -> tuple[str, tuple[str, str] | None]:
+        """The provider of a secret and what is wrong with it, if anything."""
+        envelope = secret.envelope
+        if envelope is None:
+            return "unknown", (str(secret.problem), secret.detail)
+        provider, password = keys.key_for(envelope.key_id)
+        if isinstance(password, Unusable):
+            return provider, password
+        try:
+            plaintext = envelopes.decrypt(envelope, password, self.cache)
+        except AuthenticationFailedError as error:
+            return provider, (Reason.AUTHENTICATION_FAILED, str(error))
+        # A tag that matches says that Grafana reads what was written, whatever that is.
+        if envelope.algorithm is not Algorithm.AES_GCM and not is_plausible(plaintext, secret.kind):
+            return provider, (Reason.IMPLAUSIBLE_PLAINTEXT, f"what its key yields is not {secret.kind}")
+        if not self.verification.is_proven(envelope.key_id):
+            tag = envelope.algorithm is Algorithm.AES_GCM
+            self.verification.weigh(envelope, PROVEN_BITS if tag else evidence(plaintext, secret.kind))
+        return provider, _padding(secret)
+
+
+def _padding(secret: FoundSecret) -> tuple[str, str] | None:
+    if secret.slot.strict:
+        return None
+    return _PADDING, "its base64 padding is not what Grafana decodes in this column"
+
+
+def _key_ids(rows: Sequence[ParsedRow]) -> list[str]:
+    return [
+        secret.envelope.key_id
+        for row in rows
+        for secret in row.secrets
+        if secret.envelope is not None and secret.envelope.key_id is not None
+    ]

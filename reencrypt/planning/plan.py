@@ -1,0 +1,164 @@
+"""Everything that is known before a run writes its first byte: census, keys, proof, target, refusals.
+
+`plan` shows it, `run` starts from it; `reencrypt.planning.planner` fills it in.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from reencrypt.catalogue.location import Location
+from reencrypt.crypto.ciphers import Algorithm
+from reencrypt.errors import ReencryptError
+from reencrypt.keys.proof import Proof
+from reencrypt.keys.provider import SECRET_KEY_PROVIDER, WrapFormat
+from reencrypt.keys.ring import DataKey, KeyRing
+from reencrypt.planning.census import Census
+from reencrypt.planning.options import RunOptions
+from reencrypt.planning.schema import Schema
+from reencrypt.planning.target import Goal, Operation, due_at
+from reencrypt.settings import Settings
+from reencrypt.state.counts import Counts
+from reencrypt.state.runs import Run
+
+
+@dataclass(slots=True)
+class Preparation:
+    """What is known before a run. `refusals` are in the order in which they would stop it."""
+
+    settings: Settings
+    options: RunOptions
+    goal: Goal
+    schema: Schema
+    census: Census
+    ring: KeyRing
+    proof: Proof
+    open_run: Run | None
+    existing: tuple[DataKey, ...] = ()
+    wrap_format: WrapFormat | None = None
+    grafana_knows_target: bool = False
+    format_named: bool = False
+    quarantined: int = 0
+    rekeyed: Run | None = None
+    refusals: list[ReencryptError] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def locations(self) -> tuple[Location, ...]:
+        """The locations of this database."""
+        return self.schema.fitted.locations
+
+    @property
+    def target_provider(self) -> str:
+        """Where secrets go: a provider, or back under `secret_key`."""
+        return self.goal.name
+
+    def is_current(self, key_id: str | None, algorithm: Algorithm) -> bool:
+        """Whether a secret under this data key (None for a legacy value) is where this operation wants it."""
+        row = self.ring.row(key_id) if key_id is not None else None
+        return self.goal.is_reached(key_id, algorithm, row)
+
+    def entries(self) -> Iterator[tuple[str | None, Algorithm, int]]:
+        """Secrets that Grafana moves, counted by data key (None for a legacy value) and algorithm in each location."""
+        for location in self.locations:
+            if location.reencrypted:
+                for (key_id, algorithm), number in self.census.locations[location.name].by_key.items():
+                    yield key_id, algorithm, number
+
+    def counts(self) -> dict[str, Counts]:
+        """The census as counters, as if a run looked and moved nothing."""
+        found: dict[str, Counts] = {}
+        for location in self.locations:
+            census, counts = self.census.locations[location.name], Counts()
+            if not location.reencrypted:
+                counts.not_applicable = census.total
+            else:
+                for (key_id, algorithm), number in census.by_key.items():
+                    if self.is_current(key_id, algorithm):
+                        counts.already_current += number
+                    else:
+                        counts.left += number
+                for reason, number in census.problems.items():
+                    counts.quarantined += number
+                    counts.quarantined_because[reason] = number
+            found[location.name] = counts
+        return found
+
+    @property
+    def movable(self) -> int:
+        """Secrets that are not current and can be taken apart."""
+        return sum(each.left for each in self.counts().values())
+
+    @property
+    def has_work(self) -> bool:
+        """Whether secrets, or for a rewrap data keys, are to move; a rewrap within its provider is not known here."""
+        if self.goal.operation is Operation.REWRAP:
+            return any(row.provider != self.goal.provider for row in self.ring.rows)
+        return bool(self.movable)
+
+    def providers_left(self) -> set[str]:
+        """The providers that the operation takes something away from."""
+        rows = self.ring.rows if self.goal.operation is Operation.REWRAP else map(self.ring.row, self.moving_key_ids())
+        return {row.provider for row in rows if row is not None} - {self.goal.provider}
+
+    @property
+    def unreadable(self) -> int:
+        """Secrets that cannot be taken apart, wherever a run would move them."""
+        return sum(each.quarantined for each in self.counts().values())
+
+    @property
+    def needs_run(self) -> bool:
+        """Whether a run has anything to do, be it to look again at what is in quarantine."""
+        if self.goal.waits_until is not None:
+            return False
+        return bool(self.movable or self.unreadable or self.quarantined or run_to_continue(self))
+
+    def due_at(self, older_than: timedelta, now: object, stuck: Counter[tuple[str, str | None]]) -> datetime | None:
+        """When a rotation by age will be due; None for now. A legacy value is as old as `secret_key`.
+
+        `stuck` counts what no run can move, by location and data key: it makes no rotation due.
+        """
+        secrets: Counter[tuple[str, str | None]] = Counter()
+        for location in self.locations:
+            if location.reencrypted:
+                for (key_id, _), number in self.census.locations[location.name].by_key.items():
+                    secrets[location.name, key_id] += number
+        used = {place[1] for place in secrets - stuck}
+        rows = [row for row in self.ring.rows if row.id in used]
+        if None in used or any(row.provider != self.goal.provider for row in rows):
+            # A migration that is not over is not to be waited for.
+            return None
+        return due_at(rows, older_than, now)
+
+    def moving_key_ids(self) -> list[str]:
+        """The data keys that decrypt what is to move."""
+        moving = (key_id for key_id, algorithm, _ in self.entries() if not self.is_current(key_id, algorithm))
+        return list(dict.fromkeys(key_id for key_id in moving if key_id is not None))
+
+    def keys_to_unwrap(self) -> list[str]:
+        """Those, and the data keys under `secret_key`, whose secrets are evidence for it and cost no vault call."""
+        ids = self.census.key_ids | self.census.samples.key_ids
+        local = [row.id for row in self.ring.rows if row.provider == SECRET_KEY_PROVIDER and row.id in ids]
+        return list(dict.fromkeys((*self.moving_key_ids(), *local)))
+
+    def needs_secret_key(self) -> bool:
+        """Whether `secret_key` decrypts anything that Grafana moves, directly or through a data key."""
+        return any(
+            key_id is None or ((row := self.ring.row(key_id)) is not None and row.provider == SECRET_KEY_PROVIDER)
+            for key_id, _, _ in self.entries()
+        )
+
+
+def run_to_continue(prepared: Preparation) -> Run | None:
+    """The interrupted run, if the next one goes on with it: the same operation towards the same target."""
+    run, goal = prepared.open_run, prepared.goal
+    return run if run is not None and run.fresh is goal.fresh and leads_to(run, goal) else None
+
+
+def leads_to(run: Run, goal: Goal) -> bool:
+    """Whether a run has the same operation and target, be it with a data key of its own or not."""
+    aim = (goal.operation, goal.name, goal.algorithm)
+    return (run.operation, run.target_provider, run.algorithm) == aim

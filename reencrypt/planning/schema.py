@@ -1,0 +1,92 @@
+"""Which Grafana wrote this database: its locations, the shape of `data_keys`, and the state tables it has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from reencrypt.catalogue.location import Fitted, fit
+from reencrypt.catalogue.locations import LOCATIONS
+from reencrypt.databases.protocol import Database
+from reencrypt.databases.state_version import read_state_version
+from reencrypt.databases.statements import ACCEPTED_TABLE, OUR_TABLES, STATE_TABLES, STATE_VERSION
+from reencrypt.errors import ConfigurationError
+from reencrypt.planning.visibility import ambiguous_keys, obstacles
+from reencrypt.state.accepted import NOTHING, Accepted, read_accepted
+from reencrypt.state.data_keys import KeyTable, read_own
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """What this database has: its locations, the shape of `data_keys`, and whether our state tables exist.
+
+    Two of these outlast the others: the data keys that we made, and what the user has accepted. `name` is that of the
+    schema all of it is in, empty where the engine has none.
+    """
+
+    name: str
+    fitted: Fitted
+    key_table: KeyTable
+    has_state: bool
+    has_own_keys: bool
+    has_accepted: bool
+    state_version: int
+    missing_tables: tuple[str, ...]
+
+    @property
+    def is_state_old(self) -> bool:
+        """Whether the next run has to bring the state tables to their present version, or to create them."""
+        return self.state_version < STATE_VERSION
+
+
+async def inspect(database: Database, *, pages: bool = True) -> Schema:
+    """Read the schema, and make sure that it is all of it; without `pages` the rows of no location will be read.
+
+    Raises `ConfigurationError` when it is not Grafana's, or when this session does not see all that Grafana has.
+    """
+    schema, found = await examine(database, pages=pages)
+    if found:
+        raise found[0]
+    return schema
+
+
+async def examine(database: Database, *, pages: bool = True) -> tuple[Schema, list[ConfigurationError]]:
+    """The same, with everything that would be raised. Raises `ConfigurationError` for a database not Grafana's."""
+    columns = await database.columns()
+    found = await obstacles(database, columns)
+    schema = Schema(
+        database.schema,
+        fit(LOCATIONS, columns),
+        _key_table(columns),
+        # On MySQL each of our tables is created by itself, and a crash may come in between.
+        set(columns) >= set(STATE_TABLES),
+        "reencrypt_data_key" in columns,
+        ACCEPTED_TABLE in columns,
+        # Where a table of ours is hidden nothing of it is read: that is an obstacle already.
+        0 if found else await read_state_version(database, columns.keys()),
+        tuple(table for table in OUR_TABLES if table not in columns),
+    )
+    if pages and not found:
+        found += await ambiguous_keys(database, schema.fitted.locations)
+    return schema, found
+
+
+def _key_table(columns: Mapping[str, frozenset[str]]) -> KeyTable:
+    present = columns.get("data_keys")
+    if present is None:
+        return KeyTable.NONE
+    if {"name", "label"} <= present:
+        return KeyTable.CURRENT
+    return KeyTable.ID_AND_NAME if "id" in present else KeyTable.NAME_ONLY
+
+
+async def read_own_keys(database: Database, schema: Schema) -> frozenset[str]:
+    """The ids of the data keys that we have made here: they are no evidence of what Grafana can read."""
+    if not schema.has_own_keys:
+        return frozenset()
+    return frozenset(await read_own(database))
+
+
+async def read_accepted_secrets(database: Database, schema: Schema) -> Accepted:
+    """What the user has accepted here although it is not what Grafana stores there."""
+    return await read_accepted(database) if schema.has_accepted else NOTHING

@@ -1,1 +1,0 @@
-"""The pipeline that moves secrets, and its durable state: runs, lease, checkpoints, quarantine, journal."""

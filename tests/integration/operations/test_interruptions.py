@@ -1,0 +1,131 @@
+"""A run that was interrupted late looks at everything again: Grafana has had all the time in between."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from reencrypt.catalogue.location import Row
+from reencrypt.events import Event, PageCommitted, PassStarted, RunEnded, Waiting
+from reencrypt.planning.options import RunOptions
+from reencrypt.state.stop import StopRequest
+from tests.support.engine import Engine
+from tests.support.raced import Grafana, base64_of
+
+pytestmark = pytest.mark.mysql_for_mariadb
+
+INSERT = (
+    "INSERT INTO user_auth (id, user_id, auth_module, auth_id, created, o_auth_access_token) "
+    "VALUES (?, 1, 'm', 'a', '2026-01-01 00:00:00', ?)"
+)
+
+
+@pytest.fixture
+def grafana(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Grafana:
+    return Grafana(engine, tmp_path / "grafana.db", monkeypatch)
+
+
+def save_rows(grafana: Grafana) -> None:
+    for number, ciphertext in enumerate(grafana.legacy):
+        grafana.execute(INSERT, 5000 + number, base64_of(ciphertext))
+
+
+async def test_what_grafana_saves_between_a_stop_in_a_sweep_and_the_next_run_is_found(grafana: Grafana) -> None:
+    stop = StopRequest()
+    passes: list[int] = []
+
+    def listen(event: Event) -> None:
+        if isinstance(event, PassStarted):
+            passes.append(event.number)
+        if isinstance(event, PageCommitted) and len(passes) == 2 and event.location == "user_auth":
+            stop.set("SIGTERM received")
+
+    report = await grafana.run(listen=listen, stop=stop)
+    assert report.outcome == "stopped"
+    save_rows(grafana)
+    report = await grafana.run()
+    assert (report.outcome, grafana.off_target()) == ("done", 0)
+    assert report.total.total == 370
+
+
+@pytest.mark.one_engine
+async def test_what_grafana_saves_after_a_kill_behind_the_last_sweep_is_found(grafana: Grafana) -> None:
+    passes: list[int] = []
+    tasks: list[asyncio.Task[object]] = []
+
+    def listen(event: Event) -> None:
+        if isinstance(event, PassStarted):
+            passes.append(event.number)
+        last = len(passes) == 2 and isinstance(event, PageCommitted) and event.location == "secrets"
+        if last and not tasks[0].cancelling():
+            tasks[0].cancel()
+
+    tasks.append(asyncio.create_task(grafana.run(listen=listen)))
+    with pytest.raises(asyncio.CancelledError):
+        await tasks[0]
+    save_rows(grafana)
+    report = await grafana.run()
+    assert (report.outcome, grafana.off_target()) == ("done", 0)
+
+
+async def test_a_row_that_lost_a_race_in_a_sweep_is_not_lost_to_a_kill(grafana: Grafana) -> None:
+    passes: list[int] = []
+    raced: list[int] = []
+    tasks: list[asyncio.Task[object]] = []
+
+    def listen(event: Event) -> None:
+        if isinstance(event, PassStarted):
+            passes.append(event.number)
+        if isinstance(event, PageCommitted) and raced and not tasks[0].cancelling():
+            tasks[0].cancel()
+
+    def save(location: str, rows: Sequence[Row]) -> None:
+        update = "UPDATE user_auth SET o_auth_access_token = ? WHERE id = 7"
+        if location == "secrets" and rows and len(passes) == 1:
+            grafana.execute(update, base64_of(grafana.legacy[0]))
+        if location == "user_auth" and rows and len(passes) == 2 and not raced:
+            raced.append(7)
+            grafana.execute(update, base64_of(grafana.legacy[1]))
+
+    tasks.append(asyncio.create_task(grafana.run(listen=listen, hook=save)))
+    with pytest.raises(asyncio.CancelledError):
+        await tasks[0]
+    report = await grafana.run()
+    assert (report.outcome, grafana.off_target(), report.total.total) == ("done", 0, 320)
+    assert b"written meanwhile 1" in grafana.plaintexts()
+
+
+@pytest.mark.one_engine
+async def test_locations_by_name_are_read_again_also_after_the_main_pass(grafana: Grafana) -> None:
+    stop = StopRequest()
+
+    def listen(event: Event) -> None:
+        if isinstance(event, PassStarted) and event.number == 1:
+            stop.set("SIGTERM received")
+
+    await grafana.run(listen=listen, stop=stop)
+    save_rows(grafana)
+    report = await grafana.run(options=RunOptions(to="secretKey.v1", locations=("user_auth",)))
+    assert report.stop_reason is not None
+    assert "user_auth done" in report.stop_reason
+    assert grafana.off_target() == 0
+
+
+@pytest.mark.one_engine
+async def test_a_stop_while_settling_ends_with_a_report(grafana: Grafana) -> None:
+    stop = StopRequest()
+    ended: list[Event] = []
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Waiting) and "cache" in event.reason:
+            stop.set("SIGTERM received")
+        if isinstance(event, RunEnded):
+            ended.append(event)
+
+    report = await grafana.run(listen=listen, stop=stop, options=RunOptions(to="secretKey.v1", settle=True))
+    assert (report.outcome, report.exit_code, report.stop_reason) == ("stopped", 4, "SIGTERM received")
+    assert (report.total.total, len(ended)) == (320, 1)
+    assert report.run_id is not None

@@ -1,0 +1,278 @@
+"""What is written is what the server has, or nothing of the page is committed: triggers and rules of every kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from reencrypt.errors import RefusedError
+from reencrypt.events import Event
+from reencrypt.operations.migrate import pipeline
+from reencrypt.operations.migrate import run as operation
+from reencrypt.operations.rekey.operation import rekey
+from reencrypt.operations.undo.operation import undo
+from reencrypt.planning.options import RunOptions
+from reencrypt.planning.target import Operation
+from reencrypt.secret import Secret
+from reencrypt.settings import Settings, load_settings
+from reencrypt.state.stop import StopRequest
+from tests.grafana.planting import Plain
+from tests.support import triggers
+from tests.support.engine import SqliteEngine
+from tests.support.inprocess import run_in_process
+from tests.support.raced import SECRET_KEY, Grafana
+from tests.support.servers import server_engine
+
+OPTIONS = RunOptions(to="secretKey.v1")
+NEXT = Secret("the next secret_key of this test")
+#: Every kind of trigger and rule on every engine that has it.
+MEDDLED = [pytest.param(name, kind, id=f"{name}-{kind}") for name, kinds in triggers.KINDS.items() for kind in kinds]
+#: Each of them on the two tables in turn, and on both at night.
+MEDDLED_TABLES = [
+    pytest.param(
+        *each.values, table, id=f"{each.id}-{table}", marks=[pytest.mark.rest_of_pairs] if (turn + other) % 2 else []
+    )
+    for turn, each in enumerate(MEDDLED)
+    for other, table in enumerate(("data_keys", "alert_notification"))
+]
+ENGINES = list(triggers.KINDS)
+
+Open = Callable[[str], Grafana]
+
+
+@pytest.fixture
+def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Open:
+    def grafana(name: str) -> Grafana:
+        path = tmp_path / "grafana.db"
+        return Grafana(SqliteEngine(path) if name == "sqlite" else server_engine(name, request), path, monkeypatch)
+
+    return grafana
+
+
+def settings_of(grafana: Grafana) -> Settings:
+    environ = {"GF_SECURITY_SECRET_KEY": SECRET_KEY}
+    return load_settings(config=None, home=None, database_url=grafana.engine.url, environ=environ)
+
+
+def ignore(_event: Event) -> None:
+    return None
+
+
+def stored(grafana: Grafana, table: str) -> dict[object, object]:
+    return {address: each.stored_text for address, each in grafana.secrets().items() if address.table == table}
+
+
+def data_keys(grafana: Grafana) -> list[tuple[object, ...]]:
+    return sorted(grafana.query("SELECT name, provider, label, active, encrypted_data FROM data_keys"), key=str)
+
+
+def is_named(error: RefusedError, table: str, kind: str) -> None:
+    word = "rule" if kind == "rule" else "trigger"
+    assert error.exit_code == 6
+    assert error.message.startswith(f"{table}: ")
+    assert f"the {word} {triggers.NAME} on {table} changes it" in error.message
+    assert "nothing of this page was committed" in error.hint
+
+
+@pytest.mark.parametrize(("name", "kind"), MEDDLED)
+async def test_a_run_commits_nothing_of_a_page_that_a_trigger_changes(name: str, kind: str, opened: Open) -> None:
+    grafana = opened(name)
+    triggers.plant(grafana.engine, kind, "user_auth", "o_auth_access_token")
+    before, plaintexts = stored(grafana, "user_auth"), sorted(map(str, grafana.plaintexts()))
+    with pytest.raises(RefusedError) as raised:
+        await grafana.run()
+    is_named(raised.value, "user_auth", kind)
+    assert stored(grafana, "user_auth") == before
+    assert sorted(map(str, grafana.plaintexts())) == plaintexts
+    journal = grafana.query("SELECT COUNT(*) FROM reencrypt_journal WHERE table_name = 'user_auth'")
+    assert journal == [(0,)]
+
+    triggers.remove(grafana.engine, kind, "user_auth")
+    report = await grafana.run()
+    assert (report.outcome, report.total.re_encrypted, grafana.off_target()) == ("done", 320, 0)
+    assert sorted(map(str, grafana.plaintexts())) == plaintexts
+
+
+@pytest.mark.parametrize(("name", "kind"), [each for each in MEDDLED if "rule" not in str(each.id)])
+async def test_a_page_that_lost_a_row_to_somebody_else_is_checked_as_well(name: str, kind: str, opened: Open) -> None:
+    grafana = opened(name)
+    triggers.plant(grafana.engine, kind, "user_auth", "o_auth_access_token")
+    saved: list[int] = []
+
+    def save(location: str, rows: object) -> None:
+        if location == "user_auth" and rows and not saved:
+            saved.append(1)
+            grafana.execute("DELETE FROM user_auth WHERE id = 7")
+
+    before = stored(grafana, "user_auth")
+    with pytest.raises(RefusedError) as raised:
+        await grafana.run(hook=save)
+    is_named(raised.value, "user_auth", kind)
+    assert saved
+    left = stored(grafana, "user_auth")
+    assert left.items() < before.items()
+    assert len(left) == len(before) - 1
+
+
+@pytest.mark.parametrize("name", ["mariadb", "mysql"])
+async def test_an_after_trigger_of_mysql_that_changes_a_row_written_before_is_noticed(name: str, opened: Open) -> None:
+    grafana = opened(name)
+    with grafana.builder() as builder:
+        builder.add_alert_configuration([{"url": Plain(b"https://example.org/a-long-hook")}], twin=True)
+    before = stored(grafana, "alert_configuration"), stored(grafana, "alert_configuration_history")
+    assert all(before)
+    grafana.execute(
+        "CREATE TRIGGER meddler AFTER UPDATE ON alert_configuration_history FOR EACH ROW "
+        "UPDATE alert_configuration SET alertmanager_configuration = CONCAT(alertmanager_configuration, ' ')"
+    )
+    with pytest.raises(
+        RefusedError, match=r"alert_configuration: .* the trigger meddler on alert_configuration_history"
+    ):
+        await grafana.run()
+    assert (stored(grafana, "alert_configuration"), stored(grafana, "alert_configuration_history")) == before
+
+
+@pytest.mark.parametrize(("name", "kind"), MEDDLED)
+async def test_no_data_key_is_made_that_a_trigger_changes(name: str, kind: str, opened: Open) -> None:
+    grafana = opened(name)
+    triggers.plant(grafana.engine, kind, "data_keys", "encrypted_data", key="name", event="INSERT")
+    with pytest.raises(RefusedError) as raised:
+        await grafana.run()
+    is_named(raised.value, "data_keys", kind)
+    assert data_keys(grafana) == []
+    assert grafana.off_target() == 320
+
+
+@pytest.mark.parametrize("name", ENGINES)
+async def test_no_data_key_is_set_inactive_whose_wrapping_a_trigger_changes_then(name: str, opened: Open) -> None:
+    grafana = opened(name)
+    await grafana.run()
+    before = data_keys(grafana)
+    triggers.plant_at_deactivation(grafana.engine)
+    options = RunOptions(to="secretKey.v1", fresh_data_key=True)
+    with pytest.raises(RefusedError) as raised:
+        await operation.run(settings_of(grafana), options, emit=ignore, stop=StopRequest())
+    is_named(raised.value, "data_keys", "trigger")
+    assert [row for row in data_keys(grafana) if row in before] == before
+
+
+@pytest.mark.parametrize(("name", "kind"), MEDDLED)
+async def test_an_undo_commits_nothing_of_a_page_that_a_trigger_changes(name: str, kind: str, opened: Open) -> None:
+    grafana = opened(name)
+    before = stored(grafana, "user_auth")
+    run = await grafana.run()
+    written = stored(grafana, "user_auth")
+    triggers.plant(grafana.engine, kind, "user_auth", "o_auth_access_token")
+    with pytest.raises(RefusedError) as raised:
+        await undo(settings_of(grafana), str(run.run_id), RunOptions(), emit=ignore, stop=StopRequest())
+    is_named(raised.value, "user_auth", kind)
+    assert stored(grafana, "user_auth") == written
+    triggers.remove(grafana.engine, kind, "user_auth")
+    report = await undo(settings_of(grafana), str(run.run_id), RunOptions(), emit=ignore, stop=StopRequest())
+    assert (report.outcome, stored(grafana, "user_auth")) == ("undone", before)
+
+
+@pytest.mark.parametrize(("name", "kind", "table"), MEDDLED_TABLES)
+async def test_a_change_of_secret_key_is_all_or_nothing_where_a_trigger_changes_it(
+    name: str, kind: str, table: str, opened: Open
+) -> None:
+    grafana = opened(name)
+    with grafana.builder() as builder:
+        builder.add_alert_notification({"url": Plain(b"https://example.org/a-hook-of-legacy-alerting")})
+    await grafana.run()
+    before = data_keys(grafana), stored(grafana, "alert_notification"), grafana.plaintexts()
+    column, key = ("encrypted_data", "name") if table == "data_keys" else ("secure_settings", "id")
+    triggers.plant(grafana.engine, kind, table, column, key=key)
+
+    async def change() -> str:
+        options, stop = RunOptions(to="secretKey.v1", operation=Operation.RUN), StopRequest()
+        settings = settings_of(grafana)
+        return (await rekey(settings, options, NEXT, grafana_stopped=True, emit=ignore, stop=stop)).outcome
+
+    with pytest.raises(RefusedError) as raised:
+        await change()
+    is_named(raised.value, table, kind)
+    assert (data_keys(grafana), stored(grafana, "alert_notification"), grafana.plaintexts()) == before
+    triggers.remove(grafana.engine, kind, table)
+    assert await change() == "done"
+
+
+@pytest.mark.parametrize("name", ENGINES)
+async def test_a_trigger_on_another_column_is_nobodys_business(name: str, opened: Open) -> None:
+    grafana = opened(name)
+    triggers.plant_harmless(grafana.engine, "user_auth", "auth_id")
+    before = stored(grafana, "user_auth")
+    run = await grafana.run()
+    assert (run.outcome, run.total.re_encrypted, grafana.off_target()) == ("done", 320, 0)
+    assert all(str(text).endswith("x") for (text,) in grafana.query("SELECT auth_id FROM user_auth"))
+    report = await undo(settings_of(grafana), str(run.run_id), RunOptions(), emit=ignore, stop=StopRequest())
+    assert (report.outcome, stored(grafana, "user_auth")) == ("undone", before)
+
+
+@pytest.mark.parametrize("name", ENGINES)
+async def test_a_trigger_that_refuses_a_write_is_no_bug_of_ours(name: str, opened: Open) -> None:
+    grafana = opened(name)
+    triggers.plant_refusing(grafana.engine, "user_auth")
+    with pytest.raises(RefusedError, match="not allowed") as raised:
+        await grafana.run()
+    assert "nothing of this page was committed" in raised.value.hint
+
+
+async def test_a_trigger_on_a_partition_and_one_that_is_switched_off(opened: Open) -> None:
+    grafana = opened("postgres")
+    triggers.plant(grafana.engine, "before", "user_auth", "o_auth_access_token")
+    grafana.execute("ALTER TABLE user_auth DISABLE TRIGGER meddler")
+    assert (await grafana.run()).outcome == "done"
+    grafana.execute("ALTER TABLE user_auth RENAME TO tokens")
+    grafana.execute("CREATE TABLE user_auth (LIKE tokens INCLUDING DEFAULTS, PRIMARY KEY (id)) PARTITION BY RANGE (id)")
+    grafana.execute("CREATE TABLE user_auth_low PARTITION OF user_auth FOR VALUES FROM (MINVALUE) TO (200)")
+    grafana.execute("CREATE TABLE user_auth_high PARTITION OF user_auth FOR VALUES FROM (200) TO (MAXVALUE)")
+    grafana.execute("INSERT INTO user_auth SELECT * FROM tokens")
+    grafana.execute("CREATE TRIGGER meddler BEFORE UPDATE ON user_auth_high FOR EACH ROW EXECUTE FUNCTION meddler()")
+    before = grafana.query("SELECT id, o_auth_access_token FROM user_auth ORDER BY id")
+    options = RunOptions(to="secretKey.v1", fresh_data_key=True)
+    with pytest.raises(RefusedError) as raised:
+        await operation.run(settings_of(grafana), options, emit=ignore, stop=StopRequest())
+    assert "the trigger meddler on user_auth_high changes it" in raised.value.message
+    high = [row for row in before if int(str(row[0])) >= 200]
+    assert grafana.query("SELECT id, o_auth_access_token FROM user_auth WHERE id >= 200 ORDER BY id") == high
+
+
+@pytest.mark.parametrize(("name", "kind"), [(name, kinds[0]) for name, kinds in triggers.KINDS.items()])
+async def test_a_trigger_is_noticed_on_pages_of_one_row_that_is_larger_than_a_page(
+    name: str, kind: str, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "PAGE_BYTES", 1)
+    grafana = opened(name)
+    triggers.plant(grafana.engine, kind, "user_auth", "o_auth_access_token")
+    before = stored(grafana, "user_auth")
+    with pytest.raises(RefusedError, match="user_auth: 1 of 1 rows do not hold what was written") as raised:
+        await grafana.run()
+    is_named(raised.value, "user_auth", kind)
+    assert stored(grafana, "user_auth") == before
+
+
+# MariaDB names a trigger to an account without the privilege too, MySQL does not.
+@pytest.mark.parametrize(
+    ("name", "words"), [("mariadb", "the trigger meddler"), ("mysql", "a trigger that this account cannot see")]
+)
+async def test_a_trigger_is_noticed_by_an_account_without_the_privilege_to_see_it(
+    name: str, words: str, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grafana = opened(name)
+    triggers.plant(grafana.engine, "before", "user_auth", "o_auth_access_token")
+    parts = urlsplit(grafana.engine.url)
+    user = f"blind_{name}"
+    grafana.execute(f"DROP USER IF EXISTS {user}")
+    grafana.execute(f"CREATE USER {user} IDENTIFIED BY 'no-trigger'")
+    privileges = "SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, INDEX, ALTER"
+    grafana.execute(f"GRANT {privileges} ON `{parts.path.strip('/')}`.* TO {user}")
+    before = stored(grafana, "user_auth")
+    url = parts._replace(netloc=f"{user}:no-trigger@{parts.hostname}:{parts.port}").geturl()
+    with pytest.raises(RefusedError, match=words) as raised:
+        await run_in_process(url, SECRET_KEY, monkeypatch)
+    assert raised.value.exit_code == 6
+    assert stored(grafana, "user_auth") == before

@@ -1,0 +1,192 @@
+"""The short way ends where the long way does, whatever a page holds, and judges nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reencrypt.catalogue.location import Location, Row
+from reencrypt.catalogue.locations import BY_NAME, LOCATIONS
+from reencrypt.catalogue.reason import Reason
+from reencrypt.crypto import envelope as envelopes
+from reencrypt.crypto import gobase64
+from reencrypt.crypto.ciphers import Algorithm
+from reencrypt.crypto.derive import DerivedKeyCache
+from reencrypt.crypto.envelope import Sealer
+from reencrypt.databases.protocol import ColumnLimit
+from reencrypt.keys.proof import Evidence, KeyStanding, Proof, Verdict
+from reencrypt.operations.migrate.fast_path import Shortcut
+from reencrypt.operations.migrate.slow_path import PageOutcome, Transformer, UnusableKey, UsableKey, parse_rows
+from reencrypt.state.counts import Counts
+from reencrypt.state.journal import digest
+from reencrypt.state.quarantine import KnownSecret, Place
+from reencrypt.state.tally import Tally
+
+SECRETS = BY_NAME["secrets"]
+CACHE = DerivedKeyCache()
+PASSWORDS = {"old": b"o" * 16, "older": b"p" * 16, "target": b"t" * 16, "unproven": b"u" * 16}
+
+
+def sealer_of(key_id: str, salt: bytes, algorithm: Algorithm = Algorithm.AES_CFB) -> Sealer:
+    return Sealer.create(key_id=key_id, password=PASSWORDS[key_id], algorithm=algorithm, salt=salt, cache=CACHE)
+
+
+TARGET = sealer_of("target", b"targets0")
+OLD = sealer_of("old", b"saltsalt")
+STANDING = KeyStanding("old", "secretKey.v1", conclusive=False, under_secret_key=True)
+WRONG = replace(OLD, derived_key=b"w" * 32)
+
+
+def key_of(key_id: str | None) -> UsableKey | UnusableKey:
+    if key_id not in PASSWORDS:
+        return UnusableKey(Reason.UNKNOWN_DATA_KEY, f"data_keys has no key {key_id}")
+    return UsableKey(PASSWORDS[key_id], replace(STANDING, key_id=key_id))
+
+
+def transformer(
+    known: dict[Place, KnownSecret] | None = None,
+    *,
+    limit: ColumnLimit | None = None,
+    proven: Sequence[str] = ("old", "older"),
+    key_of: Callable[[str | None], UsableKey | UnusableKey] = key_of,
+) -> Transformer:
+    proof = Proof(Verdict.PROVEN, {key: Evidence(bits=40.0) for key in proven})
+    return Transformer(TARGET, lambda key, _: key == "target", key_of, proof, CACHE, (limit,), key_of, known or {})
+
+
+KIND = ("other",)  # of the column that decides what a plaintext should be
+
+
+def row(number: int, value: bytes | None) -> Row:
+    return Row((number,), (None if value is None else gobase64.encode(value, padded=False),), KIND)
+
+
+def both_ways(location: Location, shortcut: Shortcut, rows: Sequence[Row], by: Transformer) -> PageOutcome:
+    page, rest = shortcut.take(rows, by)
+    page.merge(by.transform(location, parse_rows(location, rest)))
+    return page
+
+
+def told(page: PageOutcome) -> tuple[object, ...]:
+    """All that an outcome says but for the random bytes of its new values: those are decrypted."""
+    swaps = [*page.swaps, *(each.swap for each in page.rows if each.swap)]
+    texts = {}
+    for swap in swaps:
+        (cell,) = swap.new
+        envelope = envelopes.parse(gobase64.decode(cell or b""))
+        assert (envelope.key_id, envelope.salt) == ("target", TARGET.salt)
+        texts[swap.key] = (swap.old, envelopes.decrypt(envelope, PASSWORDS["target"], CACHE))
+    findings = sorted((each.key, each.reason, each.detail, each.text) for one in page.rows for each in one.findings)
+    counts = Counts.sum([page.settled, *(each.counts for each in page.rows)])
+    counts.re_encrypted += len(page.swaps)
+    return texts, findings, counts.as_numbers(), counts.left_because, page.tally.tried, page.tally.failed, page.moved
+
+
+def learnt(*sealers: Sealer, known: dict[Place, KnownSecret] | None = None) -> Shortcut:
+    shortcut = Shortcut(SECRETS, known or {})
+    for sealer in sealers:
+        shortcut.learn(row(0, sealer.seal(b"an example")), transformer(known))
+    return shortcut
+
+
+VALUES = st.one_of(
+    st.builds(OLD.seal, st.text(max_size=60).map(str.encode)),
+    st.builds(sealer_of("old", b"saltsalt", Algorithm.AES_GCM).seal, st.binary(max_size=20)),
+    st.builds(sealer_of("older", b"others00").seal, st.just(b"older")),
+    st.builds(sealer_of("unproven", b"nobody00").seal, st.just(b"unproven")),
+    st.builds(TARGET.seal, st.just(b"moved already")),
+    st.builds(sealer_of("target", b"earlier0").seal, st.just(b"current")),
+    st.builds(WRONG.seal, st.binary(min_size=8, max_size=60)),  # garbage under the key that it names
+    st.builds(lambda end: OLD.seal(b"cut off")[:end], st.integers(0, 60)),
+    st.builds(lambda end: TARGET.seal(b"cut off")[:end], st.integers(0, 60)),
+    st.just(OLD.seal(b"from nowhere").replace(b"#b2xk#", b"#bmVpbg#")),
+    st.binary(max_size=40),
+    st.none(),
+)
+
+
+@given(st.lists(VALUES, max_size=12))
+def test_both_ways_lead_to_the_same(values: list[bytes | None]) -> None:
+    rows = [row(number, value) for number, value in enumerate(values) if value is None or value]
+    known = {
+        ("secrets", f"[{each.key[0]}]", "value"): KnownSecret(
+            Reason.IMPLAUSIBLE_PLAINTEXT, "garbage", digest(each.cells[0]) or b"", accepted=True
+        )
+        for each in rows[::5]
+    }
+    shortcut = learnt(
+        OLD, sealer_of("older", b"others00"), sealer_of("old", b"saltsalt", Algorithm.AES_GCM), known=known
+    )
+    by = transformer(known)
+    assert told(both_ways(SECRETS, shortcut, rows, by)) == told(by.transform(SECRETS, parse_rows(SECRETS, rows)))
+
+
+def test_what_is_ordinary_takes_the_short_way_and_nothing_else() -> None:
+    rows = [row(1, OLD.seal(b"one")), row(2, WRONG.seal(b"garbage, garbage")), row(3, OLD.seal(b"two")), row(4, None)]
+    rows += [row(5, sealer_of("older", b"others00").seal(b"of another salt")), row(6, TARGET.seal(b"of this run"))]
+    page, rest = learnt(OLD).take(rows, transformer())
+    assert [swap.key for swap in page.swaps] == [(1,), (3,)]
+    assert [each.key for each in rest] == [(2,), (4,), (5,)]
+    assert (page.settled.re_encrypted, page.tally.tried, page.tally.failed) == (1, {"old": 2}, {})
+
+
+def test_a_value_that_the_column_would_not_hold_takes_the_long_way() -> None:
+    _, rest = learnt(OLD).take([row(1, OLD.seal(b"one"))], transformer(limit=ColumnLimit(20, in_characters=False)))
+    assert len(rest) == 1
+
+
+def test_what_was_in_quarantine_takes_the_long_way() -> None:
+    known = {("secrets", "[1]", "value"): KnownSecret(Reason.RACE_LOST, "", b"", accepted=False)}
+    _, rest = learnt(OLD, known=known).take([row(1, OLD.seal(b"one")), row(2, OLD.seal(b"two"))], transformer(known))
+    assert [each.key for each in rest] == [(1,)]
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        transformer(proven=()),
+        transformer(key_of=lambda _: UnusableKey(None, "skipped_key old")),
+        transformer(key_of=lambda _: UsableKey(b"x" * 16, STANDING)),
+        replace(transformer(), is_current=lambda *_: True),
+    ],
+    ids=["not proven any more", "skipped", "other bytes", "the target itself"],
+)
+def test_what_was_learnt_is_given_up_where_it_no_longer_holds(now: Transformer) -> None:
+    page, rest = learnt(OLD).take([row(1, OLD.seal(b"one"))], now)
+    assert (page.swaps, len(rest)) == ([], 1)
+
+
+def test_what_is_where_it_should_be_takes_no_place_among_the_beginnings() -> None:
+    others = [sealer_of("target", b"salt%04d" % number) for number in range(40)]
+    page, rest = learnt(OLD, *others).take([row(1, OLD.seal(b"one"))], transformer())
+    assert (len(page.swaps), rest) == (1, [])
+
+
+def test_a_key_that_others_vouch_for_is_no_ordinary_one() -> None:
+    shortcut = learnt(sealer_of("unproven", b"nobody00"))
+    page, rest = shortcut.take([row(1, sealer_of("unproven", b"nobody00").seal(b"one"))], transformer())
+    assert (page.swaps, len(rest)) == ([], 1)
+
+
+def test_the_oldest_beginnings_make_room() -> None:
+    sealers = [sealer_of("old", b"salt%04d" % number) for number in range(40)]
+    rows = [row(number, each.seal(b"one")) for number, each in enumerate(sealers)]
+    _, rest = learnt(*sealers).take(rows, transformer())
+    assert [each.key for each in rest] == [(number,) for number in range(8)]
+
+
+def test_only_columns_that_are_one_secret_have_a_short_way() -> None:
+    names = {location.name for location in LOCATIONS if Shortcut.leads_through(location)}
+    assert "secrets" in names
+    assert "user_auth" not in names
+    assert all(len(BY_NAME[name].columns) == 1 for name in names)
+    assert not any(BY_NAME[name].twins or BY_NAME[name].text_hash for name in names)
+
+
+def test_nothing_is_tallied_where_nothing_moves() -> None:
+    page, _ = learnt().take([], transformer())
+    assert page.tally == Tally()
