@@ -1,12 +1,13 @@
 """Every error the program reports on purpose: one root, with its exit code and a hint.
 
-The exit codes are the program's contract with schedulers; `reencrypt --help` and the README list them.
 An exception that is not a `ReencryptError` is a bug and exits 1.
 """
 
 from __future__ import annotations
 
 from typing import ClassVar
+
+from reencrypt.outcomes import ExitCode
 
 
 class ReencryptError(Exception):
@@ -15,7 +16,7 @@ class ReencryptError(Exception):
     `message` says what happened and where, `hint` what to do next; neither may hold a secret.
     """
 
-    exit_code: ClassVar[int] = 2
+    exit_code: ClassVar[ExitCode] = ExitCode.USAGE
     #: Stable name of the error in JSON output.
     code: ClassVar[str] = "error"
 
@@ -58,35 +59,35 @@ class KeyNotUniqueError(ConfigurationError):
 class IncompleteScanError(ReencryptError):
     """A read of a whole table saw fewer rows than the database counts, and so did the next one (exit 3)."""
 
-    exit_code = 3
+    exit_code = ExitCode.PARTLY_DONE
     code = "incomplete_scan"
 
 
 class StoppedEarlyError(ReencryptError):
     """The run stopped on request, limit or time; its progress is saved (exit 4)."""
 
-    exit_code = 4
+    exit_code = ExitCode.STOPPED
     code = "stopped"
 
 
 class LeaseHeldError(ReencryptError):
     """Another run holds the lease of this database, or has taken it over (exit 5)."""
 
-    exit_code = 5
+    exit_code = ExitCode.LEASE_HELD
     code = "lease_held"
 
 
 class RefusedError(ReencryptError):
     """Going on could leave secrets that nobody can read, so nothing more is written (exit 6)."""
 
-    exit_code = 6
+    exit_code = ExitCode.REFUSED
     code = "refused"
 
 
 class UnavailableError(ReencryptError):
     """The database or the key service did not answer before the deadline; progress is saved (exit 7)."""
 
-    exit_code = 7
+    exit_code = ExitCode.UNAVAILABLE
     code = "unavailable"
 
 
@@ -99,7 +100,7 @@ class TransactionLostError(UnavailableError):
 class NoSecretsError(ReencryptError):
     """The database holds no secret at all, which is more often a wrong database than an empty one (exit 9)."""
 
-    exit_code = 9
+    exit_code = ExitCode.NO_SECRETS
     code = "no_secrets"
 
 

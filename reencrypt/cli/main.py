@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import textwrap
 from collections.abc import Sequence
 from typing import Final
 
@@ -15,6 +16,7 @@ from reencrypt.cli import output
 from reencrypt.cli.options import CommandFailedError
 from reencrypt.cli.output import Failure
 from reencrypt.errors import ReencryptError
+from reencrypt.outcomes import ExitCode
 
 #: Command name → module under `reencrypt.cli.commands`, whose attribute `command` it is.
 COMMANDS: Final = {
@@ -34,23 +36,7 @@ COMMANDS: Final = {
     "emulator": "emulator",
 }
 
-_BUG, _USAGE, _STOPPED = 1, 2, 4
-
-_EPILOG: Final = """\b
-Exit codes:
-  0  done, or nothing left to do
-  1  a bug
-  2  usage or configuration
-  3  finished, but some secrets are quarantined or left, or the database
-     left rows out of its answers twice in a row
-  4  stopped early on request, limit or time; progress saved
-  5  another run holds the lease, or has taken it over
-  6  refused before writing, or stopped for safety
-  7  database or key service unavailable; progress saved
-  8  verify: a secret that does not read, and is not in quarantine; complete: the answer is no
-  9  no secrets found at all
-
-\b
+_EXAMPLE: Final = """\b
 Example:
   reencrypt plan --grafana-config /etc/grafana/grafana.ini
 """
@@ -72,10 +58,15 @@ class _LazyGroup(click.Group):
         return command
 
 
+def _exit_codes() -> str:
+    lines = (textwrap.wrap(f"{code:3}  {code.meaning}", 94, subsequent_indent="     ") for code in ExitCode)
+    return "\n".join(each for wrapped in lines for each in wrapped)
+
+
 @click.group(
     cls=_LazyGroup,
     name="reencrypt",
-    epilog=_EPILOG,
+    epilog=f"\b\nExit codes:\n{_exit_codes()}\n\n{_EXAMPLE}",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 @click.version_option(reencrypt.__version__, prog_name="reencrypt")
@@ -91,11 +82,11 @@ def run_command_line(arguments: Sequence[str]) -> int:
         result = cli.main(list(arguments), prog_name="reencrypt", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
-        return _USAGE
+        return ExitCode.USAGE
     except BrokenPipeError:
         # The reader of our output is gone; nobody is left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _BUG
+        return ExitCode.BUG
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - so that a bug too has its exit code
         if isinstance(error, CommandFailedError):
             failure, json_wanted = _failure_of(error.error, command), error.as_json
@@ -110,14 +101,17 @@ def _failure_of(error: BaseException, command: str) -> Failure:
     if isinstance(error, ReencryptError):
         return Failure(error.code, error.exit_code, error.message, error.hint)
     if isinstance(error, click.ClickException):
-        return Failure("usage", _USAGE, error.format_message(), f"see reencrypt {command} --help".replace("  ", " "))
+        hint = f"see reencrypt {command} --help".replace("  ", " ")
+        return Failure("usage", ExitCode.USAGE, error.format_message(), hint)
     if isinstance(error, (click.Abort, KeyboardInterrupt)):
-        return Failure("stopped", _STOPPED, "interrupted", "")
+        return Failure("stopped", ExitCode.STOPPED, "interrupted", "")
     import traceback  # noqa: PLC0415 - help does not need it
 
     # Types and places, without the exception's own text: it could quote what it choked on.
     places = "".join(traceback.format_tb(error.__traceback__))
-    return Failure("bug", _BUG, f"a bug in reencrypt: {type(error).__name__}", "please report the lines above", places)
+    return Failure(
+        "bug", ExitCode.BUG, f"a bug in reencrypt: {type(error).__name__}", "please report the lines above", places
+    )
 
 
 def _wants_json(arguments: Sequence[str]) -> bool:

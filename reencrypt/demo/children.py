@@ -11,9 +11,10 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 from reencrypt.errors import ReencryptError
+from reencrypt.outcomes import ExitCode
 
 #: Seconds that a child gets to end after it was asked to; a run needs them for the page in hand.
 _GRACE: Final = 10.0
@@ -28,7 +29,7 @@ _FOREIGN: Final = ("GF_", "AZURE_", "REENCRYPT_", "SSL_CERT_", "HTTP_PROXY", "HT
 class DemoFailedError(ReencryptError):
     """The demonstration did not go as told, which is a bug (exit 1)."""
 
-    exit_code: ClassVar[int] = 1
+    exit_code = ExitCode.BUG
     code = "demo_failed"
 
 

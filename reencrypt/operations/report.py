@@ -5,20 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from reencrypt.catalogue.reason import REMEDY, Reason
 from reencrypt.databases.paging import Coverage
+from reencrypt.outcomes import Outcome
 from reencrypt.state.counts import Counts, per_location
 from reencrypt.state.quarantine import QuarantineEntry
-
-DONE: Final = "done"
-NOTHING_TO_DO: Final = "nothing_to_do"
-PARTLY_DONE: Final = "partly_done"
-STOPPED: Final = "stopped"
-
-#: Outcome → exit code.
-EXIT: Final = {DONE: 0, NOTHING_TO_DO: 0, PARTLY_DONE: 3, STOPPED: 4}
 
 
 @dataclass(slots=True)
@@ -29,7 +22,7 @@ class RunReport:
     `incomplete` are the locations of which two passes in a row missed rows.
     """
 
-    outcome: str
+    outcome: Outcome
     target_provider: str
     counts: Mapping[str, Counts]
     run_id: str | None = None
@@ -47,8 +40,8 @@ class RunReport:
 
     @property
     def exit_code(self) -> int:
-        """See the table of exit codes."""
-        return EXIT[self.outcome]
+        """See `ExitCode`."""
+        return self.outcome.exit_code
 
     @property
     def total(self) -> Counts:

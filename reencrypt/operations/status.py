@@ -8,6 +8,7 @@ from typing import Any
 from reencrypt.databases.connect import open_database
 from reencrypt.databases.protocol import Database
 from reencrypt.operations.report import entry_as_json
+from reencrypt.outcomes import RunState
 from reencrypt.planning.resume import command_for
 from reencrypt.planning.schema import inspect
 from reencrypt.settings import Settings
@@ -15,7 +16,7 @@ from reencrypt.state.checkpoints import latest_counts, read_checkpoints, read_da
 from reencrypt.state.counts import Counts, per_location
 from reencrypt.state.lease import read_holder
 from reencrypt.state.quarantine import QuarantineEntry, read_quarantine
-from reencrypt.state.runs import UNDOING, Run, find_open, read_runs
+from reencrypt.state.runs import Run, find_open, read_runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class StatusReport:
         if self.resume:
             return f"{self.resume} (goes on where it was interrupted)"
         for each in self.runs:
-            if each.run.state == UNDOING:
+            if each.run.state == RunState.UNDOING:
                 return f"reencrypt undo {each.run.id} (goes on where it was interrupted)"
         if not self.runs:
             return "reencrypt plan"

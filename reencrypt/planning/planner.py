@@ -156,7 +156,7 @@ class Preparer:
         if not prepared.schema.has_state:
             return Counter()
         stuck = await count_unchanged(self.database, prepared.locations, await read_quarantine(self.database))
-        ended = [run for run in runs if run.operation == Operation.RUN and run.state in ("finished", "completed")]
+        ended = [run for run in runs if run.operation == Operation.RUN and run.is_over]
         if ended:
             for name, counts in latest_counts(await read_checkpoints(self.database, ended[-1].id)).items():
                 stuck[name, None] += counts.left_because.get(PLAIN_OR_UNPROVEN, 0)

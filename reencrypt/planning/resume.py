@@ -28,11 +28,11 @@ from reencrypt.state.runs import (
     REKEY,
     Run,
     choose_format,
-    close_run,
     find_open,
     insert_run,
     read_runs,
     record_target_key,
+    supersede,
 )
 
 
@@ -75,7 +75,7 @@ class Claim:
         if found:
             # It went elsewhere; this run takes over whatever it left.
             await self._discard_unfinished(found)
-            await close_run(self.database, self.lease, found, "superseded", "superseded")
+            await supersede(self.database, self.lease, found)
         await insert_run(self.database, self.lease, fresh)
         return fresh, False
 

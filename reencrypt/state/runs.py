@@ -9,21 +9,20 @@ from datetime import UTC, datetime
 from typing import Final
 
 from reencrypt.databases.protocol import Database, Executor, Transaction, Value
+from reencrypt.outcomes import RunState
 from reencrypt.state.lease import Lease
 from reencrypt.state.stamp import stamp
 from reencrypt.state.tally import Tally
 
 #: The operation of a change of `secret_key`.
 REKEY: Final = "rekey"
-#: An undo under way, one that gave everything back, and one that came to its end and had to keep something.
-UNDOING, UNDONE, UNDONE_PARTLY = "undoing", "undone", "undone_partly"
 
 
 @dataclass(slots=True)
 class Run:
     """A row of `reencrypt_run`.
 
-    `state` is open, finished or superseded; `target_key_state` none, made, active, or alone where all others were set
+    `target_key_state` is none, made, active, or alone where all others were set
     inactive. A `fresh` run has a data key of its own. `tally` counts failures over all resumptions: a wrong key must
     not slip through in small portions. `salt` is the salt of everything this run writes; it is not secret, and tells
     its ciphertexts from others. `wrap_format` is what the user named, or for a change of `secret_key` a fingerprint of
@@ -32,7 +31,7 @@ class Run:
 
     id: str
     operation: str
-    state: str
+    state: RunState
     target_provider: str
     algorithm: str
     salt: bytes
@@ -46,6 +45,11 @@ class Run:
     tally: Tally = field(default_factory=Tally)
     fresh: bool = False
 
+    @property
+    def is_over(self) -> bool:
+        """Whether it came to its end, whatever has become of its journal since."""
+        return self.state in (RunState.FINISHED, RunState.COMPLETED)
+
     @classmethod
     def begin(
         cls, operation: str, target_provider: str, algorithm: str, *, salt: bytes, wrap_format: str, fresh: bool = False
@@ -54,7 +58,7 @@ class Run:
         return cls(
             id=new_run_id(),
             operation=operation,
-            state="open",
+            state=RunState.OPEN,
             target_provider=target_provider,
             algorithm=algorithm,
             salt=salt,
@@ -84,7 +88,7 @@ def _run(row: Sequence[Value]) -> Run:
     return Run(
         id=str(row[0]),
         operation=str(row[1]),
-        state=str(row[2]),
+        state=RunState(str(row[2])),
         target_provider=str(row[3]),
         algorithm=str(row[4]),
         salt=bytes(salt) if isinstance(salt, bytes) else b"",
@@ -102,14 +106,12 @@ def _run(row: Sequence[Value]) -> Run:
 
 def find_open(runs: Sequence[Run]) -> Run | None:
     """The run that was interrupted, if any; there is at most one."""
-    return next((run for run in reversed(runs) if run.state == "open"), None)
+    return next((run for run in reversed(runs) if run.state == RunState.OPEN), None)
 
 
 def last_rekey(runs: Sequence[Run]) -> Run | None:
     """The latest change of `secret_key` that was committed; the commit itself ends such a run."""
-    return next(
-        (run for run in reversed(runs) if run.operation == REKEY and run.state in ("finished", "completed")), None
-    )
+    return next((run for run in reversed(runs) if run.operation == REKEY and run.is_over), None)
 
 
 async def insert_run(database: Database, lease: Lease, run: Run) -> None:
@@ -155,7 +157,7 @@ async def choose_format(database: Database, lease: Lease, run: Run, wrap_format:
 
 async def finish_run(transaction: Transaction, run: Run, outcome: str) -> None:
     """Record that a run is finished in the transaction that finishes it: nobody has to come back to it."""
-    await transaction.execute("run_close", id=run.id, state="finished", outcome=outcome, at=stamp())
+    await transaction.execute("run_close", id=run.id, state=RunState.FINISHED, outcome=outcome, at=stamp())
 
 
 async def complete_runs(transaction: Transaction) -> None:
@@ -163,6 +165,11 @@ async def complete_runs(transaction: Transaction) -> None:
     await transaction.execute("runs_complete")
 
 
-async def close_run(database: Database, lease: Lease, run: Run, state: str, outcome: str) -> None:
-    """Record that a run has ended: finished or superseded."""
+async def supersede(database: Database, lease: Lease, run: Run) -> None:
+    """Record that another run takes the place of an interrupted one."""
+    await close_run(database, lease, run, RunState.SUPERSEDED, RunState.SUPERSEDED)
+
+
+async def close_run(database: Database, lease: Lease, run: Run, state: RunState, outcome: str) -> None:
+    """Record how a run has ended."""
     await lease.apply(database, "run_close", id=run.id, state=state, outcome=outcome, at=stamp())

@@ -30,6 +30,7 @@ from reencrypt.operations.verify.verification import (
     Verification,
     verify_secrets,
 )
+from reencrypt.outcomes import RunState
 from reencrypt.planning.census import take_census
 from reencrypt.planning.quarantined_keys import UNREADABLE
 from reencrypt.planning.schema import inspect, read_accepted_secrets
@@ -37,7 +38,7 @@ from reencrypt.settings import Settings, section_problem
 from reencrypt.settings.azure import KIND
 from reencrypt.state.data_keys import read_ambiguous_keys, read_data_keys
 from reencrypt.state.quarantine import QuarantineEntry, read_quarantine
-from reencrypt.state.runs import UNDOING, Run, read_runs
+from reencrypt.state.runs import Run, read_runs
 
 _CACHE_ADVICE: Final = "entries of Grafana's cache: wait until they expire, or delete the rows of cache_data"
 
@@ -219,10 +220,10 @@ class Gatherer:
         still = sum(entry.is_open for entry in quarantine)
         if still:
             yield f"{still} secrets are in quarantine and not acknowledged: see `reencrypt quarantine list`"
-        if any(run.state == "open" for run in runs):
+        if any(run.state == RunState.OPEN for run in runs):
             yield "a run is not over: let it finish; if it was interrupted, finish it, or begin another one"
         for run in runs:
-            if run.state == UNDOING:
+            if run.state == RunState.UNDOING:
                 yield f"an undo is interrupted: finish it with `reencrypt undo {run.id}`"
         if self.settings.encryption_provider != self.target:
             yield f"Grafana's encryption_provider is {self.settings.encryption_provider}, so it does not write there"

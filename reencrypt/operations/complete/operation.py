@@ -22,6 +22,7 @@ from reencrypt.operations.complete.search import NotSecrets, Search
 from reencrypt.operations.session import leased, opened
 from reencrypt.operations.verify.operation import problem_as_json
 from reencrypt.operations.verify.verification import Verification
+from reencrypt.outcomes import ExitCode, Outcome
 from reencrypt.planning.options import RunOptions
 from reencrypt.planning.schema import inspect
 from reencrypt.settings import Settings
@@ -39,8 +40,6 @@ BLIND_SPOTS: Final = (
     "a cache in Redis or Memcached, and what the database keeps beside rows: deleted rows, statistics, logs",
     "backups and replicas: whoever restores one needs the old key",
 )
-_NO: Final = 8
-_CONFIGURATION: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,7 @@ class CompleteOptions:
 class CompleteReport:
     """The answer, its evidence, and what was done about it."""
 
-    outcome: str
+    outcome: Outcome
     evidence: Evidence | None = None
     retiring: list[Kek] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
@@ -78,9 +77,7 @@ class CompleteReport:
     @property
     def exit_code(self) -> int:
         """0 for yes, 8 for no, 2 where only the configuration is in the way, 4 where it was stopped before that."""
-        if self.outcome != "no":
-            return 0 if self.outcome == "yes" else 4
-        return _NO if self.is_no else _CONFIGURATION
+        return ExitCode.USAGE if self.outcome is Outcome.NO and not self.is_no else self.outcome.exit_code
 
     @property
     def is_no(self) -> bool:
@@ -183,7 +180,7 @@ async def complete(
             )
             return await _Job(resources.database, gatherer, settings, options, wanted, emit, stop).run()
     except StoppedEarlyError:
-        return CompleteReport("stopped", stop_reason=stop.reason)
+        return CompleteReport(Outcome.STOPPED, stop_reason=stop.reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,8 +216,8 @@ class _Job:
             try:
                 report = await self._answer(rested)
             except StoppedEarlyError:
-                return CompleteReport("stopped", stop_reason=self.stop.reason)
-            if report.outcome == "yes":
+                return CompleteReport(Outcome.STOPPED, stop_reason=self.stop.reason)
+            if report.outcome is Outcome.YES:
                 await self._dispose(lease, rested.inactive, report)
             return report
 
@@ -230,10 +227,10 @@ class _Job:
             raise ConfigurationError(
                 f"--retire {unknown[0]}: nothing here is under such a key", hint=f"one of: {', '.join(evidence.keks)}"
             )
-        report = CompleteReport("no", evidence, evidence.retiring(self.wanted.retire))
+        report = CompleteReport(Outcome.NO, evidence, evidence.retiring(self.wanted.retire))
         if report.is_no or evidence.faults:
             return report
-        report.outcome = "yes"
+        report.outcome = Outcome.YES
         if any(kek.name == LEGACY_PROVIDER for kek in report.retiring):
             evidence.notes.append(
                 "nothing is encrypted under secret_key any more; Grafana still needs one: replace it, do not remove it"

@@ -16,7 +16,6 @@ from reencrypt.events import Emit, RunEnded, RunStarted, TargetKeyReady, Waiting
 from reencrypt.keys.proof import Proof
 from reencrypt.keys.providers import Providers
 from reencrypt.keys.ring import DataKey
-from reencrypt.operations import report
 from reencrypt.operations.migrate.committer import Committer
 from reencrypt.operations.migrate.pipeline import Budget, Pipeline
 from reencrypt.operations.migrate.readback import ReadBack
@@ -24,6 +23,7 @@ from reencrypt.operations.migrate.resolver import Resolver
 from reencrypt.operations.migrate.sweeps import Passes, counts_of, incomplete_scans
 from reencrypt.operations.report import RunReport
 from reencrypt.operations.session import leased, opened
+from reencrypt.outcomes import Outcome, RunState
 from reencrypt.planning.options import RunOptions, available_threads
 from reencrypt.planning.plan import Preparation
 from reencrypt.planning.planner import Preparer
@@ -53,7 +53,7 @@ async def run(settings: Settings, options: RunOptions, *, emit: Emit, stop: Stop
     except StoppedEarlyError:
         # Before the run itself began: nothing was looked at, so there is nothing to count.
         result = RunReport(
-            report.STOPPED, options.target(settings), {}, operation=options.operation, stop_reason=stop.reason
+            Outcome.STOPPED, options.target(settings), {}, operation=options.operation, stop_reason=stop.reason
         )
     result.seconds = time.monotonic() - started
     return result
@@ -120,7 +120,7 @@ class _Job:
         # What waits in quarantine is in the way also of a rotation that is not due.
         entries = await read_quarantine(self.database) if prepared.quarantined else []
         return RunReport(
-            report.PARTLY_DONE if any(entry.is_open for entry in entries) else report.NOTHING_TO_DO,
+            Outcome.PARTLY_DONE if any(entry.is_open for entry in entries) else Outcome.NOTHING_TO_DO,
             prepared.target_provider,
             prepared.counts(),
             operation=prepared.goal.operation,
@@ -134,7 +134,7 @@ class _Job:
         current, resumed = await claim.run()
         self.emit(RunStarted(current.id, resumed, prepared.target_provider, prepared.census.total))
         result = RunReport(
-            report.STOPPED,
+            Outcome.STOPPED,
             prepared.target_provider,
             {},
             current.id,
@@ -155,10 +155,10 @@ class _Job:
         result.quarantine = await read_quarantine(self.database)
         if complete and not self.stop.reason:
             result.incomplete = await incomplete_scans(self.database, current)
-            result.outcome = report.PARTLY_DONE if result.incomplete else _outcome(result.counts, result.quarantine)
+            result.outcome = Outcome.PARTLY_DONE if result.incomplete else _outcome(result.counts, result.quarantine)
             if not self.options.settle:
                 result.warnings = [*result.warnings, _what_may_remain(self.settings)]
-            await close_run(self.database, lease, current, "finished", result.outcome)
+            await close_run(self.database, lease, current, RunState.FINISHED, result.outcome)
         else:
             result.stop_reason = self.stop.reason
             result.resume = command_for(current, self.settings)
@@ -273,8 +273,8 @@ def _what_may_remain(settings: Settings) -> str:
     )
 
 
-def _outcome(counts: Mapping[str, Counts], quarantine: Sequence[QuarantineEntry]) -> str:
+def _outcome(counts: Mapping[str, Counts], quarantine: Sequence[QuarantineEntry]) -> Outcome:
     total = Counts.sum(counts.values())
     if total.left or (total.quarantined and any(entry.is_open for entry in quarantine)):
-        return report.PARTLY_DONE
-    return report.DONE if total.re_encrypted else report.NOTHING_TO_DO
+        return Outcome.PARTLY_DONE
+    return Outcome.DONE if total.re_encrypted else Outcome.NOTHING_TO_DO

@@ -25,6 +25,7 @@ from reencrypt.keys.proof import PROVEN_BITS, Admission, Proof
 from reencrypt.keys.ring import DataKey
 from reencrypt.keys.secret_key import SecretKeyProvider
 from reencrypt.operations.migrate.resolver import standing_of_secret_key
+from reencrypt.outcomes import Outcome, RunState
 from reencrypt.state.accepted import Accepted, save_accepted
 from reencrypt.state.data_keys import DataKeyStore, Wrapping
 from reencrypt.state.journal import digest, journal_swaps
@@ -196,9 +197,9 @@ async def commit(
     async def body(transaction: Transaction) -> bool:
         await lease.check(transaction)
         before = next((each for each in await read_runs(transaction) if each.id == run.id), run)
-        if before.state == "finished":
+        if before.state == RunState.FINISHED:
             # It was committed, and only the answer was lost.
-            return before.outcome == "done"
+            return before.outcome == Outcome.DONE
         if not await unchanged(transaction):
             raise RefusedError(_NOT_STOPPED, hint="nothing was changed; stop Grafana, and start again")
         store = DataKeyStore(database, transaction, run.id)
@@ -215,7 +216,7 @@ async def commit(
         if location is not None:
             await save_findings(transaction, run.id, 0, location.name, alerting.findings)
         done = complete and not any(entry.is_open for entry in await read_quarantine(transaction))
-        outcome = "done" if done else "partly_done"
+        outcome = Outcome.DONE if done else Outcome.PARTLY_DONE
         await finish_run(transaction, run, outcome)
         return done
 

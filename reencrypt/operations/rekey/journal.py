@@ -13,6 +13,7 @@ from reencrypt.databases.paging import LookAt, read_to_end
 from reencrypt.databases.protocol import Database
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER
 from reencrypt.keys.secret_key import fingerprint_of
+from reencrypt.outcomes import Outcome
 from reencrypt.planning.schema import inspect
 from reencrypt.secret import Secret
 from reencrypt.settings import Settings
@@ -62,7 +63,7 @@ async def done_before(settings: Settings, new: Secret) -> DoneBefore | None:
         written = await written_towards(database, new) if latest else frozenset()
         if latest is None or not written:
             return None
-        was_done = latest.outcome == "done"
+        was_done = latest.outcome == Outcome.DONE
         entries = await read_quarantine(database)
         known = frozenset(entry.secret_hash for entry in entries)
         rows = [row for row in await read_data_keys(database, schema.key_table) if row.provider == SECRET_KEY_PROVIDER]

@@ -22,12 +22,12 @@ from reencrypt.keys.provider import LEGACY_PROVIDER, SECRET_KEY_PROVIDER, Unwrap
 from reencrypt.keys.providers import Providers
 from reencrypt.keys.ring import DataKey
 from reencrypt.keys.secret_key import SecretKeyProvider, fingerprint_of
-from reencrypt.operations import report
 from reencrypt.operations.migrate.run import run
 from reencrypt.operations.rekey.commit import Alerting, NewWrapping, alerting_anew, commit, wrap_anew
 from reencrypt.operations.rekey.journal import all_rows, done_before, left_plain, written_towards
 from reencrypt.operations.report import RunReport
 from reencrypt.operations.session import leased, opened
+from reencrypt.outcomes import Outcome
 from reencrypt.planning.options import RunOptions
 from reencrypt.planning.plan import Preparation
 from reencrypt.planning.planner import Preparer
@@ -45,10 +45,9 @@ from reencrypt.state.journal import digest
 from reencrypt.state.lease import Lease
 from reencrypt.state.quarantine import QuarantineEntry, read_quarantine, save_findings
 from reencrypt.state.rowkey import key_to_text
-from reencrypt.state.runs import REKEY, Run, close_run, find_open, insert_run, read_runs
+from reencrypt.state.runs import REKEY, Run, find_open, insert_run, read_runs, supersede
 from reencrypt.state.stop import StopRequest
 
-STOP_GRAFANA: Final = "stop_grafana"
 _SHORTEST: Final = 16
 _MOST_NAMED: Final = 10
 
@@ -65,7 +64,7 @@ NEXT_STEPS: Final = (
 class RekeyReport:
     """How far the change is. `legacy` is what became of secrets that were directly under `secret_key`."""
 
-    outcome: str
+    outcome: Outcome
     legacy: RunReport
     run_id: str | None = None
     data_keys: int = 0
@@ -78,7 +77,7 @@ class RekeyReport:
     @property
     def exit_code(self) -> int:
         """4 while Grafana has to be stopped first, else as for a run."""
-        return report.EXIT.get(self.outcome, 4)
+        return self.outcome.exit_code
 
     def as_json(self) -> dict[str, Any]:
         """The object that `--output json` prints."""
@@ -106,9 +105,9 @@ async def rekey(
     before = await done_before(settings, new)
     if before is not None:
         # So it is after a crash behind the commit, while the configuration still has the old key.
-        nothing = RunReport(report.NOTHING_TO_DO, LEGACY_PROVIDER, {}, operation=Operation.ENVELOP)
+        nothing = RunReport(Outcome.NOTHING_TO_DO, LEGACY_PROVIDER, {}, operation=Operation.ENVELOP)
         return RekeyReport(
-            report.DONE if before.complete else report.PARTLY_DONE,
+            Outcome.DONE if before.complete else Outcome.PARTLY_DONE,
             nothing,
             before=before.values,
             left=before.left,
@@ -117,10 +116,10 @@ async def rekey(
         )
     legacy = await run(settings, replace(options, operation=Operation.ENVELOP), emit=emit, stop=stop)
     result = RekeyReport(legacy.outcome, legacy)
-    if legacy.outcome == report.STOPPED:
+    if legacy.outcome == Outcome.STOPPED:
         return result
     if not grafana_stopped:
-        result.outcome = STOP_GRAFANA
+        result.outcome = Outcome.STOP_GRAFANA
         result.next_steps = (
             "stop every Grafana that uses this database",
             "start this command again, with --grafana-stopped",
@@ -150,7 +149,7 @@ async def rekey(
             parts = (resources.database, resources.providers, preparer, resources.cache)
             await _Job(*parts, settings, options, new, emit, stop, result).run()
     except StoppedEarlyError:
-        result.outcome = report.STOPPED
+        result.outcome = Outcome.STOPPED
     return result
 
 
@@ -256,7 +255,7 @@ class _Job:
             unchanged=unchanged,
             complete=not self.result.left,
         )
-        self.result.outcome = report.DONE if done else report.PARTLY_DONE
+        self.result.outcome = Outcome.DONE if done else Outcome.PARTLY_DONE
         self.result.run_id = current.id
         self.result.data_keys, self.result.alerting = len(wrappings), alerting.moved
         self.result.before += alerting.before
@@ -354,7 +353,7 @@ class _Job:
         if found is not None:
             if found.operation == REKEY and found.wrap_format == fingerprint_of(self.new, found.salt):
                 return found
-            await close_run(self.database, lease, found, "superseded", "superseded")
+            await supersede(self.database, lease, found)
         fresh = Run.begin(
             REKEY, LEGACY_PROVIDER, self.settings.algorithm, salt=salt, wrap_format=fingerprint_of(self.new, salt)
         )

@@ -14,9 +14,9 @@ from reencrypt.keys.provider import KeyProvider, Unwrapped
 from reencrypt.keys.providers import Providers
 from reencrypt.keys.ring import DataKey
 from reencrypt.keys.vault_errors import KeyDisabledError
-from reencrypt.operations import report
 from reencrypt.operations.rewrap.rewrapper import BATCH_KEYS, Candidate, Rewrapper
 from reencrypt.operations.session import leased, opened
+from reencrypt.outcomes import Outcome, RunState
 from reencrypt.planning import preflight
 from reencrypt.planning.options import RunOptions
 from reencrypt.planning.plan import Preparation, run_to_continue
@@ -36,7 +36,7 @@ _MOST_LOOKS: Final = 4
 class RewrapReport:
     """What became of every data key. `left` are those that stay as they are, each with the reason."""
 
-    outcome: str
+    outcome: Outcome
     target_provider: str
     version: str = ""
     run_id: str | None = None
@@ -50,8 +50,8 @@ class RewrapReport:
 
     @property
     def exit_code(self) -> int:
-        """See the table of exit codes."""
-        return report.EXIT[self.outcome]
+        """See `ExitCode`."""
+        return self.outcome.exit_code
 
     def as_json(self) -> dict[str, Any]:
         """The object that `--output json` prints."""
@@ -104,7 +104,7 @@ class _Job:
     stop: StopRequest
 
     async def run(self) -> RewrapReport:
-        result = RewrapReport(report.STOPPED, self.options.target(self.settings))
+        result = RewrapReport(Outcome.STOPPED, self.options.target(self.settings))
         try:
             prepared = await self.stop.heeded(self.preparer.prepare(self.settings, self.options))
             result.target_provider, result.warnings = prepared.target_provider, prepared.warnings
@@ -117,7 +117,7 @@ class _Job:
             found = await self.stop.heeded(self._sort(prepared, result.version))
             if not found.candidates and run_to_continue(prepared) is None:
                 result.already_current, result.left = found.current, found.left
-                result.outcome = report.PARTLY_DONE if found.left else report.NOTHING_TO_DO
+                result.outcome = Outcome.PARTLY_DONE if found.left else Outcome.NOTHING_TO_DO
                 return result
             if found.candidates:
                 # Within a provider the preparation saw nothing to do, and so nothing to refuse.
@@ -155,14 +155,14 @@ class _Job:
         if self.stop.reason:
             result.stop_reason, result.resume = self.stop.reason, command_for(current, self.settings)
         else:
-            result.outcome = report.PARTLY_DONE if result.left else report.DONE
+            result.outcome = Outcome.PARTLY_DONE if result.left else Outcome.DONE
             await self._close(lease, current, result)
         self.emit(RunEnded(current.id, result.outcome))
 
     async def _close(self, lease: Lease, current: Run, result: RewrapReport) -> None:
         if not result.rewrapped and not result.left:
-            result.outcome = report.NOTHING_TO_DO
-        await close_run(self.database, lease, current, "finished", result.outcome)
+            result.outcome = Outcome.NOTHING_TO_DO
+        await close_run(self.database, lease, current, RunState.FINISHED, result.outcome)
 
     async def _until_current(
         self, prepared: Preparation, work: Rewrapper, progress: DataKeyProgress, version: str

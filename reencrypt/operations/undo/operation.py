@@ -21,6 +21,7 @@ from reencrypt.operations.undo.data_keys import UndoKeys
 from reencrypt.operations.undo.journal import FINAL, KeptColumn
 from reencrypt.operations.undo.old_keys import OldKeys
 from reencrypt.operations.undo.readers import Readers
+from reencrypt.outcomes import ExitCode, Outcome, RunState
 from reencrypt.planning.options import RunOptions, available_threads
 from reencrypt.planning.preflight import of_stale_secret_key
 from reencrypt.planning.schema import Schema, inspect, read_accepted_secrets
@@ -34,7 +35,7 @@ from reencrypt.state.checkpoints import (
 from reencrypt.state.data_keys import read_data_keys, read_own, read_wrapped
 from reencrypt.state.journal import read_extents, read_hashes
 from reencrypt.state.lease import Lease
-from reencrypt.state.runs import REKEY, UNDOING, UNDONE, UNDONE_PARTLY, Run, close_run, last_rekey, read_runs
+from reencrypt.state.runs import REKEY, Run, close_run, last_rekey, read_runs, supersede
 from reencrypt.state.stop import STOP_GRACE_SECONDS, StopRequest
 
 
@@ -46,7 +47,7 @@ class UndoReport:
     """
 
     run_id: str
-    outcome: str
+    outcome: Outcome
     restored: int = 0
     kept_because: dict[str, int] = field(default_factory=dict)
     kept: list[KeptColumn] = field(default_factory=list)
@@ -58,9 +59,7 @@ class UndoReport:
     @property
     def exit_code(self) -> int:
         """0 when everything is back, 3 when something had to stay, 4 when it was stopped."""
-        if self.outcome == "stopped":
-            return 4
-        return 3 if self.kept_because else 0
+        return ExitCode.PARTLY_DONE if self.kept_because and not self.stop_reason else self.outcome.exit_code
 
     def as_json(self) -> dict[str, Any]:
         """For `--output json`."""
@@ -100,17 +99,17 @@ async def undo(settings: Settings, run_id: str, options: RunOptions, *, emit: Em
     try:
         schema = await inspect(database)
         found = await _find(database, schema, settings, run_id)
-        if found.run.state == UNDONE:
+        if found.run.state == RunState.UNDONE:
             return await _already(database, found.run)
         async with leased(database, options, emit, stop) as lease:
             # Again: somebody else may have run while we waited for the lease.
             found = await _find(database, schema, settings, run_id)
-            if found.run.state == UNDONE:
+            if found.run.state == RunState.UNDONE:
                 return await _already(database, found.run)
             with ThreadPoolExecutor(available_threads(), thread_name_prefix="reencrypt") as pool:
                 return await _Job(database, schema, settings, options, lease, found, emit, stop, pool).run()
     except StoppedEarlyError:
-        return UndoReport(run_id, "stopped", stop_reason=stop.reason)
+        return UndoReport(run_id, Outcome.STOPPED, stop_reason=stop.reason)
     except BaseExceptionGroup as failures:
         raise first_error(failures) from failures
     finally:
@@ -136,9 +135,9 @@ async def _find(database: Database, schema: Schema, settings: Settings, run_id: 
         known = f"known are {', '.join(ids[-5:])}" if ids else "there has been no run"
         raise ConfigurationError(f"there is no run {run_id}", hint=f"{known}; `reencrypt status` lists them")
     at = ids.index(run_id)
-    if runs[at].state == UNDONE:
+    if runs[at].state == RunState.UNDONE:
         return _Found(runs[at], secret_key_changed=False)
-    if runs[at].state == "completed":
+    if runs[at].state == RunState.COMPLETED:
         raise RefusedError(
             f"run {run_id} was completed, and its journal dropped: there is nothing to go back to",
             hint="to have secrets under another key, run again with --to; to have them legacy, `reencrypt rollback`",
@@ -159,7 +158,7 @@ async def _find(database: Database, schema: Schema, settings: Settings, run_id: 
         run
         for run in runs
         if extents[run_id][0]
-        and run.state not in (UNDONE, UNDONE_PARTLY)
+        and run.state not in (RunState.UNDONE, RunState.UNDONE_PARTLY)
         and run.operation != REKEY
         and extents[run.id][1] > extents[run_id][1]
     ]
@@ -171,12 +170,10 @@ async def _find(database: Database, schema: Schema, settings: Settings, run_id: 
         )
     # A change that had nothing to rewrite stands nowhere in the journal, but among the runs it does.
     changed = any(
-        run.operation == REKEY
-        and run.state in ("finished", "completed")
-        and (number > at or extents[run.id][1] > extents[run_id][1])
+        run.operation == REKEY and run.is_over and (number > at or extents[run.id][1] > extents[run_id][1])
         for number, run in enumerate(runs)
     )
-    kept = [run.id for run in runs if run.state == UNDONE_PARTLY and extents[run.id][1] > extents[run_id][1]]
+    kept = [run.id for run in runs if run.state == RunState.UNDONE_PARTLY and extents[run.id][1] > extents[run_id][1]]
     return _Found(runs[at], secret_key_changed=changed, kept_later=tuple(kept))
 
 
@@ -185,7 +182,7 @@ async def _already(database: Database, run: Run) -> UndoReport:
     columns = await read_column_progress(database, _journal_id(run)) or ColumnProgress()
     keys = await read_data_key_progress(database, _journal_id(run)) or DataKeyProgress()
     because = dict(Counter(columns.kept_because) + Counter(keys.kept_because))
-    return UndoReport(run.id, "already_undone", columns.back, because, data_keys=keys.changed)
+    return UndoReport(run.id, Outcome.ALREADY_UNDONE, columns.back, because, data_keys=keys.changed)
 
 
 def _journal_id(run: Run) -> str:
@@ -209,11 +206,11 @@ class _Job:
 
     async def run(self) -> UndoReport:
         run = self.found.run
-        await close_run(self.database, self.lease, run, UNDOING, run.outcome)
+        await close_run(self.database, self.lease, run, RunState.UNDOING, run.outcome)
         for other in await read_runs(self.database):
-            if other.state == "open":
+            if other.state == RunState.OPEN:
                 # What it counted as moved may be moved back now; the next run begins anew.
-                await close_run(self.database, self.lease, other, "superseded", "superseded")
+                await supersede(self.database, self.lease, other)
         progress = await read_column_progress(self.database, _journal_id(run))
         if progress is None or (progress.done and progress.kept_because):
             # What was kept may be possible now, with another configuration for one: then all is looked at again.
@@ -278,7 +275,7 @@ class _Job:
         run = self.found.run
         restored, kept = progress.back, [*work.kept, *keys.kept]
         because = Counter(progress.kept_because) + Counter(each.reason.value for each in keys.kept)
-        report = UndoReport(run.id, "stopped", restored, dict(because), kept, keys.disputed, keys.restored)
+        report = UndoReport(run.id, Outcome.STOPPED, restored, dict(because), kept, keys.disputed, keys.restored)
         if self.stop.reason:
             report.stop_reason = self.stop.reason
             return report
@@ -286,11 +283,11 @@ class _Job:
             own_key = await _own_key(self.database, self.schema, run)
             report.deactivated = own_key if await keys.activity(own_key) else None
             await keys.save()
-            await close_run(self.database, self.lease, run, UNDONE, "undone")
+            await close_run(self.database, self.lease, run, RunState.UNDONE, Outcome.UNDONE)
         else:
             # It may be tried again, with another configuration for one, and stands in nobody's way.
-            await close_run(self.database, self.lease, run, UNDONE_PARTLY, run.outcome)
-        report.outcome = "partly_done" if report.kept_because else "undone"
+            await close_run(self.database, self.lease, run, RunState.UNDONE_PARTLY, run.outcome)
+        report.outcome = Outcome.PARTLY_DONE if report.kept_because else Outcome.UNDONE
         return report
 
 

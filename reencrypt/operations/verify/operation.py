@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 from reencrypt.errors import NoSecretsError
 from reencrypt.events import Emit
@@ -12,14 +12,12 @@ from reencrypt.keys.ring import DataKey, KeyRing
 from reencrypt.operations.session import Resources, opened
 from reencrypt.operations.verify.readability import Fault, ambiguous, faults_of, not_configured, providers_of
 from reencrypt.operations.verify.verification import Problem, RingKeys, Verification, verify_secrets
+from reencrypt.outcomes import ExitCode
 from reencrypt.planning.options import RunOptions
 from reencrypt.planning.schema import inspect, read_accepted_secrets
 from reencrypt.settings import Settings
 from reencrypt.state.data_keys import read_ambiguous_keys, read_data_keys
 from reencrypt.state.quarantine import read_quarantine
-
-_UNREADABLE: Final = 8
-_CONFIGURATION: Final = 2
 
 
 @dataclass(slots=True)
@@ -35,8 +33,8 @@ class VerifyReport:
     def exit_code(self) -> int:
         """8 for a problem that is not in quarantine, 2 where only the configuration keeps Grafana from reading."""
         if self.found.unreadable > self.found.of_configuration or self.ambiguous_keys:
-            return _UNREADABLE
-        return _CONFIGURATION if self.faults else 0
+            return ExitCode.NO
+        return ExitCode.USAGE if self.faults else ExitCode.DONE
 
     @property
     def problems(self) -> Sequence[Problem]:
