@@ -116,7 +116,7 @@ async def held_lease(
     a silent holder is watched.
     """
     taking = take_lease(database, timeout_seconds=timeout_seconds, waiting=waiting, known_dead=known_dead)
-    lease = await stop.heeded(taking)
+    lease = await stop.interruptible(taking)
     try:
         # A newer program may have been at work while this one waited.
         await read_state_version(database, (await database.columns()).keys())

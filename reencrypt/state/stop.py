@@ -1,4 +1,4 @@
-"""Why a run stops early, as data that signals, limits and clocks set and the pipeline heeds."""
+"""Requests to stop: signals and clocks set one, work asks for it between two pages, and waits are cut short by it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from reencrypt.errors import StoppedEarlyError
 
 _T = TypeVar("_T")
 
-#: For the page or batch in hand, and what comes behind it, after a request to stop; then it is rolled back.
+#: How long work that writes may go on after a request: for the page or batch in hand. Then it is rolled back.
 STOP_GRACE_SECONDS: Final = 4.0
 
 
 class StopRequest:
-    """Set once, by whoever is first; the pipeline finishes or rolls back the page in hand."""
+    """A request with its reason; the first one counts."""
 
     def __init__(self) -> None:
         self._reason: str | None = None
@@ -23,7 +23,7 @@ class StopRequest:
 
     @property
     def reason(self) -> str | None:
-        """Why, in words, or None while nothing asks to stop."""
+        """Why to stop, in words, or None while nothing asks to. Work that writes asks once for each page."""
         return self._reason
 
     def set(self, reason: str) -> None:
@@ -32,10 +32,11 @@ class StopRequest:
             self._reason = reason
             self._event.set()
 
-    async def heeded(self, work: Awaitable[_T], *, grace_seconds: float = 0.0) -> _T:
-        """Do some work unless somebody asks to stop: then give it `grace_seconds` to end, and cancel it.
+    async def interruptible(self, work: Awaitable[_T], *, grace_seconds: float = 0.0) -> _T:
+        """Do some work until a request comes, which gives it `grace_seconds` to end and then cancels it.
 
-        Raises `StoppedEarlyError` where it was cancelled; an error of its own while it ends is raised as it is.
+        Raises `StoppedEarlyError` where it was cancelled. A result, or an error of its own, is passed on, also where it
+        came after the request.
         """
         task = asyncio.ensure_future(work)
         asked = asyncio.ensure_future(self.wait())
@@ -57,6 +58,6 @@ class StopRequest:
                 await asyncio.shield(asyncio.wait((task,)))
 
     async def wait(self) -> str:
-        """Wait until somebody asks."""
+        """Wait for a request; returns its reason."""
         await self._event.wait()
         return self._reason or ""

@@ -213,16 +213,13 @@ class _Job:
             return await self._answer(rested)
         # Nobody begins a run between the answer and what is done about it.
         async with leased(self.database, self.options, self.emit, self.stop) as lease:
-            try:
-                report = await self._answer(rested)
-            except StoppedEarlyError:
-                return CompleteReport(Outcome.STOPPED, stop_reason=self.stop.reason)
+            report = await self._answer(rested)
             if report.outcome is Outcome.YES:
                 await self._dispose(lease, rested.inactive, report)
             return report
 
     async def _answer(self, rested: _Rested) -> CompleteReport:
-        evidence = await self.stop.heeded(self.gatherer.gather(self.wanted.retire, settled=rested.runs))
+        evidence = await self.stop.interruptible(self.gatherer.gather(self.wanted.retire, settled=rested.runs))
         if unknown := sorted(set(self.wanted.retire) - set(evidence.keks)):
             raise ConfigurationError(
                 f"--retire {unknown[0]}: nothing here is under such a key", hint=f"one of: {', '.join(evidence.keks)}"
@@ -245,7 +242,7 @@ class _Job:
         runs = await read_runs(self.database) if schema.has_state else []
         seconds = self.settings.data_keys_cache_ttl.total_seconds()
         self.emit(Waiting(f"Grafana keeps data keys in its cache for {seconds:g} s"))
-        await self.stop.heeded(asyncio.sleep(seconds))
+        await self.stop.interruptible(asyncio.sleep(seconds))
         return _Rested([row for row in before if not row.active], frozenset((run.id, run.updated) for run in runs))
 
     async def _dispose(self, lease: Lease, resting: list[DataKey], report: CompleteReport) -> None:

@@ -54,15 +54,29 @@ class _Page:
 
 
 @dataclass(slots=True)
-class Budget:
-    """How many secrets a pilot may still move; None is no limit."""
+class Limit:
+    """How many secrets a pilot may move, over all its locations; `most` is None for all there are."""
 
-    left: int | None = None
+    most: int | None = None
+    moved: int = 0
 
     @property
-    def is_spent(self) -> bool:
-        """Whether the limit is reached."""
-        return self.left is not None and self.left <= 0
+    def left(self) -> int | None:
+        """How many more, None for any number."""
+        return None if self.most is None else self.most - self.moved
+
+    @property
+    def reason(self) -> str | None:
+        """Why to stop, once it is reached."""
+        return f"the limit of {self.most} secrets is reached" if self.left is not None and self.left <= 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What was moved, and why work stopped before the end; None where it came to its end."""
+
+    moved: int = 0
+    stopped: str | None = None
 
 
 class Pipeline:
@@ -81,7 +95,7 @@ class Pipeline:
         threads: int,
         emit: Emit,
         stop: StopRequest,
-        budget: Budget,
+        limit: Limit,
         max_quarantine: float,
         known: Mapping[Place, KnownSecret],
         accepted: Accepted,
@@ -97,7 +111,7 @@ class Pipeline:
         self._threads = threads
         self._emit = emit
         self._stop = stop
-        self._budget = budget
+        self._limit = limit
         self._max_quarantine = max_quarantine
         self._known = known
         self._accepted = accepted
@@ -111,10 +125,10 @@ class Pipeline:
         self._shortcut: Shortcut | None = None
         self._told: set[tuple[str, str, str]] = set()
 
-    async def run(self, location: Location, checkpoint: Checkpoint) -> int:
-        """Work through a location from its checkpoint to its end, or until something asks to stop.
+    async def run(self, location: Location, checkpoint: Checkpoint) -> Progress:
+        """Work through a location from its checkpoint to its end, a request to stop, or the limit.
 
-        Returns how many secrets were moved. The checkpoint is brought up to date as pages commit.
+        The checkpoint is brought up to date as pages commit.
         """
         self._limits = await self._database.column_limits(location)
         self._shortcut = Shortcut(location, self._known) if Shortcut.leads_through(location) else None
@@ -143,12 +157,12 @@ class Pipeline:
             after = rows[-1].key
 
     def _page_rows(self) -> int:
-        return self._pace.rows if self._budget.left is None else min(self._pace.rows, max(1, self._budget.left))
+        return self._pace.rows if self._limit.left is None else min(self._pace.rows, max(1, self._limit.left))
 
     async def _transform(self, location: Location, pages: asyncio.Queue[_Page], out: asyncio.Queue[_Page]) -> None:
         while True:
             page = await pages.get()
-            if self._budget.left is None:
+            if self._limit.left is None:
                 page.outcome = await self._outcome(location, page.rows)
             await out.put(page)
             if page.last:
@@ -202,28 +216,30 @@ class Pipeline:
             page.merge(outcome)
         return page
 
-    async def _commit(self, location: Location, checkpoint: Checkpoint, pages: asyncio.Queue[_Page]) -> int:
+    async def _commit(self, location: Location, checkpoint: Checkpoint, pages: asyncio.Queue[_Page]) -> Progress:
         moved = 0
         loop = asyncio.get_running_loop()
         saved = loop.time()
         unsaved = PageOutcome()
         while True:
             page = await pages.get()
-            if self._budget.left is not None:
-                page = await self._within_budget(location, page, self._budget.left)
+            if self._limit.left is not None:
+                page = await self._within_budget(location, page, self._limit.left)
             unsaved.settled.add(page.outcome.settled)
             unsaved.tally.add(page.outcome.tally)
             if page.rows:
                 checkpoint.last_key = page.rows[-1].key
             checkpoint.coverage = checkpoint.coverage.read(len(page.rows)).ended(page.counted)
             checkpoint.done = page.last
+            stopped = self._stop.reason
             # Rows without a change need no transaction of their own: their progress is saved now and then.
-            if not page.outcome.is_settled or page.last or loop.time() - saved > _SETTLED_SECONDS or self._stop.reason:
+            if not page.outcome.is_settled or page.last or stopped or loop.time() - saved > _SETTLED_SECONDS:
                 unsaved.rows, unsaved.swaps = page.outcome.rows, page.outcome.swaps
                 moved += await self._commit_page(location, unsaved, checkpoint, len(page.rows))
                 unsaved, saved = PageOutcome(), loop.time()
-            if page.last or self._stop.reason or self._budget.is_spent:
-                return moved
+            stopped = stopped or self._limit.reason
+            if page.last or stopped:
+                return Progress(moved, stopped)
 
     async def _within_budget(self, location: Location, page: _Page, left: int) -> _Page:
         """Transform row by row and cut the page behind the row that reaches the limit."""
@@ -267,8 +283,7 @@ class Pipeline:
         return committed
 
     def _report(self, location: Location, committed: Committed, secrets: int) -> int:
-        if self._budget.left is not None:
-            self._budget.left -= committed.moved
+        self._limit.moved += committed.moved
         self._emit(PageCommitted(location.name, secrets, committed.moved, committed.locked_seconds))
         for finding in committed.findings:
             key = key_to_text(finding.key)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from reencrypt.catalogue.location import Location
 from reencrypt.crypto.derive import DerivedKeyCache
+from reencrypt.databases.paging import Coverage
 from reencrypt.databases.protocol import Database
 from reencrypt.errors import ConfigurationError, StoppedEarlyError
 from reencrypt.events import Emit, RunEnded, RunStarted, TargetKeyReady, Waiting, Warned
@@ -17,7 +18,7 @@ from reencrypt.keys.proof import Proof
 from reencrypt.keys.providers import Providers
 from reencrypt.keys.ring import DataKey
 from reencrypt.operations.migrate.committer import Committer
-from reencrypt.operations.migrate.pipeline import Budget, Pipeline
+from reencrypt.operations.migrate.pipeline import Limit, Pipeline
 from reencrypt.operations.migrate.readback import ReadBack
 from reencrypt.operations.migrate.resolver import Resolver
 from reencrypt.operations.migrate.sweeps import Passes, counts_of, incomplete_scans
@@ -84,8 +85,8 @@ class _Job:
         if has_state:
             # Before the long scan: tell at once that somebody else is at work.
             watch = wait_until_free(self.database, self.options.lease_timeout_seconds, self._waiting)
-            dead = await self.stop.heeded(watch)
-        prepared = await self.stop.heeded(preparer.prepare(self.settings, self.options))
+            dead = await self.stop.interruptible(watch)
+        prepared = await self.stop.interruptible(preparer.prepare(self.settings, self.options))
         self._check_locations(prepared)
         for warning in prepared.warnings:
             self.emit(Warned(warning))
@@ -133,45 +134,50 @@ class _Job:
         claim = Claim(self.database, self.providers, prepared, lease)
         current, resumed = await claim.run()
         self.emit(RunStarted(current.id, resumed, prepared.target_provider, prepared.census.total))
-        result = RunReport(
-            Outcome.STOPPED,
-            prepared.target_provider,
-            {},
-            current.id,
-            resumed=resumed,
-            operation=prepared.goal.operation,
-            warnings=prepared.warnings,
-        )
         announcing = asyncio.ensure_future(self._announce_stop())
         try:
             work = self._move(preparer, prepared, claim, current)
-            complete = await self.stop.heeded(work, grace_seconds=STOP_GRACE_SECONDS)
+            stopped = await self.stop.interruptible(work, grace_seconds=STOP_GRACE_SECONDS)
         except StoppedEarlyError:
-            complete = False
+            stopped = self.stop.reason
         finally:
             announcing.cancel()
-        result.target_data_key, result.sweeps = current.target_key or None, current.pass_number
-        result.counts = await counts_of(self.database, current, self._chosen(prepared))
-        result.quarantine = await read_quarantine(self.database)
-        if complete and not self.stop.reason:
-            result.incomplete = await incomplete_scans(self.database, current)
-            result.outcome = Outcome.PARTLY_DONE if result.incomplete else _outcome(result.counts, result.quarantine)
-            if not self.options.settle:
-                result.warnings = [*result.warnings, _what_may_remain(self.settings)]
-            await close_run(self.database, lease, current, RunState.FINISHED, result.outcome)
+        counts = await counts_of(self.database, current, self._chosen(prepared))
+        quarantine = await read_quarantine(self.database)
+        incomplete: Mapping[str, Coverage] = {}
+        warnings = prepared.warnings
+        if stopped:
+            outcome = Outcome.STOPPED
         else:
-            result.stop_reason = self.stop.reason
-            result.resume = command_for(current, self.settings)
-        self.emit(RunEnded(current.id, result.outcome))
-        return result
+            incomplete = await incomplete_scans(self.database, current)
+            outcome = Outcome.PARTLY_DONE if incomplete else _outcome(counts, quarantine)
+            if not self.options.settle:
+                warnings = [*warnings, _what_may_remain(self.settings)]
+            await close_run(self.database, lease, current, RunState.FINISHED, outcome)
+        self.emit(RunEnded(current.id, outcome))
+        return RunReport(
+            outcome,
+            prepared.target_provider,
+            counts,
+            current.id,
+            target_data_key=current.target_key or None,
+            resumed=resumed,
+            operation=prepared.goal.operation,
+            sweeps=current.pass_number,
+            stop_reason=stopped,
+            resume=command_for(current, self.settings) if stopped else None,
+            warnings=warnings,
+            quarantine=quarantine,
+            incomplete=incomplete,
+        )
 
     async def _announce_stop(self) -> None:
-        """Tell whoever asked to stop that it was heard, and what takes the seconds."""
+        """Acknowledge a request to stop at once, and say what takes the seconds until the end."""
         reason = await self.stop.wait()
         self._waiting(f"{reason}: the page in hand is finished or rolled back")
 
-    async def _move(self, preparer: Preparer, prepared: Preparation, claim: Claim, current: Run) -> bool:
-        """Everything between the claim and the report; returns whether it came to its end."""
+    async def _move(self, preparer: Preparer, prepared: Preparation, claim: Claim, current: Run) -> str | None:
+        """Everything between the claim and the report; returns why it stopped before its end, else None."""
         target = await claim.target(current)
         # With the target key among them: whatever names it is current from here on.
         fresh = await read_data_keys(self.database, prepared.schema.key_table)
@@ -180,26 +186,23 @@ class _Job:
             self.emit(TargetKeyReady(target.id, target.provider, target.made))
         known, accepted = await read_quarantine(self.database), await read_accepted(self.database)
         passes = self._passes(preparer, prepared, claim.lease, current, target, known, accepted)
-        complete = await passes.main_pass()
-        if complete and self.options.locations:
-            self.stop.set(f"{', '.join(self.options.locations)} done; run without --location for the others")
-        if complete and not self.stop.reason:
-            complete = await passes.sweeps()
-            if complete and self.options.settle:
-                complete = await self._settle(passes)
-        if passes.budget.is_spent:
-            self.stop.set(f"the limit of {self.options.limit} secrets is reached")
-        if complete and not self.stop.reason and Counts.sum((await passes.counts()).values()).re_encrypted:
+        stopped = await passes.main_pass()
+        if not stopped and self.options.locations:
+            stopped = f"{', '.join(self.options.locations)} done; run without --location for the others"
+        stopped = stopped or await passes.sweeps()
+        if not stopped and self.options.settle:
+            stopped = await self._settle(passes)
+        if not stopped and Counts.sum((await passes.counts()).values()).re_encrypted:
             by_name = {location.name: location for location in self._chosen(prepared)}
             read_back = ReadBack(self.database, current, by_name, self.cache)
             await read_back.check(target, self.providers.get(prepared.goal.provider))
-        return complete
+        return stopped
 
-    async def _settle(self, passes: Passes) -> bool:
+    async def _settle(self, passes: Passes) -> str | None:
         """Wait until no Grafana can have the data keys of before in its cache, then sweep for what it wrote."""
         seconds = self.settings.data_keys_cache_ttl.total_seconds()
         self._waiting(f"Grafana keeps data keys in its cache for {seconds:g} s; a last sweep follows")
-        await self.stop.heeded(asyncio.sleep(seconds))
+        await self.stop.interruptible(asyncio.sleep(seconds))
         return await passes.sweeps()
 
     def _chosen(self, prepared: Preparation) -> list[Location]:
@@ -233,7 +236,6 @@ class _Job:
             accepted=accepted,
         )
         by_name = {location.name: location for location in prepared.locations}
-        budget = Budget(self.options.limit)
         pipeline = Pipeline(
             database=self.database,
             committer=Committer(self.database, lease, current, target, by_name),
@@ -245,7 +247,7 @@ class _Job:
             threads=available_threads(),
             emit=self.emit,
             stop=self.stop,
-            budget=budget,
+            limit=Limit(self.options.limit),
             max_quarantine=self.options.max_quarantine,
             known=known_secrets(known, self.options.accepted),
             accepted=accepted,
@@ -258,8 +260,6 @@ class _Job:
             pipeline=pipeline,
             locations=self._chosen(prepared),
             chosen=bool(self.options.locations),
-            stop=self.stop,
-            budget=budget,
             emit=self.emit,
             judge_again=judge_again,
         )

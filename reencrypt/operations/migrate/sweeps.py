@@ -9,18 +9,15 @@ from typing import Final
 from reencrypt.catalogue.location import Location
 from reencrypt.databases.paging import Coverage
 from reencrypt.databases.protocol import Database
-from reencrypt.errors import StoppedEarlyError
 from reencrypt.events import Emit, PassStarted
 from reencrypt.keys.proof import Proof
-from reencrypt.operations.migrate.pipeline import Budget, Pipeline
+from reencrypt.operations.migrate.pipeline import Pipeline, Progress
 from reencrypt.state.checkpoints import Checkpoint, latest_counts, latest_coverage, read_checkpoints
 from reencrypt.state.counts import Counts
 from reencrypt.state.lease import Lease
 from reencrypt.state.runs import Run, enter_pass
-from reencrypt.state.stop import StopRequest
 
 MOST_SWEEPS: Final = 3
-_STOP_GRACE_SECONDS: Final = 3.0  # for the page in hand; after that it is rolled back
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,23 +33,22 @@ class Passes:
     pipeline: Pipeline
     locations: Sequence[Location]
     chosen: bool
-    stop: StopRequest
-    budget: Budget
     emit: Emit
     judge_again: Callable[[], Awaitable[Proof]]
 
-    async def main_pass(self) -> bool:
-        """Move what is to be moved, from the checkpoints on. Returns False when it was stopped before its end."""
+    async def main_pass(self) -> str | None:
+        """Move what is to be moved, from the checkpoints on. Returns why it stopped before its end, else None."""
         if self.run.pass_number and not self.chosen:
-            return True
+            return None
         number = self.run.pass_number + 1 if self.run.pass_number else 0
         self.emit(PassStarted(number))
         await self._enter(number)
-        _, complete = await self._pass(number)
-        return complete
+        return (await self._pass(number)).stopped
 
-    async def sweeps(self) -> bool:
+    async def sweeps(self) -> str | None:
         """Look over every location again until a sweep moves nothing, three times at the most.
+
+        Returns why it stopped before its end, else None.
 
         Each sweep counts anew, so that its counters are the truth about the database as the run leaves it. One that was
         interrupted is not gone on with: Grafana has had all the time in between. A pass that missed rows of a location
@@ -65,15 +61,15 @@ class Passes:
                 self.pipeline.resolver.proof = await self.judge_again()
             self.emit(PassStarted(number))
             await self._enter(number)
-            moved, complete = await self._pass(number)
-            if not complete:
-                return False
+            progress = await self._pass(number)
+            if progress.stopped:
+                return progress.stopped
             before, short = short, await incomplete_scans(self.database, self.run)
             if before.keys() & short.keys():
                 break
-            if not short and (not moved or number - first + 1 == MOST_SWEEPS):
+            if not short and (not progress.moved or number - first + 1 == MOST_SWEEPS):
                 break
-        return True
+        return None
 
     async def counts(self) -> dict[str, Counts]:
         """The counters of each location, from the last pass that went through it."""
@@ -83,8 +79,8 @@ class Passes:
         if self.run.pass_number != number:
             await enter_pass(self.database, self.lease, self.run, number)
 
-    async def _pass(self, number: int) -> tuple[int, bool]:
-        """One pass over all locations; returns what it moved and whether it came to its end."""
+    async def _pass(self, number: int) -> Progress:
+        """One pass over all locations."""
         saved = {
             each.location: each
             for each in await read_checkpoints(self.database, self.run.id)
@@ -97,20 +93,11 @@ class Passes:
             )
             if checkpoint.done:
                 continue
-            if self.stop.reason or self.budget.is_spent:
-                return moved, False
-            moved += await self._location(location, checkpoint)
-            if not checkpoint.done:
-                return moved, False
-        return moved, True
-
-    async def _location(self, location: Location, checkpoint: Checkpoint) -> int:
-        """Run the pipeline; after a stop request give it a few seconds, for it may be waiting for a vault."""
-        try:
-            return await self.stop.heeded(self.pipeline.run(location, checkpoint), grace_seconds=_STOP_GRACE_SECONDS)
-        except StoppedEarlyError:
-            checkpoint.done = False
-            return 0
+            progress = await self.pipeline.run(location, checkpoint)
+            moved += progress.moved
+            if progress.stopped:
+                return Progress(moved, progress.stopped)
+        return Progress(moved)
 
 
 async def counts_of(database: Database, run: Run, locations: Sequence[Location]) -> dict[str, Counts]:

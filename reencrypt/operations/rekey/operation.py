@@ -203,7 +203,7 @@ class _Job:
 
     async def run(self) -> None:
         options = replace(self.options, operation=Operation.ENVELOP)
-        prepared = await self.stop.heeded(self.preparer.prepare(self.settings, options))
+        prepared = await self.stop.interruptible(self.preparer.prepare(self.settings, options))
         if prepared.refusals:
             raise prepared.refusals[0]
         if prepared.schema.key_table is not KeyTable.CURRENT:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -26,13 +26,13 @@ from reencrypt.settings import Settings
 from reencrypt.state.checkpoints import DataKeyProgress, read_data_key_progress
 from reencrypt.state.data_keys import read_data_keys
 from reencrypt.state.lease import Lease
-from reencrypt.state.runs import Run, close_run
+from reencrypt.state.runs import close_run
 from reencrypt.state.stop import STOP_GRACE_SECONDS, StopRequest
 
 _MOST_LOOKS: Final = 4
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class RewrapReport:
     """What became of every data key. `left` are those that stay as they are, each with the reason."""
 
@@ -79,9 +79,12 @@ async def rewrap(settings: Settings, options: RunOptions, *, emit: Emit, stop: S
 
     Raises a `ReencryptError` for whatever keeps it from its work, as `run` does.
     """
-    async with opened(settings, options, emit, write=True) as resources:
-        preparer = Preparer(resources.database, resources.providers, resources.cache, resources.pool, emit)
-        return await _Job(resources.database, resources.providers, preparer, settings, options, emit, stop).run()
+    try:
+        async with opened(settings, options, emit, write=True) as resources:
+            preparer = Preparer(resources.database, resources.providers, resources.cache, resources.pool, emit)
+            return await _Job(resources.database, resources.providers, preparer, settings, options, emit, stop).run()
+    except StoppedEarlyError:
+        return RewrapReport(Outcome.STOPPED, options.target(settings), stop_reason=stop.reason)
 
 
 @dataclass(slots=True)
@@ -104,82 +107,84 @@ class _Job:
     stop: StopRequest
 
     async def run(self) -> RewrapReport:
-        result = RewrapReport(Outcome.STOPPED, self.options.target(self.settings))
-        try:
-            prepared = await self.stop.heeded(self.preparer.prepare(self.settings, self.options))
-            result.target_provider, result.warnings = prepared.target_provider, prepared.warnings
-            for warning in prepared.warnings:
-                self.emit(Warned(warning))
-            if prepared.refusals:
-                raise prepared.refusals[0]
-            provider = self.providers.get(prepared.goal.provider)
-            result.version = await self.stop.heeded(provider.newest_version())
-            found = await self.stop.heeded(self._sort(prepared, result.version))
-            if not found.candidates and run_to_continue(prepared) is None:
-                result.already_current, result.left = found.current, found.left
-                result.outcome = Outcome.PARTLY_DONE if found.left else Outcome.NOTHING_TO_DO
-                return result
-            if found.candidates:
-                # Within a provider the preparation saw nothing to do, and so nothing to refuse.
-                refused = [*preflight.before_keys(prepared), *preflight.of_target(prepared, provider)]
-                if refused:
-                    raise refused[0]
-            await self._write(prepared, provider, result)
-        except StoppedEarlyError:
-            result.stop_reason = self.stop.reason
-        return result
-
-    async def _write(self, prepared: Preparation, provider: KeyProvider, result: RewrapReport) -> None:
+        prepared = await self.stop.interruptible(self.preparer.prepare(self.settings, self.options))
+        for warning in prepared.warnings:
+            self.emit(Warned(warning))
+        if prepared.refusals:
+            raise prepared.refusals[0]
+        provider = self.providers.get(prepared.goal.provider)
+        version = await self.stop.interruptible(provider.newest_version())
+        found = await self.stop.interruptible(self._sort(prepared, version))
+        if not found.candidates and run_to_continue(prepared) is None:
+            return RewrapReport(
+                _outcome(0, found.left),
+                prepared.target_provider,
+                version,
+                already_current=found.current,
+                left=found.left,
+                warnings=prepared.warnings,
+            )
+        if found.candidates:
+            # Within a provider the preparation saw nothing to do, and so nothing to refuse.
+            refused = [*preflight.before_keys(prepared), *preflight.of_target(prepared, provider)]
+            if refused:
+                raise refused[0]
         await self.database.create_state()
         async with leased(self.database, self.options, self.emit, self.stop) as lease:
-            await self._under_lease(prepared, provider, lease, result)
+            return await self._under_lease(prepared, provider, version, lease)
 
     async def _under_lease(
-        self, prepared: Preparation, provider: KeyProvider, lease: Lease, result: RewrapReport
-    ) -> None:
-        current, result.resumed = await Claim(self.database, self.providers, prepared, lease).run()
-        result.run_id = current.id
-        self.emit(RunStarted(current.id, result.resumed, prepared.target_provider, len(prepared.ring.rows)))
+        self, prepared: Preparation, provider: KeyProvider, version: str, lease: Lease
+    ) -> RewrapReport:
+        current, resumed = await Claim(self.database, self.providers, prepared, lease).run()
+        self.emit(RunStarted(current.id, resumed, prepared.target_provider, len(prepared.ring.rows)))
         progress = await read_data_key_progress(self.database, current.id) or DataKeyProgress()
         work = Rewrapper(self.database, lease, current, provider, prepared.wrap_format)
-        found = _Sorted()
-        with suppress(StoppedEarlyError):
-            looking = self._until_current(prepared, work, progress, result.version)
-            found = await self.stop.heeded(looking, grace_seconds=STOP_GRACE_SECONDS)
-        if self.stop.reason:
+        looking = self._until_current(prepared, work, progress, version)
+        try:
+            found, stopped = await self.stop.interruptible(looking, grace_seconds=STOP_GRACE_SECONDS)
+        except StoppedEarlyError:
+            found, stopped = _Sorted(), self.stop.reason
             # What was cancelled may have committed without knowing.
             progress = await read_data_key_progress(self.database, current.id) or progress
-        result.rewrapped = progress.changed
-        result.already_current = max(0, found.current - result.rewrapped)
-        result.left = found.left | {each.row.id: "changed_meanwhile" for each in found.candidates}
-        if self.stop.reason:
-            result.stop_reason, result.resume = self.stop.reason, command_for(current, self.settings)
-        else:
-            result.outcome = Outcome.PARTLY_DONE if result.left else Outcome.DONE
-            await self._close(lease, current, result)
-        self.emit(RunEnded(current.id, result.outcome))
-
-    async def _close(self, lease: Lease, current: Run, result: RewrapReport) -> None:
-        if not result.rewrapped and not result.left:
-            result.outcome = Outcome.NOTHING_TO_DO
-        await close_run(self.database, lease, current, RunState.FINISHED, result.outcome)
+        left = found.left | {each.row.id: "changed_meanwhile" for each in found.candidates}
+        outcome = Outcome.STOPPED if stopped else _outcome(progress.changed, left)
+        if not stopped:
+            await close_run(self.database, lease, current, RunState.FINISHED, outcome)
+        self.emit(RunEnded(current.id, outcome))
+        return RewrapReport(
+            outcome,
+            prepared.target_provider,
+            version,
+            current.id,
+            resumed=resumed,
+            rewrapped=progress.changed,
+            already_current=max(0, found.current - progress.changed),
+            left=left,
+            stop_reason=stopped,
+            resume=command_for(current, self.settings) if stopped else None,
+            warnings=prepared.warnings,
+        )
 
     async def _until_current(
         self, prepared: Preparation, work: Rewrapper, progress: DataKeyProgress, version: str
-    ) -> _Sorted:
-        """Batch by batch, then again for what Grafana made or changed meanwhile; returns how the keys are then."""
+    ) -> tuple[_Sorted, str | None]:
+        """Rewrap batch by batch, then again what Grafana made or changed meanwhile.
+
+        Returns how the keys are then, and why it stopped before its end, else None.
+        """
         for _ in range(_MOST_LOOKS):
             fresh = await read_data_keys(self.database, prepared.schema.key_table)
             prepared.proof.forget(prepared.ring.load(fresh))
             found = await self._sort(prepared, version)
             for batch in _batches(found.candidates):
-                if self.stop.reason:
-                    return found
+                if stopped := self.stop.reason:
+                    return found, stopped
                 done = await work.batch(batch, progress)
                 self.emit(DataKeysRewrapped(done))
             if not found.candidates:
                 break
-        return found
+        return found, None
 
     async def _sort(self, prepared: Preparation, version: str) -> _Sorted:
         """Unwrap every data key that the user does not want left, and see what it needs."""
@@ -215,6 +220,12 @@ class _Job:
             else:
                 found.candidates.append(Candidate(row, entry))
         return found
+
+
+def _outcome(rewrapped: int, left: Mapping[str, str]) -> Outcome:
+    if left:
+        return Outcome.PARTLY_DONE
+    return Outcome.DONE if rewrapped else Outcome.NOTHING_TO_DO
 
 
 def _is_current(prepared: Preparation, row: DataKey, version: str) -> bool:

@@ -31,7 +31,6 @@ from reencrypt.state.journal import (
 )
 from reencrypt.state.lease import Lease
 from reencrypt.state.runs import Run
-from reencrypt.state.stop import StopRequest
 from reencrypt.state.twins import follow
 
 _RACE_ATTEMPTS: Final = 5
@@ -72,17 +71,17 @@ class Undo:
     kept: list[KeptColumn] = field(default_factory=list)
     _steps: dict[ColumnPlace, list[_Step]] = field(default_factory=dict)
 
-    async def prepare(self, stop: StopRequest) -> None:
+    async def prepare(self) -> None:
         """Read the whole journal of the run before anything is restored: what its old values prove, and their order."""
         again = await read_rewritten_again(self.database, self.run.id)
         self._steps = {place: [] for place in again}
         before = END
-        while again and not stop.reason and (entries := await read_entries(self.database, self.run.id, before)):
+        while again and (entries := await read_entries(self.database, self.run.id, before)):
             before = entries[-1].id
             for each in entries:
                 if each.place in again:
                     self._steps[each.place].append(_Step(each.id, digest(each.old), each.new_hash))
-        await self.keys.survey(self.database, self.run, self.locations, stop)
+        await self.keys.survey(self.database, self.run, self.locations)
 
     async def page(self, progress: ColumnProgress) -> bool:
         """Undo the next page behind what is done, and count it; returns False when there is nothing left."""

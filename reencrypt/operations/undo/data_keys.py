@@ -26,7 +26,6 @@ from reencrypt.state.data_keys import DataKeyStore, Wrapping, read_wrapped
 from reencrypt.state.journal import digest, read_data_key_entries
 from reencrypt.state.lease import Lease
 from reencrypt.state.rowkey import key_to_text
-from reencrypt.state.stop import StopRequest
 
 _WRAPPING = "encrypted_data"
 
@@ -56,12 +55,16 @@ class UndoKeys:
     restored: int = 0
     kept: list[KeptColumn] = field(default_factory=list)
     disputed: list[Readers] = field(default_factory=list)
+    _candidates: dict[str, Candidates] = field(default_factory=dict)
 
-    async def wrappings(self, stop: StopRequest) -> None:
-        """Give every data key that the run rewrapped its old wrapping, provider and label back."""
+    async def compare(self) -> None:
+        """Give the data keys that the run rewrapped their old wrapping back, where it holds what the present one holds.
+
+        For the others `settle` asks the secrets under them.
+        """
         changes, _ = await self._journal()
         self.ring.load(await self.reload())
-        candidates: dict[str, Candidates] = {}
+        self._candidates.clear()
         for key_id, change in changes.items():
             row = self.ring.row(key_id)
             if row is None:
@@ -71,12 +74,17 @@ class UndoKeys:
             elif digest(row.wrapped) != change.new_hash:
                 self._keep(key_id, Kept.CHANGED_SINCE)
             else:
-                await self._compare(row, change, candidates)
-        if not candidates:
-            return
-        readers = await find_readers(self.database, self.locations, candidates, self.cache, stop, self.accepted)
-        if stop.reason:
-            return  # not all of them were seen
+                await self._compare(row, change)
+
+    async def read(self) -> Mapping[str, Readers]:
+        """Read the secrets under the data keys whose two wrappings differ. Changes nothing."""
+        if not self._candidates:
+            return {}
+        return await find_readers(self.database, self.locations, self._candidates, self.cache, self.accepted)
+
+    async def settle(self, readers: Mapping[str, Readers]) -> None:
+        """Give those their old wrapping back that the secrets under them need."""
+        changes, _ = await self._journal()
         for key_id, found in readers.items():
             reason = found.verdict()
             if reason is None:
@@ -86,7 +94,7 @@ class UndoKeys:
             if reason in (Kept.UNDER_BOTH, Kept.PRESENT_UNREADABLE):
                 self.disputed.append(found)
 
-    async def _compare(self, row: DataKey, change: _Change, candidates: dict[str, Candidates]) -> None:
+    async def _compare(self, row: DataKey, change: _Change) -> None:
         """Restore where both wrappings hold the same data key; else the secrets under it have to tell which one."""
         provider = normalise_provider(change.old["provider"].decode())
         before = await self._unwrap(replace(row, provider=provider, wrapped=change.old[_WRAPPING]))
@@ -102,7 +110,7 @@ class UndoKeys:
         if now == before:
             await self._give_back(row.id, change)
         else:
-            candidates[row.id] = Candidates(before, now)
+            self._candidates[row.id] = Candidates(before, now)
 
     async def _unwrap(self, row: DataKey) -> bytes | None:
         try:

@@ -30,7 +30,6 @@ from reencrypt.planning.key_checks import weigh_keys
 from reencrypt.state.accepted import NOTHING, Accepted
 from reencrypt.state.journal import END, JournalEntry, digest, read_entries
 from reencrypt.state.runs import Run
-from reencrypt.state.stop import StopRequest
 
 
 @dataclass(slots=True)
@@ -53,13 +52,13 @@ class OldKeys:
     _weighed: dict[str, bytes] = field(default_factory=dict)
     _unusable: set[str] = field(default_factory=set)
 
-    async def survey(self, database: Database, run: Run, locations: Mapping[str, Location], stop: StopRequest) -> None:
+    async def survey(self, database: Database, run: Run, locations: Mapping[str, Location]) -> None:
         """Read the run's journal once, keep samples of the old values, and judge `secret_key` by them. Only reads."""
         if self.secret_key_changed:
             return
         self._samples = Samples.for_keys(len(self.ring.rows))
         before = END
-        while not stop.reason and (entries := await read_entries(database, run.id, before)):
+        while entries := await read_entries(database, run.id, before):
             before = entries[-1].id
             by_table: dict[str, list[JournalEntry]] = {}
             for each in entries:

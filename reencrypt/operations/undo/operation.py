@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,7 +38,7 @@ from reencrypt.state.runs import REKEY, Run, close_run, last_rekey, read_runs, s
 from reencrypt.state.stop import STOP_GRACE_SECONDS, StopRequest
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class UndoReport:
     """What was given back. `kept` are the columns that could not be, of this invocation; the numbers are of all.
 
@@ -59,7 +58,8 @@ class UndoReport:
     @property
     def exit_code(self) -> int:
         """0 when everything is back, 3 when something had to stay, 4 when it was stopped."""
-        return ExitCode.PARTLY_DONE if self.kept_because and not self.stop_reason else self.outcome.exit_code
+        already = self.outcome is Outcome.ALREADY_UNDONE
+        return ExitCode.PARTLY_DONE if already and self.kept_because else self.outcome.exit_code
 
     def as_json(self) -> dict[str, Any]:
         """For `--output json`."""
@@ -218,12 +218,14 @@ class _Job:
         cache = DerivedKeyCache()
         async with open_providers(self.settings, cache, self.options.vault, self.emit) as providers:
             work, keys = await self._work(providers, cache)
-            with suppress(StoppedEarlyError):
-                await self.stop.heeded(self._give_back(work, keys, progress), grace_seconds=STOP_GRACE_SECONDS)
-        if self.stop.reason:
-            # What was cancelled may have counted what it did not commit.
-            progress = await read_column_progress(self.database, _journal_id(run)) or progress
-        return await self._report(work, keys, progress)
+            try:
+                giving_back = self._give_back(work, keys, progress)
+                stopped = await self.stop.interruptible(giving_back, grace_seconds=STOP_GRACE_SECONDS)
+            except StoppedEarlyError:
+                stopped = self.stop.reason
+                # What was cancelled may have counted what it did not commit.
+                progress = await read_column_progress(self.database, _journal_id(run)) or progress
+        return await self._report(work, keys, progress, stopped)
 
     async def _work(self, providers: Providers, cache: DerivedKeyCache) -> tuple[Undo, UndoKeys]:
         async def reload() -> list[DataKey]:
@@ -263,32 +265,40 @@ class _Job:
         )
         return work, keys
 
-    async def _give_back(self, work: Undo, keys: UndoKeys, progress: ColumnProgress) -> None:
-        """Columns first: their old bytes may need a data key in the wrapping that it has now."""
-        await work.prepare(self.stop)
-        while not progress.done and not self.stop.reason:
-            await work.page(progress)
-        if not self.stop.reason:
-            await keys.wrappings(self.stop)
+    async def _give_back(self, work: Undo, keys: UndoKeys, progress: ColumnProgress) -> str | None:
+        """Give back columns, then data keys; returns why it stopped before its end, else None.
 
-    async def _report(self, work: Undo, keys: UndoKeys, progress: ColumnProgress) -> UndoReport:
+        Columns first: their old bytes may need a data key in the wrapping that it has now.
+        """
+        await self.stop.interruptible(work.prepare())
+        while not progress.done:
+            if stopped := self.stop.reason:
+                return stopped
+            await work.page(progress)
+        await keys.compare()
+        await keys.settle(await self.stop.interruptible(keys.read()))
+        return None
+
+    async def _report(self, work: Undo, keys: UndoKeys, progress: ColumnProgress, stopped: str | None) -> UndoReport:
         run = self.found.run
         restored, kept = progress.back, [*work.kept, *keys.kept]
         because = Counter(progress.kept_because) + Counter(each.reason.value for each in keys.kept)
-        report = UndoReport(run.id, Outcome.STOPPED, restored, dict(because), kept, keys.disputed, keys.restored)
-        if self.stop.reason:
-            report.stop_reason = self.stop.reason
-            return report
-        if set(report.kept_because) <= FINAL:
+        deactivated: str | None = None
+        if stopped:
+            outcome = Outcome.STOPPED
+        elif because.keys() <= FINAL:
+            outcome = Outcome.PARTLY_DONE if because else Outcome.UNDONE
             own_key = await _own_key(self.database, self.schema, run)
-            report.deactivated = own_key if await keys.activity(own_key) else None
+            deactivated = own_key if await keys.activity(own_key) else None
             await keys.save()
             await close_run(self.database, self.lease, run, RunState.UNDONE, Outcome.UNDONE)
         else:
+            outcome = Outcome.PARTLY_DONE
             # It may be tried again, with another configuration for one, and stands in nobody's way.
             await close_run(self.database, self.lease, run, RunState.UNDONE_PARTLY, run.outcome)
-        report.outcome = Outcome.PARTLY_DONE if report.kept_because else Outcome.UNDONE
-        return report
+        return UndoReport(
+            run.id, outcome, restored, dict(because), kept, keys.disputed, keys.restored, deactivated, stopped
+        )
 
 
 async def _own_key(database: Database, schema: Schema, run: Run) -> str | None:

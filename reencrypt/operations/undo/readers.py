@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import copy
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -22,13 +21,11 @@ from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.crypto.envelope import Envelope
 from reencrypt.databases.paging import LookAt, read_to_end
 from reencrypt.databases.protocol import Database
-from reencrypt.errors import StoppedEarlyError
 from reencrypt.keys.proof import PROVEN_BITS
 from reencrypt.operations.undo.journal import Kept
 from reencrypt.planning.census import identity_of
 from reencrypt.state.accepted import NOTHING, Accepted
 from reencrypt.state.rowkey import key_to_text
-from reencrypt.state.stop import StopRequest
 
 _PAGE_ROWS: Final = 1000
 _PAGE_BYTES: Final = 4 * 1024 * 1024
@@ -111,7 +108,6 @@ async def find_readers(
     locations: Iterable[Location],
     candidates: Mapping[str, Candidates],
     cache: DerivedKeyCache,
-    stop: StopRequest,
     accepted: Accepted = NOTHING,
 ) -> dict[str, Readers]:
     """Decrypt every secret under these data keys with both candidates; one read-only pass over all locations.
@@ -130,15 +126,10 @@ async def find_readers(
             async def look(rows: list[Row]) -> None:
                 # A derivation takes about a millisecond, which the event loop has better uses for.
                 await asyncio.to_thread(_read, location, rows, candidates, found, cache, accepted)
-                if stop.reason:
-                    raise StoppedEarlyError(stop.reason)
 
             return look
 
-        with suppress(StoppedEarlyError):
-            await read_to_end(database, location, begin, rows=_PAGE_ROWS, size=_PAGE_BYTES)
-        if stop.reason:
-            break
+        await read_to_end(database, location, begin, rows=_PAGE_ROWS, size=_PAGE_BYTES)
     return found
 
 

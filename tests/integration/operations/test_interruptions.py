@@ -129,3 +129,41 @@ async def test_a_stop_while_settling_ends_with_a_report(grafana: Grafana) -> Non
     assert (report.outcome, report.exit_code, report.stop_reason) == ("stopped", 4, "SIGTERM received")
     assert (report.total.total, len(ended)) == (320, 1)
     assert report.run_id is not None
+
+
+@pytest.mark.one_engine
+async def test_a_request_behind_the_last_page_finds_the_run_done(grafana: Grafana) -> None:
+    stop = StopRequest()
+    passes: list[list[str]] = []
+
+    def listen(event: Event) -> None:
+        if isinstance(event, PassStarted):
+            passes.append([])
+        if isinstance(event, PageCommitted):
+            passes[-1].append(event.location)
+            if len(passes) == 2 and event.location == passes[0][-1]:
+                stop.set("SIGTERM received")
+
+    report = await grafana.run(listen=listen, stop=stop)
+    assert (report.outcome, report.exit_code, report.stop_reason) == ("done", 0, None)
+    assert stop.reason is not None
+    assert (await grafana.run()).outcome == "nothing_to_do"
+
+
+@pytest.mark.one_engine
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (RunOptions(to="secretKey.v1", limit=5), "the limit of 5 secrets is reached"),
+        (
+            RunOptions(to="secretKey.v1", locations=("user_auth",)),
+            "user_auth done; run without --location for the others",
+        ),
+    ],
+)
+async def test_a_limit_ends_a_run_with_its_reason_and_asks_nobody_to_stop(
+    grafana: Grafana, options: RunOptions, reason: str
+) -> None:
+    stop = StopRequest()
+    report = await grafana.run(stop=stop, options=options)
+    assert (report.outcome, report.stop_reason, stop.reason) == ("stopped", reason, None)
