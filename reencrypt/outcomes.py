@@ -64,6 +64,20 @@ class ExitCode(IntEnum):
     NO_SECRETS = 9, "no secrets found at all"
 
 
+class Operation(StrEnum):
+    """The operation of a run's row in `reencrypt_run`.
+
+    A run moves secrets under a provider, a rollback back under `secret_key`, an envelop out of legacy values into any
+    envelope. A rewrap moves data keys alone, and a rekey changes `secret_key` itself.
+    """
+
+    RUN = "run"
+    ROLLBACK = "rollback"
+    ENVELOP = "envelop"
+    REWRAP = "rewrap"
+    REKEY = "rekey"
+
+
 class RunState(StrEnum):
     """The state of a run's row in `reencrypt_run`."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from reencrypt.catalogue.codec import Slot
@@ -70,3 +70,15 @@ def kind_by_row(location: Location, row: Row) -> Kind | None:
     value = row.extras[0]  # the rule's column comes first
     text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
     return rule.kinds.get(text)
+
+
+class ParsedRow(NamedTuple):
+    """A row and the secrets found in it."""
+
+    row: Row
+    secrets: tuple[FoundSecret, ...]
+
+
+def parse_rows(location: Location, rows: Sequence[Row]) -> list[ParsedRow]:
+    """Find the secrets of a page's rows."""
+    return [ParsedRow(row, tuple(secrets_of(location, row))) for row in rows]

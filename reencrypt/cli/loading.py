@@ -14,8 +14,8 @@ from reencrypt.keys.provider import WrapFormat
 from reencrypt.keys.quota import DEFAULT_SHARE
 from reencrypt.keys.retry import RetryPolicy
 from reencrypt.keys.vault_policy import VaultPolicy
+from reencrypt.outcomes import Operation
 from reencrypt.planning.options import RunOptions
-from reencrypt.planning.target import Operation
 from reencrypt.settings import Settings, load_settings
 from reencrypt.state.lease import DEFAULT_TIMEOUT_SECONDS
 from reencrypt.state.quarantine import Selection

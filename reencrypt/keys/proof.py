@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final
 
@@ -17,6 +17,8 @@ from reencrypt.crypto import envelope as envelopes
 from reencrypt.crypto.ciphers import Algorithm, AuthenticationFailedError
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.crypto.envelope import Envelope
+from reencrypt.keys.provider import SECRET_KEY_PROVIDER, Unwrapped
+from reencrypt.keys.ring import DataKey
 
 PROVEN_BITS: Final = 16.0
 # One data key's evidence is not gathered further than this: three times what proves it. Evidence against it is
@@ -141,6 +143,18 @@ class KeyStanding:
     conclusive: bool
     under_secret_key: bool
 
+    @classmethod
+    def of_secret_key(cls) -> KeyStanding:
+        """`secret_key` over legacy values."""
+        return cls(None, SECRET_KEY_PROVIDER, conclusive=False, under_secret_key=True)
+
+    @classmethod
+    def of(cls, row: DataKey, entry: Unwrapped) -> KeyStanding:
+        """A data key and what its unwrap proves."""
+        return cls(
+            row.id, row.provider, conclusive=entry.is_proof, under_secret_key=row.provider == SECRET_KEY_PROVIDER
+        )
+
 
 class Admission(Enum):
     """What may be done with a decrypted secret. `ACCEPTED` is implausible and moves: the user, or its tag, vouches."""
@@ -153,9 +167,10 @@ class Admission(Enum):
 
 @dataclass(slots=True)
 class Proof:
-    """The verdict on `secret_key`, the evidence per data key, and the doubt that one run accumulates.
+    """The verdict on `secret_key`, the evidence per data key, and the doubt that one operation accumulates.
 
-    Threads ask it at the same time; `doubt` only ever turns on, so no lock is needed.
+    It has one owner, who adds to it; others get a copy. The owner's threads ask it at the same time; `doubt` only ever
+    turns on, so no lock is needed.
     """
 
     secret_key: Verdict
@@ -187,12 +202,18 @@ class Proof:
         )
         return cls(Verdict.PROVEN if opened else judge_secret_key(groups), data_keys, doubt, accepted, skipped)
 
-    def follow(self, before: Proof) -> None:
-        """Take over what an earlier judgement of the same keys, over more secrets, has settled."""
-        if before.secret_key is Verdict.PROVEN:
-            self.secret_key = Verdict.PROVEN
-        self.data_keys |= {key_id: found for key_id, found in before.data_keys.items() if found.proves}
-        self.doubt = self.doubt or before.doubt
+    def copy(self) -> Proof:
+        """The same, for an owner of its own."""
+        return replace(self, data_keys=dict(self.data_keys))
+
+    def following(self, before: Proof) -> Proof:
+        """This judgement with what an earlier one of the same keys, over more secrets, has settled."""
+        return replace(
+            self,
+            secret_key=Verdict.PROVEN if before.secret_key is Verdict.PROVEN else self.secret_key,
+            data_keys=self.data_keys | {key_id: found for key_id, found in before.data_keys.items() if found.proves},
+            doubt=self.doubt or before.doubt,
+        )
 
     def learn(self, key_id: str, found: Evidence, *, under_secret_key: bool) -> None:
         """Take in what was weighed under a data key that came up in mid-run."""
@@ -237,6 +258,11 @@ class Proof:
             and (not self.doubt or (key.key_id is None and evidence(plaintext, kind) >= PROVEN_BITS))
         )
         return Admission.MOVE if self.is_firm(key) or vouched else Admission.UNPROVEN
+
+    def skipped_as(self, key_id: str | None, row: DataKey | None) -> str | None:
+        """The name, its own or its provider's, under which the user wants a data key, or `secret_key`, left alone."""
+        names = (SECRET_KEY_PROVIDER,) if key_id is None else (key_id, row.provider) if row else (key_id,)
+        return next((name for name in names if name in self.skipped), None)
 
     def accepts(self, key_id: str, provider: str) -> bool:
         """Whether the user believes the data key, or all under its provider, without proof."""

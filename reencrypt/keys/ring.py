@@ -33,19 +33,26 @@ class Failure:
 
 
 class KeyRing:
-    """Rows of `data_keys` and, once asked for, their unwrapped keys."""
+    """Rows of `data_keys` and, once asked for, their unwrapped keys; `read` reads the rows."""
 
-    def __init__(self, provider_of: Callable[[str], KeyProvider]) -> None:
+    def __init__(
+        self, provider_of: Callable[[str], KeyProvider], read: Callable[[], Awaitable[Iterable[DataKey]]]
+    ) -> None:
         self._provider_of = provider_of
+        self._read = read
         self._rows: dict[str, DataKey] = {}
         self._entries: dict[str, Unwrapped | Failure] = {}
         self._flights: dict[str, asyncio.Lock] = {}
 
-    def load(self, rows: Iterable[DataKey]) -> set[str]:
-        """Take the present rows; a key that was unknown or has other bytes now is unwrapped anew.
+    async def reload(self) -> set[str]:
+        """Read the rows again; a key that was unknown or has other bytes now is unwrapped anew.
 
         Returns the ids of those that were known and are not any more: what was found out about them is void.
         """
+        return self.load(await self._read())
+
+    def load(self, rows: Iterable[DataKey]) -> set[str]:
+        """Do what `reload` does, with rows that were read already."""
         fresh = {row.id: row for row in rows}
         forgotten = set()
         for key_id, row in fresh.items():
@@ -72,15 +79,15 @@ class KeyRing:
         """Whether the key was unwrapped, or failed to be, already."""
         return key_id in self._entries
 
-    async def ensure(self, key_ids: Iterable[str], reload: Callable[[], Awaitable[Iterable[DataKey]]]) -> None:
-        """Unwrap the keys that have not been; `reload` reads `data_keys` again when one is not among the rows.
+    async def ensure(self, key_ids: Iterable[str]) -> None:
+        """Unwrap the keys that have not been; reads `data_keys` again when one is not among the rows.
 
         Raises a `ReencryptError` where a provider fails as a whole; one key that does not unwrap becomes a `Failure`.
         """
         asked = list(dict.fromkeys(key_ids))
         if any(key_id not in self._entries and key_id not in self._rows for key_id in asked):
             # Grafana may have made it a moment ago.
-            self.load(await reload())
+            await self.reload()
         # After the reload, which forgets keys that were wrapped anew.
         wanted = [key_id for key_id in asked if key_id not in self._entries]
         if wanted:

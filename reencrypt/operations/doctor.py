@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
 
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.databases.connect import open_database
-from reencrypt.errors import ReencryptError, first_error
+from reencrypt.errors import ReencryptError
 from reencrypt.events import Emit
 from reencrypt.keys.azure import AzureKeyProvider
 from reencrypt.keys.credential import proxies_for
@@ -18,12 +17,14 @@ from reencrypt.keys.examination import Check, Examination, State, failed
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER, Unwrapped, normalise_provider
 from reencrypt.keys.providers import Providers
 from reencrypt.keys.ring import DataKey, Failure, KeyRing
-from reencrypt.operations.session import open_providers
-from reencrypt.planning.options import RunOptions, available_threads
-from reencrypt.planning.planner import Preparer
+from reencrypt.operations.session import Shared, open_providers, open_session
+from reencrypt.planning.options import RunOptions
+from reencrypt.planning.planner import make_plan
 from reencrypt.planning.schema import Schema, examine, read_own_keys
+from reencrypt.planning.target import Target
 from reencrypt.settings import Settings
 from reencrypt.state.data_keys import read_data_keys
+from reencrypt.state.stop import StopRequest
 
 _NAMED: Final = 5  # data keys in one line
 
@@ -71,7 +72,7 @@ class _Found:
     own: frozenset[str]
 
 
-async def doctor(settings: Settings, options: RunOptions, *, emit: Emit) -> DoctorReport:
+async def doctor(settings: Settings, options: RunOptions, shared: Shared, *, emit: Emit) -> DoctorReport:
     """Examine database, configuration and every vault that is configured; what fails becomes a check, no error."""
     report = DoctorReport()
     found = await _database(settings, report)
@@ -85,34 +86,22 @@ async def doctor(settings: Settings, options: RunOptions, *, emit: Emit) -> Doct
                 if not any(check.exit_code for check in checks):
                     checks += await _needed_versions(providers, [row for row in found.rows if row.provider == name])
                 report.groups[name] = checks
-        report.groups["run"] = await _rehearsal(settings, options, providers, emit)
+    report.groups["run"] = await _rehearsal(settings, options, shared, emit)
     for name, problem in settings.incomplete.items():
         report.groups[name] = [Check("configuration", State.WARNING, problem, "complete it, or take it out")]
     return report
 
 
-async def _rehearsal(settings: Settings, options: RunOptions, providers: Providers, emit: Emit) -> list[Check]:
+async def _rehearsal(settings: Settings, options: RunOptions, shared: Shared, emit: Emit) -> list[Check]:
     """Everything that `run` looks at before it writes: whatever would refuse it fails here."""
-    pool = ThreadPoolExecutor(available_threads(), thread_name_prefix="reencrypt")
     try:
-        database = await open_database(settings.database, write=False)
-        try:
-            preparer = Preparer(database, providers, DerivedKeyCache(), pool, emit)
-            prepared = await preparer.prepare(settings, options)
-        finally:
-            await database.close()
+        async with open_session(settings, options, shared, emit=emit, stop=StopRequest(), write=False) as session:
+            plan = await make_plan(session)
     except ReencryptError as error:
         return [failed("refusals", error)]
-    except BaseExceptionGroup as group:
-        cause = first_error(group)
-        if isinstance(cause, ReencryptError):
-            return [failed("refusals", cause)]
-        raise cause from group
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-    if prepared.refusals:
-        return [failed("refusals", refusal) for refusal in prepared.refusals]
-    return [Check("refusals", State.OK, f"nothing keeps `reencrypt run` from {prepared.target_provider}")]
+    if plan.refusals:
+        return [failed("refusals", refusal) for refusal in plan.refusals]
+    return [Check("refusals", State.OK, f"nothing keeps `reencrypt run` from {plan.target_provider}")]
 
 
 async def _database(settings: Settings, report: DoctorReport) -> _Found:
@@ -172,7 +161,7 @@ def _grafana(settings: Settings, options: RunOptions, found: _Found) -> list[Che
         )
     else:
         checks.append(Check("secret_key", State.OK, f"set in {settings.secret_key_origin}"))
-    configured, target = normalise_provider(settings.encryption_provider), options.provider(settings)
+    configured, target = normalise_provider(settings.encryption_provider), Target.resolve(settings, options).provider
     if configured == SECRET_KEY_PROVIDER:
         checks.append(
             Check(
@@ -222,14 +211,13 @@ async def _needed_versions(providers: Providers, rows: list[DataKey]) -> list[Ch
     """Unwrap every data key under a provider, to see which versions of its key are still needed."""
     if not rows:
         return [Check("data keys", State.OK, "none are under it yet")]
-    ring = KeyRing(providers.get)
-    ring.load(rows)
 
-    async def reload() -> list[DataKey]:
+    async def read() -> list[DataKey]:
         return rows
 
+    ring = KeyRing(providers.get, read)
     try:
-        await ring.ensure([row.id for row in rows], reload)
+        await ring.ensure([row.id for row in rows])
     except ReencryptError as error:
         return [failed("data keys", error)]
     entries = {row.id: ring.entry(row.id) for row in rows}

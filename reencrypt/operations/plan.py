@@ -7,16 +7,13 @@ from typing import Any
 
 from reencrypt.catalogue.location import Location
 from reencrypt.errors import ReencryptError
-from reencrypt.events import Emit
 from reencrypt.keys.proof import Proof
 from reencrypt.keys.provider import LEGACY_PROVIDER, Unwrapped
-from reencrypt.operations.session import opened
 from reencrypt.planning.census import LocationCensus
 from reencrypt.planning.estimate import roads
-from reencrypt.planning.options import RunOptions
-from reencrypt.planning.plan import Preparation, run_to_continue
-from reencrypt.planning.planner import Preparer
-from reencrypt.settings import Settings
+from reencrypt.planning.plan import Plan
+from reencrypt.planning.planner import make_plan
+from reencrypt.planning.session import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,40 +31,40 @@ class KeyLine:
 class PlanReport:
     """The census and the decisions of a preparation, for printing."""
 
-    prepared: Preparation
+    plan: Plan
     database: str
     state_statements: tuple[str, ...]
 
     @property
     def check_exit_code(self) -> int:
         """The exit code that `run` would start with: that of its first refusal, else 0."""
-        return self.prepared.refusals[0].exit_code if self.prepared.refusals else 0
+        return self.plan.refusals[0].exit_code if self.plan.refusals else 0
 
     @property
-    def refusals(self) -> list[ReencryptError]:
+    def refusals(self) -> tuple[ReencryptError, ...]:
         """What would stop a run, in order."""
-        return self.prepared.refusals
+        return self.plan.refusals
 
     def key_lines(self, location: Location) -> list[KeyLine]:
         """The census of a location by key and algorithm, largest first."""
-        ring = self.prepared.ring
+        ring = self.plan.ring
         lines = []
         for (key_id, algorithm), number in self._census(location).by_key.items():
             row = ring.row(key_id) if key_id is not None else None
             provider = LEGACY_PROVIDER if key_id is None else row.provider if row else "missing"
-            lines.append(KeyLine(key_id, provider, algorithm, number, self.prepared.is_current(key_id, algorithm)))
+            lines.append(KeyLine(key_id, provider, algorithm, number, self.plan.is_current(key_id, algorithm)))
         return sorted(lines, key=lambda line: -line.secrets)
 
     def _census(self, location: Location) -> LocationCensus:
-        return self.prepared.census.locations[location.name]
+        return self.plan.census.locations[location.name]
 
     def orphaned_keys(self) -> list[str]:
         """Key ids that secrets name and `data_keys` lacks."""
-        return sorted(key_id for key_id in self.prepared.census.key_ids if self.prepared.ring.row(key_id) is None)
+        return sorted(key_id for key_id in self.plan.census.key_ids if self.plan.ring.row(key_id) is None)
 
     def unusable_keys(self) -> dict[str, str]:
         """Data keys that did not unwrap, with the reason."""
-        ring = self.prepared.ring
+        ring = self.plan.ring
         return {
             row.id: entry.detail
             for row in ring.rows
@@ -76,29 +73,29 @@ class PlanReport:
 
     def target(self) -> str:
         """The data key that a run would write under, in words."""
-        prepared = self.prepared
-        if prepared.existing:
-            return f"Grafana's active data key {prepared.existing[0].id}"
-        return f"a new data key, wrapped as {prepared.wrap_format}" if prepared.wrap_format else "a new data key"
+        plan = self.plan
+        if plan.existing:
+            return f"Grafana's active data key {plan.existing[0].id}"
+        return f"a new data key, wrapped as {plan.wrap_format}" if plan.wrap_format else "a new data key"
 
     def as_json(self) -> dict[str, Any]:
         """The object that `--output json` prints."""
-        prepared = self.prepared
-        counts = prepared.counts()
-        interrupted = run_to_continue(prepared)
-        rewrap, run = roads(prepared)
+        plan = self.plan
+        counts = plan.counts()
+        interrupted = plan.run_to_continue
+        rewrap, run = roads(plan)
         return {
-            "outcome": "refused" if prepared.refusals else "ready" if prepared.movable else "nothing_to_do",
+            "outcome": "refused" if plan.refusals else "ready" if plan.movable else "nothing_to_do",
             "database": self.database,
-            "schema": prepared.schema.name or None,
-            "target_provider": prepared.target_provider,
-            "target_data_key": prepared.existing[0].id if prepared.existing else None,
-            "wrap_format": str(prepared.wrap_format) if prepared.wrap_format else None,
+            "schema": plan.schema.name or None,
+            "target_provider": plan.target_provider,
+            "target_data_key": plan.existing[0].id if plan.existing else None,
+            "wrap_format": str(plan.wrap_format) if plan.wrap_format else None,
             "secrets": {
-                "total": prepared.census.total,
-                "to_move": prepared.movable,
+                "total": plan.census.total,
+                "to_move": plan.movable,
                 "already_current": sum(each.already_current for each in counts.values()),
-                "unreadable": prepared.unreadable,
+                "unreadable": plan.unreadable,
                 "not_applicable": sum(each.not_applicable for each in counts.values()),
             },
             "locations": {
@@ -118,32 +115,29 @@ class PlanReport:
                     "unreadable_padding": self._census(location).unreadable_padding,
                     "named": self._census(location).named,
                 }
-                for location in prepared.locations
+                for location in plan.locations
                 if self._census(location).total
             },
-            "missing": list(prepared.schema.fitted.missing),
+            "missing": list(plan.schema.fitted.missing),
             "orphaned_keys": self.orphaned_keys(),
             "unusable_keys": self.unusable_keys(),
-            "secret_key": prepared.proof.secret_key.value,
+            "secret_key": plan.proof.secret_key.value,
             "interrupted_run": interrupted.id if interrupted else None,
             "estimate": {"seconds": round(run.seconds, 1), "vault_unwraps": run.vault_calls},
             "roads": [rewrap.as_json(), run.as_json()],
             "refusals": [
                 {"code": each.code, "exit_code": each.exit_code, "message": each.message, "hint": each.hint}
-                for each in prepared.refusals
+                for each in plan.refusals
             ],
-            "warnings": prepared.warnings,
+            "warnings": plan.warnings,
         }
 
 
-async def plan(settings: Settings, options: RunOptions, *, emit: Emit) -> PlanReport:
-    """Prepare as a run would, and stop there."""
-    async with opened(settings, options, emit, write=False) as resources:
-        preparer = Preparer(resources.database, resources.providers, resources.cache, resources.pool, emit)
-        prepared = await preparer.prepare(settings, options)
-        return PlanReport(
-            prepared, resources.database.name, resources.database.state_statements(prepared.schema.state_version)
-        )
+async def plan(session: Session) -> PlanReport:
+    """Plan as a run would, and stop there."""
+    made = await make_plan(session)
+    database = session.database
+    return PlanReport(made, database.name, database.state_statements(made.schema.state_version))
 
 
 def proof_in_words(proof: Proof) -> str:

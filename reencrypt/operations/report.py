@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,7 @@ from reencrypt.state.counts import Counts, per_location
 from reencrypt.state.quarantine import QuarantineEntry
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class RunReport:
     """What a run did, over all its resumptions. `counts` are by location in the catalogue's order.
 
@@ -33,8 +33,8 @@ class RunReport:
     sweeps: int = 0
     stop_reason: str | None = None
     resume: str | None = None
-    warnings: list[str] = field(default_factory=list)
-    quarantine: list[QuarantineEntry] = field(default_factory=list)
+    warnings: Sequence[str] = ()
+    quarantine: Sequence[QuarantineEntry] = ()
     incomplete: Mapping[str, Coverage] = field(default_factory=dict)
     seconds: float = 0.0
 

@@ -1,23 +1,43 @@
-"""Opens what an operation works with: the database, the key-encryption keys, derived keys, and threads."""
+"""Opens the session of an operation, and closes it; takes the lease as the user's options say."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
 
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.databases.connect import open_database
 from reencrypt.databases.protocol import Database
-from reencrypt.errors import first_error
 from reencrypt.events import Emit, Waiting, Warned
 from reencrypt.keys.providers import Providers
+from reencrypt.keys.ring import KeyRing
 from reencrypt.keys.vault_policy import VaultPolicy
 from reencrypt.planning.options import RunOptions, available_threads
+from reencrypt.planning.schema import Schema, inspect
+from reencrypt.planning.session import Session
 from reencrypt.settings import Settings
-from reencrypt.state.lease import Lease, Standstill, held_lease
+from reencrypt.state.data_keys import read_data_keys
+from reencrypt.state.lease import DeadHolder, Lease, held_lease
 from reencrypt.state.stop import StopRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What outlives a session, because one process may have many: the threads for work that needs a processor."""
+
+    pool: ThreadPoolExecutor
+
+
+@contextmanager
+def open_shared() -> Iterator[Shared]:
+    """Open it for a command."""
+    pool = ThreadPoolExecutor(available_threads(), thread_name_prefix="reencrypt")
+    try:
+        yield Shared(pool)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def open_providers(settings: Settings, cache: DerivedKeyCache, policy: VaultPolicy, emit: Emit) -> Providers:
@@ -31,43 +51,41 @@ def open_providers(settings: Settings, cache: DerivedKeyCache, policy: VaultPoli
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Resources:
-    """What an operation works with: the database, the key-encryption keys, derived keys, and threads for deriving."""
-
-    database: Database
-    providers: Providers
-    cache: DerivedKeyCache
-    pool: ThreadPoolExecutor
-
-
 @asynccontextmanager
-async def opened(settings: Settings, options: RunOptions, emit: Emit, *, write: bool) -> AsyncIterator[Resources]:
-    """Open everything, and close it when the block ends.
+async def open_session(
+    settings: Settings, options: RunOptions, shared: Shared, *, emit: Emit, stop: StopRequest, write: bool
+) -> AsyncIterator[Session]:
+    """Open everything that an operation works with, and close it when the block ends.
 
-    Of the errors of a task group inside, the one that says it all is raised.
+    Raises `ConfigurationError` for a database that is not Grafana's, or that this account does not see whole.
     """
     database = await open_database(settings.database, write=write)
-    pool = ThreadPoolExecutor(available_threads(), thread_name_prefix="reencrypt")
     cache = DerivedKeyCache()
     try:
+        schema = await inspect(database)
         async with open_providers(options.applied_to(settings), cache, options.vault, emit) as providers:
-            yield Resources(database, providers, cache, pool)
-    except BaseExceptionGroup as group:
-        raise first_error(group) from group
+            ring = _ring(database, providers, schema)
+            yield Session(database, schema, providers, ring, cache, shared.pool, settings, options, emit, stop)
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
         await database.close()
 
 
-def leased(
-    database: Database, options: RunOptions, emit: Emit, stop: StopRequest, *, known_dead: Standstill | None = None
-) -> AbstractAsyncContextManager[Lease]:
-    """The lease, as the user's options say; whom it waits for becomes an event."""
+async def renewed(session: Session) -> Session:
+    """The same session for another part of an operation: with the schema as it is now, and no data key unwrapped."""
+    schema = await inspect(session.database)
+    return replace(session, schema=schema, ring=_ring(session.database, session.providers, schema))
+
+
+def _ring(database: Database, providers: Providers, schema: Schema) -> KeyRing:
+    return KeyRing(providers.get, lambda: read_data_keys(database, schema.key_table))
+
+
+def leased(session: Session, *, known_dead: DeadHolder | None = None) -> AbstractAsyncContextManager[Lease]:
+    """The lease of the session's database; what it waits for becomes an event."""
     return held_lease(
-        database,
-        timeout_seconds=options.lease_timeout_seconds,
-        waiting=lambda reason: emit(Waiting(reason)),
-        stop=stop,
+        session.database,
+        timeout_seconds=session.options.lease_timeout_seconds,
+        waiting=lambda reason: session.emit(Waiting(reason)),
+        stop=session.stop,
         known_dead=known_dead,
     )

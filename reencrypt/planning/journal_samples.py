@@ -23,7 +23,7 @@ _NEWEST: Final = 500
 _LONGEST_BYTES: Final = 64 * 1024
 
 
-async def offer_precedents(
+async def offer_journal_samples(
     database: Database,
     locations: Iterable[Location],
     samples: Samples,

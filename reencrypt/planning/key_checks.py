@@ -1,30 +1,97 @@
-"""The gate: what the samples say about every key. Nothing is written before it opens."""
+"""Checks keys before anything is written: what the samples of a census say about each of them."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor as Pool
+from dataclasses import dataclass
 
 from reencrypt.crypto import envelope as envelopes
 from reencrypt.crypto.ciphers import Algorithm
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.crypto.envelope import MalformedEnvelopeError
-from reencrypt.keys.proof import Evidence, Proof, weigh
+from reencrypt.keys.proof import Evidence, KeyStanding, Proof, weigh
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER, Unwrapped
 from reencrypt.keys.ring import DataKey, Failure, KeyRing
-from reencrypt.planning.census import Census
+from reencrypt.planning.census import Samples
+from reencrypt.planning.session import Session
+
+
+@dataclass(slots=True)
+class KeyChecks:
+    """Proves data keys for one operation, and keeps in `proof`, which it owns, what it found out."""
+
+    session: Session
+    samples: Samples
+    proof: Proof
+
+    @classmethod
+    async def judge(
+        cls,
+        session: Session,
+        samples: Samples,
+        key_ids: Sequence[str],
+        *,
+        accepted: frozenset[str],
+        skipped: frozenset[str],
+    ) -> KeyChecks:
+        """Unwrap these data keys and judge all that were unwrapped, and `secret_key`; `confirm` has to follow.
+
+        Raises a `ReencryptError` where a key service fails as a whole.
+        """
+        await session.ring.ensure(key_ids)
+        proof = await weigh_keys(
+            samples,
+            session.ring,
+            session.secret_key,
+            session.cache,
+            session.pool,
+            accepted=accepted,
+            skipped=skipped,
+        )
+        return cls(session, samples, proof)
+
+    async def reload(self) -> None:
+        """Read `data_keys` again, and forget what was found out about keys that were wrapped anew."""
+        self.proof.forget(await self.session.ring.reload())
+
+    async def prove(self, key_ids: Sequence[str]) -> None:
+        """Unwrap data keys and gather what proves them: their secrets, or a second answer where those do not.
+
+        Raises `ContradictionError` where a key service answers differently, and its own error where it fails.
+        """
+        session = self.session
+        await session.ring.ensure(key_ids)
+        new = [key_id for key_id in key_ids if not self.proof.knows(key_id)]
+        found = await weigh_data_keys(self.samples, session.ring, new, session.cache, session.pool)
+        for key_id, evidence in found.items():
+            row = session.ring.row(key_id)
+            self.proof.learn(key_id, evidence, under_secret_key=row is not None and row.provider == SECRET_KEY_PROVIDER)
+        await self.confirm(key_ids)
+
+    def proves(self, row: DataKey) -> bool:
+        """Whether new secrets may be written under a data key that was unwrapped; by RSA1_5 its secrets decide."""
+        entry = self.session.ring.entry(row.id)
+        return isinstance(entry, Unwrapped) and self.proof.proves_data_key(KeyStanding.of(row, entry))
+
+    async def confirm(self, key_ids: Iterable[str]) -> None:
+        """Ask a second time for the data keys that nothing but one answer speaks for.
+
+        Raises `ContradictionError` where a key service answers differently, and its own error where it fails.
+        """
+        await self.session.ring.confirm(each for each in key_ids if not self.proof.is_shown_by_secrets(each))
 
 
 async def weigh_keys(
-    census: Census,
+    samples: Samples,
     ring: KeyRing,
     secret_key: bytes,
     cache: DerivedKeyCache,
     pool: Pool,
     *,
-    accepted: frozenset[str],
-    skipped: frozenset[str],
+    accepted: frozenset[str] = frozenset(),
+    skipped: frozenset[str] = frozenset(),
 ) -> Proof:
     """Judge `secret_key` over all that it decrypts, and each data key over its own secrets.
 
@@ -32,10 +99,10 @@ async def weigh_keys(
     """
     loop = asyncio.get_running_loop()
     groups: dict[str | None, Evidence] = {}
-    legacy = census.samples.of(None)
+    legacy = samples.of(None)
     if legacy:
         groups[None] = await loop.run_in_executor(pool, lambda: weigh(legacy, secret_key, cache, exhaustive=True))
-    found = await weigh_data_keys(census, ring, [row.id for row in ring.rows], cache, pool)
+    found = await weigh_data_keys(samples, ring, [row.id for row in ring.rows], cache, pool)
     others: dict[str, Evidence] = {}
     opened: set[str] = set()
     for row in ring.rows:
@@ -57,7 +124,7 @@ async def weigh_keys(
 
 
 async def weigh_data_keys(
-    census: Census, ring: KeyRing, key_ids: Iterable[str], cache: DerivedKeyCache, pool: Pool
+    samples: Samples, ring: KeyRing, key_ids: Iterable[str], cache: DerivedKeyCache, pool: Pool
 ) -> dict[str, Evidence]:
     """What the samples say about each of these data keys that was unwrapped."""
     loop = asyncio.get_running_loop()
@@ -66,7 +133,7 @@ async def weigh_data_keys(
     }
 
     def weighed(key_id: str, data_key: bytes) -> Evidence:
-        return weigh(census.samples.of(key_id), data_key, cache, exhaustive=False)
+        return weigh(samples.of(key_id), data_key, cache, exhaustive=False)
 
     found = await asyncio.gather(
         *(loop.run_in_executor(pool, weighed, key_id, entry.data_key) for key_id, entry in unwrapped.items())

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from reencrypt.crypto.ciphers import Algorithm
-from reencrypt.keys.provider import LEGACY_PROVIDER, SECRET_KEY_PROVIDER, WrapFormat, normalise_provider
+from reencrypt.keys.provider import WrapFormat
 from reencrypt.keys.vault_policy import VaultPolicy
-from reencrypt.planning.target import Operation
+from reencrypt.outcomes import Operation
 from reencrypt.settings import Settings
 from reencrypt.state.lease import DEFAULT_TIMEOUT_SECONDS
 from reencrypt.state.quarantine import Selection
@@ -50,15 +50,6 @@ class RunOptions:
     accepted: Selection | None = None
     vault: VaultPolicy = field(default_factory=VaultPolicy)
 
-    def provider(self, settings: Settings) -> str:
-        """The provider that data keys of the target are under, in its normalised form."""
-        legacy = self.operation is Operation.ROLLBACK
-        return SECRET_KEY_PROVIDER if legacy else normalise_provider(self.to or settings.encryption_provider)
-
-    def target(self, settings: Settings) -> str:
-        """The name of the target in reports: a provider, or `secret_key` for a rollback."""
-        return LEGACY_PROVIDER if self.operation is Operation.ROLLBACK else self.provider(settings)
-
     def applied_to(self, settings: Settings) -> Settings:
-        """The configuration with what the user decided against it, for whoever wraps data keys."""
+        """The configuration with what the user decided against it, for the providers, which wrap data keys."""
         return replace(settings, algorithm=self.algorithm) if self.algorithm else settings

@@ -1,13 +1,10 @@
-"""Everything that is known before a run writes its first byte: census, keys, proof, target, refusals.
-
-`plan` shows it, `run` starts from it; `reencrypt.planning.planner` fills it in.
-"""
+"""The plan of an operation: all that is known before it writes its first byte. `planner` makes it."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from reencrypt.catalogue.location import Location
@@ -16,22 +13,23 @@ from reencrypt.errors import ReencryptError
 from reencrypt.keys.proof import Proof
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER, WrapFormat
 from reencrypt.keys.ring import DataKey, KeyRing
+from reencrypt.outcomes import Operation
 from reencrypt.planning.census import Census
 from reencrypt.planning.options import RunOptions
 from reencrypt.planning.schema import Schema
-from reencrypt.planning.target import Goal, Operation, due_at
+from reencrypt.planning.target import Target, due_at
 from reencrypt.settings import Settings
 from reencrypt.state.counts import Counts
 from reencrypt.state.runs import Run
 
 
-@dataclass(slots=True)
-class Preparation:
-    """What is known before a run. `refusals` are in the order in which they would stop it."""
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Census, keys, proof and target. `refusals` are in the order in which they would stop the operation."""
 
     settings: Settings
     options: RunOptions
-    goal: Goal
+    target: Target
     schema: Schema
     census: Census
     ring: KeyRing
@@ -43,8 +41,8 @@ class Preparation:
     format_named: bool = False
     quarantined: int = 0
     rekeyed: Run | None = None
-    refusals: list[ReencryptError] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
+    refusals: tuple[ReencryptError, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def locations(self) -> tuple[Location, ...]:
@@ -54,12 +52,12 @@ class Preparation:
     @property
     def target_provider(self) -> str:
         """Where secrets go: a provider, or back under `secret_key`."""
-        return self.goal.name
+        return self.target.name
 
     def is_current(self, key_id: str | None, algorithm: Algorithm) -> bool:
         """Whether a secret under this data key (None for a legacy value) is where this operation wants it."""
         row = self.ring.row(key_id) if key_id is not None else None
-        return self.goal.is_reached(key_id, algorithm, row)
+        return self.target.is_reached(key_id, algorithm, row)
 
     def entries(self) -> Iterator[tuple[str | None, Algorithm, int]]:
         """Secrets that Grafana moves, counted by data key (None for a legacy value) and algorithm in each location."""
@@ -95,14 +93,15 @@ class Preparation:
     @property
     def has_work(self) -> bool:
         """Whether secrets, or for a rewrap data keys, are to move; a rewrap within its provider is not known here."""
-        if self.goal.operation is Operation.REWRAP:
-            return any(row.provider != self.goal.provider for row in self.ring.rows)
+        if self.target.operation is Operation.REWRAP:
+            return any(row.provider != self.target.provider for row in self.ring.rows)
         return bool(self.movable)
 
     def providers_left(self) -> set[str]:
         """The providers that the operation takes something away from."""
-        rows = self.ring.rows if self.goal.operation is Operation.REWRAP else map(self.ring.row, self.moving_key_ids())
-        return {row.provider for row in rows if row is not None} - {self.goal.provider}
+        rewraps = self.target.operation is Operation.REWRAP
+        rows = self.ring.rows if rewraps else map(self.ring.row, self.moving_key_ids())
+        return {row.provider for row in rows if row is not None} - {self.target.provider}
 
     @property
     def unreadable(self) -> int:
@@ -112,9 +111,9 @@ class Preparation:
     @property
     def needs_run(self) -> bool:
         """Whether a run has anything to do, be it to look again at what is in quarantine."""
-        if self.goal.waits_until is not None:
+        if self.target.waits_until is not None:
             return False
-        return bool(self.movable or self.unreadable or self.quarantined or run_to_continue(self))
+        return bool(self.movable or self.unreadable or self.quarantined or self.run_to_continue)
 
     def due_at(self, older_than: timedelta, now: object, stuck: Counter[tuple[str, str | None]]) -> datetime | None:
         """When a rotation by age will be due; None for now. A legacy value is as old as `secret_key`.
@@ -128,10 +127,20 @@ class Preparation:
                     secrets[location.name, key_id] += number
         used = {place[1] for place in secrets - stuck}
         rows = [row for row in self.ring.rows if row.id in used]
-        if None in used or any(row.provider != self.goal.provider for row in rows):
+        if None in used or any(row.provider != self.target.provider for row in rows):
             # A migration that is not over is not to be waited for.
             return None
         return due_at(rows, older_than, now)
+
+    @property
+    def run_to_continue(self) -> Run | None:
+        """The interrupted run, if the next one goes on with it: the same operation towards the same target."""
+        run = self.open_run
+        return run if run is not None and run.fresh is self.target.fresh and leads_to(run, self.target) else None
+
+    def is_skipped(self, key_id: str) -> bool:
+        """Whether the user wants what is under a data key left alone."""
+        return self.proof.skipped_as(key_id, self.ring.row(key_id)) is not None
 
     def moving_key_ids(self) -> list[str]:
         """The data keys that decrypt what is to move."""
@@ -152,13 +161,7 @@ class Preparation:
         )
 
 
-def run_to_continue(prepared: Preparation) -> Run | None:
-    """The interrupted run, if the next one goes on with it: the same operation towards the same target."""
-    run, goal = prepared.open_run, prepared.goal
-    return run if run is not None and run.fresh is goal.fresh and leads_to(run, goal) else None
-
-
-def leads_to(run: Run, goal: Goal) -> bool:
+def leads_to(run: Run, target: Target) -> bool:
     """Whether a run has the same operation and target, be it with a data key of its own or not."""
-    aim = (goal.operation, goal.name, goal.algorithm)
+    aim = (target.operation, target.name, target.algorithm)
     return (run.operation, run.target_provider, run.algorithm) == aim

@@ -7,68 +7,68 @@ from reencrypt.errors import RefusedError
 from reencrypt.keys.proof import Verdict
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER, KeyProvider
 from reencrypt.keys.secret_key import fingerprint_of
-from reencrypt.planning.plan import Preparation
-from reencrypt.planning.target import Operation
+from reencrypt.outcomes import Operation
+from reencrypt.planning.plan import Plan
 from reencrypt.settings import Settings
 from reencrypt.state.data_keys import KeyTable
 from reencrypt.state.runs import Run
 
 
-def warnings(prepared: Preparation) -> list[str]:
+def warnings(plan: Plan) -> list[str]:
     """What an operator should know although nothing stops."""
     found = []
-    settings = prepared.settings
+    settings = plan.settings
     if settings.secret_key_is_default:
         found.append(
             "secret_key is Grafana's shipped default, which everybody knows: whatever is under it is not protected"
         )
-    goal = prepared.goal
-    if goal.is_legacy:
+    target = plan.target
+    if target.is_legacy:
         found.append(
             "Grafana before 9 does not read what is written (legacy values with their algorithm in front), and a "
             f"running Grafana keeps writing envelopes under {settings.encryption_provider}"
         )
-    elif goal.provider != settings.encryption_provider:
+    elif target.provider != settings.encryption_provider:
         found.append(
             f"Grafana's encryption_provider is {settings.encryption_provider}: it keeps writing there, "
-            f"not under {goal.provider}"
+            f"not under {target.provider}"
         )
-    if goal.algorithm is Algorithm.AES_GCM and settings.algorithm != Algorithm.AES_GCM:
+    if target.algorithm is Algorithm.AES_GCM and settings.algorithm != Algorithm.AES_GCM:
         found.append(
             "every Grafana since 9 reads aes-gcm, but only Grafana Enterprise writes it: with [security.encryption] "
             f"algorithm = {settings.algorithm} it keeps writing that"
         )
-    if lost := _loses_authentication(prepared):
+    if lost := _loses_authentication(plan):
         found.append(
-            f"{lost} secrets are in aes-gcm, which is authenticated, and would be written in {goal.algorithm}, as "
+            f"{lost} secrets are in aes-gcm, which is authenticated, and would be written in {target.algorithm}, as "
             "[security.encryption] algorithm says; --algorithm aes-gcm keeps them as they are"
         )
     return found
 
 
-def _loses_authentication(prepared: Preparation) -> int:
-    if prepared.goal.algorithm is Algorithm.AES_GCM or prepared.goal.operation is Operation.REWRAP:
+def _loses_authentication(plan: Plan) -> int:
+    if plan.target.algorithm is Algorithm.AES_GCM or plan.target.operation is Operation.REWRAP:
         return 0
     return sum(
         number
-        for key_id, algorithm, number in prepared.entries()
-        if algorithm is Algorithm.AES_GCM and not prepared.is_current(key_id, algorithm)
+        for key_id, algorithm, number in plan.entries()
+        if algorithm is Algorithm.AES_GCM and not plan.is_current(key_id, algorithm)
     )
 
 
-def before_keys(prepared: Preparation) -> list[RefusedError]:
+def before_keys(plan: Plan) -> list[RefusedError]:
     """Refusals that need no key: an old Grafana, envelopes switched off, a provider that Grafana would not load."""
     found: list[RefusedError] = []
-    settings, target = prepared.settings, prepared.goal.provider
-    if prepared.schema.key_table is not KeyTable.CURRENT:
-        missing = "no data_keys table" if prepared.schema.key_table is KeyTable.NONE else "data_keys without a label"
+    settings, target = plan.settings, plan.target.provider
+    if plan.schema.key_table is not KeyTable.CURRENT:
+        missing = "no data_keys table" if plan.schema.key_table is KeyTable.NONE else "data_keys without a label"
         found.append(
             RefusedError(
                 f"this database has {missing}: the Grafana that wrote it (before 9) cannot read what we would write",
                 hint="upgrade Grafana to version 9 or later, let it start once, then run again",
             )
         )
-    if prepared.goal.is_legacy:
+    if plan.target.is_legacy:
         return found
     if not settings.envelope_encryption:
         found.append(
@@ -84,14 +84,14 @@ def before_keys(prepared: Preparation) -> list[RefusedError]:
                 hint=f"set available_encryption_providers = {' '.join((*settings.available_providers, target))}",
             )
         )
-    if target == SECRET_KEY_PROVIDER and prepared.options.to is None:
-        what = "data keys" if prepared.goal.operation is Operation.REWRAP else "secrets"
+    if target == SECRET_KEY_PROVIDER and plan.options.to is None:
+        what = "data keys" if plan.target.operation is Operation.REWRAP else "secrets"
         found += [
             RefusedError(
                 f"{what} under {provider} would move out of that key-management service into secret_key",
                 hint=f"if that is what you want, give --to {SECRET_KEY_PROVIDER}; else --to {provider}",
             )
-            for provider in sorted(prepared.providers_left())
+            for provider in sorted(plan.providers_left())
         ]
     return found
 
@@ -106,19 +106,19 @@ def of_stale_secret_key(run: Run | None, settings: Settings) -> RefusedError | N
     )
 
 
-def of_secret_key(prepared: Preparation) -> list[RefusedError]:
+def of_secret_key(plan: Plan) -> list[RefusedError]:
     """A refuted `secret_key` stops everything before anything is written."""
-    if prepared.proof.secret_key is not Verdict.REFUTED:
+    if plan.proof.secret_key is not Verdict.REFUTED:
         return []
-    ids = {row.id for row in prepared.ring.rows if row.provider == SECRET_KEY_PROVIDER}
+    ids = {row.id for row in plan.ring.rows if row.provider == SECRET_KEY_PROVIDER}
     places = [
         name
-        for name, census in prepared.census.locations.items()
+        for name, census in plan.census.locations.items()
         if any(key_id is None or key_id in ids for key_id, _ in census.by_key)
     ]
     return [
         RefusedError(
-            f"secret_key (from {prepared.settings.secret_key_origin}) is wrong: what it decrypts in "
+            f"secret_key (from {plan.settings.secret_key_origin}) is wrong: what it decrypts in "
             f"{', '.join(places)} is not what Grafana stores there",
             hint="give Grafana's own secret_key, in its file or as GF_SECURITY_SECRET_KEY; "
             f"or leave all that is under it with --skip-key {SECRET_KEY_PROVIDER}",
@@ -126,14 +126,14 @@ def of_secret_key(prepared: Preparation) -> list[RefusedError]:
     ]
 
 
-def of_target(prepared: Preparation, provider: KeyProvider) -> list[RefusedError]:
+def of_target(plan: Plan, provider: KeyProvider) -> list[RefusedError]:
     """The target must be proven, and known to the running Grafana in a format it reads."""
-    target = prepared.goal.provider
+    target = plan.target.provider
     if target == SECRET_KEY_PROVIDER:
         # One long value of an earlier secret_key outweighs many short ones: with such a doubt it proves no target.
-        proven = prepared.proof.secret_key is Verdict.PROVEN and not prepared.proof.doubt
-        proven = proven or target in prepared.proof.accepted
-        if proven or prepared.existing:
+        proven = plan.proof.secret_key is Verdict.PROVEN and not plan.proof.doubt
+        proven = proven or target in plan.proof.accepted
+        if proven or plan.existing:
             return []
         return [
             RefusedError(
@@ -142,7 +142,7 @@ def of_target(prepared: Preparation, provider: KeyProvider) -> list[RefusedError
                 f"--accept-unproven {SECRET_KEY_PROVIDER}",
             )
         ]
-    if provider.needs_wrap_format and not prepared.grafana_knows_target and not prepared.format_named:
+    if provider.needs_wrap_format and not plan.grafana_knows_target and not plan.format_named:
         return [
             RefusedError(
                 f"Grafana has written no data key under {target} yet, so nothing shows that it knows this provider "
@@ -152,7 +152,7 @@ def of_target(prepared: Preparation, provider: KeyProvider) -> list[RefusedError
                 "(--location NAME --limit N)",
             )
         ]
-    if provider.needs_wrap_format and not prepared.existing and prepared.wrap_format is None:
+    if provider.needs_wrap_format and not plan.existing and plan.wrap_format is None:
         return [
             RefusedError(
                 f"no data key that Grafana wrote under {target} unwraps, so its format cannot be learned",

@@ -1,21 +1,20 @@
-"""Claims the run under the lease, the interrupted one or a new one, and the key that it writes under."""
+"""Resumes the interrupted run under the lease, or begins a new one, and gets the key that it writes under."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from reencrypt.crypto.salt import new_salt
-from reencrypt.databases.protocol import Database
 from reencrypt.errors import LeaseHeldError, RefusedError
 from reencrypt.keys.provider import Unwrapped
-from reencrypt.keys.providers import Providers
-from reencrypt.planning.plan import Preparation, run_to_continue
-from reencrypt.planning.target import Operation
+from reencrypt.outcomes import Operation
+from reencrypt.planning.plan import Plan
+from reencrypt.planning.session import Session
 from reencrypt.planning.target_key import (
-    LegacyTarget,
-    NoTarget,
-    Target,
+    NoTargetKey,
+    TargetDataKey,
     TargetKey,
+    TargetSecretKey,
     deactivate_others,
     discard_target_key,
     finish_target_key,
@@ -24,110 +23,101 @@ from reencrypt.planning.target_key import (
 from reencrypt.settings import Settings
 from reencrypt.state.data_keys import read_wrapped
 from reencrypt.state.lease import Lease
-from reencrypt.state.runs import (
-    REKEY,
-    Run,
-    choose_format,
-    find_open,
-    insert_run,
-    read_runs,
-    record_target_key,
-    supersede,
-)
+from reencrypt.state.runs import Run, choose_format, find_open, insert_run, read_runs, record_target_key, supersede
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
-    """What was prepared, and the lease that makes it ours."""
+class Resumption:
+    """Turns a plan into a run, while the lease keeps others out."""
 
-    database: Database
-    providers: Providers
-    prepared: Preparation
+    session: Session
+    plan: Plan
     lease: Lease
 
     async def run(self) -> tuple[Run, bool]:
-        """Go on with the interrupted run, or begin a new one, now that nobody else can; whether it was interrupted.
+        """Go on with the interrupted run, or begin a new one; returns it, and whether it was interrupted.
 
-        Raises `LeaseHeldError` where another one began or ended since the preparation.
+        Raises `LeaseHeldError` where another one began or ended since the plan was made.
         """
-        prepared = self.prepared
-        found = find_open(await read_runs(self.database))
-        before = prepared.open_run
-        if (found.id if found else None) != (before.id if before else None):
+        plan, database, lease = self.plan, self.session.database, self.lease
+        found = find_open(await read_runs(database))
+        if (found.id if found else None) != (plan.open_run.id if plan.open_run else None):
             raise LeaseHeldError(
                 "another run began or ended while this one was preparing", hint="start again; progress is saved"
             )
-        interrupted = run_to_continue(prepared)
-        wrap_format = str(prepared.options.wrap_format or "")
-        if interrupted:
+        wrap_format = str(plan.options.wrap_format or "")
+        if interrupted := plan.run_to_continue:
             if wrap_format and wrap_format != interrupted.wrap_format:
-                await choose_format(self.database, self.lease, interrupted, wrap_format)
+                await choose_format(database, lease, interrupted, wrap_format)
             return interrupted, True
-        goal = prepared.goal
+        target = plan.target
         fresh = Run.begin(
-            goal.operation, goal.name, goal.algorithm, salt=new_salt(), wrap_format=wrap_format, fresh=goal.fresh
+            target.operation,
+            target.name,
+            target.algorithm,
+            salt=new_salt(),
+            wrap_format=wrap_format,
+            fresh=target.fresh,
         )
-        if found and found.fresh and not goal.fresh:
+        if found and found.fresh and not target.fresh:
             raise RefusedError(
                 f"run {found.id} is an interrupted rotation: what it has not moved is under old data keys still",
-                hint=f"first finish it: {command_for(found, prepared.settings)}; or: reencrypt undo {found.id}",
+                hint=f"first finish it: {command_for(found, plan.settings)}; or: reencrypt undo {found.id}",
             )
         if found:
             # It went elsewhere; this run takes over whatever it left.
             await self._discard_unfinished(found)
-            await supersede(self.database, self.lease, found)
-        await insert_run(self.database, self.lease, fresh)
+            await supersede(database, lease, found)
+        await insert_run(database, lease, fresh)
         return fresh, False
 
-    async def target(self, current: Run) -> Target:
+    async def target_key(self, run: Run) -> TargetKey:
         """What to write under: `secret_key` for a rollback, a data key otherwise, alone where it has to be fresh.
 
         Nothing where nothing is to move and there is no data key to move it under.
         """
-        goal = self.prepared.goal
-        if goal.is_legacy:
-            return LegacyTarget(self.providers.secret_key.password)
-        if not self.prepared.movable and not self.prepared.existing:
-            await self._discard_unfinished(current)
-            return NoTarget()
-        target = await self._data_key(current)
-        if goal.fresh:
-            goal.own_key = target.id
-            if current.target_key_state != "alone":
-                await deactivate_others(self.database, self.lease, current)
-        return target
+        plan = self.plan
+        if plan.target.is_legacy:
+            return TargetSecretKey(self.session.secret_key)
+        if not plan.movable and not plan.existing:
+            await self._discard_unfinished(run)
+            return NoTargetKey()
+        key = await self._data_key(run)
+        if plan.target.fresh and run.target_key_state != "alone":
+            await deactivate_others(self.session.database, self.lease, run)
+        return key
 
     async def _discard_unfinished(self, run: Run) -> None:
         """Remove a data key that a run has inserted and never activated."""
         if run.target_key_state == "made":
-            wrapped = await read_wrapped(self.database, run.target_key)
+            wrapped = await read_wrapped(self.session.database, run.target_key)
             if wrapped is not None:
-                await discard_target_key(self.database, self.lease, run, wrapped)
+                await discard_target_key(self.session.database, self.lease, run, wrapped)
 
-    async def _data_key(self, current: Run) -> TargetKey:
+    async def _data_key(self, run: Run) -> TargetDataKey:
         """A proven existing data key, the one this run had begun to make, or a new one."""
-        prepared = self.prepared
-        provider = self.providers.get(prepared.goal.provider)
-        if current.target_key_state == "made":
-            unfinished = await read_wrapped(self.database, current.target_key)
-            if unfinished is not None and not prepared.existing:
-                return await finish_target_key(self.database, self.lease, current, provider, expected=None)
-            await self._discard_unfinished(current)
-        for row in prepared.existing:
+        plan, database = self.plan, self.session.database
+        provider = self.session.providers.get(plan.target.provider)
+        if run.target_key_state == "made":
+            unfinished = await read_wrapped(database, run.target_key)
+            if unfinished is not None and not plan.existing:
+                return await finish_target_key(database, self.lease, run, provider, expected=None)
+            await self._discard_unfinished(run)
+        for row in plan.existing:
             # What was proven, not what another answer of the service might be.
-            entry = prepared.ring.entry(row.id)
+            entry = plan.ring.entry(row.id)
             if isinstance(entry, Unwrapped):
-                if current.target_key != row.id:
-                    async with self.database.transaction() as transaction:
+                if run.target_key != row.id:
+                    async with database.transaction() as transaction:
                         await self.lease.check(transaction)
-                        await record_target_key(transaction, current, row.id, "active")
-                return TargetKey(row.id, row.provider, entry.data_key, row.wrapped, made=False)
-        return await make_target_key(self.database, self.lease, current, provider, prepared.wrap_format)
+                        await record_target_key(transaction, run, row.id, "active")
+                return TargetDataKey(row.id, row.provider, entry.data_key, row.wrapped, made=False)
+        return await make_target_key(database, self.lease, run, provider, plan.wrap_format)
 
 
 def command_for(run: Run, settings: Settings) -> str:
     """What to type, with the options that make it the same operation under this configuration."""
-    if run.operation in (REKEY, Operation.ENVELOP):
+    if run.operation in (Operation.REKEY, Operation.ENVELOP):
         return "reencrypt rekey-secret-key, with the same --new-secret-key-file"
     words = ["reencrypt", run.operation]
     if run.operation != Operation.ROLLBACK and run.target_provider != settings.encryption_provider:

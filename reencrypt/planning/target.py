@@ -5,28 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 
 from reencrypt.crypto.ciphers import Algorithm
-from reencrypt.keys.provider import LEGACY_PROVIDER
+from reencrypt.keys.provider import LEGACY_PROVIDER, SECRET_KEY_PROVIDER, normalise_provider
 from reencrypt.keys.ring import DataKey
+from reencrypt.outcomes import Operation
+from reencrypt.planning.options import RunOptions
+from reencrypt.settings import Settings
 
 
-class Operation(StrEnum):
-    """What is moved: secrets under a provider, back under `secret_key`, or out of legacy values into any envelope.
-
-    A rewrap moves data keys alone.
-    """
-
-    RUN = "run"
-    ROLLBACK = "rollback"
-    ENVELOP = "envelop"
-    REWRAP = "rewrap"
-
-
-@dataclass(slots=True)
-class Goal:
-    """A secret is current when it is where the operation wants it.
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The provider and algorithm that an operation wants secrets, or data keys, to be under.
 
     `fresh` asks for a data key of the run's own, which is `own_key` once there is one. `waits_until` (UTC, naive) is
     when a rotation that is not yet due will be; until then everything is current.
@@ -39,6 +29,17 @@ class Goal:
     own_key: str = ""
     waits_until: datetime | None = None
 
+    @classmethod
+    def resolve(cls, settings: Settings, options: RunOptions) -> Target:
+        """The one place that derives it from Grafana's configuration and the user's options."""
+        legacy = options.operation is Operation.ROLLBACK
+        return cls(
+            options.operation,
+            SECRET_KEY_PROVIDER if legacy else normalise_provider(options.to or settings.encryption_provider),
+            options.algorithm or Algorithm(settings.algorithm),
+            fresh=options.fresh_data_key,
+        )
+
     @property
     def is_legacy(self) -> bool:
         """Whether secrets go back to `secret_key`, without a data key."""
@@ -46,7 +47,7 @@ class Goal:
 
     @property
     def name(self) -> str:
-        """Where secrets go, for reports and for the run's row."""
+        """The name for reports and for the run's row: a provider, or `secret_key` for a rollback."""
         return LEGACY_PROVIDER if self.is_legacy else self.provider
 
     @property

@@ -33,7 +33,7 @@ _ID_ALPHABET: Final = string.ascii_lowercase + string.digits
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class TargetKey:
+class TargetDataKey:
     """The data key that a run writes under, in the clear and wrapped; `made` by the run itself or found."""
 
     id: str
@@ -59,7 +59,7 @@ class TargetKey:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class LegacyTarget:
+class TargetSecretKey:
     """`secret_key` itself, with no data key: what a rollback writes under. There is nothing that could be deleted."""
 
     password: bytes
@@ -76,7 +76,7 @@ class LegacyTarget:
 
 
 @dataclass(frozen=True, slots=True)
-class NoTarget:
+class NoTargetKey:
     """For a run that has nothing to move, only to look again at what is in quarantine: it cannot write."""
 
     id: str = ""
@@ -96,7 +96,7 @@ class NoTarget:
 
 
 #: What a run writes under.
-Target = TargetKey | LegacyTarget | NoTarget
+TargetKey = TargetDataKey | TargetSecretKey | NoTargetKey
 
 
 def label_of(provider: str, today: datetime) -> str:
@@ -138,7 +138,7 @@ async def rehearse(provider: KeyProvider, wrap_format: WrapFormat | None) -> Non
 
 async def make_target_key(
     database: Database, lease: Lease, run: Run, provider: KeyProvider, wrap_format: WrapFormat | None
-) -> TargetKey:
+) -> TargetDataKey:
     """Insert a new data key, inactive and recorded in the run, then prove and activate it."""
     data_key = secrets.token_bytes(DATA_KEY_BYTES)
     wrapped = await provider.wrap(data_key, wrap_format)
@@ -154,7 +154,7 @@ async def make_target_key(
 
 async def finish_target_key(
     database: Database, lease: Lease, run: Run, provider: KeyProvider, *, expected: bytes | None
-) -> TargetKey:
+) -> TargetDataKey:
     """Read the run's new key back, unwrap it through its provider, then activate it.
 
     Nothing was written under it yet, so a key that does not unwrap to the `expected` bytes (None where the process
@@ -186,7 +186,7 @@ async def finish_target_key(
                 f"the new data key {key_id} vanished from data_keys", hint="find out who changed data_keys, run again"
             )
         await record_target_key(transaction, run, key_id, "active")
-    return TargetKey(key_id, provider.name, unwrapped.data_key, wrapped, made=True)
+    return TargetDataKey(key_id, provider.name, unwrapped.data_key, wrapped, made=True)
 
 
 async def deactivate_others(database: Database, lease: Lease, run: Run) -> int:

@@ -17,7 +17,7 @@ from typing import Final
 from reencrypt.databases.protocol import Database, Transaction, Value
 from reencrypt.databases.retried import retried
 from reencrypt.databases.state_version import read_state_version
-from reencrypt.errors import LeaseHeldError, ReencryptError
+from reencrypt.errors import LeaseHeldError, ReencryptError, first_error
 from reencrypt.state.stamp import stamp
 from reencrypt.state.stop import StopRequest
 
@@ -108,12 +108,12 @@ async def held_lease(
     timeout_seconds: float,
     waiting: Callable[[str], None],
     stop: StopRequest,
-    known_dead: Standstill | None = None,
+    known_dead: DeadHolder | None = None,
 ) -> AsyncIterator[Lease]:
     """Take the lease, beat while the block runs, and give it back.
 
-    What goes wrong inside arrives as an exception group. Raises `StoppedEarlyError` where somebody asks to stop while
-    a silent holder is watched.
+    Of the errors of its tasks, a lost heartbeat among them, the one that says most is raised. Raises
+    `StoppedEarlyError` where a stop is asked for while a silent holder is watched.
     """
     taking = take_lease(database, timeout_seconds=timeout_seconds, waiting=waiting, known_dead=known_dead)
     lease = await stop.interruptible(taking)
@@ -124,6 +124,8 @@ async def held_lease(
             lease.start_beating(database, group)
             yield lease
             await lease.stop_beating()
+    except BaseExceptionGroup as group:
+        raise first_error(group) from group
     finally:
         # Also when we are cancelled: the next run need not wait for our death to be proven. Where even that fails, or
         # takes longer than whoever asked to stop will wait, what came before is what has to be told.
@@ -138,20 +140,20 @@ async def _release(lease: Lease, database: Database, patience: float | None) -> 
 
 
 #: Token and beats of a holder, as they were when it was found dead.
-Standstill = tuple[object, object]
+DeadHolder = tuple[object, object]
 
 
 async def wait_until_free(
     database: Database,
     timeout_seconds: float,
     waiting: Callable[[str], None],
-    known_dead: Standstill | None = None,
-) -> Standstill | None:
+    known_dead: DeadHolder | None = None,
+) -> DeadHolder | None:
     """Return when nobody holds the lease (None) or its holder is dead; raise `LeaseHeldError` as soon as it moves.
 
     A holder that stands still where it was `known_dead` is not watched again.
     """
-    watched: Standstill | None = None
+    watched: DeadHolder | None = None
     loop = asyncio.get_running_loop()
     since = loop.time()
     while True:
@@ -185,7 +187,7 @@ async def take_lease(
     *,
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
     waiting: Callable[[str], None],
-    known_dead: Standstill | None = None,
+    known_dead: DeadHolder | None = None,
 ) -> Lease:
     """Take the lease, waiting for a silent holder to be proven dead. The state tables must exist.
 

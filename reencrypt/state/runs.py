@@ -6,16 +6,12 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final
 
 from reencrypt.databases.protocol import Database, Executor, Transaction, Value
-from reencrypt.outcomes import RunState
+from reencrypt.outcomes import Operation, RunState
 from reencrypt.state.lease import Lease
 from reencrypt.state.stamp import stamp
 from reencrypt.state.tally import Tally
-
-#: The operation of a change of `secret_key`.
-REKEY: Final = "rekey"
 
 
 @dataclass(slots=True)
@@ -111,7 +107,7 @@ def find_open(runs: Sequence[Run]) -> Run | None:
 
 def last_rekey(runs: Sequence[Run]) -> Run | None:
     """The latest change of `secret_key` that was committed; the commit itself ends such a run."""
-    return next((run for run in reversed(runs) if run.operation == REKEY and run.is_over), None)
+    return next((run for run in reversed(runs) if run.operation == Operation.REKEY and run.is_over), None)
 
 
 async def insert_run(database: Database, lease: Lease, run: Run) -> None:

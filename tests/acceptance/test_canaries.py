@@ -163,4 +163,4 @@ async def test_no_object_shows_a_canary_when_it_is_printed(story: Story, monkeyp
     assert report.exit_code == 3
     assert looks > 20
     # Those that hold what must not be seen were among them.
-    assert {"Secret", "SecretKeyProvider", "Sealer", "TargetKey", "Unwrapped", "DerivedKeyCache"} <= seen
+    assert {"Secret", "SecretKeyProvider", "Sealer", "TargetDataKey", "Unwrapped", "DerivedKeyCache"} <= seen

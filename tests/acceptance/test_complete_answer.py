@@ -7,6 +7,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,16 +17,15 @@ from reencrypt.events import Event, Surveyed
 from reencrypt.keys.provider import ContradictionError
 from reencrypt.keys.vault import Operation, VaultClient
 from reencrypt.keys.vault_errors import BadCiphertextError
-from reencrypt.operations.complete.operation import CompleteOptions, CompleteReport
-from reencrypt.operations.complete.operation import complete as operation
+from reencrypt.operations.complete.operation import CompleteOptions, CompleteReport, complete
 from reencrypt.planning.options import RunOptions
 from reencrypt.settings import load_settings
-from reencrypt.state.stop import StopRequest
 from tests.grafana.datakeys import DataKey
 from tests.grafana.planting import Plain
 from tests.grafana.populate import populate
 from tests.support.commandline import CommandLine
 from tests.support.engine import Engine
+from tests.support.inprocess import in_session
 from tests.support.story import TARGET, WRAP, Story
 from tests.support.vault import Vault
 
@@ -408,7 +408,7 @@ def completed(story: Story, listen: Callable[[Event], None], wanted: CompleteOpt
     with pytest.MonkeyPatch.context() as patch:
         for name, value in story.vault.environment.items():
             patch.setenv(name, value)
-        return asyncio.run(operation(settings, RunOptions(), wanted, emit=listen, stop=StopRequest()))
+        return asyncio.run(in_session(partial(complete, wanted=wanted), settings, RunOptions(), emit=listen))
 
 
 @pytest.mark.one_engine
@@ -521,7 +521,7 @@ async def test_the_version_that_a_data_key_needs_is_not_believed_by_one_answer(
     )
     wanted = CompleteOptions(retire=(f"{TARGET}/{old}",), settle=True)
     with pytest.raises(ContradictionError, match="v1key"):
-        await operation(settings, RunOptions(), wanted, emit=lambda _event: None, stop=StopRequest())
+        await in_session(partial(complete, wanted=wanted), settings, RunOptions())
     assert lied
 
 

@@ -8,6 +8,7 @@ import random
 import shutil
 import sqlite3
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,18 +22,19 @@ from reencrypt.errors import RefusedError
 from reencrypt.keys.secret_key import SecretKeyProvider
 from reencrypt.operations.rekey import operation
 from reencrypt.operations.rekey.commit import Alerting, commit, wrap_anew
+from reencrypt.outcomes import Operation
 from reencrypt.planning.options import RunOptions
 from reencrypt.secret import Secret
 from reencrypt.settings import load_settings
 from reencrypt.state.data_keys import KeyTable, read_data_keys
 from reencrypt.state.lease import take_lease
-from reencrypt.state.runs import REKEY, Run, insert_run
-from reencrypt.state.stop import StopRequest
+from reencrypt.state.runs import Run, insert_run
 from tests.grafana.builder import GrafanaBuilder
 from tests.grafana.planting import Plain
 from tests.grafana.populate import populate
 from tests.support.commandline import CommandLine
 from tests.support.engine import Engine
+from tests.support.inprocess import in_session
 from tests.support.story import LEGACY, NOT_APPLICABLE, Story
 from tests.support.vault import Vault
 
@@ -509,7 +511,7 @@ async def test_a_commit_whose_answer_is_lost_is_done_when_it_is_tried_again(tmp_
     await database.create_state()
     lease = await take_lease(database, waiting=lambda _reason: None)
     (row,) = await read_data_keys(database, KeyTable.CURRENT)
-    run = Run.begin(REKEY, "secret_key", "aes-cfb", salt=b"saltsalt", wrap_format="")
+    run = Run.begin(Operation.REKEY, "secret_key", "aes-cfb", salt=b"saltsalt", wrap_format="")
     await insert_run(database, lease, run)
     wrapped = await wrap_anew(
         row, b"0123456789abcdef", SecretKeyProvider(Secret(NEW), Algorithm.AES_CFB, DerivedKeyCache())
@@ -544,9 +546,7 @@ async def test_a_grafana_that_was_not_stopped_after_all_is_noticed_and_nothing_c
     monkeypatch.setattr(operation, "commit", commit_late)
     options = RunOptions(to="secretKey.v1")
     with pytest.raises(RefusedError, match="is every Grafana stopped"):
-        await operation.rekey(
-            settings, options, Secret(NEW), grafana_stopped=True, emit=lambda _event: None, stop=StopRequest()
-        )
+        await in_session(partial(operation.rekey, new=Secret(NEW), grafana_stopped=True), settings, options)
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT COUNT(*) FROM reencrypt_journal WHERE action = 'rewrap'").fetchall() == [(0,)]
 

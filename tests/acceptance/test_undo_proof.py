@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,6 @@ import pytest
 from reencrypt.operations.undo.operation import UndoReport, undo
 from reencrypt.planning.options import RunOptions
 from reencrypt.settings import load_settings
-from reencrypt.state.stop import StopRequest
 from tests.grafana.builder import GrafanaBuilder
 from tests.grafana.datakeys import DataKey
 from tests.grafana.decrypting import decrypt_inner, decrypt_legacy, split_envelope, split_prefix
@@ -18,6 +18,7 @@ from tests.grafana.decryptor import SecretAddress
 from tests.grafana.planting import Plain
 from tests.grafana.populate import populate
 from tests.support.engine import Engine
+from tests.support.inprocess import in_session
 from tests.support.lies import Lies
 from tests.support.story import WRAP, Story
 from tests.support.vault import Vault
@@ -84,7 +85,7 @@ async def undo_here(story: Story, run_id: object) -> UndoReport:
     settings = load_settings(
         config=story.cli.configuration, home=None, database_url=story.engine.url, environ=story.cli.variables()
     )
-    return await undo(settings, str(run_id), RunOptions(), emit=lambda _event: None, stop=StopRequest())
+    return await in_session(partial(undo, run_id=str(run_id)), settings, RunOptions())
 
 
 def test_what_was_written_under_a_false_key_comes_back_byte_for_byte(story: Story) -> None:

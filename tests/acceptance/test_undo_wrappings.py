@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,11 @@ import pytest
 from reencrypt.operations.undo.operation import UndoReport, undo
 from reencrypt.planning.options import RunOptions
 from reencrypt.settings import load_settings
-from reencrypt.state.stop import StopRequest
 from tests.grafana.builder import GrafanaBuilder
 from tests.grafana.datakeys import DataKey
 from tests.grafana.planting import Plain
 from tests.support.engine import Engine
+from tests.support.inprocess import in_session
 from tests.support.lies import Lies
 from tests.support.story import TARGET, WRAP, Story
 from tests.support.vault import Vault
@@ -68,7 +69,7 @@ async def undo_here(story: Story, run_id: str) -> UndoReport:
     settings = load_settings(
         config=story.cli.configuration, home=None, database_url=story.engine.url, environ=story.cli.variables()
     )
-    return await undo(settings, run_id, RunOptions(), emit=lambda _event: None, stop=StopRequest())
+    return await in_session(partial(undo, run_id=run_id), settings, RunOptions())
 
 
 def test_a_wrapping_comes_back_where_its_data_key_alone_reads_the_secrets(story: Story) -> None:

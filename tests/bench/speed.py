@@ -24,17 +24,17 @@ from reencrypt.crypto.ciphers import Algorithm
 from reencrypt.crypto.derive import DerivedKeyCache, derive_key
 from reencrypt.crypto.envelope import Sealer
 from reencrypt.crypto.salt import new_salt
-from reencrypt.events import Event, PageCommitted, PassStarted, ignore
+from reencrypt.events import Event, PageCommitted, PassStarted
 from reencrypt.operations.migrate.run import run
 from reencrypt.operations.verify.operation import verify
 from reencrypt.planning.options import RunOptions, available_threads
 from reencrypt.settings import Settings, load_settings
-from reencrypt.state.stop import StopRequest
 from tests.bench import fixtures
 from tests.bench.fixtures import Bench
 from tests.bench.floors import floor_on_mysql, floor_on_postgres, floor_on_sqlite
 from tests.bench.result import Result, publish
 from tests.support.engine import Engine
+from tests.support.inprocess import in_session
 from tests.support.mysql import MysqlServer
 from tests.support.mysql_programs import installed_mariadb
 from tests.support.postgres import PostgresServer, connect, run_in_thread
@@ -78,7 +78,7 @@ def ours(engine: Engine) -> Clock:
     """The real run, in this process."""
     clock = Clock()
     options = RunOptions(to="secretKey.v1", fresh_data_key=True)
-    report = asyncio.run(run(settings_for(engine), options, emit=clock.listen, stop=StopRequest()))
+    report = asyncio.run(in_session(run, settings_for(engine), options, emit=clock.listen))
     assert report.outcome == "done", report.as_json()
     return clock
 
@@ -146,7 +146,7 @@ def verification(bench: Bench, count: int) -> list[Result]:
     fixtures.insert(engine, fixtures.run_values(count, data_key))
     rotating = ours(engine).seconds
     since = time.perf_counter()
-    report = asyncio.run(verify(settings_for(engine), RunOptions(to="secretKey.v1"), emit=ignore))
+    report = asyncio.run(in_session(verify, settings_for(engine), RunOptions(to="secretKey.v1")))
     assert report.exit_code == 0
     return [Result("verify, times as fast as the rotation", rotating / (time.perf_counter() - since), 1.0, "higher")]
 

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeVar, cast
 
 import pytest
 
 from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.databases.connect import open_database
 from reencrypt.databases.protocol import Database
-from reencrypt.events import Event
+from reencrypt.events import Event, ignore
 from reencrypt.operations import session
 from reencrypt.operations.migrate import run as operation
 from reencrypt.operations.report import RunReport
 from reencrypt.planning.options import RunOptions
-from reencrypt.settings import DatabaseSettings, load_settings
+from reencrypt.planning.session import Session
+from reencrypt.settings import DatabaseSettings, Settings, load_settings
 from reencrypt.state.stop import StopRequest
 
+T = TypeVar("T")
 Hook = Callable[[str, Sequence[Row]], None]
 
 
@@ -75,4 +77,20 @@ async def run_in_process(
     )
     # A long timeout keeps heartbeats out of the way of listeners, which write while the event loop stands still.
     options = options or RunOptions(to="secretKey.v1")
-    return await operation.run(settings, options, emit=listen, stop=stop or StopRequest())
+    return await in_session(operation.run, settings, options, emit=listen, stop=stop)
+
+
+async def in_session(
+    work: Callable[[Session], Awaitable[T]],
+    settings: Settings,
+    options: RunOptions,
+    *,
+    emit: Callable[[Event], None] = ignore,
+    stop: StopRequest | None = None,
+) -> T:
+    """Any operation in a session of its own."""
+    with session.open_shared() as shared:
+        async with session.open_session(
+            settings, options, shared, emit=emit, stop=stop or StopRequest(), write=True
+        ) as opened:
+            return await work(opened)

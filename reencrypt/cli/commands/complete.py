@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from reencrypt.cli import output as out
-from reencrypt.cli.awaiting import run_to_end
+from reencrypt.cli.awaiting import operate
 from reencrypt.cli.listening import listening
 from reencrypt.cli.options import Common, lease_timeout_option, option, settings_options, vault_options
 
 if TYPE_CHECKING:
-    from reencrypt.events import Emit
     from reencrypt.operations.complete.key_usage import Evidence
-    from reencrypt.operations.complete.operation import CompleteOptions, CompleteReport
-    from reencrypt.planning.options import RunOptions
-    from reencrypt.settings import Settings
+    from reencrypt.operations.complete.operation import CompleteReport
 
 _SHOWN = 20  # finds of one column that are printed; the JSON has more
 
@@ -82,26 +80,20 @@ def command(
     With --finish it answers anew under the lease, and on yes drops the journal, so that no run can be undone any more.
     """
     from reencrypt.cli.loading import load, run_options  # noqa: PLC0415
-    from reencrypt.operations.complete.operation import CompleteOptions  # noqa: PLC0415
+    from reencrypt.operations.complete.operation import CompleteOptions, complete  # noqa: PLC0415
 
     settings = load(common)
     wanted = CompleteOptions(
         retire, check, finish, settle, drop_state, delete_data_keys, frozenset(unsearched), not_secrets
     )
+    wanted.check()
     with listening(common) as emit:
-        report = run_to_end(_complete(settings, run_options(**options), wanted, emit))
+        report = operate(settings, run_options(**options), emit, partial(complete, wanted=wanted), write=finish)
     if common.output == "json":
         out.print_json("complete", report.exit_code, report.as_json())
     else:
         _print(report)
     return report.exit_code
-
-
-async def _complete(settings: Settings, options: RunOptions, wanted: CompleteOptions, emit: Emit) -> CompleteReport:
-    from reencrypt.cli.signals import stop_on_signals  # noqa: PLC0415
-    from reencrypt.operations.complete.operation import complete  # noqa: PLC0415
-
-    return await complete(settings, options, wanted, emit=emit, stop=stop_on_signals())
 
 
 def _print(report: CompleteReport) -> None:

@@ -32,10 +32,11 @@ def command(
     """
     from reencrypt.cli.loading import load, run_options  # noqa: PLC0415
     from reencrypt.operations.doctor import doctor  # noqa: PLC0415
+    from reencrypt.operations.session import open_shared  # noqa: PLC0415
 
     settings = load(common)
-    with listening(common) as emit:
-        report = run_to_end(doctor(settings, run_options(**options), emit=emit))
+    with listening(common) as emit, open_shared() as shared:
+        report = run_to_end(doctor(settings, run_options(**options), shared, emit=emit))
     if common.output == "json":
         out.print_json("doctor", report.exit_code, report.as_json())
         return report.exit_code

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reencrypt.cli import output as out
-from reencrypt.cli.awaiting import run_to_end
+from reencrypt.cli.awaiting import operate
 from reencrypt.cli.listening import listening
 from reencrypt.cli.options import Common, option, rotation_options, settings_options, target_options, vault_options
 
@@ -42,7 +42,7 @@ def command(
 
     settings = load(common)
     with listening(common) as emit:
-        report = run_to_end(plan(settings, run_options(**target), emit=emit))
+        report = operate(settings, run_options(**target), emit, plan, write=False, stops=False)
     exit_code = report.check_exit_code if check else 0
     if common.output == "json":
         out.print_json("plan", exit_code, report.as_json())
@@ -54,21 +54,21 @@ def command(
 def _print(report: PlanReport) -> None:
     from reencrypt.operations.plan import proof_in_words  # noqa: PLC0415
 
-    prepared = report.prepared
+    plan = report.plan
     header = ("location", "secrets", "data key", "provider", "algorithm", "a run would")
-    where = f", schema {prepared.schema.name}" if prepared.schema.name else ""
+    where = f", schema {plan.schema.name}" if plan.schema.name else ""
     out.print_table(f"Secrets in {report.database}{where}", header, _rows(report))
     out.line()
-    out.line(f"{prepared.census.total} secrets, {prepared.movable} of them to move to {prepared.target_provider}.")
-    if prepared.movable and not report.refusals:
-        out.line(f"They would be written under {report.target()}; {proof_in_words(prepared.proof)}.")
+    out.line(f"{plan.census.total} secrets, {plan.movable} of them to move to {plan.target_provider}.")
+    if plan.movable and not report.refusals:
+        out.line(f"They would be written under {report.target()}; {proof_in_words(plan.proof)}.")
         _print_roads(report)
     _print_oddities(report)
     for refusal in report.refusals:
         out.line(f"A run would refuse (exit {refusal.exit_code}): {refusal.message}")
         if refusal.hint:
             out.line(f"  hint: {refusal.hint}")
-    if prepared.schema.is_state_old and prepared.movable and not report.refusals:
+    if plan.schema.is_state_old and plan.movable and not report.refusals:
         out.line("A run first creates its state tables. For a role that may not, hand a DBA these statements:")
         for statement in report.state_statements:
             out.line(f"{statement};")
@@ -76,8 +76,8 @@ def _print(report: PlanReport) -> None:
 
 def _rows(report: PlanReport) -> list[tuple[object, ...]]:
     rows: list[tuple[object, ...]] = []
-    for location in report.prepared.locations:
-        census = report.prepared.census.locations[location.name]
+    for location in report.plan.locations:
+        census = report.plan.census.locations[location.name]
         if not location.reencrypted:
             if census.total:
                 rows.append((location.name, census.total, "", "secret_key", "", "not applicable"))
@@ -97,24 +97,24 @@ def _print_roads(report: PlanReport) -> None:
     from reencrypt.planning.estimate import roads  # noqa: PLC0415
 
     out.line("Two roads lead there:")
-    for road in roads(report.prepared):
+    for road in roads(report.plan):
         out.line(f"  {road.command}: {road.rows} rows, {road.vault_calls} vault calls, about {road.seconds:.1f} s")
         out.line(f"    protects from {road.protects}")
         out.line(f"    leaves {road.leaves}")
 
 
 def _print_oddities(report: PlanReport) -> None:
-    prepared = report.prepared
+    plan = report.plan
     for name in report.orphaned_keys():
         out.line(f"orphaned: secrets name the data key {name}, which data_keys lacks")
     for name, reason in report.unusable_keys().items():
         out.line(f"unusable data key {name}: {reason}")
-    for location in prepared.locations:
-        for place in prepared.census.locations[location.name].named:
+    for location in plan.locations:
+        for place in plan.census.locations[location.name].named:
             out.line(f"unreadable: {place}")
-    if prepared.schema.fitted.missing:
-        out.line(f"Not in this Grafana: {', '.join(prepared.schema.fitted.missing)}.")
-    for warning in prepared.warnings:
+    if plan.schema.fitted.missing:
+        out.line(f"Not in this Grafana: {', '.join(plan.schema.fitted.missing)}.")
+    for warning in plan.warnings:
         out.line(f"warning: {warning}")
 
 

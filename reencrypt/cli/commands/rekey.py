@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from reencrypt.cli import output as out
-from reencrypt.cli.awaiting import run_to_end
+from reencrypt.cli.awaiting import operate
 from reencrypt.cli.listening import listening
 from reencrypt.cli.options import (
     Common,
@@ -21,11 +22,8 @@ from reencrypt.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from reencrypt.events import Emit
     from reencrypt.operations.rekey.operation import RekeyReport
-    from reencrypt.planning.options import RunOptions
     from reencrypt.secret import Secret
-    from reencrypt.settings import Settings
 
 VARIABLE = "REENCRYPT_NEW_SECRET_KEY"
 
@@ -63,11 +61,14 @@ def command(
     into Grafana's configuration. Everybody has to sign in again.
     """
     from reencrypt.cli.loading import load, run_options  # noqa: PLC0415
+    from reencrypt.operations.rekey.operation import check_new_secret_key, rekey  # noqa: PLC0415
 
     settings = load(common)
     new = _new_key(new_secret_key_file)
+    check_new_secret_key(settings, new)
     with listening(common) as emit:
-        report = run_to_end(_rekey(settings, run_options(**options), new, grafana_stopped, emit))
+        change = partial(rekey, new=new, grafana_stopped=grafana_stopped)
+        report = operate(settings, run_options(**options), emit, change)
     if common.output == "json":
         out.print_json("rekey-secret-key", report.exit_code, report.as_json())
     else:
@@ -94,19 +95,6 @@ def _new_key(path: Path | None) -> Secret:
             "there is no new secret_key", hint=f"give --new-secret-key-file FILE, or set {VARIABLE}"
         )
     return Secret(text)
-
-
-async def _rekey(
-    settings: Settings,
-    options: RunOptions,
-    new: Secret,
-    grafana_stopped: bool,  # noqa: FBT001 - the user's answer
-    emit: Emit,
-) -> RekeyReport:
-    from reencrypt.cli.signals import stop_on_signals  # noqa: PLC0415
-    from reencrypt.operations.rekey.operation import rekey  # noqa: PLC0415
-
-    return await rekey(settings, options, new, grafana_stopped=grafana_stopped, emit=emit, stop=stop_on_signals())
 
 
 def _print(report: RekeyReport) -> None:

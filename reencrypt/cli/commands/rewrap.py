@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reencrypt.cli import output as out
-from reencrypt.cli.awaiting import run_to_end
+from reencrypt.cli.awaiting import operate
 from reencrypt.cli.listening import listening
 from reencrypt.cli.options import (
     Common,
@@ -18,10 +18,7 @@ from reencrypt.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from reencrypt.events import Emit
     from reencrypt.operations.rewrap.operation import RewrapReport
-    from reencrypt.planning.options import RunOptions
-    from reencrypt.settings import Settings
 
 
 @click.command(
@@ -46,23 +43,17 @@ def command(
     keys: after a leak use `run --fresh-data-key`. Legacy secrets have no data key; they need `run`.
     """
     from reencrypt.cli.loading import load, run_options  # noqa: PLC0415
-    from reencrypt.planning.target import Operation  # noqa: PLC0415
+    from reencrypt.operations.rewrap.operation import rewrap  # noqa: PLC0415
+    from reencrypt.outcomes import Operation  # noqa: PLC0415
 
     settings = load(common)
     with listening(common) as emit:
-        report = run_to_end(_rewrap(settings, run_options(**options, operation=Operation.REWRAP), emit))
+        report = operate(settings, run_options(**options, operation=Operation.REWRAP), emit, rewrap)
     if common.output == "json":
         out.print_json("rewrap", report.exit_code, report.as_json())
     else:
         _print(report)
     return report.exit_code
-
-
-async def _rewrap(settings: Settings, options: RunOptions, emit: Emit) -> RewrapReport:
-    from reencrypt.cli.signals import stop_on_signals  # noqa: PLC0415
-    from reencrypt.operations.rewrap.operation import rewrap  # noqa: PLC0415
-
-    return await rewrap(settings, options, emit=emit, stop=stop_on_signals())
 
 
 def _print(report: RewrapReport) -> None:

@@ -38,6 +38,6 @@ def command(
     deleted, because a running Grafana may still write under one.
     """
     from reencrypt.cli.commands.run import run_and_report  # noqa: PLC0415
-    from reencrypt.planning.target import Operation  # noqa: PLC0415
+    from reencrypt.outcomes import Operation  # noqa: PLC0415
 
     return run_and_report("rollback", common, {**options, "operation": Operation.ROLLBACK})

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reencrypt.cli import output as out
-from reencrypt.cli.awaiting import run_to_end
+from reencrypt.cli.awaiting import operate
 from reencrypt.cli.listening import listening
 from reencrypt.cli.options import (
     Common,
@@ -20,10 +20,7 @@ from reencrypt.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from reencrypt.events import Emit
     from reencrypt.operations.report import RunReport
-    from reencrypt.planning.options import RunOptions
-    from reencrypt.settings import Settings
 
 
 @click.command(
@@ -61,23 +58,16 @@ def command(
 def run_and_report(name: str, common: Common, options: dict[str, Any]) -> int:
     """Run, print what came of it under the command's name, and return the exit code."""
     from reencrypt.cli.loading import load, run_options  # noqa: PLC0415
+    from reencrypt.operations.migrate.run import run  # noqa: PLC0415
 
     settings = load(common)
     with listening(common) as emit:
-        report = run_to_end(_run(settings, run_options(**options), emit))
+        report = operate(settings, run_options(**options), emit, run)
     if common.output == "json":
         out.print_json(name, report.exit_code, report.as_json())
     else:
         print_report(report)
     return report.exit_code
-
-
-async def _run(settings: Settings, options: RunOptions, emit: Emit) -> RunReport:
-    """Run until it is done or a signal asks to stop: the first finishes the page in hand, the second kills."""
-    from reencrypt.cli.signals import stop_on_signals  # noqa: PLC0415
-    from reencrypt.operations.migrate.run import run  # noqa: PLC0415
-
-    return await run(settings, options, emit=emit, stop=stop_on_signals())
 
 
 def print_report(report: RunReport) -> None:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from reencrypt.cli import output as out
-from reencrypt.cli.awaiting import run_to_end
+from reencrypt.cli.awaiting import operate
 from reencrypt.cli.listening import listening
 from reencrypt.cli.options import Common, lease_timeout_option, settings_options, vault_options
 
 if TYPE_CHECKING:
-    from reencrypt.events import Emit
     from reencrypt.operations.undo.operation import UndoReport
-    from reencrypt.planning.options import RunOptions
-    from reencrypt.settings import Settings
 
 
 @click.command(
@@ -43,10 +41,11 @@ def command(
     run made is set inactive, never deleted.
     """
     from reencrypt.cli.loading import load, run_options  # noqa: PLC0415
+    from reencrypt.operations.undo.operation import undo  # noqa: PLC0415
 
     settings = load(common)
     with listening(common) as emit:
-        report = run_to_end(_undo(settings, run_id, run_options(**options), emit))
+        report = operate(settings, run_options(**options), emit, partial(undo, run_id=run_id))
     if common.output == "json":
         out.print_json("undo", report.exit_code, report.as_json())
         return report.exit_code
@@ -75,10 +74,3 @@ def _print(report: UndoReport) -> None:
         out.line(f"Data key {report.deactivated} is inactive now; Grafana makes another when it saves next.")
     if report.stop_reason:
         out.line(f"Stopped: {report.stop_reason}. The same command goes on from here.")
-
-
-async def _undo(settings: Settings, run_id: str, options: RunOptions, emit: Emit) -> UndoReport:
-    from reencrypt.cli.signals import stop_on_signals  # noqa: PLC0415
-    from reencrypt.operations.undo.operation import undo  # noqa: PLC0415
-
-    return await undo(settings, run_id, options, emit=emit, stop=stop_on_signals())

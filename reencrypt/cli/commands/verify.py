@@ -7,7 +7,7 @@ from typing import Any, Final
 import click
 
 from reencrypt.cli import output as out
-from reencrypt.cli.awaiting import run_to_end
+from reencrypt.cli.awaiting import operate
 from reencrypt.cli.listening import listening
 from reencrypt.cli.options import Common, option, settings_options, vault_options
 
@@ -44,7 +44,7 @@ def command(
 
     settings = load(common)
     with listening(common) as emit:
-        report = run_to_end(verify(settings, run_options(**options), emit=emit))
+        report = operate(settings, run_options(**options), emit, verify, write=False, stops=False)
     if common.output == "json":
         out.print_json("verify", report.exit_code, report.as_json())
         return report.exit_code

@@ -4,37 +4,28 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import Executor as Pool
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from reencrypt.catalogue.location import Location
-from reencrypt.crypto.derive import DerivedKeyCache
-from reencrypt.databases.protocol import Database
 from reencrypt.errors import RefusedError
-from reencrypt.events import Emit
 from reencrypt.keys.provider import LEGACY_PROVIDER, SECRET_KEY_PROVIDER
-from reencrypt.keys.providers import Providers
-from reencrypt.keys.ring import DataKey, KeyRing
+from reencrypt.keys.ring import DataKey
 from reencrypt.operations.complete.last_copies import LastCopies
 from reencrypt.operations.complete.retirement import UNKNOWN_VERSION, Retirement, read_versions
 from reencrypt.operations.complete.search import CACHE, Known, NotSecrets, Place, Search, search
 from reencrypt.operations.complete.secrets_manager import Use, notes, read_uses
+from reencrypt.operations.session import renewed
+from reencrypt.operations.verify.keys import KEY_RETIRES, PROVIDER_NOT_CONFIGURED, RingKeys, StayingKeys
 from reencrypt.operations.verify.readability import Fault, ambiguous, faults_of, not_configured, providers_of
-from reencrypt.operations.verify.verification import (
-    KEY_RETIRES,
-    PROVIDER_NOT_CONFIGURED,
-    RingKeys,
-    StayingKeys,
-    Verification,
-    verify_secrets,
-)
+from reencrypt.operations.verify.verification import Verification, verify_secrets
 from reencrypt.outcomes import RunState
 from reencrypt.planning.census import take_census
 from reencrypt.planning.quarantined_keys import UNREADABLE
 from reencrypt.planning.schema import inspect, read_accepted_secrets
-from reencrypt.settings import Settings, section_problem
+from reencrypt.planning.session import Session
+from reencrypt.settings import section_problem
 from reencrypt.settings.azure import KIND
 from reencrypt.state.data_keys import read_ambiguous_keys, read_data_keys
 from reencrypt.state.quarantine import QuarantineEntry, read_quarantine
@@ -91,14 +82,9 @@ class Gatherer:
     The latter are tables, or TABLE.COLUMN. `not_secrets` are finds of the search that are known to be none.
     """
 
-    database: Database
-    providers: Providers
-    settings: Settings
+    session: Session
     target: str
     unsearched: frozenset[str]
-    cache: DerivedKeyCache
-    pool: Pool
-    emit: Emit
     not_secrets: NotSecrets
 
     async def gather(self, retire: Sequence[str], *, settled: frozenset[tuple[str, str]]) -> Evidence:
@@ -107,29 +93,22 @@ class Gatherer:
         `retire` names the keys that are to go, all but the target where it is empty; `settled` are the runs, with their
         last change, that Grafana's cache is over.
         """
-        schema = await inspect(self.database)
+        # As everything is now: Grafana's cache may have been waited for.
+        session = await renewed(self.session)
+        database, schema, ring, settings = session.database, session.schema, session.ring, session.settings
         locations = schema.fitted.locations
-        ring = KeyRing(self.providers.get)
-
-        async def reload() -> list[DataKey]:
-            return await read_data_keys(self.database, schema.key_table)
-
-        before = await reload()
-        ring.load(before)
-        quarantine = await read_quarantine(self.database) if schema.has_state else []
-        runs = await read_runs(self.database) if schema.has_state else []
+        await ring.reload()
+        before = list(ring.rows)
+        quarantine = await read_quarantine(database) if schema.has_state else []
+        runs = await read_runs(database) if schema.has_state else []
         versions = await read_versions(ring)
         target = await self._target()
-        every_key = RingKeys(ring, reload, self.providers.secret_key.password, not_configured(self.settings))
+        every_key = RingKeys(ring, session.secret_key, not_configured(settings))
         verification = await verify_secrets(
-            self.database,
-            locations,
+            session,
             StayingKeys(every_key, Retirement(ring, versions, frozenset(retire), target).of),
             quarantine,
-            await read_accepted_secrets(self.database, schema),
-            cache=self.cache,
-            pool=self.pool,
-            emit=self.emit,
+            await read_accepted_secrets(database, schema),
         )
         rows = list(ring.rows)
         found = await self._search(locations, rows, quarantine)
@@ -142,8 +121,8 @@ class Gatherer:
             # Also those that nothing needs any more: they are the ones that can go.
             keks.setdefault(f"{self.target}/{version}", Kek(f"{self.target}/{version}", self.target))
         needed = verification.needed_key_ids
-        ambiguous_keys = needed & await read_ambiguous_keys(self.database, schema.key_table)
-        copies = LastCopies(self.database, locations, ring, runs)
+        ambiguous_keys = needed & await read_ambiguous_keys(self.session.database, schema.key_table)
+        copies = LastCopies(self.session.database, locations, ring, runs)
         evidence = Evidence(
             target=target,
             keks=keks,
@@ -152,11 +131,11 @@ class Gatherer:
                 *_unreadable(verification, locations),
                 *(await copies.sentences(verification) if schema.has_state else ()),
                 *map(ambiguous, sorted(ambiguous_keys)),
-                *_changed(before, await reload()),
+                *_changed(before, await read_data_keys(database, schema.key_table)),
                 *self._gaps(found),
             ],
             faults=faults_of(
-                self.settings,
+                self.session.settings,
                 providers_of(ring, needed),
                 # Without envelopes it would go on writing under secret_key.
                 has_envelopes=bool(needed) or self.target != SECRET_KEY_PROVIDER,
@@ -167,7 +146,7 @@ class Gatherer:
             search=found,
         )
         _place_strays(evidence, rows, versions)
-        uses = await read_uses(self.database, self.providers.secret_key)
+        uses = await read_uses(self.session.database, self.session.providers.secret_key)
         evidence.notes += [*notes(uses), *_search_notes(found, self.not_secrets)]
         self._judge(evidence, uses)
         return evidence
@@ -177,12 +156,17 @@ class Gatherer:
 
         Raises `RefusedError` where a part of the database cannot be searched any more.
         """
-        schema = await inspect(self.database)
+        session = self.session
+        schema = await inspect(session.database)
         locations = schema.fitted.locations
         census = await take_census(
-            self.database, locations, keys=0, wants_sample=lambda _location, _envelope: False, emit=self.emit
+            self.session.database,
+            locations,
+            keys=0,
+            wants_sample=lambda _location, _envelope: False,
+            emit=self.session.emit,
         )
-        quarantine = await read_quarantine(self.database) if schema.has_state else []
+        quarantine = await read_quarantine(session.database) if schema.has_state else []
         found = await self._search(locations, rows, quarantine)
         for gap in self._gaps(found):
             raise RefusedError(gap, hint="nothing was deleted; start again")
@@ -198,21 +182,21 @@ class Gatherer:
             self.not_secrets,
             self.unsearched,
         )
-        return await search(self.database, known, self.pool, emit=self.emit)
+        return await search(self.session.database, known, self.session.pool, emit=self.session.emit)
 
     async def _target(self) -> str:
         if self.target == SECRET_KEY_PROVIDER:
             return LEGACY_PROVIDER
-        version = "" if self._is_unusable else await self.providers.get(self.target).newest_version()
+        version = "" if self._is_unusable else await self.session.providers.get(self.target).newest_version()
         return f"{self.target}/{version or UNKNOWN_VERSION}"
 
     async def _enabled_versions(self) -> list[str]:
-        return [] if self._is_unusable else await self.providers.get(self.target).versions()
+        return [] if self._is_unusable else await self.session.providers.get(self.target).versions()
 
     @property
     def _is_unusable(self) -> bool:
         """Whether the provider that stays cannot be asked: then that is what is wrong with the configuration."""
-        return bool(section_problem(self.settings, self.target))
+        return bool(section_problem(self.session.settings, self.target))
 
     def _blockers(
         self, quarantine: Sequence[QuarantineEntry], unsettled: Sequence[Run], runs: Sequence[Run]
@@ -225,9 +209,10 @@ class Gatherer:
         for run in runs:
             if run.state == RunState.UNDOING:
                 yield f"an undo is interrupted: finish it with `reencrypt undo {run.id}`"
-        if self.settings.encryption_provider != self.target:
-            yield f"Grafana's encryption_provider is {self.settings.encryption_provider}, so it does not write there"
-        if unsettled and (until := _cached_until(unsettled, self.settings.data_keys_cache_ttl)):
+        if self.session.settings.encryption_provider != self.target:
+            configured = self.session.settings.encryption_provider
+            yield f"Grafana's encryption_provider is {configured}, so it does not write there"
+        if unsettled and (until := _cached_until(unsettled, self.session.settings.data_keys_cache_ttl)):
             yield f"a running Grafana may write under data keys in its cache until {until}: wait, or give --settle"
 
     def _gaps(self, found: Search) -> Iterable[str]:
@@ -243,7 +228,7 @@ class Gatherer:
                 )
 
     def _kid(self, kek: Kek) -> str:
-        azure = self.settings.azure.get(kek.provider)
+        azure = self.session.settings.azure.get(kek.provider)
         version = kek.name.partition("/")[2]
         return f"{azure.vault_uri}/keys/{azure.key_name}/{version}".lower() if azure and version else ""
 
@@ -269,7 +254,7 @@ class Gatherer:
         if kek.secrets:
             places = ", ".join(f"{name} {number}" for name, number in sorted(kek.secrets.items()))
             kek.reasons.append(f"{kek.secrets.total()} secrets need it ({places})")
-        if kek.active and kek.provider == self.settings.encryption_provider:
+        if kek.active and kek.provider == self.session.settings.encryption_provider:
             kek.reasons.append(f"Grafana may write under {kek.active} active data keys that it wraps: rewrap them")
         kek.reasons += kek.strays
         for other in evidence.keks.values():
@@ -282,9 +267,9 @@ class Gatherer:
 
     def _may_be(self, unknown: Kek, kek: Kek) -> bool:
         """Whether a version that could not be told may be this key; a provider without settings may use any vault's."""
-        if not unknown.name.endswith(f"/{UNKNOWN_VERSION}") or kek.provider not in self.settings.azure:
+        if not unknown.name.endswith(f"/{UNKNOWN_VERSION}") or kek.provider not in self.session.settings.azure:
             return False
-        if unknown.provider not in self.settings.azure:
+        if unknown.provider not in self.session.settings.azure:
             return unknown.provider.startswith(f"{KIND}.")
         return self._kid(unknown).rpartition("/")[0] == self._kid(kek).rpartition("/")[0]
 

@@ -15,9 +15,11 @@ from reencrypt.databases.protocol import Database
 from reencrypt.errors import ReencryptError
 from reencrypt.keys.provider import Unwrapped, normalise_provider
 from reencrypt.keys.ring import KeyRing
-from reencrypt.operations.verify.verification import KEY_RETIRES, PROVIDER_NOT_CONFIGURED, Problem, Verification
+from reencrypt.operations.verify.keys import KEY_RETIRES, PROVIDER_NOT_CONFIGURED
+from reencrypt.operations.verify.verification import Problem, Verification
+from reencrypt.outcomes import Operation
 from reencrypt.state.journal import digest, read_old_bytes, read_places, read_rewraps
-from reencrypt.state.runs import REKEY, Run
+from reencrypt.state.runs import Run
 
 _PAGE_ROWS: Final = 1000
 _NAMED: Final = 5  # secrets in one line
@@ -107,7 +109,7 @@ class LastCopies:
         row = self.ring.row(key_id)
         if row is None or row.wrapped == old["encrypted_data"]:
             return row is None
-        if any(run.id == run_id and run.operation == REKEY for run in self.runs):
+        if any(run.id == run_id and run.operation == Operation.REKEY for run in self.runs):
             # It is under a secret_key that is gone, and the present one makes 16 other bytes of it.
             return doubtful
         provider = normalise_provider(old["provider"].decode())
@@ -125,7 +127,7 @@ class LastCopies:
         run = next((each for each in self.runs if each.id == run_id), None)
         if run is None:
             remedy = "no command gives that back"
-        elif run.operation == REKEY:
+        elif run.operation == Operation.REKEY:
             remedy = "change secret_key back with `reencrypt rekey-secret-key`"
         else:
             remedy = f"`reencrypt undo {run_id}`"

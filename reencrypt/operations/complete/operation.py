@@ -10,27 +10,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from reencrypt.databases.protocol import Database, Transaction
+from reencrypt.databases.protocol import Transaction
 from reencrypt.databases.retried import retried
 from reencrypt.errors import ConfigurationError, RefusedError, StoppedEarlyError
-from reencrypt.events import Emit, Waiting
+from reencrypt.events import Waiting
 from reencrypt.keys.provider import LEGACY_PROVIDER
 from reencrypt.keys.ring import DataKey
 from reencrypt.operations.complete.key_usage import Evidence, Gatherer, Kek
 from reencrypt.operations.complete.retirement import UNKNOWN_VERSION
 from reencrypt.operations.complete.search import NotSecrets, Search
-from reencrypt.operations.session import leased, opened
+from reencrypt.operations.session import leased
 from reencrypt.operations.verify.operation import problem_as_json
 from reencrypt.operations.verify.verification import Verification
 from reencrypt.outcomes import ExitCode, Outcome
-from reencrypt.planning.options import RunOptions
-from reencrypt.planning.schema import inspect
-from reencrypt.settings import Settings
+from reencrypt.planning.session import Session
+from reencrypt.planning.target import Target
 from reencrypt.state.data_keys import DataKeyStore, read_data_keys
 from reencrypt.state.journal import empty_journal
 from reencrypt.state.lease import Lease
 from reencrypt.state.runs import complete_runs, read_runs
-from reencrypt.state.stop import StopRequest
 
 #: What no search of this database can see, said with every answer.
 BLIND_SPOTS: Final = (
@@ -46,19 +44,37 @@ BLIND_SPOTS: Final = (
 class CompleteOptions:
     """`retire` names the keys that are to go, all but the target where it is empty.
 
-    Without `finish` it only answers; `check` says so once more. `drop_state` and `delete_data_keys` are part of
+    Without `finish` it only answers; `check_only` says so once more. `drop_state` and `delete_data_keys` are part of
     finishing. `unsearched` are tables, or TABLE.COLUMN, that hold no secrets although nobody can search them;
     `not_secrets` are finds, TABLE.COLUMN:DIGEST, that are none.
     """
 
     retire: tuple[str, ...] = ()
-    check: bool = False
+    check_only: bool = False
     finish: bool = False
     settle: bool = False
     drop_state: bool = False
     delete_data_keys: Path | None = None
     unsearched: frozenset[str] = frozenset()
     not_secrets: tuple[str, ...] = ()
+
+    def check(self) -> None:
+        """Refuse to act on a question, and what contradicts itself; raises `ConfigurationError`."""
+        NotSecrets.parse(self.not_secrets)
+        acts = {"--drop-state": self.drop_state, "--delete-data-keys": self.delete_data_keys is not None}
+        if not self.finish:
+            for name in (name for name, given in acts.items() if given):
+                raise ConfigurationError(
+                    f"{name} changes the database, and `complete` only answers",
+                    hint=f"give --finish with {name}: it answers anew, and on yes drops the journal too",
+                )
+        if self.finish and self.check_only:
+            raise ConfigurationError("--check only answers, and --finish acts on a yes", hint="give one of the two")
+        if self.delete_data_keys is not None and self.delete_data_keys.exists():
+            raise ConfigurationError(
+                f"{self.delete_data_keys} exists already",
+                hint="data keys are saved to a new file before they are deleted",
+            )
 
 
 @dataclass(slots=True)
@@ -136,51 +152,19 @@ def _verified(verification: Verification) -> dict[str, Any]:
     }
 
 
-def _check(wanted: CompleteOptions) -> None:
-    """Refuse to act on a question, and what contradicts itself."""
-    acts = {"--drop-state": wanted.drop_state, "--delete-data-keys": wanted.delete_data_keys is not None}
-    if not wanted.finish:
-        for name in (name for name, given in acts.items() if given):
-            raise ConfigurationError(
-                f"{name} changes the database, and `complete` only answers",
-                hint=f"give --finish with {name}: it answers anew, and on yes drops the journal too",
-            )
-    if wanted.finish and wanted.check:
-        raise ConfigurationError("--check only answers, and --finish acts on a yes", hint="give one of the two")
-    if wanted.delete_data_keys is not None and wanted.delete_data_keys.exists():
-        raise ConfigurationError(
-            f"{wanted.delete_data_keys} exists already",
-            hint="data keys are saved to a new file before they are deleted",
-        )
-
-
-async def complete(
-    settings: Settings, options: RunOptions, wanted: CompleteOptions, *, emit: Emit, stop: StopRequest
-) -> CompleteReport:
+async def complete(session: Session, wanted: CompleteOptions) -> CompleteReport:
     """Answer, which writes nothing and needs no lease; with `finish` drop on yes the journal, and the rest as `wanted`.
 
     A yes contains a verification of every secret with the keys that stay alone. Raises `ConfigurationError` for options
     that contradict each other or a key that nothing is under, and a `ReencryptError` where database or vault fails.
     """
-    _check(wanted)
-    not_secrets = NotSecrets.parse(wanted.not_secrets)
-    target = options.provider(settings)
+    wanted.check()
+    target = Target.resolve(session.settings, session.options).provider
+    gatherer = Gatherer(session, target, wanted.unsearched, NotSecrets.parse(wanted.not_secrets))
     try:
-        async with opened(settings, options, emit, write=wanted.finish) as resources:
-            gatherer = Gatherer(
-                resources.database,
-                resources.providers,
-                settings,
-                target,
-                wanted.unsearched,
-                resources.cache,
-                resources.pool,
-                emit,
-                not_secrets,
-            )
-            return await _Job(resources.database, gatherer, settings, options, wanted, emit, stop).run()
+        return await _Job(session, gatherer, wanted).run()
     except StoppedEarlyError:
-        return CompleteReport(Outcome.STOPPED, stop_reason=stop.reason)
+        return CompleteReport(Outcome.STOPPED, stop_reason=session.stop.reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,13 +177,9 @@ class _Rested:
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    database: Database
+    session: Session
     gatherer: Gatherer
-    settings: Settings
-    options: RunOptions
     wanted: CompleteOptions
-    emit: Emit
-    stop: StopRequest
 
     async def run(self) -> CompleteReport:
         rested = _Rested()
@@ -207,19 +187,20 @@ class _Job:
             rested = await self._rest()
         if self.wanted.delete_data_keys is not None:
             # For the lease, also where a run has never been or its state was dropped.
-            await self.database.create_state()
-        if not self.wanted.finish or not (await inspect(self.database)).has_state:
+            await self.session.database.create_state()
+        has_state = self.session.schema.has_state or self.wanted.delete_data_keys is not None
+        if not (self.wanted.finish and has_state):
             # Without state tables there is no journal to drop.
             return await self._answer(rested)
         # Nobody begins a run between the answer and what is done about it.
-        async with leased(self.database, self.options, self.emit, self.stop) as lease:
+        async with leased(self.session) as lease:
             report = await self._answer(rested)
             if report.outcome is Outcome.YES:
                 await self._dispose(lease, rested.inactive, report)
             return report
 
     async def _answer(self, rested: _Rested) -> CompleteReport:
-        evidence = await self.stop.interruptible(self.gatherer.gather(self.wanted.retire, settled=rested.runs))
+        evidence = await self.session.stop.interruptible(self.gatherer.gather(self.wanted.retire, settled=rested.runs))
         if unknown := sorted(set(self.wanted.retire) - set(evidence.keks)):
             raise ConfigurationError(
                 f"--retire {unknown[0]}: nothing here is under such a key", hint=f"one of: {', '.join(evidence.keks)}"
@@ -237,12 +218,12 @@ class _Job:
 
     async def _rest(self) -> _Rested:
         """Wait for Grafana's cache by our own clock; returns what was over before."""
-        schema = await inspect(self.database)
-        before = await read_data_keys(self.database, schema.key_table) if self.wanted.delete_data_keys else []
-        runs = await read_runs(self.database) if schema.has_state else []
-        seconds = self.settings.data_keys_cache_ttl.total_seconds()
-        self.emit(Waiting(f"Grafana keeps data keys in its cache for {seconds:g} s"))
-        await self.stop.interruptible(asyncio.sleep(seconds))
+        schema = self.session.schema
+        before = await read_data_keys(self.session.database, schema.key_table) if self.wanted.delete_data_keys else []
+        runs = await read_runs(self.session.database) if schema.has_state else []
+        seconds = self.session.settings.data_keys_cache_ttl.total_seconds()
+        self.session.emit(Waiting(f"Grafana keeps data keys in its cache for {seconds:g} s"))
+        await self.session.stop.interruptible(asyncio.sleep(seconds))
         return _Rested([row for row in before if not row.active], frozenset((run.id, run.updated) for run in runs))
 
     async def _dispose(self, lease: Lease, resting: list[DataKey], report: CompleteReport) -> None:
@@ -257,22 +238,22 @@ class _Job:
             await empty_journal(transaction)
             await complete_runs(transaction)
 
-        await retried(self.database, body)
+        await retried(self.session.database, body)
         report.journal_dropped = True
         if self.wanted.drop_state:
-            await lease.drop_state(self.database)
+            await lease.drop_state(self.session.database)
             report.state_dropped = True
 
     async def _delete(self, lease: Lease, keys: list[DataKey], path: Path) -> list[str]:
         """Save, delete, count again, and only then commit: whoever wrote under one of them meanwhile keeps it."""
         if not keys:
             return []
-        rows = await read_data_keys(self.database, (await inspect(self.database)).key_table)
+        rows = await read_data_keys(self.session.database, self.session.schema.key_table)
         _save(keys, path)
-        async with self.database.transaction() as transaction:
+        async with self.session.database.transaction() as transaction:
             await lease.check(transaction)
             for row in keys:
-                if not await DataKeyStore(self.database, transaction, "").delete(row.id, row.wrapped):
+                if not await DataKeyStore(self.session.database, transaction, "").delete(row.id, row.wrapped):
                     raise RefusedError(
                         f"data key {row.id} was changed while we waited", hint="nothing was deleted; start again"
                     )

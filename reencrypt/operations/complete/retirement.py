@@ -8,7 +8,7 @@ from typing import Final
 
 from reencrypt.errors import ReencryptError
 from reencrypt.keys.provider import LEGACY_PROVIDER, SECRET_KEY_PROVIDER, Unwrapped
-from reencrypt.keys.ring import DataKey, KeyRing
+from reencrypt.keys.ring import KeyRing
 
 #: What stands for a version that nobody could find out.
 UNKNOWN_VERSION: Final = "unknown"
@@ -16,16 +16,12 @@ UNKNOWN_VERSION: Final = "unknown"
 
 async def read_versions(ring: KeyRing) -> dict[str, str]:
     """By data key the version of the vault's key that unwraps it, or `UNKNOWN_VERSION`; raises nothing."""
-
-    async def reload() -> list[DataKey]:
-        return list(ring.rows)
-
     remote = [row for row in ring.rows if row.provider != SECRET_KEY_PROVIDER]
     versions = {row.id: UNKNOWN_VERSION for row in remote}
     for provider in sorted({row.provider for row in remote}):
         mine = [row for row in remote if row.provider == provider]
         with suppress(ReencryptError):
-            await ring.ensure([row.id for row in mine], reload)
+            await ring.ensure([row.id for row in mine])
         for row in mine:
             entry = ring.entry(row.id) if ring.knows(row.id) else None
             if entry is None:

@@ -10,7 +10,7 @@ from reencrypt.catalogue.location import Key, Location
 from reencrypt.databases.protocol import Database, Swap, Transaction, Value
 from reencrypt.databases.retried import retried
 from reencrypt.operations.migrate.slow_path import PageOutcome, RowOutcome
-from reencrypt.planning.target_key import Target
+from reencrypt.planning.target_key import TargetKey
 from reencrypt.state.accepted import save_accepted
 from reencrypt.state.checkpoints import Checkpoint, save_checkpoint
 from reencrypt.state.counts import Counts
@@ -42,7 +42,7 @@ class Committer:
     database: Database
     lease: Lease
     run: Run
-    target: Target
+    target: TargetKey
     locations: Mapping[str, Location]
 
     async def commit(self, location: Location, page: PageOutcome, checkpoint: Checkpoint) -> Committed:

@@ -8,30 +8,29 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Final, TypeVar
 
 from reencrypt.catalogue.location import Location, Row
+from reencrypt.catalogue.reading import ParsedRow, parse_rows
 from reencrypt.catalogue.reason import Reason
 from reencrypt.crypto.ciphers import Algorithm
-from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.crypto.envelope import Sealer
 from reencrypt.databases.paging import Coverage, count_rows, next_page
-from reencrypt.databases.protocol import ColumnLimit, Database
-from reencrypt.events import Emit, PageCommitted, Quarantined
+from reencrypt.databases.protocol import ColumnLimit
+from reencrypt.events import PageCommitted, Quarantined
 from reencrypt.operations.migrate.committer import Committed, Committer
 from reencrypt.operations.migrate.fast_path import Shortcut
 from reencrypt.operations.migrate.page_sizer import PAGE_BYTES, Pace
 from reencrypt.operations.migrate.resolver import Resolver
-from reencrypt.operations.migrate.slow_path import PageOutcome, ParsedRow, RowOutcome, Transformer, parse_rows
+from reencrypt.operations.migrate.slow_path import PageOutcome, RowOutcome, Transformer
+from reencrypt.planning.session import Session
 from reencrypt.state.accepted import Accepted
 from reencrypt.state.checkpoints import Checkpoint
 from reencrypt.state.quarantine import Finding, KnownSecret, Place, known_of
 from reencrypt.state.rowkey import key_to_text
-from reencrypt.state.stop import StopRequest
 from reencrypt.state.tally import Tally
 
 _T = TypeVar("_T")
@@ -84,52 +83,41 @@ class Pipeline:
 
     def __init__(
         self,
-        *,
-        database: Database,
+        session: Session,
         committer: Committer,
-        resolver: Resolver,
         sealer: Sealer,
         is_current: Callable[[str | None, Algorithm], bool],
-        cache: DerivedKeyCache,
-        pool: ThreadPoolExecutor,
-        threads: int,
-        emit: Emit,
-        stop: StopRequest,
-        limit: Limit,
-        max_quarantine: float,
+        *,
         known: Mapping[Place, KnownSecret],
         accepted: Accepted,
         tally: Tally,
     ) -> None:
-        self._database = database
+        self._session = session
+        self._database = session.database
         self._committer = committer
-        self.resolver = resolver
         self._sealer = sealer
         self._is_current = is_current
-        self._cache = cache
-        self._pool = pool
-        self._threads = threads
-        self._emit = emit
-        self._stop = stop
-        self._limit = limit
-        self._max_quarantine = max_quarantine
         self._known = known
         self._accepted = accepted
         self._tally = tally
-        self._pace = Pace(database.lock_policy)
+        self._limit = Limit(session.options.limit)
+        self._pace = Pace(session.database.lock_policy)
         # Where a lock keeps everybody out, nothing of ours slows down whoever holds it: neither a thread that fights
         # for the interpreter, nor a reader whom the commit has to wait for. They work in the gaps.
-        self._turn: AbstractAsyncContextManager[None] = asyncio.Lock() if database.lock_policy.gaps else nullcontext()
+        gaps = session.database.lock_policy.gaps
+        self._turn: AbstractAsyncContextManager[None] = asyncio.Lock() if gaps else nullcontext()
         self._free_at = 0.0
         self._limits: tuple[ColumnLimit | None, ...] = ()
         self._shortcut: Shortcut | None = None
+        self._resolver: Resolver
         self._told: set[tuple[str, str, str]] = set()
 
-    async def run(self, location: Location, checkpoint: Checkpoint) -> Progress:
+    async def run(self, location: Location, checkpoint: Checkpoint, resolver: Resolver) -> Progress:
         """Work through a location from its checkpoint to its end, a request to stop, or the limit.
 
         The checkpoint is brought up to date as pages commit.
         """
+        self._resolver = resolver
         self._limits = await self._database.column_limits(location)
         self._shortcut = Shortcut(location, self._known) if Shortcut.leads_through(location) else None
         if checkpoint.last_key is None:
@@ -172,11 +160,11 @@ class Pipeline:
         return Transformer(
             self._sealer,
             cache(self._is_current),
-            cache(self.resolver.key_of),
-            self.resolver.proof,
-            self._cache,
+            cache(self._resolver.key_of),
+            self._resolver.proof,
+            self._session.cache,
             self._limits,
-            self.resolver.key_to_read,
+            self._resolver.key_to_read,
             self._known,
             self._accepted,
         )
@@ -196,7 +184,7 @@ class Pipeline:
         """Parse rows, resolve their keys, then transform them in threads, a chunk of rows for each."""
         async with self._turn:
             rows = await self._in_thread(parse_rows, location, raw)
-        await self.resolver.prepare(
+        await self._resolver.prepare(
             rows,
             self._is_current,
             lambda parsed, secret: known_of(self._known, location, secret, parsed.row) is not None,
@@ -231,7 +219,7 @@ class Pipeline:
                 checkpoint.last_key = page.rows[-1].key
             checkpoint.coverage = checkpoint.coverage.read(len(page.rows)).ended(page.counted)
             checkpoint.done = page.last
-            stopped = self._stop.reason
+            stopped = self._session.stop.reason
             # Rows without a change need no transaction of their own: their progress is saved now and then.
             if not page.outcome.is_settled or page.last or stopped or loop.time() - saved > _SETTLED_SECONDS:
                 unsaved.rows, unsaved.swaps = page.outcome.rows, page.outcome.swaps
@@ -255,7 +243,7 @@ class Pipeline:
         if checkpoint.pass_number == 0:
             # A sweep tries hardly anything but what has failed already.
             self._tally.add(page.tally)
-            self._tally.check(self._max_quarantine, page.tally.failed)
+            self._tally.check(self._session.options.max_quarantine, page.tally.failed)
         committed = await self._write(location, page, checkpoint)
         if committed.moved or committed.findings:
             # Else the lock was held for the checkpoint alone.
@@ -284,18 +272,18 @@ class Pipeline:
 
     def _report(self, location: Location, committed: Committed, secrets: int) -> int:
         self._limit.moved += committed.moved
-        self._emit(PageCommitted(location.name, secrets, committed.moved, committed.locked_seconds))
+        self._session.emit(PageCommitted(location.name, secrets, committed.moved, committed.locked_seconds))
         for finding in committed.findings:
             key = key_to_text(finding.key)
             place = (location.name, key, finding.field)
             if place in self._told or not finding.news:
                 continue  # a sweep comes across it again
             self._told.add(place)
-            self._emit(Quarantined(location.name, key, finding.field, finding.reason, finding.detail))
+            self._session.emit(Quarantined(location.name, key, finding.field, finding.reason, finding.detail))
         return committed.moved
 
     async def _in_thread(self, function: Callable[..., _T], *arguments: object) -> _T:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, function, *arguments)
+        return await asyncio.get_running_loop().run_in_executor(self._session.pool, function, *arguments)
 
 
 def _salts(rows: Sequence[ParsedRow]) -> int:

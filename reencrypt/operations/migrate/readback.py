@@ -18,7 +18,7 @@ from reencrypt.databases.protocol import Database
 from reencrypt.errors import RefusedError
 from reencrypt.keys.proof import Sample, weigh
 from reencrypt.keys.provider import KeyProvider, UnwrapFailedError
-from reencrypt.planning.target_key import LegacyTarget, Target, TargetKey
+from reencrypt.planning.target_key import TargetDataKey, TargetKey, TargetSecretKey
 from reencrypt.state.accepted import Accepted, read_accepted
 from reencrypt.state.data_keys import read_wrapped
 from reencrypt.state.journal import read_entries
@@ -40,7 +40,7 @@ class ReadBack:
     locations: Mapping[str, Location]
     cache: DerivedKeyCache
 
-    async def check(self, target: Target, provider: KeyProvider) -> int:
+    async def check(self, target: TargetKey, provider: KeyProvider) -> int:
         """Unwrap the target data key anew and decrypt a sample with it; returns how many secrets that were.
 
         Raises `RefusedError` where the key or a secret does not read, a `ReencryptError` where the provider or the
@@ -65,10 +65,10 @@ class ReadBack:
             )
         return len(samples)
 
-    async def _password(self, target: Target, provider: KeyProvider) -> bytes | None:
-        if isinstance(target, LegacyTarget):
+    async def _password(self, target: TargetKey, provider: KeyProvider) -> bytes | None:
+        if isinstance(target, TargetSecretKey):
             return target.password
-        if not isinstance(target, TargetKey):
+        if not isinstance(target, TargetDataKey):
             return None
         wrapped = await read_wrapped(self.database, target.id)
         if wrapped is None:
@@ -81,14 +81,14 @@ class ReadBack:
             raise self._lost(target, f"unwraps to something else under {provider.name} than it did before")
         return unwrapped.data_key
 
-    def _lost(self, target: TargetKey, what: str) -> RefusedError:
+    def _lost(self, target: TargetDataKey, what: str) -> RefusedError:
         return RefusedError(
             f"the target data key {target.id} {what}",
             hint="the run stays open: start it again; if this comes again, restore data_keys and the vault's key as "
             f"they were, or give the old bytes back with `reencrypt undo {self.run.id}`",
         )
 
-    async def _samples(self, target: Target) -> dict[Place, Sample]:
+    async def _samples(self, target: TargetKey) -> dict[Place, Sample]:
         """What the run wrote last, by its journal, and what it wrote of the first rows of each location."""
         # What the user has accepted is implausible under the right key too.
         accepted = await read_accepted(self.database)
@@ -103,7 +103,7 @@ class ReadBack:
                 samples |= self._written(location, row, target, accepted)
         return samples
 
-    def _written(self, location: Location, row: Row, target: Target, accepted: Accepted) -> dict[Place, Sample]:
+    def _written(self, location: Location, row: Row, target: TargetKey, accepted: Accepted) -> dict[Place, Sample]:
         """The secrets of a row that this run wrote: they have its salt."""
         return {
             (location.name, key_to_text(row.key), secret.field): Sample(envelope, secret.kind)

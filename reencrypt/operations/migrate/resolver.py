@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Executor as Pool
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from reencrypt.catalogue.reading import FoundSecret
+from reencrypt.catalogue.reading import FoundSecret, ParsedRow
 from reencrypt.catalogue.reason import Reason
 from reencrypt.crypto.ciphers import Algorithm
-from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.errors import ReencryptError
 from reencrypt.keys.proof import KeyStanding, Proof, Sample, weigh
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER, Unwrapped
-from reencrypt.keys.ring import DataKey, Failure, KeyRing
-from reencrypt.operations.migrate.slow_path import ParsedRow, UnusableKey, UsableKey
-from reencrypt.state.accepted import NOTHING, Accepted
+from reencrypt.keys.ring import Failure
+from reencrypt.operations.migrate.slow_path import UnusableKey, UsableKey
+from reencrypt.planning.session import Session
+from reencrypt.state.accepted import Accepted
 
 
 @dataclass(slots=True)
@@ -33,32 +32,25 @@ class _Needs:
 
 
 class Resolver:
-    """The keys of a run: ring, proof and what the user decided about keys.
+    """The keys of one pass: ring, `proof`, which it owns, and what the user decided about keys.
 
-    A run that `only_looks` moves nothing: what has come up since it was prepared is left for the next one.
+    A run that `only_looks` moves nothing: what has come up since its plan was made is left for the next one.
+    `only_read` are the data keys that were unwrapped only to read with.
     """
 
     def __init__(
-        self,
-        *,
-        ring: KeyRing,
-        proof: Proof,
-        secret_key: bytes,
-        cache: DerivedKeyCache,
-        reload: Callable[[], Awaitable[Iterable[DataKey]]],
-        pool: Pool,
-        only_looks: bool = False,
-        accepted: Accepted = NOTHING,
+        self, session: Session, proof: Proof, accepted: Accepted, *, only_looks: bool, only_read: Iterable[str] = ()
     ) -> None:
-        self.ring = ring
+        self.ring = session.ring
+        self.proof = proof.copy()
+        self._session = session
         self._accepted = accepted
         self._only_looks = only_looks
-        self.proof = proof
-        self._secret_key = secret_key
-        self._cache = cache
-        self._reload = reload
-        self._pool = pool
-        self._only_read: set[str] = set()
+        self._only_read = set(only_read)
+
+    def judging_by(self, proof: Proof) -> Resolver:
+        """The same keys for another pass, judged by another proof."""
+        return Resolver(self._session, proof, self._accepted, only_looks=self._only_looks, only_read=self._only_read)
 
     async def prepare(
         self,
@@ -79,7 +71,7 @@ class Resolver:
                 # Nothing moves for these, so that no vault that is gone, and no disabled key, may stop a run.
                 self._only_read.add(key_id)
                 with suppress(ReencryptError):
-                    await self.ring.ensure([key_id], self._reload)
+                    await self.ring.ensure([key_id])
 
     def _needs(
         self,
@@ -111,18 +103,15 @@ class Resolver:
         self.proof.forget(key_ids)
         self._only_read.difference_update(key_ids)
         if any(self.ring.row(key_id) is None for key_id in key_ids):
-            self.proof.forget(self.ring.load(await self._reload()))
-        await self.ring.ensure([key_id for key_id in key_ids if self._skipped_as(key_id) is None], self._reload)
+            self.proof.forget(await self.ring.reload())
+        await self.ring.ensure([key_id for key_id in key_ids if self._skipped_as(key_id) is None])
         for key_id in key_ids:
             await self._weigh(key_id, samples.get(key_id, []))
         # A second answer is asked for only where the secrets do not prove the first one.
         await self.ring.confirm(key_id for key_id in key_ids if not self.proof.is_shown_by_secrets(key_id))
 
     def _skipped_as(self, key_id: str | None) -> str | None:
-        """The name, its own or its provider's, under which the user wants a data key, or `secret_key`, left alone."""
-        row = self.ring.row(key_id) if key_id is not None else None
-        names = (SECRET_KEY_PROVIDER,) if key_id is None else (key_id, row.provider) if row else (key_id,)
-        return next((name for name in names if name in self.proof.skipped), None)
+        return self.proof.skipped_as(key_id, self.ring.row(key_id) if key_id is not None else None)
 
     async def _weigh(self, key_id: str, samples: list[Sample]) -> None:
         if not self.ring.knows(key_id) or self.proof.knows(key_id):
@@ -130,9 +119,9 @@ class Resolver:
         entry = self.ring.entry(key_id)
         if isinstance(entry, Unwrapped):
             samples.sort(key=lambda sample: len(sample.envelope.body), reverse=True)
-            loop = asyncio.get_running_loop()
+            cache, loop = self._session.cache, asyncio.get_running_loop()
             found = await loop.run_in_executor(
-                self._pool, lambda: weigh(samples, entry.data_key, self._cache, exhaustive=False)
+                self._session.pool, lambda: weigh(samples, entry.data_key, cache, exhaustive=False)
             )
             row = self.ring.row(key_id)
             self.proof.learn(key_id, found, under_secret_key=row is not None and row.provider == SECRET_KEY_PROVIDER)
@@ -149,7 +138,7 @@ class Resolver:
         if skipped is not None:
             return UnusableKey(None, f"skipped_key {skipped}")
         if key_id is None:
-            return UsableKey(self._secret_key, standing_of_secret_key())
+            return UsableKey(self._session.secret_key, KeyStanding.of_secret_key())
         row = self.ring.row(key_id)
         if not self.ring.knows(key_id) or row is None:
             return UnusableKey(Reason.UNKNOWN_DATA_KEY, f"data_keys has no key {key_id}")
@@ -157,16 +146,4 @@ class Resolver:
         if isinstance(entry, Failure):
             reason = Reason.UNKNOWN_DATA_KEY if entry.unknown else Reason.UNWRAP_FAILED
             return UnusableKey(reason, f"data key {key_id}: {entry.detail}")
-        return UsableKey(entry.data_key, standing_of(row, entry))
-
-
-def standing_of_secret_key() -> KeyStanding:
-    """`secret_key` over legacy values."""
-    return KeyStanding(None, SECRET_KEY_PROVIDER, conclusive=False, under_secret_key=True)
-
-
-def standing_of(row: DataKey, entry: Unwrapped) -> KeyStanding:
-    """A data key and what its unwrap proves."""
-    return KeyStanding(
-        row.id, row.provider, conclusive=entry.is_proof, under_secret_key=row.provider == SECRET_KEY_PROVIDER
-    )
+        return UsableKey(entry.data_key, KeyStanding.of(row, entry))

@@ -5,167 +5,155 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reencrypt.catalogue.location import Location
-from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.databases.paging import Coverage
-from reencrypt.databases.protocol import Database
 from reencrypt.errors import ConfigurationError, StoppedEarlyError
-from reencrypt.events import Emit, RunEnded, RunStarted, TargetKeyReady, Waiting, Warned
-from reencrypt.keys.proof import Proof
-from reencrypt.keys.providers import Providers
-from reencrypt.keys.ring import DataKey
+from reencrypt.events import RunEnded, RunStarted, TargetKeyReady, Waiting, Warned
 from reencrypt.operations.migrate.committer import Committer
-from reencrypt.operations.migrate.pipeline import Limit, Pipeline
+from reencrypt.operations.migrate.pipeline import Pipeline
 from reencrypt.operations.migrate.readback import ReadBack
 from reencrypt.operations.migrate.resolver import Resolver
-from reencrypt.operations.migrate.sweeps import Passes, counts_of, incomplete_scans
+from reencrypt.operations.migrate.sweeps import Sweeper, counts_of, incomplete_scans
 from reencrypt.operations.report import RunReport
-from reencrypt.operations.session import leased, opened
+from reencrypt.operations.session import leased
 from reencrypt.outcomes import Outcome, RunState
-from reencrypt.planning.options import RunOptions, available_threads
-from reencrypt.planning.plan import Preparation
-from reencrypt.planning.planner import Preparer
-from reencrypt.planning.resume import Claim, command_for
-from reencrypt.planning.schema import inspect
-from reencrypt.planning.target_key import NoTarget, Target
+from reencrypt.planning.plan import Plan
+from reencrypt.planning.planner import make_plan
+from reencrypt.planning.resume import Resumption, command_for
+from reencrypt.planning.session import Session
+from reencrypt.planning.target import Target
+from reencrypt.planning.target_key import NoTargetKey, TargetKey
 from reencrypt.settings import Settings
-from reencrypt.state.accepted import Accepted, read_accepted
+from reencrypt.state.accepted import read_accepted
 from reencrypt.state.counts import Counts
-from reencrypt.state.data_keys import read_data_keys
-from reencrypt.state.lease import Lease, Standstill, wait_until_free
+from reencrypt.state.lease import DeadHolder, Lease, wait_until_free
 from reencrypt.state.quarantine import QuarantineEntry, known_secrets, read_quarantine
 from reencrypt.state.runs import Run, close_run
-from reencrypt.state.stop import STOP_GRACE_SECONDS, StopRequest
+from reencrypt.state.stop import STOP_GRACE_SECONDS
 
 
-async def run(settings: Settings, options: RunOptions, *, emit: Emit, stop: StopRequest) -> RunReport:
-    """Re-encrypt. Raises a `ReencryptError` for whatever keeps it from its work; nothing is written before the gate.
+async def run(session: Session) -> RunReport:
+    """Re-encrypt. Nothing is written before the keys are checked.
 
-    A `stop` finishes or rolls back the page in hand; the report then says `stopped`.
+    Raises a `ReencryptError` for whatever keeps it from its work. After a request to stop it finishes or rolls back the
+    page in hand; the report then says `stopped`.
     """
     started = time.monotonic()
     try:
-        async with opened(settings, options, emit, write=True) as resources:
-            parts = (resources.database, resources.providers, resources.cache, resources.pool)
-            result = await _Job(*parts, settings, options, emit, stop).run()
+        report = await _Job(session).run()
     except StoppedEarlyError:
         # Before the run itself began: nothing was looked at, so there is nothing to count.
-        result = RunReport(
-            Outcome.STOPPED, options.target(settings), {}, operation=options.operation, stop_reason=stop.reason
+        report = RunReport(
+            Outcome.STOPPED,
+            Target.resolve(session.settings, session.options).name,
+            {},
+            operation=session.options.operation,
+            stop_reason=session.stop.reason,
         )
-    result.seconds = time.monotonic() - started
-    return result
+    return replace(report, seconds=time.monotonic() - started)
 
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """One invocation of `run`, with everything it has opened."""
+    """One invocation of `run`."""
 
-    database: Database
-    providers: Providers
-    cache: DerivedKeyCache
-    pool: ThreadPoolExecutor
-    settings: Settings
-    options: RunOptions
-    emit: Emit
-    stop: StopRequest
+    session: Session
 
     async def run(self) -> RunReport:
-        """Prepare, take the lease, move, sweep, report."""
-        if self.options.max_runtime_seconds is not None:
+        """Make the plan, take the lease, move, sweep, report."""
+        session = self.session
+        options, stop = session.options, session.stop
+        if options.max_runtime_seconds is not None:
             loop = asyncio.get_running_loop()
-            loop.call_later(self.options.max_runtime_seconds, self.stop.set, "the time allowed is over")
-        preparer = Preparer(self.database, self.providers, self.cache, self.pool, self.emit)
-        dead: Standstill | None = None
-        has_state = (await inspect(self.database)).has_state
-        await self._check_accepted(has_state=has_state)
-        if has_state:
+            loop.call_later(options.max_runtime_seconds, stop.set, "the time allowed is over")
+        dead: DeadHolder | None = None
+        await self._check_accepted()
+        if session.schema.has_state:
             # Before the long scan: tell at once that somebody else is at work.
-            watch = wait_until_free(self.database, self.options.lease_timeout_seconds, self._waiting)
-            dead = await self.stop.interruptible(watch)
-        prepared = await self.stop.interruptible(preparer.prepare(self.settings, self.options))
-        self._check_locations(prepared)
-        for warning in prepared.warnings:
-            self.emit(Warned(warning))
-        if prepared.refusals:
-            raise prepared.refusals[0]
-        if not prepared.needs_run:
-            return await self._nothing_to_move(prepared)
-        await self.database.create_state()
-        async with leased(self.database, self.options, self.emit, self.stop, known_dead=dead) as lease:
-            return await self._under_lease(preparer, prepared, lease)
+            watch = wait_until_free(session.database, options.lease_timeout_seconds, self._waiting)
+            dead = await stop.interruptible(watch)
+        plan = await stop.interruptible(make_plan(session))
+        self._check_locations(plan)
+        for warning in plan.warnings:
+            session.emit(Warned(warning))
+        if plan.refusals:
+            raise plan.refusals[0]
+        if not plan.needs_run:
+            return await self._nothing_to_move(plan)
+        await session.database.create_state()
+        async with leased(session, known_dead=dead) as lease:
+            return await self._under_lease(plan, lease)
 
     def _waiting(self, reason: str) -> None:
-        self.emit(Waiting(reason))
+        self.session.emit(Waiting(reason))
 
-    def _check_locations(self, prepared: Preparation) -> None:
-        known = [location.name for location in prepared.locations]
-        for name in self.options.locations:
+    def _check_locations(self, plan: Plan) -> None:
+        known = [location.name for location in plan.locations]
+        for name in self.session.options.locations:
             if name not in known:
                 raise ConfigurationError(f"this database has no location {name!r}", hint=f"one of: {', '.join(known)}")
 
-    async def _check_accepted(self, *, has_state: bool) -> None:
-        chosen = self.options.accepted
+    async def _check_accepted(self) -> None:
+        chosen = self.session.options.accepted
         if chosen is None or chosen.is_empty:
             return
-        entries = await read_quarantine(self.database) if has_state else []
+        entries = await read_quarantine(self.session.database) if self.session.schema.has_state else []
         if not any(entry.is_open and chosen.takes(entry) for entry in entries):
             raise ConfigurationError(
                 "no open secret in quarantine fits that", hint="`reencrypt quarantine list` shows what there is"
             )
 
-    async def _nothing_to_move(self, prepared: Preparation) -> RunReport:
+    async def _nothing_to_move(self, plan: Plan) -> RunReport:
         # What waits in quarantine is in the way also of a rotation that is not due.
-        entries = await read_quarantine(self.database) if prepared.quarantined else []
+        entries = await read_quarantine(self.session.database) if plan.quarantined else []
         return RunReport(
             Outcome.PARTLY_DONE if any(entry.is_open for entry in entries) else Outcome.NOTHING_TO_DO,
-            prepared.target_provider,
-            prepared.counts(),
-            operation=prepared.goal.operation,
-            due=prepared.goal.waits_until,
+            plan.target_provider,
+            plan.counts(),
+            operation=plan.target.operation,
+            due=plan.target.waits_until,
             quarantine=entries,
-            warnings=prepared.warnings,
+            warnings=plan.warnings,
         )
 
-    async def _under_lease(self, preparer: Preparer, prepared: Preparation, lease: Lease) -> RunReport:
-        claim = Claim(self.database, self.providers, prepared, lease)
-        current, resumed = await claim.run()
-        self.emit(RunStarted(current.id, resumed, prepared.target_provider, prepared.census.total))
+    async def _under_lease(self, plan: Plan, lease: Lease) -> RunReport:
+        session = self.session
+        current, resumed = await Resumption(session, plan, lease).run()
+        session.emit(RunStarted(current.id, resumed, plan.target_provider, plan.census.total))
         announcing = asyncio.ensure_future(self._announce_stop())
         try:
-            work = self._move(preparer, prepared, claim, current)
-            stopped = await self.stop.interruptible(work, grace_seconds=STOP_GRACE_SECONDS)
+            work = self._move(plan, lease, current)
+            stopped = await session.stop.interruptible(work, grace_seconds=STOP_GRACE_SECONDS)
         except StoppedEarlyError:
-            stopped = self.stop.reason
+            stopped = session.stop.reason
         finally:
             announcing.cancel()
-        counts = await counts_of(self.database, current, self._chosen(prepared))
-        quarantine = await read_quarantine(self.database)
+        counts = await counts_of(session.database, current, self._chosen(plan))
+        quarantine = await read_quarantine(session.database)
         incomplete: Mapping[str, Coverage] = {}
-        warnings = prepared.warnings
+        warnings = plan.warnings
         if stopped:
             outcome = Outcome.STOPPED
         else:
-            incomplete = await incomplete_scans(self.database, current)
+            incomplete = await incomplete_scans(session.database, current)
             outcome = Outcome.PARTLY_DONE if incomplete else _outcome(counts, quarantine)
-            if not self.options.settle:
-                warnings = [*warnings, _what_may_remain(self.settings)]
-            await close_run(self.database, lease, current, RunState.FINISHED, outcome)
-        self.emit(RunEnded(current.id, outcome))
+            if not session.options.settle:
+                warnings = (*warnings, _what_may_remain(session.settings))
+            await close_run(session.database, lease, current, RunState.FINISHED, outcome)
+        session.emit(RunEnded(current.id, outcome))
         return RunReport(
             outcome,
-            prepared.target_provider,
+            plan.target_provider,
             counts,
             current.id,
             target_data_key=current.target_key or None,
             resumed=resumed,
-            operation=prepared.goal.operation,
+            operation=plan.target.operation,
             sweeps=current.pass_number,
             stop_reason=stopped,
-            resume=command_for(current, self.settings) if stopped else None,
+            resume=command_for(current, session.settings) if stopped else None,
             warnings=warnings,
             quarantine=quarantine,
             incomplete=incomplete,
@@ -173,95 +161,61 @@ class _Job:
 
     async def _announce_stop(self) -> None:
         """Acknowledge a request to stop at once, and say what takes the seconds until the end."""
-        reason = await self.stop.wait()
+        reason = await self.session.stop.wait()
         self._waiting(f"{reason}: the page in hand is finished or rolled back")
 
-    async def _move(self, preparer: Preparer, prepared: Preparation, claim: Claim, current: Run) -> str | None:
-        """Everything between the claim and the report; returns why it stopped before its end, else None."""
-        target = await claim.target(current)
-        # With the target key among them: whatever names it is current from here on.
-        fresh = await read_data_keys(self.database, prepared.schema.key_table)
-        prepared.proof.forget(prepared.ring.load(fresh))
-        if target.id:
-            self.emit(TargetKeyReady(target.id, target.provider, target.made))
-        known, accepted = await read_quarantine(self.database), await read_accepted(self.database)
-        passes = self._passes(preparer, prepared, claim.lease, current, target, known, accepted)
-        stopped = await passes.main_pass()
-        if not stopped and self.options.locations:
-            stopped = f"{', '.join(self.options.locations)} done; run without --location for the others"
-        stopped = stopped or await passes.sweeps()
-        if not stopped and self.options.settle:
-            stopped = await self._settle(passes)
-        if not stopped and Counts.sum((await passes.counts()).values()).re_encrypted:
-            by_name = {location.name: location for location in self._chosen(prepared)}
-            read_back = ReadBack(self.database, current, by_name, self.cache)
-            await read_back.check(target, self.providers.get(prepared.goal.provider))
+    async def _move(self, plan: Plan, lease: Lease, current: Run) -> str | None:
+        """Get the target key, move, sweep and read back; returns why it stopped before its end, else None."""
+        session = self.session
+        key = await Resumption(session, plan, lease).target_key(current)
+        if plan.target.fresh:
+            plan = replace(plan, target=replace(plan.target, own_key=key.id))
+        resolver = await self._resolver(plan, key)
+        if key.id:
+            session.emit(TargetKeyReady(key.id, key.provider, key.made))
+        pipeline = await self._pipeline(plan, lease, current, key)
+        sweeper = Sweeper(session, plan, lease, current, pipeline, resolver, self._chosen(plan))
+        stopped = await sweeper.main_pass()
+        if not stopped and session.options.locations:
+            stopped = f"{', '.join(session.options.locations)} done; run without --location for the others"
+        stopped = stopped or await sweeper.sweeps()
+        if not stopped and session.options.settle:
+            stopped = await self._settle(sweeper)
+        if not stopped and Counts.sum((await sweeper.counts()).values()).re_encrypted:
+            by_name = {location.name: location for location in self._chosen(plan)}
+            read_back = ReadBack(session.database, current, by_name, session.cache)
+            await read_back.check(key, session.providers.get(plan.target.provider))
         return stopped
 
-    async def _settle(self, passes: Passes) -> str | None:
+    async def _settle(self, sweeper: Sweeper) -> str | None:
         """Wait until no Grafana can have the data keys of before in its cache, then sweep for what it wrote."""
-        seconds = self.settings.data_keys_cache_ttl.total_seconds()
+        seconds = self.session.settings.data_keys_cache_ttl.total_seconds()
         self._waiting(f"Grafana keeps data keys in its cache for {seconds:g} s; a last sweep follows")
-        await self.stop.interruptible(asyncio.sleep(seconds))
-        return await passes.sweeps()
+        await self.session.stop.interruptible(asyncio.sleep(seconds))
+        return await sweeper.sweeps()
 
-    def _chosen(self, prepared: Preparation) -> list[Location]:
-        by_name = {location.name: location for location in prepared.locations}
-        return [by_name[name] for name in self.options.locations] or list(prepared.locations)
+    def _chosen(self, plan: Plan) -> list[Location]:
+        by_name = {location.name: location for location in plan.locations}
+        return [by_name[name] for name in self.session.options.locations] or list(plan.locations)
 
-    def _passes(
-        self,
-        preparer: Preparer,
-        prepared: Preparation,
-        lease: Lease,
-        current: Run,
-        target: Target,
-        known: Sequence[QuarantineEntry],
-        accepted: Accepted,
-    ) -> Passes:
-        async def reload() -> list[DataKey]:
-            return await read_data_keys(self.database, prepared.schema.key_table)
+    async def _resolver(self, plan: Plan, key: TargetKey) -> Resolver:
+        accepted = await read_accepted(self.session.database)
+        resolver = Resolver(self.session, plan.proof, accepted, only_looks=isinstance(key, NoTargetKey))
+        # With the target key among the rows: whatever names it is current from here on.
+        resolver.proof.forget(await self.session.ring.reload())
+        return resolver
 
-        async def judge_again() -> Proof:
-            return await preparer.judge_again(prepared)
-
-        resolver = Resolver(
-            ring=prepared.ring,
-            proof=prepared.proof,
-            secret_key=self.providers.secret_key.password,
-            cache=self.cache,
-            reload=reload,
-            pool=self.pool,
-            only_looks=isinstance(target, NoTarget),
-            accepted=accepted,
-        )
-        by_name = {location.name: location for location in prepared.locations}
-        pipeline = Pipeline(
-            database=self.database,
-            committer=Committer(self.database, lease, current, target, by_name),
-            resolver=resolver,
-            sealer=target.sealer(prepared.goal.algorithm, current.salt, self.cache),
-            is_current=prepared.is_current,
-            cache=self.cache,
-            pool=self.pool,
-            threads=available_threads(),
-            emit=self.emit,
-            stop=self.stop,
-            limit=Limit(self.options.limit),
-            max_quarantine=self.options.max_quarantine,
-            known=known_secrets(known, self.options.accepted),
-            accepted=accepted,
+    async def _pipeline(self, plan: Plan, lease: Lease, current: Run, key: TargetKey) -> Pipeline:
+        session = self.session
+        by_name = {location.name: location for location in plan.locations}
+        return Pipeline(
+            session,
+            Committer(session.database, lease, current, key, by_name),
+            key.sealer(plan.target.algorithm, current.salt, session.cache),
+            plan.is_current,
+            known=known_secrets(await read_quarantine(session.database), session.options.accepted),
+            accepted=await read_accepted(session.database),
             tally=current.tally,
-        )
-        return Passes(
-            database=self.database,
-            lease=lease,
-            run=current,
-            pipeline=pipeline,
-            locations=self._chosen(prepared),
-            chosen=bool(self.options.locations),
-            emit=self.emit,
-            judge_again=judge_again,
         )
 
 

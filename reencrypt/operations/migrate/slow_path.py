@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from reencrypt.catalogue.codec import splice
 from reencrypt.catalogue.location import Location, Row
 from reencrypt.catalogue.plaintext import evidence, is_plausible
-from reencrypt.catalogue.reading import FoundSecret, secrets_of
+from reencrypt.catalogue.reading import FoundSecret, ParsedRow
 from reencrypt.catalogue.reason import Reason
 from reencrypt.catalogue.text_hash import rehash
 from reencrypt.crypto import envelope as envelopes
@@ -22,18 +21,6 @@ from reencrypt.state.accepted import NOTHING, Accepted
 from reencrypt.state.counts import PLAIN_OR_UNPROVEN, Counts
 from reencrypt.state.quarantine import Finding, KnownSecret, Place, known_of
 from reencrypt.state.tally import Tally
-
-
-class ParsedRow(NamedTuple):
-    """A row and the secrets found in it."""
-
-    row: Row
-    secrets: tuple[FoundSecret, ...]
-
-
-def parse_rows(location: Location, rows: Sequence[Row]) -> list[ParsedRow]:
-    """Find the secrets of a page's rows."""
-    return [ParsedRow(row, tuple(secrets_of(location, row))) for row in rows]
 
 
 @dataclass(frozen=True, slots=True, repr=False)

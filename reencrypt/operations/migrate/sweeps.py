@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from reencrypt.catalogue.location import Location
 from reencrypt.databases.paging import Coverage
 from reencrypt.databases.protocol import Database
-from reencrypt.events import Emit, PassStarted
-from reencrypt.keys.proof import Proof
+from reencrypt.events import PassStarted
 from reencrypt.operations.migrate.pipeline import Pipeline, Progress
+from reencrypt.operations.migrate.resolver import Resolver
+from reencrypt.planning.plan import Plan
+from reencrypt.planning.planner import plan_again
+from reencrypt.planning.session import Session
 from reencrypt.state.checkpoints import Checkpoint, latest_counts, latest_coverage, read_checkpoints
 from reencrypt.state.counts import Counts
 from reencrypt.state.lease import Lease
@@ -20,28 +23,28 @@ from reencrypt.state.runs import Run, enter_pass
 MOST_SWEEPS: Final = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Passes:
-    """Runs the passes of one run over its locations. `judge_again` opens the gate anew before a sweep.
+@dataclass(slots=True)
+class Sweeper:
+    """Runs the passes of one run over its `locations`.
 
-    `chosen` says that these are not all locations, but those that the user asked for.
+    `plan` is the one that the run began with. A sweep that may move what was left gets another one, and a `resolver`
+    that judges by it.
     """
 
-    database: Database
+    session: Session
+    plan: Plan
     lease: Lease
     run: Run
     pipeline: Pipeline
+    resolver: Resolver
     locations: Sequence[Location]
-    chosen: bool
-    emit: Emit
-    judge_again: Callable[[], Awaitable[Proof]]
 
     async def main_pass(self) -> str | None:
         """Move what is to be moved, from the checkpoints on. Returns why it stopped before its end, else None."""
-        if self.run.pass_number and not self.chosen:
+        if self.run.pass_number and not self.session.options.locations:
             return None
         number = self.run.pass_number + 1 if self.run.pass_number else 0
-        self.emit(PassStarted(number))
+        self.session.emit(PassStarted(number))
         await self._enter(number)
         return (await self._pass(number)).stopped
 
@@ -55,16 +58,18 @@ class Passes:
         is repeated as a sweep, once. If that misses rows as well, no sweep helps: see `incomplete_scans`.
         """
         first = self.run.pass_number + 1
-        short = await incomplete_scans(self.database, self.run)
+        short = await incomplete_scans(self.session.database, self.run)
         for number in range(first, first + MOST_SWEEPS + 1):
             if Counts.sum((await self.counts()).values()).left:
-                self.pipeline.resolver.proof = await self.judge_again()
-            self.emit(PassStarted(number))
+                # Keys may have been proven, or doubted, since.
+                again = await plan_again(self.session, self.plan, self.resolver.proof)
+                self.resolver = self.resolver.judging_by(again.proof)
+            self.session.emit(PassStarted(number))
             await self._enter(number)
             progress = await self._pass(number)
             if progress.stopped:
                 return progress.stopped
-            before, short = short, await incomplete_scans(self.database, self.run)
+            before, short = short, await incomplete_scans(self.session.database, self.run)
             if before.keys() & short.keys():
                 break
             if not short and (not progress.moved or number - first + 1 == MOST_SWEEPS):
@@ -73,17 +78,17 @@ class Passes:
 
     async def counts(self) -> dict[str, Counts]:
         """The counters of each location, from the last pass that went through it."""
-        return await counts_of(self.database, self.run, self.locations)
+        return await counts_of(self.session.database, self.run, self.locations)
 
     async def _enter(self, number: int) -> None:
         if self.run.pass_number != number:
-            await enter_pass(self.database, self.lease, self.run, number)
+            await enter_pass(self.session.database, self.lease, self.run, number)
 
     async def _pass(self, number: int) -> Progress:
         """One pass over all locations."""
         saved = {
             each.location: each
-            for each in await read_checkpoints(self.database, self.run.id)
+            for each in await read_checkpoints(self.session.database, self.run.id)
             if each.pass_number == number
         }
         moved = 0
@@ -93,7 +98,7 @@ class Passes:
             )
             if checkpoint.done:
                 continue
-            progress = await self.pipeline.run(location, checkpoint)
+            progress = await self.pipeline.run(location, checkpoint, self.resolver)
             moved += progress.moved
             if progress.stopped:
                 return Progress(moved, progress.stopped)

@@ -21,10 +21,9 @@ from reencrypt.crypto.envelope import Sealer
 from reencrypt.databases.protocol import Database, Swap, Transaction
 from reencrypt.databases.retried import retried
 from reencrypt.errors import RefusedError
-from reencrypt.keys.proof import PROVEN_BITS, Admission, Proof
+from reencrypt.keys.proof import PROVEN_BITS, Admission, KeyStanding, Proof
 from reencrypt.keys.ring import DataKey
 from reencrypt.keys.secret_key import SecretKeyProvider
-from reencrypt.operations.migrate.resolver import standing_of_secret_key
 from reencrypt.outcomes import Outcome, RunState
 from reencrypt.state.accepted import Accepted, save_accepted
 from reencrypt.state.data_keys import DataKeyStore, Wrapping
@@ -126,7 +125,7 @@ class _Reading:
         envelope, plaintext = self.secret.envelope, self.plaintext
         if envelope is None or plaintext is None:
             return
-        standing = standing_of_secret_key()
+        standing = KeyStanding.of_secret_key()
         tagged = envelope.algorithm is Algorithm.AES_GCM
         if not tagged and accepted.covers(self.secret.text_in(row)) and not is_plausible(plaintext, self.secret.kind):
             firm = proof.vouches_for(standing) or proof.is_firm(standing)

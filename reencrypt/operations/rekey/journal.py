@@ -8,15 +8,13 @@ from typing import Final
 
 from reencrypt.catalogue.location import Location, Row
 from reencrypt.catalogue.reading import secrets_of
-from reencrypt.databases.connect import open_database
 from reencrypt.databases.paging import LookAt, read_to_end
 from reencrypt.databases.protocol import Database
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER
 from reencrypt.keys.secret_key import fingerprint_of
 from reencrypt.outcomes import Outcome
-from reencrypt.planning.schema import inspect
+from reencrypt.planning.session import Session
 from reencrypt.secret import Secret
-from reencrypt.settings import Settings
 from reencrypt.state.counts import PLAIN_OR_UNPROVEN
 from reencrypt.state.data_keys import read_data_keys
 from reencrypt.state.journal import digest, read_hashes
@@ -49,45 +47,41 @@ class _Legacy:
     maybe_plain: int = 0
 
 
-async def done_before(settings: Settings, new: Secret) -> DoneBefore | None:
+async def done_before(session: Session, new: Secret) -> DoneBefore | None:
     """What the change towards this key has done, by the journal and not by plausibility.
 
     None where there was no such change, or where something came since that it has not moved: a Grafana that was
     started again with the old key saves under that one.
     """
-    database = await open_database(settings.database, write=False)
-    try:
-        schema = await inspect(database)
-        runs = await read_runs(database) if schema.has_state else []
-        latest = _towards(runs, new)
-        written = await written_towards(database, new) if latest else frozenset()
-        if latest is None or not written:
-            return None
-        was_done = latest.outcome == Outcome.DONE
-        entries = await read_quarantine(database)
-        known = frozenset(entry.secret_hash for entry in entries)
-        rows = [row for row in await read_data_keys(database, schema.key_table) if row.provider == SECRET_KEY_PROVIDER]
-        left = {row.id: _LEFT_KEY for row in rows if digest(row.wrapped) not in written}
-        values = len(rows) - len(left)
-        legacy = _Legacy()
-        for location in schema.fitted.locations:
-            if location.reencrypted:
-                await _count_legacy(database, location, known, legacy)
-                continue
-            for row in await all_rows(database, location):
-                secrets = list(secrets_of(location, row))
-                if digest(row.cells[0]) in written:
-                    values += bool(secrets)
-                elif any(digest(secret.text_in(row)) not in known for secret in secrets):
-                    return None
-        if legacy.certain or (was_done and (left or legacy.maybe_plain)):
-            return None
-        if legacy.maybe_plain:
-            left[PLAIN_OR_UNPROVEN] = left_plain(legacy.maybe_plain)
-        quarantined = sum(entry.is_open for entry in entries)
-        return DoneBefore(values, left, quarantined, complete=was_done and not quarantined)
-    finally:
-        await database.close()
+    database, schema = session.database, session.schema
+    runs = await read_runs(database) if schema.has_state else []
+    latest = _towards(runs, new)
+    written = await written_towards(database, new) if latest else frozenset()
+    if latest is None or not written:
+        return None
+    was_done = latest.outcome == Outcome.DONE
+    entries = await read_quarantine(database)
+    known = frozenset(entry.secret_hash for entry in entries)
+    rows = [row for row in await read_data_keys(database, schema.key_table) if row.provider == SECRET_KEY_PROVIDER]
+    left = {row.id: _LEFT_KEY for row in rows if digest(row.wrapped) not in written}
+    values = len(rows) - len(left)
+    legacy = _Legacy()
+    for location in schema.fitted.locations:
+        if location.reencrypted:
+            await _count_legacy(database, location, known, legacy)
+            continue
+        for row in await all_rows(database, location):
+            secrets = list(secrets_of(location, row))
+            if digest(row.cells[0]) in written:
+                values += bool(secrets)
+            elif any(digest(secret.text_in(row)) not in known for secret in secrets):
+                return None
+    if legacy.certain or (was_done and (left or legacy.maybe_plain)):
+        return None
+    if legacy.maybe_plain:
+        left[PLAIN_OR_UNPROVEN] = left_plain(legacy.maybe_plain)
+    quarantined = sum(entry.is_open for entry in entries)
+    return DoneBefore(values, left, quarantined, complete=was_done and not quarantined)
 
 
 def left_plain(number: int) -> str:

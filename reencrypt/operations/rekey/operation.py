@@ -3,37 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from reencrypt.catalogue.location import Location, Row
 from reencrypt.crypto.ciphers import Algorithm
-from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.crypto.envelope import Sealer
 from reencrypt.crypto.salt import new_salt
-from reencrypt.databases.connect import open_database
-from reencrypt.databases.protocol import Database, Transaction
+from reencrypt.databases.protocol import Transaction
 from reencrypt.databases.retried import retried
 from reencrypt.errors import ConfigurationError, IncompleteScanError, RefusedError, StoppedEarlyError
-from reencrypt.events import Emit
-from reencrypt.keys.proof import Verdict
+from reencrypt.keys.proof import Proof, Verdict
 from reencrypt.keys.provider import LEGACY_PROVIDER, SECRET_KEY_PROVIDER, Unwrapped
-from reencrypt.keys.providers import Providers
 from reencrypt.keys.ring import DataKey
 from reencrypt.keys.secret_key import SecretKeyProvider, fingerprint_of
 from reencrypt.operations.migrate.run import run
 from reencrypt.operations.rekey.commit import Alerting, NewWrapping, alerting_anew, commit, wrap_anew
 from reencrypt.operations.rekey.journal import all_rows, done_before, left_plain, written_towards
 from reencrypt.operations.report import RunReport
-from reencrypt.operations.session import leased, opened
-from reencrypt.outcomes import Outcome
-from reencrypt.planning.options import RunOptions
-from reencrypt.planning.plan import Preparation
-from reencrypt.planning.planner import Preparer
+from reencrypt.operations.session import leased, renewed
+from reencrypt.outcomes import Operation, Outcome
+from reencrypt.planning.key_checks import KeyChecks
+from reencrypt.planning.plan import Plan
+from reencrypt.planning.planner import make_plan
 from reencrypt.planning.quarantined_keys import UNREADABLE, count_unchanged
-from reencrypt.planning.schema import inspect
-from reencrypt.planning.target import Operation
+from reencrypt.planning.session import Session
 from reencrypt.secret import Secret
 from reencrypt.settings import Settings
 from reencrypt.settings.defaults import DEFAULT_SECRET_KEY
@@ -45,8 +40,7 @@ from reencrypt.state.journal import digest
 from reencrypt.state.lease import Lease
 from reencrypt.state.quarantine import QuarantineEntry, read_quarantine, save_findings
 from reencrypt.state.rowkey import key_to_text
-from reencrypt.state.runs import REKEY, Run, find_open, insert_run, read_runs, supersede
-from reencrypt.state.stop import StopRequest
+from reencrypt.state.runs import Run, find_open, insert_run, read_runs, supersede
 
 _SHORTEST: Final = 16
 _MOST_NAMED: Final = 10
@@ -58,9 +52,14 @@ NEXT_STEPS: Final = (
     "reencrypt verify, with the new configuration",
     "everybody signs in again: Grafana hashes session tokens with secret_key",
 )
+#: Printed when all that can be done beside a running Grafana is done.
+STOP_GRAFANA_FIRST: Final = (
+    "stop every Grafana that uses this database",
+    "start this command again, with --grafana-stopped",
+)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class RekeyReport:
     """How far the change is. `legacy` is what became of secrets that were directly under `secret_key`."""
 
@@ -70,7 +69,7 @@ class RekeyReport:
     data_keys: int = 0
     alerting: int = 0
     before: int = 0
-    left: dict[str, str] = field(default_factory=dict)
+    left: Mapping[str, str] = field(default_factory=dict)
     quarantined: int = 0
     next_steps: tuple[str, ...] = ()
 
@@ -94,15 +93,13 @@ class RekeyReport:
         }
 
 
-async def rekey(
-    settings: Settings, options: RunOptions, new: Secret, *, grafana_stopped: bool, emit: Emit, stop: StopRequest
-) -> RekeyReport:
+async def rekey(session: Session, new: Secret, *, grafana_stopped: bool) -> RekeyReport:
     """Put legacy secrets into envelopes; once Grafana is stopped, move what `secret_key` itself encrypts.
 
     Raises `ConfigurationError` for a new key that cannot be one, `RefusedError` for what would be lost.
     """
-    _check(settings, new)
-    before = await done_before(settings, new)
+    check_new_secret_key(session.settings, new)
+    before = await done_before(session, new)
     if before is not None:
         # So it is after a crash behind the commit, while the configuration still has the old key.
         nothing = RunReport(Outcome.NOTHING_TO_DO, LEGACY_PROVIDER, {}, operation=Operation.ENVELOP)
@@ -114,17 +111,21 @@ async def rekey(
             quarantined=before.quarantined,
             next_steps=NEXT_STEPS,
         )
-    legacy = await run(settings, replace(options, operation=Operation.ENVELOP), emit=emit, stop=stop)
-    result = RekeyReport(legacy.outcome, legacy)
-    if legacy.outcome == Outcome.STOPPED:
-        return result
+    session = replace(session, options=replace(session.options, operation=Operation.ENVELOP))
+    legacy = await run(session)
+    if legacy.outcome is Outcome.STOPPED:
+        return RekeyReport(Outcome.STOPPED, legacy)
     if not grafana_stopped:
-        result.outcome = Outcome.STOP_GRAFANA
-        result.next_steps = (
-            "stop every Grafana that uses this database",
-            "start this command again, with --grafana-stopped",
-        )
-        return result
+        return RekeyReport(Outcome.STOP_GRAFANA, legacy, next_steps=STOP_GRAFANA_FIRST)
+    session = await renewed(session)
+    await _refuse_what_would_be_lost(session, legacy)
+    try:
+        return await _Job(session, new, legacy).run()
+    except StoppedEarlyError:
+        return RekeyReport(Outcome.STOPPED, legacy, left=_left_plain(legacy))
+
+
+async def _refuse_what_would_be_lost(session: Session, legacy: RunReport) -> None:
     if legacy.incomplete:
         missed = "; ".join(f"{name}: {coverage}" for name, coverage in legacy.incomplete.items())
         raise IncompleteScanError(
@@ -136,39 +137,30 @@ async def rekey(
             f"secrets are left directly under secret_key ({', '.join(lost)}), and would be lost with it",
             hint="see `reencrypt plan`; move them, or give up those in quarantine",
         )
-    if await _in_danger(settings, legacy.quarantine):
+    if await _in_danger(session, legacy.quarantine):
         raise RefusedError(
             "secrets are in quarantine, and would be lost with the old secret_key",
             hint="see `reencrypt quarantine list`; retry them, or acknowledge that they are given up",
         )
-    if plain := legacy.total.left_because.get(PLAIN_OR_UNPROVEN):
-        result.left[PLAIN_OR_UNPROVEN] = left_plain(plain)
-    try:
-        async with opened(settings, options, emit, write=True) as resources:
-            preparer = Preparer(resources.database, resources.providers, resources.cache, resources.pool, emit)
-            parts = (resources.database, resources.providers, preparer, resources.cache)
-            await _Job(*parts, settings, options, new, emit, stop, result).run()
-    except StoppedEarlyError:
-        result.outcome = Outcome.STOPPED
-    return result
 
 
-async def _in_danger(settings: Settings, quarantine: Sequence[QuarantineEntry]) -> bool:
+async def _in_danger(session: Session, quarantine: Sequence[QuarantineEntry]) -> bool:
     """Whether open entries hold what is directly under `secret_key`, or nobody knows under what."""
     entries = [entry for entry in quarantine if entry.is_open]
     if not entries:
         return False
-    database = await open_database(settings.database, write=False)
-    try:
-        locations = (await inspect(database)).fitted.locations
-        found = await count_unchanged(database, locations, entries)
-        enveloped = sum(number for (_, key_id), number in found.items() if key_id not in (None, UNREADABLE))
-        return enveloped < len(entries)
-    finally:
-        await database.close()
+    found = await count_unchanged(session.database, session.schema.fitted.locations, entries)
+    enveloped = sum(number for (_, key_id), number in found.items() if key_id not in (None, UNREADABLE))
+    return enveloped < len(entries)
 
 
-def _check(settings: Settings, new: Secret) -> None:
+def _left_plain(legacy: RunReport) -> dict[str, str]:
+    plain = legacy.total.left_because.get(PLAIN_OR_UNPROVEN)
+    return {PLAIN_OR_UNPROVEN: left_plain(plain)} if plain else {}
+
+
+def check_new_secret_key(settings: Settings, new: Secret) -> None:
+    """Refuse what cannot be, or should not be, the next `secret_key`; raises `ConfigurationError`."""
     text = new.reveal()
     if text == settings.secret_key.reveal():
         problem = "is the configured one: is Grafana's configuration changed already?"
@@ -188,50 +180,42 @@ def _check(settings: Settings, new: Secret) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """The second part, with Grafana stopped."""
+    """The second part, with Grafana stopped. `legacy` is what the first part has done."""
 
-    database: Database
-    providers: Providers
-    preparer: Preparer
-    cache: DerivedKeyCache
-    settings: Settings
-    options: RunOptions
+    session: Session
     new: Secret
-    emit: Emit
-    stop: StopRequest
-    result: RekeyReport
+    legacy: RunReport
 
-    async def run(self) -> None:
-        options = replace(self.options, operation=Operation.ENVELOP)
-        prepared = await self.stop.interruptible(self.preparer.prepare(self.settings, options))
-        if prepared.refusals:
-            raise prepared.refusals[0]
-        if prepared.schema.key_table is not KeyTable.CURRENT:
+    async def run(self) -> RekeyReport:
+        session = self.session
+        plan = await session.stop.interruptible(make_plan(session))
+        if plan.refusals:
+            raise plan.refusals[0]
+        if plan.schema.key_table is not KeyTable.CURRENT:
             raise RefusedError(
                 "the Grafana that wrote this database (before 9) does not read what would be written",
                 hint="upgrade Grafana to version 9 or later, let it start once, then start again",
             )
-        await self.database.create_state()
-        async with leased(self.database, self.options, self.emit, self.stop) as lease:
-            await self._under_lease(prepared, lease)
+        await session.database.create_state()
+        async with leased(session) as lease:
+            return await self._under_lease(plan, lease)
 
-    async def _under_lease(self, prepared: Preparation, lease: Lease) -> None:
-        written = await written_towards(self.database, self.new)
-        new = SecretKeyProvider(self.new, Algorithm(self.settings.algorithm), self.cache)
-        fresh = await read_data_keys(self.database, prepared.schema.key_table)
-        prepared.proof.forget(prepared.ring.load(fresh))
-        rows = _under_secret_key(prepared.ring.rows)
-        skipped = prepared.proof.skipped
-        await self.preparer.prove(
-            prepared, [row.id for row in rows if row.id not in skipped and digest(row.wrapped) not in written]
-        )
-        location = next((each for each in prepared.locations if not each.reencrypted), None)
-        alerts = await all_rows(self.database, location) if location is not None else []
+    async def _under_lease(self, plan: Plan, lease: Lease) -> RekeyReport:
+        session, database = self.session, self.session.database
+        checks = KeyChecks(session, plan.census.samples, plan.proof.copy())
+        written = await written_towards(database, self.new)
+        new = SecretKeyProvider(self.new, Algorithm(session.settings.algorithm), session.cache)
+        await checks.reload()
+        rows = _under_secret_key(session.ring.rows)
+        skipped = checks.proof.skipped
+        await checks.prove([row.id for row in rows if row.id not in skipped and digest(row.wrapped) not in written])
+        location = next((each for each in plan.locations if not each.reencrypted), None)
+        alerts = await all_rows(database, location) if location is not None else []
         # Before a data key is believed: what does not read there casts doubt on all that secret_key alone vouches for.
-        alerting = await self._alerting(prepared, location, alerts, new, written)
+        alerting = await self._alerting(checks.proof, location, alerts, new, written)
         await self._refuse_unreadable(location, alerting, lease)
-        wrappings = await self._wrappings(prepared, rows, new, written)
-        if (wrappings or alerting.moved or alerting.unproven) and not self._is_proven(prepared):
+        wrappings = await _wrap_all(checks, rows, new, written)
+        if (wrappings.new or alerting.moved or alerting.unproven) and not _is_proven(checks.proof):
             raise RefusedError(
                 "nothing in this database proves that the configured secret_key is Grafana's own",
                 hint=f"if you are sure, give --accept-unproven {SECRET_KEY_PROVIDER}",
@@ -241,61 +225,36 @@ class _Job:
         current = await self._run(lease)
 
         async def unchanged(transaction: Transaction) -> bool:
-            found = _under_secret_key(await read_data_keys(transaction, prepared.schema.key_table))
-            now = await all_rows(self.database, location) if location is not None else []
+            found = _under_secret_key(await read_data_keys(transaction, plan.schema.key_table))
+            now = await all_rows(database, location) if location is not None else []
             return {(row.id, row.wrapped) for row in found} == {(row.id, row.wrapped) for row in rows} and now == alerts
 
+        left = _left_plain(self.legacy) | wrappings.left
         done = await commit(
-            self.database,
+            database,
             lease,
             current,
-            wrappings,
+            wrappings.new,
             location,
             alerting,
             unchanged=unchanged,
-            complete=not self.result.left,
+            complete=not left,
         )
-        self.result.outcome = Outcome.DONE if done else Outcome.PARTLY_DONE
-        self.result.run_id = current.id
-        self.result.data_keys, self.result.alerting = len(wrappings), alerting.moved
-        self.result.before += alerting.before
-        self.result.quarantined = len(alerting.findings)
-        self.result.next_steps = NEXT_STEPS
-
-    def _is_proven(self, prepared: Preparation) -> bool:
-        # Each data key and each secret is judged by itself besides.
-        return prepared.proof.secret_key is Verdict.PROVEN or SECRET_KEY_PROVIDER in prepared.proof.accepted
-
-    async def _wrappings(
-        self, prepared: Preparation, rows: list[DataKey], new: SecretKeyProvider, written: frozenset[bytes]
-    ) -> list[NewWrapping]:
-        """Every data key under `secret_key` in its new wrapping, but for those that the journal says are there."""
-        skipped = prepared.proof.skipped
-        found: list[NewWrapping] = []
-        for row in rows:
-            if digest(row.wrapped) in written:
-                self.result.before += 1
-                continue
-            if row.id in skipped:
-                self.result.left[row.id] = "skipped_key"
-                continue
-            entry = prepared.ring.entry(row.id)
-            if not isinstance(entry, Unwrapped):
-                # It does not open under the old secret_key either: nothing is lost.
-                self.result.left[row.id] = f"unwrap_failed: {entry.detail}"
-                continue
-            proven = self.preparer.is_proven(prepared, row)
-            if not (proven or prepared.proof.accepts(row.id, row.provider)):
-                raise RefusedError(
-                    f"nothing proves that data key {row.id} is what the configured secret_key makes of it",
-                    hint=f"leave it behind with --skip-key {row.id}, or believe it with --accept-unproven {row.id}",
-                )
-            found.append(await wrap_anew(row, entry.data_key, new))
-        return found
+        return RekeyReport(
+            Outcome.DONE if done else Outcome.PARTLY_DONE,
+            self.legacy,
+            current.id,
+            data_keys=len(wrappings.new),
+            alerting=alerting.moved,
+            before=wrappings.before + alerting.before,
+            left=left,
+            quarantined=len(alerting.findings),
+            next_steps=NEXT_STEPS,
+        )
 
     async def _alerting(
         self,
-        prepared: Preparation,
+        proof: Proof,
         location: Location | None,
         rows: Sequence[Row],
         new: SecretKeyProvider,
@@ -303,31 +262,33 @@ class _Job:
     ) -> Alerting:
         if location is None:
             return Alerting()
+        session, database = self.session, self.session.database
         sealer = Sealer.create(
             key_id=None,
             password=new.password,
-            algorithm=Algorithm(self.settings.algorithm),
+            algorithm=Algorithm(session.settings.algorithm),
             salt=new_salt(),
-            cache=self.cache,
+            cache=session.cache,
         )
         return await asyncio.to_thread(
             alerting_anew,
             location,
             rows,
-            proof=prepared.proof,
-            old=self.providers.secret_key.password,
+            proof=proof,
+            old=session.secret_key,
             sealer=sealer,
-            cache=self.cache,
+            cache=session.cache,
             written=written,
-            accepted=await read_accepted(self.database),
-            given_up={each.secret_hash for each in await read_quarantine(self.database) if not each.is_open},
+            accepted=await read_accepted(database),
+            given_up={each.secret_hash for each in await read_quarantine(database) if not each.is_open},
         )
 
     async def _refuse_unreadable(self, location: Location | None, alerting: Alerting, lease: Lease) -> None:
         """Enter what does not read into the quarantine, and refuse, unless all of it has been given up there."""
         if location is None:
             return
-        entries = [each for each in await read_quarantine(self.database) if not each.is_open]
+        database = self.session.database
+        entries = [each for each in await read_quarantine(database) if not each.is_open]
         given_up = {(each.row_key, each.field, each.secret_hash) for each in entries if each.location == location.name}
         bad = [
             each for each in alerting.findings if (key_to_text(each.key), each.field, digest(each.text)) not in given_up
@@ -337,9 +298,9 @@ class _Job:
 
         async def body(transaction: Transaction) -> None:
             await lease.check(transaction)
-            await save_findings(transaction, self.result.legacy.run_id or "", 0, location.name, alerting.findings)
+            await save_findings(transaction, self.legacy.run_id or "", 0, location.name, alerting.findings)
 
-        await retried(self.database, body)
+        await retried(database, body)
         raise RefusedError(
             f"{len(bad)} secrets of legacy alerting do not read under the configured secret_key, and would be lost "
             "with it; they are in quarantine now",
@@ -348,17 +309,61 @@ class _Job:
         )
 
     async def _run(self, lease: Lease) -> Run:
-        found = find_open(await read_runs(self.database))
-        salt = new_salt()
+        database, salt = self.session.database, new_salt()
+        found = find_open(await read_runs(database))
         if found is not None:
-            if found.operation == REKEY and found.wrap_format == fingerprint_of(self.new, found.salt):
+            if found.operation == Operation.REKEY and found.wrap_format == fingerprint_of(self.new, found.salt):
                 return found
-            await supersede(self.database, lease, found)
+            await supersede(database, lease, found)
         fresh = Run.begin(
-            REKEY, LEGACY_PROVIDER, self.settings.algorithm, salt=salt, wrap_format=fingerprint_of(self.new, salt)
+            Operation.REKEY,
+            LEGACY_PROVIDER,
+            self.session.settings.algorithm,
+            salt=salt,
+            wrap_format=fingerprint_of(self.new, salt),
         )
-        await insert_run(self.database, lease, fresh)
+        await insert_run(database, lease, fresh)
         return fresh
+
+
+@dataclass(slots=True)
+class _Wrappings:
+    """The `new` wrappings of data keys, how many had theirs `before`, and why others are left."""
+
+    new: list[NewWrapping] = field(default_factory=list)
+    before: int = 0
+    left: dict[str, str] = field(default_factory=dict)
+
+
+async def _wrap_all(
+    checks: KeyChecks, rows: Iterable[DataKey], new: SecretKeyProvider, written: frozenset[bytes]
+) -> _Wrappings:
+    """Every data key under `secret_key` in its new wrapping, but for those that the journal says are there."""
+    found, proof = _Wrappings(), checks.proof
+    for row in rows:
+        if digest(row.wrapped) in written:
+            found.before += 1
+            continue
+        if row.id in proof.skipped:
+            found.left[row.id] = "skipped_key"
+            continue
+        entry = checks.session.ring.entry(row.id)
+        if not isinstance(entry, Unwrapped):
+            # It does not open under the old secret_key either: nothing is lost.
+            found.left[row.id] = f"unwrap_failed: {entry.detail}"
+            continue
+        if not (checks.proves(row) or proof.accepts(row.id, row.provider)):
+            raise RefusedError(
+                f"nothing proves that data key {row.id} is what the configured secret_key makes of it",
+                hint=f"leave it behind with --skip-key {row.id}, or believe it with --accept-unproven {row.id}",
+            )
+        found.new.append(await wrap_anew(row, entry.data_key, new))
+    return found
+
+
+def _is_proven(proof: Proof) -> bool:
+    # Each data key and each secret is judged by itself besides.
+    return proof.secret_key is Verdict.PROVEN or SECRET_KEY_PROVIDER in proof.accepted
 
 
 def _unproven_refusal(places: Sequence[str]) -> RefusedError:

@@ -7,27 +7,25 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from reencrypt.databases.protocol import Database
 from reencrypt.errors import StoppedEarlyError
-from reencrypt.events import DataKeysRewrapped, Emit, RunEnded, RunStarted, Warned
+from reencrypt.events import DataKeysRewrapped, RunEnded, RunStarted, Warned
 from reencrypt.keys.provider import KeyProvider, Unwrapped
-from reencrypt.keys.providers import Providers
 from reencrypt.keys.ring import DataKey
 from reencrypt.keys.vault_errors import KeyDisabledError
 from reencrypt.operations.rewrap.rewrapper import BATCH_KEYS, Candidate, Rewrapper
-from reencrypt.operations.session import leased, opened
+from reencrypt.operations.session import leased
 from reencrypt.outcomes import Outcome, RunState
 from reencrypt.planning import preflight
-from reencrypt.planning.options import RunOptions
-from reencrypt.planning.plan import Preparation, run_to_continue
-from reencrypt.planning.planner import Preparer
-from reencrypt.planning.resume import Claim, command_for
-from reencrypt.settings import Settings
+from reencrypt.planning.key_checks import KeyChecks
+from reencrypt.planning.plan import Plan
+from reencrypt.planning.planner import make_plan
+from reencrypt.planning.resume import Resumption, command_for
+from reencrypt.planning.session import Session
+from reencrypt.planning.target import Target
 from reencrypt.state.checkpoints import DataKeyProgress, read_data_key_progress
-from reencrypt.state.data_keys import read_data_keys
 from reencrypt.state.lease import Lease
 from reencrypt.state.runs import close_run
-from reencrypt.state.stop import STOP_GRACE_SECONDS, StopRequest
+from reencrypt.state.stop import STOP_GRACE_SECONDS
 
 _MOST_LOOKS: Final = 4
 
@@ -43,10 +41,10 @@ class RewrapReport:
     resumed: bool = False
     rewrapped: int = 0
     already_current: int = 0
-    left: dict[str, str] = field(default_factory=dict)
+    left: Mapping[str, str] = field(default_factory=dict)
     stop_reason: str | None = None
     resume: str | None = None
-    warnings: list[str] = field(default_factory=list)
+    warnings: Sequence[str] = ()
 
     @property
     def exit_code(self) -> int:
@@ -74,17 +72,16 @@ class RewrapReport:
         }
 
 
-async def rewrap(settings: Settings, options: RunOptions, *, emit: Emit, stop: StopRequest) -> RewrapReport:
+async def rewrap(session: Session) -> RewrapReport:
     """Wrap every proven data key under the target's newest version. May be interrupted at any moment, and goes on.
 
     Raises a `ReencryptError` for whatever keeps it from its work, as `run` does.
     """
     try:
-        async with opened(settings, options, emit, write=True) as resources:
-            preparer = Preparer(resources.database, resources.providers, resources.cache, resources.pool, emit)
-            return await _Job(resources.database, resources.providers, preparer, settings, options, emit, stop).run()
+        return await _Job(session).run()
     except StoppedEarlyError:
-        return RewrapReport(Outcome.STOPPED, options.target(settings), stop_reason=stop.reason)
+        target = Target.resolve(session.settings, session.options)
+        return RewrapReport(Outcome.STOPPED, target.name, stop_reason=session.stop.reason)
 
 
 @dataclass(slots=True)
@@ -98,140 +95,141 @@ class _Sorted:
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    database: Database
-    providers: Providers
-    preparer: Preparer
-    settings: Settings
-    options: RunOptions
-    emit: Emit
-    stop: StopRequest
+    """One invocation of `rewrap`."""
+
+    session: Session
 
     async def run(self) -> RewrapReport:
-        prepared = await self.stop.interruptible(self.preparer.prepare(self.settings, self.options))
-        for warning in prepared.warnings:
-            self.emit(Warned(warning))
-        if prepared.refusals:
-            raise prepared.refusals[0]
-        provider = self.providers.get(prepared.goal.provider)
-        version = await self.stop.interruptible(provider.newest_version())
-        found = await self.stop.interruptible(self._sort(prepared, version))
-        if not found.candidates and run_to_continue(prepared) is None:
+        session, stop = self.session, self.session.stop
+        plan = await stop.interruptible(make_plan(session))
+        for warning in plan.warnings:
+            session.emit(Warned(warning))
+        if plan.refusals:
+            raise plan.refusals[0]
+        provider = session.providers.get(plan.target.provider)
+        version = await stop.interruptible(provider.newest_version())
+        sorting = _Sorting(plan, KeyChecks(session, plan.census.samples, plan.proof.copy()), version)
+        found = await stop.interruptible(sorting.sort())
+        if not found.candidates and plan.run_to_continue is None:
             return RewrapReport(
                 _outcome(0, found.left),
-                prepared.target_provider,
+                plan.target_provider,
                 version,
                 already_current=found.current,
                 left=found.left,
-                warnings=prepared.warnings,
+                warnings=plan.warnings,
             )
         if found.candidates:
-            # Within a provider the preparation saw nothing to do, and so nothing to refuse.
-            refused = [*preflight.before_keys(prepared), *preflight.of_target(prepared, provider)]
+            # Within a provider the plan saw nothing to do, and so nothing to refuse.
+            refused = [*preflight.before_keys(plan), *preflight.of_target(plan, provider)]
             if refused:
                 raise refused[0]
-        await self.database.create_state()
-        async with leased(self.database, self.options, self.emit, self.stop) as lease:
-            return await self._under_lease(prepared, provider, version, lease)
+        await session.database.create_state()
+        async with leased(session) as lease:
+            return await self._under_lease(plan, provider, sorting, lease)
 
-    async def _under_lease(
-        self, prepared: Preparation, provider: KeyProvider, version: str, lease: Lease
-    ) -> RewrapReport:
-        current, resumed = await Claim(self.database, self.providers, prepared, lease).run()
-        self.emit(RunStarted(current.id, resumed, prepared.target_provider, len(prepared.ring.rows)))
-        progress = await read_data_key_progress(self.database, current.id) or DataKeyProgress()
-        work = Rewrapper(self.database, lease, current, provider, prepared.wrap_format)
-        looking = self._until_current(prepared, work, progress, version)
+    async def _under_lease(self, plan: Plan, provider: KeyProvider, sorting: _Sorting, lease: Lease) -> RewrapReport:
+        session, database = self.session, self.session.database
+        current, resumed = await Resumption(session, plan, lease).run()
+        session.emit(RunStarted(current.id, resumed, plan.target_provider, len(plan.ring.rows)))
+        progress = await read_data_key_progress(database, current.id) or DataKeyProgress()
+        work = Rewrapper(database, lease, current, provider, plan.wrap_format)
         try:
-            found, stopped = await self.stop.interruptible(looking, grace_seconds=STOP_GRACE_SECONDS)
+            rewrapping = self._until_current(sorting, work, progress)
+            found, stopped = await session.stop.interruptible(rewrapping, grace_seconds=STOP_GRACE_SECONDS)
         except StoppedEarlyError:
-            found, stopped = _Sorted(), self.stop.reason
+            found, stopped = _Sorted(), session.stop.reason
             # What was cancelled may have committed without knowing.
-            progress = await read_data_key_progress(self.database, current.id) or progress
+            progress = await read_data_key_progress(database, current.id) or progress
         left = found.left | {each.row.id: "changed_meanwhile" for each in found.candidates}
         outcome = Outcome.STOPPED if stopped else _outcome(progress.changed, left)
         if not stopped:
-            await close_run(self.database, lease, current, RunState.FINISHED, outcome)
-        self.emit(RunEnded(current.id, outcome))
+            await close_run(database, lease, current, RunState.FINISHED, outcome)
+        session.emit(RunEnded(current.id, outcome))
         return RewrapReport(
             outcome,
-            prepared.target_provider,
-            version,
+            plan.target_provider,
+            sorting.version,
             current.id,
             resumed=resumed,
             rewrapped=progress.changed,
             already_current=max(0, found.current - progress.changed),
             left=left,
             stop_reason=stopped,
-            resume=command_for(current, self.settings) if stopped else None,
-            warnings=prepared.warnings,
+            resume=command_for(current, session.settings) if stopped else None,
+            warnings=plan.warnings,
         )
 
     async def _until_current(
-        self, prepared: Preparation, work: Rewrapper, progress: DataKeyProgress, version: str
+        self, sorting: _Sorting, work: Rewrapper, progress: DataKeyProgress
     ) -> tuple[_Sorted, str | None]:
         """Rewrap batch by batch, then again what Grafana made or changed meanwhile.
 
         Returns how the keys are then, and why it stopped before its end, else None.
         """
+        found = _Sorted()
         for _ in range(_MOST_LOOKS):
-            fresh = await read_data_keys(self.database, prepared.schema.key_table)
-            prepared.proof.forget(prepared.ring.load(fresh))
-            found = await self._sort(prepared, version)
+            await sorting.checks.reload()
+            found = await sorting.sort()
             for batch in _batches(found.candidates):
-                if stopped := self.stop.reason:
+                if stopped := self.session.stop.reason:
                     return found, stopped
                 done = await work.batch(batch, progress)
-                self.emit(DataKeysRewrapped(done))
+                self.session.emit(DataKeysRewrapped(done))
             if not found.candidates:
                 break
         return found, None
 
-    async def _sort(self, prepared: Preparation, version: str) -> _Sorted:
+
+@dataclass(frozen=True, slots=True)
+class _Sorting:
+    """Finds out what each data key needs, to be under this `version` of the target's key."""
+
+    plan: Plan
+    checks: KeyChecks
+    version: str
+
+    async def sort(self) -> _Sorted:
         """Unwrap every data key that the user does not want left, and see what it needs."""
-        ring, proof, found = prepared.ring, prepared.proof, _Sorted()
-
-        async def reload() -> list[DataKey]:
-            return await read_data_keys(self.database, prepared.schema.key_table)
-
-        wanted = [row for row in ring.rows if row.id not in proof.skipped and row.provider not in proof.skipped]
+        plan, ring, proof, found = self.plan, self.plan.ring, self.checks.proof, _Sorted()
+        wanted = [row for row in ring.rows if not plan.is_skipped(row.id)]
         found.left = {row.id: "skipped_key" for row in ring.rows if row not in wanted}
         with suppress(KeyDisabledError):
             # Those behind the one that raises are asked one by one below.
-            await ring.ensure([row.id for row in wanted], reload)
+            await ring.ensure([row.id for row in wanted])
         disabled: dict[str, str] = {}
         for row in wanted:
             try:
-                await ring.ensure([row.id], reload)
+                await ring.ensure([row.id])
             except KeyDisabledError as error:
                 disabled[row.id] = f"unwrap_failed: {error.message}"
         found.left |= disabled
         wanted = [row for row in wanted if row.id not in disabled]
-        await self.preparer.prove(prepared, [row.id for row in wanted if not _is_current(prepared, row, version)])
+        await self.checks.prove([row.id for row in wanted if not self._is_current(row)])
         for row in wanted:
             entry = ring.entry(row.id)
             if not isinstance(entry, Unwrapped):
                 found.left[row.id] = f"unwrap_failed: {entry.detail}"
-            elif _is_current(prepared, row, version):
+            elif self._is_current(row):
                 found.current += 1
-            elif not self.preparer.is_proven(prepared, row) and not proof.accepts(row.id, row.provider):
+            elif not self.checks.proves(row) and not proof.accepts(row.id, row.provider):
                 found.left[row.id] = "unproven_key"
-            elif row.provider == prepared.goal.provider and not (entry.wrap_format or prepared.wrap_format):
+            elif row.provider == plan.target.provider and not (entry.wrap_format or plan.wrap_format):
                 found.left[row.id] = "format_unknown: name it with --wrap-format"
             else:
                 found.candidates.append(Candidate(row, entry))
         return found
+
+    def _is_current(self, row: DataKey) -> bool:
+        entry = self.plan.ring.entry(row.id)
+        wrapped_so = isinstance(entry, Unwrapped) and entry.version == self.version
+        return row.provider == self.plan.target.provider and wrapped_so
 
 
 def _outcome(rewrapped: int, left: Mapping[str, str]) -> Outcome:
     if left:
         return Outcome.PARTLY_DONE
     return Outcome.DONE if rewrapped else Outcome.NOTHING_TO_DO
-
-
-def _is_current(prepared: Preparation, row: DataKey, version: str) -> bool:
-    """Whether a data key is wrapped by this version of the target's key."""
-    entry = prepared.ring.entry(row.id)
-    return row.provider == prepared.goal.provider and isinstance(entry, Unwrapped) and entry.version == version
 
 
 def _batches(candidates: Sequence[Candidate]) -> list[Sequence[Candidate]]:

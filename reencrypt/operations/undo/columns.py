@@ -13,11 +13,11 @@ from typing import Final, NamedTuple
 
 from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.catalogue.text_hash import rehash
-from reencrypt.databases.protocol import Database, Swap, Transaction
+from reencrypt.databases.protocol import Swap, Transaction
 from reencrypt.databases.retried import retried
-from reencrypt.keys.ring import KeyRing
 from reencrypt.operations.undo.journal import FINAL, Kept, KeptColumn, Rewritten, rewritten_secrets
 from reencrypt.operations.undo.old_keys import OldKeys
+from reencrypt.planning.session import Session
 from reencrypt.state.checkpoints import ColumnProgress, save_column_progress
 from reencrypt.state.data_keys import is_held
 from reencrypt.state.journal import (
@@ -60,33 +60,36 @@ class Undo:
     `of_later_runs` are hashes of what later runs wrote whose own undo had to keep something.
     """
 
-    database: Database
+    session: Session
     lease: Lease
     run: Run
     journal_id: str
-    locations: Mapping[str, Location]
-    ring: KeyRing
     keys: OldKeys
     of_later_runs: frozenset[bytes] = frozenset()
     kept: list[KeptColumn] = field(default_factory=list)
     _steps: dict[ColumnPlace, list[_Step]] = field(default_factory=dict)
 
+    @property
+    def locations(self) -> Mapping[str, Location]:
+        """The locations of this database, by name."""
+        return {location.name: location for location in self.session.schema.fitted.locations}
+
     async def prepare(self) -> None:
         """Read the whole journal of the run before anything is restored: what its old values prove, and their order."""
-        again = await read_rewritten_again(self.database, self.run.id)
+        again = await read_rewritten_again(self.session.database, self.run.id)
         self._steps = {place: [] for place in again}
         before = END
-        while again and (entries := await read_entries(self.database, self.run.id, before)):
+        while again and (entries := await read_entries(self.session.database, self.run.id, before)):
             before = entries[-1].id
             for each in entries:
                 if each.place in again:
                     self._steps[each.place].append(_Step(each.id, digest(each.old), each.new_hash))
-        await self.keys.survey(self.database, self.run, self.locations)
+        await self.keys.survey(self.run, self.locations)
 
     async def page(self, progress: ColumnProgress) -> bool:
         """Undo the next page behind what is done, and count it; returns False when there is nothing left."""
         before = END if progress.last is None else progress.last
-        entries = await read_entries(self.database, self.run.id, before)
+        entries = await read_entries(self.session.database, self.run.id, before)
         progress.done = not entries
         if entries:
             progress.last = entries[-1].id
@@ -125,7 +128,7 @@ class Undo:
 
         A commit whose answer was lost shows there, too: what it has restored holds the old bytes already.
         """
-        rows = {row.key: row for row in await self.database.read_rows(location, list(by_row))}
+        rows = {row.key: row for row in await self.session.database.read_rows(location, list(by_row))}
         changed: dict[Key, list[tuple[JournalEntry, list[Rewritten]]]] = {}
         for key, columns in by_row.items():
             changed[key] = self._unchanged_since(location, rows.get(key), columns, progress)
@@ -196,7 +199,7 @@ class Undo:
             await self.lease.check(transaction)
             for key_id in needed:
                 # From here to the commit nobody can delete a key that the old bytes need.
-                key = self.ring.row(key_id)
+                key = self.session.ring.row(key_id)
                 if key is None or not await is_held(transaction, key_id, key.wrapped):
                     raise _KeyGoneError
             lost = await transaction.swap_rows(location, [each.swap for each in wanted])
@@ -207,10 +210,10 @@ class Undo:
             return lost
 
         try:
-            return await retried(self.database, body)
+            return await retried(self.session.database, body)
         except _KeyGoneError:
             # Judged again with the keys there are now, all of these rows.
-            self.ring.load(await self.keys.reload())
+            await self.session.ring.reload()
             return [each.row.key for each in wanted]
 
     async def _save(self, progress: ColumnProgress) -> None:
@@ -218,7 +221,7 @@ class Undo:
             await self.lease.check(transaction)
             await save_column_progress(transaction, self.journal_id, progress)
 
-        await retried(self.database, body)
+        await retried(self.session.database, body)
 
     def _is_newest(self, entry: JournalEntry) -> bool:
         """Whether no later rewrite of the column by this run is there: each column is counted by its newest."""

@@ -6,20 +6,20 @@ data key, or to the one that alone decrypts the secrets under it (`readers`). No
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from reencrypt.catalogue.location import Location
-from reencrypt.crypto.derive import DerivedKeyCache
-from reencrypt.databases.protocol import Database, Transaction
+from reencrypt.databases.protocol import Transaction
 from reencrypt.databases.retried import retried
 from reencrypt.errors import ReencryptError
+from reencrypt.events import Warned
 from reencrypt.keys.provider import Unwrapped, normalise_provider
-from reencrypt.keys.ring import DataKey, KeyRing
+from reencrypt.keys.ring import DataKey
 from reencrypt.keys.vault_errors import KeyDisabledError, KeyMissingError
 from reencrypt.operations.rewrap.rewrapper import DATA_KEYS
 from reencrypt.operations.undo.journal import Kept, KeptColumn
 from reencrypt.operations.undo.readers import Candidates, Readers, find_readers
+from reencrypt.planning.session import Session
 from reencrypt.state.accepted import NOTHING, Accepted
 from reencrypt.state.checkpoints import DataKeyProgress, save_data_key_progress
 from reencrypt.state.data_keys import DataKeyStore, Wrapping, read_wrapped
@@ -42,15 +42,10 @@ class _Change:
 class UndoKeys:
     """Undoes what one run did to `data_keys`, under the lease; all of it may be done twice."""
 
-    database: Database
+    session: Session
     lease: Lease
     run_id: str
     journal_id: str
-    ring: KeyRing
-    reload: Callable[[], Awaitable[list[DataKey]]]
-    locations: Iterable[Location]
-    cache: DerivedKeyCache
-    warn: Callable[[str], None]
     accepted: Accepted = NOTHING
     restored: int = 0
     kept: list[KeptColumn] = field(default_factory=list)
@@ -63,10 +58,10 @@ class UndoKeys:
         For the others `settle` asks the secrets under them.
         """
         changes, _ = await self._journal()
-        self.ring.load(await self.reload())
+        await self.session.ring.reload()
         self._candidates.clear()
         for key_id, change in changes.items():
-            row = self.ring.row(key_id)
+            row = self.session.ring.row(key_id)
             if row is None:
                 self._keep(key_id, Kept.ROW_GONE)
             elif row.wrapped == change.old[_WRAPPING]:
@@ -80,7 +75,7 @@ class UndoKeys:
         """Read the secrets under the data keys whose two wrappings differ. Changes nothing."""
         if not self._candidates:
             return {}
-        return await find_readers(self.database, self.locations, self._candidates, self.cache, self.accepted)
+        return await find_readers(self.session, self._candidates, self.accepted)
 
     async def settle(self, readers: Mapping[str, Readers]) -> None:
         """Give those their old wrapping back that the secrets under them need."""
@@ -105,7 +100,7 @@ class UndoKeys:
             now = await self._unwrap(row)
         except ReencryptError as error:
             # A vault that is gone must not be in the way of what leads back out of it.
-            self.warn(f"the present wrapping of data key {row.id} cannot be unwrapped: {error.message}")
+            self.session.emit(Warned(f"the present wrapping of data key {row.id} cannot be unwrapped: {error.message}"))
             now = None
         if now == before:
             await self._give_back(row.id, change)
@@ -114,14 +109,14 @@ class UndoKeys:
 
     async def _unwrap(self, row: DataKey) -> bytes | None:
         try:
-            entry = await self.ring.unwrap_row(row)
+            entry = await self.session.ring.unwrap_row(row)
         except (KeyDisabledError, KeyMissingError) as error:
-            self.warn(error.message)
+            self.session.emit(Warned(error.message))
             return None
         return entry.data_key if isinstance(entry, Unwrapped) else None
 
     async def _give_back(self, key_id: str, change: _Change) -> None:
-        row = self.ring.row(key_id)
+        row = self.session.ring.row(key_id)
         if row is not None and await self._restore(row, change.old):
             self.restored += 1
         else:
@@ -133,7 +128,7 @@ class UndoKeys:
     async def _restore(self, row: DataKey, old: Mapping[str, bytes]) -> bool:
         async def body(transaction: Transaction) -> bool:
             await self.lease.check(transaction)
-            store = DataKeyStore(self.database, transaction, self.journal_id)
+            store = DataKeyStore(self.session.database, transaction, self.journal_id)
             back = Wrapping(old[_WRAPPING], old["provider"].decode(), old["label"].decode())
             done = await store.rewrap(row.id, row.wrapped, lambda _present: back)
             if done:
@@ -141,7 +136,7 @@ class UndoKeys:
                 await store.forget(row.id, self.run_id)
             return done
 
-        return await retried(self.database, body)
+        return await retried(self.session.database, body)
 
     async def save(self) -> None:
         """Remember what became of the wrappings, for an undo that is asked for again."""
@@ -155,7 +150,7 @@ class UndoKeys:
             await self.lease.check(transaction)
             await save_data_key_progress(transaction, self.journal_id, progress, done=True)
 
-        await retried(self.database, body)
+        await retried(self.session.database, body)
 
     async def activity(self, own_key: str | None) -> bool:
         """Make active again what the run set inactive, and its own key inactive, in one transaction.
@@ -163,7 +158,7 @@ class UndoKeys:
         A Grafana that reads in between must find an active key. Returns whether the run's own is inactive now.
         """
         _, journalled = await self._journal()
-        self.ring.load(await self.reload())
+        await self.session.ring.reload()
         inactive = [key_id for key_id, wrapped in journalled.items() if await self._is_usable(key_id, wrapped)]
         if journalled and not inactive and own_key is not None:
             # Nothing that was active before opens now: without the run's own key Grafana would find none.
@@ -171,7 +166,7 @@ class UndoKeys:
 
         async def body(transaction: Transaction) -> None:
             await self.lease.check(transaction)
-            store = DataKeyStore(self.database, transaction, self.journal_id)
+            store = DataKeyStore(self.session.database, transaction, self.journal_id)
             for key_id in inactive:
                 if (present := await read_wrapped(transaction, key_id)) is not None:
                     await store.activate(key_id, present)
@@ -179,16 +174,16 @@ class UndoKeys:
                 await store.deactivate(own_key, present)
 
         if inactive or own_key is not None:
-            await retried(self.database, body)
+            await retried(self.session.database, body)
         return own_key is not None
 
     async def _is_usable(self, key_id: str, wrapped: bytes) -> bool:
         """Whether a key is as it was when it was set inactive, or has been wrapped anew since so that it opens."""
-        row = self.ring.row(key_id)
+        row = self.session.ring.row(key_id)
         if row is None or row.wrapped == wrapped:
             return row is not None
         try:
-            return isinstance(await self.ring.unwrap_row(row), Unwrapped)
+            return isinstance(await self.session.ring.unwrap_row(row), Unwrapped)
         except KeyDisabledError:
             return False
 
@@ -196,7 +191,7 @@ class UndoKeys:
         """The keys that were rewrapped, by id, and those that were set inactive, with their wrapping then."""
         rewrapped: dict[str, _Change] = {}
         inactive: dict[str, bytes] = {}
-        for entry in await read_data_key_entries(self.database, self.run_id):
+        for entry in await read_data_key_entries(self.session.database, self.run_id):
             before = entry.old or b""
             if entry.action == "deactivate":
                 inactive[entry.key_id] = before

@@ -7,8 +7,7 @@ is bounded: a few clipped values for each key in each location.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping
-from concurrent.futures import Executor as Pool
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from reencrypt.catalogue.location import Location, Row
@@ -16,17 +15,16 @@ from reencrypt.catalogue.plaintext import Kind, evidence, is_plausible
 from reencrypt.catalogue.reading import FoundSecret
 from reencrypt.crypto import envelope as envelopes
 from reencrypt.crypto.ciphers import Algorithm, AuthenticationFailedError
-from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.crypto.envelope import Envelope
-from reencrypt.databases.protocol import Database
 from reencrypt.errors import ReencryptError
+from reencrypt.events import Warned
 from reencrypt.keys.proof import PROVEN_BITS, Admission, Evidence, KeyStanding, Proof, Verdict, weigh
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER, Unwrapped
-from reencrypt.keys.ring import DataKey, KeyRing
 from reencrypt.keys.vault_errors import KeyDisabledError, KeyMissingError
 from reencrypt.operations.undo.journal import Kept, Rewritten, old_secrets, old_text, rewritten_secrets
-from reencrypt.planning.census import Census, Samples
+from reencrypt.planning.census import Samples
 from reencrypt.planning.key_checks import weigh_keys
+from reencrypt.planning.session import Session
 from reencrypt.state.accepted import NOTHING, Accepted
 from reencrypt.state.journal import END, JournalEntry, digest, read_entries
 from reencrypt.state.runs import Run
@@ -39,12 +37,7 @@ class OldKeys:
     After such a change the old values are no proof, because the key that they prove may be the former one.
     """
 
-    ring: KeyRing
-    secret_key: bytes
-    cache: DerivedKeyCache
-    reload: Callable[[], Awaitable[list[DataKey]]]
-    pool: Pool
-    warn: Callable[[str], None]
+    session: Session
     secret_key_changed: bool
     accepted: Accepted = NOTHING
     _samples: Samples = field(default_factory=lambda: Samples(0))
@@ -52,24 +45,27 @@ class OldKeys:
     _weighed: dict[str, bytes] = field(default_factory=dict)
     _unusable: set[str] = field(default_factory=set)
 
-    async def survey(self, database: Database, run: Run, locations: Mapping[str, Location]) -> None:
+    async def survey(self, run: Run, locations: Mapping[str, Location]) -> None:
         """Read the run's journal once, keep samples of the old values, and judge `secret_key` by them. Only reads."""
         if self.secret_key_changed:
             return
-        self._samples = Samples.for_keys(len(self.ring.rows))
+        self._samples = Samples.for_keys(len(self.session.ring.rows))
         before = END
-        while entries := await read_entries(database, run.id, before):
+        while entries := await read_entries(self.session.database, run.id, before):
             before = entries[-1].id
             by_table: dict[str, list[JournalEntry]] = {}
             for each in entries:
                 by_table.setdefault(each.table, []).append(each)
             for location in locations.values():
                 if group := by_table.get(location.table):
-                    await self._offer(database, run, location, group)
+                    await self._offer(run, location, group)
         await self._judge()
 
-    async def _offer(self, database: Database, run: Run, location: Location, entries: list[JournalEntry]) -> None:
-        rows = {row.key: row for row in await database.read_rows(location, list({entry.key for entry in entries}))}
+    async def _offer(self, run: Run, location: Location, entries: list[JournalEntry]) -> None:
+        rows = {
+            row.key: row
+            for row in await self.session.database.read_rows(location, list({entry.key for entry in entries}))
+        }
         for entry in entries:
             row = rows.get(entry.key)
             if row is None and location.kind_by_type is None:
@@ -85,17 +81,10 @@ class OldKeys:
 
     async def _judge(self) -> None:
         """Judge `secret_key` over its old values, and those of the data keys that it unwraps, which costs no call."""
-        local = [row.id for row in self.ring.rows if row.provider == SECRET_KEY_PROVIDER]
+        local = [row.id for row in self.session.ring.rows if row.provider == SECRET_KEY_PROVIDER]
         await self.ensure([key_id for key_id in local if key_id in self._samples.key_ids])
-        self._proof = await weigh_keys(
-            Census({}, self._samples),
-            self.ring,
-            self.secret_key,
-            self.cache,
-            self.pool,
-            accepted=frozenset(),
-            skipped=frozenset(),
-        )
+        session = self.session
+        self._proof = await weigh_keys(self._samples, session.ring, session.secret_key, session.cache, session.pool)
         for key_id in local:
             if (data_key := self._data_key(key_id)) is not None:
                 self._weighed[key_id] = data_key
@@ -107,17 +96,17 @@ class OldKeys:
         """
         wanted = [key_id for key_id in key_ids if key_id not in self._unusable]
         try:
-            await self.ring.ensure(wanted, self.reload)
+            await self.session.ring.ensure(wanted)
         except (KeyDisabledError, KeyMissingError):
             for key_id in wanted:
                 try:
-                    await self.ring.ensure([key_id], self.reload)
+                    await self.session.ring.ensure([key_id])
                 except (KeyDisabledError, KeyMissingError) as error:
                     self._give_up(key_id, error)
 
     def _give_up(self, key_id: str, error: ReencryptError) -> None:
         self._unusable.add(key_id)
-        self.warn(f"data key {key_id} cannot be unwrapped: {error.message}")
+        self.session.emit(Warned(f"data key {key_id} cannot be unwrapped: {error.message}"))
 
     async def verdict(self, secret: Rewritten) -> Kept | None:
         """Whether a secret may be what it was, None, or why not. `ensure` has seen the old one's data key.
@@ -172,7 +161,7 @@ class OldKeys:
         return not old.needs_own_proof or evidence(plaintext, old.kind) >= PROVEN_BITS
 
     def _standing(self, key_id: str | None) -> KeyStanding:
-        row = self.ring.row(key_id) if key_id is not None else None
+        row = self.session.ring.row(key_id) if key_id is not None else None
         provider = SECRET_KEY_PROVIDER if row is None else row.provider
         return KeyStanding(key_id, provider, conclusive=False, under_secret_key=provider == SECRET_KEY_PROVIDER)
 
@@ -182,7 +171,7 @@ class OldKeys:
         if data_key is None or self._weighed.get(key_id) == data_key:
             return
         samples = self._samples.of(key_id)
-        found = await self._in_pool(lambda: weigh(samples, data_key, self.cache, exhaustive=False))
+        found = await self._in_pool(lambda: weigh(samples, data_key, self.session.cache, exhaustive=False))
         self._proof.learn(key_id, found, under_secret_key=self._standing(key_id).under_secret_key)
         self._weighed[key_id] = data_key
 
@@ -191,23 +180,25 @@ class OldKeys:
             own = self._proof.data_keys.get(key_id)
             return own is not None and own.proves
         samples = self._samples.of(None)
-        return (await self._in_pool(lambda: weigh(samples, self.secret_key, self.cache, exhaustive=True))).proves
+        return (
+            await self._in_pool(lambda: weigh(samples, self.session.secret_key, self.session.cache, exhaustive=True))
+        ).proves
 
     def _data_key(self, key_id: str) -> bytes | None:
         # Unwrapped once is not there still.
-        if self.ring.row(key_id) is None or not self.ring.knows(key_id):
+        if self.session.ring.row(key_id) is None or not self.session.ring.knows(key_id):
             return None
-        entry = self.ring.entry(key_id)
+        entry = self.session.ring.entry(key_id)
         return entry.data_key if isinstance(entry, Unwrapped) else None
 
     def _decrypt(self, envelope: Envelope | None) -> bytes | None:
         if envelope is None:
             return None
-        password = self.secret_key if envelope.key_id is None else self._data_key(envelope.key_id)
+        password = self.session.secret_key if envelope.key_id is None else self._data_key(envelope.key_id)
         if password is None:
             return None
         try:
-            return envelopes.decrypt(envelope, password, self.cache)
+            return envelopes.decrypt(envelope, password, self.session.cache)
         except AuthenticationFailedError:
             return None
 
@@ -224,7 +215,7 @@ class OldKeys:
         return self._decrypt(envelope)
 
     async def _in_pool(self, work: Callable[[], Evidence]) -> Evidence:
-        return await asyncio.get_running_loop().run_in_executor(self.pool, work)
+        return await asyncio.get_running_loop().run_in_executor(self.session.pool, work)
 
 
 def _touched(location: Location, row: Row, entry: JournalEntry) -> list[FoundSecret]:

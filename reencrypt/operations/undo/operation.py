@@ -3,39 +3,32 @@
 from __future__ import annotations
 
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from reencrypt.crypto.derive import DerivedKeyCache
-from reencrypt.databases.connect import open_database
 from reencrypt.databases.protocol import Database
-from reencrypt.errors import ConfigurationError, RefusedError, StoppedEarlyError, first_error
-from reencrypt.events import Emit, Warned
-from reencrypt.keys.providers import Providers
-from reencrypt.keys.ring import DataKey, KeyRing
-from reencrypt.operations.session import leased, open_providers
+from reencrypt.errors import ConfigurationError, RefusedError, StoppedEarlyError
+from reencrypt.operations.session import leased
 from reencrypt.operations.undo.columns import Undo
 from reencrypt.operations.undo.data_keys import UndoKeys
 from reencrypt.operations.undo.journal import FINAL, KeptColumn
 from reencrypt.operations.undo.old_keys import OldKeys
 from reencrypt.operations.undo.readers import Readers
-from reencrypt.outcomes import ExitCode, Outcome, RunState
-from reencrypt.planning.options import RunOptions, available_threads
+from reencrypt.outcomes import ExitCode, Operation, Outcome, RunState
 from reencrypt.planning.preflight import of_stale_secret_key
-from reencrypt.planning.schema import Schema, inspect, read_accepted_secrets
-from reencrypt.settings import Settings
+from reencrypt.planning.schema import Schema, read_accepted_secrets
+from reencrypt.planning.session import Session
 from reencrypt.state.checkpoints import (
     ColumnProgress,
     DataKeyProgress,
     read_column_progress,
     read_data_key_progress,
 )
-from reencrypt.state.data_keys import read_data_keys, read_own, read_wrapped
+from reencrypt.state.data_keys import read_own, read_wrapped
 from reencrypt.state.journal import read_extents, read_hashes
 from reencrypt.state.lease import Lease
-from reencrypt.state.runs import REKEY, Run, close_run, last_rekey, read_runs, supersede
-from reencrypt.state.stop import STOP_GRACE_SECONDS, StopRequest
+from reencrypt.state.runs import Run, close_run, last_rekey, read_runs, supersede
+from reencrypt.state.stop import STOP_GRACE_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,31 +82,24 @@ class UndoReport:
         }
 
 
-async def undo(settings: Settings, run_id: str, options: RunOptions, *, emit: Emit, stop: StopRequest) -> UndoReport:
+async def undo(session: Session, run_id: str) -> UndoReport:
     """Undo a run; may be interrupted at any moment, and goes on when it is called again.
 
     Raises `ConfigurationError` for a run that does not exist, `RefusedError` while a later one is not undone, and
     where the configuration has not followed a change of `secret_key`. What is undone already is left alone.
     """
-    database = await open_database(settings.database, write=True)
     try:
-        schema = await inspect(database)
-        found = await _find(database, schema, settings, run_id)
+        found = await _find(session, run_id)
         if found.run.state == RunState.UNDONE:
-            return await _already(database, found.run)
-        async with leased(database, options, emit, stop) as lease:
+            return await _already(session.database, found.run)
+        async with leased(session) as lease:
             # Again: somebody else may have run while we waited for the lease.
-            found = await _find(database, schema, settings, run_id)
+            found = await _find(session, run_id)
             if found.run.state == RunState.UNDONE:
-                return await _already(database, found.run)
-            with ThreadPoolExecutor(available_threads(), thread_name_prefix="reencrypt") as pool:
-                return await _Job(database, schema, settings, options, lease, found, emit, stop, pool).run()
+                return await _already(session.database, found.run)
+            return await _Job(session, lease, found).run()
     except StoppedEarlyError:
-        return UndoReport(run_id, Outcome.STOPPED, stop_reason=stop.reason)
-    except BaseExceptionGroup as failures:
-        raise first_error(failures) from failures
-    finally:
-        await database.close()
+        return UndoReport(run_id, Outcome.STOPPED, stop_reason=session.stop.reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +114,9 @@ class _Found:
     kept_later: tuple[str, ...] = ()
 
 
-async def _find(database: Database, schema: Schema, settings: Settings, run_id: str) -> _Found:
-    runs = await read_runs(database) if schema.has_state else []
+async def _find(session: Session, run_id: str) -> _Found:
+    database = session.database
+    runs = await read_runs(database) if session.schema.has_state else []
     ids = [run.id for run in runs]
     if run_id not in ids:
         known = f"known are {', '.join(ids[-5:])}" if ids else "there has been no run"
@@ -142,12 +129,12 @@ async def _find(database: Database, schema: Schema, settings: Settings, run_id: 
             f"run {run_id} was completed, and its journal dropped: there is nothing to go back to",
             hint="to have secrets under another key, run again with --to; to have them legacy, `reencrypt rollback`",
         )
-    if runs[at].operation == REKEY:
+    if runs[at].operation == Operation.REKEY:
         raise RefusedError(
             f"run {run_id} changed secret_key, and Grafana holds only one: undoing it alone would lock Grafana out",
             hint="change it back the same way: reencrypt rekey-secret-key, with the former key as the new one",
         )
-    if stale := of_stale_secret_key(last_rekey(runs), settings):
+    if stale := of_stale_secret_key(last_rekey(runs), session.settings):
         # What is legacy in the journal would be readable here, and for no Grafana.
         raise stale
     extents = dict.fromkeys(ids, (0, 0)) | await read_extents(database)
@@ -159,7 +146,7 @@ async def _find(database: Database, schema: Schema, settings: Settings, run_id: 
         for run in runs
         if extents[run_id][0]
         and run.state not in (RunState.UNDONE, RunState.UNDONE_PARTLY)
-        and run.operation != REKEY
+        and run.operation != Operation.REKEY
         and extents[run.id][1] > extents[run_id][1]
     ]
     if later:
@@ -170,7 +157,7 @@ async def _find(database: Database, schema: Schema, settings: Settings, run_id: 
         )
     # A change that had nothing to rewrite stands nowhere in the journal, but among the runs it does.
     changed = any(
-        run.operation == REKEY and run.is_over and (number > at or extents[run.id][1] > extents[run_id][1])
+        run.operation == Operation.REKEY and run.is_over and (number > at or extents[run.id][1] > extents[run_id][1])
         for number, run in enumerate(runs)
     )
     kept = [run.id for run in runs if run.state == RunState.UNDONE_PARTLY and extents[run.id][1] > extents[run_id][1]]
@@ -194,93 +181,56 @@ def _journal_id(run: Run) -> str:
 class _Job:
     """One undo under the lease."""
 
-    database: Database
-    schema: Schema
-    settings: Settings
-    options: RunOptions
+    session: Session
     lease: Lease
     found: _Found
-    emit: Emit
-    stop: StopRequest
-    pool: ThreadPoolExecutor
 
     async def run(self) -> UndoReport:
-        run = self.found.run
-        await close_run(self.database, self.lease, run, RunState.UNDOING, run.outcome)
-        for other in await read_runs(self.database):
+        session, database, run = self.session, self.session.database, self.found.run
+        await close_run(database, self.lease, run, RunState.UNDOING, run.outcome)
+        for other in await read_runs(database):
             if other.state == RunState.OPEN:
                 # What it counted as moved may be moved back now; the next run begins anew.
-                await supersede(self.database, self.lease, other)
-        progress = await read_column_progress(self.database, _journal_id(run))
+                await supersede(database, self.lease, other)
+        progress = await read_column_progress(database, _journal_id(run))
         if progress is None or (progress.done and progress.kept_because):
             # What was kept may be possible now, with another configuration for one: then all is looked at again.
             progress = ColumnProgress()
-        cache = DerivedKeyCache()
-        async with open_providers(self.settings, cache, self.options.vault, self.emit) as providers:
-            work, keys = await self._work(providers, cache)
-            try:
-                giving_back = self._give_back(work, keys, progress)
-                stopped = await self.stop.interruptible(giving_back, grace_seconds=STOP_GRACE_SECONDS)
-            except StoppedEarlyError:
-                stopped = self.stop.reason
-                # What was cancelled may have counted what it did not commit.
-                progress = await read_column_progress(self.database, _journal_id(run)) or progress
+        await session.ring.reload()
+        work, keys = await self._work()
+        try:
+            giving_back = self._give_back(work, keys, progress)
+            stopped = await session.stop.interruptible(giving_back, grace_seconds=STOP_GRACE_SECONDS)
+        except StoppedEarlyError:
+            stopped = session.stop.reason
+            # What was cancelled may have counted what it did not commit.
+            progress = await read_column_progress(database, _journal_id(run)) or progress
         return await self._report(work, keys, progress, stopped)
 
-    async def _work(self, providers: Providers, cache: DerivedKeyCache) -> tuple[Undo, UndoKeys]:
-        async def reload() -> list[DataKey]:
-            return await read_data_keys(self.database, self.schema.key_table)
-
-        def warn(message: str) -> None:
-            self.emit(Warned(message))
-
-        ring, run = KeyRing(providers.get), self.found.run
-        ring.load(await reload())
-        locations = {location.name: location for location in self.schema.fitted.locations}
-        accepted = await read_accepted_secrets(self.database, self.schema)
-        old_keys = OldKeys(
-            ring=ring,
-            secret_key=providers.secret_key.password,
-            cache=cache,
-            reload=reload,
-            pool=self.pool,
-            warn=warn,
-            secret_key_changed=self.found.secret_key_changed,
-            accepted=accepted,
-        )
-        journal_id = _journal_id(run)
-        of_later_runs = await read_hashes(self.database, self.found.kept_later)
-        work = Undo(self.database, self.lease, run, journal_id, locations, ring, old_keys, of_later_runs)
-        keys = UndoKeys(
-            database=self.database,
-            lease=self.lease,
-            run_id=run.id,
-            journal_id=journal_id,
-            ring=ring,
-            reload=reload,
-            locations=locations.values(),
-            cache=cache,
-            warn=warn,
-            accepted=accepted,
-        )
-        return work, keys
+    async def _work(self) -> tuple[Undo, UndoKeys]:
+        session, run = self.session, self.found.run
+        accepted = await read_accepted_secrets(session.database, session.schema)
+        old_keys = OldKeys(session, self.found.secret_key_changed, accepted)
+        of_later_runs = await read_hashes(session.database, self.found.kept_later)
+        work = Undo(session, self.lease, run, _journal_id(run), old_keys, of_later_runs)
+        return work, UndoKeys(session, self.lease, run.id, _journal_id(run), accepted)
 
     async def _give_back(self, work: Undo, keys: UndoKeys, progress: ColumnProgress) -> str | None:
         """Give back columns, then data keys; returns why it stopped before its end, else None.
 
         Columns first: their old bytes may need a data key in the wrapping that it has now.
         """
-        await self.stop.interruptible(work.prepare())
+        await self.session.stop.interruptible(work.prepare())
         while not progress.done:
-            if stopped := self.stop.reason:
+            if stopped := self.session.stop.reason:
                 return stopped
             await work.page(progress)
         await keys.compare()
-        await keys.settle(await self.stop.interruptible(keys.read()))
+        await keys.settle(await self.session.stop.interruptible(keys.read()))
         return None
 
     async def _report(self, work: Undo, keys: UndoKeys, progress: ColumnProgress, stopped: str | None) -> UndoReport:
-        run = self.found.run
+        session, run = self.session, self.found.run
         restored, kept = progress.back, [*work.kept, *keys.kept]
         because = Counter(progress.kept_because) + Counter(each.reason.value for each in keys.kept)
         deactivated: str | None = None
@@ -288,14 +238,14 @@ class _Job:
             outcome = Outcome.STOPPED
         elif because.keys() <= FINAL:
             outcome = Outcome.PARTLY_DONE if because else Outcome.UNDONE
-            own_key = await _own_key(self.database, self.schema, run)
+            own_key = await _own_key(session.database, session.schema, run)
             deactivated = own_key if await keys.activity(own_key) else None
             await keys.save()
-            await close_run(self.database, self.lease, run, RunState.UNDONE, Outcome.UNDONE)
+            await close_run(session.database, self.lease, run, RunState.UNDONE, Outcome.UNDONE)
         else:
             outcome = Outcome.PARTLY_DONE
             # It may be tried again, with another configuration for one, and stands in nobody's way.
-            await close_run(self.database, self.lease, run, RunState.UNDONE_PARTLY, run.outcome)
+            await close_run(session.database, self.lease, run, RunState.UNDONE_PARTLY, run.outcome)
         return UndoReport(
             run.id, outcome, restored, dict(because), kept, keys.disputed, keys.restored, deactivated, stopped
         )

@@ -20,11 +20,11 @@ from reencrypt.crypto.ciphers import Algorithm, AuthenticationFailedError
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.crypto.envelope import Envelope
 from reencrypt.databases.paging import LookAt, read_to_end
-from reencrypt.databases.protocol import Database
 from reencrypt.keys.proof import PROVEN_BITS
 from reencrypt.operations.undo.journal import Kept
 from reencrypt.planning.census import identity_of
-from reencrypt.state.accepted import NOTHING, Accepted
+from reencrypt.planning.session import Session
+from reencrypt.state.accepted import Accepted
 from reencrypt.state.rowkey import key_to_text
 
 _PAGE_ROWS: Final = 1000
@@ -104,18 +104,14 @@ class Readers:
 
 
 async def find_readers(
-    database: Database,
-    locations: Iterable[Location],
-    candidates: Mapping[str, Candidates],
-    cache: DerivedKeyCache,
-    accepted: Accepted = NOTHING,
+    session: Session, candidates: Mapping[str, Candidates], accepted: Accepted
 ) -> dict[str, Readers]:
     """Decrypt every secret under these data keys with both candidates; one read-only pass over all locations.
 
     What is `accepted` says nothing: it is implausible under the right key too.
     """
     found = {key_id: Readers(key_id, each.present is not None) for key_id, each in candidates.items()}
-    for location in locations:
+    for location in session.schema.fitted.locations:
         before = found
 
         def begin(location: Location = location, before: dict[str, Readers] = before) -> LookAt:
@@ -125,11 +121,11 @@ async def find_readers(
 
             async def look(rows: list[Row]) -> None:
                 # A derivation takes about a millisecond, which the event loop has better uses for.
-                await asyncio.to_thread(_read, location, rows, candidates, found, cache, accepted)
+                await asyncio.to_thread(_read, location, rows, candidates, found, session.cache, accepted)
 
             return look
 
-        await read_to_end(database, location, begin, rows=_PAGE_ROWS, size=_PAGE_BYTES)
+        await read_to_end(session.database, location, begin, rows=_PAGE_ROWS, size=_PAGE_BYTES)
     return found
 
 

@@ -7,16 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reencrypt.errors import NoSecretsError
-from reencrypt.events import Emit
-from reencrypt.keys.ring import DataKey, KeyRing
-from reencrypt.operations.session import Resources, opened
+from reencrypt.operations.verify.keys import RingKeys
 from reencrypt.operations.verify.readability import Fault, ambiguous, faults_of, not_configured, providers_of
-from reencrypt.operations.verify.verification import Problem, RingKeys, Verification, verify_secrets
+from reencrypt.operations.verify.verification import Problem, Verification, verify_secrets
 from reencrypt.outcomes import ExitCode
-from reencrypt.planning.options import RunOptions
-from reencrypt.planning.schema import inspect, read_accepted_secrets
-from reencrypt.settings import Settings
-from reencrypt.state.data_keys import read_ambiguous_keys, read_data_keys
+from reencrypt.planning.schema import read_accepted_secrets
+from reencrypt.planning.session import Session
+from reencrypt.planning.target import Target
+from reencrypt.state.data_keys import read_ambiguous_keys
 from reencrypt.state.quarantine import read_quarantine
 
 
@@ -91,43 +89,26 @@ def problem_as_json(problem: Problem) -> dict[str, object]:
     }
 
 
-async def verify(settings: Settings, options: RunOptions, *, emit: Emit) -> VerifyReport:
+async def verify(session: Session) -> VerifyReport:
     """Read, unwrap, decrypt and judge every secret; raises `NoSecretsError` where there is none at all."""
-    target = options.provider(settings)
-    async with opened(settings, options, emit, write=False) as resources:
-        report = await _verify(resources, settings, target, emit)
-    if not options.allow_empty and not report.found.total:
-        raise NoSecretsError(
-            f"{resources.database.name} holds no secrets at all",
-            hint="is this the right database? if so, give --allow-empty",
-        )
-    return report
-
-
-async def _verify(resources: Resources, settings: Settings, target: str, emit: Emit) -> VerifyReport:
-    database = resources.database
-    schema = await inspect(database)
-    ring = KeyRing(resources.providers.get)
-
-    async def reload() -> list[DataKey]:
-        return await read_data_keys(database, schema.key_table)
-
-    ring.load(await reload())
-    secret_key = resources.providers.secret_key.password
+    database, schema, ring = session.database, session.schema, session.ring
+    await ring.reload()
     found = await verify_secrets(
-        database,
-        schema.fitted.locations,
-        RingKeys(ring, reload, secret_key, not_configured(settings)),
+        session,
+        RingKeys(ring, session.secret_key, not_configured(session.settings)),
         await read_quarantine(database) if schema.has_state else [],
         await read_accepted_secrets(database, schema),
-        cache=resources.cache,
-        pool=resources.pool,
-        emit=emit,
     )
+    if not session.options.allow_empty and not found.total:
+        raise NoSecretsError(
+            f"{database.name} holds no secrets at all",
+            hint="is this the right database? if so, give --allow-empty",
+        )
     needed = found.needed_key_ids
+    target = Target.resolve(session.settings, session.options).provider
     return VerifyReport(
         target,
         found,
-        faults_of(settings, providers_of(ring, needed), has_envelopes=bool(needed), target=target),
+        faults_of(session.settings, providers_of(ring, needed), has_envelopes=bool(needed), target=target),
         sorted(needed & await read_ambiguous_keys(database, schema.key_table)),
     )

@@ -7,29 +7,25 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Executor as Pool
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, NamedTuple, Protocol
+from typing import Final
 
 from reencrypt.catalogue.location import Location, Row
 from reencrypt.catalogue.plaintext import evidence, is_plausible
-from reencrypt.catalogue.reading import FoundSecret
+from reencrypt.catalogue.reading import FoundSecret, ParsedRow, parse_rows
 from reencrypt.catalogue.reason import Reason
 from reencrypt.crypto import envelope as envelopes
 from reencrypt.crypto.ciphers import Algorithm, AuthenticationFailedError
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.crypto.envelope import Envelope
 from reencrypt.databases.paging import LookAt, read_to_end
-from reencrypt.databases.protocol import Database
-from reencrypt.events import Emit, Surveyed
+from reencrypt.events import Surveyed
 from reencrypt.keys.proof import PROVEN_BITS
-from reencrypt.keys.provider import LEGACY_PROVIDER
-from reencrypt.keys.ring import DataKey, Failure, KeyRing
-from reencrypt.keys.vault_errors import KeyDisabledError
-from reencrypt.operations.migrate.slow_path import ParsedRow, parse_rows
+from reencrypt.operations.verify.keys import PROVIDER_NOT_CONFIGURED, Keys, Unusable
 from reencrypt.planning.census import identity_of
 from reencrypt.planning.quarantined_keys import UNREADABLE
+from reencrypt.planning.session import Session
 from reencrypt.state.accepted import Accepted
 from reencrypt.state.journal import digest
 from reencrypt.state.quarantine import QuarantineEntry
@@ -38,127 +34,9 @@ from reencrypt.state.rowkey import key_to_text
 _PAGE_ROWS: Final = 1000
 _PAGE_BYTES: Final = 4 * 1024 * 1024
 _PADDING: Final = "unreadable_padding"
-#: Reasons of a verification alone: a run meets neither.
-PROVIDER_NOT_CONFIGURED: Final = "provider_not_configured"
-KEY_RETIRES: Final = "key_retires"
 #: How many problems are kept by name. All are counted; those of acknowledged secrets are kept without a limit, because
 #: the quarantine, which is in memory anyway, bounds them.
 NAMED_PROBLEMS: Final = 10_000
-
-
-class Unusable(NamedTuple):
-    """Why a key decrypts nothing; the reason becomes that of every secret under it."""
-
-    reason: str
-    detail: str
-
-
-class Keys(Protocol):
-    """The keys that a verification decrypts with."""
-
-    async def ensure(self, key_ids: Sequence[str]) -> None:
-        """Make these data keys ready; raises a `ReencryptError` where a key service fails as a whole."""
-        ...
-
-    async def confirm(self, key_ids: Sequence[str]) -> None:
-        """Have a key service asked a second time for those that only one answer of it speaks for.
-
-        Raises `ContradictionError` where it answers differently, a `ReencryptError` where it fails.
-        """
-        ...
-
-    def key_for(self, key_id: str | None) -> tuple[str, bytes | Unusable]:
-        """The provider of a data key (None: of a legacy value), and the key itself or why it is of no use."""
-        ...
-
-    @property
-    def whole(self) -> Keys:
-        """All keys of the configuration, those that are to retire among them."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class RingKeys:
-    """All keys of a configuration: data keys from the ring, `secret_key` for legacy values.
-
-    `not_configured` says of a provider, in a clause, which setting keeps it from being loaded, or nothing.
-    """
-
-    ring: KeyRing
-    reload: Callable[[], Awaitable[list[DataKey]]]
-    secret_key: bytes
-    not_configured: Callable[[str], str] = lambda _provider: ""
-    _disabled: dict[str, str] = field(default_factory=dict)
-
-    async def ensure(self, key_ids: Sequence[str]) -> None:
-        """Unwrap; a data key under a disabled version is of no use to Grafana either, and holds up no other."""
-        wanted = [key_id for key_id in key_ids if key_id not in self._disabled]
-        try:
-            await self.ring.ensure(wanted, self.reload)
-        except KeyDisabledError:
-            for key_id in wanted:
-                try:
-                    await self.ring.ensure([key_id], self.reload)
-                except KeyDisabledError as error:
-                    self._disabled[key_id] = error.message
-
-    async def confirm(self, key_ids: Sequence[str]) -> None:
-        """See `Keys`."""
-        await self.ring.confirm(key_ids)
-
-    def key_for(self, key_id: str | None) -> tuple[str, bytes | Unusable]:
-        """See `Keys`."""
-        if key_id is None:
-            return LEGACY_PROVIDER, self.secret_key
-        row = self.ring.row(key_id)
-        provider = row.provider if row else "missing"
-        if row is not None and (setting := self.not_configured(provider)):
-            return provider, Unusable(PROVIDER_NOT_CONFIGURED, f"data key {key_id}: {setting}")
-        if key_id in self._disabled:
-            return provider, Unusable(Reason.UNWRAP_FAILED, self._disabled[key_id])
-        if not self.ring.knows(key_id):
-            return provider, Unusable(Reason.UNWRAP_FAILED, f"data key {key_id}: it was wrapped anew meanwhile")
-        entry = self.ring.entry(key_id)
-        if isinstance(entry, Failure):
-            reason = Reason.UNKNOWN_DATA_KEY if entry.unknown else Reason.UNWRAP_FAILED
-            return provider, Unusable(reason, f"data key {key_id}: {entry.detail}")
-        return provider, entry.data_key
-
-    @property
-    def whole(self) -> Keys:
-        """See `Keys`."""
-        return self
-
-
-@dataclass(frozen=True, slots=True)
-class StayingKeys:
-    """The keys of another set without those that are to retire.
-
-    `retires` says of a data key (None: of `secret_key`) which key-encryption key goes and takes it along, or nothing.
-    A data key that retires is never asked for, unless it takes an unwrap to know that.
-    """
-
-    keys: Keys
-    retires: Callable[[str | None], str]
-
-    async def ensure(self, key_ids: Sequence[str]) -> None:
-        """See `Keys`."""
-        await self.keys.ensure([key_id for key_id in key_ids if not self.retires(key_id)])
-
-    async def confirm(self, key_ids: Sequence[str]) -> None:
-        """See `Keys`."""
-        await self.keys.confirm([key_id for key_id in key_ids if not self.retires(key_id)])
-
-    def key_for(self, key_id: str | None) -> tuple[str, bytes | Unusable]:
-        """See `Keys`."""
-        if kek := self.retires(key_id):
-            return kek, Unusable(KEY_RETIRES, f"it needs {kek}, which is to go")
-        return self.keys.key_for(key_id)
-
-    @property
-    def whole(self) -> Keys:
-        """See `Keys`."""
-        return self.keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,15 +174,7 @@ class Verification:
 
 
 async def verify_secrets(
-    database: Database,
-    locations: Iterable[Location],
-    keys: Keys,
-    quarantine: Sequence[QuarantineEntry],
-    accepted: Accepted,
-    *,
-    cache: DerivedKeyCache,
-    pool: Pool,
-    emit: Emit,
+    session: Session, keys: Keys, quarantine: Sequence[QuarantineEntry], accepted: Accepted
 ) -> Verification:
     """Read, decrypt and judge every secret with these keys.
 
@@ -315,26 +185,26 @@ async def verify_secrets(
     by_place = {entry.place: entry for entry in quarantine}
     loop = asyncio.get_running_loop()
     verification = Verification()
-    for location in locations:
+    for location in session.schema.fitted.locations:
         before = verification
 
         def begin(location: Location = location, before: Verification = before) -> LookAt:
             nonlocal verification
             # A location that is read again counts once, and is no more evidence than before.
             verification = before.copy()
-            verifier = _Verifier(keys, cache, by_place, accepted, verification)
+            verifier = _Verifier(keys, session.cache, by_place, accepted, verification)
             result = verification.locations[location.name] = LocationResult()
 
             async def look(rows: list[Row]) -> None:
-                parsed = await loop.run_in_executor(pool, parse_rows, location, rows)
+                parsed = await loop.run_in_executor(session.pool, parse_rows, location, rows)
                 await keys.ensure(_key_ids(parsed))
                 await keys.whole.ensure(verifier.given_up_key_ids(location, parsed))
-                await loop.run_in_executor(pool, verifier.check, location, parsed, result)
-                emit(Surveyed(location.name, sum(len(row.secrets) for row in parsed)))
+                await loop.run_in_executor(session.pool, verifier.check, location, parsed, result)
+                session.emit(Surveyed(location.name, sum(len(row.secrets) for row in parsed)))
 
             return look
 
-        await read_to_end(database, location, begin, rows=_PAGE_ROWS, size=_PAGE_BYTES)
+        await read_to_end(session.database, location, begin, rows=_PAGE_ROWS, size=_PAGE_BYTES)
     await keys.confirm([key_id for key_id in sorted(verification.key_ids) if not verification.is_proven(key_id)])
     return verification
 

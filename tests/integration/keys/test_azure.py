@@ -328,14 +328,15 @@ async def test_the_ring_asks_the_vault_once_for_each_key(
         DataKey(name, active=True, provider="azurekv.prod", wrapped=wrap(pem(state), key), label="", created="")
         for name, key in keys.items()
     ]
-    ring = KeyRing(lambda _name: provider)
 
-    async def reload() -> Iterable[DataKey]:
+    async def read() -> Iterable[DataKey]:
         return rows
+
+    ring = KeyRing(lambda _name: provider, read)
 
     async with asyncio.TaskGroup() as group:
         for _ in range(5):
-            group.create_task(ring.ensure(list(keys), reload))
+            group.create_task(ring.ensure(list(keys)))
     assert {name: ring.entry(name) for name in keys} == {
         name: Unwrapped(key, conclusive=True, wrap_format=RAW_OAEP_256) for name, key in keys.items()
     }
@@ -449,7 +450,11 @@ async def test_the_ring_adds_which_data_key_needs_the_disabled_version(
     async with wire_to(emulator) as wire:
         await set_attributes(wire, {"enabled": False})
     provider = provider_of()
-    ring = KeyRing(lambda _name: provider)
+
+    async def read() -> Iterable[DataKey]:
+        return []
+
+    ring = KeyRing(lambda _name: provider, read)
     wrapped = wrap(pem(state), b"k" * 16)
     row = DataKey("theid", active=True, provider="azurekv.prod", wrapped=wrapped, label="", created="")
     with pytest.raises(KeyDisabledError, match=r"^data key theid: ") as caught:
@@ -476,13 +481,14 @@ async def test_a_provider_that_fails_for_one_of_many_keys_fails_as_one_error(
         )
         for number, version in enumerate([newest, newest, old, old, newest])
     ]
-    ring = KeyRing(lambda _name: provider)
 
-    async def reload() -> Iterable[DataKey]:
+    async def read() -> Iterable[DataKey]:
         return rows
 
+    ring = KeyRing(lambda _name: provider, read)
+
     with pytest.raises(KeyDisabledError, match=rf"data key [23]: .* version {old} is disabled"):
-        await ring.ensure([row.id for row in rows], reload)
+        await ring.ensure([row.id for row in rows])
 
 
 @pytest.mark.parametrize("dates", [{"exp": 1_500_000_000}, {"nbf": 4_000_000_000}])

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -33,6 +33,7 @@ from reencrypt.state.stop import StopRequest
 from tests.grafana.planting import Plain
 from tests.support.dropping import Drop, DroppingDatabase, Fault, drop_pages
 from tests.support.engine import Engine
+from tests.support.inprocess import in_session
 from tests.support.raced import SECRET_KEY, Grafana, base64_of
 
 FAULTS = [pytest.param(fault, every, id=f"{fault.name}-{every}") for fault in Fault for every in (1, 2, 3)]
@@ -81,7 +82,7 @@ class Faulty:
 
     async def run(self, options: RunOptions = OPTIONS) -> RunReport:
         self.stop, self.drop.on = StopRequest(), False
-        return await operation.run(settings_of(self._grafana), options, emit=self.listen, stop=self.stop)
+        return await in_session(operation.run, settings_of(self._grafana), options, emit=self.listen, stop=self.stop)
 
 
 @pytest.mark.one_engine
@@ -147,7 +148,7 @@ async def test_the_last_sweep_that_misses_pages_is_repeated_once(
             # So that these sweeps move something, and another one follows.
             grafana.execute("UPDATE user_auth SET o_auth_access_token = ? WHERE id = 5", base64_of(next(ciphertexts)))
 
-    report = await operation.run(settings_of(grafana), OPTIONS, emit=save, stop=faulty.stop)
+    report = await in_session(operation.run, settings_of(grafana), OPTIONS, emit=save, stop=faulty.stop)
     assert faulty.passes == [0, 1, 2, 3, 4]
     assert (report.outcome, report.total.total) == ("done", 320)
     assert grafana.off_target() == 0
@@ -173,7 +174,7 @@ async def test_rows_missed_before_an_interruption_are_remembered_behind_it(
                 faulty.drop.every = 1
 
         faulty.drop.on = False
-        report = await operation.run(settings_of(grafana), OPTIONS, emit=listen, stop=StopRequest())
+        report = await in_session(operation.run, settings_of(grafana), OPTIONS, emit=listen)
         assert (report.outcome, list(report.incomplete)) == ("partly_done", ["user_auth"])
         # One sweep was enough to know.
         assert faulty.passes == [0, 0, 1]
@@ -227,9 +228,9 @@ async def test_no_answer_is_given_over_rows_that_were_missed(
     drop = Drop(fault, every)
     drop_pages(monkeypatch, drop)
     for ask in (
-        partial(plan, settings, OPTIONS, emit=ignore),
-        partial(verify, settings, OPTIONS, emit=ignore),
-        partial(complete, settings, OPTIONS, CompleteOptions(check=True), emit=ignore, stop=StopRequest()),
+        partial(in_session, plan, settings, OPTIONS),
+        partial(in_session, verify, settings, OPTIONS),
+        partial(in_session, partial(complete, wanted=CompleteOptions()), settings, OPTIONS),
     ):
         drop.pages = drop.dropped = 0
         if hidden:
@@ -254,8 +255,12 @@ async def test_a_busy_table_outside_the_catalogue_is_named_with_its_figures_unti
     grafana.execute("INSERT INTO busy VALUES (1, 'a')")
     drop = Drop(Fault.SKIPPED, only="busy")
     drop_pages(monkeypatch, drop)
-    ask = partial(complete, settings_of(grafana), OPTIONS, emit=ignore, stop=StopRequest())
-    answer = (await ask(CompleteOptions(check=True))).as_json()
+
+    async def ask(*unsearched: str) -> dict[str, Any]:
+        wanted = CompleteOptions(check_only=True, unsearched=frozenset(unsearched))
+        return (await in_session(partial(complete, wanted=wanted), settings_of(grafana), OPTIONS)).as_json()
+
+    answer = await ask()
     reason = (
         "busy: rows are missing from what the database answers, twice in a row: "
         "0 rows looked at, 1 counted before and 1 after"
@@ -264,11 +269,11 @@ async def test_a_busy_table_outside_the_catalogue_is_named_with_its_figures_unti
     (blocker,) = [each for each in answer["blockers"] if "busy" in each]
     assert blocker.endswith("if it holds no secrets, give --unsearched busy")
     # A column that somebody vouches for leaves the rest of its table to be searched.
-    answer = (await ask(CompleteOptions(check=True, unsearched=frozenset(("busy.id",))))).as_json()
+    answer = await ask("busy.id")
     assert answer["searched"]["not_searched"] == {"busy": reason}
     assert drop.dropped
     drop.pages = drop.dropped = 0
-    answer = (await ask(CompleteOptions(check=True, unsearched=frozenset(("busy",))))).as_json()
+    answer = await ask("busy")
     assert drop.pages == 0
     assert answer["searched"]["not_searched"] == {"busy": "--unsearched vouches for it"}
     assert not [each for each in answer["blockers"] if "busy" in each]
@@ -284,8 +289,8 @@ async def test_a_scan_that_missed_rows_once_is_made_again_and_counts_nothing_twi
             builder.add_secret(Plain(b'{"orphan":"%d"}' % number, orphan))
     grafana.execute("DELETE FROM data_keys")
     settings = settings_of(grafana)
-    truth = (await verify(settings, OPTIONS, emit=ignore)).as_json()
-    planned = (await plan(settings, OPTIONS, emit=ignore)).as_json()
+    truth = (await in_session(verify, settings, OPTIONS)).as_json()
+    planned = (await in_session(plan, settings, OPTIONS)).as_json()
     assert (truth["secrets"]["total"], truth["secrets"]["unreadable"]) == (350, 30)
     total = multiply_tokens(grafana) + 30
 
@@ -296,8 +301,8 @@ async def test_a_scan_that_missed_rows_once_is_made_again_and_counts_nothing_twi
             return super().takes(location)
 
     for ask in (
-        partial(plan, settings, OPTIONS, emit=ignore),
-        partial(verify, settings, OPTIONS, emit=ignore),
+        partial(in_session, plan, settings, OPTIONS),
+        partial(in_session, verify, settings, OPTIONS),
     ):
         drop = Once(fault, 2, only="user_auth")
         drop_pages(monkeypatch, drop)
@@ -344,15 +349,9 @@ async def test_rekey_refuses_while_rows_are_missed_that_may_be_under_the_old_key
         if isinstance(event, RunEnded):
             drop.on = False
 
+    change = partial(rekey, new=Secret("the next secret_key of this test"), grafana_stopped=True)
     with pytest.raises(IncompleteScanError, match="would be lost"):
-        await rekey(
-            settings_of(grafana),
-            OPTIONS,
-            Secret("the next secret_key of this test"),
-            grafana_stopped=True,
-            emit=listen,
-            stop=StopRequest(),
-        )
+        await in_session(change, settings_of(grafana), OPTIONS, emit=listen)
     assert None not in grafana.plaintexts()
 
 

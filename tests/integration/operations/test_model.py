@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -31,12 +32,11 @@ from reencrypt.events import Event, PageCommitted, PassStarted, RunStarted, Targ
 from reencrypt.operations.undo.operation import undo
 from reencrypt.planning.options import RunOptions
 from reencrypt.settings import load_settings
-from reencrypt.state.stop import StopRequest
 from tests.grafana.builder import GrafanaBuilder
 from tests.grafana.decryptor import DecryptedSecret, SecretAddress, read_secrets
 from tests.grafana.planting import Plain
 from tests.support.engine import Engine, SqliteEngine
-from tests.support.inprocess import run_in_process
+from tests.support.inprocess import in_session, run_in_process
 from tests.support.servers import server_engine
 
 SECRET_KEY = "the secret_key of the model"
@@ -194,7 +194,7 @@ class Grafana(RuleBasedStateMachine):
         runs = self.engine.query("SELECT id FROM reencrypt_run WHERE state <> 'undone' ORDER BY started DESC, id DESC")
         if runs:
             with suppress(RefusedError):  # of runs within one second the ids are in any order
-                asyncio.run(undo(self.settings, str(runs[0][0]), OPTIONS, emit=lambda _event: None, stop=StopRequest()))
+                asyncio.run(in_session(partial(undo, run_id=str(runs[0][0])), self.settings, OPTIONS))
 
     @invariant()
     def every_secret_says_what_was_saved_last(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from reencrypt.state.stop import StopRequest
 from tests.grafana.planting import Plain
 from tests.grafana.populate import populate
 from tests.support.engine import Engine, SqliteEngine
+from tests.support.inprocess import in_session
 from tests.support.raced import SECRET_KEY, Grafana, base64_of
 
 pytestmark = pytest.mark.mysql_for_mariadb
@@ -308,7 +310,7 @@ async def test_a_data_key_that_somebody_deletes_in_mid_undo_is_given_no_secret_b
     settings = load_settings(
         config=None, home=None, database_url=grafana.engine.url, environ={"GF_SECURITY_SECRET_KEY": SECRET_KEY}
     )
-    report = await undo(settings, str(run.run_id), RunOptions(), emit=lambda _event: None, stop=StopRequest())
+    report = await in_session(partial(undo, run_id=str(run.run_id)), settings, RunOptions())
     assert report.kept_because["old_bytes_unreadable"] >= 100
     unreadable = sum(each.plaintext is None for each in grafana.secrets().values())
     # Those of the first page, which the deletion itself has cost; not one of the others.

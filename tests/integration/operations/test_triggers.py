@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,14 +16,12 @@ from reencrypt.operations.migrate import run as operation
 from reencrypt.operations.rekey.operation import rekey
 from reencrypt.operations.undo.operation import undo
 from reencrypt.planning.options import RunOptions
-from reencrypt.planning.target import Operation
 from reencrypt.secret import Secret
 from reencrypt.settings import Settings, load_settings
-from reencrypt.state.stop import StopRequest
 from tests.grafana.planting import Plain
 from tests.support import triggers
 from tests.support.engine import SqliteEngine
-from tests.support.inprocess import run_in_process
+from tests.support.inprocess import in_session, run_in_process
 from tests.support.raced import SECRET_KEY, Grafana
 from tests.support.servers import server_engine
 
@@ -154,7 +153,7 @@ async def test_no_data_key_is_set_inactive_whose_wrapping_a_trigger_changes_then
     triggers.plant_at_deactivation(grafana.engine)
     options = RunOptions(to="secretKey.v1", fresh_data_key=True)
     with pytest.raises(RefusedError) as raised:
-        await operation.run(settings_of(grafana), options, emit=ignore, stop=StopRequest())
+        await in_session(operation.run, settings_of(grafana), options)
     is_named(raised.value, "data_keys", "trigger")
     assert [row for row in data_keys(grafana) if row in before] == before
 
@@ -167,11 +166,11 @@ async def test_an_undo_commits_nothing_of_a_page_that_a_trigger_changes(name: st
     written = stored(grafana, "user_auth")
     triggers.plant(grafana.engine, kind, "user_auth", "o_auth_access_token")
     with pytest.raises(RefusedError) as raised:
-        await undo(settings_of(grafana), str(run.run_id), RunOptions(), emit=ignore, stop=StopRequest())
+        await in_session(partial(undo, run_id=str(run.run_id)), settings_of(grafana), RunOptions())
     is_named(raised.value, "user_auth", kind)
     assert stored(grafana, "user_auth") == written
     triggers.remove(grafana.engine, kind, "user_auth")
-    report = await undo(settings_of(grafana), str(run.run_id), RunOptions(), emit=ignore, stop=StopRequest())
+    report = await in_session(partial(undo, run_id=str(run.run_id)), settings_of(grafana), RunOptions())
     assert (report.outcome, stored(grafana, "user_auth")) == ("undone", before)
 
 
@@ -188,9 +187,8 @@ async def test_a_change_of_secret_key_is_all_or_nothing_where_a_trigger_changes_
     triggers.plant(grafana.engine, kind, table, column, key=key)
 
     async def change() -> str:
-        options, stop = RunOptions(to="secretKey.v1", operation=Operation.RUN), StopRequest()
-        settings = settings_of(grafana)
-        return (await rekey(settings, options, NEXT, grafana_stopped=True, emit=ignore, stop=stop)).outcome
+        change = partial(rekey, new=NEXT, grafana_stopped=True)
+        return (await in_session(change, settings_of(grafana), RunOptions(to="secretKey.v1"))).outcome
 
     with pytest.raises(RefusedError) as raised:
         await change()
@@ -208,7 +206,7 @@ async def test_a_trigger_on_another_column_is_nobodys_business(name: str, opened
     run = await grafana.run()
     assert (run.outcome, run.total.re_encrypted, grafana.off_target()) == ("done", 320, 0)
     assert all(str(text).endswith("x") for (text,) in grafana.query("SELECT auth_id FROM user_auth"))
-    report = await undo(settings_of(grafana), str(run.run_id), RunOptions(), emit=ignore, stop=StopRequest())
+    report = await in_session(partial(undo, run_id=str(run.run_id)), settings_of(grafana), RunOptions())
     assert (report.outcome, stored(grafana, "user_auth")) == ("undone", before)
 
 
@@ -235,7 +233,7 @@ async def test_a_trigger_on_a_partition_and_one_that_is_switched_off(opened: Ope
     before = grafana.query("SELECT id, o_auth_access_token FROM user_auth ORDER BY id")
     options = RunOptions(to="secretKey.v1", fresh_data_key=True)
     with pytest.raises(RefusedError) as raised:
-        await operation.run(settings_of(grafana), options, emit=ignore, stop=StopRequest())
+        await in_session(operation.run, settings_of(grafana), options)
     assert "the trigger meddler on user_auth_high changes it" in raised.value.message
     high = [row for row in before if int(str(row[0])) >= 200]
     assert grafana.query("SELECT id, o_auth_access_token FROM user_auth WHERE id >= 200 ORDER BY id") == high

@@ -515,8 +515,7 @@ def test_a_data_key_first_met_in_mid_run_casts_doubt_as_at_the_gate() -> None:
 
 def test_a_later_judgement_follows_what_was_proven_before() -> None:
     before = Proof(Verdict.PROVEN, {"proven": Evidence(bits=20.0), "not": Evidence(bits=3.0)}, doubt=True)
-    later = Proof(Verdict.REFUTED, {"proven": Evidence(bits=-8.0)})
-    later.follow(before)
+    later = Proof(Verdict.REFUTED, {"proven": Evidence(bits=-8.0)}).following(before)
     assert later.secret_key is Verdict.PROVEN
     assert later.doubt
     assert later.data_keys == {"proven": Evidence(bits=20.0)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 import pytest
 from hypothesis import given, settings
@@ -252,8 +252,8 @@ async def nothing_new() -> Iterable[DataKey]:
     raise AssertionError
 
 
-def ring_of(provider: Gated, *rows: DataKey) -> KeyRing:
-    ring = KeyRing(lambda _name: provider)
+def ring_of(provider: Gated, *rows: DataKey, read: Callable[[], Awaitable[Iterable[DataKey]]] = nothing_new) -> KeyRing:
+    ring = KeyRing(lambda _name: provider, read)
     ring.load(rows)
     return ring
 
@@ -270,7 +270,7 @@ async def test_the_ring_unwraps_a_key_once_whoever_asks_at_the_same_time() -> No
     ring = ring_of(provider, *(row(name, name.encode()) for name in names))
     async with asyncio.TaskGroup() as group:
         for shift in range(8):
-            group.create_task(ring.ensure([*names[shift:], *names[:shift]], nothing_new))
+            group.create_task(ring.ensure([*names[shift:], *names[:shift]]))
         provider.gate.set()
     assert sorted(provider.calls) == [name.encode() for name in names]
     assert [data_key(ring, name) for name in names] == [name.encode() for name in names]
@@ -279,8 +279,8 @@ async def test_the_ring_unwraps_a_key_once_whoever_asks_at_the_same_time() -> No
 async def test_one_caller_that_is_cancelled_leaves_the_key_to_the_next() -> None:
     provider = Gated()
     ring = ring_of(provider, row("k", b"k"))
-    first = asyncio.create_task(ring.ensure(["k"], nothing_new))
-    second = asyncio.create_task(ring.ensure(["k"], nothing_new))
+    first = asyncio.create_task(ring.ensure(["k"]))
+    second = asyncio.create_task(ring.ensure(["k"]))
     await provider.asked.wait()
     first.cancel()
     provider.gate.set()
@@ -293,7 +293,7 @@ async def test_one_caller_that_is_cancelled_leaves_the_key_to_the_next() -> None
 async def test_a_key_that_was_wrapped_anew_while_it_was_unwrapped_is_unwrapped_again() -> None:
     provider = Gated()
     ring = ring_of(provider, row("k", b"old"))
-    waiting = asyncio.create_task(ring.ensure(["k"], nothing_new))
+    waiting = asyncio.create_task(ring.ensure(["k"]))
     await provider.asked.wait()
     ring.load([row("k", b"new")])
     provider.gate.set()
@@ -305,28 +305,28 @@ async def test_a_key_that_was_wrapped_anew_while_it_was_unwrapped_is_unwrapped_a
 async def test_a_reload_for_one_key_looks_again_at_every_key_asked_for_that_has_other_bytes() -> None:
     provider = Gated()
     provider.gate.set()
-    ring = ring_of(provider, row("a", b"old"))
-    await ring.ensure(["a"], nothing_new)
 
-    async def reload() -> Iterable[DataKey]:
+    async def read() -> Iterable[DataKey]:
         return [row("a", b"new"), row("b", b"b")]
 
-    await ring.ensure(["a", "b"], reload)
+    ring = ring_of(provider, row("a", b"old"), read=read)
+    await ring.ensure(["a"])
+    await ring.ensure(["a", "b"])
     assert (data_key(ring, "a"), data_key(ring, "b")) == (b"new", b"b")
 
 
 async def test_an_unknown_key_is_a_failure_until_a_reload_shows_it() -> None:
     provider = Gated()
     provider.gate.set()
-    ring = ring_of(provider)
 
     async def still_missing() -> Iterable[DataKey]:
         return []
 
-    await ring.ensure(["k"], still_missing)
+    ring = ring_of(provider, read=still_missing)
+    await ring.ensure(["k"])
     assert ring.entry("k") == Failure(unknown=True, detail="data_keys has no such key")
     ring.load([row("k", b"k")])
-    await ring.ensure(["k"], nothing_new)
+    await ring.ensure(["k"])
     assert data_key(ring, "k") == b"k"
 
 
@@ -339,9 +339,9 @@ async def test_one_key_that_does_not_unwrap_or_has_no_provider_spoils_no_other()
             raise ConfigurationError("provider gone is not configured")
         return provider
 
-    ring = KeyRing(provider_of)
+    ring = KeyRing(provider_of, nothing_new)
     ring.load([row("bad", b"bad"), row("orphan", b"x", "gone"), row("good", b"good")])
-    await ring.ensure(["bad", "orphan", "good"], nothing_new)
+    await ring.ensure(["bad", "orphan", "good"])
     assert ring.entry("bad") == Failure(unknown=False, detail="it is bad")
     assert ring.entry("orphan") == Failure(
         unknown=False, detail="its provider cannot be used: provider gone is not configured"
@@ -361,7 +361,7 @@ async def test_a_second_answer_that_agrees_makes_the_proof_and_is_asked_for_once
     provider = Gated()
     provider.gate.set()
     ring = ring_of(provider, row("a", b"1"), row("b", b"bad"))
-    await ring.ensure(["a", "b"], nothing_new)
+    await ring.ensure(["a", "b"])
     entry = ring.entry("a")
     assert isinstance(entry, Unwrapped)
     assert not entry.is_proof
@@ -377,7 +377,7 @@ async def test_two_different_answers_refuse_the_key_by_name() -> None:
     provider = Gated()
     provider.gate.set()
     ring = ring_of(provider, row("a", b"two-faced"))
-    await ring.ensure(["a"], nothing_new)
+    await ring.ensure(["a"])
     with pytest.raises(ContradictionError, match="two different answers for data key a") as caught:
         await ring.confirm(["a"])
     assert caught.value.exit_code == 6
@@ -396,7 +396,7 @@ async def test_a_row_that_was_wrapped_anew_is_forgotten_and_named() -> None:
     provider = Gated()
     provider.gate.set()
     ring = ring_of(provider, row("a", b"1"), row("b", b"2"))
-    await ring.ensure(["a", "b"], nothing_new)
+    await ring.ensure(["a", "b"])
     await ring.confirm(["a", "b"])
     assert ring.load([row("a", b"other"), row("b", b"2")]) == {"a"}
     assert not ring.knows("a")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from reencrypt.catalogue.location import Location, Row
 from reencrypt.catalogue.locations import BY_NAME, LOCATIONS
+from reencrypt.catalogue.reading import parse_rows
 from reencrypt.catalogue.reason import Reason
 from reencrypt.crypto import envelope as envelopes
 from reencrypt.crypto import gobase64
@@ -20,7 +21,7 @@ from reencrypt.crypto.envelope import Sealer
 from reencrypt.databases.protocol import ColumnLimit
 from reencrypt.keys.proof import Evidence, KeyStanding, Proof, Verdict
 from reencrypt.operations.migrate.fast_path import Shortcut
-from reencrypt.operations.migrate.slow_path import PageOutcome, Transformer, UnusableKey, UsableKey, parse_rows
+from reencrypt.operations.migrate.slow_path import PageOutcome, Transformer, UnusableKey, UsableKey
 from reencrypt.state.counts import Counts
 from reencrypt.state.journal import digest
 from reencrypt.state.quarantine import KnownSecret, Place

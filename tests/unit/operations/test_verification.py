@@ -4,13 +4,8 @@ from __future__ import annotations
 
 from reencrypt.crypto.ciphers import Algorithm
 from reencrypt.crypto.envelope import Envelope
-from reencrypt.operations.verify.verification import (
-    KEY_RETIRES,
-    NAMED_PROBLEMS,
-    PROVIDER_NOT_CONFIGURED,
-    Problem,
-    Verification,
-)
+from reencrypt.operations.verify.keys import KEY_RETIRES, PROVIDER_NOT_CONFIGURED
+from reencrypt.operations.verify.verification import NAMED_PROBLEMS, Problem, Verification
 
 
 def problem(number: int, *, reason: str = "implausible_plaintext", quarantine: str = "") -> Problem:

@@ -1,0 +1,130 @@
+"""The keys that a verification decrypts with: all of a configuration, or those that stay when others retire."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple, Protocol
+
+from reencrypt.catalogue.reason import Reason
+from reencrypt.keys.provider import LEGACY_PROVIDER
+from reencrypt.keys.ring import Failure, KeyRing
+from reencrypt.keys.vault_errors import KeyDisabledError
+
+#: Reasons of a verification alone: a run meets neither.
+PROVIDER_NOT_CONFIGURED: Final = "provider_not_configured"
+KEY_RETIRES: Final = "key_retires"
+
+
+class Unusable(NamedTuple):
+    """Why a key decrypts nothing; the reason becomes that of every secret under it."""
+
+    reason: str
+    detail: str
+
+
+class Keys(Protocol):
+    """The keys that a verification decrypts with."""
+
+    async def ensure(self, key_ids: Sequence[str]) -> None:
+        """Make these data keys ready; raises a `ReencryptError` where a key service fails as a whole."""
+        ...
+
+    async def confirm(self, key_ids: Sequence[str]) -> None:
+        """Have a key service asked a second time for those that only one answer of it speaks for.
+
+        Raises `ContradictionError` where it answers differently, a `ReencryptError` where it fails.
+        """
+        ...
+
+    def key_for(self, key_id: str | None) -> tuple[str, bytes | Unusable]:
+        """The provider of a data key (None: of a legacy value), and the key itself or why it is of no use."""
+        ...
+
+    @property
+    def whole(self) -> Keys:
+        """All keys of the configuration, those that are to retire among them."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RingKeys:
+    """All keys of a configuration: data keys from the ring, `secret_key` for legacy values.
+
+    `not_configured` says of a provider, in a clause, which setting keeps it from being loaded, or nothing.
+    """
+
+    ring: KeyRing
+    secret_key: bytes
+    not_configured: Callable[[str], str] = lambda _provider: ""
+    _disabled: dict[str, str] = field(default_factory=dict)
+
+    async def ensure(self, key_ids: Sequence[str]) -> None:
+        """Unwrap; a data key under a disabled version is of no use to Grafana either, and holds up no other."""
+        wanted = [key_id for key_id in key_ids if key_id not in self._disabled]
+        try:
+            await self.ring.ensure(wanted)
+        except KeyDisabledError:
+            for key_id in wanted:
+                try:
+                    await self.ring.ensure([key_id])
+                except KeyDisabledError as error:
+                    self._disabled[key_id] = error.message
+
+    async def confirm(self, key_ids: Sequence[str]) -> None:
+        """See `Keys`."""
+        await self.ring.confirm(key_ids)
+
+    def key_for(self, key_id: str | None) -> tuple[str, bytes | Unusable]:
+        """See `Keys`."""
+        if key_id is None:
+            return LEGACY_PROVIDER, self.secret_key
+        row = self.ring.row(key_id)
+        provider = row.provider if row else "missing"
+        if row is not None and (setting := self.not_configured(provider)):
+            return provider, Unusable(PROVIDER_NOT_CONFIGURED, f"data key {key_id}: {setting}")
+        if key_id in self._disabled:
+            return provider, Unusable(Reason.UNWRAP_FAILED, self._disabled[key_id])
+        if not self.ring.knows(key_id):
+            return provider, Unusable(Reason.UNWRAP_FAILED, f"data key {key_id}: it was wrapped anew meanwhile")
+        entry = self.ring.entry(key_id)
+        if isinstance(entry, Failure):
+            reason = Reason.UNKNOWN_DATA_KEY if entry.unknown else Reason.UNWRAP_FAILED
+            return provider, Unusable(reason, f"data key {key_id}: {entry.detail}")
+        return provider, entry.data_key
+
+    @property
+    def whole(self) -> Keys:
+        """See `Keys`."""
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class StayingKeys:
+    """The keys of another set without those that are to retire.
+
+    `retires` says of a data key (None: of `secret_key`) which key-encryption key goes and takes it along, or nothing.
+    A data key that retires is never asked for, unless it takes an unwrap to know that.
+    """
+
+    keys: Keys
+    retires: Callable[[str | None], str]
+
+    async def ensure(self, key_ids: Sequence[str]) -> None:
+        """See `Keys`."""
+        await self.keys.ensure([key_id for key_id in key_ids if not self.retires(key_id)])
+
+    async def confirm(self, key_ids: Sequence[str]) -> None:
+        """See `Keys`."""
+        await self.keys.confirm([key_id for key_id in key_ids if not self.retires(key_id)])
+
+    def key_for(self, key_id: str | None) -> tuple[str, bytes | Unusable]:
+        """See `Keys`."""
+        if kek := self.retires(key_id):
+            return kek, Unusable(KEY_RETIRES, f"it needs {kek}, which is to go")
+        return self.keys.key_for(key_id)
+
+    @property
+    def whole(self) -> Keys:
+        """See `Keys`."""
+        return self.keys

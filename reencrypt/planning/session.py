@@ -1,0 +1,41 @@
+"""What an operation works with. Facts alone: `reencrypt.operations.session` opens one, and nobody changes it."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from reencrypt.crypto.derive import DerivedKeyCache
+from reencrypt.databases.protocol import Database
+from reencrypt.events import Emit
+from reencrypt.keys.providers import Providers
+from reencrypt.keys.ring import KeyRing
+from reencrypt.planning.options import RunOptions
+from reencrypt.planning.schema import Schema
+from reencrypt.settings import Settings
+from reencrypt.state.stop import StopRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One Grafana database, its key-encryption keys, and the user's wishes.
+
+    `schema` is that of the moment it was opened, `ring` holds the rows of `data_keys` since. `cache` holds derived
+    keys, `pool` is for deriving more and for all other work that needs a processor. `stop` may be asked at any time.
+    """
+
+    database: Database
+    schema: Schema
+    providers: Providers
+    ring: KeyRing
+    cache: DerivedKeyCache
+    pool: ThreadPoolExecutor
+    settings: Settings
+    options: RunOptions
+    emit: Emit
+    stop: StopRequest
+
+    @property
+    def secret_key(self) -> bytes:
+        """The configured `secret_key`."""
+        return self.providers.secret_key.password
