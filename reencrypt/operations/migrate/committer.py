@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from reencrypt.catalogue.location import Key, Location
 from reencrypt.databases.protocol import Database, Swap, Transaction, Value
 from reencrypt.databases.retried import retried
-from reencrypt.operations.migrate.slow_path import PageOutcome, RowOutcome
+from reencrypt.operations.migrate.slow_path import PageOutcome
 from reencrypt.planning.target_key import TargetKey
 from reencrypt.state.accepted import save_accepted
 from reencrypt.state.checkpoints import Checkpoint, save_checkpoint
@@ -53,14 +53,14 @@ class Committer:
         """
         loop = asyncio.get_running_loop()
         locked_since = 0.0
-        swaps = page.swaps + _alike(location, page.rows)
+        page = replace(page, updates=_alike(location, page))
         # Before anything is locked: hashes take a while.
-        entries = swap_entries(location, swaps)
+        entries = swap_entries(location, page.updates)
 
         async def body(transaction: Transaction) -> Committed:
             nonlocal locked_since
             locked_since = loop.time()
-            return await self._write(transaction, location, page, checkpoint, swaps, entries)
+            return await self._write(transaction, location, page, checkpoint, entries)
 
         done = await retried(self.database, body)
         done.locked_seconds = loop.time() - locked_since
@@ -73,46 +73,46 @@ class Committer:
         location: Location,
         page: PageOutcome,
         checkpoint: Checkpoint,
-        swaps: Sequence[Swap],
         entries: Sequence[tuple[Value, ...]],
     ) -> Committed:
         """Everything of a page inside its transaction; may be begun again, so it changes nothing in memory."""
         await self.lease.check(transaction)
         lost: list[Key] = []
-        if swaps:
+        if page.updates:
             # From here to the commit nobody can delete the key that the new bytes need.
             await self.target.lock(transaction)
-            lost = await transaction.swap_rows(location, swaps)
-        settled: Sequence[RowOutcome] = page.rows
-        ordinary = len(page.swaps)
+            lost = await transaction.swap_rows(location, page.updates)
         if lost:
-            losers = set(lost)
-            settled = [row for row in page.rows if not (row.swap and row.row.key in losers)]
-            entries = swap_entries(location, [swap for swap in swaps if swap.key not in losers])
-            ordinary -= sum(swap.key in losers for swap in page.swaps)
-        swapped = [(row.row, row.swap) for row in settled if row.swap]
+            page = page.without(set(lost))
+            entries = swap_entries(location, page.updates)
         await journal_entries(transaction, self.run.id, location, entries)
-        accepted = [(row.row, row.swap, row.accepted) for row in settled if row.accepted]
+        by_key = {each.key: each for each in page.updates} if page.told else {}
+        accepted = [(row.row, by_key.get(row.row.key), row.accepted) for row in page.told if row.accepted]
         await save_accepted(transaction, self.run.id, location, accepted)
-        await follow(transaction, self.run.id, location, swapped, self.locations)
-        findings = [finding for row in settled for finding in row.findings]
+        changed = [(row.row, by_key[row.row.key]) for row in page.told if row.moved]
+        await follow(transaction, self.run.id, location, changed, self.locations)
+        findings = [finding for row in page.told for finding in row.findings]
         await save_findings(transaction, self.run.id, checkpoint.pass_number, location.name, findings)
         if checkpoint.done and not lost:
             await drop_stale(transaction, self.run.id, checkpoint.pass_number, location.name)
         if self.run.tally.failed and checkpoint.pass_number == 0:
             await save_tally(transaction, self.run)
-        counts = Counts.sum([checkpoint.counts, page.settled, *(row.counts for row in settled)])
-        counts.re_encrypted += ordinary
+        counts = Counts.sum([checkpoint.counts, page.counts])
         await save_checkpoint(transaction, self.run.id, replace(checkpoint, counts=counts))
-        return Committed(lost, ordinary + sum(row.moved for row in settled), findings, counts)
+        return Committed(lost, page.moved, findings, counts)
 
 
-def _alike(location: Location, rows: Sequence[RowOutcome]) -> list[Swap]:
-    """The swaps of a page, those of twins within it made alike: one text stays one text."""
+def _alike(location: Location, page: PageOutcome) -> list[Swap]:
+    """The updates of a page, those of twins within it made alike: one text stays one text."""
+    if location.twins is None:
+        return page.updates
+    rows = {each.row.key: each.row for each in page.told}
     first: dict[tuple[Value, bytes | None], bytes | None] = {}
-    for row in rows:
-        if row.swap and location.twins:
-            new = first.setdefault((scope_of(location, row.row), row.swap.old[0]), row.swap.new[0])
-            if new is not None and new != row.swap.new[0]:
-                row.swap = row.swap._replace(new=with_text(location, row.row, new))
-    return [row.swap for row in rows if row.swap]
+    updates: list[Swap] = []
+    for update in page.updates:
+        row = rows[update.key]
+        new = first.setdefault((scope_of(location, row), update.old[0]), update.new[0])
+        if new is not None and new != update.new[0]:
+            update = update._replace(new=with_text(location, row, new))  # noqa: PLW2901 - the list gets it
+        updates.append(update)
+    return updates

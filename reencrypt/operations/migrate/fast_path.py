@@ -153,15 +153,15 @@ class Shortcut:
             else:
                 rest.append(row)
         encode, (limit,) = self._encoding.encode, transformer.limits
-        moved = len(page.swaps)
+        moved = len(page.updates)
         for row, value in zip(ordinary, transformer.sealer.seal_all(texts), strict=True):
             cell = encode(value)
             if limit is None or limit.admits(cell):
-                page.swaps.append(Swap(row.key, row.cells, (cell,)))
+                page.updates.append(Swap(row.key, row.cells, (cell,)))
             else:
                 rest.append(row)
-        if moved < len(page.swaps):
-            page.tally.note_moved(alike.key_id, len(page.swaps) - moved)
+        if moved < len(page.updates):
+            page.tally.note_moved(alike.key_id, len(page.updates) - moved)
         return rest
 
     def _kind_of(self, row: Row) -> Kind:

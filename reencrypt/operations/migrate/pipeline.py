@@ -222,7 +222,7 @@ class Pipeline:
             stopped = self._session.stop.reason
             # Rows without a change need no transaction of their own: their progress is saved now and then.
             if not page.outcome.is_settled or page.last or stopped or loop.time() - saved > _SETTLED_SECONDS:
-                unsaved.rows, unsaved.swaps = page.outcome.rows, page.outcome.swaps
+                unsaved.updates, unsaved.told = page.outcome.updates, page.outcome.told
                 moved += await self._commit_page(location, unsaved, checkpoint, len(page.rows))
                 unsaved, saved = PageOutcome(), loop.time()
             stopped = stopped or self._limit.reason
@@ -254,7 +254,7 @@ class Pipeline:
             again = await self._database.read_rows(location, committed.lost)
             outcome = await self._by_the_long_way(location, again)
             if attempts == _RACE_ATTEMPTS:
-                outcome.rows = [_give_up(row) for row in outcome.rows]
+                outcome = replace(outcome, updates=[], told=[_give_up(row) for row in outcome.told])
             committed = await self._write(location, outcome, checkpoint)
             moved += self._report(location, committed, 0)
             attempts += 1
@@ -300,4 +300,4 @@ def _give_up(row: RowOutcome) -> RowOutcome:
     if row.moved:
         cell = next((cell for cell in row.row.cells if cell), b"")
         findings.append(Finding(row.row.key, "", Reason.RACE_LOST, "the row changed at every attempt", cell))
-    return RowOutcome(row.row, None, findings, counts, 0)
+    return RowOutcome(row.row, findings, counts)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from reencrypt.catalogue.codec import splice
-from reencrypt.catalogue.location import Location, Row
+from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.catalogue.plaintext import evidence, is_plausible
 from reencrypt.catalogue.reading import FoundSecret, ParsedRow
 from reencrypt.catalogue.reason import Reason
@@ -41,50 +41,70 @@ class UnusableKey:
 
 @dataclass(slots=True)
 class RowOutcome:
-    """What becomes of one row: a swap where bytes change, findings, and its counters.
+    """What there is to tell of one row: findings, counters, and how many of its secrets `moved`.
 
     `accepted` are the fields whose plaintexts are implausible and which move, or stay, all the same.
     """
 
     row: Row
-    swap: Swap | None
-    findings: list[Finding]
-    counts: Counts
-    moved: int
+    findings: list[Finding] = field(default_factory=list)
+    counts: Counts = field(default_factory=Counts)
+    moved: int = 0
     accepted: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class PageOutcome:
-    """What becomes of a page: rows with a change or a finding one by one, all others as one counter.
+    """What becomes of a page. `updates` are all the rows that change.
 
-    `swaps` are of rows with one secret each, which moves, and nothing else to tell.
+    `told` are the rows of which there is more to tell than that their one secret moves, or that nothing changes;
+    `settled` counts the secrets of those that do not change.
     """
 
-    rows: list[RowOutcome] = field(default_factory=list)
-    swaps: list[Swap] = field(default_factory=list)
+    updates: list[Swap] = field(default_factory=list)
+    told: list[RowOutcome] = field(default_factory=list)
     settled: Counts = field(default_factory=Counts)
     tally: Tally = field(default_factory=Tally)
 
     @property
     def moved(self) -> int:
         """Secrets that get a new ciphertext."""
-        return len(self.swaps) + sum(each.moved for each in self.rows)
+        return self._ordinary + sum(each.moved for each in self.told)
 
     @property
     def is_settled(self) -> bool:
         """Whether there is nothing to write but progress."""
-        return not (self.rows or self.swaps)
+        return not (self.updates or self.told)
 
     @property
     def secrets(self) -> int:
         """All secrets that were looked at."""
-        return self.settled.total + len(self.swaps) + sum(each.counts.total for each in self.rows)
+        return self.settled.total + self._ordinary + sum(each.counts.total for each in self.told)
+
+    @property
+    def counts(self) -> Counts:
+        """What became of them."""
+        counts = Counts.sum([self.settled, *(each.counts for each in self.told)])
+        counts.re_encrypted += self._ordinary
+        return counts
+
+    @property
+    def _ordinary(self) -> int:
+        """Rows of which nothing is told, with one secret each."""
+        return len(self.updates) - sum(each.moved > 0 for each in self.told)
+
+    def without(self, keys: Collection[Key]) -> PageOutcome:
+        """The same without the changes of some rows, and what is told of them."""
+        return replace(
+            self,
+            updates=[each for each in self.updates if each.key not in keys],
+            told=[each for each in self.told if not (each.moved and each.row.key in keys)],
+        )
 
     def merge(self, other: PageOutcome) -> None:
         """Append the outcome of the rows that follow."""
-        self.rows += other.rows
-        self.swaps += other.swaps
+        self.updates += other.updates
+        self.told += other.told
         self.settled.add(other.settled)
         self.tally.add(other.tally)
 
@@ -111,15 +131,17 @@ class Transformer:
         """Decrypt, judge and encrypt anew; a bad secret spoils neither its row nor its page."""
         page = PageOutcome()
         for parsed in rows:
-            outcome = self._row(location, parsed, page.tally)
-            if outcome.swap or outcome.findings or outcome.accepted:
-                page.rows.append(outcome)
+            outcome, update = self._row(location, parsed, page.tally)
+            if update:
+                page.updates.append(update)
+            if update or outcome.findings or outcome.accepted:
+                page.told.append(outcome)
             else:
                 page.settled.add(outcome.counts)
         return page
 
-    def _row(self, location: Location, parsed: ParsedRow, tally: Tally) -> RowOutcome:
-        outcome = RowOutcome(parsed.row, None, [], Counts(), 0)
+    def _row(self, location: Location, parsed: ParsedRow, tally: Tally) -> tuple[RowOutcome, Swap | None]:
+        outcome = RowOutcome(parsed.row)
         replacements: dict[int, list[tuple[FoundSecret, bytes]]] = {}
         for secret in parsed.secrets:
             left = outcome.counts.left
@@ -141,11 +163,11 @@ class Transformer:
                 continue
             new[column] = cell
             outcome.moved += len(secrets)
-        if outcome.moved:
-            if location.text_hash:
-                new[-1] = rehash(location, parsed.row, new)
-            outcome.swap = Swap(parsed.row.key, parsed.row.cells, tuple(new))
-        return outcome
+        if not outcome.moved:
+            return outcome, None
+        if location.text_hash:
+            new[-1] = rehash(location, parsed.row, new)
+        return outcome, Swap(parsed.row.key, parsed.row.cells, tuple(new))
 
     def _too_long(
         self, outcome: RowOutcome, secrets: Sequence[tuple[FoundSecret, bytes]], length: int, limit: ColumnLimit

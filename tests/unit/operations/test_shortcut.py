@@ -22,7 +22,6 @@ from reencrypt.databases.protocol import ColumnLimit
 from reencrypt.keys.proof import Evidence, KeyStanding, Proof, Verdict
 from reencrypt.operations.migrate.fast_path import Shortcut
 from reencrypt.operations.migrate.slow_path import PageOutcome, Transformer, UnusableKey, UsableKey
-from reencrypt.state.counts import Counts
 from reencrypt.state.journal import digest
 from reencrypt.state.quarantine import KnownSecret, Place
 from reencrypt.state.tally import Tally
@@ -74,16 +73,14 @@ def both_ways(location: Location, shortcut: Shortcut, rows: Sequence[Row], by: T
 
 def told(page: PageOutcome) -> tuple[object, ...]:
     """All that an outcome says but for the random bytes of its new values: those are decrypted."""
-    swaps = [*page.swaps, *(each.swap for each in page.rows if each.swap)]
     texts = {}
-    for swap in swaps:
+    for swap in page.updates:
         (cell,) = swap.new
         envelope = envelopes.parse(gobase64.decode(cell or b""))
         assert (envelope.key_id, envelope.salt) == ("target", TARGET.salt)
         texts[swap.key] = (swap.old, envelopes.decrypt(envelope, PASSWORDS["target"], CACHE))
-    findings = sorted((each.key, each.reason, each.detail, each.text) for one in page.rows for each in one.findings)
-    counts = Counts.sum([page.settled, *(each.counts for each in page.rows)])
-    counts.re_encrypted += len(page.swaps)
+    findings = sorted((each.key, each.reason, each.detail, each.text) for one in page.told for each in one.findings)
+    counts = page.counts
     return texts, findings, counts.as_numbers(), counts.left_because, page.tally.tried, page.tally.failed, page.moved
 
 
@@ -130,7 +127,7 @@ def test_what_is_ordinary_takes_the_short_way_and_nothing_else() -> None:
     rows = [row(1, OLD.seal(b"one")), row(2, WRONG.seal(b"garbage, garbage")), row(3, OLD.seal(b"two")), row(4, None)]
     rows += [row(5, sealer_of("older", b"others00").seal(b"of another salt")), row(6, TARGET.seal(b"of this run"))]
     page, rest = learnt(OLD).take(rows, transformer())
-    assert [swap.key for swap in page.swaps] == [(1,), (3,)]
+    assert [swap.key for swap in page.updates] == [(1,), (3,)]
     assert [each.key for each in rest] == [(2,), (4,), (5,)]
     assert (page.settled.re_encrypted, page.tally.tried, page.tally.failed) == (1, {"old": 2}, {})
 
@@ -158,19 +155,19 @@ def test_what_was_in_quarantine_takes_the_long_way() -> None:
 )
 def test_what_was_learnt_is_given_up_where_it_no_longer_holds(now: Transformer) -> None:
     page, rest = learnt(OLD).take([row(1, OLD.seal(b"one"))], now)
-    assert (page.swaps, len(rest)) == ([], 1)
+    assert (page.updates, len(rest)) == ([], 1)
 
 
 def test_what_is_where_it_should_be_takes_no_place_among_the_beginnings() -> None:
     others = [sealer_of("target", b"salt%04d" % number) for number in range(40)]
     page, rest = learnt(OLD, *others).take([row(1, OLD.seal(b"one"))], transformer())
-    assert (len(page.swaps), rest) == (1, [])
+    assert (len(page.updates), rest) == (1, [])
 
 
 def test_a_key_that_others_vouch_for_is_no_ordinary_one() -> None:
     shortcut = learnt(sealer_of("unproven", b"nobody00"))
     page, rest = shortcut.take([row(1, sealer_of("unproven", b"nobody00").seal(b"one"))], transformer())
-    assert (page.swaps, len(rest)) == ([], 1)
+    assert (page.updates, len(rest)) == ([], 1)
 
 
 def test_the_oldest_beginnings_make_room() -> None:
