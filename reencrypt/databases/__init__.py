@@ -1,1 +1,1 @@
-"""Grafana's database behind one protocol, one module per engine, with named SQL in `.sql` files."""
+"""Grafana's database behind one protocol, with named SQL in `.sql` files and a folder for each engine."""

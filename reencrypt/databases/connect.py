@@ -13,18 +13,18 @@ async def open_database(settings: DatabaseSettings, *, write: bool) -> Database:
     An engine's driver is imported only where that engine is.
     """
     if settings.type == "postgres":
-        from reencrypt.databases.postgres import PostgresDatabase  # noqa: PLC0415
+        from reencrypt.databases.postgres.engine import PostgresDatabase  # noqa: PLC0415
 
         return await PostgresDatabase.open(settings, write=write)
     if settings.path is None:
         try:
-            from reencrypt.databases.mysql import MysqlDatabase  # noqa: PLC0415
+            from reencrypt.databases.mysql.engine import MysqlDatabase  # noqa: PLC0415
         except ModuleNotFoundError as error:
             raise ConfigurationError(
                 "MySQL and MariaDB need a driver that is not installed",
                 hint="in the checkout of reencrypt: pip install '.[mysql]'",
             ) from error
         return await MysqlDatabase.open(settings, write=write)
-    from reencrypt.databases.sqlite import SqliteDatabase  # noqa: PLC0415
+    from reencrypt.databases.sqlite.engine import SqliteDatabase  # noqa: PLC0415
 
     return await SqliteDatabase.open(settings.path, write=write)

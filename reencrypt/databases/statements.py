@@ -35,10 +35,10 @@ def qualified(statement: str, schema: str) -> str:
 
 @cache
 def load_statements(*files: str) -> dict[str, str]:
-    """Read the statements of the files under `sql/`; a later file overrides the names of an earlier one."""
+    """Read the statements of the files of this package; a later file overrides the names of an earlier one."""
     statements: dict[str, str] = {}
     for file in files:
-        text = resources.files("reencrypt.databases").joinpath("sql", file).read_text()
+        text = resources.files("reencrypt.databases").joinpath(file).read_text()
         _, *parts = _NAME.split(text)
         statements |= {name: body.strip() for name, body in zip(parts[::2], parts[1::2], strict=True)}
     return statements
@@ -47,7 +47,7 @@ def load_statements(*files: str) -> dict[str, str]:
 @cache
 def load_schema(file: str, since: int = 0) -> tuple[str, ...]:
     """Read the statements of a schema file behind a step; `-- step N` begins one. Each can be run again."""
-    text = resources.files("reencrypt.databases").joinpath("sql", file).read_text()
+    text = resources.files("reencrypt.databases").joinpath(file).read_text()
     _, *parts = _STEP.split(text)
     lines = [
         line

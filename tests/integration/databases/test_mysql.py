@@ -16,8 +16,8 @@ import pytest
 from reencrypt.catalogue.location import Field, Key, Location
 from reencrypt.catalogue.locations import BY_NAME
 from reencrypt.catalogue.reason import Reason
-from reencrypt.databases.mysql import MysqlDatabase, MysqlTransaction
-from reencrypt.databases.mysql_driver import fetch_all
+from reencrypt.databases.mysql.driver import fetch_all
+from reencrypt.databases.mysql.engine import MysqlDatabase, MysqlTransaction
 from reencrypt.databases.protocol import Swap, Transaction
 from reencrypt.databases.retried import retried
 from reencrypt.errors import ConfigurationError, ReencryptError, TransactionLostError, UnavailableError
@@ -665,7 +665,7 @@ async def test_a_connection_that_is_refused_says_what_to_check(engine: MysqlEngi
 
 
 async def test_a_server_that_is_not_there_is_given_up_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reencrypt.databases.mysql.OPENING_SECONDS", 0.5)
+    monkeypatch.setattr("reencrypt.databases.mysql.engine.OPENING_SECONDS", 0.5)
     with pytest.raises(UnavailableError, match="not available"):
         await MysqlDatabase.open(settings_of("mysql://root@127.0.0.1:1/grafana"), write=True)
 

@@ -12,8 +12,8 @@ import pytest
 from reencrypt.catalogue.location import Key, Location
 from reencrypt.catalogue.locations import BY_NAME
 from reencrypt.databases.paging import count_rows
-from reencrypt.databases.postgres import PostgresDatabase, PostgresTransaction
-from reencrypt.databases.postgres_dsn import target_of
+from reencrypt.databases.postgres.dsn import target_of
+from reencrypt.databases.postgres.engine import PostgresDatabase, PostgresTransaction
 from reencrypt.databases.protocol import Swap, Transaction
 from reencrypt.databases.retried import retried
 from reencrypt.errors import ConfigurationError, NotVisibleError, ReencryptError

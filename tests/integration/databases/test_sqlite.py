@@ -8,7 +8,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from reencrypt.catalogue.locations import BY_NAME
-from reencrypt.databases.sqlite import SqliteDatabase
+from reencrypt.databases.sqlite.engine import SqliteDatabase
 from tests.grafana.builder import GrafanaBuilder
 from tests.grafana.planting import Plain
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from reencrypt.databases.protocol import Transaction
-from reencrypt.databases.sqlite import SqliteDatabase
+from reencrypt.databases.sqlite.engine import SqliteDatabase
 from reencrypt.databases.statements import STATE_VERSION
 from reencrypt.errors import RefusedError
 from reencrypt.state.lease import held_lease

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reencrypt.databases.mysql_dsn import parse_dsn, target_of
+from reencrypt.databases.mysql.dsn import parse_dsn, target_of
 from reencrypt.errors import ConfigurationError
 from reencrypt.settings import load_settings
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reencrypt.databases.mysql_grants import shows_triggers
+from reencrypt.databases.mysql.grants import shows_triggers
 
 
 @pytest.mark.parametrize(

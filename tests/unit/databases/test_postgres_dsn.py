@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reencrypt.databases.positional import Positional
-from reencrypt.databases.postgres_dsn import parse_keywords
+from reencrypt.databases.paramstyle import Positional
+from reencrypt.databases.postgres.dsn import parse_keywords
 from reencrypt.errors import ConfigurationError
 
 

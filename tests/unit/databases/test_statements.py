@@ -9,8 +9,8 @@ import pytest
 from reencrypt.databases.statements import STATE_TABLES, load_schema, load_statements, qualified
 
 STATEMENTS = {
-    **load_statements("common.sql", "postgres.sql"),
-    **{f"schema {number}": text for number, text in enumerate(load_schema("schema_postgres.sql"))},
+    **load_statements("common.sql", "postgres/statements.sql"),
+    **{f"schema {number}": text for number, text in enumerate(load_schema("postgres/schema.sql"))},
     **{f"drop {table}": f"DROP TABLE IF EXISTS {table}" for table in STATE_TABLES},
 }
 TABLES = re.compile(r"(?<![.\w'])(data_keys|secret_data_key|\w*migration_log|reencrypt_\w+)\b(?!\.)")

@@ -14,9 +14,9 @@ from asyncmy import errors
 
 from reencrypt.catalogue.location import Location
 from reencrypt.catalogue.locations import LOCATIONS
-from reencrypt.databases.mysql_driver import fetch_all
-from reencrypt.databases.mysql_grants import shows_triggers
-from reencrypt.databases.mysql_rendering import Column, Rendering, quote
+from reencrypt.databases.mysql.driver import fetch_all
+from reencrypt.databases.mysql.grants import shows_triggers
+from reencrypt.databases.mysql.rendering import Column, Rendering, quote
 from reencrypt.databases.sight import KeyCount, Sight
 from reencrypt.databases.written import Cause, Causes
 from reencrypt.errors import ConfigurationError

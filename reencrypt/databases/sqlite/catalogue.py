@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from reencrypt.catalogue.location import Location
-from reencrypt.databases.sqlite_rendering import quote
+from reencrypt.databases.sqlite.rendering import quote
 
 FORMS: Final = "SELECT name, type, sql FROM sqlite_master WHERE type IN ('table', 'view')"
 #: A rowid's alias is never NULL, nor is a column of a table without rowid's primary key; others need NOT NULL. Neither

@@ -9,10 +9,10 @@ from pathlib import Path
 import aiosqlite
 
 from reencrypt.catalogue.location import Key, Location, Row
-from reencrypt.databases.positional import in_order
+from reencrypt.databases.paramstyle import in_order
 from reencrypt.databases.protocol import Swap, Value
-from reencrypt.databases.sqlite_errors import translated
-from reencrypt.databases.sqlite_rendering import batches, holding, quote, select, to_rows
+from reencrypt.databases.sqlite.errors import translated
+from reencrypt.databases.sqlite.rendering import batches, holding, quote, select, to_rows
 from reencrypt.databases.statements import TEMPORARY_TABLES
 from reencrypt.databases.written import Cause, Causes, Cells, Written, expect_deactivated
 

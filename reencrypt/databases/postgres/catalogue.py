@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 from reencrypt.catalogue.location import Location
-from reencrypt.databases.postgres_rendering import Column, quote
+from reencrypt.databases.postgres.rendering import Column, quote
 from reencrypt.databases.sight import Elsewhere, KeyCount, Sight
 from reencrypt.databases.written import Cause
 

@@ -13,8 +13,8 @@ import asyncmy
 from asyncmy.constants import CLIENT
 from asyncmy.errors import MySQLError
 
-from reencrypt.databases.mysql_dsn import MysqlTarget
-from reencrypt.databases.mysql_errors import NoTlsError, translated
+from reencrypt.databases.mysql.dsn import MysqlTarget
+from reencrypt.databases.mysql.errors import NoTlsError, translated
 from reencrypt.errors import ConfigurationError
 
 _CONNECT_SECONDS: Final = 15.0

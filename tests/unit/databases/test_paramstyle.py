@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reencrypt.databases.positional import Positional, arranged, in_order
+from reencrypt.databases.paramstyle import Positional, arranged, in_order
 
 INSERT = "INSERT INTO t (a, b, c, d) VALUES (:a, :b, :c, :d)"
 

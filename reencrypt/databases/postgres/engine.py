@@ -12,15 +12,15 @@ from typing import Any, Final
 import asyncpg
 
 from reencrypt.catalogue.location import Key, Location, Row
-from reencrypt.databases import postgres_catalogue as catalogue
 from reencrypt.databases import shapes
-from reencrypt.databases.link import Link
-from reencrypt.databases.positional import Positional, arranged
-from reencrypt.databases.postgres_dsn import PostgresTarget, target_of
-from reencrypt.databases.postgres_errors import translated
-from reencrypt.databases.postgres_rendering import Column, Rendering, quote
+from reencrypt.databases.paramstyle import Positional, arranged
+from reencrypt.databases.postgres import catalogue
+from reencrypt.databases.postgres.dsn import PostgresTarget, target_of
+from reencrypt.databases.postgres.errors import translated
+from reencrypt.databases.postgres.rendering import Column, Rendering, quote
 from reencrypt.databases.protocol import ColumnLimit, LockPolicy, Swap, Value
 from reencrypt.databases.retried import OPENING_SECONDS
+from reencrypt.databases.server.connection import Link
 from reencrypt.databases.shapes import Shape
 from reencrypt.databases.sight import KeyCount, Sight
 from reencrypt.databases.state_version import read_state_version
@@ -46,12 +46,12 @@ _STATE_LOCK: Final = 0x7265656E  # names our advisory lock: "reen"
 
 @cache
 def _statement(name: str, schema: str) -> Positional:
-    return _qualified(load_statements("common.sql", "postgres.sql")[name], schema)
+    return _qualified(load_statements("common.sql", "postgres/statements.sql")[name], schema)
 
 
 @cache
 def _bulk_statement(name: str, schema: str) -> Positional | None:
-    text = load_statements("postgres.sql").get(f"{name}_in_bulk")
+    text = load_statements("postgres/statements.sql").get(f"{name}_in_bulk")
     return _qualified(text, schema) if text else None
 
 
@@ -227,7 +227,7 @@ class PostgresDatabase:
 
     def state_statements(self, since: int = 0) -> tuple[str, ...]:
         """The schema of the state tables behind a version."""
-        return tuple(qualified(each, quote(self._schema)) for each in load_schema("schema_postgres.sql", since))
+        return tuple(qualified(each, quote(self._schema)) for each in load_schema("postgres/schema.sql", since))
 
     async def create_state(self) -> None:
         """Make the steps that are missing; where none is, the role needs no right to create a table."""

@@ -19,13 +19,13 @@ import aiosqlite
 
 from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.databases import shapes
-from reencrypt.databases import sqlite_catalogue as catalogue
 from reencrypt.databases.protocol import ColumnLimit, LockPolicy, Value
 from reencrypt.databases.shapes import Shape
 from reencrypt.databases.sight import KeyCount, Sight
-from reencrypt.databases.sqlite_errors import DatabaseLockedError, UnfinishedError, check_file, damaged, translated
-from reencrypt.databases.sqlite_rendering import batches, behind, columns, conditions, length, quote, select, to_rows
-from reencrypt.databases.sqlite_transaction import SqliteTransaction
+from reencrypt.databases.sqlite import catalogue
+from reencrypt.databases.sqlite.errors import DatabaseLockedError, UnfinishedError, check_file, damaged, translated
+from reencrypt.databases.sqlite.rendering import batches, behind, columns, conditions, length, quote, select, to_rows
+from reencrypt.databases.sqlite.transaction import SqliteTransaction
 from reencrypt.databases.state_version import read_state_version
 from reencrypt.databases.statements import STATE_VERSION, load_schema, load_statements
 from reencrypt.errors import ConfigurationError
@@ -49,7 +49,7 @@ class SqliteDatabase:
         self._path = path
         self._reader = reader
         self._writer = writer
-        self._statements = load_statements("common.sql", "sqlite.sql")
+        self._statements = load_statements("common.sql", "sqlite/statements.sql")
         self._writing = asyncio.Lock()
 
     @classmethod
@@ -275,7 +275,7 @@ class SqliteDatabase:
 
     def state_statements(self, since: int = 0) -> tuple[str, ...]:
         """The schema of the state tables behind a version."""
-        return load_schema("schema_sqlite.sql", since)
+        return load_schema("sqlite/schema.sql", since)
 
     async def create_state(self) -> None:
         """Make the steps that are missing in one transaction, so that all are made or none."""

@@ -15,16 +15,16 @@ from functools import cache
 from typing import Any, Final
 
 from reencrypt.catalogue.location import Key, Location, Row
-from reencrypt.databases import mysql_catalogue as catalogue
 from reencrypt.databases import shapes
-from reencrypt.databases.link import Link
-from reencrypt.databases.mysql_driver import MysqlDriver, fetch_all, run, run_many
-from reencrypt.databases.mysql_dsn import MysqlTarget, target_of
-from reencrypt.databases.mysql_errors import translated
-from reencrypt.databases.mysql_rendering import Rendering, by_packet
-from reencrypt.databases.positional import in_order
+from reencrypt.databases.mysql import catalogue
+from reencrypt.databases.mysql.driver import MysqlDriver, fetch_all, run, run_many
+from reencrypt.databases.mysql.dsn import MysqlTarget, target_of
+from reencrypt.databases.mysql.errors import translated
+from reencrypt.databases.mysql.rendering import Rendering, by_packet
+from reencrypt.databases.paramstyle import in_order
 from reencrypt.databases.protocol import ColumnLimit, LockPolicy, Swap, Value
 from reencrypt.databases.retried import OPENING_SECONDS
+from reencrypt.databases.server.connection import Link
 from reencrypt.databases.shapes import Shape
 from reencrypt.databases.sight import KeyCount, Sight
 from reencrypt.databases.state_version import read_state_version
@@ -40,7 +40,7 @@ _PARAMETER: Final = re.compile(r":([a-z_]\w*)")
 
 @cache
 def _statement(name: str) -> str:
-    return _PARAMETER.sub(r"%(\1)s", load_statements("common.sql", "mysql.sql")[name])
+    return _PARAMETER.sub(r"%(\1)s", load_statements("common.sql", "mysql/statements.sql")[name])
 
 
 class MysqlDatabase:
@@ -183,7 +183,7 @@ class MysqlDatabase:
 
     def state_statements(self, since: int = 0) -> tuple[str, ...]:
         """The schema of the state tables behind a version."""
-        return load_schema("schema_mysql.sql", since)
+        return load_schema("mysql/schema.sql", since)
 
     async def create_state(self) -> None:
         """Make the steps that are missing; where none is, the account needs no right to create a table.
@@ -245,7 +245,7 @@ class MysqlTransaction:
     ) -> None:
         """Run a named INSERT for many rows: as one statement, or as few as the largest packet allows."""
         if rows:
-            text = load_statements("common.sql", "mysql.sql")[statement]
+            text = load_statements("common.sql", "mysql/statements.sql")[statement]
             query, parameters = in_order(text, "%s", names, rows, shared)
             with translated(self._database.name):
                 await run_many(self._connection, query, parameters, size=self._database.statement_bytes)

@@ -1,0 +1,1 @@
+"""Grafana's database on MySQL and MariaDB."""

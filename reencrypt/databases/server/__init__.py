@@ -1,0 +1,1 @@
+"""What the engines of database servers share: a connection that comes back."""
