@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Final, Protocol
+
 from reencrypt.databases.protocol import Database
 from reencrypt.errors import ConfigurationError
 from reencrypt.settings import DatabaseSettings
+from reencrypt.settings.model import DatabaseType
+
+#: By engine, the module that opens it, with a function `open_database`. It is imported only where that engine is.
+_MODULES: Final[Mapping[DatabaseType, str]] = {
+    "sqlite3": "reencrypt.databases.sqlite.engine",
+    "postgres": "reencrypt.databases.postgres.engine",
+    "mysql": "reencrypt.databases.mysql.engine",
+}
+#: What to say where an engine's driver is not installed, for those whose driver is optional.
+_NOT_INSTALLED: Final[Mapping[DatabaseType, tuple[str, str]]] = {
+    "mysql": (
+        "MySQL and MariaDB need a driver that is not installed",
+        "in the checkout of reencrypt: pip install '.[mysql]'",
+    ),
+}
+
+
+class _Open(Protocol):
+    async def __call__(self, settings: DatabaseSettings, *, write: bool) -> Database: ...
 
 
 async def open_database(settings: DatabaseSettings, *, write: bool) -> Database:
-    """Connect as Grafana's configuration says; raises `ConfigurationError` where that cannot work.
-
-    An engine's driver is imported only where that engine is.
-    """
-    if settings.type == "postgres":
-        from reencrypt.databases.postgres.engine import PostgresDatabase  # noqa: PLC0415
-
-        return await PostgresDatabase.open(settings, write=write)
-    if settings.path is None:
-        try:
-            from reencrypt.databases.mysql.engine import MysqlDatabase  # noqa: PLC0415
-        except ModuleNotFoundError as error:
-            raise ConfigurationError(
-                "MySQL and MariaDB need a driver that is not installed",
-                hint="in the checkout of reencrypt: pip install '.[mysql]'",
-            ) from error
-        return await MysqlDatabase.open(settings, write=write)
-    from reencrypt.databases.sqlite.engine import SqliteDatabase  # noqa: PLC0415
-
-    return await SqliteDatabase.open(settings.path, write=write)
+    """Connect as Grafana's configuration says; raises `ConfigurationError` where that cannot work."""
+    try:
+        open_engine: _Open = import_module(_MODULES[settings.type]).open_database
+    except ModuleNotFoundError as error:
+        if settings.type not in _NOT_INSTALLED:
+            raise
+        message, hint = _NOT_INSTALLED[settings.type]
+        raise ConfigurationError(message, hint=hint) from error
+    return await open_engine(settings, write=write)

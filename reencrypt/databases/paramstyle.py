@@ -20,7 +20,8 @@ def in_order(
     statement: str, mark: str, names: Sequence[str], rows: Sequence[tuple[_V, ...]], shared: Mapping[str, _V]
 ) -> tuple[str, list[tuple[_V, ...]]]:
     """Put a driver's mark in the place of each name, and every row's values in the order of the statement."""
-    return _NAME.sub(mark, statement), arranged(_NAME.findall(statement), names, rows, shared)
+    marked = Positional.marked(statement, mark)
+    return marked.text, arranged(marked.names, names, rows, shared)
 
 
 def arranged(
@@ -59,6 +60,11 @@ class Positional:
             return f"${names.index(name) + 1}"
 
         return cls(_NAME.sub(number, statement), tuple(names))
+
+    @classmethod
+    def marked(cls, statement: str, mark: str) -> Positional:
+        """Put a driver's mark in the place of each name: a value stands as often as its name does."""
+        return cls(_NAME.sub(mark, statement), tuple(_NAME.findall(statement)))
 
     def values(self, parameters: Mapping[str, _V]) -> tuple[_V, ...]:
         """The values in the order of their positions."""

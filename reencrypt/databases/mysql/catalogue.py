@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from asyncmy import errors
 
 from reencrypt.catalogue.location import Location
 from reencrypt.catalogue.locations import LOCATIONS
-from reencrypt.databases.mysql.driver import fetch_all
 from reencrypt.databases.mysql.grants import shows_triggers
-from reencrypt.databases.mysql.rendering import Column, Rendering, quote
-from reencrypt.databases.sight import KeyCount, Sight
+from reencrypt.databases.mysql.rendering import Column, quote
+from reencrypt.databases.server.connection import Session
+from reencrypt.databases.shapes import Shape, shapes_of
+from reencrypt.databases.sight import Sight
 from reencrypt.databases.written import Cause, Causes
 from reencrypt.errors import ConfigurationError
 
@@ -45,6 +46,39 @@ _TRIGGERS: Final = """
 SELECT event_object_table, trigger_name FROM information_schema.triggers
 WHERE event_object_schema = DATABASE() AND event_object_table IN ({}) ORDER BY event_object_table, trigger_name
 """
+_SHAPES: Final = """
+SELECT c.table_name, c.column_name, CASE
+    WHEN c.character_octet_length IS NOT NULL OR c.data_type = 'json' THEN 'text'
+    WHEN c.data_type IN ('geometry', 'geometrycollection', 'vector') THEN 'other' ELSE 'number' END
+FROM information_schema.columns AS c
+JOIN information_schema.tables AS t ON t.table_schema = c.table_schema AND t.table_name = c.table_name
+WHERE c.table_schema = DATABASE() AND t.table_type IN ('BASE TABLE', 'SYSTEM VERSIONED')
+ORDER BY c.table_name, c.ordinal_position
+"""
+# Of a table that keeps its history, what a query reads is the present alone.
+_SHAPE_GAPS: Final = """
+SELECT table_name, 'its history: rows as they were before' FROM information_schema.tables
+WHERE table_schema = DATABASE() AND table_type = 'SYSTEM VERSIONED' ORDER BY table_name
+"""
+# What stands for the tables that MySQL does not show to an account without rights on them.
+_HIDDEN: Final = (
+    "hidden-tables",
+    "MySQL hides tables that this account has no rights on; GRANT SELECT on the whole database shows all",
+)
+# Those are left out whose order is not the one that a comparison with a literal has.
+_SHAPE_KEYS: Final = """
+SELECT s.table_name, s.index_name, s.column_name FROM information_schema.statistics AS s
+WHERE s.table_schema = DATABASE() AND s.non_unique = 0 AND NOT EXISTS (
+    SELECT 1 FROM information_schema.statistics AS n WHERE n.table_schema = s.table_schema
+        AND n.table_name = s.table_name AND n.index_name = s.index_name
+        AND (n.nullable = 'YES' OR n.sub_part IS NOT NULL OR n.column_name IS NULL))
+    AND NOT EXISTS (
+    SELECT 1 FROM information_schema.statistics AS n JOIN information_schema.columns AS c
+        ON c.table_schema = n.table_schema AND c.table_name = n.table_name AND c.column_name = n.column_name
+    WHERE n.table_schema = s.table_schema AND n.table_name = s.table_name AND n.index_name = s.index_name
+        AND c.data_type IN ('enum', 'set', 'float', 'bit'))
+ORDER BY s.table_name, s.index_name <> 'PRIMARY', s.index_name, s.seq_in_index
+"""
 _KINDS: Final = {"VIEW": "a view", "SYSTEM VERSIONED": "a system-versioned table", "SEQUENCE": "a sequence"}
 _ABSENT: Final = frozenset((1054, 1146))
 _DENIED: Final = frozenset((1142, 1143))
@@ -64,88 +98,81 @@ class Table:
         return next((name for name, columns in self.unique.items() if columns == frozenset(key)), None)
 
 
-async def columns_of(connection: Any, name: str) -> dict[str, frozenset[str]]:  # noqa: ANN401 - the driver has no types
-    """The tables that this account sees with their columns; `name` is how messages call the database.
+class MysqlCatalogue:
+    """The tables of one database. `name` is how messages call it, `database` how the server does."""
 
-    Raises `ConfigurationError` where one has no transactions.
-    """
-    found: dict[str, set[str]] = {}
-    for table, column, engine in await fetch_all(connection, _COLUMNS):
-        if table in _OURS and str(engine).lower() != "innodb":
-            raise ConfigurationError(
-                f"{name}: the table {table} uses the engine {engine}, which has no transactions",
-                hint=f"convert it, with Grafana stopped: ALTER TABLE `{table}` ENGINE = InnoDB",
-            )
-        found.setdefault(table, set()).add(column)
-    return {table: frozenset(columns) for table, columns in found.items()}
+    def __init__(self, name: str, database: str) -> None:
+        self._name = name
+        self._database = database
 
+    async def columns(self, session: Session) -> dict[str, frozenset[str]]:
+        """The tables that this account sees. Raises `ConfigurationError` where one of Grafana's has no transactions."""
+        found: dict[str, set[str]] = {}
+        for table, column, engine in await session.fetch(_COLUMNS):
+            if table in _OURS and str(engine).lower() != "innodb":
+                raise ConfigurationError(
+                    f"{self._name}: the table {table} uses the engine {engine}, which has no transactions",
+                    hint=f"convert it, with Grafana stopped: ALTER TABLE `{table}` ENGINE = InnoDB",
+                )
+            found.setdefault(table, set()).add(column)
+        return {table: frozenset(columns) for table, columns in found.items()}
 
-async def sight_of(connection: Any, tables: Collection[str]) -> Sight:  # noqa: ANN401
-    """Which of the tables are none."""
-    forms = await fetch_all(connection, _FORMS)
-    return Sight({table: _KINDS[form] for table, form in forms if table in tables and form in _KINDS})
+    async def sight(self, session: Session, tables: Collection[str]) -> Sight:
+        """Which of the tables are none."""
+        forms = await session.fetch(_FORMS)
+        return Sight({table: _KINDS[form] for table, form in forms if table in tables and form in _KINDS})
 
+    async def may_hide(self, session: Session, table: str | None = None, column: str | None = None) -> bool:
+        """Whether the server denies what is asked for, rather than say that it does not exist.
 
-async def may_hide(connection: Any, table: str | None = None, column: str | None = None) -> bool:  # noqa: ANN401
-    """Whether the server denies what is asked for, rather than say that it does not exist.
+        Without a table: whether it may hide any table of the database from this account.
+        """
+        try:
+            await session.fetch(f"SELECT {quote(column) if column else 1} FROM {quote(table or _NOBODYS)} LIMIT 0", ())
+        except errors.MySQLError as error:
+            number = error.args[0] if error.args else None
+            if number in _ABSENT | _DENIED:
+                return number in _DENIED
+            raise
+        return False
 
-    Without a table: whether it may hide any table of the database from this account.
-    """
-    try:
-        await fetch_all(connection, f"SELECT {quote(column) if column else 1} FROM {quote(table or _NOBODYS)} LIMIT 0")
-    except errors.MySQLError as error:
-        number = error.args[0] if error.args else None
-        if number in _ABSENT | _DENIED:
-            return number in _DENIED
-        raise
-    return False
+    async def table(self, session: Session, table: str) -> Table:
+        """A table's types and indexes. Raises `ConfigurationError` for a character set in which text could be lost."""
+        rows = await session.fetch(_TYPES, (table,))
+        types = {row[0]: Column(*row[1:-1]) for row in rows}
+        for column, kind in types.items():
+            if kind.charset is not None and kind.charset not in _CHARSETS:
+                raise ConfigurationError(
+                    f"{self._name}: {table}.{column} has the character set {kind.charset}, which Grafana never uses",
+                    hint=f"convert it: ALTER TABLE `{table}` CONVERT TO CHARACTER SET utf8mb4",
+                )
+        never_null = {row[0] for row in rows if row[-1] == "NO"}
+        indexes: dict[str, set[str]] = {}
+        unfit: set[str] = set()
+        for index, column, beginning in await session.fetch(_UNIQUE, (table,)):
+            indexes.setdefault(index, set()).add(column)
+            if beginning is not None or column not in never_null:
+                unfit.add(index)
+        return Table(types, {index: frozenset(each) for index, each in indexes.items() if index not in unfit})
 
+    async def unique_keys(self, session: Session, locations: Iterable[Location]) -> frozenset[str]:
+        """The names of the locations whose key is exactly that of an index."""
+        columns: dict[tuple[str, str], set[str]] = {}
+        for table, index, column in await session.fetch(_SHAPE_KEYS):
+            columns.setdefault((table, index), set()).add(column)
+        keys = {(table, frozenset(names)) for (table, _), names in columns.items()}
+        return frozenset(each.name for each in locations if (each.table, frozenset(each.key)) in keys)
 
-async def table_of(connection: Any, name: str, table: str) -> Table:  # noqa: ANN401
-    """A table's types and indexes. Raises `ConfigurationError` for a character set in which text could be lost."""
-    rows = await fetch_all(connection, _TYPES, (table,))
-    types = {row[0]: Column(*row[1:-1]) for row in rows}
-    for column, kind in types.items():
-        if kind.charset is not None and kind.charset not in _CHARSETS:
-            raise ConfigurationError(
-                f"{name}: {table}.{column} has the character set {kind.charset}, which Grafana never uses",
-                hint=f"convert it: ALTER TABLE `{table}` CONVERT TO CHARACTER SET utf8mb4",
-            )
-    never_null = {row[0] for row in rows if row[-1] == "NO"}
-    indexes: dict[str, set[str]] = {}
-    unfit: set[str] = set()
-    for index, column, beginning in await fetch_all(connection, _UNIQUE, (table,)):
-        indexes.setdefault(index, set()).add(column)
-        if beginning is not None or column not in never_null:
-            unfit.add(index)
-    return Table(types, {index: frozenset(each) for index, each in indexes.items() if index not in unfit})
+    async def shapes(self, session: Session) -> list[Shape]:
+        """The shape of every table of the database."""
+        columns, keys, gaps = [await session.fetch(query) for query in (_SHAPES, _SHAPE_KEYS, _SHAPE_GAPS)]
+        if await self.may_hide(session):
+            gaps.append(_HIDDEN)
+        return shapes_of(columns, keys, gaps)
 
-
-def unique_keys(indexes: Iterable[Sequence[Any]], locations: Iterable[Location]) -> frozenset[str]:
-    """The names of the locations whose key is exactly that of an index, from (table, index, column)."""
-    columns: dict[tuple[str, str], set[str]] = {}
-    for table, index, column in indexes:
-        columns.setdefault((table, index), set()).add(column)
-    keys = {(table, frozenset(names)) for (table, _), names in columns.items()}
-    return frozenset(each.name for each in locations if (each.table, frozenset(each.key)) in keys)
-
-
-async def count_keys(connection: Any, rendering: Rendering, location: Location) -> KeyCount:  # noqa: ANN401
-    """Count rows and keys, which differ where their bytes do, in one statement."""
-    table = quote(location.table)
-    key = ", ".join(f"{rendering.exact(name)} AS k{index}" for index, name in enumerate(location.key))
-    filled = " AND ".join(f"t.{quote(name)} IS NOT NULL" for name in location.key)
-    ((rows, keys),) = await fetch_all(
-        connection,
-        f"SELECT (SELECT COUNT(*) FROM {table}), "
-        f"(SELECT COUNT(*) FROM (SELECT DISTINCT {key} FROM {table} AS t WHERE {filled}) AS found)",
-    )
-    return KeyCount(rows, keys)
-
-
-async def causes_of(connection: Any, database: str, tables: Collection[str]) -> Causes:  # noqa: ANN401
-    """The triggers of these tables, as far as the server shows them to this account."""
-    names = list(tables)
-    rows = await fetch_all(connection, _TRIGGERS.format(", ".join(["%s"] * len(names))), names)
-    grants = [str(grant) for (grant,) in await fetch_all(connection, "SHOW GRANTS")]
-    return Causes([Cause("trigger", name, table) for table, name in rows], shows_triggers(grants, database))
+    async def causes(self, session: Session, tables: Collection[str]) -> Causes:
+        """The triggers of these tables, as far as the server shows them to this account."""
+        names = list(tables)
+        rows = await session.fetch(_TRIGGERS.format(", ".join(["%s"] * len(names))), names)
+        grants = [str(grant) for (grant,) in await session.fetch("SHOW GRANTS")]
+        return Causes([Cause("trigger", name, table) for table, name in rows], shows_triggers(grants, self._database))

@@ -1,12 +1,17 @@
-"""asyncmy, as a link uses it: a connection whose session is set up the same way on every server."""
+"""asyncmy, as a server's connection uses it: a session that is set up the same way on every server.
+
+asyncmy speaks the text protocol here; every session sets its own SQL mode, so that nothing is ever truncated and a
+backslash escapes wherever the server is configured otherwise.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import re
+import ssl
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from typing import Any, Final
 
 import asyncmy
@@ -22,7 +27,7 @@ _CONNECT_SECONDS: Final = 15.0
 # driver's own timeouts are not used: it waits with `asyncio.wait_for`, which on Python 3.11 forgets a cancellation that
 # comes at the same moment as the answer (python/cpython#86296), and whoever cancelled waits for ever.
 _STATEMENT_SECONDS: Final = 60.0
-_LEAST_PACKET: Final = 1 << 20
+_STATEMENT_SHARE: Final = 0.9  # of the largest packet
 _OLDEST: Final = {"MariaDB": (10, 2), "MySQL": (8, 0)}  # window functions
 
 # The handshake's character set is no promise: a server may be told to ignore it, and in some a byte of a ciphertext
@@ -47,35 +52,60 @@ SELECT VERSION(), @@max_allowed_packet, @@character_set_client, @@character_set_
 logging.getLogger("asyncmy").setLevel(logging.ERROR)
 
 
-async def run(connection: Any, query: str, values: object = None) -> Any:  # noqa: ANN401
-    """Run a query; returns the cursor, which holds all rows and their number. Raises `TimeoutError`."""
-    cursor = connection.cursor()
-    async with asyncio.timeout(_STATEMENT_SECONDS):
-        await cursor.execute(query, values)
-    return cursor
+class MysqlSession:
+    """An open connection. `statement_bytes` is how long a statement may be."""
 
+    def __init__(self, connection: Any, statement_bytes: int) -> None:  # noqa: ANN401 - asyncmy has no types
+        self._connection = connection
+        self.statement_bytes = statement_bytes
 
-async def run_many(connection: Any, query: str, rows: Sequence[object], *, size: int) -> None:  # noqa: ANN401
-    """Run an INSERT for many rows, in statements of at most `size` bytes. Raises `TimeoutError`."""
-    cursor = connection.cursor()
-    cursor.max_stmt_length = min(cursor.max_stmt_length, size)
-    async with asyncio.timeout(_STATEMENT_SECONDS):
-        await cursor.executemany(query, rows)
+    def is_closed(self) -> bool:
+        """Whether asyncmy has noticed that the connection is gone."""
+        return not self._connection.connected
 
+    def cut(self) -> None:
+        """Close the socket."""
+        self._connection.close()
 
-async def fetch_all(connection: Any, query: str, values: object = None) -> list[tuple[Any, ...]]:  # noqa: ANN401
-    """Run a query; returns all of its rows."""
-    return [tuple(row) for row in await (await run(connection, query, values)).fetchall()]
+    async def leave(self) -> None:
+        """Quit."""
+        await self._connection.ensure_closed()
+
+    async def command(self, command: str) -> None:
+        """Run a statement. Raises `TimeoutError`, as all of these do."""
+        await _run(self._connection, command)
+
+    async def fetch(self, query: str, values: Sequence[Any] | None = None) -> list[tuple[Any, ...]]:
+        """Run a query; returns all of its rows."""
+        return [tuple(row) for row in await (await _run(self._connection, query, values)).fetchall()]
+
+    async def execute(self, query: str, values: Sequence[Any]) -> int:
+        """Run a statement; returns how many rows it matched, changed or not."""
+        return int((await _run(self._connection, query, values)).rowcount)
+
+    async def execute_many(self, query: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Run an INSERT for many rows: as one statement, or as few as the largest packet allows."""
+        cursor = self._connection.cursor()
+        cursor.max_stmt_length = min(cursor.max_stmt_length, self.statement_bytes)
+        async with asyncio.timeout(_STATEMENT_SECONDS):
+            await cursor.executemany(query, rows)
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[None]:
+        """A statement on its own reads what was committed before it."""
+        yield
 
 
 class MysqlDriver:
-    """asyncmy, as a link uses it."""
+    """Connects to one database."""
+
+    begin = "BEGIN"
 
     def __init__(self, target: MysqlTarget) -> None:
+        self.name = target.display
         self._target = target
-        self.largest_packet = _LEAST_PACKET
 
-    async def connect(self) -> Any:  # noqa: ANN401
+    async def connect(self) -> MysqlSession:
         """Open a connection and set up its session; raises what `translated` makes of a failure."""
         asked = _cancellations()
         try:
@@ -85,8 +115,8 @@ class MysqlDriver:
                 raise
         return await self._connect(None, asked)
 
-    async def _connect(self, tls: Any, asked: int) -> Any:  # noqa: ANN401
-        with translated(self._target.display):
+    async def _connect(self, tls: ssl.SSLContext | None, asked: int) -> MysqlSession:
+        with self.translated():
             async with asyncio.timeout(_CONNECT_SECONDS):
                 try:
                     connection = await asyncmy.connect(
@@ -99,44 +129,32 @@ class MysqlDriver:
                     # Anything else comes of a greeting that asyncmy cannot read, or of a kind of password that it
                     # does not know.
                     raise ConfigurationError(
-                        f"{self._target.display}: asyncmy cannot sign in there: {error}",
+                        f"{self.name}: asyncmy cannot sign in there: {error}",
                         hint="check the address in [database]; if it is right, give the account "
                         "caching_sha2_password (MySQL) or mysql_native_password (MariaDB)",
                     ) from error
                 try:
                     _heed_cancellation(asked)
                     for statement in _SESSION:
-                        await run(connection, statement)
-                    ((version, packet, *charsets),) = await fetch_all(connection, _SERVER)
-                    _check(self._target.display, version, charsets)
+                        await _run(connection, statement)
+                    ((version, packet, *charsets),) = await (await _run(connection, _SERVER)).fetchall()
+                    _check(self.name, version, charsets)
                 except BaseException:
                     connection.close()
                     raise
-        self.largest_packet = int(packet)
-        return connection
+        return MysqlSession(connection, int(int(packet) * _STATEMENT_SHARE))
 
-    def is_closed(self, connection: Any) -> bool:  # noqa: ANN401
-        """Whether asyncmy has noticed that the connection is gone."""
-        return not connection.connected
+    def translated(self) -> AbstractContextManager[None]:
+        """Make our errors of asyncmy's."""
+        return translated(self.name)
 
-    def cut(self, connection: Any) -> None:  # noqa: ANN401
-        """Close the socket."""
-        connection.close()
 
-    async def leave(self, connection: Any) -> None:  # noqa: ANN401
-        """Quit."""
-        await connection.ensure_closed()
-
-    async def command(self, connection: Any, command: str) -> None:  # noqa: ANN401
-        """Run a statement."""
-        with translated(self._target.display):
-            await run(connection, command)
-
-    @asynccontextmanager
-    async def reading(self, _connection: Any) -> AsyncIterator[None]:  # noqa: ANN401
-        """A statement on its own reads what was committed before it."""
-        with translated(self._target.display):
-            yield
+async def _run(connection: Any, query: str, values: Sequence[Any] | None = None) -> Any:  # noqa: ANN401
+    """Run a query; returns the cursor, which holds all rows and their number."""
+    cursor = connection.cursor()
+    async with asyncio.timeout(_STATEMENT_SECONDS):
+        await cursor.execute(query, values)
+    return cursor
 
 
 def _cancellations() -> int:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.databases.protocol import ColumnLimit, Swap, Value
+from reencrypt.databases.server.dialect import Query
 from reencrypt.errors import UnavailableError
 
 _MOST_ROWS: Final = 500  # a statement is parsed as deep as it has rows, on a thread's stack
@@ -49,11 +50,15 @@ def quote(identifier: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Rendering:
-    """A location's SQL, once its column types are known. `unique` names an index that makes the key unique."""
+    """A location's SQL, once its column types are known.
+
+    `unique` names an index that makes the key unique; `statement_bytes` is how long a statement may be.
+    """
 
     location: Location
     types: Mapping[str, Column]
     unique: str | None
+    statement_bytes: int
 
     def _bytes(self, column: str, prefix: str = "t.") -> str:
         # By way of utf8mb4, so that the bytes are those that we read, whatever the column's own character set.
@@ -68,10 +73,6 @@ class Rendering:
         if clip is None:
             return self._as_bytes(column, name)
         return self._as_bytes(column, f"IF(LENGTH({name}) > {clip}, LEFT({name}, {clip}), {name})")
-
-    def exact(self, column: str) -> str:
-        """A column of the table `t` in which two values differ where their bytes do."""
-        return self._bytes(column)
 
     def _key(self, column: str) -> str:
         """A key column in the order of the pages: its index's, where that tells all keys apart, else that of bytes."""
@@ -125,7 +126,21 @@ class Rendering:
                 values += (part.encode() if isinstance(part, str) and not self.unique else part for part in bound)
         return terms, values
 
-    def page(self, after: Sequence[Value] | None, rows: int, size: int | None) -> tuple[str, list[Value]]:
+    def limits(self) -> tuple[ColumnLimit | None, ...]:
+        """VARCHAR counts characters; TEXT holds 65,535 bytes, MEDIUMTEXT 16 MiB."""
+        return tuple(self.types[name].limit for name in self.location.columns)
+
+    def count_keys(self) -> Query:
+        """How many rows there are and how many keys, which differ where their bytes do."""
+        table = quote(self.location.table)
+        key = ", ".join(f"{self._bytes(name)} AS k{index}" for index, name in enumerate(self.location.key))
+        filled = " AND ".join(f"t.{quote(name)} IS NOT NULL" for name in self.location.key)
+        return (
+            f"SELECT (SELECT COUNT(*) FROM {table}), "
+            f"(SELECT COUNT(*) FROM (SELECT DISTINCT {key} FROM {table} AS t WHERE {filled}) AS found)"
+        ), []
+
+    def page(self, after: Sequence[Value] | None, rows: int, size: int | None) -> Query:
         """The next page in key order, cut off where it has grown beyond `size` bytes, in one round trip.
 
         What is sorted and summed up are keys and lengths; the large columns are fetched for the page alone. A row's
@@ -153,7 +168,7 @@ class Rendering:
             f"WHERE behind < %s ORDER BY {order}"
         ), [*values, rows, size]
 
-    def end_of_stretch(self, after: Sequence[Value] | None, rows: int) -> tuple[str, list[Value]]:
+    def end_of_stretch(self, after: Sequence[Value] | None, rows: int) -> Query:
         """The key of the last of the next rows, whatever they hold; no row where there are fewer."""
         keys = ", ".join(self._key(name) for name in self.location.key)
         between, values = self._between(after, None)
@@ -164,12 +179,12 @@ class Rendering:
             rows - 1,
         ]
 
-    def count(self, after: Sequence[Value] | None, until: Sequence[Value] | None) -> tuple[str, list[Value]]:
+    def count(self, after: Sequence[Value] | None, until: Sequence[Value] | None) -> Query:
         """How many rows `page` would read behind one key and up to another."""
         where, values = self._where(after, until)
         return f"SELECT COUNT(*) FROM {quote(self.location.table)} AS t WHERE {' AND '.join(where)}", values
 
-    def by_keys(self, keys: Sequence[Key]) -> tuple[str, list[Value]]:
+    def by_keys(self, keys: Sequence[Key]) -> Query:
         """The rows with these keys, and those that only the collation takes for the same."""
         names = ", ".join(f"t.{quote(name)}" for name in self.location.key)
         one = f"({', '.join(['%s'] * len(self.location.key))})"
@@ -178,14 +193,24 @@ class Rendering:
             f"WHERE ({names}) IN ({', '.join([one] * len(keys))})"
         ), [part for key in keys for part in key]
 
-    def twins(self, scope: str) -> str:
+    def of_keys(self, keys: Sequence[Key], raws: Iterable[tuple[Any, ...]]) -> list[Row]:
+        """Build rows from a result of `by_keys`, without those that only the collation takes for the same."""
+        wanted = set(keys)
+        return [row for row in self.to_rows(raws) if row.key in wanted]
+
+    def twins(self, scope: str, value: Value, text: bytes) -> Query:
         """The rows with a scope and exactly a text."""
         return (
             f"SELECT {self._columns()} FROM {quote(self.location.table)} AS t "
             f"WHERE t.{quote(scope)} = %s AND {self._bytes(self.location.columns[0])} = %s"
-        )
+        ), [value, text]
 
-    def swap(self, swaps: Sequence[Swap], updated: Value) -> tuple[str, list[Value]]:
+    def swaps(self, swaps: Sequence[Swap], now: Value) -> Iterator[tuple[Sequence[Swap], Query]]:
+        """Compare and swap rows, in as few statements as the largest packet allows."""
+        for batch in by_packet(swaps, self.statement_bytes):
+            yield batch, self._swap(batch, now)
+
+    def _swap(self, swaps: Sequence[Swap], updated: Value) -> Query:
         """Compare and swap rows in one statement.
 
         The old bytes are compared by their SHA-256, so that a statement carries each row once: Grafana has brought a
@@ -217,7 +242,7 @@ class Rendering:
             f"ON {joined} SET {', '.join(sets)} WHERE {same}"
         ), [*values, *tail]
 
-    def holding(self, rows: Mapping[Key, Sequence[bytes | None]]) -> Iterator[tuple[str, list[Value]]]:
+    def holding(self, rows: Mapping[Key, Sequence[bytes | None]]) -> Iterator[Query]:
         """Queries that count the rows which hold exactly these bytes, compared by their SHA-256."""
         location = self.location
         names = [f"k{index}" for index in range(len(location.key))]
@@ -247,12 +272,12 @@ class Rendering:
     def _new(self, column: str, index: int) -> str:
         return f"page.new{index}" if self.types[column].is_binary else f"CONVERT(page.new{index} USING utf8mb4)"
 
-    def to_rows(self, raws: Iterable[Sequence[Any]]) -> list[Row]:
+    def to_rows(self, raws: Iterable[tuple[Any, ...]]) -> list[Row]:
         """Build rows from a result of `page`, `by_keys` or `twins`."""
         key_end = len(self.location.key)
         cells_end = key_end + len(self.location.columns)
         rows = []
-        for raw in map(tuple, raws):
+        for raw in raws:
             cells = raw[key_end:cells_end]
             if len(cells) - cells.count(None) != raw[-1]:
                 raise UnavailableError(

@@ -7,12 +7,14 @@ everybody, so that what it does not show does not exist.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any, Final
+from typing import Final
 
 from reencrypt.catalogue.location import Location
-from reencrypt.databases.postgres.rendering import Column, quote
-from reencrypt.databases.sight import Elsewhere, KeyCount, Sight
-from reencrypt.databases.written import Cause
+from reencrypt.databases.postgres.rendering import Column
+from reencrypt.databases.server.connection import Session
+from reencrypt.databases.shapes import Shape, shapes_of
+from reencrypt.databases.sight import Elsewhere, Sight
+from reencrypt.databases.written import Cause, Causes
 
 # The schema of `data_keys`, or of the migration log of a Grafana that has no data keys yet.
 _SCHEMA: Final = """
@@ -101,64 +103,113 @@ WHERE n.nspname = $1 AND NOT (c.relkind = 'r' AND EXISTS (
         ) = w.key AND i.indnkeyatts = cardinality(string_to_array(w.key, ','))
 )
 """
+# A partitioned table's rows lie in its partitions. What a domain is made of counts. Search vectors, ranges and
+# enumerations are text too, and an array of bytes is hexadecimal text.
+_SHAPES: Final = """
+SELECT c.relname, a.attname, CASE
+    WHEN COALESCE(e.typcategory, b.typcategory) IN ('S', 'E', 'R') OR COALESCE(e.typname, b.typname) IN
+        ('bytea', 'char', 'json', 'jsonb', 'xml', 'hstore', 'tsvector', 'tsquery') THEN 'text'
+    WHEN COALESCE(e.typcategory, b.typcategory) IN ('N', 'D', 'B', 'T', 'I', 'G')
+        OR COALESCE(e.typname, b.typname) IN ('uuid', 'macaddr', 'macaddr8', 'pg_lsn', 'tid') THEN 'number'
+    ELSE 'other' END
+FROM pg_class AS c JOIN pg_namespace AS s ON s.oid = c.relnamespace
+JOIN pg_attribute AS a ON a.attrelid = c.oid JOIN pg_type AS t ON t.oid = a.atttypid
+JOIN pg_type AS b ON b.oid = CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.oid END
+LEFT JOIN pg_type AS e ON e.oid = b.typelem AND b.typcategory = 'A'
+WHERE s.nspname = $1 AND (c.relkind = 'r' OR c.relkind = 'm' AND c.relispopulated)
+    AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY c.relname, a.attnum
+"""
+# Of a table's indexes the primary key first; one with an expression or a condition does not tell all rows apart, nor
+# one that is checked at the end of a transaction, and where there is none, the place of the row does.
+_SHAPE_KEYS: Final = """
+SELECT c.relname, i.indexrelid::text, a.attname FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indrelid
+JOIN pg_namespace AS s ON s.oid = c.relnamespace
+CROSS JOIN LATERAL unnest(i.indkey::smallint[]) WITH ORDINALITY AS k (number, place)
+JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = k.number
+WHERE s.nspname = $1 AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL
+    AND i.indexprs IS NULL AND k.place <= i.indnkeyatts
+    AND NOT EXISTS (SELECT FROM pg_attribute AS n WHERE n.attrelid = c.oid AND n.attnum = ANY (i.indkey)
+        AND NOT n.attnotnull)
+ORDER BY c.relname, i.indisprimary DESC, i.indexrelid, k.place
+"""
+# What a search of these tables does not see.
+_SHAPE_GAPS: Final = """
+SELECT c.relname, 'a foreign table: its rows are on another server' FROM pg_class AS c
+JOIN pg_namespace AS s ON s.oid = c.relnamespace WHERE s.nspname = $1 AND c.relkind = 'f'
+UNION ALL
+SELECT p.relname, format('a part of it, %I.%I, is in a schema that is not searched', o.nspname, c.relname)
+FROM pg_inherits AS i JOIN pg_class AS p ON p.oid = i.inhparent JOIN pg_namespace AS s ON s.oid = p.relnamespace
+JOIN pg_class AS c ON c.oid = i.inhrelid JOIN pg_namespace AS o ON o.oid = c.relnamespace
+WHERE s.nspname = $1 AND o.nspname <> $1 AND p.relkind IN ('r', 'p', 'f')
+UNION ALL
+SELECT 'pg_largeobject', format('%s large objects', count(*)) FROM pg_largeobject_metadata HAVING count(*) > 0
+ORDER BY 1, 2
+"""
+# The place of a row, which a column of no table can be named like.
+_PLACE: Final = "ctid"
 _KINDS: Final = {"v": "a view", "m": "a materialized view", "f": "a foreign table"}
 
 
-async def schema_of(connection: Any) -> str:  # noqa: ANN401 - asyncpg has no types
+async def schema_of(session: Session) -> str:
     """The one schema of the search path that holds this Grafana, empty where none does."""
-    return str(await connection.fetchval(_SCHEMA) or "")
+    found = await session.fetch(_SCHEMA)
+    return str(found[0][0]) if found else ""
 
 
-async def columns_in(connection: Any, schema: str) -> dict[str, frozenset[str]]:  # noqa: ANN401
-    """The tables of a schema with their columns."""
-    found: dict[str, set[str]] = {}
-    for table, column in await connection.fetch(_COLUMNS, schema):
-        found.setdefault(table, set()).add(column)
-    return {table: frozenset(columns) for table, columns in found.items()}
+class PostgresCatalogue:
+    """The tables of one schema."""
 
+    def __init__(self, schema: str) -> None:
+        self._schema = schema
 
-async def sight_of(connection: Any, schema: str, tables: Collection[str]) -> Sight:  # noqa: ANN401
-    """In which form the tables are there, and what else there is of their names."""
-    kinds: dict[str, str] = {}
-    policies: dict[str, tuple[str, ...]] = {}
-    for table, kind, active, names, foreign in await connection.fetch(_FORMS, schema, list(tables)):
-        if kind in _KINDS:
-            kinds[table] = _KINDS[kind]
-        elif foreign is not None:
-            kinds[table] = f"a table whose part {foreign} is a foreign table"
-        if active:
-            policies[table] = tuple(names)
-    elsewhere: dict[str, tuple[Elsewhere, ...]] = {}
-    for table, other, first, is_grafana in await connection.fetch(_ELSEWHERE, schema, list(tables)):
-        elsewhere[table] = (*elsewhere.get(table, ()), Elsewhere(other, bool(first), is_grafana))
-    return Sight(kinds, policies, elsewhere)
+    async def columns(self, session: Session) -> dict[str, frozenset[str]]:
+        """The tables of the schema with their columns."""
+        found: dict[str, set[str]] = {}
+        for table, column in await session.fetch(_COLUMNS, (self._schema,)):
+            found.setdefault(table, set()).add(column)
+        return {table: frozenset(columns) for table, columns in found.items()}
 
+    async def sight(self, session: Session, tables: Collection[str]) -> Sight:
+        """In which form the tables are there, and what else there is of their names."""
+        kinds: dict[str, str] = {}
+        policies: dict[str, tuple[str, ...]] = {}
+        for table, kind, active, names, foreign in await session.fetch(_FORMS, (self._schema, list(tables))):
+            if kind in _KINDS:
+                kinds[table] = _KINDS[kind]
+            elif foreign is not None:
+                kinds[table] = f"a table whose part {foreign} is a foreign table"
+            if active:
+                policies[table] = tuple(names)
+        elsewhere: dict[str, tuple[Elsewhere, ...]] = {}
+        for table, other, first, is_grafana in await session.fetch(_ELSEWHERE, (self._schema, list(tables))):
+            elsewhere[table] = (*elsewhere.get(table, ()), Elsewhere(other, bool(first), is_grafana))
+        return Sight(kinds, policies, elsewhere)
 
-async def types_of(connection: Any, schema: str, table: str) -> dict[str, Column]:  # noqa: ANN401
-    """The columns of a table with their types."""
-    rows = await connection.fetch(_TYPES, schema, table)
-    return {name: Column(type_name, length) for name, type_name, length in rows}
+    async def may_hide(self, session: Session, table: str | None, column: str | None) -> bool:
+        """PostgreSQL's own catalogue shows every role all that there is."""
+        del session, table, column
+        return False
 
+    async def types(self, session: Session, table: str) -> dict[str, Column]:
+        """The columns of a table with their types."""
+        rows = await session.fetch(_TYPES, (self._schema, table))
+        return {name: Column(type_name, length) for name, type_name, length in rows}
 
-async def unique_keys(connection: Any, schema: str, locations: Sequence[Location]) -> frozenset[str]:  # noqa: ANN401
-    """The names of the locations whose key an index makes unique."""
-    names, tables = [each.name for each in locations], [each.table for each in locations]
-    keys = [",".join(sorted(each.key)) for each in locations]
-    return frozenset(row[0] for row in await connection.fetch(_UNIQUE, schema, names, tables, keys))
+    async def unique_keys(self, session: Session, locations: Sequence[Location]) -> frozenset[str]:
+        """The names of the locations whose key an index makes unique."""
+        names, tables = [each.name for each in locations], [each.table for each in locations]
+        keys = [",".join(sorted(each.key)) for each in locations]
+        return frozenset(row[0] for row in await session.fetch(_UNIQUE, (self._schema, names, tables, keys)))
 
+    async def shapes(self, session: Session) -> list[Shape]:
+        """The shape of every table of the schema."""
+        columns, keys, gaps = [
+            await session.fetch(query, (self._schema,)) for query in (_SHAPES, _SHAPE_KEYS, _SHAPE_GAPS)
+        ]
+        return shapes_of(columns, keys, gaps, otherwise=(_PLACE,))
 
-async def count_keys(connection: Any, schema: str, location: Location) -> KeyCount:  # noqa: ANN401
-    """Count rows and keys."""
-    table = f"{quote(schema)}.{quote(location.table)}"
-    key = ", ".join(map(quote, location.key))
-    filled = " AND ".join(f"{quote(name)} IS NOT NULL" for name in location.key)
-    rows, keys = await connection.fetchrow(
-        f"SELECT (SELECT COUNT(*) FROM {table}), "
-        f"(SELECT COUNT(*) FROM (SELECT DISTINCT {key} FROM {table} WHERE {filled}) AS keys)"
-    )
-    return KeyCount(rows, keys)
-
-
-async def causes_of(connection: Any, schema: str, tables: Collection[str]) -> list[Cause]:  # noqa: ANN401
-    """The triggers and rules of these tables, of their partitions and of their children, that are not switched off."""
-    return [Cause(*row) for row in await connection.fetch(_CAUSES, schema, list(tables))]
+    async def causes(self, session: Session, tables: Collection[str]) -> Causes:
+        """The triggers and rules of these tables, their partitions and their children that are not switched off."""
+        seen = [Cause(*row) for row in await session.fetch(_CAUSES, (self._schema, list(tables)))]
+        return Causes(seen, are_all=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from reencrypt.catalogue.location import Key, Location, Row
-from reencrypt.databases.protocol import Swap, Value
+from reencrypt.databases.protocol import ColumnLimit, Swap, Value
+from reencrypt.databases.server.dialect import Query
 
 _INTEGERS: Final = frozenset(("int2", "int4", "int8"))
 
@@ -62,7 +63,7 @@ class Rendering:
         name = quote(column)
         return f"octet_length({name if self.types[column].is_binary else f'{name}::text'})"
 
-    def select(self) -> str:
+    def _select(self) -> str:
         """Key, secret columns as bytes, extras: the order that `to_row` takes."""
         location = self.location
         columns = [quote(name) for name in location.key]
@@ -87,7 +88,21 @@ class Rendering:
             where.append(f"({key}) > ({', '.join(_bind(values, part) for part in after)})")
         return where, values
 
-    def page(self, after: Sequence[Value] | None, rows: int, size: int | None) -> tuple[str, list[Value]]:
+    def limits(self) -> tuple[ColumnLimit | None, ...]:
+        """VARCHAR counts characters; TEXT and BYTEA hold a gigabyte."""
+        lengths = (self.types[name].length for name in self.location.columns)
+        return tuple(None if length is None else ColumnLimit(length, in_characters=True) for length in lengths)
+
+    def count_keys(self) -> Query:
+        """How many rows there are and how many keys."""
+        key = ", ".join(map(quote, self.location.key))
+        filled = " AND ".join(f"{quote(name)} IS NOT NULL" for name in self.location.key)
+        return (
+            f"SELECT (SELECT COUNT(*) FROM {self._table()}), "
+            f"(SELECT COUNT(*) FROM (SELECT DISTINCT {key} FROM {self._table()} WHERE {filled}) AS keys)"
+        ), []
+
+    def page(self, after: Sequence[Value] | None, rows: int, size: int | None) -> Query:
         """The next page in key order, cut off where it has grown beyond `size` bytes, in one round trip.
 
         octet_length reads a value's header alone, so nothing is fetched from storage that the page leaves out. Key
@@ -98,7 +113,7 @@ class Rendering:
         where, values = self._where(after)
         key = ", ".join(map(quote, location.key))
         if size is None:
-            return f"{self.select()} WHERE {' AND '.join(where)} ORDER BY {key} LIMIT {_bind(values, rows)}", values
+            return f"{self._select()} WHERE {' AND '.join(where)} ORDER BY {key} LIMIT {_bind(values, rows)}", values
         names = (*location.key, *location.columns, *location.extras)
         inner = ", ".join(f"{quote(name)} AS x{index}" for index, name in enumerate(names))
         length = " + ".join(f"COALESCE({self._length(field.column)}, 0)" for field in location.fields)
@@ -116,22 +131,38 @@ class Rendering:
             f") AS measured WHERE before < {_bind(values, size)} ORDER BY {order}"
         ), values
 
-    def count(self, after: Sequence[Value] | None) -> tuple[str, list[Value]]:
+    def count(self, after: Sequence[Value] | None) -> Query:
         """How many rows `page` would read behind a key."""
         where, values = self._where(after)
         return f"SELECT COUNT(*) FROM {self._own_rows()} WHERE {' AND '.join(where)}", values
 
-    def by_keys(self) -> str:
-        """The rows whose keys stand in one array for each key column."""
-        arrays = ", ".join(f"${index + 1}::{self._array(name)}" for index, name in enumerate(self.location.key))
-        return f"{self.select()} WHERE ({', '.join(map(quote, self.location.key))}) IN (SELECT * FROM unnest({arrays}))"
+    def by_keys(self, keys: Sequence[Key]) -> Query:
+        """The rows with these keys, which stand in one array for each key column."""
+        names = self.location.key
+        arrays = ", ".join(f"${index + 1}::{self._array(name)}" for index, name in enumerate(names))
+        return f"{self._select()} WHERE ({', '.join(map(quote, names))}) IN (SELECT * FROM unnest({arrays}))", [
+            [key[index] for key in keys] for index in range(len(names))
+        ]
 
-    def twins(self, scope: str) -> str:
+    def of_keys(self, keys: Sequence[Key], raws: Iterable[tuple[Any, ...]]) -> list[Row]:
+        """Build rows from a result of `by_keys`: there are no others among them."""
+        del keys
+        return self.to_rows(raws)
+
+    def twins(self, scope: str, value: Value, text: bytes) -> Query:
         """The rows with a scope and exactly a text."""
-        return f"{self.select()} WHERE {quote(scope)} = $1 AND {self._same(self.location.columns[0], '$2')}"
+        first = self.location.columns[0]
+        query = f"{self._select()} WHERE {quote(scope)} = $1 AND {self._same(first, '$2')}"
+        return query, [value, self._value(first, text)]
 
-    def swap(self) -> str:
+    def swaps(self, swaps: Sequence[Swap], now: Value) -> Iterator[tuple[Sequence[Swap], Query]]:
         """Compare and swap a whole page in one statement."""
+        values: list[Any] = [*self._swap_arrays(swaps), *self._swap_range(swaps)]
+        if self.location.updated:
+            values.append(now)
+        yield swaps, (self._swap(), values)
+
+    def _swap(self) -> str:
         location = self.location
         names = [*location.key]
         arrays = [self._array(name) for name in location.key]
@@ -153,8 +184,8 @@ class Rendering:
             f"FROM unnest({unnest}) AS page ({', '.join(columns)}) WHERE {' AND '.join(same)}"
         )
 
-    def holding(self) -> str:
-        """Count the rows that hold exactly the bytes which stand in arrays, one for each key column and each column."""
+    def holding(self, rows: Mapping[Key, Sequence[bytes | None]]) -> Iterator[Query]:
+        """Count the rows that hold exactly these bytes, which stand in arrays: one for each key column and column."""
         location = self.location
         names = (*location.key, *location.columns)
         unnest = ", ".join(f"${index + 1}::{self._array(name)}" for index, name in enumerate(names))
@@ -163,17 +194,16 @@ class Rendering:
             self._same(name, f"page.c{index}", "t.") for index, name in enumerate(location.columns, len(location.key))
         ]
         columns = ", ".join(f"c{index}" for index in range(len(names)))
-        return (
-            f"SELECT count(*) FROM unnest({unnest}) AS page ({columns}) "
-            f"JOIN {self._table()} AS t ON {' AND '.join(same)}"
+        arrays: list[Any] = [[key[index] for key in rows] for index in range(len(location.key))]
+        for index, column in enumerate(location.columns):
+            arrays.append([self._value(column, cells[index]) for cells in rows.values()])
+        yield (
+            (
+                f"SELECT count(*) FROM unnest({unnest}) AS page ({columns}) "
+                f"JOIN {self._table()} AS t ON {' AND '.join(same)}"
+            ),
+            arrays,
         )
-
-    def holding_arrays(self, rows: Mapping[Key, Sequence[bytes | None]]) -> list[list[Any]]:
-        """The arrays that `holding` takes."""
-        arrays: list[list[Any]] = [[key[index] for key in rows] for index in range(len(self.location.key))]
-        for index, column in enumerate(self.location.columns):
-            arrays.append([self.value(column, cells[index]) for cells in rows.values()])
-        return arrays
 
     def _same(self, column: str, other: str, prefix: str = "") -> str:
         # Bytes, whatever the column's collation takes for equal.
@@ -183,19 +213,19 @@ class Rendering:
     def _array(self, column: str) -> str:
         return f"{self.types[column].type_name}[]"
 
-    def swap_arrays(self, swaps: Sequence[Swap]) -> list[list[Any]]:
-        """The arrays that `swap` takes, one for each key column, then old and new for each column."""
+    def _swap_arrays(self, swaps: Sequence[Swap]) -> list[list[Any]]:
+        """The arrays that `_swap` takes, one for each key column, then old and new for each column."""
         arrays: list[list[Any]] = [[swap.key[index] for swap in swaps] for index in range(len(self.location.key))]
         for index, column in enumerate(self.location.columns):
             if self.types[column].is_binary:
                 arrays += [[swap.old[index] for swap in swaps], [swap.new[index] for swap in swaps]]
             else:
-                arrays.append([self.value(column, swap.old[index]) for swap in swaps])
-                arrays.append([self.value(column, swap.new[index]) for swap in swaps])
+                arrays.append([self._value(column, swap.old[index]) for swap in swaps])
+                arrays.append([self._value(column, swap.new[index]) for swap in swaps])
         return arrays
 
-    def swap_range(self, swaps: Sequence[Swap]) -> list[Any]:
-        """What `swap` takes behind the arrays: the least and the largest key, where keys are numbers."""
+    def _swap_range(self, swaps: Sequence[Swap]) -> list[Any]:
+        """What `_swap` takes behind the arrays: the least and the largest key, where keys are numbers."""
         if not self._has_range:
             return []
         keys = [swap.key[0] for swap in swaps]
@@ -206,12 +236,12 @@ class Rendering:
         """Whether the server orders keys as we do."""
         return len(self.location.key) == 1 and self.types[self.location.key[0]].type_name in _INTEGERS
 
-    def value(self, column: str, cell: bytes | None) -> bytes | str | None:
+    def _value(self, column: str, cell: bytes | None) -> bytes | str | None:
         """A cell as the driver takes it; text came from the server as UTF-8, and what we put in is ASCII."""
         return cell if cell is None or self.types[column].is_binary else cell.decode()
 
-    def to_rows(self, raws: Iterable[Sequence[Any]]) -> list[Row]:
-        """Build rows from a result of `select` or `page`."""
+    def to_rows(self, raws: Iterable[tuple[Any, ...]]) -> list[Row]:
+        """Build rows from a result of `page`, `by_keys` or `twins`."""
         key_end = len(self.location.key)
         cells_end = key_end + len(self.location.columns)
-        return [Row(raw[:key_end], raw[key_end:cells_end], raw[cells_end:]) for raw in map(tuple, raws)]
+        return [Row(raw[:key_end], raw[key_end:cells_end], raw[cells_end:]) for raw in raws]

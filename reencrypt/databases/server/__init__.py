@@ -1,1 +1,1 @@
-"""What the engines of database servers share: a connection that comes back."""
+"""What the engines of database servers share: composed of a driver, which connects, and a dialect, which knows SQL."""

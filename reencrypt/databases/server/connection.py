@@ -1,13 +1,13 @@
 """A connection to a database server that comes back: opened when it is needed, cut when its state is in doubt.
 
-Both servers' engines are built on it; what their drivers do differently is a `Driver`.
+It is built on a `Driver`, which opens a `Session`: what the client libraries do differently.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, suppress
 from typing import Any, Final, Protocol, TypeVar
 
 from reencrypt.databases.retried import persistently
@@ -19,52 +19,78 @@ _GOODBYE_SECONDS: Final = 5.0
 _LONGEST_READ_WAIT_SECONDS: Final = 2.0
 
 
-class Driver(Protocol):
-    """What a driver's connection is asked for. Connections are `Any`, because the drivers have no types.
+class Session(Protocol):
+    """An open connection, set up. It fails with the client library's own errors, which `Driver.translated` takes."""
 
-    Every failure arrives as a `ReencryptError`; `TransactionLostError` says that trying again may help.
-    """
+    #: How long a statement may be with its values.
+    statement_bytes: int
 
-    async def connect(self) -> Any:  # noqa: ANN401
-        """Open a connection, its session set up."""
-        ...
-
-    def is_closed(self, connection: Any) -> bool:  # noqa: ANN401
+    def is_closed(self) -> bool:
         """Whether the connection is known to be unusable."""
         ...
 
-    def cut(self, connection: Any) -> None:  # noqa: ANN401
+    def cut(self) -> None:
         """Drop the connection without a word; the server rolls back."""
         ...
 
-    async def leave(self, connection: Any) -> None:  # noqa: ANN401
+    async def leave(self) -> None:
         """Close the connection in order."""
         ...
 
-    async def command(self, connection: Any, command: str) -> None:  # noqa: ANN401
-        """Run a statement without a result."""
+    async def command(self, command: str) -> None:
+        """Run a statement without values or a result."""
         ...
 
-    def reading(self, connection: Any) -> AbstractAsyncContextManager[None]:  # noqa: ANN401
+    async def fetch(self, query: str, values: Sequence[Any] | None = None) -> list[tuple[Any, ...]]:
+        """Run a query; returns all of its rows."""
+        ...
+
+    async def execute(self, query: str, values: Sequence[Any]) -> int:
+        """Run a statement; returns how many rows it matched."""
+        ...
+
+    async def execute_many(self, query: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Run a statement for many rows, in as few round trips as the library can."""
+        ...
+
+    def reading(self) -> AbstractAsyncContextManager[None]:
         """What a read is wrapped in."""
         ...
 
 
-class Link:
-    """One connection, used by one task at a time. `begin` is the statement that begins a transaction."""
+class Driver(Protocol):
+    """How to connect to a server."""
 
-    def __init__(self, driver: Driver, *, begin: str) -> None:
+    #: The database's URL without the password.
+    name: str
+    #: The statement that begins a transaction.
+    begin: str
+
+    async def connect(self) -> Session:
+        """Open a connection, its session set up. Failures arrive as `ReencryptError`."""
+        ...
+
+    def translated(self) -> AbstractContextManager[None]:
+        """Make a `ReencryptError` of what a session raises; `TransactionLostError` where trying again may help."""
+        ...
+
+
+class Connection:
+    """One connection, used by one task at a time."""
+
+    def __init__(self, driver: Driver) -> None:
         self._driver = driver
-        self._begin = begin
-        self._connection: Any = None
+        self._session: Session | None = None
         self._in_use = asyncio.Lock()
 
-    async def read(self, work: Callable[[Any], Awaitable[_T]], *, deadline_seconds: float | None = None) -> _T:
+    async def read(self, work: Callable[[Session], Awaitable[_T]], *, deadline_seconds: float | None = None) -> _T:
         """Read with `work`, again from the start while the server is away; past the deadline `UnavailableError`."""
 
         async def once() -> _T:
-            async with self._undoubted() as connection, self._driver.reading(connection):
-                return await work(connection)
+            async with self._undoubted() as session:
+                with self._driver.translated():
+                    async with session.reading():
+                        return await work(session)
 
         async with self._in_use:
             return await persistently(
@@ -72,10 +98,10 @@ class Link:
             )
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Any]:
+    async def transaction(self) -> AsyncIterator[Session]:
         """A transaction on the connection: committed when the block ends, rolled back when it raises."""
         async with self._in_use:
-            was_open = self._connection is not None
+            was_open = self._session is not None
             try:
                 await self._begin_anew()
             except TransactionLostError:
@@ -83,28 +109,32 @@ class Link:
                 if not was_open:
                     raise
                 await self._begin_anew()
-            async with self._undoubted() as connection:
+            async with self._undoubted() as session:
                 try:
-                    yield connection
-                    await self._driver.command(connection, "COMMIT")
+                    yield session
+                    await self._command(session, "COMMIT")
                 except Exception:
                     # An orderly end, so that locks are gone before the next transaction; a dead connection has none.
                     with suppress(Exception):
                         async with asyncio.timeout(_GOODBYE_SECONDS):
-                            await self._driver.command(connection, "ROLLBACK")
+                            await self._command(session, "ROLLBACK")
                     raise
 
     async def _begin_anew(self) -> None:
-        async with self._undoubted() as connection:
-            await self._driver.command(connection, self._begin)
+        async with self._undoubted() as session:
+            await self._command(session, self._driver.begin)
+
+    async def _command(self, session: Session, command: str) -> None:
+        with self._driver.translated():
+            await session.command(command)
 
     @asynccontextmanager
-    async def _undoubted(self) -> AsyncIterator[Any]:
-        """The open connection, which is cut where its state is no longer known."""
+    async def _undoubted(self) -> AsyncIterator[Session]:
+        """The open session, which is cut where its state is no longer known."""
         try:
-            if self._connection is None or self._driver.is_closed(self._connection):
-                self._connection = await self._driver.connect()
-            yield self._connection
+            if self._session is None or self._session.is_closed():
+                self._session = await self._driver.connect()
+            yield self._session
         except ReencryptError as error:
             if isinstance(error, TransactionLostError):
                 self._drop()
@@ -116,14 +146,14 @@ class Link:
             raise
 
     def _drop(self) -> None:
-        if self._connection is not None:
-            self._driver.cut(self._connection)
-            self._connection = None
+        if self._session is not None:
+            self._session.cut()
+            self._session = None
 
     async def close(self) -> None:
         """Say goodbye, or cut the connection where nobody answers."""
-        if self._connection is not None:
+        if self._session is not None:
             with suppress(Exception):
                 async with asyncio.timeout(_GOODBYE_SECONDS):
-                    await self._driver.leave(self._connection)
+                    await self._session.leave()
             self._drop()

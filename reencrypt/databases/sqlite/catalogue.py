@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from reencrypt.catalogue.location import Location
+from reencrypt.databases.shapes import Shape
 from reencrypt.databases.sqlite.rendering import quote
 
 FORMS: Final = "SELECT name, type, sql FROM sqlite_master WHERE type IN ('table', 'view')"
@@ -21,6 +23,10 @@ SELECT 1 FROM sqlite_master AS m WHERE m.type = 'table' AND m.name = :table AND 
                     AND (c."notnull" OR c.pk AND m.sql LIKE '%WITHOUT ROWID%') ORDER BY k.name)) = :key
             AND (SELECT COUNT(*) FROM pragma_index_info(i.name)) = :columns
             AND NOT EXISTS (SELECT 1 FROM sqlite_master AS x WHERE x.name = i.name AND x.sql LIKE '%COLLATE%')))
+"""
+SHAPES: Final = """
+SELECT m.name, p.name, p.type, p.pk, m.sql FROM sqlite_master AS m, pragma_table_info(m.name) AS p
+WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY m.name, p.cid
 """
 _VIRTUAL: Final = "CREATE VIRTUAL TABLE"
 
@@ -40,3 +46,33 @@ def count_keys(location: Location) -> str:
         f"SELECT (SELECT COUNT(*) FROM {table}), "
         f"(SELECT COUNT(*) FROM (SELECT DISTINCT {key} FROM {table} WHERE {filled}))"
     )
+
+
+def shapes_of(rows: Iterable[tuple[str, str, str, int, str]]) -> list[Shape]:
+    """Build the shapes from a result of `SHAPES`.
+
+    Each table has a rowid unless it was created without, and types are a suggestion.
+    """
+    texts: dict[str, list[str]] = {}
+    keys: dict[str, list[tuple[int, str]]] = {}
+    for table, column, _declared, place, sql in rows:
+        # Whatever the declared type says, any column may hold text.
+        texts.setdefault(table, []).append(column)
+        if "WITHOUT ROWID" in sql.upper():
+            keys.setdefault(table, [])
+            if place:
+                keys[table].append((place, column))
+    return [
+        Shape(
+            table,
+            tuple(name for _, name in sorted(keys[table])) if table in keys else _rowid(found),
+            tuple(found),
+        )
+        for table, found in texts.items()
+    ]
+
+
+def _rowid(columns: Iterable[str]) -> tuple[str, ...]:
+    """A name of SQLite's row id that no column of the table has taken."""
+    taken = {name.lower() for name in columns}
+    return tuple(name for name in ("rowid", "_rowid_", "oid") if name not in taken)[:1]

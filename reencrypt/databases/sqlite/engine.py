@@ -18,8 +18,7 @@ from urllib.parse import quote as quote_url
 import aiosqlite
 
 from reencrypt.catalogue.location import Key, Location, Row
-from reencrypt.databases import shapes
-from reencrypt.databases.protocol import ColumnLimit, LockPolicy, Value
+from reencrypt.databases.protocol import ColumnLimit, Database, LockPolicy, Value
 from reencrypt.databases.shapes import Shape
 from reencrypt.databases.sight import KeyCount, Sight
 from reencrypt.databases.sqlite import catalogue
@@ -29,6 +28,7 @@ from reencrypt.databases.sqlite.transaction import SqliteTransaction
 from reencrypt.databases.state_version import read_state_version
 from reencrypt.databases.statements import STATE_VERSION, load_schema, load_statements
 from reencrypt.errors import ConfigurationError
+from reencrypt.settings import DatabaseSettings
 
 _T = TypeVar("_T")
 
@@ -40,6 +40,13 @@ _FIRST_LENGTHS: Final = 16  # rows of a page that are measured in the first hop 
 
 # The file is locked 10 to 20 ms at a time: what another writer notices is less than one of its own disk syncs.
 _LOCK_POLICY: Final = LockPolicy(hold_seconds=0.015, gaps=True)
+
+
+async def open_database(settings: DatabaseSettings, *, write: bool) -> Database:
+    """Open Grafana's database file; see `SqliteDatabase.open`."""
+    if settings.path is None:
+        raise ConfigurationError("[database] names no file")
+    return await SqliteDatabase.open(settings.path, write=write)
 
 
 class SqliteDatabase:
@@ -166,7 +173,7 @@ class SqliteDatabase:
 
     async def shapes(self) -> list[Shape]:
         """The tables of the file."""
-        return shapes.shapes_in_sqlite(await self._all(shapes.SQLITE_COLUMNS))
+        return catalogue.shapes_of(await self._all(catalogue.SHAPES))
 
     async def column_limits(self, location: Location) -> tuple[ColumnLimit | None, ...]:
         """SQLite's columns hold whatever is written."""

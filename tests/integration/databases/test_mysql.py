@@ -16,10 +16,10 @@ import pytest
 from reencrypt.catalogue.location import Field, Key, Location
 from reencrypt.catalogue.locations import BY_NAME
 from reencrypt.catalogue.reason import Reason
-from reencrypt.databases.mysql.driver import fetch_all
-from reencrypt.databases.mysql.engine import MysqlDatabase, MysqlTransaction
+from reencrypt.databases.mysql.engine import open_database
 from reencrypt.databases.protocol import Swap, Transaction
 from reencrypt.databases.retried import retried
+from reencrypt.databases.server.database import ServerDatabase, ServerTransaction
 from reencrypt.errors import ConfigurationError, ReencryptError, TransactionLostError, UnavailableError
 from reencrypt.settings import DatabaseSettings, load_settings
 from reencrypt.state.journal import journal_entries, swap_entries
@@ -66,8 +66,8 @@ def engine(mysql_server: MysqlServer) -> MysqlEngine:
 
 
 @pytest.fixture
-async def database(engine: MysqlEngine) -> AsyncIterator[MysqlDatabase]:
-    database = await MysqlDatabase.open(settings_of(engine.url), write=True)
+async def database(engine: MysqlEngine) -> AsyncIterator[ServerDatabase]:
+    database = await open_database(settings_of(engine.url), write=True)
     yield database
     await database.close()
 
@@ -77,7 +77,7 @@ def add(engine: MysqlEngine, rows: dict[int, str | None]) -> None:
         cursor.executemany(SECRET.replace("?", "%s"), [(key, value, THEN, THEN) for key, value in rows.items()])
 
 
-async def keys_by_pages(database: MysqlDatabase, location: Location, *, rows: int, size: int = 1 << 20) -> list[Key]:
+async def keys_by_pages(database: ServerDatabase, location: Location, *, rows: int, size: int = 1 << 20) -> list[Key]:
     found: list[Key] = []
     while page := await database.read_page(location, found[-1] if found else None, rows=rows, size=size):
         assert len(page) <= rows
@@ -85,7 +85,7 @@ async def keys_by_pages(database: MysqlDatabase, location: Location, *, rows: in
     return found
 
 
-async def swap(database: MysqlDatabase, location: Location, *swaps: Swap) -> list[Key]:
+async def swap(database: ServerDatabase, location: Location, *swaps: Swap) -> list[Key]:
     async def body(transaction: Transaction) -> list[Key]:
         return await transaction.swap_rows(location, swaps)
 
@@ -108,7 +108,7 @@ def test_mysql_does_not_take_what_mariadb_does(difference: Difference, engine: M
 
 
 async def test_pages_go_through_negative_and_zero_ids_and_skip_nulls(
-    database: MysqlDatabase, engine: MysqlEngine
+    database: ServerDatabase, engine: MysqlEngine
 ) -> None:
     ids = [-(2**63), -7, 0, 1, 2, 3, 2**63 - 1]
     add(engine, {**dict.fromkeys(ids, "text"), 50: None})
@@ -117,7 +117,7 @@ async def test_pages_go_through_negative_and_zero_ids_and_skip_nulls(
 
 
 async def test_a_page_ends_where_its_bytes_do_and_holds_at_least_one_row(
-    database: MysqlDatabase, engine: MysqlEngine
+    database: ServerDatabase, engine: MysqlEngine
 ) -> None:
     add(engine, dict.fromkeys(range(1, 11), "x" * 1000))
     assert len(await database.read_page(SECRETS, None, rows=100, size=2500)) == 3
@@ -125,14 +125,14 @@ async def test_a_page_ends_where_its_bytes_do_and_holds_at_least_one_row(
     assert len(await keys_by_pages(database, SECRETS, rows=100, size=2500)) == 10
 
 
-async def test_no_row_is_too_large_for_a_page_of_its_own(database: MysqlDatabase, engine: MysqlEngine) -> None:
+async def test_no_row_is_too_large_for_a_page_of_its_own(database: ServerDatabase, engine: MysqlEngine) -> None:
     add(engine, dict.fromkeys(range(1, 6), "x" * 1000))
     for rows in (1, 2, 100):
         for size in (1, 999, 1000, 1001, 2000):
             assert await keys_by_pages(database, SECRETS, rows=rows, size=size) == [(each,) for each in range(1, 6)]
 
 
-async def test_an_index_over_an_expression_tells_no_rows_apart(database: MysqlDatabase, engine: MysqlEngine) -> None:
+async def test_an_index_over_an_expression_tells_no_rows_apart(database: ServerDatabase, engine: MysqlEngine) -> None:
     if engine.name == "mariadb":
         pytest.skip("NOT RUN: MariaDB has no indexes over expressions")
     engine.execute("CREATE TABLE odd (kept TEXT NOT NULL, UNIQUE KEY expression ((LEFT(kept, 10))))")
@@ -142,7 +142,7 @@ async def test_an_index_over_an_expression_tells_no_rows_apart(database: MysqlDa
 
 @pytest.mark.parametrize("index", ["primary key", "plain index", "no index"])
 async def test_keys_that_are_text_also_where_the_collation_cannot_tell_them_apart(
-    index: str, database: MysqlDatabase, engine: MysqlEngine
+    index: str, database: ServerDatabase, engine: MysqlEngine
 ) -> None:
     keys = ["a", "b", "0", "é", "zz", "x'y\\"]
     if index != "primary key":
@@ -165,7 +165,7 @@ async def test_keys_that_are_text_also_where_the_collation_cannot_tell_them_apar
     assert changed == [("a", "{1}"), ("é", "{2}")]
 
 
-async def test_a_swap_wins_only_over_the_bytes_that_were_read(database: MysqlDatabase, engine: MysqlEngine) -> None:
+async def test_a_swap_wins_only_over_the_bytes_that_were_read(database: ServerDatabase, engine: MysqlEngine) -> None:
     # The column's collation takes all of these for equal.
     add(engine, {1: "old", 2: "Old", 3: "old ", 4: "old", 5: "öld"})
     swaps = [Swap((each,), (b"old",), (b"new",)) for each in (1, 2, 3, 4, 5, 99)]
@@ -174,7 +174,7 @@ async def test_a_swap_wins_only_over_the_bytes_that_were_read(database: MysqlDat
     assert [row[0] for row in rows] == ["new", "Old", "old ", "new", "öld"]
 
 
-async def test_twins_are_found_by_their_bytes(database: MysqlDatabase, engine: MysqlEngine) -> None:
+async def test_twins_are_found_by_their_bytes(database: ServerDatabase, engine: MysqlEngine) -> None:
     history = BY_NAME["alert_configuration_history"]
     for text in ("same", "Same", "same "):
         engine.execute(
@@ -188,7 +188,7 @@ async def test_twins_are_found_by_their_bytes(database: MysqlDatabase, engine: M
 
 
 async def test_null_stays_null_bytes_stay_bytes_and_grafanas_timestamp_moves(
-    database: MysqlDatabase, engine: MysqlEngine
+    database: ServerDatabase, engine: MysqlEngine
 ) -> None:
     engine.execute(
         "INSERT INTO user_external_session (user_auth_id, user_id, auth_module, access_token, name_id, created_at) "
@@ -219,7 +219,7 @@ async def test_null_stays_null_bytes_stay_bytes_and_grafanas_timestamp_moves(
 
 
 async def test_any_bytes_are_stored_as_they_are_whatever_the_servers_character_set(
-    database: MysqlDatabase, engine: MysqlEngine
+    database: ServerDatabase, engine: MysqlEngine
 ) -> None:
     dice = random.Random(0)
     cells = {key: dice.randbytes(120) for key in range(1, 301)}
@@ -238,14 +238,14 @@ async def test_any_bytes_are_stored_as_they_are_whatever_the_servers_character_s
     assert {row[0]: row[1] for row in stored} == new
 
 
-async def test_text_beyond_the_basic_plane_is_read_as_its_bytes(database: MysqlDatabase, engine: MysqlEngine) -> None:
+async def test_text_beyond_the_basic_plane_is_read_as_its_bytes(database: ServerDatabase, engine: MysqlEngine) -> None:
     add(engine, {1: "😀 é"})
     (row,) = await database.read_page(SECRETS, None, rows=10, size=1000)
     assert row.cells == ("😀 é".encode(),)
     assert await swap(database, SECRETS, Swap(row.key, row.cells, (b"new",))) == []
 
 
-async def test_text_that_is_no_utf8_is_read_as_its_bytes(database: MysqlDatabase, engine: MysqlEngine) -> None:
+async def test_text_that_is_no_utf8_is_read_as_its_bytes(database: ServerDatabase, engine: MysqlEngine) -> None:
     add(engine, {1: "x"})
     engine.execute(INVALID_UTF8.on(engine.name))
     (row,) = await database.read_page(SECRETS, None, rows=10, size=1000)
@@ -254,14 +254,14 @@ async def test_text_that_is_no_utf8_is_read_as_its_bytes(database: MysqlDatabase
 
 
 async def test_a_column_that_cannot_hold_every_character_is_refused(
-    database: MysqlDatabase, engine: MysqlEngine
+    database: ServerDatabase, engine: MysqlEngine
 ) -> None:
     engine.execute("ALTER TABLE secrets CONVERT TO CHARACTER SET sjis")
     with pytest.raises(ConfigurationError, match="character set sjis"):
         await database.read_page(SECRETS, None, rows=1, size=1)
 
 
-async def test_a_commit_whose_answer_was_lost_is_no_second_swap(database: MysqlDatabase, engine: MysqlEngine) -> None:
+async def test_a_commit_whose_answer_was_lost_is_no_second_swap(database: ServerDatabase, engine: MysqlEngine) -> None:
     add(engine, {1: "old", 2: "old"})
     swaps = [Swap((key,), (b"old",), (b"new",)) for key in (1, 2)]
     assert await swap(database, SECRETS, *swaps) == []
@@ -269,7 +269,7 @@ async def test_a_commit_whose_answer_was_lost_is_no_second_swap(database: MysqlD
 
 
 async def test_a_lock_on_the_whole_table_is_not_waited_for_with_rows_locked(
-    database: MysqlDatabase, engine: MysqlEngine
+    database: ServerDatabase, engine: MysqlEngine
 ) -> None:
     add(engine, {1: "old"})
     await database.read_page(SECRETS, None, rows=1, size=1)
@@ -281,7 +281,7 @@ async def test_a_lock_on_the_whole_table_is_not_waited_for_with_rows_locked(
 
 
 async def test_a_connection_that_was_closed_while_idle_is_opened_anew_without_a_retry(
-    database: MysqlDatabase, engine: MysqlEngine
+    database: ServerDatabase, engine: MysqlEngine
 ) -> None:
     add(engine, {1: "old"})
     await swap(database, SECRETS)
@@ -292,7 +292,7 @@ async def test_a_connection_that_was_closed_while_idle_is_opened_anew_without_a_
 
 
 async def test_columns_say_how_much_they_hold_and_the_session_never_truncates(
-    database: MysqlDatabase, engine: MysqlEngine
+    database: ServerDatabase, engine: MysqlEngine
 ) -> None:
     limits = {
         (location.name, column): limit
@@ -322,7 +322,7 @@ async def test_columns_say_how_much_they_hold_and_the_session_never_truncates(
 
 
 async def test_a_page_larger_than_the_servers_packets_is_split_and_so_is_its_journal(
-    mysql_server: MysqlServer, database: MysqlDatabase, engine: MysqlEngine
+    mysql_server: MysqlServer, database: ServerDatabase, engine: MysqlEngine
 ) -> None:
     if mysql_server.own is None:
         pytest.skip("NOT RUN: needs a server with small packets")
@@ -355,7 +355,9 @@ async def test_a_page_larger_than_the_servers_packets_is_split_and_so_is_its_jou
     ]
 
 
-async def test_rows_are_counted_that_match_though_nothing_changes(database: MysqlDatabase, engine: MysqlEngine) -> None:
+async def test_rows_are_counted_that_match_though_nothing_changes(
+    database: ServerDatabase, engine: MysqlEngine
+) -> None:
     await database.create_state()
     engine.execute("INSERT INTO reencrypt_lease VALUES (1, 7, 'h', 0, 1, '')")
     async with database.transaction() as transaction:
@@ -365,7 +367,7 @@ async def test_rows_are_counted_that_match_though_nothing_changes(database: Mysq
 
 
 async def test_two_first_runs_create_the_state_tables_at_once(engine: MysqlEngine) -> None:
-    databases = [await MysqlDatabase.open(settings_of(engine.url), write=True) for _ in range(4)]
+    databases = [await open_database(settings_of(engine.url), write=True) for _ in range(4)]
     await asyncio.gather(*(each.create_state() for each in databases))
     for each in databases:
         assert "reencrypt_lease" in await each.columns()
@@ -376,7 +378,7 @@ async def test_a_server_that_wants_a_primary_key_in_every_table_gets_one(engine:
     wanted = {"mariadb": "innodb_force_primary_key", "mysql": "sql_require_primary_key"}[engine.name]
     engine.execute(f"SET GLOBAL {wanted} = ON")
     try:
-        database = await MysqlDatabase.open(settings_of(engine.url), write=True)
+        database = await open_database(settings_of(engine.url), write=True)
         await database.create_state()
         await database.close()
     finally:
@@ -395,7 +397,7 @@ async def test_an_account_that_may_not_create_tables_is_told_whom_to_ask(engine:
     )
     try:
         for settings in (settings_of(url), by_dsn):
-            database = await MysqlDatabase.open(settings, write=True)
+            database = await open_database(settings, write=True)
             with pytest.raises(ConfigurationError) as refused:
                 await database.create_state()
             assert "reencrypt plan" in refused.value.hint
@@ -403,7 +405,7 @@ async def test_an_account_that_may_not_create_tables_is_told_whom_to_ask(engine:
             await database.close()
         for statement in database.state_statements():
             engine.execute(statement)
-        database = await MysqlDatabase.open(settings_of(url), write=True)
+        database = await open_database(settings_of(url), write=True)
         await database.create_state()
         # A database of an earlier version lacks one of them.
         engine.execute("DROP TABLE reencrypt_accepted")
@@ -427,7 +429,7 @@ async def test_a_unix_socket(mysql_server: MysqlServer, engine: MysqlEngine, tmp
         of_configuration(f"connection_string = root@unix({socket})/{name}", tmp_path),
         settings_of(f"mysql://root@{quote(socket, safe='')}/{name}"),
     ):
-        database = await MysqlDatabase.open(settings, write=False)
+        database = await open_database(settings, write=False)
         assert "secrets" in await database.columns()
         assert socket in database.name
         await database.close()
@@ -436,7 +438,7 @@ async def test_a_unix_socket(mysql_server: MysqlServer, engine: MysqlEngine, tmp
 async def test_a_table_without_transactions_is_refused(engine: MysqlEngine) -> None:
     engine.execute("ALTER TABLE secrets ENGINE = MyISAM")
     with pytest.raises(ConfigurationError, match="the table secrets uses the engine MyISAM"):
-        await MysqlDatabase.open(settings_of(engine.url), write=False)
+        await open_database(settings_of(engine.url), write=False)
 
 
 async def test_no_session_setting_of_the_server_cuts_an_answer_short_or_shows_the_past(
@@ -448,7 +450,7 @@ async def test_no_session_setting_of_the_server_cuts_an_answer_short_or_shows_th
     limit = "CAST(IF(USER() LIKE ''past%'', 7, 18446744073709551615) AS UNSIGNED)"
     setting = f"SET SESSION sql_select_limit = {limit}"
     engine.execute(f"SET GLOBAL init_connect = '{setting}'")
-    database = await MysqlDatabase.open(settings_of(url_as(engine, account)), write=True)
+    database = await open_database(settings_of(url_as(engine, account)), write=True)
     try:
         assert len(await database.read_page(SECRETS, None, rows=100, size=1 << 20)) == 19
         assert (await database.count_keys(SECRETS)) == (19, 19)
@@ -466,7 +468,7 @@ async def test_no_session_setting_of_the_server_forbids_a_statement_that_no_key_
     rows = f"CAST({safe.format(1, '18446744073709551615')} AS UNSIGNED)"
     engine.execute(f"SET GLOBAL init_connect = 'SET SESSION {settings}, SESSION max_join_size = {rows}'")
     try:
-        database = await MysqlDatabase.open(settings_of(url_as(engine, account)), write=True)
+        database = await open_database(settings_of(url_as(engine, account)), write=True)
         try:
             await database.create_state()
             assert len(await database.read_page(SECRETS, None, rows=100, size=1 << 20)) == 19
@@ -487,7 +489,7 @@ async def test_a_moment_in_the_past_is_not_the_present(engine: MysqlEngine) -> N
     grant(engine, account, "ALL")
     moment = "IF(USER() LIKE ''past%'', ''2020-01-01 00:00:00'', NOW())"
     engine.execute(f"SET GLOBAL init_connect = 'SET SESSION system_versioning_asof = {moment}'")
-    database = await MysqlDatabase.open(settings_of(url_as(engine, account)), write=True)
+    database = await open_database(settings_of(url_as(engine, account)), write=True)
     try:
         shapes = {shape.table: shape for shape in await database.shapes()}
         location = Location("odd", "odd", shapes["odd"].key, (Field("kept", SECRETS.fields[0].codec),))
@@ -503,7 +505,7 @@ async def test_what_is_denied_may_exist_and_what_is_unknown_does_not(engine: Mys
     account = new_account(engine)
     grant(engine, account, "SELECT", "secrets")
     grant(engine, account, "SELECT (id, created)", "user_auth")
-    database = await MysqlDatabase.open(settings_of(url_as(engine, account)), write=False)
+    database = await open_database(settings_of(url_as(engine, account)), write=False)
     try:
         assert not await database.may_hide("secrets", "no_such_column")
         assert await database.may_hide("user_auth", "o_auth_id_token")
@@ -516,7 +518,7 @@ async def test_what_is_denied_may_exist_and_what_is_unknown_does_not(engine: Mys
     finally:
         await database.close()
     grant(engine, account, "SELECT")
-    database = await MysqlDatabase.open(settings_of(url_as(engine, account)), write=False)
+    database = await open_database(settings_of(url_as(engine, account)), write=False)
     try:
         assert not await database.may_hide()
         assert not await database.may_hide("no_such_table")
@@ -535,7 +537,7 @@ def kill_others(engine: MysqlEngine, *, query_only: bool = False) -> None:
 
 @pytest.mark.parametrize("victim", ["reader", "writer"])
 async def test_a_connection_that_is_killed_is_opened_anew(
-    victim: str, database: MysqlDatabase, engine: MysqlEngine
+    victim: str, database: ServerDatabase, engine: MysqlEngine
 ) -> None:
     add(engine, {1: "old"})
     await swap(database, SECRETS)  # both connections are open now
@@ -557,7 +559,7 @@ async def test_a_connection_that_is_killed_is_opened_anew(
     assert engine.query("SELECT value FROM secrets") == [("new",)]
 
 
-async def test_a_deadlock_is_begun_again(database: MysqlDatabase, engine: MysqlEngine) -> None:
+async def test_a_deadlock_is_begun_again(database: ServerDatabase, engine: MysqlEngine) -> None:
     add(engine, {1: "a", 2: "b"})
     with closing(connect(engine.url)) as theirs, theirs.cursor() as cursor:
         theirs.begin()
@@ -587,7 +589,7 @@ async def test_a_deadlock_is_begun_again(database: MysqlDatabase, engine: MysqlE
 
 
 async def test_transactions_are_read_committed_whatever_the_servers_default(
-    database: MysqlDatabase, engine: MysqlEngine
+    database: ServerDatabase, engine: MysqlEngine
 ) -> None:
     add(engine, {1: "old"})
 
@@ -602,7 +604,7 @@ async def test_transactions_are_read_committed_whatever_the_servers_default(
     assert await retried(database, body) == []
 
 
-async def test_rows_outside_the_page_are_not_locked(database: MysqlDatabase, engine: MysqlEngine) -> None:
+async def test_rows_outside_the_page_are_not_locked(database: ServerDatabase, engine: MysqlEngine) -> None:
     add(engine, dict.fromkeys(range(1, 50), "old"))
     with closing(connect(engine.url)) as theirs, theirs.cursor() as cursor:
         theirs.begin()
@@ -618,7 +620,9 @@ async def test_rows_outside_the_page_are_not_locked(database: MysqlDatabase, eng
         theirs.commit()
 
 
-async def test_a_cancelled_transaction_leaves_the_database_usable(database: MysqlDatabase, engine: MysqlEngine) -> None:
+async def test_a_cancelled_transaction_leaves_the_database_usable(
+    database: ServerDatabase, engine: MysqlEngine
+) -> None:
     add(engine, {1: "old"})
     with closing(connect(engine.url)) as theirs, theirs.cursor() as cursor:
         theirs.begin()
@@ -638,7 +642,7 @@ async def test_a_cancelled_transaction_leaves_the_database_usable(database: Mysq
 
 
 async def test_the_lock_on_the_target_key_keeps_deletes_out_and_lets_readers_in(
-    database: MysqlDatabase, engine: MysqlEngine
+    database: ServerDatabase, engine: MysqlEngine
 ) -> None:
     engine.execute(
         "INSERT INTO data_keys (name, active, scope, provider, encrypted_data, created, updated, label) "
@@ -659,18 +663,18 @@ async def test_a_connection_that_is_refused_says_what_to_check(engine: MysqlEngi
     place = engine.url.split("@")[1].rsplit("/", 1)[0]
     for url in (f"mysql://nobody:wrong@{place}/nothing", f"mysql://root@{place}/no_such_database"):
         with pytest.raises(ReencryptError) as refused:
-            await MysqlDatabase.open(settings_of(url), write=True)
+            await open_database(settings_of(url), write=True)
         assert "user, password and name" in refused.value.hint
         assert "wrong" not in refused.value.message
 
 
 async def test_a_server_that_is_not_there_is_given_up_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reencrypt.databases.mysql.engine.OPENING_SECONDS", 0.5)
+    monkeypatch.setattr("reencrypt.databases.server.database.OPENING_SECONDS", 0.5)
     with pytest.raises(UnavailableError, match="not available"):
-        await MysqlDatabase.open(settings_of("mysql://root@127.0.0.1:1/grafana"), write=True)
+        await open_database(settings_of("mysql://root@127.0.0.1:1/grafana"), write=True)
 
 
-async def test_a_cancellation_that_meets_the_answer_is_not_lost(database: MysqlDatabase) -> None:
+async def test_a_cancellation_that_meets_the_answer_is_not_lost(database: ServerDatabase) -> None:
     cancelled = 0
     for steps in range(400):
         # Most connect anew, because the one before was cut.
@@ -684,18 +688,18 @@ async def test_a_cancellation_that_meets_the_answer_is_not_lost(database: MysqlD
     assert cancelled > 50
 
 
-async def test_what_comes_by_the_thousand_goes_in_few_statements(database: MysqlDatabase) -> None:
+async def test_what_comes_by_the_thousand_goes_in_few_statements(database: ServerDatabase) -> None:
     findings = [Finding((key,), "value", Reason.UNWRAP_FAILED, "no such key", b"text") for key in range(1000)]
     entries = swap_entries(SECRETS, [Swap((key,), (b"old",), (b"new",)) for key in range(1000)])
     counted = "SHOW SESSION STATUS LIKE 'Com_insert'"
 
     async def body(transaction: Transaction) -> int:
-        assert isinstance(transaction, MysqlTransaction)
-        connection = transaction._connection  # noqa: SLF001 - the server counts by connection
-        ((_, before),) = await fetch_all(connection, counted)
+        assert isinstance(transaction, ServerTransaction)
+        session = transaction._session  # noqa: SLF001 - the server counts by connection
+        ((_, before),) = await session.fetch(counted)
         await save_findings(transaction, "run", 0, "secrets", findings)
         await journal_entries(transaction, "run", SECRETS, entries)
-        ((_, after),) = await fetch_all(connection, counted)
+        ((_, after),) = await session.fetch(counted)
         return int(after) - int(before)
 
     await database.create_state()

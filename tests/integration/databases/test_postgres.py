@@ -13,9 +13,10 @@ from reencrypt.catalogue.location import Key, Location
 from reencrypt.catalogue.locations import BY_NAME
 from reencrypt.databases.paging import count_rows
 from reencrypt.databases.postgres.dsn import target_of
-from reencrypt.databases.postgres.engine import PostgresDatabase, PostgresTransaction
+from reencrypt.databases.postgres.engine import open_database
 from reencrypt.databases.protocol import Swap, Transaction
 from reencrypt.databases.retried import retried
+from reencrypt.databases.server.database import ServerDatabase, ServerTransaction
 from reencrypt.errors import ConfigurationError, NotVisibleError, ReencryptError
 from reencrypt.settings import DatabaseSettings, load_settings
 from tests.grafana.schema import create_statements
@@ -70,13 +71,13 @@ async def other(url: str) -> AsyncIterator[Any]:
 
 
 @pytest.fixture
-async def database(url: str) -> AsyncIterator[PostgresDatabase]:
-    database = await PostgresDatabase.open(settings_of(url), write=True)
+async def database(url: str) -> AsyncIterator[ServerDatabase]:
+    database = await open_database(settings_of(url), write=True)
     yield database
     await database.close()
 
 
-async def keys_by_pages(database: PostgresDatabase, location: Location, *, rows: int, size: int = 1 << 20) -> list[Key]:
+async def keys_by_pages(database: ServerDatabase, location: Location, *, rows: int, size: int = 1 << 20) -> list[Key]:
     found: list[Key] = []
     while page := await database.read_page(location, found[-1] if found else None, rows=rows, size=size):
         assert len(page) <= rows
@@ -84,14 +85,14 @@ async def keys_by_pages(database: PostgresDatabase, location: Location, *, rows:
     return found
 
 
-async def swap(database: PostgresDatabase, location: Location, *swaps: Swap) -> list[Key]:
+async def swap(database: ServerDatabase, location: Location, *swaps: Swap) -> list[Key]:
     async def body(transaction: Transaction) -> list[Key]:
         return await transaction.swap_rows(location, swaps)
 
     return await retried(database, body)
 
 
-async def test_pages_go_through_negative_and_zero_ids_and_skip_nulls(database: PostgresDatabase, other: Any) -> None:
+async def test_pages_go_through_negative_and_zero_ids_and_skip_nulls(database: ServerDatabase, other: Any) -> None:
     ids = [-(2**31), -7, 0, 1, 2, 3, 2**31 - 1]
     await other.executemany(INSERT, [(each, "text") for each in ids])
     await other.execute(INSERT, 50, None)
@@ -99,9 +100,7 @@ async def test_pages_go_through_negative_and_zero_ids_and_skip_nulls(database: P
         assert await keys_by_pages(database, SECRETS, rows=rows) == [(each,) for each in ids]
 
 
-async def test_a_page_ends_where_its_bytes_do_and_holds_at_least_one_row(
-    database: PostgresDatabase, other: Any
-) -> None:
+async def test_a_page_ends_where_its_bytes_do_and_holds_at_least_one_row(database: ServerDatabase, other: Any) -> None:
     await other.executemany(INSERT, [(each, "x" * 1000) for each in range(10)])
     page = await database.read_page(SECRETS, None, rows=100, size=2500)
     assert len(page) == 3
@@ -109,7 +108,7 @@ async def test_a_page_ends_where_its_bytes_do_and_holds_at_least_one_row(
     assert len(await keys_by_pages(database, SECRETS, rows=100, size=2500)) == 10
 
 
-async def test_keys_that_are_text_and_a_table_without_an_index(database: PostgresDatabase, other: Any) -> None:
+async def test_keys_that_are_text_and_a_table_without_an_index(database: ServerDatabase, other: Any) -> None:
     await other.execute("ALTER TABLE sso_setting DROP CONSTRAINT sso_setting_pkey")
     keys = ["a", "B", "b", "Ä", "a ", "0", "", "é"]
     for key in keys:
@@ -118,7 +117,7 @@ async def test_keys_that_are_text_and_a_table_without_an_index(database: Postgre
     assert sorted(str(key[0]) for key in found) == sorted(keys)
 
 
-async def test_a_swap_wins_only_over_the_bytes_that_were_read(database: PostgresDatabase, other: Any) -> None:
+async def test_a_swap_wins_only_over_the_bytes_that_were_read(database: ServerDatabase, other: Any) -> None:
     await other.executemany(INSERT, [(1, "old"), (2, "Old"), (3, "old "), (4, "old")])
     swaps = [Swap((each,), (b"old",), (b"new",)) for each in (1, 2, 3, 4, 99)]
     assert await swap(database, SECRETS, *swaps) == [(2,), (3,), (99,)]
@@ -128,7 +127,7 @@ async def test_a_swap_wins_only_over_the_bytes_that_were_read(database: Postgres
     assert await swap(database, SECRETS, *swaps) == [each.key for each in swaps]
 
 
-async def test_columns_that_are_null_stay_null_and_bytea_stays_bytes(database: PostgresDatabase, other: Any) -> None:
+async def test_columns_that_are_null_stay_null_and_bytea_stays_bytes(database: ServerDatabase, other: Any) -> None:
     await other.execute(
         "INSERT INTO user_external_session (user_auth_id, user_id, auth_module, access_token, created_at) "
         "VALUES (1, 1, 'm', 'token', now())"
@@ -147,14 +146,14 @@ async def test_columns_that_are_null_stay_null_and_bytea_stays_bytes(database: P
     assert await swap(database, SNAPSHOTS, Swap(snapshot.key, snapshot.cells, (b"\xff\x00",))) == []
 
 
-async def test_a_column_with_a_length_says_so(database: PostgresDatabase) -> None:
+async def test_a_column_with_a_length_says_so(database: ServerDatabase) -> None:
     limits = await database.column_limits(SESSIONS)
     assert [limit.size if limit else None for limit in limits] == [None, None, None, 1024, 1024]
     assert await database.column_limits(SNAPSHOTS) == (None,)
 
 
 async def test_two_first_runs_create_the_state_tables_at_once(url: str) -> None:
-    databases = [await PostgresDatabase.open(settings_of(url), write=True) for _ in range(4)]
+    databases = [await open_database(settings_of(url), write=True) for _ in range(4)]
     await asyncio.gather(*(each.create_state() for each in databases))
     for each in databases:
         assert "reencrypt_lease" in await each.columns()
@@ -166,7 +165,7 @@ async def test_a_role_that_may_not_create_tables_is_told_whom_to_ask(url: str, o
     try:
         await other.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO grafana_poor")
         poor = url.replace("postgres@", "grafana_poor:p%40ss%2Fw%3Ard%23%3F%25@")
-        database = await PostgresDatabase.open(settings_of(poor), write=True)
+        database = await open_database(settings_of(poor), write=True)
         with pytest.raises(ConfigurationError) as refused:
             await database.create_state()
         assert "reencrypt plan" in refused.value.hint
@@ -193,7 +192,7 @@ async def test_a_row_policy_that_comes_later_is_an_error_in_every_read_and_write
     try:
         await other.execute("GRANT ALL ON ALL TABLES IN SCHEMA public TO grafana_policy")
         role = url.replace("postgres@", "grafana_policy:only%20for%20tests@")
-        database = await PostgresDatabase.open(settings_of(role), write=True)
+        database = await open_database(settings_of(role), write=True)
         assert len(await database.read_page(SECRETS, None, rows=5, size=100)) == 1
         assert (await database.sight(["secrets", "data_keys"])).policies == {}
         await other.execute("ALTER TABLE secrets ENABLE ROW LEVEL SECURITY")
@@ -226,7 +225,7 @@ async def test_every_statement_names_the_schema_whatever_it_is_called(url: str, 
     await other.execute(INSERT, 1, "old")
     name = await other.fetchval("SELECT current_database()")
     await other.execute(f'ALTER DATABASE "{name}" SET search_path = "{quoted}", public')
-    database = await PostgresDatabase.open(settings_of(url), write=True)
+    database = await open_database(settings_of(url), write=True)
     assert database.schema == schema
     await database.create_state()
     assert {"secrets", "reencrypt_lease"} <= set(await database.columns())
@@ -259,7 +258,7 @@ UNIQUE = {
 
 @pytest.mark.parametrize("statements", UNIQUE)
 async def test_only_a_valid_unique_index_over_the_key_alone_tells_rows_apart(
-    statements: str, database: PostgresDatabase, other: Any
+    statements: str, database: ServerDatabase, other: Any
 ) -> None:
     await other.execute("ALTER TABLE secrets DROP CONSTRAINT secrets_pkey")
     assert await database.unique_keys([SECRETS, SNAPSHOTS]) == {"dashboard_snapshot"}
@@ -267,14 +266,14 @@ async def test_only_a_valid_unique_index_over_the_key_alone_tells_rows_apart(
     assert (await database.unique_keys([SECRETS]) == {"secrets"}) is UNIQUE[statements]
 
 
-async def test_rows_and_keys_are_counted_and_null_is_no_key(database: PostgresDatabase, other: Any) -> None:
+async def test_rows_and_keys_are_counted_and_null_is_no_key(database: ServerDatabase, other: Any) -> None:
     await other.execute("ALTER TABLE secrets DROP CONSTRAINT secrets_pkey")
     await other.execute("ALTER TABLE secrets ALTER id DROP NOT NULL")
     await other.executemany(INSERT, [(1, "a"), (1, "b"), (None, "c"), (2, "d")])
     assert await database.count_keys(SECRETS) == (4, 2)
 
 
-async def test_what_a_search_cannot_see_is_named(database: PostgresDatabase, other: Any) -> None:
+async def test_what_a_search_cannot_see_is_named(database: ServerDatabase, other: Any) -> None:
     await other.execute("CREATE FOREIGN DATA WRAPPER nothing")
     await other.execute("CREATE SERVER nowhere FOREIGN DATA WRAPPER nothing")
     await other.execute("CREATE FOREIGN TABLE far (kept TEXT) SERVER nowhere")
@@ -292,7 +291,7 @@ async def test_what_a_search_cannot_see_is_named(database: PostgresDatabase, oth
 
 @pytest.mark.parametrize("victim", ["reader", "writer"])
 async def test_a_connection_that_is_terminated_is_opened_anew(
-    victim: str, database: PostgresDatabase, other: Any
+    victim: str, database: ServerDatabase, other: Any
 ) -> None:
     await other.execute(INSERT, 1, "old")
     await swap(database, SECRETS)  # both connections are open now
@@ -318,7 +317,7 @@ async def test_a_connection_that_is_terminated_is_opened_anew(
     assert await other.fetchval("SELECT value FROM secrets") == "new"
 
 
-async def test_a_deadlock_is_begun_again(database: PostgresDatabase, other: Any) -> None:
+async def test_a_deadlock_is_begun_again(database: ServerDatabase, other: Any) -> None:
     await other.executemany(INSERT, [(1, "a"), (2, "b")])
     theirs = other.transaction()
     await theirs.start()
@@ -356,7 +355,7 @@ async def test_transactions_are_read_committed_whatever_the_servers_default(url:
     name = await other.fetchval("SELECT current_database()")
     await other.execute(f'ALTER DATABASE "{name}" SET default_transaction_isolation = serializable')
     await other.execute(INSERT, 1, "old")
-    database = await PostgresDatabase.open(settings_of(url), write=True)
+    database = await open_database(settings_of(url), write=True)
 
     async def body(transaction: Transaction) -> list[Key]:
         await transaction.fetch("data_keys")
@@ -368,7 +367,7 @@ async def test_transactions_are_read_committed_whatever_the_servers_default(url:
     await database.close()
 
 
-async def test_a_cancelled_transaction_leaves_the_database_usable(database: PostgresDatabase, other: Any) -> None:
+async def test_a_cancelled_transaction_leaves_the_database_usable(database: ServerDatabase, other: Any) -> None:
     await other.execute(INSERT, 1, "old")
     lock = other.transaction()
     await lock.start()
@@ -385,7 +384,7 @@ async def test_a_cancelled_transaction_leaves_the_database_usable(database: Post
 
 
 async def test_the_lock_on_the_target_key_keeps_deletes_out_and_lets_readers_in(
-    database: PostgresDatabase, other: Any
+    database: ServerDatabase, other: Any
 ) -> None:
     await other.execute(
         "INSERT INTO data_keys (name, active, scope, provider, encrypted_data, created, updated, label) "
@@ -414,7 +413,7 @@ async def test_a_connection_that_is_refused_says_what_to_check(
     database_url = await asyncio.to_thread(postgres_server.new_database)
     host = database_url.split("@", 1)[1].rsplit("/", 1)[0]
     with pytest.raises(ReencryptError) as refused:
-        await PostgresDatabase.open(settings_of(url.format(host=host)), write=True)
+        await open_database(settings_of(url.format(host=host)), write=True)
     assert hint in refused.value.hint
     assert "wrong" not in refused.value.message
 
@@ -428,13 +427,13 @@ async def test_a_connection_string_of_either_dialect_reaches_the_server(dialect:
     configuration = tmp_path / "grafana.ini"
     configuration.write_text(f'[database]\ntype = postgres\nconnection_string = """{text}"""\n')
     settings = load_settings(config=configuration, home=None, database_url=None, environ={}).database
-    database = await PostgresDatabase.open(settings, write=False)
+    database = await open_database(settings, write=False)
     assert "secrets" in await database.columns()
     await database.close()
 
 
 @pytest.mark.parametrize("rows", [3000, 60_000])
-async def test_a_swap_reads_its_page_and_not_the_table(database: PostgresDatabase, other: Any, rows: int) -> None:
+async def test_a_swap_reads_its_page_and_not_the_table(database: ServerDatabase, other: Any, rows: int) -> None:
     await other.execute(
         "INSERT INTO secrets (id, org_id, namespace, type, value, created, updated) "
         "SELECT n, 1, n, 't', repeat('x', 100), now(), now() FROM generate_series(1, $1) AS n",
@@ -446,8 +445,8 @@ async def test_a_swap_reads_its_page_and_not_the_table(database: PostgresDatabas
 
     async def body(transaction: Transaction) -> list[Key]:
         lost = await transaction.swap_rows(SECRETS, swaps)
-        assert isinstance(transaction, PostgresTransaction)
-        ((read,),) = await transaction._connection.fetch(looks)  # noqa: SLF001 - told inside the transaction alone
+        assert isinstance(transaction, ServerTransaction)
+        ((read,),) = await transaction._session.fetch(looks)  # noqa: SLF001 - told inside the transaction alone
         assert read <= 2 * len(swaps)
         return lost
 
@@ -462,7 +461,7 @@ async def test_a_limit_on_the_time_of_statements_stops_no_count(url: str, other:
     name = await other.fetchval("SELECT current_database()")
     # What a page or a look at the catalogue takes is far less, a scan of the table more.
     await other.execute('ALTER DATABASE "' + name + "\" SET statement_timeout = '15ms'")
-    database = await PostgresDatabase.open(settings_of(url), write=False)
+    database = await open_database(settings_of(url), write=False)
     try:
         assert await count_rows(database, SECRETS) == 300_000
     finally:

@@ -1,0 +1,89 @@
+"""asyncpg, as a server's connection uses it. The only module that speaks to it, but for its errors."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager, suppress
+from typing import Any, Final
+
+import asyncpg
+
+from reencrypt.databases.postgres.dsn import PostgresTarget
+from reencrypt.databases.postgres.errors import translated
+
+# Whatever the server's default: a swap must see what was committed before it.
+# Nor is anybody kept waiting for our rows while we wait for his.
+# A row policy is an error then, not a smaller answer.
+_BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL row_security = off; SET LOCAL lock_timeout = '5s'"
+_BEGIN_READING: Final = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; SET LOCAL row_security = off"
+_MESSAGE_BYTES: Final = 1 << 30  # of the protocol; no page comes near it
+
+
+class PostgresSession:
+    """An open connection."""
+
+    statement_bytes = _MESSAGE_BYTES
+
+    def __init__(self, connection: Any) -> None:  # noqa: ANN401 - asyncpg has no types
+        self._connection = connection
+
+    def is_closed(self) -> bool:
+        """Whether asyncpg has noticed that the connection is gone."""
+        return bool(self._connection.is_closed())
+
+    def cut(self) -> None:
+        """Close the socket."""
+        self._connection.terminate()
+
+    async def leave(self) -> None:
+        """Terminate in the protocol's sense."""
+        await self._connection.close()
+
+    async def command(self, command: str) -> None:
+        """Run a statement, or several."""
+        await self._connection.execute(command)
+
+    async def fetch(self, query: str, values: Sequence[Any] | None = None) -> list[tuple[Any, ...]]:
+        """Run a query; returns all of its rows."""
+        return [tuple(row) for row in await self._connection.fetch(query, *(values or ()))]
+
+    async def execute(self, query: str, values: Sequence[Any]) -> int:
+        """Run a statement; returns how many rows it matched."""
+        status: str = await self._connection.execute(query, *values)
+        return int(status.rsplit(" ", 1)[-1])
+
+    async def execute_many(self, query: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Run a statement for each row, in one round trip."""
+        await self._connection.executemany(query, rows)
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[None]:
+        """A short transaction: PgBouncer may give each its own server."""
+        await self.command(_BEGIN_READING)
+        try:
+            yield
+            await self.command("COMMIT")
+        except Exception:
+            # A cancelled read is not rolled back: its connection is cut.
+            with suppress(Exception):
+                await self.command("ROLLBACK")
+            raise
+
+
+class PostgresDriver:
+    """Connects to one database."""
+
+    begin = _BEGIN
+
+    def __init__(self, target: PostgresTarget) -> None:
+        self.name = target.display
+        self._target = target
+
+    async def connect(self) -> PostgresSession:
+        """Open a connection; raises what `translated` makes of a failure."""
+        with self.translated():
+            return PostgresSession(await asyncpg.connect(**self._target.arguments()))
+
+    def translated(self) -> AbstractContextManager[None]:
+        """Make our errors of asyncpg's."""
+        return translated(self.name)

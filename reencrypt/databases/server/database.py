@@ -1,0 +1,268 @@
+"""Grafana's database on a server: pages in one statement each way, row locks only, connections that come back.
+
+What a server does in its own way is its driver's and its dialect's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Final
+
+from reencrypt.catalogue.location import Key, Location, Row
+from reencrypt.databases.protocol import ColumnLimit, LockPolicy, Swap, Value
+from reencrypt.databases.retried import OPENING_SECONDS
+from reencrypt.databases.server.connection import Connection, Driver, Session
+from reencrypt.databases.server.dialect import Dialect
+from reencrypt.databases.shapes import Shape
+from reencrypt.databases.sight import KeyCount, Sight
+from reencrypt.databases.state_version import read_state_version
+from reencrypt.databases.statements import OUR_TABLES, STATE_VERSION, TEMPORARY_TABLES, load_schema
+from reencrypt.databases.written import Causes, Cells, Written, expect_deactivated
+
+_LOCK_POLICY: Final = LockPolicy(hold_seconds=0.05, gaps=False)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+
+
+class ServerDatabase:
+    """Two connections: pages are read on one while the other commits."""
+
+    def __init__(self, driver: Driver, dialect: Dialect, reader: Connection) -> None:
+        self._driver = driver
+        self._dialect = dialect
+        self._reader = reader
+        self._writer = Connection(driver)
+
+    @classmethod
+    async def open(cls, driver: Driver, look: Callable[[Session], Awaitable[Dialect]]) -> ServerDatabase:
+        """Connect as Grafana does; `look` finds out in the first session what the dialect has to know.
+
+        Raises `ConfigurationError` or, past the deadline, `UnavailableError`.
+        """
+        reader = Connection(driver)
+        try:
+            return cls(driver, await reader.read(look, deadline_seconds=OPENING_SECONDS), reader)
+        except BaseException:
+            await asyncio.shield(reader.close())
+            raise
+
+    @property
+    def name(self) -> str:
+        """The database's URL without the password."""
+        return self._driver.name
+
+    @property
+    def schema(self) -> str:
+        """The schema of Grafana's tables, empty where a database is one."""
+        return self._dialect.schema
+
+    @property
+    def lock_policy(self) -> LockPolicy:
+        """Row locks for about 50 ms, back to back: other rows are free all the time."""
+        return _LOCK_POLICY
+
+    def now(self) -> datetime:
+        """The time for a column of Grafana's, in UTC, to the second."""
+        return _now()
+
+    async def columns(self) -> Mapping[str, frozenset[str]]:
+        """The tables with their columns. Raises `ConfigurationError` where one has no transactions."""
+        return await self._reader.read(self._dialect.catalogue.columns)
+
+    async def sight(self, tables: Collection[str]) -> Sight:
+        """What is odd about these tables."""
+        return await self._reader.read(lambda session: self._dialect.catalogue.sight(session, tables))
+
+    async def may_hide(self, table: str | None = None, column: str | None = None) -> bool:
+        """Whether the server denies the table or column, which says nothing about whether it exists."""
+        return await self._reader.read(lambda session: self._dialect.catalogue.may_hide(session, table, column))
+
+    async def unique_keys(self, locations: Sequence[Location]) -> frozenset[str]:
+        """The names of the locations whose key an index makes unique."""
+        return await self._reader.read(lambda session: self._dialect.catalogue.unique_keys(session, locations))
+
+    async def count_keys(self, location: Location) -> KeyCount:
+        """Count rows and keys in one statement."""
+
+        async def work(session: Session) -> KeyCount:
+            rendering = await self._dialect.rendering(session, location)
+            (count,) = await session.fetch(*rendering.count_keys())
+            return KeyCount(*count)
+
+        return await self._reader.read(work)
+
+    async def shapes(self) -> list[Shape]:
+        """The tables that a search has to read."""
+        return await self._reader.read(self._dialect.catalogue.shapes)
+
+    async def column_limits(self, location: Location) -> tuple[ColumnLimit | None, ...]:
+        """How much each of the location's columns holds."""
+        rendering = await self._reader.read(lambda session: self._dialect.rendering(session, location))
+        return rendering.limits()
+
+    async def fetch(self, statement: str, **parameters: Value) -> list[tuple[Value, ...]]:
+        """Run a named query in a read of its own."""
+        query, values = self._dialect.statement(statement, parameters)
+        return await self._reader.read(lambda session: session.fetch(query, values))
+
+    async def read_page(self, location: Location, after: Key | None, *, rows: int, size: int | None) -> list[Row]:
+        """Read the next rows by key, in one statement."""
+
+        async def work(session: Session) -> list[Row]:
+            rendering = await self._dialect.rendering(session, location)
+            return rendering.to_rows(await session.fetch(*rendering.page(after, rows, size)))
+
+        return await self._reader.read(work)
+
+    async def count_stretch(self, location: Location, after: Key | None, *, rows: int) -> tuple[int, Key | None]:
+        """Count what pages would read of the next rows."""
+        return await self._reader.read(lambda session: self._dialect.count_stretch(session, location, after, rows))
+
+    async def read_rows(self, location: Location, keys: Sequence[Key]) -> list[Row]:
+        """Read single rows again by key, in one statement."""
+        return await self._reader.read(lambda session: _rows(session, self._dialect, location, keys))
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[ServerTransaction]:
+        """A transaction of the writing connection."""
+        async with self._writer.transaction() as session:
+            transaction = ServerTransaction(self._driver, self._dialect, session)
+            yield transaction
+            await transaction.written.check(transaction)
+
+    def state_statements(self, since: int = 0) -> tuple[str, ...]:
+        """The schema of the state tables behind a version."""
+        return tuple(map(self._dialect.qualified, load_schema(f"{self._dialect.folder}/schema.sql", since)))
+
+    async def create_state(self) -> None:
+        """Make the steps that are missing; where none is, the account needs no right to create a table."""
+        version = await read_state_version(self, (await self.columns()).keys())
+        if version == STATE_VERSION:
+            return
+        lock, statements = self._dialect.state_lock, self.state_statements(version)
+
+        async def work(session: Session) -> None:
+            for statement in statements:
+                await session.command(statement)
+
+        if lock is None:
+            # Every statement is a transaction of its own, so that to be begun again is no harm.
+            await self._writer.read(work)
+            return
+        async with self._writer.transaction() as session:
+            with self._driver.translated():
+                await session.command(lock)
+                await work(session)
+
+    async def close(self) -> None:
+        """Close both connections."""
+        await asyncio.shield(self._reader.close())
+        await asyncio.shield(self._writer.close())
+
+
+class ServerTransaction:
+    """The open transaction of a `ServerDatabase`."""
+
+    def __init__(self, driver: Driver, dialect: Dialect, session: Session) -> None:
+        self._driver = driver
+        self._dialect = dialect
+        self._session = session
+        self.written = Written()
+
+    async def fetch(self, statement: str, **parameters: Value) -> list[tuple[Value, ...]]:
+        """Run a named query inside the transaction."""
+        with self._driver.translated():
+            return await self._session.fetch(*self._dialect.statement(statement, parameters))
+
+    async def execute(self, statement: str, **parameters: Value) -> int:
+        """Run a named statement; returns how many rows it matched, changed or not."""
+        await expect_deactivated(self, self.written, statement, parameters)
+        with self._driver.translated():
+            matched = await self._session.execute(*self._dialect.statement(statement, parameters))
+        self.written.note_statement(statement, parameters, matched)
+        return matched
+
+    async def execute_many(
+        self, statement: str, names: Sequence[str], rows: Sequence[tuple[Value, ...]], **shared: Value
+    ) -> None:
+        """Run a named statement for many rows, in as few round trips as the server allows."""
+        if rows:
+            with self._driver.translated():
+                await self._dialect.execute_many(self._session, statement, names, rows, shared)
+
+    async def swap_rows(self, location: Location, swaps: Sequence[Swap]) -> list[Key]:
+        """Compare and swap a page in one statement; look again only if the count is short."""
+        lost: list[Key] = []
+        if not swaps:
+            return lost
+        with self._driver.translated():
+            rendering = await self._dialect.rendering(self._session, location)
+            for batch, query in rendering.swaps(swaps, _now()):
+                count = await self._session.execute(*query)
+                losers: list[Key] = []
+                if count == 0:
+                    # Also those that hold the new bytes already, from a commit whose answer was lost.
+                    losers = [swap.key for swap in batch]
+                elif count != len(batch):
+                    losers = await self._losers(location, batch)
+                self.written.note_swaps(location, batch, losers, count)
+                lost += losers
+        return lost
+
+    async def _losers(self, location: Location, swaps: Sequence[Swap]) -> list[Key]:
+        # Ciphertexts never repeat, so whatever holds the new bytes has been swapped just now.
+        rows = await _rows(self._session, self._dialect, location, [swap.key for swap in swaps])
+        cells = {row.key: row.cells for row in rows}
+        return [swap.key for swap in swaps if cells.get(swap.key) != swap.new]
+
+    async def causes(self, tables: Sequence[str]) -> Causes:
+        """What may change rows of these tables and of our own."""
+        with self._driver.translated():
+            return await self._dialect.catalogue.causes(self._session, [*tables, *OUR_TABLES])
+
+    async def check_written(self) -> None:
+        """See `Transaction`."""
+        await self.written.check(self)
+
+    async def fire_deferred(self) -> None:
+        """Deferred triggers fire now, where a server has any, and from here on with their statement."""
+        if self._dialect.fire_deferred is not None:
+            with self._driver.translated():
+                await self._session.command(self._dialect.fire_deferred)
+
+    async def count_holding(self, location: Location, rows: Mapping[Key, Cells]) -> int:
+        """Count them in the server."""
+        found = 0
+        if not rows:
+            return found
+        with self._driver.translated():
+            rendering = await self._dialect.rendering(self._session, location)
+            for query in rendering.holding(rows):
+                ((number,),) = await self._session.fetch(*query)
+                found += int(number)
+        return found
+
+    async def drop_state(self) -> None:
+        """Drop the state tables, but not the list of the data keys that we made."""
+        for table in TEMPORARY_TABLES:
+            with self._driver.translated():
+                await self._session.command(self._dialect.qualified(f"DROP TABLE IF EXISTS {table}"))
+
+    async def read_twins(self, location: Location, scope: str, value: Value, text: bytes) -> list[Row]:
+        """Find the rows with the same text."""
+        with self._driver.translated():
+            rendering = await self._dialect.rendering(self._session, location)
+            return rendering.to_rows(await self._session.fetch(*rendering.twins(scope, value, text)))
+
+
+async def _rows(session: Session, dialect: Dialect, location: Location, keys: Sequence[Key]) -> list[Row]:
+    """Read rows by key in a session."""
+    if not keys:
+        return []
+    rendering = await dialect.rendering(session, location)
+    return rendering.of_keys(keys, await session.fetch(*rendering.by_keys(keys)))
