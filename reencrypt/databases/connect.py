@@ -9,7 +9,7 @@ from typing import Final, Protocol
 from reencrypt.databases.protocol import Database
 from reencrypt.errors import ConfigurationError
 from reencrypt.settings import DatabaseSettings
-from reencrypt.settings.model import DatabaseType
+from reencrypt.settings.engines import DatabaseType
 
 #: By engine, the module that opens it, with a function `open_database`. It is imported only where that engine is.
 _MODULES: Final[Mapping[DatabaseType, str]] = {

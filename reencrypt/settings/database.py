@@ -7,55 +7,28 @@ from __future__ import annotations
 
 import os.path
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, get_args
+from typing import Final
 
 from reencrypt.errors import ConfigurationError
 from reencrypt.secret import Secret
+from reencrypt.settings.engines import ENGINES, DatabaseType
 from reencrypt.settings.layers import Layers, Value
-from reencrypt.settings.model import DatabaseSettings, DatabaseType
+from reencrypt.settings.model import DatabaseSettings
 from reencrypt.settings.url import Url, parse_url, split_host_port
 
 SECTION: Final = "database"
 OPTION: Final = "--database"
 
-_TYPES: Final[tuple[DatabaseType, ...]] = get_args(DatabaseType)
-#: Schemes of the command line. In Grafana's own URL the scheme has to be the type itself.
-_SCHEMES: Final[Mapping[str, DatabaseType]] = {
-    "sqlite": "sqlite3",
-    "sqlite3": "sqlite3",
-    "postgresql": "postgres",
-    "postgres": "postgres",
-    "mysql": "mysql",
-}
-_PORTS: Final = {"postgres": 5432, "mysql": 3306}
+_TYPES: Final[Mapping[str, DatabaseType]] = {kind: kind for kind in ENGINES}
+_SCHEMES: Final = {scheme: kind for kind, engine in ENGINES.items() for scheme in engine.schemes}
 _PRINTABLE_TYPE: Final = re.compile(r"[A-Za-z0-9_.+-]{1,40}", re.ASCII)
 #: What go-ini takes for true; everything else is false here, because that is Grafana's default.
 _TRUE: Final = frozenset(("1", "t", "T", "true", "TRUE", "True", "YES", "yes", "Yes", "y", "ON", "on", "On"))
 _FALLBACK_PATH: Final = "data/grafana.db"
 _LOCAL: Final = "127.0.0.1"
-
-#: Grafana puts the URL's query behind its own parameters, where the drivers let the last one win.
-_LIBPQ: Final = {
-    "host": "host",
-    "port": "port",
-    "dbname": "name",
-    "user": "user",
-    "password": "password",
-    "sslmode": "ssl_mode",
-    "sslrootcert": "ca_cert_path",
-    "sslkey": "client_key_path",
-    "sslcert": "client_cert_path",
-    "sslsni": "ssl_sni",
-}
-_GO_MYSQL: Final = {"tls": "ssl_mode"}
-_TAKEN_OVER: Final[Mapping[DatabaseType, Mapping[str, str]]] = {
-    "postgres": _LIBPQ,
-    "mysql": _GO_MYSQL,
-    "sqlite3": {},
-}
 _TLS_KEYS: Final = ("ssl_mode", "ca_cert_path", "client_key_path", "client_cert_path", "server_cert_name", "ssl_sni")
 
 
@@ -103,10 +76,10 @@ def _from_option(layers: Layers, text: str) -> _Draft:
     if kind is None:
         raise ConfigurationError(
             f"{OPTION} has the unknown scheme {parsed.scheme}",
-            hint="Known are sqlite:///absolute/path, postgresql://user@host:port/name and mysql://user@host:port/name.",
+            hint=f"Known are {_listed([engine.url for engine in ENGINES.values()])}.",
         )
     name = parsed.path.removeprefix("/")
-    if kind != "sqlite3":
+    if ENGINES[kind].port is not None:
         return _with_url(kind, parsed, name, OPTION, _same_engine(layers, kind, _TLS_KEYS))
     if parsed.host or parsed.user or parsed.password or not name.strip("/"):
         raise ConfigurationError(
@@ -115,6 +88,10 @@ def _from_option(layers: Layers, text: str) -> _Draft:
         )
     values = {**_same_engine(layers, kind, ("cache_mode", "wal")), "path": Value("/" + name.lstrip("/"), OPTION)}
     return _Draft(kind, OPTION, values, dict(parsed.query))
+
+
+def _listed(texts: Sequence[str]) -> str:
+    return f"{', '.join(texts[:-1])} and {texts[-1]}"
 
 
 def _same_engine(layers: Layers, kind: DatabaseType, keys: tuple[str, ...]) -> dict[str, Value]:
@@ -131,9 +108,8 @@ def _same_engine(layers: Layers, kind: DatabaseType, keys: tuple[str, ...]) -> d
 
 
 def _known_type(value: Value) -> DatabaseType:
-    for known in _TYPES:
-        if value.text == known:
-            return known
+    if value.text in _TYPES:
+        return _TYPES[value.text]
     named = value.text if _PRINTABLE_TYPE.fullmatch(value.text) else "(not shown)"
     raise ConfigurationError(
         f"[{SECTION}] from {value.source}: the database type {named} is unknown",
@@ -145,7 +121,7 @@ def _with_url(kind: DatabaseType, url: Url, name: str, origin: str, values: Mapp
     found = {"host": url.host, "name": name, "user": url.user, "password": url.password}
     parameters: dict[str, str] = {}
     for key, value in url.query:
-        field = _TAKEN_OVER[kind].get(key)
+        field = ENGINES[kind].fields.get(key)
         if field is None:
             parameters[key] = value
         else:
@@ -159,7 +135,7 @@ def _settings(draft: _Draft, data: Path) -> Database:
         return value.text if value is not None else ""
 
     host, port, socket = _address(draft, text)
-    remote = draft.type != "sqlite3"
+    remote = ENGINES[draft.type].port is not None
     path = None if remote else Path(os.path.normpath(data / (text("path") or _FALLBACK_PATH)))
     settings = DatabaseSettings(
         type=draft.type,
@@ -188,13 +164,14 @@ def _settings(draft: _Draft, data: Path) -> Database:
 
 def _address(draft: _Draft, text: Callable[[str], str]) -> tuple[str, int | None, str | None]:
     """Return host, port and MySQL's socket. A URL's `port` parameter wins over the port in its host."""
-    if draft.type == "sqlite3":
+    default_port = ENGINES[draft.type].port
+    if default_port is None:
         return "", None, None
     host = text("host")
     if draft.type == "mysql" and host.startswith("/"):
         return "", None, host
     origin = draft.values["host"].source
-    name, port = split_host_port(host, default_host=_LOCAL, default_port=_PORTS[draft.type], origin=origin)
+    name, port = split_host_port(host, default_host=_LOCAL, default_port=default_port, origin=origin)
     if text("port"):
         _, port = split_host_port(f":{text('port')}", default_host=_LOCAL, default_port=port, origin=origin)
     return name, port, None

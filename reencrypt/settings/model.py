@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal, TypeAlias
 
 from reencrypt.secret import Secret
-
-DatabaseType: TypeAlias = Literal["sqlite3", "postgres", "mysql"]
+from reencrypt.settings.engines import DatabaseType
 
 
 @dataclass(frozen=True, slots=True)
