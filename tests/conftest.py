@@ -12,10 +12,9 @@ from _pytest.faulthandler import fault_handler_stderr_fd_key
 from hypothesis import settings
 
 from tests.support.engine import Engine, SqliteEngine
-from tests.support.mysql import MysqlServer
 from tests.support.mysql_programs import available
 from tests.support.postgres import PostgresServer
-from tests.support.servers import server_engine
+from tests.support.servers import ALL_ENGINES, SERVERS, Servers, server_engine
 from tests.support.vault import Vault
 
 # How long an example takes on a machine that is busy is no promise of anybody's.
@@ -23,7 +22,6 @@ settings.register_profile("suite", deadline=None)
 settings.load_profile("suite")
 
 LONGEST_SECONDS = 300.0
-SERVERS = ("postgres", "mariadb", "mysql")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -84,30 +82,22 @@ def own_vault(tmp_path: Path) -> Iterator[Vault]:
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[PostgresServer]:
-    """One server for all tests that leave it running."""
-    server = PostgresServer()
-    yield server
-    server.stop()
+def servers() -> Iterator[Servers]:
+    """One server of each kind for all tests that leave it running."""
+    servers = Servers()
+    yield servers
+    servers.stop()
 
 
 @pytest.fixture(scope="session")
-def mariadb_server() -> Iterator[MysqlServer]:
-    """One MariaDB for all tests that leave it running."""
-    server = MysqlServer(product="mariadb")
-    yield server
-    server.stop()
+def postgres_server(servers: Servers) -> PostgresServer:
+    """The PostgreSQL of all tests."""
+    server = servers.running("postgres")
+    assert isinstance(server, PostgresServer)
+    return server
 
 
-@pytest.fixture(scope="session")
-def mysql9_server() -> Iterator[MysqlServer]:
-    """One MySQL itself for all tests that leave it running."""
-    server = MysqlServer(product="mysql")
-    yield server
-    server.stop()
-
-
-@pytest.fixture(params=["sqlite", "postgres", "mariadb", "mysql"])
+@pytest.fixture(params=ALL_ENGINES)
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Engine:
     """Each engine in turn, with a database of its own; see the markers for MySQL and MariaDB."""
     if request.param == "sqlite":

@@ -13,7 +13,7 @@ from tests.grafana.planting import Plain
 from tests.grafana.populate import populate
 from tests.support.commandline import CommandLine
 from tests.support.engine import Engine
-from tests.support.mysql_differences import SYSTEM_VERSIONED
+from tests.support.servers import SERVERS
 from tests.support.story import TARGET, WRAP, Story
 from tests.support.vault import Vault
 
@@ -102,33 +102,13 @@ def test_an_envelope_in_a_place_that_nobody_knows_keeps_its_key(story: Story) ->
     ]
 
 
-#: By engine: a table of a plugin, and how a text gets into it.
-ODD = {
-    "sqlite": {
-        "CREATE TABLE odd (name PRIMARY KEY, kept ANY) WITHOUT ROWID": "INSERT INTO odd VALUES (x'00ff', ?)",
-        "CREATE TABLE odd (rowid TEXT, kept TEXT)": "INSERT INTO odd VALUES ('taken', ?)",
-    },
-    "postgres": {
-        "CREATE TABLE odd (kept JSONB)": "INSERT INTO odd VALUES (to_jsonb(?::text))",
-        "CREATE TABLE odd (id INT PRIMARY KEY, kept TEXT[])": "INSERT INTO odd VALUES (1, ARRAY[?::text])",
-        "CREATE TABLE odd (id UUID PRIMARY KEY, kept TEXT)": "INSERT INTO odd VALUES (gen_random_uuid(), ?)",
-        "CREATE DOMAIN words AS VARCHAR(900); CREATE TABLE odd (kept words)": "INSERT INTO odd VALUES (?)",
-    },
-    "mysql": {
-        "CREATE TABLE odd (id INT PRIMARY KEY, kept JSON)": "INSERT INTO odd VALUES (1, JSON_QUOTE(?))",
-        "CREATE TABLE odd (id VARCHAR(40) PRIMARY KEY, kept TINYBLOB)": "INSERT INTO odd VALUES ('a', ?)",
-    },
-}
-ODD["mariadb"] = {**ODD["mysql"], SYSTEM_VERSIONED.mariadb: "INSERT INTO odd VALUES (1, ?)"}
-
-
 def test_a_column_of_any_type_is_searched(story: Story) -> None:
     fill(story)
     with story.builder() as builder:
         (key, *_) = builder.data_keys or [builder.data_key()]
         raw = builder.encrypt(Plain(b"kept by a plugin", key))
     story.cli.json("run")
-    for table, insert in ODD[story.engine.name].items():
+    for table, insert in story.engine.particulars.odd_texts.items():
         for statement in table.split("; "):
             story.execute(statement)
         story.execute(insert, base64.b64encode(raw).decode())
@@ -139,16 +119,13 @@ def test_a_column_of_any_type_is_searched(story: Story) -> None:
     assert story.cli.json("complete", "--check", "--settle")["outcome"] == "yes"
 
 
-@pytest.mark.parametrize("engine", ["postgres", "mariadb", "mysql"], indirect=True)
+@pytest.mark.parametrize("engine", SERVERS, indirect=True)
 def test_what_cannot_be_searched_is_in_the_way_until_somebody_vouches_for_it(story: Story) -> None:
     fill(story)
     story.cli.json("run")
-    if story.engine.kind == "postgres":
-        story.execute("CREATE TABLE odd (id INT PRIMARY KEY, kept BIT VARYING)")
-        part = "odd.kept"
-    else:
-        story.execute("CREATE TABLE odd (kept TEXT)")
-        part = "odd"
+    assert story.engine.particulars.unsearchable is not None
+    table, part = story.engine.particulars.unsearchable
+    story.execute(table)
     answer = story.cli.json("complete", "--check", "--settle", expect=8)
     assert list(answer["searched"]["not_searched"]) == [part]
     assert answer["blockers"][0].endswith(f"if it holds no secrets, give --unsearched {part}")

@@ -11,12 +11,11 @@ from tests.support.engine import Engine, SqliteEngine
 from tests.support.hidden_worlds import HIDDEN
 from tests.support.key_worlds import NOT_UNIQUE
 from tests.support.schema_worlds import SCHEMAS
-from tests.support.servers import server_engine
+from tests.support.servers import ALL_ENGINES, server_engine
 from tests.support.story import NOT_APPLICABLE, WRAP, Story
 from tests.support.trigger_worlds import TRIGGERS
 from tests.support.vault import Vault
 from tests.support.worlds import (
-    ALL_ENGINES,
     COMMANDS,
     RIGHT,
     No,

@@ -63,8 +63,8 @@ def take_row(builder: GrafanaBuilder, key_id: str, engine: Engine) -> dict[str, 
     cursor = builder.ground.connection.execute("SELECT * FROM data_keys WHERE name = ?", (key_id,))
     row = dict(zip([column[0] for column in cursor.description], cursor.fetchone(), strict=True))
     builder.ground.connection.execute("DELETE FROM data_keys WHERE name = ?", (key_id,))
-    if engine.kind == "postgres":
-        # Its driver takes no text for a time.
+    if engine.kind != "sqlite":
+        # PostgreSQL's driver takes no text for a time.
         row |= {name: datetime.fromisoformat(row[name]) for name in ("created", "updated")}
     return row | {"active": bool(row["active"])}
 

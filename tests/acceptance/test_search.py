@@ -63,7 +63,7 @@ def found(answer: dict[str, Any]) -> Counter[tuple[str, str | None]]:
 
 
 def blob(story: Story) -> str:
-    return {"postgres": "BYTEA", "sqlite": "BLOB", "mysql": "LONGBLOB"}[story.engine.kind]
+    return story.engine.particulars.blob
 
 
 def test_a_legacy_value_in_a_place_that_nobody_knows_keeps_secret_key(story: Story) -> None:
@@ -115,7 +115,7 @@ PLACES = {
 
 
 def make_tables(story: Story) -> None:
-    text = "LONGTEXT" if story.engine.kind == "mysql" else "TEXT"
+    text = story.engine.particulars.text
     story.execute(f"CREATE TABLE odd_text (id INT PRIMARY KEY, kept {text})")
     story.execute(f"CREATE TABLE odd_bytes (id INT PRIMARY KEY, kept {blob(story)})")
 
@@ -123,7 +123,7 @@ def make_tables(story: Story) -> None:
 def fill_place(story: Story, place: str, values: Sequence[bytes], start: int = 0) -> None:
     """Put a value into each of so many new rows."""
     insert, text, around = PLACES[place]
-    insert = insert.replace('"', "`") if story.engine.kind == "mysql" else insert
+    insert = insert.replace('"', story.engine.particulars.quote)
     with story.engine.session() as execute:
         for number, value in enumerate(values, start + 1):
             if around != "%s":
@@ -155,9 +155,8 @@ def test_a_table_of_any_name_is_searched(story: Story, name: str) -> None:
     if "`" in name and story.engine.kind == "postgres":
         pytest.skip("the tests write PostgreSQL's quotes as `")
     values = moved(story)
-    quoted = (
-        "`" + name.replace("`", "``") + "`" if story.engine.kind == "mysql" else '"' + name.replace('"', '""') + '"'
-    )
+    quote = story.engine.particulars.quote
+    quoted = quote + name.replace(quote, quote * 2) + quote
     story.execute(f"CREATE TABLE {quoted} (id INT PRIMARY KEY, {quoted[0]}a %s b{quoted[0]} {blob(story)})")
     story.execute(f"INSERT INTO {quoted} VALUES (1, ?)", values["legacy"][1])  # noqa: S608 - one of the names above
     assert found(story.cli.json(*ASK, expect=8)) == {(f"{name}.a %s b", None): 1}
@@ -310,7 +309,7 @@ def manager_tables(story: Story, theirs: GrafanaBuilder) -> None:
         'INSERT INTO resource (guid, "group", resource, namespace, name, value, action) VALUES '
         "('snap', 'dashboard.grafana.app', 'snapshots', 'default', 'snap', ?, 1)"
     )
-    insert = insert.replace('"', "`") if story.engine.kind == "mysql" else insert
+    insert = insert.replace('"', story.engine.particulars.quote)
     story.execute(insert, json.dumps(document))
 
 

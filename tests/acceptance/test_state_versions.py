@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from reencrypt.databases.statements import OUR_TABLES, STATE_VERSION
-from tests.grafana.schema import ALL, create_statements
+from tests.grafana.schema import ALL, SQLITE, create_statements
 from tests.support.commandline import CommandLine
 from tests.support.engine import Engine
 from tests.support.story import Story
@@ -45,12 +45,14 @@ def load(story: Story, version: int) -> str:
         connection.executescript((FOLDER / f"v{version}.sql").read_text())
     kind = story.engine.kind
     if kind != "sqlite":
+        if not list(FOLDER.glob(f"v*.{kind}.sql")):
+            pytest.skip("NOT RUN: no version before this one knew the engine")
         with closing(sqlite3.connect(story.database)) as connection:
             there = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
             # Tables of a newer Grafana, which the engines are filled with.
-            connection.executescript(";".join(create_statements("sqlite", [t for t in ALL if t.name not in there])))
+            connection.executescript(";".join(create_statements(SQLITE, [t for t in ALL if t.name not in there])))
         story.engine.load(story.database)
-        schema = FOLDER / f"v{version}.{'postgres' if kind == 'postgres' else 'mysql'}.sql"
+        schema = FOLDER / f"v{version}.{kind}.sql"
         lines = [line for line in schema.read_text().splitlines() if not line.startswith("--")]
         for statement in "\n".join(lines).split(";"):
             if statement.strip():

@@ -18,7 +18,7 @@ from tests.grafana.encrypting import Algorithm, Recipe, envelope, make_nonce, ma
 from tests.grafana.jsonspans import member
 from tests.grafana.jsontext import render
 from tests.grafana.migration_log import FIRST_OF_DATA_KEYS, MIGRATION_IDS
-from tests.grafana.schema import create_statements
+from tests.grafana.schema import SQLITE, create_statements
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -86,7 +86,7 @@ class Ground:
         self.connection = sqlite3.connect(path)
         if self.exists:
             return  # a Grafana that goes on writing
-        for statement in (*create_statements("sqlite"), *SHAPE_DDL[data_keys]):
+        for statement in (*create_statements(SQLITE), *SHAPE_DDL[data_keys]):
             self.connection.execute(statement)
         for log, migrations in MIGRATION_IDS.items():
             for migration in migrations:

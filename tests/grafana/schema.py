@@ -7,51 +7,53 @@ migrations; the generic types map as in `pkg/services/sqlstore/migrator/*_dialec
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-Dialect = Literal["sqlite", "postgres", "mysql"]
-
 
 @dataclass(frozen=True, slots=True)
-class Type:
-    """A column type in Grafana's generic sense, with its SQL in each dialect."""
+class Dialect:
+    """How an engine spells the schema.
 
-    sqlite: str
-    postgres: str
-    mysql: str
+    `types` are Grafana's generic types, `booleans` are false and true. `states_lengths` says whether a text's length is
+    part of its type, and `modified` whether columns are as a MODIFY or CHANGE has left them, in MySQL alone.
+    """
 
-    def render(self, dialect: Dialect) -> str:
-        """Return the type's SQL in `dialect`."""
-        return {"sqlite": self.sqlite, "postgres": self.postgres, "mysql": self.mysql}[dialect]
+    types: Mapping[str, str]
+    quote: str = "`"
+    booleans: tuple[str, str] = ("0", "1")
+    states_lengths: bool = True
+    modified: bool = False
+    tail: str = ""
 
 
-TYPES: Final[Mapping[str, Type]] = {
-    # PostgreSQL's SERIAL is four bytes wide although Grafana asks for a BigInt.
-    "id": Type("INTEGER PRIMARY KEY AUTOINCREMENT", "SERIAL PRIMARY KEY", "BIGINT(20) PRIMARY KEY AUTO_INCREMENT"),
-    "bigint": Type("INTEGER", "BIGINT", "BIGINT(20)"),
-    "int": Type("INTEGER", "INTEGER", "INT"),
-    "bool": Type("INTEGER", "BOOL", "TINYINT(1)"),
-    "datetime": Type("DATETIME", "TIMESTAMP", "DATETIME"),
-    "nvarchar": Type("TEXT", "VARCHAR", "VARCHAR"),
-    "char": Type("TEXT", "CHAR", "CHAR"),
-    # NVARCHAR of a MODIFY, which MySQL reads as its three-byte character set.
-    "national": Type("TEXT", "VARCHAR", "NATIONAL VARCHAR"),
-    "text": Type("TEXT", "TEXT", "TEXT"),  # 64 KiB in MySQL
-    "mediumtext": Type("TEXT", "TEXT", "MEDIUMTEXT"),
-    "longtext": Type("TEXT", "TEXT", "LONGTEXT"),
-    "blob": Type("BLOB", "BYTEA", "BLOB"),  # 64 KiB in MySQL
-    "mediumblob": Type("BLOB", "BYTEA", "MEDIUMBLOB"),
-}
+SQLITE: Final = Dialect(
+    types={
+        "id": "INTEGER PRIMARY KEY AUTOINCREMENT",
+        "bigint": "INTEGER",
+        "int": "INTEGER",
+        "bool": "INTEGER",
+        "datetime": "DATETIME",
+        "nvarchar": "TEXT",
+        "char": "TEXT",
+        "national": "TEXT",
+        "text": "TEXT",
+        "mediumtext": "TEXT",
+        "longtext": "TEXT",
+        "blob": "BLOB",
+        "mediumblob": "BLOB",
+    },
+    states_lengths=False,  # SQLite enforces none
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
     """One column; `mysql_null` is for those that a MODIFY or CHANGE made nullable in MySQL alone.
 
-    `type` is a name in `TYPES`, `length` in characters.
+    `type` is a name in `Dialect.types`, `length` in characters.
     """
 
     name: str
@@ -64,15 +66,15 @@ class Column:
 
     def render(self, dialect: Dialect) -> str:
         """Return the column's definition in `dialect`."""
-        sql = TYPES[self.type].render(dialect)
-        if self.length and TYPES[self.type].sqlite != sql:  # SQLite enforces no length, and Grafana states none
+        sql = dialect.types[self.type]
+        if self.length and dialect.states_lengths:
             sql = f"{sql}({self.length})"
         parts = [quote(self.name, dialect), sql]
         if self.primary:
             parts.append("PRIMARY KEY")
-        null = self.null or (self.mysql_null and dialect == "mysql")
+        null = self.null or (self.mysql_null and dialect.modified)
         parts.append("NULL" if null else "NOT NULL")
-        if self.default is not None and not (self.mysql_null and dialect == "mysql"):
+        if self.default is not None and not (self.mysql_null and dialect.modified):
             parts.append("DEFAULT " + _literal(self.default, dialect))
         return " ".join(parts)
 
@@ -101,9 +103,8 @@ class Table:
     def create(self, dialect: Dialect) -> list[str]:
         """Return the statements that create the table and its indexes in `dialect`."""
         body = ",\n  ".join(column.render(dialect) for column in self.columns)
-        tail = " ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci" if dialect == "mysql" else ""
         return [
-            f"CREATE TABLE {quote(self.name, dialect)} (\n  {body}\n){tail}",
+            f"CREATE TABLE {quote(self.name, dialect)} (\n  {body}\n){dialect.tail}",
             *(self._create_index(index, dialect) for index in self.indexes),
         ]
 
@@ -116,12 +117,12 @@ class Table:
 
 def quote(name: str, dialect: Dialect) -> str:
     """Return `name` as a quoted identifier; `key`, `group`, `user` and `default` need it."""
-    return f'"{name}"' if dialect == "postgres" else f"`{name}`"
+    return f"{dialect.quote}{name}{dialect.quote}"
 
 
 def _literal(value: str | int, dialect: Dialect) -> str:  # a bool is an int here, PostgreSQL alone tells them apart
     if isinstance(value, bool):
-        return str(value).upper() if dialect == "postgres" else str(int(value))
+        return dialect.booleans[value]
     return f"'{value}'" if isinstance(value, str) else str(value)
 
 

@@ -1,12 +1,11 @@
-"""Accounts with fewer rights than the tests' own, on both servers."""
+"""Accounts with fewer rights than the tests' own, on every server."""
 
 from __future__ import annotations
 
 import uuid
 from urllib.parse import urlsplit
 
-from tests.support.engine import Engine
-from tests.support.mysql import MysqlEngine
+from tests.support.engine import Accounts, Engine
 
 _PASSWORD = "only-for-tests"
 
@@ -19,11 +18,13 @@ def database_of(engine: Engine) -> str:
 def new_account(engine: Engine, *, prefix: str = "limited") -> str:
     """Create an account that may connect and nothing else; returns its name."""
     name = f"{prefix}_{uuid.uuid4().hex[:8]}"
-    if isinstance(engine, MysqlEngine):
-        engine.execute(f"CREATE USER '{name}'@'%' IDENTIFIED BY '{_PASSWORD}'")
-    else:
-        engine.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{_PASSWORD}'")
+    engine.execute(_accounts(engine).create.format(name=name, password=_PASSWORD))
     return name
+
+
+def _accounts(engine: Engine) -> Accounts:
+    assert engine.particulars.accounts is not None
+    return engine.particulars.accounts
 
 
 def url_as(engine: Engine, account: str, **parameters: str) -> str:
@@ -36,20 +37,16 @@ def url_as(engine: Engine, account: str, **parameters: str) -> str:
 
 def grant(engine: Engine, account: str, rights: str, *tables: str) -> None:
     """Grant rights on tables of the database, on all of it where none is named."""
-    if isinstance(engine, MysqlEngine):
-        for table in tables or ("*",):
-            name = table if table == "*" else f"`{table}`"
-            engine.execute(f"GRANT {rights} ON `{database_of(engine)}`.{name} TO '{account}'@'%'")
-        return
-    if not tables:
-        engine.execute(f"GRANT USAGE, CREATE ON SCHEMA public TO {account}")
-        engine.execute(f"GRANT {rights} ON ALL TABLES IN SCHEMA public TO {account}")
+    accounts = _accounts(engine)
+    known = {"rights": rights, "database": database_of(engine), "name": account}
+    for statement in () if tables else accounts.grant_on_all:
+        engine.execute(statement.format_map(known))
     for table in tables:
-        engine.execute(f'GRANT {rights} ON "{table}" TO {account}')
+        engine.execute(accounts.grant.format_map({**known, "table": table}))
 
 
 def tables_of(engine: Engine) -> list[str]:
     """The names of the tables in the database."""
-    schema = "DATABASE()" if isinstance(engine, MysqlEngine) else "'public'"
-    rows = engine.query(f"SELECT table_name FROM information_schema.tables WHERE table_schema = {schema}")  # noqa: S608 - of two
+    schema = _accounts(engine).schema
+    rows = engine.query(f"SELECT table_name FROM information_schema.tables WHERE table_schema = {schema}")  # noqa: S608 - our own
     return [str(name) for (name,) in rows]

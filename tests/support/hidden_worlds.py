@@ -7,8 +7,9 @@ from typing import Final
 from reencrypt.databases.statements import OUR_TABLES
 from tests.grafana.schema import RESOURCE_HISTORY, SSO_SETTING, USER_AUTH
 from tests.support.accounts import grant, new_account, tables_of, url_as
+from tests.support.servers import ALL_ENGINES
 from tests.support.story import Story
-from tests.support.worlds import ALL_ENGINES, MYSQLS, RIGHT, No, Plant, World, refused, through
+from tests.support.worlds import MYSQLS, RIGHT, No, Plant, World, refused, through
 
 _ALL: Final = "SELECT, INSERT, UPDATE, DELETE"
 #: Tables that this program may look for and the database does not have: only CREATE can be granted on them.

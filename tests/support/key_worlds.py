@@ -4,23 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
+from tests.support.servers import ALL_ENGINES
 from tests.support.story import Story
-from tests.support.worlds import ALL_ENGINES, MYSQLS, RIGHT, No, World, refused
+from tests.support.worlds import MYSQLS, RIGHT, No, World, refused
 
 _TABLE: Final = "user_auth"
 
 
 def _without_key(story: Story) -> None:
     """As after a careless copy: the rows are there, the primary key is not."""
-    if story.engine.kind == "postgres":
-        story.execute(f"ALTER TABLE {_TABLE} DROP CONSTRAINT {_TABLE}_pkey")
-        story.execute(f"ALTER TABLE {_TABLE} ALTER COLUMN id DROP NOT NULL")
-    elif story.engine.kind == "mysql":
-        story.execute(f"ALTER TABLE {_TABLE} MODIFY id BIGINT NULL, DROP PRIMARY KEY")
-    else:
-        story.execute(f"ALTER TABLE {_TABLE} RENAME TO kept")
-        story.execute(f"CREATE TABLE {_TABLE} AS SELECT * FROM kept")  # noqa: S608 - our own names
-        story.execute("DROP TABLE kept")
+    for statement in story.engine.particulars.without_key:
+        story.execute(statement.format(table=_TABLE))
 
 
 def _one_key_for_all(story: Story) -> Story:

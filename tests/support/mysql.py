@@ -1,4 +1,5 @@
 """A real MariaDB or MySQL server for the tests, loaded from and dumped into SQLite files."""
+# ruff: noqa: S608 - names of tables and columns come from the tests
 
 from __future__ import annotations
 
@@ -11,17 +12,19 @@ import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote, unquote, urlsplit
 
 import pymysql
 
-from tests.grafana.schema import ALL, create_statements
-from tests.support.engine import Execute
+from tests.grafana.schema import ALL, SQLITE, Dialect, create_statements
+from tests.support.engine import MEDDLER, Accounts, Execute, Particulars, Triggers
+from tests.support.mysql_differences import SYSTEM_VERSIONED
 from tests.support.mysql_programs import Product, available, programs_or_skip
 from tests.support.transfer import to_file, to_server
 
@@ -179,6 +182,103 @@ def connect(url: str) -> pymysql.Connection[Any]:
     )
 
 
+def _trigger(event: str, table: str, body: str) -> Sequence[str]:
+    return (f"CREATE TRIGGER {MEDDLER} BEFORE {event} ON {table} FOR EACH ROW {body}",)
+
+
+_ALIKE: Final = Particulars(
+    schema=Dialect(
+        types={
+            "id": "BIGINT(20) PRIMARY KEY AUTO_INCREMENT",
+            "bigint": "BIGINT(20)",
+            "int": "INT",
+            "bool": "TINYINT(1)",
+            "datetime": "DATETIME",
+            "nvarchar": "VARCHAR",
+            "char": "CHAR",
+            # NVARCHAR of a MODIFY, which MySQL reads as its three-byte character set.
+            "national": "NATIONAL VARCHAR",
+            "text": "TEXT",  # 64 KiB
+            "mediumtext": "MEDIUMTEXT",
+            "longtext": "LONGTEXT",
+            "blob": "BLOB",  # 64 KiB
+            "mediumblob": "MEDIUMBLOB",
+        },
+        modified=True,
+        tail=" ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci",
+    ),
+    quote="`",
+    blob="LONGBLOB",
+    text="LONGTEXT",
+    without_key=("ALTER TABLE {table} MODIFY id BIGINT NULL, DROP PRIMARY KEY",),
+    triggers=Triggers(
+        kinds=("before",),
+        # A trigger here can change the row that is written, and no other of its table.
+        damaging=lambda _kind, table, column, _key, event: _trigger(
+            event, table, f"SET NEW.{column} = CONCAT(NEW.{column}, 'x')"
+        ),
+        harmless=lambda table, column: _trigger("UPDATE", table, f"SET NEW.{column} = CONCAT(NEW.{column}, 'x')"),
+        at_deactivation=_trigger(
+            "UPDATE",
+            "data_keys",
+            "SET NEW.encrypted_data = IF(NEW.active, NEW.encrypted_data, CONCAT(NEW.encrypted_data, 'x'))",
+        ),
+        refusing=lambda table: _trigger("UPDATE", table, "SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'not allowed'"),
+        remove=lambda _kind, _table: f"DROP TRIGGER {MEDDLER}",
+    ),
+    odd={
+        ("CREATE TABLE odd (id INT PRIMARY KEY, kept JSON)", "INSERT INTO odd VALUES (1, JSON_QUOTE('{v}'))"): True,
+        ("CREATE TABLE odd (id INT PRIMARY KEY, kept ENUM('a', '{v}'))", "INSERT INTO odd VALUES (1, '{v}')"): True,
+        ("CREATE TABLE odd (id INT PRIMARY KEY, kept SET('a', '{v}'))", "INSERT INTO odd VALUES (1, 'a,{v}')"): True,
+        ("CREATE TABLE odd (id VARCHAR(9) PRIMARY KEY, kept TINYBLOB)", "INSERT INTO odd VALUES ('a', '{v}')"): True,
+        ("CREATE TABLE odd (kept VARBINARY(200) PRIMARY KEY)", "INSERT INTO odd VALUES ('{v}')"): True,
+        (
+            "CREATE TABLE odd (id INT PRIMARY KEY, kept TEXT) PARTITION BY HASH (id) PARTITIONS 3",
+            "INSERT INTO odd VALUES (1, '{v}')",
+        ): True,
+        ("CREATE TABLE odd (kept TEXT)", "INSERT INTO odd VALUES ('{v}')"): False,
+        ("CREATE TABLE odd (id FLOAT PRIMARY KEY, kept TEXT)", "INSERT INTO odd VALUES (0.1, '{v}')"): False,
+        ("CREATE TABLE odd (id ENUM('b', 'a') PRIMARY KEY, kept TEXT)", "INSERT INTO odd VALUES ('a', '{v}')"): False,
+        ("CREATE TABLE odd (id INT PRIMARY KEY, kept GEOMETRY)", "INSERT INTO odd VALUES (1, POINT(1, 2))"): False,
+    },
+    drop_odd=("DROP TABLE odd",),
+    odd_texts={
+        "CREATE TABLE odd (id INT PRIMARY KEY, kept JSON)": "INSERT INTO odd VALUES (1, JSON_QUOTE(?))",
+        "CREATE TABLE odd (id VARCHAR(40) PRIMARY KEY, kept TINYBLOB)": "INSERT INTO odd VALUES ('a', ?)",
+    },
+    unsearchable=("CREATE TABLE odd (kept TEXT)", "odd"),
+    accounts=Accounts(
+        create="CREATE USER '{name}'@'%' IDENTIFIED BY '{password}'",
+        grant="GRANT {rights} ON `{database}`.`{table}` TO '{name}'@'%'",
+        grant_on_all=("GRANT {rights} ON `{database}`.* TO '{name}'@'%'",),
+        schema="DATABASE()",
+    ),
+)
+MYSQL: Final = replace(
+    _ALIKE,
+    odd={
+        **_ALIKE.odd,
+        (
+            "CREATE TABLE odd (id INT NOT NULL, kept TEXT, UNIQUE KEY ((id + 1)))",
+            "INSERT INTO odd VALUES (1, '{v}')",
+        ): False,
+        ("CREATE TABLE odd (id INT PRIMARY KEY, kept VECTOR(3))", "INSERT INTO odd VALUES (1, NULL)"): False,
+        (
+            "CREATE TABLE odd (id INT PRIMARY KEY, kept TEXT INVISIBLE)",
+            "INSERT INTO odd (id, kept) VALUES (1, '{v}')",
+        ): True,
+    },
+)
+MARIADB: Final = replace(
+    _ALIKE,
+    odd={
+        **_ALIKE.odd,
+        (SYSTEM_VERSIONED.mariadb, "INSERT INTO odd VALUES (1, '{v}'); UPDATE odd SET kept = ''"): False,
+    },
+    odd_texts={**_ALIKE.odd_texts, SYSTEM_VERSIONED.mariadb: "INSERT INTO odd VALUES (1, ?)"},
+)
+
+
 class MysqlEngine:
     """A Grafana database on a MariaDB or MySQL server; both speak the dialect `mysql`."""
 
@@ -191,6 +291,11 @@ class MysqlEngine:
     def name(self) -> Product:
         """Which of the two the server is."""
         return product_of(self._url)
+
+    @property
+    def particulars(self) -> Particulars:
+        """What has to be said to it in its own words."""
+        return MARIADB if self.name == "mariadb" else MYSQL
 
     @property
     def url(self) -> str:
@@ -206,7 +311,7 @@ class MysqlEngine:
         ):
             for table in ALL:
                 cursor.execute(f"DROP TABLE IF EXISTS `{table.name}`")
-            for statement in create_statements("mysql"):
+            for statement in create_statements(MYSQL.schema):
                 cursor.execute(statement)
             file.text_factory = bytes
             connection.begin()
@@ -216,9 +321,9 @@ class MysqlEngine:
                 columns, marks = ", ".join(f"`{name}`" for name in names), ", ".join(["%s"] * len(names))
                 rows = [
                     [to_server(value, types[name]) for name, value in zip(names, row, strict=True)]
-                    for row in file.execute(f"SELECT {columns} FROM `{table.name}`")  # noqa: S608 - our own names
+                    for row in file.execute(f"SELECT {columns} FROM `{table.name}`")
                 ]
-                cursor.executemany(f"INSERT INTO `{table.name}` ({columns}) VALUES ({marks})", rows)  # noqa: S608
+                cursor.executemany(f"INSERT INTO `{table.name}` ({columns}) VALUES ({marks})", rows)
             connection.commit()
 
     def dump(self, target: Path) -> None:
@@ -229,7 +334,7 @@ class MysqlEngine:
             closing(sqlite3.connect(target)) as file,
             file,
         ):
-            for statement in create_statements("sqlite"):
+            for statement in create_statements(SQLITE):
                 file.execute(statement)
             for table in ALL:
                 types = _types(cursor, table.name)
@@ -238,9 +343,9 @@ class MysqlEngine:
                     file.execute(f"DROP TABLE `{table.name}`")
                     continue
                 columns, marks = ", ".join(f"`{name}`" for name in names), ", ".join("?" * len(names))
-                cursor.execute(f"SELECT {columns} FROM `{table.name}` ORDER BY 1")  # noqa: S608 - our own names
+                cursor.execute(f"SELECT {columns} FROM `{table.name}` ORDER BY 1")
                 file.executemany(
-                    f"INSERT INTO `{table.name}` ({columns}) VALUES ({marks})",  # noqa: S608 - our own names
+                    f"INSERT INTO `{table.name}` ({columns}) VALUES ({marks})",
                     [tuple(map(to_file, row)) for row in cursor.fetchall()],
                 )
 
@@ -250,7 +355,7 @@ class MysqlEngine:
         with closing(connect(self._url)) as connection, connection.cursor() as cursor:
             cursor.execute("SHOW TABLES")
             for (table,) in sorted(cursor.fetchall()):
-                cursor.execute(f"SELECT * FROM `{table}` ORDER BY 1")  # noqa: S608 - our own names
+                cursor.execute(f"SELECT * FROM `{table}` ORDER BY 1")
                 digest.update(repr((table, cursor.fetchall())).encode())
         return digest.hexdigest()
 

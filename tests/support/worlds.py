@@ -17,8 +17,6 @@ from tests.support.story import Story
 
 #: MariaDB and MySQL itself, which are one dialect and two engines.
 MYSQLS: Final = ("mariadb", "mysql")
-SERVERS: Final = ("postgres", *MYSQLS)
-ALL_ENGINES: Final = ("sqlite", *SERVERS)
 COMMANDS: Final = ("plan", "run", "verify", "complete", "undo")
 
 #: So that `complete --settle` waits for a second, not for a quarter of an hour.

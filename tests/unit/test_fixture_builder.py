@@ -34,8 +34,10 @@ from tests.grafana.planting import Plain, PlantedSecret, Storage
 from tests.grafana.populate import populate
 from tests.grafana.real import LEGACY as LEGACY_DATABASES
 from tests.grafana.real import WITH_DATA_KEYS, WITHOUT_SECRETS, real_database
-from tests.grafana.schema import ALL, Table, create_statements
+from tests.grafana.schema import ALL, SQLITE, Table, create_statements
 from tests.grafana.unwrapping import azure_unwrappers
+from tests.support.mysql import MYSQL
+from tests.support.postgres import POSTGRES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -244,13 +246,13 @@ def test_sqlite_schema_is_that_of_grafana_12(table: Table) -> None:
         closing(sqlite3.connect(f"{real.as_uri()}?immutable=1", uri=True)) as genuine,
         closing(sqlite3.connect(":memory:")) as ours,
     ):
-        for statement in create_statements("sqlite", [table]):
+        for statement in create_statements(SQLITE, [table]):
             ours.execute(statement)
         assert described(ours, table) == described(genuine, table)
 
 
 def test_special_types_are_those_of_each_server() -> None:
-    postgres, mysql = "\n".join(create_statements("postgres")), "\n".join(create_statements("mysql"))
+    postgres, mysql = ("\n".join(create_statements(each.schema)) for each in (POSTGRES, MYSQL))
     assert '"id" SERIAL PRIMARY KEY NOT NULL' in postgres
     assert '"encrypted_data" BYTEA NOT NULL' in postgres
     assert '"with_credentials" BOOL NOT NULL DEFAULT FALSE' in postgres

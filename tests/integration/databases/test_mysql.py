@@ -26,7 +26,7 @@ from reencrypt.state.journal import journal_entries, swap_entries
 from reencrypt.state.quarantine import Finding, save_findings
 from tests.grafana.schema import create_statements
 from tests.support.accounts import grant, new_account, url_as
-from tests.support.mysql import MysqlEngine, MysqlServer, connect
+from tests.support.mysql import MYSQL, MysqlEngine, MysqlServer, connect
 from tests.support.mysql_differences import (
     DECIMAL_LIMIT,
     INVALID_UTF8,
@@ -60,7 +60,7 @@ def engine(mysql_server: MysqlServer) -> MysqlEngine:
     """Somebody else, with Grafana's empty tables."""
     engine = MysqlEngine(mysql_server.new_database())
     with closing(connect(engine.url)) as connection, connection.cursor() as cursor:
-        for statement in create_statements("mysql"):
+        for statement in create_statements(MYSQL.schema):
             cursor.execute(statement)
     return engine
 

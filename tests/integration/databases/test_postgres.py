@@ -21,7 +21,7 @@ from reencrypt.errors import ConfigurationError, NotVisibleError, ReencryptError
 from reencrypt.settings import DatabaseSettings, load_settings
 from tests.grafana.schema import create_statements
 from tests.support.installed import InstalledPostgres, installed_postgres
-from tests.support.postgres import PostgresServer, connect
+from tests.support.postgres import POSTGRES, PostgresServer, connect
 
 SECRETS, SESSIONS, SNAPSHOTS = BY_NAME["secrets"], BY_NAME["user_external_session"], BY_NAME["dashboard_snapshot"]
 INSERT = (
@@ -56,7 +56,7 @@ def settings_of(url: str) -> DatabaseSettings:
 async def url(postgres_server: PostgresServer) -> str:
     url = await asyncio.to_thread(postgres_server.new_database)
     connection = await connect(url)
-    for statement in create_statements("postgres"):
+    for statement in create_statements(POSTGRES.schema):
         await connection.execute(statement)
     await connection.close()
     return url

@@ -37,7 +37,7 @@ from tests.grafana.decryptor import DecryptedSecret, SecretAddress, read_secrets
 from tests.grafana.planting import Plain
 from tests.support.engine import Engine, SqliteEngine
 from tests.support.inprocess import in_session, run_in_process
-from tests.support.servers import server_engine
+from tests.support.servers import SERVERS, server_engine
 
 SECRET_KEY = "the secret_key of the model"
 COLUMN = "o_auth_access_token"
@@ -217,9 +217,7 @@ def sized(examples: int, steps: int, *, derandomize: bool) -> settings:
 # A server takes longer to be filled and looked at than a file.
 SIZES = {
     "sqlite": (sized(25, 15, derandomize=True), sized(150, 25, derandomize=False)),
-    "postgres": (sized(4, 12, derandomize=True), sized(40, 25, derandomize=False)),
-    "mariadb": (sized(4, 12, derandomize=True), sized(40, 25, derandomize=False)),
-    "mysql": (sized(4, 12, derandomize=True), sized(40, 25, derandomize=False)),
+    **dict.fromkeys(SERVERS, (sized(4, 12, derandomize=True), sized(40, 25, derandomize=False))),
 }
 
 
