@@ -221,8 +221,9 @@ def test_once_old_values_hint_at_another_secret_key_each_old_data_key_needs_its_
         garbage_key = decrypt_legacy(weak.wrapped, NEW.encode())
         looks_well: list[int] = []
         while len(looks_well) < 6:
-            # One letter, which under the wrong data key is a letter too, so that nothing speaks against that key.
-            row = builder.add_user_auth({"o_auth_access_token": Plain(b"x", weak)})
+            # Two letters, which under the wrong data key are letters too, so that nothing speaks against that key. One
+            # alone would be the same under the false target key in one of 256 cases, and come back for that.
+            row = builder.add_user_auth({"o_auth_access_token": Plain(b"xy", weak)})
             payload = builder.ground.spots["user_auth", (row,), "o_auth_access_token"].payload
             if decrypt_inner(split_prefix(split_envelope(payload)[1]), garbage_key).isalpha():
                 looks_well.append(row)
