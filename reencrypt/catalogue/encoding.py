@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from reencrypt.crypto import gobase64
-from reencrypt.crypto.ciphers import CFB_IV_BYTES
-from reencrypt.crypto.derive import SALT_BYTES
+from reencrypt.crypto.algorithm import CFB_IV_BYTES, SALT_BYTES
 
 # How base64 of "#…" (a data key id follows) and of "*YWV" (an algorithm name follows) begins.
 _ENVELOPE_STARTS: Final = (b"I0", b"I1", b"I2", b"I3", b"Iy", b"Iz", b"KllXV")

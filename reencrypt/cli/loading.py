@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from reencrypt.cli.options import Common
-from reencrypt.crypto.ciphers import Algorithm
+from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.errors import ConfigurationError
 from reencrypt.keys.provider import WrapFormat
 from reencrypt.keys.quota import DEFAULT_SHARE

@@ -1,14 +1,12 @@
 """The two payload ciphers of Grafana: AES-256-CFB (its default, not authenticated) and AES-256-GCM.
 
-Layouts (`pkg/services/encryption/provider/*`): CFB is salt[8] ‖ IV[16] ‖ ciphertext[n]; GCM is salt[8] ‖ nonce[12] ‖
-ciphertext[n] ‖ tag[16], without additional data. CFB is the full-block variant.
+CFB is the full-block variant. `reencrypt.crypto.algorithm` has the layouts.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from enum import StrEnum
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -17,35 +15,10 @@ from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.ciphers.algorithms import AES256
 
-from reencrypt.crypto.derive import SALT_BYTES
+from reencrypt.crypto.algorithm import CFB_IV_BYTES, GCM_NONCE_BYTES, Algorithm
 from reencrypt.crypto.randomness import random_bytes
 
-CFB_IV_BYTES: Final = 16
-GCM_NONCE_BYTES: Final = 12
-GCM_TAG_BYTES: Final = 16
 _MOST_STREAMS: Final = 64
-
-
-class Algorithm(StrEnum):
-    """A payload cipher, by the name that Grafana writes into the algorithm prefix and reads from its configuration."""
-
-    AES_CFB = "aes-cfb"
-    AES_GCM = "aes-gcm"
-
-    @property
-    def nonce_bytes(self) -> int:
-        """Length of the IV (CFB) or nonce (GCM)."""
-        return CFB_IV_BYTES if self is Algorithm.AES_CFB else GCM_NONCE_BYTES
-
-    @property
-    def overhead_bytes(self) -> int:
-        """Length of nonce and tag, which is what `encrypt` makes of nothing."""
-        return self.nonce_bytes + (0 if self is Algorithm.AES_CFB else GCM_TAG_BYTES)
-
-    @property
-    def minimum_bytes(self) -> int:
-        """Shortest possible payload, that of an empty plaintext. Grafana itself panics on some shorter ones."""
-        return SALT_BYTES + self.overhead_bytes
 
 
 class AuthenticationFailedError(ValueError):

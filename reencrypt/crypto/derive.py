@@ -15,7 +15,6 @@ from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 
 ITERATIONS: Final = 10_000
 DERIVED_KEY_BYTES: Final = 32
-SALT_BYTES: Final = 8
 
 
 def derive_key(password: bytes, salt: bytes) -> bytes:

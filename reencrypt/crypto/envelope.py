@@ -12,8 +12,8 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from reencrypt.crypto import ciphers, gobase64
-from reencrypt.crypto.ciphers import Algorithm
-from reencrypt.crypto.derive import SALT_BYTES, DerivedKeyCache
+from reencrypt.crypto.algorithm import GCM_TAG_BYTES, SALT_BYTES, Algorithm
+from reencrypt.crypto.derive import DerivedKeyCache
 
 _KEY_ID_MARK: Final = 0x23  # "#"
 _ALGORITHM_MARK: Final = 0x2A  # "*"
@@ -43,7 +43,7 @@ class Envelope(NamedTuple):
     @property
     def plaintext_bytes(self) -> int:
         """Length of the plaintext, known without the key."""
-        return len(self.body) - (ciphers.GCM_TAG_BYTES if self.algorithm is Algorithm.AES_GCM else 0)
+        return len(self.body) - (GCM_TAG_BYTES if self.algorithm is Algorithm.AES_GCM else 0)
 
 
 def parse(value: bytes) -> Envelope:

@@ -6,7 +6,7 @@ import secrets
 import string
 from typing import Final
 
-from reencrypt.crypto.derive import SALT_BYTES
+from reencrypt.crypto.algorithm import SALT_BYTES
 
 _ALPHABET: Final = string.digits + string.ascii_uppercase + string.ascii_lowercase
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from reencrypt.crypto import gobase64
-from reencrypt.crypto.ciphers import Algorithm
+from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.crypto.envelope import Sealer, algorithm_prefix
 from reencrypt.crypto.salt import new_salt

@@ -14,7 +14,8 @@ from typing import Final
 
 from reencrypt.catalogue.plaintext import Kind, evidence, is_plausible
 from reencrypt.crypto import envelope as envelopes
-from reencrypt.crypto.ciphers import Algorithm, AuthenticationFailedError
+from reencrypt.crypto.algorithm import Algorithm
+from reencrypt.crypto.ciphers import AuthenticationFailedError
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.crypto.envelope import Envelope
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER, Unwrapped

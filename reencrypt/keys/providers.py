@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Self
 from urllib.parse import urlsplit
 
-from reencrypt.crypto.ciphers import Algorithm
+from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.keys.pacer import Pacer
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER, KeyProvider

@@ -6,7 +6,8 @@ import asyncio
 import hashlib
 
 from reencrypt.crypto import envelope
-from reencrypt.crypto.ciphers import Algorithm, AuthenticationFailedError
+from reencrypt.crypto.algorithm import Algorithm
+from reencrypt.crypto.ciphers import AuthenticationFailedError
 from reencrypt.crypto.derive import DerivedKeyCache, derive_key
 from reencrypt.crypto.envelope import MalformedEnvelopeError, Sealer
 from reencrypt.crypto.salt import new_salt

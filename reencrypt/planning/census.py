@@ -15,7 +15,7 @@ from typing import Final
 from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.catalogue.plaintext import Kind
 from reencrypt.catalogue.reading import FoundSecret, secrets_of
-from reencrypt.crypto.ciphers import Algorithm
+from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.crypto.envelope import Envelope
 from reencrypt.databases.paging import LookAt, read_to_end
 from reencrypt.databases.protocol import Database

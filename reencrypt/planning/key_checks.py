@@ -8,7 +8,7 @@ from concurrent.futures import Executor as Pool
 from dataclasses import dataclass
 
 from reencrypt.crypto import envelope as envelopes
-from reencrypt.crypto.ciphers import Algorithm
+from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.crypto.envelope import MalformedEnvelopeError
 from reencrypt.keys.proof import Evidence, KeyStanding, Proof, weigh

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from reencrypt.crypto.ciphers import Algorithm
+from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.keys.provider import WrapFormat
 from reencrypt.keys.vault_policy import VaultPolicy
 from reencrypt.outcomes import Operation

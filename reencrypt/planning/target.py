@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from reencrypt.crypto.ciphers import Algorithm
+from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.keys.provider import LEGACY_PROVIDER, SECRET_KEY_PROVIDER, normalise_provider
 from reencrypt.keys.ring import DataKey
 from reencrypt.outcomes import Operation

@@ -13,7 +13,7 @@ from typing import Final
 
 from reencrypt.catalogue.location import Location, Row
 from reencrypt.catalogue.reading import secrets_of
-from reencrypt.crypto.ciphers import Algorithm
+from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.databases.protocol import Executor, Swap, Transaction
 from reencrypt.state.journal import digest
 from reencrypt.state.rowkey import key_to_text

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from reencrypt.crypto.ciphers import Algorithm
+from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.databases.connect import open_database
 from reencrypt.databases.protocol import Transaction

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from reencrypt.crypto import gobase64
-from reencrypt.crypto.ciphers import Algorithm
+from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.crypto.envelope import Sealer
 from reencrypt.crypto.salt import new_salt

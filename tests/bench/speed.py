@@ -20,7 +20,7 @@ from typing import TypeAlias
 
 from reencrypt.crypto import envelope as envelopes
 from reencrypt.crypto import gobase64
-from reencrypt.crypto.ciphers import Algorithm
+from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.crypto.derive import DerivedKeyCache, derive_key
 from reencrypt.crypto.envelope import Sealer
 from reencrypt.crypto.salt import new_salt

@@ -12,7 +12,7 @@ from typing import Final
 
 from reencrypt.catalogue.jsonscan import scan_strings
 from reencrypt.crypto import gobase64
-from reencrypt.crypto.ciphers import Algorithm
+from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.crypto.envelope import algorithm_prefix
 from reencrypt.crypto.gobase64 import MalformedEncodingError
 from reencrypt.operations.complete.signatures import Marks

@@ -22,7 +22,7 @@ from functools import partial
 from typing import Final
 
 from reencrypt.crypto import gobase64
-from reencrypt.crypto.ciphers import Algorithm
+from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.crypto.envelope import algorithm_prefix
 
 DEEPEST: Final = 3

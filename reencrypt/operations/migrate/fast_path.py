@@ -17,7 +17,8 @@ from reencrypt.catalogue.location import Location, Row
 from reencrypt.catalogue.plaintext import Kind, is_plausible
 from reencrypt.catalogue.reading import kind_by_row, secrets_of
 from reencrypt.crypto import ciphers
-from reencrypt.crypto.ciphers import Algorithm, AuthenticationFailedError
+from reencrypt.crypto.algorithm import Algorithm
+from reencrypt.crypto.ciphers import AuthenticationFailedError
 from reencrypt.crypto.envelope import beginning
 from reencrypt.crypto.gobase64 import MalformedEncodingError
 from reencrypt.databases.protocol import Swap

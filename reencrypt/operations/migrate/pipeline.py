@@ -16,7 +16,7 @@ from typing import Final, TypeVar
 from reencrypt.catalogue.location import Location, Row
 from reencrypt.catalogue.reading import ParsedRow, parse_rows
 from reencrypt.catalogue.reason import Reason
-from reencrypt.crypto.ciphers import Algorithm
+from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.crypto.envelope import Sealer
 from reencrypt.databases.paging import Coverage, count_rows, next_page
 from reencrypt.databases.protocol import ColumnLimit

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from reencrypt.catalogue.reading import FoundSecret, ParsedRow
 from reencrypt.catalogue.reason import Reason
-from reencrypt.crypto.ciphers import Algorithm
+from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.errors import ReencryptError
 from reencrypt.keys.proof import KeyStanding, Proof, Sample, weigh
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER, Unwrapped

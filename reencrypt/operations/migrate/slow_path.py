@@ -12,7 +12,8 @@ from reencrypt.catalogue.reading import FoundSecret, ParsedRow
 from reencrypt.catalogue.reason import Reason
 from reencrypt.catalogue.text_hash import rehash
 from reencrypt.crypto import envelope as envelopes
-from reencrypt.crypto.ciphers import Algorithm, AuthenticationFailedError
+from reencrypt.crypto.algorithm import Algorithm
+from reencrypt.crypto.ciphers import AuthenticationFailedError
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.crypto.envelope import Envelope, Sealer
 from reencrypt.databases.protocol import ColumnLimit, Swap

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from reencrypt.catalogue.location import Location, Row
-from reencrypt.crypto.ciphers import Algorithm
+from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.crypto.envelope import Sealer
 from reencrypt.crypto.salt import new_salt
 from reencrypt.databases.protocol import Transaction

@@ -14,7 +14,8 @@ from reencrypt.catalogue.location import Location, Row
 from reencrypt.catalogue.plaintext import Kind, evidence, is_plausible
 from reencrypt.catalogue.reading import FoundSecret
 from reencrypt.crypto import envelope as envelopes
-from reencrypt.crypto.ciphers import Algorithm, AuthenticationFailedError
+from reencrypt.crypto.algorithm import Algorithm
+from reencrypt.crypto.ciphers import AuthenticationFailedError
 from reencrypt.crypto.envelope import Envelope
 from reencrypt.errors import ReencryptError
 from reencrypt.events import Warned

@@ -16,7 +16,8 @@ from reencrypt.catalogue.location import Location, Row
 from reencrypt.catalogue.plaintext import Kind, evidence, is_plausible
 from reencrypt.catalogue.reading import FoundSecret, secrets_of
 from reencrypt.crypto import envelope as envelopes
-from reencrypt.crypto.ciphers import Algorithm, AuthenticationFailedError
+from reencrypt.crypto.algorithm import Algorithm
+from reencrypt.crypto.ciphers import AuthenticationFailedError
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.crypto.envelope import Envelope
 from reencrypt.databases.paging import LookAt, read_to_end

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reencrypt.crypto import envelope, gobase64
-from reencrypt.crypto.ciphers import Algorithm
+from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.crypto.envelope import MalformedEnvelopeError, Sealer
 from reencrypt.crypto.gobase64 import MalformedEncodingError

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reencrypt.catalogue.plaintext import Kind
-from reencrypt.crypto.ciphers import Algorithm
+from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.crypto.envelope import Envelope
 from reencrypt.keys.proof import (

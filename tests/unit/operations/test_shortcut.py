@@ -15,7 +15,7 @@ from reencrypt.catalogue.reading import parse_rows
 from reencrypt.catalogue.reason import Reason
 from reencrypt.crypto import envelope as envelopes
 from reencrypt.crypto import gobase64
-from reencrypt.crypto.ciphers import Algorithm
+from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.crypto.envelope import Sealer
 from reencrypt.databases.protocol import ColumnLimit

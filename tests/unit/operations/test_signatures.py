@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reencrypt.crypto.ciphers import Algorithm
+from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.crypto.envelope import algorithm_prefix, key_id_prefix
 from reencrypt.operations.complete import signatures
 from reencrypt.operations.complete.signatures import LEGACY, MOST_BYTES, examine, marks_of, suspects

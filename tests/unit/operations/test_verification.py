@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reencrypt.crypto.ciphers import Algorithm
+from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.crypto.envelope import Envelope
 from reencrypt.operations.verify.keys import KEY_RETIRES, PROVIDER_NOT_CONFIGURED
 from reencrypt.operations.verify.verification import NAMED_PROBLEMS, Problem, Verification
