@@ -1,66 +1,22 @@
-"""Options that several commands share. Each may also stand in the environment or in a settings file.
+"""Makes a command of a function, and its options of the dataclasses in the function's signature.
 
-The command line wins over the environment (`REENCRYPT_…`), that over the file (`--config`), that over the default.
+Every option may also stand in the environment or in a settings file: the command line wins over the environment
+(`REENCRYPT_…`), that over the file (`--config`), that over the default.
 """
 
 from __future__ import annotations
 
-import functools
-import re
-import tomllib
-from collections.abc import Callable
-from dataclasses import dataclass, fields
-from datetime import timedelta
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
+from dataclasses import MISSING, Field, dataclass, fields
+from enum import Enum
+from functools import cache, cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
 
 import click
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def option(*names: str, **attributes: Any) -> Callable[[F], F]:  # noqa: ANN401 - click's own attributes
-    """A click option that also reads `REENCRYPT_NAME` from the environment, `NAME` being its long name."""
-    long = next(name for name in names if name.startswith("--"))
-    variable = "REENCRYPT_" + long.split("/")[0].removeprefix("--").replace("-", "_").upper()
-    return click.option(*names, envvar=variable, **attributes)
-
-
-def _read_settings_file(ctx: click.Context, _parameter: click.Parameter, path: Path | None) -> None:
-    """Take the defaults of this command from a TOML file; its keys are option names without the dashes."""
-    if path is None:
-        return
-    try:
-        values = tomllib.loads(path.read_text())
-    except OSError as error:
-        raise click.BadParameter(f"{path} cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise click.BadParameter(f"{path} is not TOML: {error}") from None
-    known = {name.lstrip("-"): parameter.name for parameter in ctx.command.params for name in parameter.opts}
-    elsewhere = _option_names()
-    for name, value in values.items():
-        if name in known:
-            ctx.default_map = {**(ctx.default_map or {}), str(known[name]): value}
-        elif name not in elsewhere:
-            raise click.BadParameter(f"{path}: no command has an option {name!r}")
-
-
-def _option_names() -> set[str]:
-    from reencrypt.cli.main import COMMANDS, cli  # noqa: PLC0415 - commands import this module
-
-    context = click.Context(cli)
-    commands = [cli.get_command(context, name) for name in COMMANDS]
-    return {
-        name.lstrip("-")
-        for command in commands
-        if command is not None
-        for each in (command, *(command.commands.values() if isinstance(command, click.Group) else ()))
-        for parameter in each.params
-        for name in parameter.opts
-    }
-
-
-_FILE = click.Path(path_type=Path)
+from reencrypt.planning.option import Option, option
 
 
 class CommandFailedError(Exception):
@@ -74,214 +30,202 @@ class CommandFailedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Common:
-    """What every command that reads a database is told: where Grafana's configuration is, how to talk."""
+    """Where Grafana's configuration is, and how results and talk look."""
 
-    grafana_config: Path | None
-    grafana_home: Path | None
-    database: str | None
-    trust_vault: tuple[str, ...]
-    output: str
-    log_format: str
-    verbose: int
+    config: Path | None = option("--config", "Settings file (TOML); its keys are option names.", default=None)
+    grafana_config: Path | None = option(
+        "--grafana-config",
+        "Grafana's configuration file. Default: as Grafana finds it.",
+        default=None,
+        example="/etc/grafana/grafana.ini",
+    )
+    grafana_home: Path | None = option(
+        "--grafana-home", "Grafana's home folder, with conf/defaults.ini.", default=None, example="/usr/share/grafana"
+    )
+    database: str | None = option(
+        "--database URL",
+        "Database instead of [database]: sqlite:///absolute/path, postgresql://… or mysql://…",
+        default=None,
+        example="postgresql://grafana@db.example.internal/grafana",
+    )
+    trust_vault: tuple[str, ...] = option(
+        "--trust-vault HOST",
+        "Accept a vault at this host, outside Azure's known domains.",
+        default=(),
+        details="Loopback addresses need no such leave.",
+        example="vault.example.internal",
+    )
+    output: Literal["text", "json"] = option("--output", "Result as text, or as one JSON object.", default="text")
+    log_format: Literal["console", "json"] = option(
+        "--log-format", "Form of the log lines on stderr.", default="console"
+    )
+    verbose: int = option("-v, --verbose", "More log lines; twice for all.", default=0, counts=True)
 
 
-def settings_options(command: Callable[..., int]) -> Callable[..., int]:
-    """Where Grafana's configuration is, and how results and talk look; the command gets them as one `Common`."""
+class Only:
+    """Beside a group in a signature: the command takes these fields of it, and may explain them in its own words."""
 
-    @functools.wraps(command)
-    def function(**parameters: Any) -> int:  # noqa: ANN401 - click passes by name
-        common = Common(**{each.name: parameters.pop(each.name) for each in fields(Common)})
+    def __init__(self, *names: str, meaning: str | None = None) -> None:
+        self.names = names
+        self.meaning = meaning
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """Beside a text in a signature: it stands on the command line without a name."""
+
+    metavar: str
+
+
+#: What click is to take for a parameter of a command's function, and how that becomes its value.
+_Parameter: TypeAlias = tuple[Sequence[click.Parameter], Callable[[Mapping[str, Any]], Any]]
+
+
+class StatedOption(click.Option):
+    """An option of the command line, as a field of a group states it."""
+
+    def __init__(self, group: type, field: Field[Any], hint: Any) -> None:  # noqa: ANN401 - a type, whatever it is
+        self.stated: Option = field.metadata["option"]
+        self.group, self.field = group, field.name
+        self._several = get_origin(hint) if get_origin(hint) in (tuple, frozenset) else None
+        # What `T | None`, `tuple[T, ...]` and `frozenset[T]` are about.
+        self._kind = hint if get_origin(hint) is Literal else next(iter(get_args(hint)), hint)
+        attributes: dict[str, Any] = {"required": field.default is MISSING}
+        if field.default not in (MISSING, None, False, 0, (), frozenset()):
+            attributes |= {"default": field.default, "show_default": True}
+        if self.stated.name == "--config":
+            attributes |= {"is_eager": True, "callback": _read_settings_file}
+        super().__init__(
+            self.stated.names,
+            help=self.stated.explanation,
+            metavar=self.stated.metavar,
+            envvar=self.stated.variable,
+            type=self._type(),
+            is_flag=self._kind is bool or None,  # click lets the value be left out where this is False
+            multiple=self._several is not None,
+            count=self.stated.counts,
+            **attributes,
+        )
+
+    def _type(self) -> click.ParamType[Any] | None:
+        if self._kind is bool or self.stated.counts:
+            return None
+        if get_origin(self._kind) is Literal:
+            return click.Choice(get_args(self._kind))
+        if issubclass(self._kind, Enum):
+            return click.Choice([each.value for each in self._kind])
+        if self._kind is Path:
+            return click.Path(path_type=Path)
+        if self._kind in (int, float):
+            limits: Callable[..., click.ParamType[Any]] = click.IntRange if self._kind is int else click.FloatRange
+            least = self.stated.minimum if self.stated.above is None else self.stated.above
+            return limits(least, self.stated.maximum, min_open=self.stated.above is not None)
+        return click.STRING
+
+    def explained(self, meaning: str) -> StatedOption:
+        """The same option, with the words of one command."""
+        other = copy(self)
+        other.help = meaning
+        return other
+
+    def read(self, given: Any) -> Any:  # noqa: ANN401 - click's value for the field's
+        """The value of the field; raises `click.BadParameter`, or what `parse` raises."""
+        is_enum = isinstance(self._kind, type) and issubclass(self._kind, Enum)
+        parse = self.stated.parse or (self._kind if is_enum else lambda value: value)
         try:
-            return command(common, **parameters)
+            if self._several:
+                return self._several(map(parse, given))
+            return None if given is None else parse(given)
+        except ValueError as error:
+            raise click.BadParameter(str(error), param=self) from None
+
+
+@cache
+def options_of(group: type) -> tuple[StatedOption, ...]:
+    """What a group states, in its order."""
+    hints = get_type_hints(group)
+    return tuple(StatedOption(group, each, hints[each.name]) for each in fields(group))
+
+
+class _Command(click.Command):
+    """Calls a function with the groups of options in its signature."""
+
+    def __init__(self, name: str, function: Callable[..., int], epilog: str) -> None:
+        super().__init__(name, callback=self._call, help=function.__doc__, epilog=epilog)
+        self._function = function
+        del self.params
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - see below
+        """Make the options when they are asked for: they take milliseconds, and a list of all commands needs none."""
+        if name != "params":
+            raise AttributeError(name)
+        self.params = [each for made, _ in self._parameters.values() for each in made]
+        return self.params
+
+    @cached_property
+    def _parameters(self) -> dict[str, _Parameter]:
+        hints = get_type_hints(self._function, include_extras=True)
+        return {name: _parameter(name, hint) for name, hint in hints.items() if name != "return"}
+
+    def _call(self, **given: Any) -> int:  # noqa: ANN401 - click passes by name
+        try:
+            return self._function(**{name: read(given) for name, (_, read) in self._parameters.items()})
         except Exception as error:
+            if "output" not in given:
+                raise
             # Only here is it known in which form this command was asked to answer.
-            raise CommandFailedError(error, as_json=common.output == "json") from error
-
-    for decorate in reversed(
-        (
-            option(
-                "--config",
-                type=_FILE,
-                is_eager=True,
-                expose_value=False,
-                callback=_read_settings_file,
-                help="Settings file (TOML); its keys are option names.",
-            ),
-            option("--grafana-config", type=_FILE, help="Grafana's configuration file. Default: as Grafana finds it."),
-            option("--grafana-home", type=_FILE, help="Grafana's home folder, with conf/defaults.ini."),
-            option(
-                "--database",
-                metavar="URL",
-                help="Database instead of [database]: sqlite:///absolute/path, postgresql://… or mysql://…",
-            ),
-            option(
-                "--trust-vault",
-                metavar="HOST",
-                multiple=True,
-                help="Accept a vault at this host, outside Azure's known domains.",
-            ),
-            option(
-                "--output",
-                type=click.Choice(["text", "json"]),
-                default="text",
-                show_default=True,
-                help="Result as text, or as one JSON object.",
-            ),
-            option(
-                "--log-format",
-                type=click.Choice(["console", "json"]),
-                default="console",
-                show_default=True,
-                help="Form of the log lines on stderr.",
-            ),
-            click.option("-v", "--verbose", count=True, help="More log lines; twice for all."),
-        )
-    ):
-        function = decorate(function)
-    return function
+            raise CommandFailedError(error, as_json=given["output"] == "json") from error
 
 
-class Age(click.ParamType[timedelta]):
-    """A whole number of days, hours, minutes or seconds, such as `90d`."""
+def cli_command(
+    name: str, epilog: str, parent: click.Group | None = None
+) -> Callable[[Callable[..., int]], click.Command]:
+    """Make a command of a function: its parameters are groups of options, each whole or `Only` in part."""
 
-    name = "age"
+    def make(function: Callable[..., int]) -> click.Command:
+        command = _Command(name, function, epilog)
+        if parent is not None:
+            parent.add_command(command)
+        return command
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:  # noqa: ANN401
-        """Read it."""
-        found = re.fullmatch(r"([0-9]{1,6})([dhms])", str(value))
-        if not found:
-            self.fail(f"{value!r} is not a number of days, hours, minutes or seconds, such as 90d", param, ctx)
-        unit = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}[found[2]]
-        return timedelta(**{unit: int(found[1])})
-
-
-def rotation_options(function: F) -> F:
-    """Whether secrets get a data key that nothing was ever under, and when."""
-    for decorate in reversed(
-        (
-            option(
-                "--fresh-data-key",
-                is_flag=True,
-                help="Rotate: make a new data key, set all others inactive, move every secret under it.",
-            ),
-            option(
-                "--if-older-than",
-                type=Age(),
-                metavar="AGE",
-                help="With --fresh-data-key: only if a data key in use is older, e.g. 90d; else nothing is to do.",
-            ),
-        )
-    ):
-        function = decorate(function)
-    return function
+    return make
 
 
-def target_options(function: F) -> F:
-    """Where secrets go, in which form, and which keys to believe."""
-    for decorate in reversed(
-        (
-            option("--to", metavar="PROVIDER", help="Target provider. Default: Grafana's encryption_provider."),
-            wrap_format_option,
-        )
-    ):
-        function = decorate(function)
-    return belief_options(function)
+def _parameter(name: str, hint: Any) -> _Parameter:  # noqa: ANN401 - a type, whatever it is
+    group, *beside = get_args(hint) or (hint,)
+    (how,) = beside or (None,)
+    if isinstance(how, Argument):
+        return [click.Argument([name], metavar=how.metavar)], lambda given: given[name]
+    options: Sequence[StatedOption] = options_of(group)
+    if isinstance(how, Only):
+        by_field = {each.field: each for each in options}
+        options = [by_field[each].explained(how.meaning) if how.meaning else by_field[each] for each in how.names]
+    return options, lambda given: group(**{each.field: each.read(given[str(each.name)]) for each in options})
 
 
-wrap_format_option = option(
-    "--wrap-format",
-    metavar="FRAMING/ALGORITHM",
-    help="How to wrap a new data key, e.g. raw/RSA-OAEP-256. Default: learned from Grafana's keys.",
-)
+def _read_settings_file(ctx: click.Context, _parameter: click.Parameter, path: Path | None) -> Path | None:
+    """Take the defaults of this command from a TOML file; its keys are option names without the dashes."""
+    if path is None:
+        return None
+    import tomllib  # noqa: PLC0415 - help does not need it
+
+    try:
+        values = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise click.BadParameter(f"{path} cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise click.BadParameter(f"{path} is not TOML: {error}") from None
+    known = {name.lstrip("-"): parameter.name for parameter in ctx.command.params for name in parameter.opts}
+    elsewhere = _option_names()
+    for name, value in values.items():
+        if name in known:
+            ctx.default_map = {**(ctx.default_map or {}), str(known[name]): value}
+        elif name not in elsewhere:
+            raise click.BadParameter(f"{path}: no command has an option {name!r}")
+    return path
 
 
-def belief_options(function: F) -> F:
-    """In which form secrets are written, and which keys to believe."""
-    for decorate in reversed(
-        (
-            option(
-                "--algorithm",
-                type=click.Choice(["aes-cfb", "aes-gcm"]),
-                help="How to encrypt. Default: [security.encryption] algorithm.",
-            ),
-            option(
-                "--skip-key",
-                "skip_keys",
-                metavar="KEY",
-                multiple=True,
-                help="Leave what is under this data key or provider.",
-            ),
-            option(
-                "--accept-unproven",
-                metavar="KEY",
-                multiple=True,
-                help="Believe this data key, or all under this provider, without proof.",
-            ),
-            option("--allow-empty", is_flag=True, help="A database without any secret is no error."),
-        )
-    ):
-        function = decorate(function)
-    return function
+def _option_names() -> set[str]:
+    from reencrypt.cli.main import all_commands  # noqa: PLC0415 - commands import this module
 
-
-def vault_options(function: F) -> F:
-    """How vaults are asked."""
-    for decorate in reversed(
-        (
-            option(
-                "--vault-deadline",
-                type=click.FloatRange(min=1),
-                default=30.0,
-                show_default=True,
-                metavar="SECONDS",
-                help="How long one vault call may take with all its tries.",
-            ),
-            option(
-                "--vault-share",
-                type=click.FloatRange(min=0, min_open=True, max=1),
-                default=0.5,
-                show_default=True,
-                metavar="SHARE",
-                help="How much of a vault's quota to use; the rest is left to Grafana and others.",
-            ),
-            option(
-                "--key-version",
-                "key_versions",
-                metavar="VERSION",
-                multiple=True,
-                help="Try this version of a vault's key too, where the permission list is missing.",
-            ),
-        )
-    ):
-        function = decorate(function)
-    return function
-
-
-#: For every command that takes the lease for longer than a moment.
-lease_timeout_option = option(
-    "--lease-timeout",
-    type=click.FloatRange(min=0.1),
-    default=30.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="A run whose heartbeat stands still this long is dead.",
-)
-
-
-def run_options_shared(function: F) -> F:
-    """What every command that rewrites secrets is told about safety."""
-    for decorate in reversed(
-        (
-            option(
-                "--max-quarantine",
-                type=click.FloatRange(min=0, max=1),
-                default=0.2,
-                show_default=True,
-                metavar="SHARE",
-                help="Stop (exit 6) when more than this share of the secrets under one key fail, from 20 on.",
-            ),
-            lease_timeout_option,
-        )
-    ):
-        function = decorate(function)
-    return function
+    return {name.lstrip("-") for _, command in all_commands() for each in command.params for name in each.opts}

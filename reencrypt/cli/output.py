@@ -2,22 +2,44 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol, TypeVar
 
 import click
+
+from reencrypt.cli.options import Common
+
+_R = TypeVar("_R", bound="Report")
 
 SCHEMA_VERSION: Final = 2
 
 
 def print_json(command: str, exit_code: int, content: Mapping[str, Any]) -> None:
     """Print exactly one object."""
+    import json  # noqa: PLC0415 - help does not need it
+
     click.echo(
         json.dumps({"schema_version": SCHEMA_VERSION, "command": command, "exit_code": exit_code, **content}, indent=2)
     )
+
+
+class Report(Protocol):
+    """What an operation returns."""
+
+    def as_json(self) -> Mapping[str, Any]:
+        """For `--output json`."""
+        ...
+
+
+def answer(command: str, common: Common, exit_code: int, report: _R, show: Callable[[_R], None]) -> int:
+    """Print a report in the form that was asked for, `show` as text, and return the exit code."""
+    if common.output == "json":
+        print_json(command, exit_code, report.as_json())
+    else:
+        show(report)
+    return exit_code
 
 
 @dataclass(frozen=True, slots=True)

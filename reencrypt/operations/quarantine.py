@@ -9,10 +9,11 @@ from reencrypt.databases.protocol import Database
 from reencrypt.errors import ConfigurationError
 from reencrypt.events import Emit, Waiting
 from reencrypt.operations.report import entry_as_json
+from reencrypt.planning.options import QuarantineSelection, SafetyOptions
 from reencrypt.planning.schema import inspect
 from reencrypt.settings import Settings
-from reencrypt.state.lease import DEFAULT_TIMEOUT_SECONDS, take_lease
-from reencrypt.state.quarantine import QuarantineEntry, Selection, acknowledge, read_quarantine
+from reencrypt.state.lease import take_lease
+from reencrypt.state.quarantine import QuarantineEntry, acknowledge, read_quarantine
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class QuarantineReport:
         }
 
 
-async def list_quarantine(settings: Settings, selection: Selection) -> QuarantineReport:
+async def list_quarantine(settings: Settings, selection: QuarantineSelection) -> QuarantineReport:
     """The entries that are meant, all of them where nothing was said. Changes nothing."""
     database = await open_database(settings.database, write=False)
     try:
@@ -40,9 +41,7 @@ async def list_quarantine(settings: Settings, selection: Selection) -> Quarantin
         await database.close()
 
 
-async def acknowledge_quarantine(
-    settings: Settings, selection: Selection, *, emit: Emit, lease_timeout: float = DEFAULT_TIMEOUT_SECONDS
-) -> QuarantineReport:
+async def acknowledge_quarantine(settings: Settings, selection: QuarantineSelection, *, emit: Emit) -> QuarantineReport:
     """Mark entries as given up. Raises `ConfigurationError` where nothing was said, or nothing fits."""
     if selection.is_empty:
         raise ConfigurationError(
@@ -56,7 +55,8 @@ async def acknowledge_quarantine(
             raise ConfigurationError(
                 "no secret in quarantine fits that", hint="`reencrypt quarantine list` shows what there is"
             )
-        lease = await take_lease(database, timeout_seconds=lease_timeout, waiting=lambda reason: emit(Waiting(reason)))
+        timeout = SafetyOptions().lease_timeout
+        lease = await take_lease(database, timeout_seconds=timeout, waiting=lambda reason: emit(Waiting(reason)))
         try:
             done = [entry for entry in entries if await acknowledge(database, lease, entry)]
             return QuarantineReport([replace(entry, state="acknowledged") for entry in done], len(done))
@@ -66,7 +66,7 @@ async def acknowledge_quarantine(
         await database.close()
 
 
-async def _selected(database: Database, selection: Selection) -> list[QuarantineEntry]:
+async def _selected(database: Database, selection: QuarantineSelection) -> list[QuarantineEntry]:
     if not (await inspect(database, pages=False)).has_state:
         return []
     return [entry for entry in await read_quarantine(database) if selection.takes(entry)]

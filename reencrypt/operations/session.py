@@ -12,9 +12,10 @@ from reencrypt.databases.connect import open_database
 from reencrypt.databases.protocol import Database
 from reencrypt.events import Emit, Waiting, Warned
 from reencrypt.keys.providers import Providers
+from reencrypt.keys.retry import RetryPolicy
 from reencrypt.keys.ring import KeyRing
 from reencrypt.keys.vault_policy import VaultPolicy
-from reencrypt.planning.options import RunOptions, available_threads
+from reencrypt.planning.options import RunOptions, VaultOptions, available_threads
 from reencrypt.planning.schema import Schema, inspect
 from reencrypt.planning.session import Session
 from reencrypt.settings import Settings
@@ -40,12 +41,12 @@ def open_shared() -> Iterator[Shared]:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def open_providers(settings: Settings, cache: DerivedKeyCache, policy: VaultPolicy, emit: Emit) -> Providers:
+def open_providers(settings: Settings, cache: DerivedKeyCache, vault: VaultOptions, emit: Emit) -> Providers:
     """The key-encryption keys of a configuration, as an async context manager; waits and warnings become events."""
     return Providers(
         settings,
         cache,
-        policy=policy,
+        policy=VaultPolicy(RetryPolicy(deadline_seconds=vault.deadline), vault.share, vault.key_versions),
         waiting=lambda reason: emit(Waiting(reason)),
         warn=lambda message: emit(Warned(message)),
     )
@@ -84,7 +85,7 @@ def leased(session: Session, *, known_dead: DeadHolder | None = None) -> Abstrac
     """The lease of the session's database; what it waits for becomes an event."""
     return held_lease(
         session.database,
-        timeout_seconds=session.options.lease_timeout_seconds,
+        timeout_seconds=session.options.safety.lease_timeout,
         waiting=lambda reason: session.emit(Waiting(reason)),
         stop=session.stop,
         known_dead=known_dead,

@@ -55,7 +55,7 @@ def roads(plan: Plan) -> tuple[Road, Road]:
             [
                 f"reencrypt run --to {target.provider}",
                 *(["--fresh-data-key"] if target.fresh else []),
-                *([f"--algorithm {target.algorithm}"] if plan.options.algorithm else []),
+                *([f"--algorithm {target.algorithm}"] if plan.options.target.algorithm else []),
             ]
         ),
         moving,

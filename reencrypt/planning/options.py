@@ -1,19 +1,285 @@
-"""What the user asks of a run, apart from Grafana's configuration."""
+"""What the user asks of an operation, apart from Grafana's configuration: each option is stated here, and only here.
+
+From these fields `reencrypt.cli.options` makes the command line, and reads environment and settings file;
+`docs/reference.md` is written from them too. A command takes a group of them, or `Only` a part, in its signature.
+This module is loaded for every `--help`, so it imports nothing that talks to a server or encrypts.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+from reencrypt.catalogue.reason import Reason
 from reencrypt.crypto.algorithm import Algorithm
+from reencrypt.errors import ConfigurationError
 from reencrypt.keys.provider import WrapFormat
-from reencrypt.keys.vault_policy import VaultPolicy
+from reencrypt.keys.quota import DEFAULT_SHARE
 from reencrypt.outcomes import Operation
-from reencrypt.settings import Settings
-from reencrypt.state.lease import DEFAULT_TIMEOUT_SECONDS
-from reencrypt.state.quarantine import Selection
-from reencrypt.state.tally import DEFAULT_SHARE
+from reencrypt.planning.option import option
+
+if TYPE_CHECKING:
+    from reencrypt.settings import Settings
+    from reencrypt.state.quarantine import QuarantineEntry
+
+
+def parse_age(text: str) -> timedelta:
+    """Read a whole number of days, hours, minutes or seconds, such as `90d`; raises `ValueError`."""
+    found = re.fullmatch(r"([0-9]{1,6})([dhms])", text)
+    if not found:
+        raise ValueError(f"{text!r} is not a number of days, hours, minutes or seconds, such as 90d")
+    unit = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}[found[2]]
+    return timedelta(**{unit: int(found[1])})
+
+
+def parse_key_version(text: str) -> str:
+    """Read a version of a key in Key Vault; raises `ConfigurationError`."""
+    if not re.fullmatch(r"[0-9a-fA-F]{32}", text):
+        raise ConfigurationError(
+            f"--key-version {text!r} is not a version of a key in Key Vault",
+            hint="give the last part of the key's identifier, 32 hexadecimal digits",
+        )
+    return text.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class TargetOptions:
+    """Where secrets go, and in which form."""
+
+    to: str | None = option(
+        "--to PROVIDER",
+        "Target provider. Default: Grafana's encryption_provider.",
+        default=None,
+        example="azurekv.prod",
+    )
+    wrap_format: WrapFormat | None = option(
+        "--wrap-format FRAMING/ALGORITHM",
+        "How to wrap a new data key, e.g. raw/RSA-OAEP-256. Default: learned from Grafana's keys.",
+        default=None,
+        parse=WrapFormat.parse,
+        example="raw/RSA-OAEP-256",
+    )
+    algorithm: Algorithm | None = option(
+        "--algorithm",
+        "How to encrypt. Default: [security.encryption] algorithm.",
+        default=None,
+        details="Every Grafana since 9 reads `aes-gcm`; only Grafana Enterprise writes it.",
+        example="aes-gcm",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TrustOptions:
+    """Which keys to believe, which to leave, and whether a database may be empty."""
+
+    skip_keys: frozenset[str] = option(
+        "--skip-key KEY", "Leave what is under this data key or provider.", default=frozenset(), example="secretKey.v1"
+    )
+    accept_unproven: frozenset[str] = option(
+        "--accept-unproven KEY",
+        "Believe this data key, or all under this provider, without proof.",
+        default=frozenset(),
+        example="azurekv.old",
+    )
+    allow_empty: bool = option("--allow-empty", "A database without any secret is no error.", default=False)
+
+
+@dataclass(frozen=True, slots=True)
+class VaultOptions:
+    """How vaults are asked."""
+
+    deadline: float = option(
+        "--vault-deadline SECONDS", "How long one vault call may take with all its tries.", default=30.0, minimum=1
+    )
+    share: float = option(
+        "--vault-share SHARE",
+        "How much of a vault's quota to use; the rest is left to Grafana and others.",
+        default=DEFAULT_SHARE,
+        above=0,
+        maximum=1,
+    )
+    key_versions: tuple[str, ...] = option(
+        "--key-version VERSION",
+        "Try this version of a vault's key too, where the permission list is missing.",
+        default=(),
+        parse=parse_key_version,
+        example="0123456789abcdef0123456789abcdef",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RotationOptions:
+    """Whether secrets get a data key that nothing was ever under, and when."""
+
+    fresh_data_key: bool = option(
+        "--fresh-data-key",
+        "Rotate: make a new data key, set all others inactive, move every secret under it.",
+        default=False,
+    )
+    if_older_than: timedelta | None = option(
+        "--if-older-than AGE",
+        "With --fresh-data-key: only if a data key in use is older, e.g. 90d; else nothing is to do.",
+        default=None,
+        parse=parse_age,
+        details="That is exit 0. What no run can move makes nothing due, and is said again (exit 3) while it waits "
+        "in quarantine.",
+        example="90d",
+    )
+
+    def __post_init__(self) -> None:
+        if self.if_older_than is not None and not self.fresh_data_key:
+            raise ConfigurationError(
+                "--if-older-than is about data keys that get replaced", hint="give --fresh-data-key with it"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeOptions:
+    """How much one run does, and when it ends."""
+
+    locations: tuple[str, ...] = option(
+        "--location NAME", "Only this location; then stop (exit 4).", default=(), example="data_source"
+    )
+    limit: int | None = option(
+        "--limit N", "Stop after about N secrets (exit 4).", default=None, minimum=1, example=100
+    )
+    max_runtime: float | None = option(
+        "--max-runtime SECONDS", "Stop after this long (exit 4).", default=None, minimum=0, example=3600
+    )
+    settle: bool = option(
+        "--settle",
+        "Wait for Grafana's cache of data keys (data_keys_cache_ttl), then sweep once more.",
+        default=False,
+        details="Grafana's default is 15 minutes.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SafetyOptions:
+    """When a command stops for safety, and when another run counts as dead."""
+
+    max_quarantine: float = option(
+        "--max-quarantine SHARE",
+        "Stop (exit 6) when more than this share of the secrets under one key fail, from 20 on.",
+        default=0.2,
+        minimum=0,
+        maximum=1,
+        details="So many mean a wrong key.",
+    )
+    lease_timeout: float = option(
+        "--lease-timeout SECONDS", "A run whose heartbeat stands still this long is dead.", default=30.0, minimum=0.1
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineSelection:
+    """Which entries of the quarantine are meant: those that fit everything that is given."""
+
+    location: str | None = option(
+        "--location NAME", "Only entries of this location.", default=None, example="data_source"
+    )
+    row_key: str | None = option(
+        "--key KEY", "Only this row; its key as `quarantine list` shows it.", default=None, example="17"
+    )
+    field: str | None = option(
+        "--field FIELD", "Only this field of the row.", default=None, example="o_auth_access_token"
+    )
+    reason: Reason | None = option(
+        "--reason", "Only entries with this reason.", default=None, example="unknown_data_key"
+    )
+    everything: bool = option("--all", "Every entry.", default=False)
+
+    def takes(self, entry: QuarantineEntry) -> bool:
+        """Whether an entry is meant."""
+        wanted = ((self.location, entry.location), (self.field, entry.field), (self.reason, entry.reason))
+        return all(value in (None, actual) for value, actual in wanted) and self.row_key in (
+            None,
+            entry.row_key,
+            entry.row_key.strip('[]"'),
+        )
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing at all was said."""
+        return not self.everything and not any((self.location, self.row_key, self.field, self.reason))
+
+
+@dataclass(frozen=True, slots=True)
+class CompleteOptions:
+    """What `complete` is asked, and what it does after a yes.
+
+    Without `retire` all keys but the target are to go. Without `finish` it only answers, as `check_only` says too.
+    """
+
+    retire: tuple[str, ...] = option(
+        "--retire KEY",
+        "Ask about this key alone, as the answer names it.",
+        default=(),
+        details="It is `secret_key` or `azurekv.prod/VERSION`, for example.",
+        example="secret_key",
+    )
+    check_only: bool = option("--check", "Only answer, which is what happens without --finish too.", default=False)
+    finish: bool = option(
+        "--finish",
+        "Answer anew under the lease, and on yes drop the journal.",
+        default=False,
+        details="No run before that can be undone.",
+    )
+    settle: bool = option(
+        "--settle", "Wait for Grafana's cache of data keys (data_keys_cache_ttl) first.", default=False
+    )
+    drop_state: bool = option(
+        "--drop-state", "With --finish: drop our tables, but for the list of data keys that we made.", default=False
+    )
+    delete_data_keys: Path | None = option(
+        "--delete-data-keys FILE",
+        "With --finish: delete the data keys that are inactive and unused, saved to this new file first.",
+        default=None,
+        details="Everything is counted once more before the commit, and SQLite lets nobody else write meanwhile.",
+        example="/root/data-keys.json",
+    )
+    unsearched: frozenset[str] = option(
+        "--unsearched TABLE[.COLUMN]",
+        "Answer without what cannot be searched: it holds no secrets.",
+        default=frozenset(),
+        details="A whole table outside the catalogue is not searched at all.",
+        example="plugin_table.column",
+    )
+    not_secrets: tuple[str, ...] = option(
+        "--not-a-secret TABLE.COLUMN:DIGEST",
+        "This find, as the answer names it, is no secret; it counts again when its bytes change.",
+        default=(),
+        example="dashboard.data:9f86d081884c7d65",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """All that an operation is asked; a command fills in the groups that it takes.
+
+    `accepted` are the implausible secrets in quarantine that the user vouches for.
+    """
+
+    operation: Operation = Operation.RUN
+    target: TargetOptions = field(default_factory=TargetOptions)
+    trust: TrustOptions = field(default_factory=TrustOptions)
+    vault: VaultOptions = field(default_factory=VaultOptions)
+    rotation: RotationOptions = field(default_factory=RotationOptions)
+    scope: ScopeOptions = field(default_factory=ScopeOptions)
+    safety: SafetyOptions = field(default_factory=SafetyOptions)
+    accepted: QuarantineSelection | None = None
+
+    def accepts(self, entry: QuarantineEntry) -> bool:
+        """Whether the user vouches for a secret that is in quarantine and not given up."""
+        return self.accepted is not None and entry.is_open and self.accepted.takes(entry)
+
+    def applied_to(self, settings: Settings) -> Settings:
+        """The configuration with what the user decided against it, for the providers, which wrap data keys."""
+        return replace(settings, algorithm=self.target.algorithm) if self.target.algorithm else settings
 
 
 def available_threads() -> int:
@@ -22,34 +288,3 @@ def available_threads() -> int:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # not on every system
         return os.cpu_count() or 1
-
-
-@dataclass(frozen=True, slots=True)
-class RunOptions:
-    """Options of `plan` and `run`. `to` is the target provider as spelled out, None for Grafana's own choice.
-
-    `algorithm` is None for the configured one; `if_older_than` the age from which on secrets get a fresh data key.
-    `accepted` are the implausible secrets in quarantine that the user vouches for.
-    """
-
-    operation: Operation = Operation.RUN
-    to: str | None = None
-    algorithm: Algorithm | None = None
-    fresh_data_key: bool = False
-    if_older_than: timedelta | None = None
-    wrap_format: WrapFormat | None = None
-    locations: tuple[str, ...] = ()
-    limit: int | None = None
-    max_runtime_seconds: float | None = None
-    skip_keys: frozenset[str] = frozenset()
-    accept_unproven: frozenset[str] = frozenset()
-    allow_empty: bool = False
-    lease_timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
-    settle: bool = False
-    max_quarantine: float = DEFAULT_SHARE
-    accepted: Selection | None = None
-    vault: VaultPolicy = field(default_factory=VaultPolicy)
-
-    def applied_to(self, settings: Settings) -> Settings:
-        """The configuration with what the user decided against it, for the providers, which wrap data keys."""
-        return replace(settings, algorithm=self.algorithm) if self.algorithm else settings

@@ -61,10 +61,10 @@ class _Planner:
             # Everything below would judge by a key that the database has left behind.
             return replace(plan, refusals=(stale,))
         if not (plan.census.total or (plan.target.operation is Operation.REWRAP and session.ring.rows)):
-            return replace(plan, refusals=() if options.allow_empty else (self._no_secrets(),))
-        if plan.target.fresh and options.if_older_than is not None and plan.run_to_continue is None:
+            return replace(plan, refusals=() if options.trust.allow_empty else (self._no_secrets(),))
+        if plan.target.fresh and options.rotation.if_older_than is not None and plan.run_to_continue is None:
             stuck = await self._stuck(plan, runs)
-            due = plan.due_at(options.if_older_than, session.database.now(), stuck)
+            due = plan.due_at(options.rotation.if_older_than, session.database.now(), stuck)
             plan = replace(plan, target=replace(plan.target, waits_until=due))
         plan = replace(plan, warnings=tuple(preflight.warnings(plan)))
         refusals: list[ReencryptError] = []
@@ -115,8 +115,8 @@ class _Planner:
             ring=session.ring,
             proof=Proof(
                 Verdict.UNPROVEN,
-                accepted=_normalised(session.options.accept_unproven),
-                skipped=_normalised(session.options.skip_keys),
+                accepted=_normalised(session.options.trust.accept_unproven),
+                skipped=_normalised(session.options.trust.skip_keys),
             ),
             open_run=open_run,
             rekeyed=rekeyed,
@@ -162,11 +162,10 @@ class _Planner:
         """What was accepted before, and what is in quarantine and the user accepts now: it says nothing of any key."""
         session = self.session
         accepted = await read_accepted_secrets(session.database, session.schema)
-        chosen = session.options.accepted
-        if chosen is None or not session.schema.has_state:
+        if session.options.accepted is None or not session.schema.has_state:
             return accepted
         entries = await read_quarantine(session.database)
-        return accepted | {entry.secret_hash for entry in entries if entry.is_open and chosen.takes(entry)}
+        return accepted | {entry.secret_hash for entry in entries if session.options.accepts(entry)}
 
     async def _stuck(self, plan: Plan, runs: Sequence[Run]) -> Counter[tuple[str, str | None]]:
         """What no run moves, by location and data key: in quarantine, skipped, or not known for a secret."""
@@ -205,7 +204,7 @@ class _Planner:
         interrupted = plan.run_to_continue
         existing, learned = await self._usable(checks, _candidates(rows, target, interrupted), own)
         remembered = WrapFormat.parse(interrupted.wrap_format) if interrupted and interrupted.wrap_format else None
-        named = plan.options.wrap_format or remembered
+        named = plan.options.target.wrap_format or remembered
         if named is None and learned is None and provider.needs_wrap_format:
             learned = await self._learn_format(plan, checks, written_by_grafana)
         return replace(
@@ -258,7 +257,10 @@ def _check_names(plan: Plan) -> None:
     options, rows = plan.options, plan.ring.rows
     known = {SECRET_KEY_PROVIDER, *plan.settings.azure, *plan.settings.incomplete}
     known |= {row.id for row in rows} | {row.provider for row in rows} | plan.census.key_ids
-    for option, names in (("--skip-key", options.skip_keys), ("--accept-unproven", options.accept_unproven)):
+    for option, names in (
+        ("--skip-key", options.trust.skip_keys),
+        ("--accept-unproven", options.trust.accept_unproven),
+    ):
         for name in sorted(_normalised(names) - known):
             raise ConfigurationError(
                 f"{option} {name}: there is no such data key or provider", hint="`reencrypt plan` names those there are"

@@ -84,7 +84,7 @@ def before_keys(plan: Plan) -> list[RefusedError]:
                 hint=f"set available_encryption_providers = {' '.join((*settings.available_providers, target))}",
             )
         )
-    if target == SECRET_KEY_PROVIDER and plan.options.to is None:
+    if target == SECRET_KEY_PROVIDER and plan.options.target.to is None:
         what = "data keys" if plan.target.operation is Operation.REWRAP else "secrets"
         found += [
             RefusedError(

@@ -45,7 +45,7 @@ class Resumption:
             raise LeaseHeldError(
                 "another run began or ended while this one was preparing", hint="start again; progress is saved"
             )
-        wrap_format = str(plan.options.wrap_format or "")
+        wrap_format = str(plan.options.target.wrap_format or "")
         if interrupted := plan.run_to_continue:
             if wrap_format and wrap_format != interrupted.wrap_format:
                 await choose_format(database, lease, interrupted, wrap_format)

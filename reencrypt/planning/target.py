@@ -35,9 +35,9 @@ class Target:
         legacy = options.operation is Operation.ROLLBACK
         return cls(
             options.operation,
-            SECRET_KEY_PROVIDER if legacy else normalise_provider(options.to or settings.encryption_provider),
-            options.algorithm or Algorithm(settings.algorithm),
-            fresh=options.fresh_data_key,
+            SECRET_KEY_PROVIDER if legacy else normalise_provider(options.target.to or settings.encryption_provider),
+            options.target.algorithm or Algorithm(settings.algorithm),
+            fresh=options.rotation.fresh_data_key,
         )
 
     @property

@@ -21,7 +21,6 @@ from reencrypt.errors import LeaseHeldError, ReencryptError, first_error
 from reencrypt.state.stamp import stamp
 from reencrypt.state.stop import StopRequest
 
-DEFAULT_TIMEOUT_SECONDS: Final = 30.0
 _BEATS_PER_TIMEOUT: Final = 3
 _POLLS_PER_BEAT: Final = 4
 _RELEASE_SECONDS: Final = 2.0
@@ -185,7 +184,7 @@ async def read_holder(database: Database) -> str:
 async def take_lease(
     database: Database,
     *,
-    timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
+    timeout_seconds: float,
     waiting: Callable[[str], None],
     known_dead: DeadHolder | None = None,
 ) -> Lease:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from reencrypt.catalogue.location import Key, Location, Row
@@ -70,31 +70,6 @@ class QuarantineEntry:
         return self.location, self.row_key, self.field
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Which entries are meant: those that fit everything that is given."""
-
-    location: str | None = None
-    row_key: str | None = None
-    field: str | None = None
-    reason: str | None = None
-    everything: bool = False
-
-    def takes(self, entry: QuarantineEntry) -> bool:
-        """Whether an entry is meant."""
-        wanted = ((self.location, entry.location), (self.field, entry.field), (self.reason, entry.reason))
-        return all(value in (None, actual) for value, actual in wanted) and self.row_key in (
-            None,
-            entry.row_key,
-            entry.row_key.strip('[]"'),
-        )
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing at all was said."""
-        return not self.everything and not any((self.location, self.row_key, self.field, self.reason))
-
-
 async def read_quarantine(executor: Executor) -> list[QuarantineEntry]:
     """Everything in quarantine, by location, key and field."""
     return [
@@ -107,14 +82,16 @@ def _bytes(value: Value) -> bytes:
     return value if isinstance(value, bytes) else b""
 
 
-def known_secrets(entries: Sequence[QuarantineEntry], accepted: Selection | None) -> dict[Place, KnownSecret]:
-    """What was found before, by place. `accepted` are those that the user vouches for, if they are not given up."""
+def known_secrets(
+    entries: Sequence[QuarantineEntry], accepts: Callable[[QuarantineEntry], bool]
+) -> dict[Place, KnownSecret]:
+    """What was found before, by place. `accepts` tells for which of them the user vouches."""
     return {
         entry.place: KnownSecret(
             Reason(entry.reason),
             entry.detail,
             entry.secret_hash,
-            accepted=accepted is not None and entry.is_open and accepted.takes(entry),
+            accepted=accepts(entry),
         )
         for entry in entries
     }

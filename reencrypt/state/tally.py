@@ -10,7 +10,6 @@ from typing import Final
 
 from reencrypt.errors import RefusedError
 
-DEFAULT_SHARE: Final = 0.2
 _LEAST: Final = 20
 _MOST_REMEMBERED: Final = 1024  # ciphertexts of each key, good and bad apart
 

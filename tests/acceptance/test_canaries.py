@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from reencrypt.planning.options import RunOptions
+from reencrypt.planning.options import RunOptions, TargetOptions
 from tests.grafana.planting import Plain
 from tests.grafana.populate import populate
 from tests.support.commandline import CommandLine
@@ -158,7 +158,12 @@ async def test_no_object_shows_a_canary_when_it_is_printed(story: Story, monkeyp
         look(None)
 
     report = await run_in_process(
-        story.engine.url, SECRET_KEY, monkeypatch, hook=look_at_rows, listen=look, options=RunOptions(to="secretKey.v1")
+        story.engine.url,
+        SECRET_KEY,
+        monkeypatch,
+        hook=look_at_rows,
+        listen=look,
+        options=RunOptions(target=TargetOptions(to="secretKey.v1")),
     )
     assert report.exit_code == 3
     assert looks > 20

@@ -17,8 +17,8 @@ from reencrypt.events import Event, Surveyed
 from reencrypt.keys.provider import ContradictionError
 from reencrypt.keys.vault import Operation, VaultClient
 from reencrypt.keys.vault_errors import BadCiphertextError
-from reencrypt.operations.complete.operation import CompleteOptions, CompleteReport, complete
-from reencrypt.planning.options import RunOptions
+from reencrypt.operations.complete.operation import CompleteReport, complete
+from reencrypt.planning.options import CompleteOptions, RunOptions
 from reencrypt.settings import load_settings
 from tests.grafana.datakeys import DataKey
 from tests.grafana.planting import Plain

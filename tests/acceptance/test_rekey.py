@@ -23,7 +23,7 @@ from reencrypt.keys.secret_key import SecretKeyProvider
 from reencrypt.operations.rekey import operation
 from reencrypt.operations.rekey.commit import Alerting, commit, wrap_anew
 from reencrypt.outcomes import Operation
-from reencrypt.planning.options import RunOptions
+from reencrypt.planning.options import RunOptions, TargetOptions
 from reencrypt.secret import Secret
 from reencrypt.settings import load_settings
 from reencrypt.state.data_keys import KeyTable, read_data_keys
@@ -509,7 +509,7 @@ async def test_a_commit_whose_answer_is_lost_is_done_when_it_is_tried_again(tmp_
     )
     database = await open_database(settings.database, write=True)
     await database.create_state()
-    lease = await take_lease(database, waiting=lambda _reason: None)
+    lease = await take_lease(database, timeout_seconds=30, waiting=lambda _reason: None)
     (row,) = await read_data_keys(database, KeyTable.CURRENT)
     run = Run.begin(Operation.REKEY, "secret_key", "aes-cfb", salt=b"saltsalt", wrap_format="")
     await insert_run(database, lease, run)
@@ -544,7 +544,7 @@ async def test_a_grafana_that_was_not_stopped_after_all_is_noticed_and_nothing_c
         return await commit(*arguments, **options)
 
     monkeypatch.setattr(operation, "commit", commit_late)
-    options = RunOptions(to="secretKey.v1")
+    options = RunOptions(target=TargetOptions(to="secretKey.v1"))
     with pytest.raises(RefusedError, match="is every Grafana stopped"):
         await in_session(partial(operation.rekey, new=Secret(NEW), grafana_stopped=True), settings, options)
     with closing(sqlite3.connect(path)) as connection:

@@ -13,7 +13,7 @@ import pytest
 
 from reencrypt.errors import UnavailableError
 from reencrypt.events import Event, PageCommitted
-from reencrypt.planning.options import RunOptions
+from reencrypt.planning.options import RunOptions, SafetyOptions, TargetOptions
 from tests.grafana.builder import GrafanaBuilder
 from tests.grafana.decryptor import read_secrets
 from tests.grafana.populate import populate
@@ -85,7 +85,9 @@ async def test_a_server_that_stays_away_ends_the_run_with_its_progress_saved(
     with GrafanaBuilder(tmp_path / "grafana.db", secret_key="s") as builder:
         populate(builder, count=1500, under=[None])
     await asyncio.to_thread(engine.load, tmp_path / "grafana.db")
-    options = RunOptions(to="secretKey.v1", lease_timeout_seconds=1)  # the first run cannot give its lease back
+    options = RunOptions(
+        target=TargetOptions(to="secretKey.v1"), safety=SafetyOptions(lease_timeout=1)
+    )  # the first run cannot give its lease back
     moved: list[int] = []
 
     def listen(event: Event) -> None:

@@ -27,7 +27,7 @@ from reencrypt.crypto.salt import new_salt
 from reencrypt.events import Event, PageCommitted, PassStarted
 from reencrypt.operations.migrate.run import run
 from reencrypt.operations.verify.operation import verify
-from reencrypt.planning.options import RunOptions, available_threads
+from reencrypt.planning.options import RotationOptions, RunOptions, TargetOptions, available_threads
 from reencrypt.settings import Settings, load_settings
 from tests.bench import fixtures
 from tests.bench.fixtures import Bench
@@ -77,7 +77,7 @@ def settings_for(engine: Engine) -> Settings:
 def ours(engine: Engine) -> Clock:
     """The real run, in this process."""
     clock = Clock()
-    options = RunOptions(to="secretKey.v1", fresh_data_key=True)
+    options = RunOptions(target=TargetOptions(to="secretKey.v1"), rotation=RotationOptions(fresh_data_key=True))
     report = asyncio.run(in_session(run, settings_for(engine), options, emit=clock.listen))
     assert report.outcome == "done", report.as_json()
     return clock
@@ -146,7 +146,7 @@ def verification(bench: Bench, count: int) -> list[Result]:
     fixtures.insert(engine, fixtures.run_values(count, data_key))
     rotating = ours(engine).seconds
     since = time.perf_counter()
-    report = asyncio.run(in_session(verify, settings_for(engine), RunOptions(to="secretKey.v1")))
+    report = asyncio.run(in_session(verify, settings_for(engine), RunOptions(target=TargetOptions(to="secretKey.v1"))))
     assert report.exit_code == 0
     return [Result("verify, times as fast as the rotation", rotating / (time.perf_counter() - since), 1.0, "higher")]
 

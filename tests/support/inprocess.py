@@ -15,7 +15,7 @@ from reencrypt.events import Event, ignore
 from reencrypt.operations import session
 from reencrypt.operations.migrate import run as operation
 from reencrypt.operations.report import RunReport
-from reencrypt.planning.options import RunOptions
+from reencrypt.planning.options import RunOptions, TargetOptions
 from reencrypt.planning.session import Session
 from reencrypt.settings import DatabaseSettings, Settings, load_settings
 from reencrypt.state.stop import StopRequest
@@ -76,7 +76,7 @@ async def run_in_process(
         environ={"GF_SECURITY_SECRET_KEY": secret_key, **(environ or {})},
     )
     # A long timeout keeps heartbeats out of the way of listeners, which write while the event loop stands still.
-    options = options or RunOptions(to="secretKey.v1")
+    options = options or RunOptions(target=TargetOptions(to="secretKey.v1"))
     return await in_session(operation.run, settings, options, emit=listen, stop=stop)
 
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import click
+from typing import TYPE_CHECKING, Annotated
 
 from reencrypt.cli import output as out
-from reencrypt.cli.awaiting import operate
-from reencrypt.cli.listening import listening
-from reencrypt.cli.options import Common, lease_timeout_option, option, settings_options, vault_options
+from reencrypt.cli.options import Common, Only, cli_command
+from reencrypt.cli.performing import perform
+from reencrypt.planning.options import CompleteOptions, RunOptions, SafetyOptions, TargetOptions, VaultOptions
 
 if TYPE_CHECKING:
     from reencrypt.operations.complete.key_usage import Evidence
@@ -20,7 +17,7 @@ if TYPE_CHECKING:
 _SHOWN = 20  # finds of one column that are printed; the JSON has more
 
 
-@click.command(
+@cli_command(
     "complete",
     epilog="""\b
 Examples:
@@ -29,47 +26,14 @@ Examples:
   reencrypt complete --retire azurekv.prod/0123456789abcdef0123456789abcdef
 """,
 )
-@settings_options
-@option("--to", metavar="PROVIDER", help="The provider that stays. Default: Grafana's encryption_provider.")
-@option("--retire", metavar="KEY", multiple=True, help="Ask about this key alone, as the answer names it.")
-@option("--check", is_flag=True, help="Only answer, which is what happens without --finish too.")
-@option("--finish", is_flag=True, help="Answer anew under the lease, and on yes drop the journal.")
-@option("--settle", is_flag=True, help="Wait for Grafana's cache of data keys (data_keys_cache_ttl) first.")
-@option(
-    "--drop-state", is_flag=True, help="With --finish: drop our tables, but for the list of data keys that we made."
-)
-@option(
-    "--delete-data-keys",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="With --finish: delete the data keys that are inactive and unused, saved to this new file first.",
-)
-@option(
-    "--unsearched",
-    metavar="TABLE[.COLUMN]",
-    multiple=True,
-    help="Answer without what cannot be searched: it holds no secrets.",
-)
-@option(
-    "--not-a-secret",
-    "not_secrets",
-    metavar="TABLE.COLUMN:DIGEST",
-    multiple=True,
-    help="This find, as the answer names it, is no secret; it counts again when its bytes change.",
-)
-@vault_options
-@lease_timeout_option
 def command(
     common: Common,
-    retire: tuple[str, ...],
-    check: bool,  # noqa: FBT001 - click passes by name
-    finish: bool,  # noqa: FBT001 - the same
-    settle: bool,  # noqa: FBT001 - the same
-    drop_state: bool,  # noqa: FBT001 - the same
-    delete_data_keys: Path | None,
-    unsearched: tuple[str, ...],
-    not_secrets: tuple[str, ...],
-    **options: Any,  # noqa: ANN401 - handed on by name
+    target: Annotated[
+        TargetOptions, Only("to", meaning="The provider that stays. Default: Grafana's encryption_provider.")
+    ],
+    wanted: CompleteOptions,
+    vault: VaultOptions,
+    safety: Annotated[SafetyOptions, Only("lease_timeout")],
 ) -> int:
     """Answer whether the old key may go, yes (exit 0) or no (exit 8), with the evidence. It changes nothing.
 
@@ -79,21 +43,12 @@ def command(
 
     With --finish it answers anew under the lease, and on yes drops the journal, so that no run can be undone any more.
     """
-    from reencrypt.cli.loading import load, run_options  # noqa: PLC0415
-    from reencrypt.operations.complete.operation import CompleteOptions, complete  # noqa: PLC0415
+    from reencrypt.operations.complete.operation import check, complete  # noqa: PLC0415
 
-    settings = load(common)
-    wanted = CompleteOptions(
-        retire, check, finish, settle, drop_state, delete_data_keys, frozenset(unsearched), not_secrets
-    )
-    wanted.check()
-    with listening(common) as emit:
-        report = operate(settings, run_options(**options), emit, partial(complete, wanted=wanted), write=finish)
-    if common.output == "json":
-        out.print_json("complete", report.exit_code, report.as_json())
-    else:
-        _print(report)
-    return report.exit_code
+    options = RunOptions(target=target, vault=vault, safety=safety)
+    check(wanted)
+    report = perform(common, options, partial(complete, wanted=wanted), write=wanted.finish)
+    return out.answer("complete", common, report.exit_code, report, _print)
 
 
 def _print(report: CompleteReport) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from reencrypt.cli import output as out
-from reencrypt.cli.options import Common, settings_options
+from reencrypt.cli.options import Common, cli_command
+from reencrypt.cli.performing import load
 
 
 @click.group(
@@ -19,30 +20,20 @@ def command() -> None:
     """Show how Grafana's configuration is understood."""
 
 
-@command.command(
+@cli_command(
     "show",
     epilog="""\b
 Example:
   reencrypt config show --output json
 """,
+    parent=command,
 )
-@settings_options
-def show(
-    common: Common,
-) -> int:
+def show(common: Common) -> int:
     """Print every value that matters, with where it came from; secrets are masked."""
-    from reencrypt.cli.loading import load  # noqa: PLC0415
-
     settings = load(common)
     if common.output == "json":
         values = [
-            {
-                "section": each.section,
-                "key": each.key,
-                "value": each.text,
-                "origin": each.origin,
-                "secret": each.secret,
-            }
+            {"section": each.section, "key": each.key, "value": each.text, "origin": each.origin, "secret": each.secret}
             for each in settings.shown
         ]
         content = {

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
 from reencrypt.cli.commands.emulator import imported
-from reencrypt.cli.options import option
+from reencrypt.cli.options import cli_command
+from reencrypt.planning.option import option
 
 
-@click.command(
+@dataclass(frozen=True, slots=True)
+class DemoOptions:
+    """What `demo` leaves behind, and on how much it works."""
+
+    keep: Path | None = option("--keep DIR", "Keep everything in this new folder.", default=None)
+    secrets: int = option(
+        "--secrets N", "About how many secrets the database gets.", default=2000, minimum=500, maximum=10_000
+    )
+
+
+@cli_command(
     "demo",
     epilog="""\b
 Examples:
@@ -18,16 +30,7 @@ Examples:
   reencrypt demo --keep /tmp/demo        # and go on by hand
 """,
 )
-@option("--keep", type=click.Path(path_type=Path), metavar="DIR", help="Keep everything in this new folder.")
-@option(
-    "--secrets",
-    type=click.IntRange(500, 10_000),
-    default=2000,
-    show_default=True,
-    metavar="N",
-    help="About how many secrets the database gets.",
-)
-def command(keep: Path | None, secrets: int) -> int:
+def command(wanted: DemoOptions) -> int:
     """Show the whole story on a throw-away database: no Azure account, no Grafana.
 
     Builds a Grafana database on SQLite with one damaged secret among many, starts a local Key Vault, plans, runs, is
@@ -38,5 +41,5 @@ def command(keep: Path | None, secrets: int) -> int:
 
     imported()
 
-    tell(click.echo, secrets=secrets, keep=keep)
+    tell(click.echo, secrets=wanted.secrets, keep=wanted.keep)
     return 0

@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from reencrypt.cli.awaiting import run_to_end
-from reencrypt.cli.options import option
+from reencrypt.cli.options import cli_command
+from reencrypt.cli.performing import run_to_end
 from reencrypt.errors import ConfigurationError
+from reencrypt.planning.option import option
 
 if TYPE_CHECKING:
     from keyvault_emulator import EmulatorError
 
 
-@click.command(
+@dataclass(frozen=True, slots=True)
+class EmulatorOptions:
+    """Where the local Key Vault keeps its things, and what it serves."""
+
+    state: Path = option("--state", "Folder for keys, CA and credentials.")
+    port: int | None = option(
+        "--port N", "Port on 127.0.0.1. Default: a free one.", default=None, minimum=0, maximum=65535
+    )
+    keys: tuple[str, ...] = option("--key NAME", "A key to have. May be repeated.", default=("grafana",))
+
+
+@cli_command(
     "emulator",
     epilog="""\b
 Example:
@@ -25,10 +38,7 @@ Example:
       reencrypt plan --grafana-config /tmp/vault/grafana.ini
 """,
 )
-@option("--state", type=click.Path(path_type=Path), required=True, help="Folder for keys, CA and credentials.")
-@option("--port", type=click.IntRange(0, 65535), default=0, help="Port on 127.0.0.1. Default: a free one.")
-@option("--key", "keys", metavar="NAME", multiple=True, help="A key to have. May be repeated.  [default: grafana]")
-def command(state: Path, port: int, keys: tuple[str, ...]) -> int:
+def command(wanted: EmulatorOptions) -> int:
     """Serve a local Key Vault with its token endpoint, for demos and tests.
 
     Prints one line of JSON when it is ready (vault_uri, authority, ca_bundle, grafana_ini) and stops on SIGTERM. Its
@@ -36,7 +46,7 @@ def command(state: Path, port: int, keys: tuple[str, ...]) -> int:
     """
     serve, failed = imported()
     try:
-        run_to_end(serve(state, port, keys or ("grafana",), click.echo))
+        run_to_end(serve(wanted.state, wanted.port or 0, wanted.keys, click.echo))
     except failed as error:
         raise ConfigurationError(error.message, hint=error.hint) from error
     return 0

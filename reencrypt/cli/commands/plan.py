@@ -2,53 +2,51 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from reencrypt.cli import output as out
-from reencrypt.cli.awaiting import operate
-from reencrypt.cli.listening import listening
-from reencrypt.cli.options import Common, option, rotation_options, settings_options, target_options, vault_options
+from reencrypt.cli.options import Common, cli_command
+from reencrypt.cli.performing import perform
+from reencrypt.planning.option import option
+from reencrypt.planning.options import RotationOptions, RunOptions, TargetOptions, TrustOptions, VaultOptions
 
 if TYPE_CHECKING:
     from reencrypt.operations.plan import PlanReport
 
 
-@click.command(
+@dataclass(frozen=True, slots=True)
+class PlanOptions:
+    """What `plan` answers with."""
+
+    check: bool = option("--check", "Exit with the code that `run` would start with.", default=False)
+
+
+@cli_command(
     "plan",
     epilog="""\b
 Example:
   reencrypt plan --to azurekv.prod --output json | jq .secrets
 """,
 )
-@settings_options
-@target_options
-@rotation_options
-@vault_options
-@option("--check", is_flag=True, help="Exit with the code that `run` would start with.")
 def command(
     common: Common,
-    check: bool,  # noqa: FBT001 - click passes by name
-    **target: Any,  # noqa: ANN401 - the target options, handed on by name
+    target: TargetOptions,
+    trust: TrustOptions,
+    rotation: RotationOptions,
+    vault: VaultOptions,
+    wanted: PlanOptions,
 ) -> int:
     """Show what is there, and what a run would do, refuse and cost. Changes nothing.
 
     Counts every secret by location, key, provider and algorithm, judges the keys, and finds the target data key. Exits
     0 whatever it finds, unless --check is given.
     """
-    from reencrypt.cli.loading import load, run_options  # noqa: PLC0415
     from reencrypt.operations.plan import plan  # noqa: PLC0415
 
-    settings = load(common)
-    with listening(common) as emit:
-        report = operate(settings, run_options(**target), emit, plan, write=False, stops=False)
-    exit_code = report.check_exit_code if check else 0
-    if common.output == "json":
-        out.print_json("plan", exit_code, report.as_json())
-    else:
-        _print(report)
-    return exit_code
+    options = RunOptions(target=target, trust=trust, rotation=rotation, vault=vault)
+    report = perform(common, options, plan, write=False, stops=False)
+    return out.answer("plan", common, report.check_exit_code if wanted.check else 0, report, _print)
 
 
 def _print(report: PlanReport) -> None:

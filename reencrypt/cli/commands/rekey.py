@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import click
+from typing import TYPE_CHECKING
 
 from reencrypt.cli import output as out
-from reencrypt.cli.awaiting import operate
-from reencrypt.cli.listening import listening
-from reencrypt.cli.options import (
-    Common,
-    option,
-    run_options_shared,
-    settings_options,
-    target_options,
-    vault_options,
-)
+from reencrypt.cli.options import Common, cli_command
+from reencrypt.cli.performing import load, perform
+from reencrypt.planning.option import option
+from reencrypt.planning.options import RunOptions, SafetyOptions, TargetOptions, TrustOptions, VaultOptions
 
 if TYPE_CHECKING:
     from reencrypt.operations.rekey.operation import RekeyReport
@@ -28,7 +21,22 @@ if TYPE_CHECKING:
 VARIABLE = "REENCRYPT_NEW_SECRET_KEY"
 
 
-@click.command(
+@dataclass(frozen=True, slots=True)
+class RekeyOptions:
+    """The next `secret_key`, and whether the change may be made."""
+
+    new_secret_key_file: Path | None = option(
+        "--new-secret-key-file FILE",
+        f"The file that holds the next secret_key. Or set {VARIABLE}.",
+        default=None,
+        example="/root/next.key",
+    )
+    grafana_stopped: bool = option(
+        "--grafana-stopped", "Every Grafana on this database is stopped: make the change.", default=False
+    )
+
+
+@cli_command(
     "rekey-secret-key",
     epilog="""\b
 Example:
@@ -37,22 +45,13 @@ Example:
   reencrypt rekey-secret-key --new-secret-key-file next.key --grafana-stopped   # once it is stopped
 """,
 )
-@settings_options
-@target_options
-@vault_options
-@option(
-    "--new-secret-key-file",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help=f"The file that holds the next secret_key. Or set {VARIABLE}.",
-)
-@option("--grafana-stopped", is_flag=True, help="Every Grafana on this database is stopped: make the change.")
-@run_options_shared
 def command(
     common: Common,
-    new_secret_key_file: Path | None,
-    grafana_stopped: bool,  # noqa: FBT001 - click passes by name
-    **options: Any,  # noqa: ANN401 - handed on by name
+    target: TargetOptions,
+    trust: TrustOptions,
+    vault: VaultOptions,
+    wanted: RekeyOptions,
+    safety: SafetyOptions,
 ) -> int:
     """Go from the configured `secret_key` to the next one, in two steps.
 
@@ -60,20 +59,15 @@ def command(
     data keys under `secret_key` and the legacy alerting follow in one transaction. Only after that the new key goes
     into Grafana's configuration. Everybody has to sign in again.
     """
-    from reencrypt.cli.loading import load, run_options  # noqa: PLC0415
     from reencrypt.operations.rekey.operation import check_new_secret_key, rekey  # noqa: PLC0415
 
     settings = load(common)
-    new = _new_key(new_secret_key_file)
+    new = _new_key(wanted.new_secret_key_file)
     check_new_secret_key(settings, new)
-    with listening(common) as emit:
-        change = partial(rekey, new=new, grafana_stopped=grafana_stopped)
-        report = operate(settings, run_options(**options), emit, change)
-    if common.output == "json":
-        out.print_json("rekey-secret-key", report.exit_code, report.as_json())
-    else:
-        _print(report)
-    return report.exit_code
+    options = RunOptions(target=target, trust=trust, vault=vault, safety=safety)
+    change = partial(rekey, new=new, grafana_stopped=wanted.grafana_stopped)
+    report = perform(common, options, change, settings=settings)
+    return out.answer("rekey-secret-key", common, report.exit_code, report, _print)
 
 
 def _new_key(path: Path | None) -> Secret:

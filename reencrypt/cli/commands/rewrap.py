@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-import click
+from typing import TYPE_CHECKING, Annotated
 
 from reencrypt.cli import output as out
-from reencrypt.cli.awaiting import operate
-from reencrypt.cli.listening import listening
-from reencrypt.cli.options import (
-    Common,
-    lease_timeout_option,
-    settings_options,
-    target_options,
-    vault_options,
-)
+from reencrypt.cli.options import Common, Only, cli_command
+from reencrypt.cli.performing import perform
+from reencrypt.outcomes import Operation
+from reencrypt.planning.options import RunOptions, SafetyOptions, TargetOptions, TrustOptions, VaultOptions
 
 if TYPE_CHECKING:
     from reencrypt.operations.rewrap.operation import RewrapReport
 
 
-@click.command(
+@cli_command(
     "rewrap",
     epilog="""\b
 Examples:
@@ -29,31 +22,23 @@ Examples:
   reencrypt rewrap --to azurekv.other
 """,
 )
-@settings_options
-@target_options
-@vault_options
-@lease_timeout_option
 def command(
     common: Common,
-    **options: Any,  # noqa: ANN401 - handed on by name
+    target: TargetOptions,
+    trust: TrustOptions,
+    vault: VaultOptions,
+    safety: Annotated[SafetyOptions, Only("lease_timeout")],
 ) -> int:
     """Wrap the data keys alone under the target's newest key version; not one secret changes.
 
     A matter of seconds. Whoever once had the old key-encryption key and a copy of the database still knows the data
     keys: after a leak use `run --fresh-data-key`. Legacy secrets have no data key; they need `run`.
     """
-    from reencrypt.cli.loading import load, run_options  # noqa: PLC0415
     from reencrypt.operations.rewrap.operation import rewrap  # noqa: PLC0415
-    from reencrypt.outcomes import Operation  # noqa: PLC0415
 
-    settings = load(common)
-    with listening(common) as emit:
-        report = operate(settings, run_options(**options, operation=Operation.REWRAP), emit, rewrap)
-    if common.output == "json":
-        out.print_json("rewrap", report.exit_code, report.as_json())
-    else:
-        _print(report)
-    return report.exit_code
+    options = RunOptions(Operation.REWRAP, target=target, trust=trust, vault=vault, safety=safety)
+    report = perform(common, options, rewrap)
+    return out.answer("rewrap", common, report.exit_code, report, _print)
 
 
 def _print(report: RewrapReport) -> None:

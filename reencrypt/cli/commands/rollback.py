@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated
 
-import click
-
-from reencrypt.cli.options import (
-    Common,
-    belief_options,
-    option,
-    run_options_shared,
-    settings_options,
-    vault_options,
+from reencrypt.cli.options import Common, Only, cli_command
+from reencrypt.outcomes import Operation
+from reencrypt.planning.options import (
+    RunOptions,
+    SafetyOptions,
+    ScopeOptions,
+    TargetOptions,
+    TrustOptions,
+    VaultOptions,
 )
 
 
-@click.command(
+@cli_command(
     "rollback",
     epilog="""\b
 Example:
   GF_SECURITY_SECRET_KEY=… reencrypt rollback
 """,
 )
-@settings_options
-@belief_options
-@vault_options
-@option("--max-runtime", type=click.FloatRange(min=0), metavar="SECONDS", help="Stop after this long (exit 4).")
-@run_options_shared
 def command(
     common: Common,
-    **options: Any,  # noqa: ANN401 - the run's options, handed on by name
+    target: Annotated[TargetOptions, Only("algorithm")],
+    trust: TrustOptions,
+    vault: VaultOptions,
+    scope: Annotated[ScopeOptions, Only("max_runtime")],
+    safety: SafetyOptions,
 ) -> int:
     """Bring every secret back directly under `secret_key`, as Grafana wrote it before it had data keys.
 
@@ -38,6 +37,6 @@ def command(
     deleted, because a running Grafana may still write under one.
     """
     from reencrypt.cli.commands.run import run_and_report  # noqa: PLC0415
-    from reencrypt.outcomes import Operation  # noqa: PLC0415
 
-    return run_and_report("rollback", common, {**options, "operation": Operation.ROLLBACK})
+    options = RunOptions(Operation.ROLLBACK, target=target, trust=trust, vault=vault, scope=scope, safety=safety)
+    return run_and_report("rollback", common, options)

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-import click
+from typing import TYPE_CHECKING
 
 from reencrypt.cli import output as out
-from reencrypt.cli.awaiting import operate
-from reencrypt.cli.listening import listening
-from reencrypt.cli.options import (
-    Common,
-    option,
-    rotation_options,
-    run_options_shared,
-    settings_options,
-    target_options,
-    vault_options,
+from reencrypt.cli.options import Common, cli_command
+from reencrypt.cli.performing import perform
+from reencrypt.planning.options import (
+    RotationOptions,
+    RunOptions,
+    SafetyOptions,
+    ScopeOptions,
+    TargetOptions,
+    TrustOptions,
+    VaultOptions,
 )
 
 if TYPE_CHECKING:
     from reencrypt.operations.report import RunReport
 
 
-@click.command(
+@cli_command(
     "run",
     epilog="""\b
 Examples:
@@ -32,45 +30,33 @@ Examples:
   reencrypt run --fresh-data-key --if-older-than 90d --settle    # for a schedule
 """,
 )
-@settings_options
-@target_options
-@vault_options
-@rotation_options
-@option("--location", "locations", metavar="NAME", multiple=True, help="Only this location; then stop (exit 4).")
-@option("--limit", type=click.IntRange(min=1), metavar="N", help="Stop after about N secrets (exit 4).")
-@option("--max-runtime", type=click.FloatRange(min=0), metavar="SECONDS", help="Stop after this long (exit 4).")
-@option(
-    "--settle", is_flag=True, help="Wait for Grafana's cache of data keys (data_keys_cache_ttl), then sweep once more."
-)
-@run_options_shared
 def command(
     common: Common,
-    **options: Any,  # noqa: ANN401 - the run's options, handed on by name
+    target: TargetOptions,
+    trust: TrustOptions,
+    vault: VaultOptions,
+    rotation: RotationOptions,
+    scope: ScopeOptions,
+    safety: SafetyOptions,
 ) -> int:
     """Re-encrypt every secret under the target provider; resume an interrupted run.
 
     Nothing is written before the keys are proven. Each page of rows commits together with its checkpoint, so the
     command may be stopped or killed at any moment and started again. Grafana may run meanwhile.
     """
+    options = RunOptions(target=target, trust=trust, vault=vault, rotation=rotation, scope=scope, safety=safety)
     return run_and_report("run", common, options)
 
 
-def run_and_report(name: str, common: Common, options: dict[str, Any]) -> int:
+def run_and_report(name: str, common: Common, options: RunOptions) -> int:
     """Run, print what came of it under the command's name, and return the exit code."""
-    from reencrypt.cli.loading import load, run_options  # noqa: PLC0415
     from reencrypt.operations.migrate.run import run  # noqa: PLC0415
 
-    settings = load(common)
-    with listening(common) as emit:
-        report = operate(settings, run_options(**options), emit, run)
-    if common.output == "json":
-        out.print_json(name, report.exit_code, report.as_json())
-    else:
-        print_report(report)
-    return report.exit_code
+    report = perform(common, options, run)
+    return out.answer(name, common, report.exit_code, report, _print)
 
 
-def print_report(report: RunReport) -> None:
+def _print(report: RunReport) -> None:
     """Print what a run did, as text."""
     rows = [(name, *counts.as_numbers().values()) for name, counts in report.counts.items() if counts.total]
     rows.append(("all", *report.total.as_numbers().values()))

@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-import click
+from typing import TYPE_CHECKING
 
 from reencrypt.cli import output as out
-from reencrypt.cli.awaiting import run_to_end
-from reencrypt.cli.options import Common, settings_options
+from reencrypt.cli.options import Common, cli_command
+from reencrypt.cli.performing import load, run_to_end
+
+if TYPE_CHECKING:
+    from reencrypt.operations.status import StatusReport
 
 
-@click.command(
+@cli_command(
     "status",
     epilog="""\b
 Example:
   reencrypt status --output json | jq '.runs[-1].secrets'
 """,
 )
-@settings_options
-def command(
-    common: Common,
-) -> int:
+def command(common: Common) -> int:
     """Show the runs of this database, their progress, and the next command to type."""
-    from reencrypt.cli.loading import load  # noqa: PLC0415
     from reencrypt.operations.status import status  # noqa: PLC0415
+
+    return out.answer("status", common, 0, run_to_end(status(load(common))), _print)
+
+
+def _print(report: StatusReport) -> None:
     from reencrypt.state.counts import Counts  # noqa: PLC0415
 
-    report = run_to_end(status(load(common)))
-    if common.output == "json":
-        out.print_json("status", 0, report.as_json())
-        return 0
     rows = []
     wrapped = any(each.data_keys for each in report.runs)
     for each in report.runs:
@@ -53,4 +53,3 @@ def command(
     if report.holder:
         out.line(f"Lease: {report.holder}")
     out.line(f"Next: {report.next_command}")
-    return 0

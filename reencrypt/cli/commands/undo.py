@@ -3,34 +3,29 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
-
-import click
+from typing import TYPE_CHECKING, Annotated
 
 from reencrypt.cli import output as out
-from reencrypt.cli.awaiting import operate
-from reencrypt.cli.listening import listening
-from reencrypt.cli.options import Common, lease_timeout_option, settings_options, vault_options
+from reencrypt.cli.options import Argument, Common, Only, cli_command
+from reencrypt.cli.performing import perform
+from reencrypt.planning.options import RunOptions, SafetyOptions, VaultOptions
 
 if TYPE_CHECKING:
     from reencrypt.operations.undo.operation import UndoReport
 
 
-@click.command(
+@cli_command(
     "undo",
     epilog="""\b
 Example:
   reencrypt undo 20261125-093000-a1b2       # the run as `reencrypt status` names it
 """,
 )
-@click.argument("run_id", metavar="RUN")
-@settings_options
-@vault_options
-@lease_timeout_option
 def command(
     common: Common,
-    run_id: str,
-    **options: Any,  # noqa: ANN401 - handed on by name
+    run_id: Annotated[str, Argument("RUN")],
+    vault: VaultOptions,
+    safety: Annotated[SafetyOptions, Only("lease_timeout")],
 ) -> int:
     """Give every column that RUN rewrote its old bytes back, byte for byte.
 
@@ -40,17 +35,11 @@ def command(
     where both hold the same data key, or where only the old one's decrypts the secrets under it. The data key that the
     run made is set inactive, never deleted.
     """
-    from reencrypt.cli.loading import load, run_options  # noqa: PLC0415
     from reencrypt.operations.undo.operation import undo  # noqa: PLC0415
 
-    settings = load(common)
-    with listening(common) as emit:
-        report = operate(settings, run_options(**options), emit, partial(undo, run_id=run_id))
-    if common.output == "json":
-        out.print_json("undo", report.exit_code, report.as_json())
-        return report.exit_code
-    _print(report)
-    return report.exit_code
+    options = RunOptions(vault=vault, safety=safety)
+    report = perform(common, options, partial(undo, run_id=run_id))
+    return out.answer("undo", common, report.exit_code, report, _print)
 
 
 def _print(report: UndoReport) -> None:

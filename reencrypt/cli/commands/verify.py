@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
-
-import click
+from typing import TYPE_CHECKING, Annotated, Final
 
 from reencrypt.cli import output as out
-from reencrypt.cli.awaiting import operate
-from reencrypt.cli.listening import listening
-from reencrypt.cli.options import Common, option, settings_options, vault_options
+from reencrypt.cli.options import Common, Only, cli_command
+from reencrypt.cli.performing import perform
+from reencrypt.planning.options import RunOptions, TargetOptions, TrustOptions, VaultOptions
+
+if TYPE_CHECKING:
+    from reencrypt.operations.verify.operation import VerifyReport
 
 _VERDICTS: Final = {
     0: "Verified.",
@@ -18,20 +19,20 @@ _VERDICTS: Final = {
 }
 
 
-@click.command(
+@cli_command(
     "verify",
     epilog="""\b
 Example:
   reencrypt verify && echo "Grafana can read every secret"
 """,
 )
-@settings_options
-@option("--to", metavar="PROVIDER", help="The provider to count against. Default: Grafana's encryption_provider.")
-@option("--allow-empty", is_flag=True, help="A database without any secret is no error.")
-@vault_options
 def command(
     common: Common,
-    **options: Any,  # noqa: ANN401 - handed on by name
+    target: Annotated[
+        TargetOptions, Only("to", meaning="The provider to count against. Default: Grafana's encryption_provider.")
+    ],
+    trust: Annotated[TrustOptions, Only("allow_empty")],
+    vault: VaultOptions,
 ) -> int:
     """Read every secret as Grafana would, trusting no bookkeeping of any run.
 
@@ -39,15 +40,14 @@ def command(
     not in quarantine; or when a data key that a secret names has two rows. Exits 2 when only a setting keeps Grafana
     from reading: a provider that it cannot load, or envelope encryption that is switched off.
     """
-    from reencrypt.cli.loading import load, run_options  # noqa: PLC0415
     from reencrypt.operations.verify.operation import verify  # noqa: PLC0415
 
-    settings = load(common)
-    with listening(common) as emit:
-        report = operate(settings, run_options(**options), emit, verify, write=False, stops=False)
-    if common.output == "json":
-        out.print_json("verify", report.exit_code, report.as_json())
-        return report.exit_code
+    options = RunOptions(target=target, trust=trust, vault=vault)
+    report = perform(common, options, verify, write=False, stops=False)
+    return out.answer("verify", common, report.exit_code, report, _print)
+
+
+def _print(report: VerifyReport) -> None:
     rows = [
         (name, each.total, each.readable, ", ".join(f"{who} {number}" for who, number in each.providers.items()))
         for name, each in report.found.locations.items()
@@ -64,4 +64,3 @@ def command(
     for sentence in report.sentences():
         out.line(sentence)
     out.line(_VERDICTS[report.exit_code])
-    return report.exit_code

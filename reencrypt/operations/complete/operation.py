@@ -23,6 +23,7 @@ from reencrypt.operations.session import leased
 from reencrypt.operations.verify.operation import problem_as_json
 from reencrypt.operations.verify.verification import Verification
 from reencrypt.outcomes import ExitCode, Outcome
+from reencrypt.planning.options import CompleteOptions
 from reencrypt.planning.session import Session
 from reencrypt.planning.target import Target
 from reencrypt.state.data_keys import DataKeyStore, read_data_keys
@@ -38,43 +39,6 @@ BLIND_SPOTS: Final = (
     "a cache in Redis or Memcached, and what the database keeps beside rows: deleted rows, statistics, logs",
     "backups and replicas: whoever restores one needs the old key",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class CompleteOptions:
-    """`retire` names the keys that are to go, all but the target where it is empty.
-
-    Without `finish` it only answers; `check_only` says so once more. `drop_state` and `delete_data_keys` are part of
-    finishing. `unsearched` are tables, or TABLE.COLUMN, that hold no secrets although nobody can search them;
-    `not_secrets` are finds, TABLE.COLUMN:DIGEST, that are none.
-    """
-
-    retire: tuple[str, ...] = ()
-    check_only: bool = False
-    finish: bool = False
-    settle: bool = False
-    drop_state: bool = False
-    delete_data_keys: Path | None = None
-    unsearched: frozenset[str] = frozenset()
-    not_secrets: tuple[str, ...] = ()
-
-    def check(self) -> None:
-        """Refuse to act on a question, and what contradicts itself; raises `ConfigurationError`."""
-        NotSecrets.parse(self.not_secrets)
-        acts = {"--drop-state": self.drop_state, "--delete-data-keys": self.delete_data_keys is not None}
-        if not self.finish:
-            for name in (name for name, given in acts.items() if given):
-                raise ConfigurationError(
-                    f"{name} changes the database, and `complete` only answers",
-                    hint=f"give --finish with {name}: it answers anew, and on yes drops the journal too",
-                )
-        if self.finish and self.check_only:
-            raise ConfigurationError("--check only answers, and --finish acts on a yes", hint="give one of the two")
-        if self.delete_data_keys is not None and self.delete_data_keys.exists():
-            raise ConfigurationError(
-                f"{self.delete_data_keys} exists already",
-                hint="data keys are saved to a new file before they are deleted",
-            )
 
 
 @dataclass(slots=True)
@@ -152,13 +116,32 @@ def _verified(verification: Verification) -> dict[str, Any]:
     }
 
 
+def check(wanted: CompleteOptions) -> None:
+    """Refuse to act on a question, and what contradicts itself; raises `ConfigurationError`."""
+    NotSecrets.parse(wanted.not_secrets)
+    acts = {"--drop-state": wanted.drop_state, "--delete-data-keys": wanted.delete_data_keys is not None}
+    if not wanted.finish:
+        for name in (name for name, given in acts.items() if given):
+            raise ConfigurationError(
+                f"{name} changes the database, and `complete` only answers",
+                hint=f"give --finish with {name}: it answers anew, and on yes drops the journal too",
+            )
+    if wanted.finish and wanted.check_only:
+        raise ConfigurationError("--check only answers, and --finish acts on a yes", hint="give one of the two")
+    if wanted.delete_data_keys is not None and wanted.delete_data_keys.exists():
+        raise ConfigurationError(
+            f"{wanted.delete_data_keys} exists already",
+            hint="data keys are saved to a new file before they are deleted",
+        )
+
+
 async def complete(session: Session, wanted: CompleteOptions) -> CompleteReport:
     """Answer, which writes nothing and needs no lease; with `finish` drop on yes the journal, and the rest as `wanted`.
 
     A yes contains a verification of every secret with the keys that stay alone. Raises `ConfigurationError` for options
     that contradict each other or a key that nothing is under, and a `ReencryptError` where database or vault fails.
     """
-    wanted.check()
+    check(wanted)
     target = Target.resolve(session.settings, session.options).provider
     gatherer = Gatherer(session, target, wanted.unsearched, NotSecrets.parse(wanted.not_secrets))
     try:

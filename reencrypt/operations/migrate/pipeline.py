@@ -100,7 +100,7 @@ class Pipeline:
         self._known = known
         self._accepted = accepted
         self._tally = tally
-        self._limit = Limit(session.options.limit)
+        self._limit = Limit(session.options.scope.limit)
         self._pace = Pace(session.database.lock_policy)
         # Where a lock keeps everybody out, nothing of ours slows down whoever holds it: neither a thread that fights
         # for the interpreter, nor a reader whom the commit has to wait for. They work in the gaps.
@@ -243,7 +243,7 @@ class Pipeline:
         if checkpoint.pass_number == 0:
             # A sweep tries hardly anything but what has failed already.
             self._tally.add(page.tally)
-            self._tally.check(self._session.options.max_quarantine, page.tally.failed)
+            self._tally.check(self._session.options.safety.max_quarantine, page.tally.failed)
         committed = await self._write(location, page, checkpoint)
         if committed.moved or committed.findings:
             # Else the lock was held for the checkpoint alone.

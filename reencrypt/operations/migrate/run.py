@@ -65,14 +65,14 @@ class _Job:
         """Make the plan, take the lease, move, sweep, report."""
         session = self.session
         options, stop = session.options, session.stop
-        if options.max_runtime_seconds is not None:
+        if options.scope.max_runtime is not None:
             loop = asyncio.get_running_loop()
-            loop.call_later(options.max_runtime_seconds, stop.set, "the time allowed is over")
+            loop.call_later(options.scope.max_runtime, stop.set, "the time allowed is over")
         dead: DeadHolder | None = None
         await self._check_accepted()
         if session.schema.has_state:
             # Before the long scan: tell at once that somebody else is at work.
-            watch = wait_until_free(session.database, options.lease_timeout_seconds, self._waiting)
+            watch = wait_until_free(session.database, options.safety.lease_timeout, self._waiting)
             dead = await stop.interruptible(watch)
         plan = await stop.interruptible(make_plan(session))
         self._check_locations(plan)
@@ -91,7 +91,7 @@ class _Job:
 
     def _check_locations(self, plan: Plan) -> None:
         known = [location.name for location in plan.locations]
-        for name in self.session.options.locations:
+        for name in self.session.options.scope.locations:
             if name not in known:
                 raise ConfigurationError(f"this database has no location {name!r}", hint=f"one of: {', '.join(known)}")
 
@@ -100,7 +100,7 @@ class _Job:
         if chosen is None or chosen.is_empty:
             return
         entries = await read_quarantine(self.session.database) if self.session.schema.has_state else []
-        if not any(entry.is_open and chosen.takes(entry) for entry in entries):
+        if not any(map(self.session.options.accepts, entries)):
             raise ConfigurationError(
                 "no open secret in quarantine fits that", hint="`reencrypt quarantine list` shows what there is"
             )
@@ -139,7 +139,7 @@ class _Job:
         else:
             incomplete = await incomplete_scans(session.database, current)
             outcome = Outcome.PARTLY_DONE if incomplete else _outcome(counts, quarantine)
-            if not session.options.settle:
+            if not session.options.scope.settle:
                 warnings = (*warnings, _what_may_remain(session.settings))
             await close_run(session.database, lease, current, RunState.FINISHED, outcome)
         session.emit(RunEnded(current.id, outcome))
@@ -176,10 +176,10 @@ class _Job:
         pipeline = await self._pipeline(plan, lease, current, key)
         sweeper = Sweeper(session, plan, lease, current, pipeline, resolver, self._chosen(plan))
         stopped = await sweeper.main_pass()
-        if not stopped and session.options.locations:
-            stopped = f"{', '.join(session.options.locations)} done; run without --location for the others"
+        if not stopped and session.options.scope.locations:
+            stopped = f"{', '.join(session.options.scope.locations)} done; run without --location for the others"
         stopped = stopped or await sweeper.sweeps()
-        if not stopped and session.options.settle:
+        if not stopped and session.options.scope.settle:
             stopped = await self._settle(sweeper)
         if not stopped and Counts.sum((await sweeper.counts()).values()).re_encrypted:
             by_name = {location.name: location for location in self._chosen(plan)}
@@ -196,7 +196,7 @@ class _Job:
 
     def _chosen(self, plan: Plan) -> list[Location]:
         by_name = {location.name: location for location in plan.locations}
-        return [by_name[name] for name in self.session.options.locations] or list(plan.locations)
+        return [by_name[name] for name in self.session.options.scope.locations] or list(plan.locations)
 
     async def _resolver(self, plan: Plan, key: TargetKey) -> Resolver:
         accepted = await read_accepted(self.session.database)
@@ -213,7 +213,7 @@ class _Job:
             Committer(session.database, lease, current, key, by_name),
             key.sealer(plan.target.algorithm, current.salt, session.cache),
             plan.is_current,
-            known=known_secrets(await read_quarantine(session.database), session.options.accepted),
+            known=known_secrets(await read_quarantine(session.database), session.options.accepts),
             accepted=await read_accepted(session.database),
             tally=current.tally,
         )

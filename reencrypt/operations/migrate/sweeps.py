@@ -41,7 +41,7 @@ class Sweeper:
 
     async def main_pass(self) -> str | None:
         """Move what is to be moved, from the checkpoints on. Returns why it stopped before its end, else None."""
-        if self.run.pass_number and not self.session.options.locations:
+        if self.run.pass_number and not self.session.options.scope.locations:
             return None
         number = self.run.pass_number + 1 if self.run.pass_number else 0
         self.session.emit(PassStarted(number))

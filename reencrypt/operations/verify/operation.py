@@ -99,7 +99,7 @@ async def verify(session: Session) -> VerifyReport:
         await read_quarantine(database) if schema.has_state else [],
         await read_accepted_secrets(database, schema),
     )
-    if not session.options.allow_empty and not found.total:
+    if not session.options.trust.allow_empty and not found.total:
         raise NoSecretsError(
             f"{database.name} holds no secrets at all",
             hint="is this the right database? if so, give --allow-empty",

@@ -10,7 +10,7 @@ import pytest
 
 from reencrypt.catalogue.location import Row
 from reencrypt.events import Event, PageCommitted, PassStarted, RunEnded, Waiting
-from reencrypt.planning.options import RunOptions
+from reencrypt.planning.options import RunOptions, ScopeOptions, TargetOptions
 from reencrypt.state.stop import StopRequest
 from tests.support.engine import Engine
 from tests.support.raced import Grafana, base64_of
@@ -108,7 +108,9 @@ async def test_locations_by_name_are_read_again_also_after_the_main_pass(grafana
 
     await grafana.run(listen=listen, stop=stop)
     save_rows(grafana)
-    report = await grafana.run(options=RunOptions(to="secretKey.v1", locations=("user_auth",)))
+    report = await grafana.run(
+        options=RunOptions(target=TargetOptions(to="secretKey.v1"), scope=ScopeOptions(locations=("user_auth",)))
+    )
     assert report.stop_reason is not None
     assert "user_auth done" in report.stop_reason
     assert grafana.off_target() == 0
@@ -125,7 +127,11 @@ async def test_a_stop_while_settling_ends_with_a_report(grafana: Grafana) -> Non
         if isinstance(event, RunEnded):
             ended.append(event)
 
-    report = await grafana.run(listen=listen, stop=stop, options=RunOptions(to="secretKey.v1", settle=True))
+    report = await grafana.run(
+        listen=listen,
+        stop=stop,
+        options=RunOptions(target=TargetOptions(to="secretKey.v1"), scope=ScopeOptions(settle=True)),
+    )
     assert (report.outcome, report.exit_code, report.stop_reason) == ("stopped", 4, "SIGTERM received")
     assert (report.total.total, len(ended)) == (320, 1)
     assert report.run_id is not None
@@ -154,9 +160,12 @@ async def test_a_request_behind_the_last_page_finds_the_run_done(grafana: Grafan
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        (RunOptions(to="secretKey.v1", limit=5), "the limit of 5 secrets is reached"),
         (
-            RunOptions(to="secretKey.v1", locations=("user_auth",)),
+            RunOptions(target=TargetOptions(to="secretKey.v1"), scope=ScopeOptions(limit=5)),
+            "the limit of 5 secrets is reached",
+        ),
+        (
+            RunOptions(target=TargetOptions(to="secretKey.v1"), scope=ScopeOptions(locations=("user_auth",))),
             "user_auth done; run without --location for the others",
         ),
     ],

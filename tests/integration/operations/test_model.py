@@ -30,7 +30,7 @@ from reencrypt.catalogue.location import Row
 from reencrypt.errors import RefusedError
 from reencrypt.events import Event, PageCommitted, PassStarted, RunStarted, TargetKeyReady
 from reencrypt.operations.undo.operation import undo
-from reencrypt.planning.options import RunOptions
+from reencrypt.planning.options import RunOptions, SafetyOptions, TargetOptions
 from reencrypt.settings import load_settings
 from tests.grafana.builder import GrafanaBuilder
 from tests.grafana.decryptor import DecryptedSecret, SecretAddress, read_secrets
@@ -41,7 +41,7 @@ from tests.support.servers import SERVERS, server_engine
 
 SECRET_KEY = "the secret_key of the model"
 COLUMN = "o_auth_access_token"
-OPTIONS = RunOptions(to="secretKey.v1", lease_timeout_seconds=0.3)
+OPTIONS = RunOptions(target=TargetOptions(to="secretKey.v1"), safety=SafetyOptions(lease_timeout=0.3))
 
 
 class Grafana(RuleBasedStateMachine):

@@ -17,7 +17,7 @@ from reencrypt.events import Event, PageCommitted, PassStarted, RunStarted, Targ
 from reencrypt.operations.report import RunReport
 from reencrypt.operations.undo.columns import Undo
 from reencrypt.operations.undo.operation import undo
-from reencrypt.planning.options import RunOptions
+from reencrypt.planning.options import RunOptions, SafetyOptions, ScopeOptions, TargetOptions
 from reencrypt.settings import load_settings
 from reencrypt.state.stop import StopRequest
 from tests.grafana.planting import Plain
@@ -166,7 +166,9 @@ async def test_a_lease_whose_holder_is_silent_is_taken_over_after_its_timeout(gr
         builder.add_secret(Plain(b'{"new":"secret"}'), row_id=999)
     loop = asyncio.get_running_loop()
     since = loop.time()
-    report = await grafana.run(options=RunOptions(to="secretKey.v1", lease_timeout_seconds=1))
+    report = await grafana.run(
+        options=RunOptions(target=TargetOptions(to="secretKey.v1"), safety=SafetyOptions(lease_timeout=1))
+    )
     assert loop.time() - since >= 1
     assert report.total.re_encrypted == 1
 
@@ -179,7 +181,9 @@ async def test_a_holder_that_beats_slowly_is_given_three_of_its_beats(grafana: G
         builder.add_secret(Plain(b'{"new":"secret"}'), row_id=999)
     loop = asyncio.get_running_loop()
     since = loop.time()
-    report = await grafana.run(options=RunOptions(to="secretKey.v1", lease_timeout_seconds=0.3))
+    report = await grafana.run(
+        options=RunOptions(target=TargetOptions(to="secretKey.v1"), safety=SafetyOptions(lease_timeout=0.3))
+    )
     assert loop.time() - since >= 1.5
     assert report.total.re_encrypted == 1
 
@@ -243,7 +247,11 @@ async def test_a_stop_while_waiting_for_a_silent_lease_is_heeded_at_once(grafana
 
 
 async def test_what_a_run_moved_under_two_target_keys_is_counted_as_moved(grafana: Grafana) -> None:
-    pilot = await grafana.run(options=RunOptions(to="secretKey.v1", locations=("user_auth",), limit=20))
+    pilot = await grafana.run(
+        options=RunOptions(
+            target=TargetOptions(to="secretKey.v1"), scope=ScopeOptions(locations=("user_auth",), limit=20)
+        )
+    )
     assert pilot.total.re_encrypted == 20
     grafana.execute("UPDATE data_keys SET active = ?", False)  # noqa: FBT003
     report = await grafana.run()
@@ -271,7 +279,7 @@ async def test_settling_sweeps_up_what_grafana_wrote_from_its_cache(grafana: Gra
             waits.append(event.reason)
             grafana.execute("UPDATE user_auth SET o_auth_access_token = ? WHERE id = 3", base64_of(grafana.legacy[0]))
 
-    options = RunOptions(to="secretKey.v1", settle=True)
+    options = RunOptions(target=TargetOptions(to="secretKey.v1"), scope=ScopeOptions(settle=True))
     environ = {"GF_SECURITY_ENCRYPTION_DATA_KEYS_CACHE_TTL": "200ms"}
     report = await grafana.run(listen=listen, options=options, environ=environ)
     assert len(waits) == 1

@@ -15,7 +15,7 @@ from reencrypt.operations.migrate import pipeline
 from reencrypt.operations.migrate import run as operation
 from reencrypt.operations.rekey.operation import rekey
 from reencrypt.operations.undo.operation import undo
-from reencrypt.planning.options import RunOptions
+from reencrypt.planning.options import RotationOptions, RunOptions, TargetOptions
 from reencrypt.secret import Secret
 from reencrypt.settings import Settings, load_settings
 from tests.grafana.planting import Plain
@@ -25,7 +25,7 @@ from tests.support.inprocess import in_session, run_in_process
 from tests.support.raced import SECRET_KEY, Grafana
 from tests.support.servers import server_engine
 
-OPTIONS = RunOptions(to="secretKey.v1")
+OPTIONS = RunOptions(target=TargetOptions(to="secretKey.v1"))
 NEXT = Secret("the next secret_key of this test")
 #: Every kind of trigger and rule on every engine that has it.
 MEDDLED = [pytest.param(name, kind, id=f"{name}-{kind}") for name, kinds in triggers.KINDS.items() for kind in kinds]
@@ -151,7 +151,7 @@ async def test_no_data_key_is_set_inactive_whose_wrapping_a_trigger_changes_then
     await grafana.run()
     before = data_keys(grafana)
     triggers.plant_at_deactivation(grafana.engine)
-    options = RunOptions(to="secretKey.v1", fresh_data_key=True)
+    options = RunOptions(target=TargetOptions(to="secretKey.v1"), rotation=RotationOptions(fresh_data_key=True))
     with pytest.raises(RefusedError) as raised:
         await in_session(operation.run, settings_of(grafana), options)
     is_named(raised.value, "data_keys", "trigger")
@@ -188,7 +188,9 @@ async def test_a_change_of_secret_key_is_all_or_nothing_where_a_trigger_changes_
 
     async def change() -> str:
         change = partial(rekey, new=NEXT, grafana_stopped=True)
-        return (await in_session(change, settings_of(grafana), RunOptions(to="secretKey.v1"))).outcome
+        return (
+            await in_session(change, settings_of(grafana), RunOptions(target=TargetOptions(to="secretKey.v1")))
+        ).outcome
 
     with pytest.raises(RefusedError) as raised:
         await change()
@@ -231,7 +233,7 @@ async def test_a_trigger_on_a_partition_and_one_that_is_switched_off(opened: Ope
     grafana.execute("INSERT INTO user_auth SELECT * FROM tokens")
     grafana.execute("CREATE TRIGGER meddler BEFORE UPDATE ON user_auth_high FOR EACH ROW EXECUTE FUNCTION meddler()")
     before = grafana.query("SELECT id, o_auth_access_token FROM user_auth ORDER BY id")
-    options = RunOptions(to="secretKey.v1", fresh_data_key=True)
+    options = RunOptions(target=TargetOptions(to="secretKey.v1"), rotation=RotationOptions(fresh_data_key=True))
     with pytest.raises(RefusedError) as raised:
         await in_session(operation.run, settings_of(grafana), options)
     assert "the trigger meddler on user_auth_high changes it" in raised.value.message

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from reencrypt.errors import RefusedError
-from reencrypt.state.tally import DEFAULT_SHARE, Tally
+from reencrypt.planning.options import SafetyOptions
+from reencrypt.state.tally import Tally
 
 
 def page(*notes: tuple[bytes, bool]) -> Tally:
@@ -28,7 +29,7 @@ def test_copies_of_one_dead_secret_count_once_within_a_page_and_over_pages() -> 
     copies = page(*[(b"dead", True)] * 10)
     total = run_of(good, *[copies] * 10)
     assert (total.tried, total.failed) == ({"k": 31}, {"k": 1})
-    total.check(DEFAULT_SHARE, ["k"])
+    total.check(SafetyOptions().max_quarantine, ["k"])
 
 
 def test_copies_of_one_good_secret_hide_no_wrong_key() -> None:
@@ -37,7 +38,7 @@ def test_copies_of_one_good_secret_hide_no_wrong_key() -> None:
     total = run_of(*[copies] * 10, bad)
     assert (total.tried, total.failed) == ({"k": 25}, {"k": 24})
     with pytest.raises(RefusedError, match="24 of 25 secrets under data key k"):
-        total.check(DEFAULT_SHARE, ["k"])
+        total.check(SafetyOptions().max_quarantine, ["k"])
 
 
 def test_what_is_remembered_is_bounded_and_what_is_new_still_counts() -> None:

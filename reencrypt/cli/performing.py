@@ -1,0 +1,91 @@
+"""Runs an operation for a command: reads the configuration, chooses who listens, opens a session in an event loop.
+
+Whatever is heavy is imported where it is used, because help needs none of it; asyncio alone takes twenty milliseconds.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from reencrypt.cli.options import Common
+
+if TYPE_CHECKING:
+    from reencrypt.events import Emit
+    from reencrypt.planning.options import RunOptions
+    from reencrypt.planning.session import Session
+    from reencrypt.settings import Settings
+
+_T = TypeVar("_T")
+
+#: The event loop must not wait five milliseconds for its turn each time that a thread transforms a page.
+_SWITCH_SECONDS: Final = 0.0005
+
+
+def perform(
+    common: Common,
+    options: RunOptions,
+    operation: Callable[[Session], Awaitable[_T]],
+    *,
+    settings: Settings | None = None,
+    write: bool = True,
+    stops: bool = True,
+) -> _T:
+    """Open a session, run an operation in it, and return its report.
+
+    The configuration is read unless it is given as `settings`. Where the operation `stops`, a signal asks it to; else a
+    signal ends the process at once.
+    """
+    from reencrypt.cli.signals import stop_on_signals  # noqa: PLC0415
+    from reencrypt.operations.session import open_session, open_shared  # noqa: PLC0415
+    from reencrypt.state.stop import StopRequest  # noqa: PLC0415
+
+    known = settings or load(common)
+
+    async def in_session(emit: Emit) -> _T:
+        stop = stop_on_signals() if stops else StopRequest()
+        with open_shared() as shared:
+            async with open_session(known, options, shared, emit=emit, stop=stop, write=write) as session:
+                return await operation(session)
+
+    with listening(common) as emit:
+        return run_to_end(in_session(emit))
+
+
+def load(common: Common) -> Settings:
+    """Read Grafana's configuration from files and the environment."""
+    from reencrypt.settings import load_settings  # noqa: PLC0415
+
+    return load_settings(
+        config=common.grafana_config,
+        home=common.grafana_home,
+        database_url=common.database,
+        environ=os.environ,
+        trusted_vault_hosts=common.trust_vault,
+    )
+
+
+@contextmanager
+def listening(common: Common) -> Iterator[Emit]:
+    """The listener to the events: a progress bar for a person at a terminal, log lines otherwise."""
+    # Who asks for log lines gets them at a terminal too.
+    if (common.output, common.log_format, common.verbose) == ("text", "console", 0) and sys.stderr.isatty():
+        from reencrypt.cli.progress import progress_listener  # noqa: PLC0415
+
+        with progress_listener() as listener:
+            yield listener
+        return
+    from reencrypt.cli.logs import log_listener  # noqa: PLC0415
+
+    yield log_listener(common.log_format, common.verbose)
+
+
+def run_to_end(work: Coroutine[Any, Any, _T]) -> _T:
+    """Run a coroutine in an event loop of its own, and return what it returns."""
+    import asyncio  # noqa: PLC0415
+
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    return asyncio.run(work)

@@ -1,0 +1,68 @@
+"""How an option is stated: as a field of a dataclass that has its type and its default, with all else as metadata."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, field
+from typing import Any, Final, TypeVar
+
+_T = TypeVar("_T")
+_REQUIRED: Final[Any] = MISSING
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """How an option is written (`-v, --verbose` or `--to PROVIDER`), explained and limited."""
+
+    usage: str
+    explanation: str
+    minimum: float | None
+    above: float | None
+    maximum: float | None
+    parse: Callable[[str], object] | None
+    counts: bool
+    details: str
+    example: str | float
+
+    @property
+    def names(self) -> list[str]:
+        """Its names, the long one last."""
+        return [word.strip(",") for word in self.usage.split() if word.startswith("-")]
+
+    @property
+    def name(self) -> str:
+        """Its long name."""
+        return self.names[-1]
+
+    @property
+    def metavar(self) -> str | None:
+        """What stands for its value, where that is said."""
+        return next((word for word in self.usage.split() if not word.startswith("-")), None)
+
+    @property
+    def variable(self) -> str | None:
+        """The environment variable in which it may stand too."""
+        return None if self.counts else f"REENCRYPT_{self.name.removeprefix('--').replace('-', '_').upper()}"
+
+
+def option(
+    usage: str,
+    explanation: str,
+    *,
+    default: _T = _REQUIRED,
+    minimum: float | None = None,
+    above: float | None = None,
+    maximum: float | None = None,
+    parse: Callable[[str], object] | None = None,
+    counts: bool = False,
+    details: str = "",
+    example: str | float = "",
+) -> _T:
+    """A field that is an option.
+
+    Its type says the rest: bool is a flag, a tuple or frozenset may be given again, an enum or a Literal has choices.
+    `parse` reads the text: a `ValueError` becomes a usage error. `counts` is the number of times that it is given.
+    `details` and `example` are for documents alone.
+    """
+    stated = Option(usage, explanation, minimum, above, maximum, parse, counts, details, example)
+    return field(default=default, metadata={"option": stated})

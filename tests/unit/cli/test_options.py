@@ -1,0 +1,155 @@
+"""Options as fields of dataclasses: what a command's function gets for what stands on the command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from reencrypt.cli.main import all_commands
+from reencrypt.cli.options import Argument, CommandFailedError, Common, Only, StatedOption, cli_command, options_of
+from reencrypt.crypto.algorithm import Algorithm
+from reencrypt.errors import ConfigurationError
+from reencrypt.planning.option import option
+from reencrypt.planning.options import (
+    RotationOptions,
+    ScopeOptions,
+    TargetOptions,
+    TrustOptions,
+    VaultOptions,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """What has no default."""
+
+    number: int = option("--number", "A number.")
+
+
+def given(*arguments: str, environ: dict[str, str] | None = None) -> list[object]:
+    """The groups that a command gets, for a command that takes all kinds."""
+    got: list[object] = []
+
+    @cli_command("try", "")
+    def command(
+        common: Common,
+        target: TargetOptions,
+        trust: TrustOptions,
+        vault: VaultOptions,
+        rotation: RotationOptions,
+        scope: Annotated[ScopeOptions, Only("max_runtime")],
+    ) -> int:
+        got.extend((common, target, trust, vault, rotation, scope))
+        return 0
+
+    invoked(command, arguments, environ)
+    return got[1:]
+
+
+def invoked(command: click.Command, arguments: tuple[str, ...], environ: dict[str, str] | None = None) -> Result:
+    result = CliRunner().invoke(command, arguments, env=environ, standalone_mode=False)
+    if result.exception is not None:
+        failed = result.exception
+        raise failed.error if isinstance(failed, CommandFailedError) else failed
+    return result
+
+
+def test_a_command_gets_the_defaults_of_its_groups() -> None:
+    assert given() == [TargetOptions(), TrustOptions(), VaultOptions(), RotationOptions(), ScopeOptions()]
+
+
+def test_a_command_gets_values_in_the_types_of_the_fields() -> None:
+    target, trust, vault, rotation, scope = given(
+        *("--to", "azurekv.prod", "--wrap-format", "raw/RSA-OAEP-256", "--algorithm", "aes-gcm"),
+        *("--skip-key", "a", "--skip-key", "b", "--key-version", "A" * 32, "--vault-share", "1"),
+        *("--fresh-data-key", "--if-older-than", "90d", "--max-runtime", "3"),
+    )
+    assert isinstance(target, TargetOptions)
+    assert (target.to, str(target.wrap_format), target.algorithm) == (
+        "azurekv.prod",
+        "raw/RSA-OAEP-256",
+        Algorithm.AES_GCM,
+    )
+    assert trust == TrustOptions(skip_keys=frozenset("ab"))
+    assert vault == VaultOptions(share=1.0, key_versions=("a" * 32,))
+    assert rotation == RotationOptions(fresh_data_key=True, if_older_than=timedelta(days=90))
+    assert scope == ScopeOptions(max_runtime=3.0)
+
+
+def test_the_command_line_wins_over_the_environment_and_that_over_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text('to = "file"\nvault-share = 0.1\nvault-deadline = 5\nskip-key = ["x", "y"]\nlimit = 3\n')
+    environ = {"REENCRYPT_VAULT_SHARE": "0.2", "REENCRYPT_VAULT_DEADLINE": "6", "REENCRYPT_ACCEPT_UNPROVEN": "m n"}
+    target, trust, vault, *_ = given("--config", str(file), "--vault-deadline", "7", environ=environ)
+    assert target == TargetOptions(to="file")
+    assert vault == VaultOptions(deadline=7.0, share=0.2)
+    assert trust == TrustOptions(skip_keys=frozenset("xy"), accept_unproven=frozenset("mn"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "words"),
+    [
+        (("--fresh-data-key", "--if-older-than", "soon"), click.BadParameter, "number of days"),
+        (("--if-older-than", "90d"), ConfigurationError, "data keys that get replaced"),
+        (("--wrap-format", "raw/ROT13"), ConfigurationError, "not a wrap format"),
+        (("--key-version", "newest"), ConfigurationError, "'newest' is not a version"),
+        (("--vault-share", "0"), click.BadParameter, "0<x<=1"),
+        (("--max-runtime", "-1"), click.BadParameter, "x>=0"),
+        (("--algorithm", "des"), click.BadParameter, "aes-gcm"),
+        (("--limit", "1"), click.NoSuchOption, "--limit"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(arguments: tuple[str, ...], error: type[Exception], words: str) -> None:
+    with pytest.raises(error) as failed:
+        given(*arguments)
+    raised = failed.value
+    assert words in (raised.format_message() if isinstance(raised, click.ClickException) else str(raised))
+
+
+def test_a_bad_value_names_its_option_and_answers_in_json_where_the_file_asks_for_it(tmp_path: Path) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text('output = "json"\nif-older-than = "soon"\n')
+    command = dict(all_commands())["run"]
+    result = CliRunner().invoke(command, ["--config", str(file), "--fresh-data-key"], standalone_mode=False)
+    failed = result.exception
+    assert isinstance(failed, CommandFailedError)
+    assert failed.as_json
+    assert isinstance(failed.error, click.BadParameter)
+    assert "'--if-older-than'" in failed.error.format_message()
+
+
+@pytest.mark.parametrize("name", dict(all_commands()))
+def test_no_option_with_a_value_may_stand_without_one(name: str) -> None:
+    command = dict(all_commands())[name]
+    for each in command.params:
+        if isinstance(each, StatedOption) and not (each.is_flag or each.count):
+            with pytest.raises(click.BadOptionUsage, match="requires an argument"):
+                invoked(command, (each.stated.name,))
+
+
+def test_a_field_without_a_default_is_required() -> None:
+    @cli_command("try", "")
+    def command(needed: Needed, name: Annotated[str, Argument("NAME")]) -> int:
+        click.echo(f"{needed.number} {name}")
+        return 0
+
+    assert invoked(command, ("--number", "3", "x")).output == "3 x\n"
+    with pytest.raises(click.MissingParameter):
+        invoked(command, ("x",))
+
+
+def test_an_option_in_the_words_of_one_command_keeps_its_own_elsewhere() -> None:
+    @cli_command("try", "")
+    def command(target: Annotated[TargetOptions, Only("to", meaning="Where.")]) -> int:
+        return target.to == "x"
+
+    (option,) = command.params
+    assert isinstance(option, StatedOption)
+    assert (option.help, option.stated.explanation.split()[0]) == ("Where.", "Target")
+    assert "Target provider" in str(options_of(TargetOptions)[0].help)
