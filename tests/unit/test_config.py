@@ -17,7 +17,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from reencrypt.cli.main import COMMANDS, cli
+from reencrypt.cli.main import all_commands, cli
 from reencrypt.cli.options import CommandFailedError
 from reencrypt.outcomes import ExitCode
 
@@ -108,20 +108,10 @@ def test_the_image_copies_what_exists_and_runs_without_rights() -> None:
 def options() -> dict[str, click.Option]:
     """Every option of every command that reads a settings file, by its long name."""
     found: dict[str, click.Option] = {}
-
-    def collect(command: click.Command) -> None:
-        if isinstance(command, click.Group):
-            for each in command.commands.values():
-                collect(each)
-            return
+    for _, command in all_commands():
         names = {long_name(each): each for each in command.params if isinstance(each, click.Option)}
         if "config" in names:
             found.update({name: each for name, each in names.items() if name not in PERHAPS and name not in found})
-
-    for name in COMMANDS:
-        command = cli.get_command(click.Context(cli), name)
-        assert command is not None
-        collect(command)
     return found
 
 

@@ -4,62 +4,55 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner, Result
 
-from reencrypt.cli.main import COMMANDS, cli
+from reencrypt.cli.main import all_commands, cli
 from reencrypt.cli.options import CommandFailedError
 from reencrypt.outcomes import ExitCode
+from tests import reference
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
-
-
-def commands() -> Iterator[tuple[str, click.Command]]:
-    context = click.Context(cli)
-    for name in COMMANDS:
-        command = cli.get_command(context, name)
-        assert command is not None
-        if isinstance(command, click.Group):
-            yield from ((f"{name} {each}", inner) for each, inner in command.commands.items())
-        else:
-            yield name, command
-
-
-ALL = dict(commands())
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+REFERENCE = (ROOT / "docs/reference.md").read_text()
+ALL = dict(all_commands())
 
 
 def options_of(name: str) -> list[click.Option]:
     return [parameter for parameter in ALL[name].params if isinstance(parameter, click.Option)]
 
 
+@pytest.mark.parametrize("path", reference.FILES, ids=lambda path: path.name)
+def test_the_reference_and_the_settings_file_are_what_the_program_says(path: Path) -> None:
+    assert path.read_text() == reference.FILES[path](), "run `python -m tests.reference`"
+
+
 @pytest.mark.parametrize("name", ALL)
-def test_every_command_and_option_is_in_the_readme(name: str) -> None:
+def test_every_command_and_option_is_documented(name: str) -> None:
     assert re.search(rf"`reencrypt {name}( [A-Z]+)?`", README)
+    assert re.search(rf"`reencrypt {name}( [A-Z]+)?`", REFERENCE)
     for parameter in options_of(name):
         long = next(each for each in parameter.opts if each.startswith("--"))
-        assert re.search(rf"`[^`]*{long}\b", README), f"{name} {long}"
+        assert re.search(rf"`[^`]*{long}\b", REFERENCE), f"{name} {long}"
 
 
-def test_every_option_in_the_readme_exists() -> None:
-    known = {each for command in ALL.values() for parameter in command.params for each in parameter.opts}
-    table = README.split("### Options")[1].split("### Exit codes")[0]
-    assert set(re.findall(r"--[a-z][a-z-]+", table)) <= known
+def test_every_option_in_the_documents_exists() -> None:
+    known = {each for command in ALL.values() for parameter in command.params for each in parameter.opts} | {"--help"}
+    for text in (README.split("## Development")[0], REFERENCE):
+        assert set(re.findall(r"--[a-z][a-z-]+", text)) <= known
 
 
-def test_the_readme_says_truly_which_commands_take_an_option() -> None:
-    table = README.split("### Options")[1].split("### Exit codes")[0]
-    taken: set[str] = set()
+def test_the_reference_says_truly_which_commands_take_an_option() -> None:
     documented: dict[str, set[str]] = {}
-    for line in re.findall(r"^\| `-.*$", table, re.MULTILINE):
-        options, commands, _ = line.replace("\\|", "/").strip("| ").split(" | ")
-        if commands != "the same":
-            named = commands.split(", ")
-            taken = {name for name in ALL if name in named or name.split()[0] in named}
+    for line in re.findall(r"^\| `-.*$", REFERENCE, re.MULTILINE):
+        options, commands, *_ = line.replace("\\|", "/").strip("| ").split(" | ")
+        named = set(commands.removeprefix("all but ").split(", "))
+        assert named <= set(ALL)
         for option in re.findall(r"--[a-z][a-z-]+", options):
+            taken = set(ALL) - named if commands.startswith("all but ") else named
             documented[option] = documented.get(option, set()) | taken
     actual = {
         option: {name for name in ALL if any(option in each.opts for each in options_of(name))} for option in documented

@@ -1,0 +1,200 @@
+"""Writes `docs/reference.md` and `config/reencrypt.toml` from what the program says of its options and exit codes.
+
+Run it in the checkout after a change: `python -m tests.reference`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import click
+
+from reencrypt.cli.main import all_commands, cli
+from reencrypt.cli.options import StatedOption
+from reencrypt.outcomes import ExitCode
+
+ROOT: Final = Path(__file__).parents[1]
+#: A settings file does not name another, and the others are for a person at a terminal.
+_NOT_IN_FILES: Final = ("--config", "--verbose")
+
+_HEADER: Final = ("option", "commands", "variable", "default, limits", "meaning")
+
+_REFERENCE: Final = """\
+# Reference
+
+Commands, options and exit codes. `python -m tests.reference` writes this page from the program, and a test fails where
+they differ.
+
+## Commands
+
+{commands}
+
+## Options
+
+Every option but `-v` may also stand in the environment, or in a settings file (`--config FILE`, TOML) under its name
+without the dashes: [`config/reencrypt.toml`](../config/reencrypt.toml) is a commented one with every option. The
+command line wins over the environment, that over the file, that over the default. A command ignores options of other
+commands in the file, and refuses a name that no command knows. An option that may be repeated is a list in the file,
+and several values with blanks between them in the environment. A flag is `true` in both.
+
+{options}
+
+## Exit codes
+
+{exit_codes}
+"""
+
+_SETTINGS: Final = """\
+# Settings for `reencrypt --config FILE`: every option of every command, with its default.
+#
+# The command line wins over the environment (REENCRYPT_…), that over this file. A line that begins with `#` shows an
+# option that has no default, with an example; each command takes what it knows and ignores the others' options.
+# `python -m tests.reference` writes this file.
+"""
+
+
+@dataclass
+class Stated:
+    """An option with the commands that take it in these words."""
+
+    option: StatedOption
+    commands: list[str] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        return self.option.stated.name
+
+    @property
+    def default(self) -> object:
+        """What the program takes where nothing is said; None where that depends."""
+        return False if self.option.is_flag else self.option.default if self.option.show_default else None
+
+
+def collected(key: Callable[[StatedOption], object]) -> list[Stated]:
+    """The options of all commands, in their order; those with one key are one."""
+    found: dict[object, Stated] = {}
+    for name, command in all_commands():
+        for option in command.params:
+            if isinstance(option, StatedOption):
+                found.setdefault(key(option), Stated(option)).commands.append(name)
+    return list(found.values())
+
+
+def reference() -> str:
+    """The text of `docs/reference.md`."""
+    commands = [(f"`{_usage(name, command)}`", _first_sentence(command)) for name, command in all_commands()]
+    options = collected(lambda each: (each.group, each.stated.name, each.help))
+    groups = dict.fromkeys(each.option.group for each in options)
+    tables = []
+    for group in groups:
+        rows = [_row(each) for each in options if each.option.group is group]
+        title = str(inspect.getdoc(group)).split("\n", 1)[0].removesuffix(".")
+        tables.append(f"### {title}\n\n{_table(_HEADER, rows)}")
+    return _REFERENCE.format(
+        commands=_table(("command", "does"), commands),
+        options="\n\n".join(tables),
+        exit_codes=_table(("exit", "meaning"), [(str(int(code)), code.meaning) for code in ExitCode]),
+    )
+
+
+def settings_file() -> str:
+    """The text of `config/reencrypt.toml`."""
+    parts = [_SETTINGS]
+    readers = [name for name, command in all_commands() if any(_is_config(each) for each in command.params)]
+    for each in collected(lambda option: option.stated.name):
+        commands = [name for name in each.commands if name in readers]
+        if not commands or each.name in _NOT_IN_FILES:
+            continue
+        taken = "all commands" if commands == readers else ", ".join(commands)
+        lines = textwrap.wrap(f"{each.option.help} ({taken})", 116, break_on_hyphens=False)
+        comment = "\n".join(f"# {line}" for line in lines)
+        key = each.name.removeprefix("--")
+        value = each.default
+        if value is None:
+            example = each.option.stated.example
+            key, value = f"#{key}", [example] if each.option.multiple else example
+        parts.append(f"{comment}\n{key} = {json.dumps(value)}\n")
+    return "\n".join(parts)
+
+
+def _is_config(option: click.Parameter) -> bool:
+    return "--config" in option.opts
+
+
+def _usage(name: str, command: click.Command) -> str:
+    arguments = [str(each.metavar) for each in command.params if isinstance(each, click.Argument)]
+    return " ".join(["reencrypt", name, *arguments])
+
+
+def _first_sentence(command: click.Command) -> str:
+    return " ".join(str(command.help).split("\n\n")[0].split())
+
+
+def _row(each: Stated) -> tuple[str, ...]:
+    option, stated = each.option, each.option.stated
+    default = "" if each.default in (None, False) else f"`{_shown(each.default)}`"
+    return (
+        f"`{_written(option)}`",
+        _names(each.commands),
+        f"`{stated.variable}`" if stated.variable else "",
+        ", ".join(filter(None, (default, *_limits(option)))),
+        " ".join(_sentences(option)),
+    )
+
+
+def _written(option: StatedOption) -> str:
+    metavar = "" if option.is_flag or option.count else option.make_metavar(click.Context(cli))
+    if isinstance(option.type, click.Choice):
+        metavar = metavar.strip("[]")
+    return f"{', '.join(option.stated.names)} {metavar}".strip()
+
+
+def _shown(default: object) -> str:
+    if isinstance(default, Sequence) and not isinstance(default, str):
+        return " ".join(map(str, default))
+    return f"{default:g}" if isinstance(default, float) else str(default)
+
+
+def _names(commands: list[str]) -> str:
+    missing = [name for name, _ in all_commands() if name not in commands]
+    return f"all but {', '.join(missing)}" if len(missing) < len(commands) / 2 else ", ".join(commands)
+
+
+def _limits(option: StatedOption) -> Iterator[str]:
+    stated = option.stated
+    for words, limit in (("at least", stated.minimum), ("above", stated.above), ("at most", stated.maximum)):
+        if limit is not None:
+            yield f"{words} {limit:g}"
+
+
+def _sentences(option: StatedOption) -> Iterator[str]:
+    text = str(option.help)
+    yield text
+    if option.required:
+        yield "Required."
+    if option.stated.details:
+        yield option.stated.details
+    if option.multiple and "repeated" not in text:
+        yield "May be repeated."
+    example = str(option.stated.example)
+    if example and example not in text + option.stated.details and not isinstance(option.type, click.Choice):
+        yield f"For example `{example}`."
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
+
+
+FILES: Final = {ROOT / "docs/reference.md": reference, ROOT / "config/reencrypt.toml": settings_file}
+
+
+if __name__ == "__main__":
+    for path, text in FILES.items():
+        path.write_text(text())
