@@ -10,10 +10,10 @@ from datetime import timedelta
 from reencrypt.cli.options import Common
 from reencrypt.crypto.ciphers import Algorithm
 from reencrypt.errors import ConfigurationError
+from reencrypt.keys.azure.policy import VaultPolicy
+from reencrypt.keys.azure.quota import DEFAULT_SHARE
+from reencrypt.keys.azure.retry import RetryPolicy
 from reencrypt.keys.provider import WrapFormat
-from reencrypt.keys.quota import DEFAULT_SHARE
-from reencrypt.keys.retry import RetryPolicy
-from reencrypt.keys.vault_policy import VaultPolicy
 from reencrypt.outcomes import Operation
 from reencrypt.planning.options import RunOptions
 from reencrypt.settings import Settings, load_settings

@@ -8,11 +8,11 @@ from urllib.parse import urlsplit
 
 from reencrypt.crypto.ciphers import Algorithm
 from reencrypt.crypto.derive import DerivedKeyCache
-from reencrypt.keys.pacer import Pacer
+from reencrypt.keys.azure.limiter import Limiter
+from reencrypt.keys.azure.policy import VaultPolicy
+from reencrypt.keys.azure.quota import Window
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER, KeyProvider
-from reencrypt.keys.quota import Window
 from reencrypt.keys.secret_key import SecretKeyProvider
-from reencrypt.keys.vault_policy import VaultPolicy
 from reencrypt.settings import Settings, require_azure
 
 
@@ -32,7 +32,7 @@ class Providers:
         self._policy = policy or VaultPolicy()
         self._waiting = waiting
         self._warn = warn
-        self._pacers: dict[str, Pacer] = {}
+        self._limiters: dict[str, Limiter] = {}
         self.secret_key = SecretKeyProvider(settings.secret_key, Algorithm(settings.algorithm), cache)
         self._open: dict[str, KeyProvider] = {SECRET_KEY_PROVIDER: self.secret_key}
 
@@ -41,24 +41,24 @@ class Providers:
         if name not in self._open:
             azure = require_azure(self._settings, name)
             # Azure's libraries take a quarter of a second to import.
-            from reencrypt.keys.azure import AzureKeyProvider  # noqa: PLC0415
+            from reencrypt.keys.azure.provider import AzureKeyProvider  # noqa: PLC0415
 
             self._open[name] = AzureKeyProvider(
                 azure,
                 policy=self._policy,
-                pacer=self._pacer(azure.vault_uri),
+                limiter=self._limiter(azure.vault_uri),
                 waiting=self._waiting,
                 warn=self._warn,
             )
         return self._open[name]
 
-    def _pacer(self, vault_uri: str) -> Pacer:
+    def _limiter(self, vault_uri: str) -> Limiter:
         """One for each vault, whichever keys are in it: they draw on one quota. Managed HSM has none."""
         host = urlsplit(vault_uri).netloc.lower().removesuffix(":443")
-        if host not in self._pacers:
+        if host not in self._limiters:
             has_quota = ".managedhsm." not in host
-            self._pacers[host] = Pacer(Window(self._policy.share) if has_quota else None)
-        return self._pacers[host]
+            self._limiters[host] = Limiter(Window(self._policy.share) if has_quota else None)
+        return self._limiters[host]
 
     async def __aenter__(self) -> Self:
         return self

@@ -11,9 +11,10 @@ from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.databases.connect import open_database
 from reencrypt.errors import ReencryptError
 from reencrypt.events import Emit
-from reencrypt.keys.azure import AzureKeyProvider
-from reencrypt.keys.credential import proxies_for
-from reencrypt.keys.examination import Check, Examination, State, failed
+from reencrypt.keys.azure.credential import proxies_for
+from reencrypt.keys.azure.diagnose import diagnose
+from reencrypt.keys.azure.provider import AzureKeyProvider
+from reencrypt.keys.diagnostics import Check, State, failed
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER, Unwrapped, normalise_provider
 from reencrypt.keys.providers import Providers
 from reencrypt.keys.ring import DataKey, Failure, KeyRing
@@ -82,7 +83,7 @@ async def doctor(settings: Settings, options: RunOptions, shared: Shared, *, emi
             provider = providers.get(name)
             if isinstance(provider, AzureKeyProvider):
                 checks = [_proxy(settings.azure[name].vault_uri)]
-                checks += await Examination(provider.vault, options.vault.share).run()
+                checks += await diagnose(provider.vault, options.vault.share)
                 if not any(check.exit_code for check in checks):
                     checks += await _needed_versions(providers, [row for row in found.rows if row.provider == name])
                 report.groups[name] = checks

@@ -11,9 +11,9 @@ from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.databases.connect import open_database
 from reencrypt.databases.protocol import Database
 from reencrypt.events import Emit, Waiting, Warned
+from reencrypt.keys.azure.policy import VaultPolicy
 from reencrypt.keys.providers import Providers
 from reencrypt.keys.ring import KeyRing
-from reencrypt.keys.vault_policy import VaultPolicy
 from reencrypt.planning.options import RunOptions, available_threads
 from reencrypt.planning.schema import Schema, inspect
 from reencrypt.planning.session import Session

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+from reencrypt.keys.azure.quota import BUDGET, WINDOW_SECONDS
 from reencrypt.keys.provider import LEGACY_PROVIDER
-from reencrypt.keys.quota import BUDGET, WINDOW_SECONDS
 from reencrypt.planning.options import available_threads
 from reencrypt.planning.plan import Plan
 

@@ -10,10 +10,10 @@ from datetime import datetime
 from reencrypt.catalogue.location import Location
 from reencrypt.crypto.envelope import Envelope
 from reencrypt.errors import ConfigurationError, NoSecretsError, ReencryptError
+from reencrypt.keys.azure.errors import KeyDisabledError
 from reencrypt.keys.proof import Proof, Verdict
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER, KeyProvider, Unwrapped, WrapFormat, normalise_provider
 from reencrypt.keys.ring import DataKey, KeyRing
-from reencrypt.keys.vault_errors import KeyDisabledError
 from reencrypt.outcomes import Operation
 from reencrypt.planning import preflight
 from reencrypt.planning.census import Census, take_census

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from reencrypt.errors import StoppedEarlyError
 from reencrypt.events import DataKeysRewrapped, RunEnded, RunStarted, Warned
+from reencrypt.keys.azure.errors import KeyDisabledError
 from reencrypt.keys.provider import KeyProvider, Unwrapped
 from reencrypt.keys.ring import DataKey
-from reencrypt.keys.vault_errors import KeyDisabledError
 from reencrypt.operations.rewrap.rewrapper import BATCH_KEYS, Candidate, Rewrapper
 from reencrypt.operations.session import leased
 from reencrypt.outcomes import Outcome, RunState

@@ -12,9 +12,9 @@ import pytest
 from emulator_clients import wire_to
 from keyvault_emulator import Emulator
 
-from reencrypt.keys.azure import AzureKeyProvider
-from reencrypt.keys.retry import RetryPolicy
-from reencrypt.keys.vault_policy import VaultPolicy
+from reencrypt.keys.azure.policy import VaultPolicy
+from reencrypt.keys.azure.provider import AzureKeyProvider
+from reencrypt.keys.azure.retry import RetryPolicy
 from reencrypt.secret import Secret
 from reencrypt.settings.model import AzureKeyVaultSettings
 
@@ -24,7 +24,7 @@ ProviderOf = Callable[..., AzureKeyProvider]
 @pytest.fixture(autouse=True)
 def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """No need to wait for a cloud before a second look."""
-    monkeypatch.setattr("reencrypt.keys.azure._SECOND_LOOK_SECONDS", 0.05)
+    monkeypatch.setattr("reencrypt.keys.azure.provider._SECOND_LOOK_SECONDS", 0.05)
 
 
 @pytest.fixture(scope="session")

@@ -22,9 +22,9 @@ from emulator_clients import Wire, version_of, wire_to
 from keyvault_emulator import ALL_PERMISSIONS, Emulator
 
 from reencrypt.errors import ConfigurationError, RefusedError, UnavailableError
+from reencrypt.keys.azure.errors import KeyDisabledError, KeyMissingError, OperationDeniedError
 from reencrypt.keys.provider import Framing, RsaAlgorithm, UnwrapFailedError, Unwrapped, WrapFormat
 from reencrypt.keys.ring import DataKey, KeyRing
-from reencrypt.keys.vault_errors import KeyDisabledError, KeyMissingError, OperationDeniedError
 from reencrypt.secret import Secret
 from tests.integration.keys.conftest import ProviderOf, make_provider
 

@@ -13,12 +13,12 @@ import pytest
 from aiohttp import web
 
 from reencrypt.errors import ConfigurationError, UnavailableError
-from reencrypt.keys.azure import AzureKeyProvider
-from reencrypt.keys.pacer import Pacer
+from reencrypt.keys.azure.limiter import Limiter
+from reencrypt.keys.azure.policy import VaultPolicy
+from reencrypt.keys.azure.provider import AzureKeyProvider
+from reencrypt.keys.azure.quota import Window
+from reencrypt.keys.azure.retry import RetryPolicy
 from reencrypt.keys.provider import UnwrapFailedError
-from reencrypt.keys.quota import Window
-from reencrypt.keys.retry import RetryPolicy
-from reencrypt.keys.vault_policy import VaultPolicy
 from reencrypt.secret import Secret
 from reencrypt.settings.model import AzureKeyVaultSettings
 from tests.support.tls import server_tls
@@ -111,7 +111,7 @@ def provider_of(service: Service, *, trusted_suffix: bool = False) -> AzureKeyPr
     return AzureKeyProvider(
         settings,
         policy=VaultPolicy(RetryPolicy(deadline_seconds=2.0, first_wait_seconds=0.01)),
-        pacer=Pacer(Window(), first_pause_seconds=0.01),
+        limiter=Limiter(Window(), first_pause_seconds=0.01),
     )
 
 

@@ -12,9 +12,9 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from emulator_clients import wire_to
 from keyvault_emulator import Emulator
 
-from reencrypt.keys.azure import AzureKeyProvider
-from reencrypt.keys.retry import RetryPolicy
-from reencrypt.keys.vault_policy import VaultPolicy
+from reencrypt.keys.azure.policy import VaultPolicy
+from reencrypt.keys.azure.provider import AzureKeyProvider
+from reencrypt.keys.azure.retry import RetryPolicy
 from tests.integration.keys.conftest import make_settings
 from tests.integration.keys.test_azure import only_version, pem, private_key, rotate, wrap
 

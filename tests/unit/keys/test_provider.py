@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from reencrypt.crypto.ciphers import Algorithm
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.errors import ConfigurationError
-from reencrypt.keys.azure import AzureKeyProvider
+from reencrypt.keys.azure.provider import AzureKeyProvider
 from reencrypt.keys.provider import (
     ContradictionError,
     Framing,

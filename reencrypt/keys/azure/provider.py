@@ -14,7 +14,20 @@ from collections.abc import AsyncIterator, Callable
 from typing import Final
 
 from reencrypt.errors import ReencryptError, RefusedError
-from reencrypt.keys.pacer import Pacer
+from reencrypt.keys.azure.client import Operation, VaultClient
+from reencrypt.keys.azure.errors import (
+    OUTSIDE_VALIDITY,
+    BadCiphertextError,
+    KeyDisabledError,
+    KeyMissingError,
+    KeyOperationForbiddenError,
+    OperationDeniedError,
+)
+from reencrypt.keys.azure.limiter import Limiter
+from reencrypt.keys.azure.policy import VaultPolicy
+from reencrypt.keys.azure.quota import Window
+from reencrypt.keys.azure.responses import KeyVersion, ListedVersion
+from reencrypt.keys.azure.rsa_blocks import encrypt_locally, unframe
 from reencrypt.keys.provider import (
     DATA_KEY_BYTES,
     Framing,
@@ -23,19 +36,6 @@ from reencrypt.keys.provider import (
     Unwrapped,
     WrapFormat,
 )
-from reencrypt.keys.quota import Window
-from reencrypt.keys.rsa_blocks import encrypt_locally, unframe
-from reencrypt.keys.vault import Operation, VaultClient
-from reencrypt.keys.vault_answers import KeyVersion, ListedVersion
-from reencrypt.keys.vault_errors import (
-    OUTSIDE_VALIDITY,
-    BadCiphertextError,
-    KeyDisabledError,
-    KeyMissingError,
-    KeyOperationForbiddenError,
-    OperationDeniedError,
-)
-from reencrypt.keys.vault_policy import VaultPolicy
 from reencrypt.settings.model import AzureKeyVaultSettings
 
 _SECOND_LOOK_SECONDS: Final = 1.0
@@ -52,7 +52,7 @@ class AzureKeyProvider:
         settings: AzureKeyVaultSettings,
         *,
         policy: VaultPolicy | None = None,
-        pacer: Pacer | None = None,
+        limiter: Limiter | None = None,
         waiting: Callable[[str], None] = lambda _reason: None,
         warn: Callable[[str], None] = lambda _message: None,
     ) -> None:
@@ -60,7 +60,7 @@ class AzureKeyProvider:
         self._policy = policy or VaultPolicy()
         #: The key itself.
         self.vault = VaultClient(
-            settings, policy=self._policy.retry, pacer=pacer or Pacer(Window(self._policy.share)), waiting=waiting
+            settings, policy=self._policy.retry, limiter=limiter or Limiter(Window(self._policy.share)), waiting=waiting
         )
         self._warn = warn
         self._expired: set[str] = set()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from reencrypt.keys.quota import DEFAULT_SHARE
-from reencrypt.keys.retry import RetryPolicy
+from reencrypt.keys.azure.quota import DEFAULT_SHARE
+from reencrypt.keys.azure.retry import RetryPolicy
 
 
 @dataclass(frozen=True, slots=True)

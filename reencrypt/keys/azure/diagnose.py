@@ -1,22 +1,21 @@
-"""Looks at a key in a vault operation by operation: what works, what does not, and what to do about it."""
+"""Diagnose a key in a vault operation by operation: what works, what does not, and what to do about it."""
 
 from __future__ import annotations
 
 import os
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Final, TypeVar
 
 from reencrypt.errors import ReencryptError, RefusedError
+from reencrypt.keys.azure.client import Operation, VaultClient
+from reencrypt.keys.azure.errors import BadCiphertextError, OperationDeniedError, TokenError
+from reencrypt.keys.azure.quota import BUDGET, WINDOW_SECONDS
+from reencrypt.keys.azure.responses import KeyVersion, ListedVersion
+from reencrypt.keys.azure.rsa_blocks import encrypt_locally
+from reencrypt.keys.diagnostics import Check, State, failed
 from reencrypt.keys.provider import DATA_KEY_BYTES, RsaAlgorithm
-from reencrypt.keys.quota import BUDGET, WINDOW_SECONDS
-from reencrypt.keys.rsa_blocks import encrypt_locally
-from reencrypt.keys.vault import Operation, VaultClient
-from reencrypt.keys.vault_answers import KeyVersion, ListedVersion
-from reencrypt.keys.vault_errors import BadCiphertextError, OperationDeniedError, TokenError
 
 _T = TypeVar("_T")
 
@@ -27,38 +26,12 @@ _SOON_SECONDS: Final = 30 * 86_400
 _SKEW_SECONDS: Final = 60.0
 
 
-class State(StrEnum):
-    """How a check went. `NOTE` is worth knowing, `WARNING` worth doing something about, `FAILED` keeps a run out."""
-
-    OK = "ok"
-    NOTE = "note"
-    WARNING = "warning"
-    FAILED = "failed"
+async def diagnose(vault: VaultClient, share: float) -> list[Check]:
+    """Check one key with real requests that change nothing; what nothing can be said about is left out."""
+    return await _Diagnosis(vault, share).run()
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One precondition; `exit_code` is what a command would end with, 0 unless the check failed."""
-
-    name: str
-    state: State
-    detail: str
-    remedy: str = ""
-    exit_code: int = 0
-
-    def __post_init__(self) -> None:
-        if (self.state is State.FAILED) is not bool(self.exit_code):
-            raise ValueError(self.name)
-
-
-def failed(name: str, error: ReencryptError) -> Check:
-    """The check that ended with an error."""
-    return Check(name, State.FAILED, error.message, error.hint, error.exit_code)
-
-
-class Examination:
-    """Examines one key, with real requests that change nothing in the vault."""
-
+class _Diagnosis:
     def __init__(self, vault: VaultClient, share: float) -> None:
         self._vault = vault
         self._share = share
@@ -66,7 +39,6 @@ class Examination:
         self._checks: list[Check] = []
 
     async def run(self) -> list[Check]:
-        """All checks; those that nothing can be said about are left out."""
         newest = await self._asked("get", self._vault.get_key)
         if self._checks[-1].exit_code:
             # Without a token, a key or a network there is nothing else to find out.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from reencrypt.errors import ConfigurationError, ReencryptError, RefusedError
-from reencrypt.keys.credential import proxies_for
-from reencrypt.keys.vault_errors import (
+from reencrypt.keys.azure.credential import proxies_for
+from reencrypt.keys.azure.errors import (
     KeyDisabledError,
     KeyOperationForbiddenError,
     OperationDeniedError,

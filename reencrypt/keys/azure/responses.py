@@ -19,9 +19,9 @@ from urllib.parse import urlsplit
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPublicNumbers
 
 from reencrypt.errors import ConfigurationError
-from reencrypt.keys.quota import weight_of
-from reencrypt.keys.retry import ThrottledError, TransientError
-from reencrypt.keys.vault_errors import BadCiphertextError, KeyMissingError, forbidden, unauthorized
+from reencrypt.keys.azure.errors import BadCiphertextError, KeyMissingError, forbidden, unauthorized
+from reencrypt.keys.azure.quota import weight_of
+from reencrypt.keys.azure.retry import ThrottledError, TransientError
 from reencrypt.settings.model import AzureKeyVaultSettings
 
 if TYPE_CHECKING:

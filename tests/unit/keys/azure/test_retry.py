@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from reencrypt.errors import ConfigurationError, UnavailableError
-from reencrypt.keys.pacer import Pacer
-from reencrypt.keys.quota import Window
-from reencrypt.keys.retry import Request, RetryPolicy, TransientError, call_with_retries
+from reencrypt.keys.azure.limiter import Limiter
+from reencrypt.keys.azure.quota import Window
+from reencrypt.keys.azure.retry import Request, RetryPolicy, TransientError, call_with_retries
 
 QUICK = RetryPolicy(attempt_seconds=5, deadline_seconds=5, first_wait_seconds=0.001, longest_wait_seconds=0.002)
 
@@ -34,7 +34,7 @@ class Service:
             self.answer,
             Request(1, "decrypt with key k", "try later"),
             policy=policy,
-            pacer=Pacer(Window()),
+            limiter=Limiter(Window()),
             waiting=self.reasons.append,
         )
 
@@ -82,7 +82,7 @@ async def test_an_answer_that_does_not_come_is_given_up_at_the_deadline() -> Non
             hang,
             Request(1, "get", ""),
             policy=RetryPolicy(attempt_seconds=0.02, deadline_seconds=0.1),
-            pacer=Pacer(Window()),
+            limiter=Limiter(Window()),
             waiting=lambda _: None,
         )
 
@@ -94,9 +94,9 @@ async def test_a_cancellation_is_not_taken_for_a_failure() -> None:
         asked.set()
         return await asyncio.Event().wait()
 
-    pacer = Pacer(Window())
+    limiter = Limiter(Window())
     request = Request(1, "get", "")
-    task = asyncio.create_task(call_with_retries(hang, request, policy=QUICK, pacer=pacer, waiting=lambda _: None))
+    task = asyncio.create_task(call_with_retries(hang, request, policy=QUICK, limiter=limiter, waiting=lambda _: None))
     await asked.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -12,7 +12,7 @@ from azure.core.pipeline.policies import AsyncHTTPPolicy
 from azure.core.pipeline.transport import AioHttpTransport
 from azure.keyvault.keys.aio import KeyClient
 
-from reencrypt.keys.credential import proxies_for
+from reencrypt.keys.azure.credential import proxies_for
 from reencrypt.settings.model import AzureKeyVaultSettings
 
 Asked = TypeVar("Asked")

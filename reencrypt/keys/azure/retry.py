@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from reencrypt.errors import UnavailableError
-from reencrypt.keys.pacer import Pacer
+from reencrypt.keys.azure.limiter import Limiter
 
 T = TypeVar("T")
 
@@ -53,7 +53,7 @@ async def call_with_retries(
     request: Request,
     *,
     policy: RetryPolicy,
-    pacer: Pacer,
+    limiter: Limiter,
     waiting: Callable[[str], None],
 ) -> T:
     """Try until it succeeds, fails for good, or the deadline passes (`UnavailableError`, naming the last reason).
@@ -61,13 +61,13 @@ async def call_with_retries(
     `waiting` hears why each wait happens.
     """
     loop = asyncio.get_running_loop()
-    ticket = pacer.ticket()
-    pause = pacer.pause_seconds()
+    ticket = limiter.ticket()
+    pause = limiter.pause_seconds()
     if pause > policy.deadline_seconds:
         raise UnavailableError(f"{request.what}: the vault wants to be left alone for {pause:.0f} s", hint=request.hint)
     if pause:
         waiting(f"{request.what}: the vault wants to be left alone for {pause:.0f} s")
-    await pacer.admit(ticket, request.weight)
+    await limiter.admit(ticket, request.weight)
     deadline = loop.time() + policy.deadline_seconds
     tries = 0
     while True:
@@ -76,21 +76,21 @@ async def call_with_retries(
             async with asyncio.timeout(min(policy.attempt_seconds, max(0.1, deadline - since))):
                 result = await call()
         except TimeoutError:
-            pacer.unanswered(since)
+            limiter.unanswered(since)
             reason, wait = "no answer in time", 0.0
         except ThrottledError as error:
-            reason, wait = str(error), pacer.throttled(since, error.retry_after)
+            reason, wait = str(error), limiter.throttled(since, error.retry_after)
         except TransientError as error:
             reason, wait = str(error), error.retry_after or 0.0
         except Exception:
             # An answer, though no welcome one.
-            pacer.answered(loop.time() - since)
+            limiter.answered(loop.time() - since)
             raise
         else:
-            pacer.answered(loop.time() - since)
+            limiter.answered(loop.time() - since)
             return result
         finally:
-            pacer.leave()
+            limiter.leave()
         # Full jitter: many waiting calls must not come back together. What the vault asks for is the least.
         ceiling = min(policy.longest_wait_seconds, policy.first_wait_seconds * 2**tries)
         wait = max(wait, random.uniform(0, ceiling))  # noqa: S311 - spreads load
@@ -100,5 +100,5 @@ async def call_with_retries(
         waiting(f"{request.what}: {reason}")
         await asyncio.sleep(wait)
         queued = loop.time()
-        await pacer.admit(ticket, request.weight)
+        await limiter.admit(ticket, request.weight)
         deadline += loop.time() - queued

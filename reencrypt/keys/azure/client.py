@@ -14,11 +14,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from reencrypt.errors import ConfigurationError, RefusedError
-from reencrypt.keys.credential import make_credential
-from reencrypt.keys.pacer import Pacer
-from reencrypt.keys.quota import weight_of
-from reencrypt.keys.retry import Request, RetryPolicy, TransientError, call_with_retries
-from reencrypt.keys.vault_answers import (
+from reencrypt.keys.azure.credential import make_credential
+from reencrypt.keys.azure.errors import KeyDisabledError, disabled, is_managed_hsm, unauthorized
+from reencrypt.keys.azure.limiter import Limiter
+from reencrypt.keys.azure.quota import weight_of
+from reencrypt.keys.azure.responses import (
     OK,
     THROTTLED,
     TRANSIENT,
@@ -34,7 +34,7 @@ from reencrypt.keys.vault_answers import (
     unbase64url,
     version_of,
 )
-from reencrypt.keys.vault_errors import KeyDisabledError, disabled, is_managed_hsm, unauthorized
+from reencrypt.keys.azure.retry import Request, RetryPolicy, TransientError, call_with_retries
 from reencrypt.settings.model import AzureKeyVaultSettings
 
 if TYPE_CHECKING:
@@ -56,11 +56,11 @@ class VaultClient:
     """One key in one vault. Opens its session at the first call; `close` when done."""
 
     def __init__(
-        self, settings: AzureKeyVaultSettings, *, policy: RetryPolicy, pacer: Pacer, waiting: Callable[[str], None]
+        self, settings: AzureKeyVaultSettings, *, policy: RetryPolicy, limiter: Limiter, waiting: Callable[[str], None]
     ) -> None:
         self._settings = settings
         self._policy = policy
-        self._pacer = pacer
+        self._limiter = limiter
         self._waiting = waiting
         self._priming = asyncio.Lock()
         self._primed = False
@@ -212,7 +212,7 @@ class VaultClient:
             once,
             Request(weight, f"{operation} with {self.key_name}", _HINT),
             policy=self._policy,
-            pacer=self._pacer,
+            limiter=self._limiter,
             waiting=self._waiting,
         )
 
@@ -220,7 +220,7 @@ class VaultClient:
         if independent in self._clients:
             return self._clients[independent]
         # Heavy imports, needed only where a vault is.
-        from reencrypt.keys.vault_session import open_client, open_session, transport_over  # noqa: PLC0415
+        from reencrypt.keys.azure.session import open_client, open_session, transport_over  # noqa: PLC0415
 
         if independent not in self._sessions:
             self._sessions[independent] = open_session()
