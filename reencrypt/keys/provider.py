@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Protocol
 
-from reencrypt.errors import ConfigurationError, RefusedError
+from reencrypt.errors import ConfigurationError
 
 #: Grafana's data keys: 16 random bytes (`pkg/services/secrets/manager/manager.go`).
 DATA_KEY_BYTES: Final = 16
@@ -24,16 +24,6 @@ _SECRET_KEY_PROVIDER_BEFORE_9: Final = "secretKey"  # noqa: S105 - the same
 def normalise_provider(name: str) -> str:
     """Grafana reads exactly `secretKey` as `secretKey.v1`; the stored text stays as it is."""
     return SECRET_KEY_PROVIDER if name == _SECRET_KEY_PROVIDER_BEFORE_9 else name
-
-
-class UnwrapFailedError(Exception):
-    """A wrapped data key does not unwrap under its provider; the message says why in one clause, without bytes."""
-
-
-class ContradictionError(RefusedError):
-    """A key service gave two different answers to one question, so neither of them is believed (exit 6)."""
-
-    code = "contradiction"
 
 
 class Framing(StrEnum):

@@ -10,14 +10,8 @@ from reencrypt.crypto.ciphers import Algorithm, AuthenticationFailedError
 from reencrypt.crypto.derive import DerivedKeyCache, derive_key
 from reencrypt.crypto.envelope import MalformedEnvelopeError, Sealer
 from reencrypt.crypto.salt import new_salt
-from reencrypt.keys.provider import (
-    DATA_KEY_BYTES,
-    ENOUGH_WITNESSES,
-    SECRET_KEY_PROVIDER,
-    UnwrapFailedError,
-    Unwrapped,
-    WrapFormat,
-)
+from reencrypt.keys.errors import UnwrapFailedError
+from reencrypt.keys.provider import DATA_KEY_BYTES, ENOUGH_WITNESSES, SECRET_KEY_PROVIDER, Unwrapped, WrapFormat
 from reencrypt.secret import Secret
 
 

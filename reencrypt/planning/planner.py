@@ -10,7 +10,7 @@ from datetime import datetime
 from reencrypt.catalogue.location import Location
 from reencrypt.crypto.envelope import Envelope
 from reencrypt.errors import ConfigurationError, NoSecretsError, ReencryptError
-from reencrypt.keys.azure.errors import KeyDisabledError
+from reencrypt.keys.errors import KeyDisabledError
 from reencrypt.keys.proof import Proof, Verdict
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER, KeyProvider, Unwrapped, WrapFormat, normalise_provider
 from reencrypt.keys.ring import DataKey, KeyRing

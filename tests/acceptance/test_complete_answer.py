@@ -16,7 +16,7 @@ from reencrypt.errors import RefusedError
 from reencrypt.events import Event, Surveyed
 from reencrypt.keys.azure.client import Operation, VaultClient
 from reencrypt.keys.azure.errors import BadCiphertextError
-from reencrypt.keys.provider import ContradictionError
+from reencrypt.keys.errors import ContradictionError
 from reencrypt.operations.complete.operation import CompleteOptions, CompleteReport, complete
 from reencrypt.planning.options import RunOptions
 from reencrypt.settings import load_settings

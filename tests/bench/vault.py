@@ -23,7 +23,7 @@ from reencrypt.keys.azure.policy import VaultPolicy
 from reencrypt.keys.azure.provider import AzureKeyProvider
 from reencrypt.keys.azure.quota import BUDGET, DEFAULT_SHARE, WINDOW_SECONDS
 from reencrypt.keys.azure.retry import RetryPolicy
-from reencrypt.keys.provider import UnwrapFailedError
+from reencrypt.keys.errors import UnwrapFailedError
 from reencrypt.secret import Secret
 from reencrypt.settings.model import AzureKeyVaultSettings
 from tests.bench.responder import VALUE

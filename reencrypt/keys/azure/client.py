@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from reencrypt.errors import ConfigurationError, RefusedError
 from reencrypt.keys.azure.credential import make_credential
-from reencrypt.keys.azure.errors import KeyDisabledError, disabled, is_managed_hsm, unauthorized
+from reencrypt.keys.azure.errors import disabled, is_managed_hsm, unauthorized
 from reencrypt.keys.azure.limiter import Limiter
 from reencrypt.keys.azure.quota import weight_of
 from reencrypt.keys.azure.responses import (
@@ -35,6 +35,7 @@ from reencrypt.keys.azure.responses import (
     version_of,
 )
 from reencrypt.keys.azure.retry import Request, RetryPolicy, TransientError, call_with_retries
+from reencrypt.keys.errors import KeyDisabledError
 from reencrypt.settings.model import AzureKeyVaultSettings
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ class VaultClient:
         """Encrypt, decrypt, wrap or unwrap; returns the result and the version that the vault used.
 
         An `independent` request travels over a connection that others do not use, and its answer has to name it.
-        Raises `BadCiphertextError`, `OperationDeniedError`, `KeyDisabledError`, `KeyMissingError`, and
+        Raises `BadCiphertextError`, `AccessDeniedError`, `KeyDisabledError`, `KeyMissingError`, and
         `UnavailableError` when there is no answer before the deadline.
         """
         path = f"/keys/{self._settings.key_name}/{version}/{operation}"

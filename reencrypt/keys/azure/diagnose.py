@@ -10,11 +10,12 @@ from typing import Final, TypeVar
 
 from reencrypt.errors import ReencryptError, RefusedError
 from reencrypt.keys.azure.client import Operation, VaultClient
-from reencrypt.keys.azure.errors import BadCiphertextError, OperationDeniedError, TokenError
+from reencrypt.keys.azure.errors import BadCiphertextError, TokenError
 from reencrypt.keys.azure.quota import BUDGET, WINDOW_SECONDS
 from reencrypt.keys.azure.responses import KeyVersion, ListedVersion
 from reencrypt.keys.azure.rsa_blocks import encrypt_locally
 from reencrypt.keys.diagnostics import Check, State, failed
+from reencrypt.keys.errors import AccessDeniedError
 from reencrypt.keys.provider import DATA_KEY_BYTES, RsaAlgorithm
 
 _T = TypeVar("_T")
@@ -65,7 +66,7 @@ class _Diagnosis:
         except TokenError as error:
             self._checks.append(failed("token", error))
             return None
-        except OperationDeniedError as error:
+        except AccessDeniedError as error:
             if first:
                 self._add("token", State.OK, "the vault accepts it")
             what = {
@@ -113,7 +114,7 @@ class _Diagnosis:
 
     async def _use(self, newest: KeyVersion | None) -> None:
         """Encrypt and decrypt for real. One operation of each pair is enough; the bytes are the same."""
-        denied: list[OperationDeniedError] = []
+        denied: list[AccessDeniedError] = []
         made = [await self._crypt(operation, self._data_key, denied, needed=newest is None) for operation in _WRAPPING]
         if newest is not None:
             made.append(encrypt_locally(newest.public_key, _ALGORITHM, self._data_key))
@@ -135,12 +136,12 @@ class _Diagnosis:
             )
 
     async def _crypt(
-        self, operation: Operation, data: bytes, denied: list[OperationDeniedError], *, needed: bool
+        self, operation: Operation, data: bytes, denied: list[AccessDeniedError], *, needed: bool
     ) -> bytes | None:
         name = {"wrapkey": "wrapKey", "unwrapkey": "unwrapKey"}.get(operation, operation)
         try:
             result, _ = await self._vault.crypt(operation, _ALGORITHM, data)
-        except OperationDeniedError as error:
+        except AccessDeniedError as error:
             denied.append(error)
             other = {"encrypt": "wrapKey", "wrapkey": "encrypt", "decrypt": "unwrapKey", "unwrapkey": "decrypt"}
             why = f"one of it and {other[operation]} is needed" if needed else "not needed: the public key may be read"
@@ -158,7 +159,7 @@ class _Diagnosis:
     async def _look_at_rotation(self) -> None:
         try:
             rotates = await self._vault.rotates_after()
-        except OperationDeniedError as error:
+        except AccessDeniedError as error:
             self._add("rotation policy", State.NOTE, "may not be read, so the key may rotate by itself", error.hint)
             return
         except ReencryptError as error:

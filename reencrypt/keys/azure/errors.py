@@ -10,6 +10,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from reencrypt.errors import ConfigurationError, RefusedError
+from reencrypt.keys.errors import AccessDeniedError, KeyDisabledError
 from reencrypt.settings.model import AzureKeyVaultSettings
 
 #: What each operation needs: its access-policy permission.
@@ -32,32 +33,14 @@ class BadCiphertextError(Exception):
     """The vault could not decrypt these bytes with this version and algorithm (400)."""
 
 
-class OperationDeniedError(ConfigurationError):
-    """The identity may not do this (403)."""
-
-    code = "permission"
-
-
 class TokenError(ConfigurationError):
     """There is no token for the vault, or the vault refuses it (401)."""
 
     code = "token"
 
 
-class KeyOperationForbiddenError(OperationDeniedError):
+class KeyOperationForbiddenError(AccessDeniedError):
     """The `key_ops` of this key version leave the operation out (403 KeyOperationForbidden); others may allow it."""
-
-
-class KeyDisabledError(RefusedError):
-    """The key version is disabled (403 KeyDisabled)."""
-
-    code = "key_disabled"
-
-
-class KeyMissingError(ConfigurationError):
-    """The vault has no such key or version (404)."""
-
-    code = "key_missing"
 
 
 def forbidden(
@@ -82,7 +65,7 @@ def forbidden(
     if "expired" in message.lower() or "not yet valid" in message.lower():
         return RefusedError(f"{exactly} is outside its validity period and cannot {permission}", hint=OUTSIDE_VALIDITY)
     identity = settings.client_id or "the identity of this machine"
-    return OperationDeniedError(
+    return AccessDeniedError(
         f"{identity} lacks the permission {permission} on {key}", hint=_grant(settings, operation, inner)
     )
 

@@ -15,27 +15,14 @@ from typing import Final
 
 from reencrypt.errors import ReencryptError, RefusedError
 from reencrypt.keys.azure.client import Operation, VaultClient
-from reencrypt.keys.azure.errors import (
-    OUTSIDE_VALIDITY,
-    BadCiphertextError,
-    KeyDisabledError,
-    KeyMissingError,
-    KeyOperationForbiddenError,
-    OperationDeniedError,
-)
+from reencrypt.keys.azure.errors import OUTSIDE_VALIDITY, BadCiphertextError, KeyOperationForbiddenError
 from reencrypt.keys.azure.limiter import Limiter
 from reencrypt.keys.azure.policy import VaultPolicy
 from reencrypt.keys.azure.quota import Window
 from reencrypt.keys.azure.responses import KeyVersion, ListedVersion
 from reencrypt.keys.azure.rsa_blocks import encrypt_locally, unframe
-from reencrypt.keys.provider import (
-    DATA_KEY_BYTES,
-    Framing,
-    RsaAlgorithm,
-    UnwrapFailedError,
-    Unwrapped,
-    WrapFormat,
-)
+from reencrypt.keys.errors import AccessDeniedError, KeyDisabledError, KeyMissingError, UnwrapFailedError
+from reencrypt.keys.provider import DATA_KEY_BYTES, Framing, RsaAlgorithm, Unwrapped, WrapFormat
 from reencrypt.settings.model import AzureKeyVaultSettings
 
 _SECOND_LOOK_SECONDS: Final = 1.0
@@ -69,7 +56,7 @@ class AzureKeyProvider:
         self._known: list[tuple[str, RsaAlgorithm]] = []
         self._versions: list[ListedVersion] | None = None
         self._may_list = True
-        self._denied: dict[Operation, OperationDeniedError] = {}
+        self._denied: dict[Operation, AccessDeniedError] = {}
         self._left_out: dict[tuple[str, Operation], KeyOperationForbiddenError] = {}
         self._unusable: dict[str, ReencryptError] = {}
 
@@ -145,7 +132,7 @@ class AzureKeyProvider:
         framed = unframe(wrapped)
         if framed is None:
             return None
-        refusal: OperationDeniedError | None = None
+        refusal: AccessDeniedError | None = None
         for operation in sorted(_UNWRAPPING, key=lambda each: each == first.operation):
             refused = self._denied.get(operation) or self._left_out.get((first.version, operation))
             if refused is None:
@@ -157,7 +144,7 @@ class AzureKeyProvider:
                     return None
                 except KeyOperationForbiddenError as error:
                     refused = self._left_out[first.version, operation] = error
-                except OperationDeniedError as error:
+                except AccessDeniedError as error:
                     refused = self._denied[operation] = error
                 else:
                     return answer
@@ -171,7 +158,7 @@ class AzureKeyProvider:
         algorithm = wrap_format.algorithm
         try:
             newest = await self._newest()
-        except OperationDeniedError:
+        except AccessDeniedError:
             block, _ = await self._wrap_remotely(algorithm, data_key)
             return wrap_format.framing.frame(block)
         if not newest.enabled:
@@ -187,7 +174,7 @@ class AzureKeyProvider:
         """The version that `wrap` uses; where `get` is denied, that of a wrapping made for the purpose."""
         try:
             return (await self._newest()).version
-        except OperationDeniedError:
+        except AccessDeniedError:
             _, version = await self._wrap_remotely(RsaAlgorithm.OAEP_256, secrets.token_bytes(DATA_KEY_BYTES))
             return version
 
@@ -195,7 +182,7 @@ class AzureKeyProvider:
         """The enabled versions, newest first; empty where `list` is denied."""
         try:
             return [each.version for each in await self.vault.list_versions() if each.enabled]
-        except OperationDeniedError:
+        except AccessDeniedError:
             return []
 
     async def _newest(self) -> KeyVersion:
@@ -230,7 +217,7 @@ class AzureKeyProvider:
         if self._versions is None:
             try:
                 self._versions = await self.vault.list_versions()
-            except OperationDeniedError:
+            except AccessDeniedError:
                 self._versions, self._may_list = [], False
         listed = [each.version for each in self._versions]
         return [*listed, *(version for version in self._policy.key_versions if version not in listed)]
@@ -277,7 +264,7 @@ class AzureKeyProvider:
                     return *await self.vault.crypt(operation, algorithm, block, version), operation
                 except KeyOperationForbiddenError as error:
                     self._left_out[version, operation] = error
-                except OperationDeniedError as error:
+                except AccessDeniedError as error:
                     self._denied[operation] = error
         for operation in _UNWRAPPING:
             if (version, operation) in self._left_out:
@@ -292,7 +279,7 @@ class AzureKeyProvider:
         """Find out which version the newest one is, because an operator has to enable exactly that."""
         try:
             newest = await self.vault.get_key()
-        except (OperationDeniedError, KeyDisabledError):
+        except (AccessDeniedError, KeyDisabledError):
             return error
         return self.vault.disabled(newest.version)
 
@@ -309,9 +296,9 @@ class AzureKeyProvider:
         """The block, and the version that made it."""
         try:
             return await self.vault.crypt("encrypt", algorithm, data_key)
-        except OperationDeniedError as denied:
+        except AccessDeniedError as denied:
             try:
                 return await self.vault.crypt("wrapkey", algorithm, data_key)
-            except OperationDeniedError:
+            except AccessDeniedError:
                 # Grafana's documentation asks for encrypt, so that is the permission to name.
                 raise denied from None

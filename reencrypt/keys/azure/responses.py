@@ -19,9 +19,10 @@ from urllib.parse import urlsplit
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPublicNumbers
 
 from reencrypt.errors import ConfigurationError
-from reencrypt.keys.azure.errors import BadCiphertextError, KeyMissingError, forbidden, unauthorized
+from reencrypt.keys.azure.errors import BadCiphertextError, forbidden, unauthorized
 from reencrypt.keys.azure.quota import weight_of
 from reencrypt.keys.azure.retry import ThrottledError, TransientError
+from reencrypt.keys.errors import KeyMissingError
 from reencrypt.settings.model import AzureKeyVaultSettings
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from reencrypt.databases.protocol import Database
-from reencrypt.keys.provider import SECRET_KEY_PROVIDER, UnwrapFailedError
+from reencrypt.keys.errors import UnwrapFailedError
+from reencrypt.keys.provider import SECRET_KEY_PROVIDER
 from reencrypt.keys.secret_key import SecretKeyProvider
 from reencrypt.state.data_keys import read_secrets_manager
 

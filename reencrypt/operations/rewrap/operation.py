@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from reencrypt.errors import StoppedEarlyError
 from reencrypt.events import DataKeysRewrapped, RunEnded, RunStarted, Warned
-from reencrypt.keys.azure.errors import KeyDisabledError
+from reencrypt.keys.errors import KeyDisabledError
 from reencrypt.keys.provider import KeyProvider, Unwrapped
 from reencrypt.keys.ring import DataKey
 from reencrypt.operations.rewrap.rewrapper import BATCH_KEYS, Candidate, Rewrapper

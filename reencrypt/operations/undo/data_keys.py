@@ -13,7 +13,7 @@ from reencrypt.databases.protocol import Transaction
 from reencrypt.databases.retried import retried
 from reencrypt.errors import ReencryptError
 from reencrypt.events import Warned
-from reencrypt.keys.azure.errors import KeyDisabledError, KeyMissingError
+from reencrypt.keys.errors import KeyDisabledError, KeyMissingError
 from reencrypt.keys.provider import Unwrapped, normalise_provider
 from reencrypt.keys.ring import DataKey
 from reencrypt.operations.rewrap.rewrapper import DATA_KEYS

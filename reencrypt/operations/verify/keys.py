@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
 from reencrypt.catalogue.reason import Reason
-from reencrypt.keys.azure.errors import KeyDisabledError
+from reencrypt.keys.errors import KeyDisabledError
 from reencrypt.keys.provider import LEGACY_PROVIDER
 from reencrypt.keys.ring import Failure, KeyRing
 

@@ -14,15 +14,8 @@ from reencrypt.crypto.ciphers import Algorithm
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.errors import ConfigurationError
 from reencrypt.keys.azure.provider import AzureKeyProvider
-from reencrypt.keys.provider import (
-    ContradictionError,
-    Framing,
-    RsaAlgorithm,
-    UnwrapFailedError,
-    Unwrapped,
-    WrapFormat,
-    normalise_provider,
-)
+from reencrypt.keys.errors import ContradictionError, UnwrapFailedError
+from reencrypt.keys.provider import Framing, RsaAlgorithm, Unwrapped, WrapFormat, normalise_provider
 from reencrypt.keys.ring import DataKey, Failure, KeyRing, data_key_of
 from reencrypt.keys.secret_key import SecretKeyProvider
 from reencrypt.secret import Secret
