@@ -13,7 +13,7 @@ from reencrypt.errors import ConfigurationError
 from reencrypt.keys.azure.policy import VaultPolicy
 from reencrypt.keys.azure.quota import DEFAULT_SHARE
 from reencrypt.keys.azure.retry import RetryPolicy
-from reencrypt.keys.provider import WrapFormat
+from reencrypt.keys.wrap_format import WrapFormat
 from reencrypt.outcomes import Operation
 from reencrypt.planning.options import RunOptions
 from reencrypt.settings import Settings, load_settings

@@ -11,7 +11,8 @@ from reencrypt.crypto.derive import DerivedKeyCache, derive_key
 from reencrypt.crypto.envelope import MalformedEnvelopeError, Sealer
 from reencrypt.crypto.salt import new_salt
 from reencrypt.keys.errors import UnwrapFailedError
-from reencrypt.keys.provider import DATA_KEY_BYTES, ENOUGH_WITNESSES, SECRET_KEY_PROVIDER, Unwrapped, WrapFormat
+from reencrypt.keys.provider import DATA_KEY_BYTES, ENOUGH_WITNESSES, SECRET_KEY_PROVIDER, Unwrapped
+from reencrypt.keys.wrap_format import WrapFormat
 from reencrypt.secret import Secret
 
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from reencrypt.crypto.ciphers import Algorithm
 from reencrypt.keys.azure.policy import VaultPolicy
-from reencrypt.keys.provider import WrapFormat
+from reencrypt.keys.wrap_format import WrapFormat
 from reencrypt.outcomes import Operation
 from reencrypt.settings import Settings
 from reencrypt.state.lease import DEFAULT_TIMEOUT_SECONDS

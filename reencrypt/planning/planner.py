@@ -12,8 +12,9 @@ from reencrypt.crypto.envelope import Envelope
 from reencrypt.errors import ConfigurationError, NoSecretsError, ReencryptError
 from reencrypt.keys.errors import KeyDisabledError
 from reencrypt.keys.proof import Proof, Verdict
-from reencrypt.keys.provider import SECRET_KEY_PROVIDER, KeyProvider, Unwrapped, WrapFormat, normalise_provider
+from reencrypt.keys.provider import SECRET_KEY_PROVIDER, KeyProvider, Unwrapped, normalise_provider
 from reencrypt.keys.ring import DataKey, KeyRing
+from reencrypt.keys.wrap_format import WrapFormat
 from reencrypt.outcomes import Operation
 from reencrypt.planning import preflight
 from reencrypt.planning.census import Census, take_census

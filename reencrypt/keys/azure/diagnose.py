@@ -16,7 +16,8 @@ from reencrypt.keys.azure.responses import KeyVersion, ListedVersion
 from reencrypt.keys.azure.rsa_blocks import encrypt_locally
 from reencrypt.keys.diagnostics import Check, State, failed
 from reencrypt.keys.errors import AccessDeniedError
-from reencrypt.keys.provider import DATA_KEY_BYTES, RsaAlgorithm
+from reencrypt.keys.provider import DATA_KEY_BYTES
+from reencrypt.keys.wrap_format import RsaAlgorithm
 
 _T = TypeVar("_T")
 

@@ -22,7 +22,8 @@ from reencrypt.keys.azure.quota import Window
 from reencrypt.keys.azure.responses import KeyVersion, ListedVersion
 from reencrypt.keys.azure.rsa_blocks import encrypt_locally, unframe
 from reencrypt.keys.errors import AccessDeniedError, KeyDisabledError, KeyMissingError, UnwrapFailedError
-from reencrypt.keys.provider import DATA_KEY_BYTES, Framing, RsaAlgorithm, Unwrapped, WrapFormat
+from reencrypt.keys.provider import DATA_KEY_BYTES, Unwrapped
+from reencrypt.keys.wrap_format import Framing, RsaAlgorithm, WrapFormat
 from reencrypt.settings.model import AzureKeyVaultSettings
 
 _SECOND_LOOK_SECONDS: Final = 1.0

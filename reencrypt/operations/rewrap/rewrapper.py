@@ -15,8 +15,9 @@ from reencrypt.databases.protocol import Database, Transaction
 from reencrypt.databases.retried import retried
 from reencrypt.errors import RefusedError, first_error
 from reencrypt.keys.errors import UnwrapFailedError
-from reencrypt.keys.provider import KeyProvider, Unwrapped, WrapFormat, normalise_provider
+from reencrypt.keys.provider import KeyProvider, Unwrapped, normalise_provider
 from reencrypt.keys.ring import DataKey
+from reencrypt.keys.wrap_format import WrapFormat
 from reencrypt.state.checkpoints import DataKeyProgress, save_data_key_progress
 from reencrypt.state.data_keys import DataKeyStore, Wrapping
 from reencrypt.state.lease import Lease

@@ -23,8 +23,9 @@ from keyvault_emulator import ALL_PERMISSIONS, Emulator
 
 from reencrypt.errors import ConfigurationError, RefusedError, UnavailableError
 from reencrypt.keys.errors import AccessDeniedError, KeyDisabledError, KeyMissingError, UnwrapFailedError
-from reencrypt.keys.provider import Framing, RsaAlgorithm, Unwrapped, WrapFormat
+from reencrypt.keys.provider import Unwrapped
 from reencrypt.keys.ring import DataKey, KeyRing
+from reencrypt.keys.wrap_format import Framing, RsaAlgorithm, WrapFormat
 from reencrypt.secret import Secret
 from tests.integration.keys.conftest import ProviderOf, make_provider
 

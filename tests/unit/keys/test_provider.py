@@ -15,9 +15,10 @@ from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.errors import ConfigurationError
 from reencrypt.keys.azure.provider import AzureKeyProvider
 from reencrypt.keys.errors import ContradictionError, UnwrapFailedError
-from reencrypt.keys.provider import Framing, RsaAlgorithm, Unwrapped, WrapFormat, normalise_provider
+from reencrypt.keys.provider import Unwrapped, normalise_provider
 from reencrypt.keys.ring import DataKey, Failure, KeyRing, data_key_of
 from reencrypt.keys.secret_key import SecretKeyProvider
+from reencrypt.keys.wrap_format import Framing, RsaAlgorithm, WrapFormat
 from reencrypt.secret import Secret
 from reencrypt.settings.model import AzureKeyVaultSettings
 
