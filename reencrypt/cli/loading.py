@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from datetime import timedelta
 
 from reencrypt.cli.options import Common
 from reencrypt.crypto.ciphers import Algorithm
 from reencrypt.errors import ConfigurationError
-from reencrypt.keys.azure.policy import VaultPolicy
-from reencrypt.keys.azure.quota import DEFAULT_SHARE
-from reencrypt.keys.azure.retry import RetryPolicy
+from reencrypt.keys.kind import DEFAULT_SHARE, ServiceOptions
 from reencrypt.keys.wrap_format import WrapFormat
 from reencrypt.outcomes import Operation
 from reencrypt.planning.options import RunOptions
@@ -77,15 +74,5 @@ def run_options(
         settle=settle,
         max_quarantine=max_quarantine,
         accepted=accepted,
-        vault=VaultPolicy(RetryPolicy(deadline_seconds=vault_deadline), vault_share, _versions(key_versions)),
+        vault=ServiceOptions(vault_deadline, vault_share, tuple(key_versions)),
     )
-
-
-def _versions(texts: Sequence[str]) -> tuple[str, ...]:
-    for text in texts:
-        if not re.fullmatch(r"[0-9a-fA-F]{32}", text):
-            raise ConfigurationError(
-                f"--key-version {text!r} is not a version of a key in Key Vault",
-                hint="give the last part of the key's identifier, 32 hexadecimal digits",
-            )
-    return tuple(text.lower() for text in texts)

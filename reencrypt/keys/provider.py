@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+from reencrypt.keys.diagnostics import Check
 from reencrypt.keys.wrap_format import WrapFormat
 
 #: Grafana's data keys: 16 random bytes (`pkg/services/secrets/manager/manager.go`).
@@ -87,6 +88,10 @@ class KeyProvider(Protocol):
 
     async def versions(self) -> list[str]:
         """The enabled versions of its key, as far as it may look; empty where it has none."""
+        ...
+
+    async def diagnose(self) -> list[Check]:
+        """Check everything that this provider needs, by use where that changes nothing; what fails raises nothing."""
         ...
 
     async def close(self) -> None:

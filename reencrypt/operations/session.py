@@ -11,7 +11,7 @@ from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.databases.connect import open_database
 from reencrypt.databases.protocol import Database
 from reencrypt.events import Emit, Waiting, Warned
-from reencrypt.keys.azure.policy import VaultPolicy
+from reencrypt.keys.kind import ProviderContext, ServiceOptions
 from reencrypt.keys.providers import Providers
 from reencrypt.keys.ring import KeyRing
 from reencrypt.planning.options import RunOptions, available_threads
@@ -40,14 +40,12 @@ def open_shared() -> Iterator[Shared]:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def open_providers(settings: Settings, cache: DerivedKeyCache, policy: VaultPolicy, emit: Emit) -> Providers:
+def open_providers(settings: Settings, cache: DerivedKeyCache, service: ServiceOptions, emit: Emit) -> Providers:
     """The key-encryption keys of a configuration, as an async context manager; waits and warnings become events."""
     return Providers(
         settings,
         cache,
-        policy=policy,
-        waiting=lambda reason: emit(Waiting(reason)),
-        warn=lambda message: emit(Warned(message)),
+        ProviderContext(service, lambda reason: emit(Waiting(reason)), lambda message: emit(Warned(message))),
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from reencrypt.crypto.ciphers import Algorithm
-from reencrypt.keys.azure.policy import VaultPolicy
+from reencrypt.keys.kind import ServiceOptions
 from reencrypt.keys.wrap_format import WrapFormat
 from reencrypt.outcomes import Operation
 from reencrypt.settings import Settings
@@ -48,7 +48,7 @@ class RunOptions:
     settle: bool = False
     max_quarantine: float = DEFAULT_SHARE
     accepted: Selection | None = None
-    vault: VaultPolicy = field(default_factory=VaultPolicy)
+    vault: ServiceOptions = field(default_factory=ServiceOptions)
 
     def applied_to(self, settings: Settings) -> Settings:
         """The configuration with what the user decided against it, for the providers, which wrap data keys."""

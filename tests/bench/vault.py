@@ -19,13 +19,13 @@ import aiohttp
 
 from reencrypt.errors import ReencryptError
 from reencrypt.keys.azure.limiter import Limiter
-from reencrypt.keys.azure.policy import VaultPolicy
 from reencrypt.keys.azure.provider import AzureKeyProvider
-from reencrypt.keys.azure.quota import BUDGET, DEFAULT_SHARE, WINDOW_SECONDS
+from reencrypt.keys.azure.quota import BUDGET, WINDOW_SECONDS
 from reencrypt.keys.azure.retry import RetryPolicy
+from reencrypt.keys.azure.settings import AzureKeyVaultSettings
 from reencrypt.keys.errors import UnwrapFailedError
+from reencrypt.keys.kind import DEFAULT_SHARE, ProviderContext, ServiceOptions
 from reencrypt.secret import Secret
-from reencrypt.settings.model import AzureKeyVaultSettings
 from tests.bench.responder import VALUE
 from tests.bench.result import Result, publish
 from tests.support.vault import Vault
@@ -102,8 +102,8 @@ async def against_emulator(vault: Vault) -> list[Result]:
     ]
     for name, fault in FAULTS.items():
         vault.control("POST", "faults", fault)
-        policy = VaultPolicy(RetryPolicy(attempt_seconds=2.0), share=1.0)
-        provider = AzureKeyProvider(key, policy=policy)
+        retry = RetryPolicy(attempt_seconds=2.0)
+        provider = AzureKeyProvider(key, ProviderContext(ServiceOptions(share=1.0)), retry=retry)
         _, failures = await unwrap_all(provider, wrapped[:KEYS_UNDER_FAULT], data_keys)
         await provider.close()
         vault.control("DELETE", "faults")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from reencrypt.errors import ConfigurationError, RefusedError
 from reencrypt.keys.azure.credential import make_credential
-from reencrypt.keys.azure.errors import disabled, is_managed_hsm, unauthorized
+from reencrypt.keys.azure.errors import disabled, unauthorized
 from reencrypt.keys.azure.limiter import Limiter
 from reencrypt.keys.azure.quota import weight_of
 from reencrypt.keys.azure.responses import (
@@ -35,8 +35,8 @@ from reencrypt.keys.azure.responses import (
     version_of,
 )
 from reencrypt.keys.azure.retry import Request, RetryPolicy, TransientError, call_with_retries
+from reencrypt.keys.azure.settings import AzureKeyVaultSettings
 from reencrypt.keys.errors import KeyDisabledError
-from reencrypt.settings.model import AzureKeyVaultSettings
 
 if TYPE_CHECKING:
     from azure.core.exceptions import AzureError
@@ -279,7 +279,7 @@ class VaultClient:
         if echo is not None and echo.lower() != request_id:
             raise TransientError("the answer to another request")
         # A managed HSM sends none back (recorded answers); a vault does, with every answer of its own.
-        if echo is None and independent and response.status_code == OK and not is_managed_hsm(self._settings):
+        if echo is None and independent and response.status_code == OK and not self._settings.is_managed_hsm:
             raise TransientError("an answer that does not say which request it belongs to")
 
     @staticmethod

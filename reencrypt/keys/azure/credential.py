@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from reencrypt.errors import ConfigurationError
-from reencrypt.settings.model import AzureKeyVaultSettings
+from reencrypt.keys.azure.settings import AzureKeyVaultSettings
 
 if TYPE_CHECKING:
     from azure.core.credentials import AccessTokenInfo, TokenRequestOptions

@@ -7,9 +7,11 @@ import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Final, TypeVar
+from urllib.parse import urlsplit
 
 from reencrypt.errors import ReencryptError, RefusedError
 from reencrypt.keys.azure.client import Operation, VaultClient
+from reencrypt.keys.azure.credential import proxies_for
 from reencrypt.keys.azure.errors import BadCiphertextError, TokenError
 from reencrypt.keys.azure.quota import BUDGET, WINDOW_SECONDS
 from reencrypt.keys.azure.responses import KeyVersion, ListedVersion
@@ -28,9 +30,9 @@ _SOON_SECONDS: Final = 30 * 86_400
 _SKEW_SECONDS: Final = 60.0
 
 
-async def diagnose(vault: VaultClient, share: float) -> list[Check]:
+async def diagnose(vault: VaultClient, vault_uri: str, share: float) -> list[Check]:
     """Check one key with real requests that change nothing; what nothing can be said about is left out."""
-    return await _Diagnosis(vault, share).run()
+    return [_proxy(vault_uri), *await _Diagnosis(vault, share).run()]
 
 
 class _Diagnosis:
@@ -202,3 +204,10 @@ def _validity(newest: KeyVersion) -> tuple[State, str, str]:
 
 def _day(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
+
+
+def _proxy(vault_uri: str) -> Check:
+    proxy = urlsplit((proxies_for(vault_uri) or {}).get("https", ""))
+    # Without the user and the password that may stand in it.
+    address = f"{proxy.scheme}://{proxy.hostname}:{proxy.port}" if proxy.port else f"{proxy.scheme}://{proxy.hostname}"
+    return Check("proxy", State.OK, f"{address} (HTTPS_PROXY)" if proxy.hostname else "none")

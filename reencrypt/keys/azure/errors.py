@@ -10,8 +10,8 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from reencrypt.errors import ConfigurationError, RefusedError
+from reencrypt.keys.azure.settings import AzureKeyVaultSettings
 from reencrypt.keys.errors import AccessDeniedError, KeyDisabledError
-from reencrypt.settings.model import AzureKeyVaultSettings
 
 #: What each operation needs: its access-policy permission.
 _PERMISSION: Final = {
@@ -76,7 +76,7 @@ def _grant(settings: AzureKeyVaultSettings, operation: str, inner: str) -> str:
     if operation == "rotationpolicy":
         # Not worth a permission of its own.
         return f"let the vault's owner look: az keyvault key rotation-policy show {_place(settings)}"
-    if is_managed_hsm(settings):
+    if settings.is_managed_hsm:
         return (
             f"az keyvault role assignment create --hsm-name {vault} --assignee {who} "
             f"--role 'Managed HSM Crypto User' --scope /keys/{settings.key_name}"
@@ -91,13 +91,8 @@ def _grant(settings: AzureKeyVaultSettings, operation: str, inner: str) -> str:
     )
 
 
-def is_managed_hsm(settings: AzureKeyVaultSettings) -> bool:
-    """Whether the vault is a managed HSM, by its domain."""
-    return ".managedhsm." in settings.vault_uri
-
-
 def _place(settings: AzureKeyVaultSettings) -> str:
-    option = "--hsm-name" if is_managed_hsm(settings) else "--vault-name"
+    option = "--hsm-name" if settings.is_managed_hsm else "--vault-name"
     return f"{option} {_vault_name(settings)} --name {settings.key_name}"
 
 

@@ -10,21 +10,24 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Final
 
 from reencrypt.errors import ReencryptError, RefusedError
 from reencrypt.keys.azure.client import Operation, VaultClient
+from reencrypt.keys.azure.diagnose import diagnose
 from reencrypt.keys.azure.errors import OUTSIDE_VALIDITY, BadCiphertextError, KeyOperationForbiddenError
 from reencrypt.keys.azure.limiter import Limiter
-from reencrypt.keys.azure.policy import VaultPolicy
 from reencrypt.keys.azure.quota import Window
 from reencrypt.keys.azure.responses import KeyVersion, ListedVersion
+from reencrypt.keys.azure.retry import RetryPolicy
 from reencrypt.keys.azure.rsa_blocks import encrypt_locally, unframe
+from reencrypt.keys.azure.settings import AzureKeyVaultSettings
+from reencrypt.keys.diagnostics import Check
 from reencrypt.keys.errors import AccessDeniedError, KeyDisabledError, KeyMissingError, UnwrapFailedError
+from reencrypt.keys.kind import ProviderContext
 from reencrypt.keys.provider import DATA_KEY_BYTES, Unwrapped
 from reencrypt.keys.wrap_format import Framing, RsaAlgorithm, WrapFormat
-from reencrypt.settings.model import AzureKeyVaultSettings
 
 _SECOND_LOOK_SECONDS: Final = 1.0
 _NEWEST_SECONDS: Final = 30.0
@@ -38,19 +41,22 @@ class AzureKeyProvider:
     def __init__(
         self,
         settings: AzureKeyVaultSettings,
+        context: ProviderContext | None = None,
         *,
-        policy: VaultPolicy | None = None,
         limiter: Limiter | None = None,
-        waiting: Callable[[str], None] = lambda _reason: None,
-        warn: Callable[[str], None] = lambda _message: None,
+        retry: RetryPolicy | None = None,
     ) -> None:
+        context = context or ProviderContext()
         self._settings = settings
-        self._policy = policy or VaultPolicy()
+        self._options = context.options
         #: The key itself.
         self.vault = VaultClient(
-            settings, policy=self._policy.retry, limiter=limiter or Limiter(Window(self._policy.share)), waiting=waiting
+            settings,
+            policy=retry or RetryPolicy(deadline_seconds=context.options.deadline_seconds),
+            limiter=limiter or Limiter(Window(context.options.share)),
+            waiting=context.waiting,
         )
-        self._warn = warn
+        self._warn = context.warn
         self._expired: set[str] = set()
         self._searched_again = False
         self._newest_at = float("-inf")
@@ -186,6 +192,10 @@ class AzureKeyProvider:
         except AccessDeniedError:
             return []
 
+    async def diagnose(self) -> list[Check]:
+        """Check the proxy, the token, each permission, the key and its versions."""
+        return await diagnose(self.vault, self._settings.vault_uri, self._options.share)
+
     async def _newest(self) -> KeyVersion:
         """The newest version as of a moment ago: a thousand keys must not cost a thousand looks."""
         now = asyncio.get_running_loop().time()
@@ -221,7 +231,7 @@ class AzureKeyProvider:
             except AccessDeniedError:
                 self._versions, self._may_list = [], False
         listed = [each.version for each in self._versions]
-        return [*listed, *(version for version in self._policy.key_versions if version not in listed)]
+        return [*listed, *(version for version in self._options.key_versions if version not in listed)]
 
     def _warn_of_expiry(self, version: str) -> None:
         """Old data stays readable under an expired version, on purpose; but nothing new can be written under it."""
@@ -247,7 +257,7 @@ class AzureKeyProvider:
                 self._unusable[version] = error
             except KeyMissingError:
                 # A version that the vault has named cannot vanish; one that the operator named may never have been.
-                if version not in self._policy.key_versions:
+                if version not in self._options.key_versions:
                     raise
         if len(data_key) != DATA_KEY_BYTES:
             return None

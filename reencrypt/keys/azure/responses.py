@@ -22,8 +22,8 @@ from reencrypt.errors import ConfigurationError
 from reencrypt.keys.azure.errors import BadCiphertextError, forbidden, unauthorized
 from reencrypt.keys.azure.quota import weight_of
 from reencrypt.keys.azure.retry import ThrottledError, TransientError
+from reencrypt.keys.azure.settings import AzureKeyVaultSettings
 from reencrypt.keys.errors import KeyMissingError
-from reencrypt.settings.model import AzureKeyVaultSettings
 
 if TYPE_CHECKING:
     from azure.core.rest import AsyncHttpResponse

@@ -13,7 +13,7 @@ from azure.core.pipeline.transport import AioHttpTransport
 from azure.keyvault.keys.aio import KeyClient
 
 from reencrypt.keys.azure.credential import proxies_for
-from reencrypt.settings.model import AzureKeyVaultSettings
+from reencrypt.keys.azure.settings import AzureKeyVaultSettings
 
 Asked = TypeVar("Asked")
 Answered = TypeVar("Answered")

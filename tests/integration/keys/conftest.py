@@ -12,11 +12,10 @@ import pytest
 from emulator_clients import wire_to
 from keyvault_emulator import Emulator
 
-from reencrypt.keys.azure.policy import VaultPolicy
 from reencrypt.keys.azure.provider import AzureKeyProvider
 from reencrypt.keys.azure.retry import RetryPolicy
+from reencrypt.keys.azure.settings import AzureKeyVaultSettings
 from reencrypt.secret import Secret
-from reencrypt.settings.model import AzureKeyVaultSettings
 
 ProviderOf = Callable[..., AzureKeyProvider]
 
@@ -73,8 +72,8 @@ def make_settings(emulator: Emulator, key: str = "prod", **changes: object) -> A
 
 def make_provider(emulator: Emulator, key: str = "prod", **changes: object) -> AzureKeyProvider:
     """A provider for it; the caller closes it."""
-    policy = RetryPolicy(deadline_seconds=1.0, first_wait_seconds=0.05)
-    return AzureKeyProvider(make_settings(emulator, key, **changes), policy=VaultPolicy(policy))
+    retry = RetryPolicy(deadline_seconds=1.0, first_wait_seconds=0.05)
+    return AzureKeyProvider(make_settings(emulator, key, **changes), retry=retry)
 
 
 @pytest.fixture

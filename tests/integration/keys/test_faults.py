@@ -14,13 +14,12 @@ from aiohttp import web
 
 from reencrypt.errors import ConfigurationError, UnavailableError
 from reencrypt.keys.azure.limiter import Limiter
-from reencrypt.keys.azure.policy import VaultPolicy
 from reencrypt.keys.azure.provider import AzureKeyProvider
 from reencrypt.keys.azure.quota import Window
 from reencrypt.keys.azure.retry import RetryPolicy
+from reencrypt.keys.azure.settings import AzureKeyVaultSettings
 from reencrypt.keys.errors import UnwrapFailedError
 from reencrypt.secret import Secret
-from reencrypt.settings.model import AzureKeyVaultSettings
 from tests.support.tls import server_tls
 
 TENANT = "11111111-2222-4333-8444-555555555555"
@@ -110,7 +109,7 @@ def provider_of(service: Service, *, trusted_suffix: bool = False) -> AzureKeyPr
     )
     return AzureKeyProvider(
         settings,
-        policy=VaultPolicy(RetryPolicy(deadline_seconds=2.0, first_wait_seconds=0.01)),
+        retry=RetryPolicy(deadline_seconds=2.0, first_wait_seconds=0.01),
         limiter=Limiter(Window(), first_pause_seconds=0.01),
     )
 

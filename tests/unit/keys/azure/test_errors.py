@@ -7,9 +7,9 @@ import pytest
 from reencrypt.errors import ConfigurationError, ReencryptError, RefusedError
 from reencrypt.keys.azure.credential import proxies_for
 from reencrypt.keys.azure.errors import KeyOperationForbiddenError, disabled, forbidden, unauthorized
+from reencrypt.keys.azure.settings import AzureKeyVaultSettings
 from reencrypt.keys.errors import AccessDeniedError, KeyDisabledError
 from reencrypt.secret import Secret
-from reencrypt.settings.model import AzureKeyVaultSettings
 
 SECRET = "c4n4ry-client-secret"
 
