@@ -6,14 +6,14 @@ an error for the command that needs the provider.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from reencrypt.errors import ConfigurationError
 from reencrypt.keys.kind import ConfiguredProvider, ProviderKind, Quota
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER
-from reencrypt.keys.registry import built_in
+from reencrypt.keys.registry import BUILT_IN, find_outside
 from reencrypt.settings import Settings, ShownValue
 from reencrypt.settings.providers import UNSUPPORTED_KINDS, kind_of, section_of
 from reencrypt.settings.show import show_key
@@ -23,11 +23,13 @@ from reencrypt.settings.show import show_key
 class ProviderConfiguration:
     """The usable providers, what is wrong with each other one in a sentence, and all their values for `config show`.
 
-    `kinds` are those that are known here, by name: the built-in ones among them, used or not.
+    `kinds` are those that are known here, by name: the built-in ones, used or not, and those from outside that the
+    configuration names. `broken` are kinds from outside that cannot be loaded.
     """
 
     config_file: Path | None
     kinds: Mapping[str, ProviderKind]
+    broken: Mapping[str, ConfigurationError]
     usable: Mapping[str, ConfiguredProvider]
     unusable: Mapping[str, str]
     shown: tuple[ShownValue, ...]
@@ -46,9 +48,12 @@ class ProviderConfiguration:
         if provider in self.usable:
             return self.usable[provider]
         if provider in self.unusable:
+            broken = self.broken.get(kind_of(provider))
             raise ConfigurationError(
                 f"provider {provider} cannot be used: {self.unusable[provider]}",
-                hint=f"Complete [{section_of(provider)}] in {self.config_file or 'the configuration file of Grafana'}. "
+                hint=broken.hint
+                if broken
+                else f"Complete [{section_of(provider)}] in {self.config_file or 'the configuration file of Grafana'}. "
                 "Grafana, and so this tool, uses a GF_… variable only for a key that has a value in the file.",
             )
         known = ", ".join(self.usable)
@@ -66,22 +71,23 @@ class ProviderConfiguration:
         kind = kind_of(provider)
         if provider == SECRET_KEY_PROVIDER or provider in self.usable:
             return ""
-        if kind in UNSUPPORTED_KINDS and kind not in self.kinds:
+        if kind in UNSUPPORTED_KINDS and kind not in self.kinds and kind not in self.broken:
             return ""
-        return self.unusable.get(provider) or _problem_of_kind(provider, self.kinds) or _no_section(provider)
+        problem = self.unusable.get(provider) or _problem_of_kind(provider, self.kinds, self.broken)
+        return problem or _no_section(provider)
 
 
 def read_providers(settings: Settings) -> ProviderConfiguration:
     """Read every provider that has a section or is named; raises nothing."""
-    kinds = built_in()
+    kinds, broken = _find_kinds({section.kind for section in settings.providers.values()})
     usable: dict[str, ConfiguredProvider] = {}
     unusable: dict[str, str] = {}
     shown: list[ShownValue] = []
     for provider, section in settings.providers.items():
         kind = kinds.get(section.kind)
-        if kind is None and section.kind not in UNSUPPORTED_KINDS and not section.is_named:
+        if not (section.is_named or section.kind in {*kinds, *broken, *UNSUPPORTED_KINDS}):
             continue  # Something else that is configured there.
-        problem = _problem_of_kind(provider, kinds) or ("" if section.is_present else _no_section(provider))
+        problem = _problem_of_kind(provider, kinds, broken) or ("" if section.is_present else _no_section(provider))
         if kind is None or problem:
             unusable[provider] = problem
             continue
@@ -90,19 +96,38 @@ def read_providers(settings: Settings) -> ProviderConfiguration:
             usable[provider] = kind.read(section)
         except ConfigurationError as error:
             unusable[provider] = f"{error.message}."
-    return ProviderConfiguration(settings.config_file, kinds, usable, unusable, tuple(shown))
+    return ProviderConfiguration(settings.config_file, kinds, broken, usable, unusable, tuple(shown))
 
 
-def _problem_of_kind(provider: str, kinds: Mapping[str, ProviderKind]) -> str:
+def _find_kinds(wanted: Collection[str]) -> tuple[dict[str, ProviderKind], dict[str, ConfigurationError]]:
+    """The built-in kinds and those of the wanted ones that come from outside, and those that cannot be loaded."""
+    kinds = {kind.name: kind for kind in BUILT_IN}
+    broken: dict[str, ConfigurationError] = {}
+    for name in sorted(set(wanted) - set(kinds)):
+        try:
+            kind = find_outside(name)
+        except ConfigurationError as error:
+            broken[name] = error
+        else:
+            kinds |= {name: kind} if kind else {}
+    return kinds, broken
+
+
+def _problem_of_kind(provider: str, kinds: Mapping[str, ProviderKind], broken: Mapping[str, ConfigurationError]) -> str:
     kind, dot, name = provider.partition(".")
     if not dot or not name:
         return f"The provider id {provider} does not have the form KIND.NAME."
     if kind in kinds:
         return ""
+    if kind in broken:
+        return f"{broken[kind].message}."
     if kind in UNSUPPORTED_KINDS:
         return f"Providers of the kind {kind} are not supported by reencrypt."
     supported = ", ".join(f"{each}.NAME" for each in kinds)
-    return f"The kind {kind} is unknown; reencrypt supports {supported} and {SECRET_KEY_PROVIDER}."
+    return (
+        f"The kind {kind} is unknown; reencrypt supports {supported} and {SECRET_KEY_PROVIDER}, "
+        "and no installed package adds this one."
+    )
 
 
 def _no_section(provider: str) -> str:

@@ -20,6 +20,7 @@ from reencrypt.planning.planner import make_plan
 from reencrypt.planning.schema import Schema, examine, read_own_keys
 from reencrypt.planning.target import Target
 from reencrypt.settings import Settings
+from reencrypt.settings.providers import kind_of
 from reencrypt.state.data_keys import read_data_keys
 from reencrypt.state.stop import StopRequest
 
@@ -82,7 +83,9 @@ async def doctor(settings: Settings, options: RunOptions, shared: Shared, *, emi
             report.groups[name] = checks
     report.groups["run"] = await _rehearsal(settings, options, shared, emit)
     for name, problem in providers.configured.unusable.items():
-        report.groups[name] = [Check("configuration", State.WARNING, problem, "complete it, or take it out")]
+        broken = providers.configured.broken.get(kind_of(name))
+        remedy = broken.hint if broken else "complete it, or take it out"
+        report.groups[name] = [Check("configuration", State.WARNING, problem, remedy)]
     return report
 
 
