@@ -1,4 +1,4 @@
-"""What a key-encryption key can do, whoever holds it."""
+"""Protocol of a provider: it wraps and unwraps data keys under one key-encryption key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The two roads to a provider, side by side: what each moves, costs, and protects from."""
+"""Estimate of the two ways to a provider, side by side: what each moves, costs, and protects from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who asks the vault: the service principal of Grafana's configuration, or the identity of this machine."""
+"""Credential for a vault: the service principal of Grafana's configuration, or the identity of this machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Key Vault's refusals mean, as errors with a remedy.
+"""Errors for Key Vault's refusals, each with a remedy.
 
 Codes and messages are those of the service: 403 with an inner code, 401 with a code of Entra or of the vault.
 """

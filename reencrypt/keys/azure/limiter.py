@@ -82,7 +82,7 @@ class Limiter:
         return self._tickets
 
     async def admit(self, ticket: int, weight: float) -> None:
-        """Return when the request may go; `leave` must follow."""
+        """Wait until the request may go; `leave` must follow."""
         loop = asyncio.get_running_loop()
         if not self._queue and self._delay(loop.time(), weight) == 0:
             self._go(loop.time(), weight)
@@ -112,7 +112,7 @@ class Limiter:
         self._concurrency.congested(asked_at, asyncio.get_running_loop().time())
 
     def throttled(self, asked_at: float, retry_after: float | None) -> float:
-        """The vault refuses for now: nobody asks before it wants to be asked. Returns the seconds until then."""
+        """The vault is throttling: hold all requests back for as long as it asks. Returns the seconds until then."""
         now = asyncio.get_running_loop().time()
         if self._concurrency.congested(asked_at, now):
             self._concurrency.probe()
@@ -125,7 +125,7 @@ class Limiter:
         return self.pause_seconds()
 
     def pause_seconds(self) -> float:
-        """How long nobody may ask yet."""
+        """Seconds for which all requests are held back."""
         return max(0.0, self._paused_until - asyncio.get_running_loop().time())
 
     def _delay(self, now: float, weight: float) -> float | None:

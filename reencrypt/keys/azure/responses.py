@@ -1,4 +1,4 @@
-"""What Key Vault answers, checked: keys, versions, values, and refusals as errors with a remedy.
+"""Checked answers of Key Vault: keys, versions, values, and refusals as errors with a remedy.
 
 Whatever is not Key Vault's own answer, a proxy's page for one, is no verdict on anything: it is asked for again.
 """
@@ -168,7 +168,7 @@ def judge(settings: AzureKeyVaultSettings, operation: str, response: AsyncHttpRe
     """
     status = response.status_code
     if status == THROTTLED:
-        raise ThrottledError(f"the vault answered {status}", _retry_after(response.headers))
+        raise ThrottledError(_retry_after(response.headers))
     if status in TRANSIENT:
         raise TransientError(f"the vault answered {status}", _retry_after(response.headers))
     answer = _json(response)

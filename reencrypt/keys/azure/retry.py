@@ -1,4 +1,4 @@
-"""When a vault call is tried again: a closed list of reasons, full jitter, one deadline."""
+"""Retry of vault calls: a closed list of reasons, full jitter, one deadline."""
 
 from __future__ import annotations
 
@@ -23,7 +23,11 @@ class TransientError(Exception):
 
 
 class ThrottledError(TransientError):
-    """The service refuses because too much was asked of it (429): everybody has to wait, not this call alone."""
+    """The service is throttling requests (429): every call has to wait, not this one alone."""
+
+    def __init__(self, retry_after: float | None = None) -> None:
+        asked = f", Retry-After {retry_after:g} s" if retry_after else ""
+        super().__init__(f"Key Vault is throttling requests (429{asked})", retry_after)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +62,16 @@ async def call_with_retries(
 ) -> T:
     """Try until it succeeds, fails for good, or the deadline passes (`UnavailableError`, naming the last reason).
 
-    `waiting` hears why each wait happens.
+    `waiting` is told why each wait happens.
     """
     loop = asyncio.get_running_loop()
     ticket = limiter.ticket()
     pause = limiter.pause_seconds()
-    if pause > policy.deadline_seconds:
-        raise UnavailableError(f"{request.what}: the vault wants to be left alone for {pause:.0f} s", hint=request.hint)
     if pause:
-        waiting(f"{request.what}: the vault wants to be left alone for {pause:.0f} s")
+        reason = f"{request.what}: Key Vault is throttling requests (429), the next one may go in {pause:.0f} s"
+        if pause > policy.deadline_seconds:
+            raise UnavailableError(f"{reason}, after the deadline of {policy.deadline_seconds:g} s", hint=request.hint)
+        waiting(reason)
     await limiter.admit(ticket, request.weight)
     deadline = loop.time() + policy.deadline_seconds
     tries = 0
@@ -96,7 +101,9 @@ async def call_with_retries(
         wait = max(wait, random.uniform(0, ceiling))  # noqa: S311 - spreads load
         tries += 1
         if loop.time() + wait >= deadline:
-            raise UnavailableError(f"{request.what}: {reason} within {policy.deadline_seconds:g} s", hint=request.hint)
+            raise UnavailableError(
+                f"{request.what}: {reason}; gave up (deadline {policy.deadline_seconds:g} s)", hint=request.hint
+            )
         waiting(f"{request.what}: {reason}")
         await asyncio.sleep(wait)
         queued = loop.time()

@@ -1,4 +1,4 @@
-"""The SDK's client with what every call must not pay for taken out. Imports the SDK: import this where a vault is."""
+"""Session and client of the SDK, without what would cost every call time. Imports the SDK, so import it late."""
 
 from __future__ import annotations
 

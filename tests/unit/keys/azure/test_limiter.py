@@ -39,7 +39,7 @@ class Vault:
             now = loop.time()
             if sum(each for at, each in self.accepted if at > now - 10) + weight > self.budget:
                 self.refused.append(now)
-                raise ThrottledError("the vault answered 429", self.retry_after)
+                raise ThrottledError(self.retry_after)
             self.accepted.append((now, weight))
             return now
         finally:
@@ -157,6 +157,28 @@ def test_a_vault_that_refuses_everything_is_given_up_at_the_deadline() -> None:
 
     assert run_in_virtual_time(main()) <= 30.1
     assert 4 <= len(vault.refused) <= 8
+
+
+def test_a_request_that_comes_while_the_vault_is_throttling_says_so_and_waits_or_gives_up() -> None:
+    waits: list[str] = []
+
+    async def ask_during_a_pause() -> float:
+        limiter = Limiter(Window(0.5))
+        limiter.throttled(0, 12)
+        request = Request(1, "decrypt with key k", "try later")
+
+        async def call() -> float:
+            return asyncio.get_running_loop().time()
+
+        with pytest.raises(UnavailableError, match=r"may go in 12 s, after the deadline of 5 s"):
+            await call_with_retries(
+                call, request, policy=RetryPolicy(deadline_seconds=5), limiter=limiter, waiting=waits.append
+            )
+        assert waits == []
+        return await call_with_retries(call, request, policy=RetryPolicy(), limiter=limiter, waiting=waits.append)
+
+    assert run_in_virtual_time(ask_during_a_pause()) == pytest.approx(12)
+    assert waits == ["decrypt with key k: Key Vault is throttling requests (429), the next one may go in 12 s"]
 
 
 def test_a_request_that_waits_for_its_turn_does_not_use_up_its_deadline() -> None:
