@@ -1,14 +1,12 @@
-"""What a key-encryption key can do, whoever holds it."""
+"""Protocol of a provider: it wraps and unwraps data keys under one key-encryption key."""
 
 from __future__ import annotations
 
-import base64
-import binascii
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Final, Protocol
 
-from reencrypt.errors import ConfigurationError, RefusedError
+from reencrypt.keys.diagnostics import Check
+from reencrypt.keys.wrap_format import WrapFormat
 
 #: Grafana's data keys: 16 random bytes (`pkg/services/secrets/manager/manager.go`).
 DATA_KEY_BYTES: Final = 16
@@ -24,75 +22,6 @@ _SECRET_KEY_PROVIDER_BEFORE_9: Final = "secretKey"  # noqa: S105 - the same
 def normalise_provider(name: str) -> str:
     """Grafana reads exactly `secretKey` as `secretKey.v1`; the stored text stays as it is."""
     return SECRET_KEY_PROVIDER if name == _SECRET_KEY_PROVIDER_BEFORE_9 else name
-
-
-class UnwrapFailedError(Exception):
-    """A wrapped data key does not unwrap under its provider; the message says why in one clause, without bytes."""
-
-
-class ContradictionError(RefusedError):
-    """A key service gave two different answers to one question, so neither of them is believed (exit 6)."""
-
-    code = "contradiction"
-
-
-class Framing(StrEnum):
-    """How the RSA block stands in `data_keys.encrypted_data`. Grafana Enterprise's choice is not public."""
-
-    RAW = "raw"
-    BASE64 = "base64"
-    BASE64URL = "base64url"
-
-    def frame(self, block: bytes) -> bytes:
-        """Turn an RSA block into column bytes."""
-        if self is Framing.RAW:
-            return block
-        return base64.b64encode(block) if self is Framing.BASE64 else base64.urlsafe_b64encode(block).rstrip(b"=")
-
-    def unframe(self, wrapped: bytes) -> bytes | None:
-        """Return the RSA block, or None where the bytes are not in this framing."""
-        if self is Framing.RAW:
-            return wrapped
-        text = wrapped.strip()
-        if self is Framing.BASE64URL:
-            if b"+" in text or b"/" in text:
-                return None
-            text = text.replace(b"-", b"+").replace(b"_", b"/")
-        try:
-            return binascii.a2b_base64(text.rstrip(b"=") + b"=" * (-len(text.rstrip(b"=")) % 4), strict_mode=True)
-        except binascii.Error:
-            return None
-
-
-class RsaAlgorithm(StrEnum):
-    """RSA paddings by the names of Key Vault's wire format."""
-
-    OAEP_256 = "RSA-OAEP-256"
-    OAEP = "RSA-OAEP"
-    PKCS1 = "RSA1_5"
-
-
-@dataclass(frozen=True, slots=True)
-class WrapFormat:
-    """How a provider writes wrapped data keys: `FRAMING/ALGORITHM`, learned from Grafana or named by the user."""
-
-    framing: Framing
-    algorithm: RsaAlgorithm
-
-    @classmethod
-    def parse(cls, text: str) -> WrapFormat:
-        """Read `raw/RSA-OAEP-256` and the like; raises `ConfigurationError` naming the choices."""
-        framing, _, algorithm = text.partition("/")
-        try:
-            return cls(Framing(framing), RsaAlgorithm(algorithm))
-        except ValueError:
-            choices = f"{'|'.join(Framing)}/{'|'.join(RsaAlgorithm)}"
-            raise ConfigurationError(
-                f"{text!r} is not a wrap format", hint=f"write FRAMING/ALGORITHM, one of {choices}"
-            ) from None
-
-    def __str__(self) -> str:
-        return f"{self.framing}/{self.algorithm}"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -159,6 +88,10 @@ class KeyProvider(Protocol):
 
     async def versions(self) -> list[str]:
         """The enabled versions of its key, as far as it may look; empty where it has none."""
+        ...
+
+    async def diagnose(self) -> list[Check]:
+        """Check everything that this provider needs, by use where that changes nothing; what fails raises nothing."""
         ...
 
     async def close(self) -> None:

@@ -1,64 +1,44 @@
-"""Opens providers by name from Grafana's configuration, each once, and closes them all."""
+"""Providers by name from Grafana's configuration: opens each once, and closes them all."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Collection, Iterable
+from dataclasses import replace
 from typing import Self
-from urllib.parse import urlsplit
 
 from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.crypto.derive import DerivedKeyCache
-from reencrypt.keys.pacer import Pacer
+from reencrypt.errors import ConfigurationError
+from reencrypt.keys.configuration import read_providers
+from reencrypt.keys.kind import ProviderContext, ProviderKind
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER, KeyProvider
-from reencrypt.keys.quota import Window
 from reencrypt.keys.secret_key import SecretKeyProvider
-from reencrypt.keys.vault_policy import VaultPolicy
-from reencrypt.settings import Settings, require_azure
+from reencrypt.settings import Settings
+from reencrypt.settings.providers import kind_of
 
 
 class Providers:
-    """The providers of one configuration; use as an async context manager."""
+    """The providers of one configuration; use as an async context manager.
 
-    def __init__(
-        self,
-        settings: Settings,
-        cache: DerivedKeyCache,
-        *,
-        policy: VaultPolicy | None = None,
-        waiting: Callable[[str], None] = lambda _reason: None,
-        warn: Callable[[str], None] = lambda _message: None,
-    ) -> None:
-        self._settings = settings
-        self._policy = policy or VaultPolicy()
-        self._waiting = waiting
-        self._warn = warn
-        self._pacers: dict[str, Pacer] = {}
+    Raises `ConfigurationError` where a version that the user has named can be none of any kind that is configured.
+    """
+
+    def __init__(self, settings: Settings, cache: DerivedKeyCache, context: ProviderContext | None = None) -> None:
+        #: What the configuration says of each provider, open or not.
+        self.configured = read_providers(settings)
         self.secret_key = SecretKeyProvider(settings.secret_key, Algorithm(settings.algorithm), cache)
         self._open: dict[str, KeyProvider] = {SECRET_KEY_PROVIDER: self.secret_key}
+        self._context = context or ProviderContext()
+        kinds = self.configured.kinds
+        used = [kinds[name] for name in dict.fromkeys(map(kind_of, self.configured.usable))]
+        self._versions = _by_kind(used or kinds.values(), self._context.options.key_versions)
 
     def get(self, name: str) -> KeyProvider:
         """The provider of that name; raises `ConfigurationError` where it is unknown or half-configured."""
         if name not in self._open:
-            azure = require_azure(self._settings, name)
-            # Azure's libraries take a quarter of a second to import.
-            from reencrypt.keys.azure import AzureKeyProvider  # noqa: PLC0415
-
-            self._open[name] = AzureKeyProvider(
-                azure,
-                policy=self._policy,
-                pacer=self._pacer(azure.vault_uri),
-                waiting=self._waiting,
-                warn=self._warn,
-            )
+            options = replace(self._context.options, key_versions=self._versions.get(kind_of(name), ()))
+            self._open[name] = self.configured.require(name).open(replace(self._context, options=options))
         return self._open[name]
-
-    def _pacer(self, vault_uri: str) -> Pacer:
-        """One for each vault, whichever keys are in it: they draw on one quota. Managed HSM has none."""
-        host = urlsplit(vault_uri).netloc.lower().removesuffix(":443")
-        if host not in self._pacers:
-            has_quota = ".managedhsm." not in host
-            self._pacers[host] = Pacer(Window(self._policy.share) if has_quota else None)
-        return self._pacers[host]
 
     async def __aenter__(self) -> Self:
         return self
@@ -66,3 +46,18 @@ class Providers:
     async def __aexit__(self, *_exception: object) -> None:
         for provider in self._open.values():
             await provider.close()
+
+
+def _by_kind(kinds: Collection[ProviderKind], versions: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Of the versions that the user has named those that each kind can have; raises where one can be none of any."""
+    found: dict[str, tuple[str, ...]] = {kind.name: () for kind in kinds}
+    for version in versions:
+        refusals = []
+        for kind in kinds:
+            try:
+                found[kind.name] += (kind.read_key_version(version),)
+            except ConfigurationError as error:
+                refusals.append(error)
+        if refusals and len(refusals) == len(found):
+            raise refusals[0]
+    return found

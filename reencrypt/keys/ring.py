@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from reencrypt.errors import ConfigurationError, first_error
-from reencrypt.keys.provider import ContradictionError, KeyProvider, UnwrapFailedError, Unwrapped, normalise_provider
-from reencrypt.keys.vault_errors import KeyDisabledError
+from reencrypt.keys.errors import ContradictionError, KeyDisabledError, UnwrapFailedError
+from reencrypt.keys.provider import KeyProvider, Unwrapped, normalise_provider
 
 
 @dataclass(frozen=True, slots=True)

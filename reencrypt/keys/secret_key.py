@@ -11,14 +11,10 @@ from reencrypt.crypto.ciphers import AuthenticationFailedError
 from reencrypt.crypto.derive import DerivedKeyCache, derive_key
 from reencrypt.crypto.envelope import MalformedEnvelopeError, Sealer
 from reencrypt.crypto.salt import new_salt
-from reencrypt.keys.provider import (
-    DATA_KEY_BYTES,
-    ENOUGH_WITNESSES,
-    SECRET_KEY_PROVIDER,
-    UnwrapFailedError,
-    Unwrapped,
-    WrapFormat,
-)
+from reencrypt.keys.diagnostics import Check
+from reencrypt.keys.errors import UnwrapFailedError
+from reencrypt.keys.provider import DATA_KEY_BYTES, ENOUGH_WITNESSES, SECRET_KEY_PROVIDER, Unwrapped
+from reencrypt.keys.wrap_format import WrapFormat
 from reencrypt.secret import Secret
 
 
@@ -80,6 +76,10 @@ class SecretKeyProvider:
 
     async def versions(self) -> list[str]:
         """A `secret_key` has no versions."""
+        return []
+
+    async def diagnose(self) -> list[Check]:
+        """Nothing can be checked without secrets under it."""
         return []
 
     async def close(self) -> None:

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import urlsplit
 
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.databases.connect import open_database
 from reencrypt.errors import ReencryptError
 from reencrypt.events import Emit
-from reencrypt.keys.azure import AzureKeyProvider
-from reencrypt.keys.credential import proxies_for
-from reencrypt.keys.examination import Check, Examination, State, failed
+from reencrypt.keys.diagnostics import Check, State, failed
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER, Unwrapped, normalise_provider
 from reencrypt.keys.providers import Providers
 from reencrypt.keys.ring import DataKey, Failure, KeyRing
@@ -23,6 +20,7 @@ from reencrypt.planning.planner import make_plan
 from reencrypt.planning.schema import Schema, examine, read_own_keys
 from reencrypt.planning.target import Target
 from reencrypt.settings import Settings
+from reencrypt.settings.providers import kind_of
 from reencrypt.state.data_keys import read_data_keys
 from reencrypt.state.stop import StopRequest
 
@@ -73,23 +71,29 @@ class _Found:
 
 
 async def doctor(settings: Settings, options: RunOptions, shared: Shared, *, emit: Emit) -> DoctorReport:
-    """Examine database, configuration and every vault that is configured; what fails becomes a check, no error."""
+    """Examine database, configuration and every key that is configured; what fails becomes a check, no error."""
     report = DoctorReport()
     found = await _database(settings, report)
     report.groups["grafana"] = _grafana(settings, options, found)
     async with open_providers(settings, DerivedKeyCache(), options.vault, emit) as providers:
-        for name in settings.azure:
-            provider = providers.get(name)
-            if isinstance(provider, AzureKeyProvider):
-                checks = [_proxy(settings.azure[name].vault_uri)]
-                checks += await Examination(provider.vault, options.vault.share).run()
-                if not any(check.exit_code for check in checks):
-                    checks += await _needed_versions(providers, [row for row in found.rows if row.provider == name])
-                report.groups[name] = checks
+        for name in providers.configured.usable:
+            checks = await _diagnose(providers, name)
+            if not any(check.exit_code for check in checks):
+                checks += await _needed_versions(providers, [row for row in found.rows if row.provider == name])
+            report.groups[name] = checks
     report.groups["run"] = await _rehearsal(settings, options, shared, emit)
-    for name, problem in settings.incomplete.items():
-        report.groups[name] = [Check("configuration", State.WARNING, problem, "complete it, or take it out")]
+    for name, problem in providers.configured.unusable.items():
+        broken = providers.configured.broken.get(kind_of(name))
+        remedy = broken.hint if broken else "complete it, or take it out"
+        report.groups[name] = [Check("configuration", State.WARNING, problem, remedy)]
     return report
+
+
+async def _diagnose(providers: Providers, name: str) -> list[Check]:
+    try:
+        return await providers.get(name).diagnose()
+    except ReencryptError as error:
+        return [failed("configuration", error)]
 
 
 async def _rehearsal(settings: Settings, options: RunOptions, shared: Shared, emit: Emit) -> list[Check]:
@@ -198,13 +202,6 @@ def _grafana(settings: Settings, options: RunOptions, found: _Found) -> list[Che
             )
         )
     return checks
-
-
-def _proxy(vault_uri: str) -> Check:
-    proxy = urlsplit((proxies_for(vault_uri) or {}).get("https", ""))
-    # Without the user and the password that may stand in it.
-    address = f"{proxy.scheme}://{proxy.hostname}:{proxy.port}" if proxy.port else f"{proxy.scheme}://{proxy.hostname}"
-    return Check("proxy", State.OK, f"{address} (HTTPS_PROXY)" if proxy.hostname else "none")
 
 
 async def _needed_versions(providers: Providers, rows: list[DataKey]) -> list[Check]:

@@ -10,7 +10,7 @@ from reencrypt.errors import ReencryptError
 from reencrypt.keys.proof import Proof
 from reencrypt.keys.provider import LEGACY_PROVIDER, Unwrapped
 from reencrypt.planning.census import LocationCensus
-from reencrypt.planning.estimate import roads
+from reencrypt.planning.estimate import Road, roads
 from reencrypt.planning.plan import Plan
 from reencrypt.planning.planner import make_plan
 from reencrypt.planning.session import Session
@@ -34,6 +34,7 @@ class PlanReport:
     plan: Plan
     database: str
     state_statements: tuple[str, ...]
+    roads: tuple[Road, Road]
 
     @property
     def check_exit_code(self) -> int:
@@ -83,7 +84,7 @@ class PlanReport:
         plan = self.plan
         counts = plan.counts()
         interrupted = plan.run_to_continue
-        rewrap, run = roads(plan)
+        rewrap, run = self.roads
         return {
             "outcome": "refused" if plan.refusals else "ready" if plan.movable else "nothing_to_do",
             "database": self.database,
@@ -137,7 +138,8 @@ async def plan(session: Session) -> PlanReport:
     """Plan as a run would, and stop there."""
     made = await make_plan(session)
     database = session.database
-    return PlanReport(made, database.name, database.state_statements(made.schema.state_version))
+    statements = database.state_statements(made.schema.state_version)
+    return PlanReport(made, database.name, statements, roads(made, session.providers.configured.quota))
 
 
 def proof_in_words(proof: Proof) -> str:

@@ -11,10 +11,9 @@ from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.databases.connect import open_database
 from reencrypt.databases.protocol import Database
 from reencrypt.events import Emit, Waiting, Warned
+from reencrypt.keys.kind import ProviderContext, ServiceOptions
 from reencrypt.keys.providers import Providers
-from reencrypt.keys.retry import RetryPolicy
 from reencrypt.keys.ring import KeyRing
-from reencrypt.keys.vault_policy import VaultPolicy
 from reencrypt.planning.options import RunOptions, VaultOptions, available_threads
 from reencrypt.planning.schema import Schema, inspect
 from reencrypt.planning.session import Session
@@ -46,9 +45,11 @@ def open_providers(settings: Settings, cache: DerivedKeyCache, vault: VaultOptio
     return Providers(
         settings,
         cache,
-        policy=VaultPolicy(RetryPolicy(deadline_seconds=vault.deadline), vault.share, vault.key_versions),
-        waiting=lambda reason: emit(Waiting(reason)),
-        warn=lambda message: emit(Warned(message)),
+        ProviderContext(
+            ServiceOptions(vault.deadline, vault.share, vault.key_versions),
+            waiting=lambda reason: emit(Waiting(reason)),
+            warn=lambda message: emit(Warned(message)),
+        ),
     )
 
 

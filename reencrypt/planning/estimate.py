@@ -1,12 +1,14 @@
-"""The two roads to a provider, side by side: what each moves, costs, and protects from."""
+"""Estimate of the two ways to a provider, side by side: what each moves, costs, and protects from."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+from reencrypt.keys.kind import Quota
 from reencrypt.keys.provider import LEGACY_PROVIDER
-from reencrypt.keys.quota import BUDGET, WINDOW_SECONDS
 from reencrypt.planning.options import available_threads
 from reencrypt.planning.plan import Plan
 
@@ -18,7 +20,7 @@ _BATCH: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Road:
-    """One way: how many rows it writes, how often it asks a vault, about how long it takes, what it is good for."""
+    """One way: the rows it writes, the calls of key services it makes, about how long it takes, what it is good for."""
 
     command: str
     rows: int
@@ -32,23 +34,25 @@ class Road:
         return {**asdict(self), "seconds": round(self.seconds, 1)}
 
 
-def roads(plan: Plan) -> tuple[Road, Road]:
-    """`rewrap`, then `run`."""
+def roads(plan: Plan, quota_of: Callable[[str], Quota | None]) -> tuple[Road, Road]:
+    """`rewrap`, then `run`; `quota_of` tells of a provider what its key service answers, None where it asks none."""
     target = plan.target
     rows = [row for row in plan.ring.rows if row.provider != target.provider]
-    in_vaults = sum(row.provider.startswith("azurekv.") for row in plan.ring.rows)
     # Unwrapped where it is, or to see its version; wrapped with the public key, and unwrapped before it counts.
-    calls = in_vaults + (len(rows) if target.provider.startswith("azurekv.") else 0)
+    asked = [*(row.provider for row in plan.ring.rows), *(target.provider for _ in rows)]
+    calls, seconds = _cost(asked, quota_of, plan.options.vault.share)
     legacy = sum(number for key_id, _, number in plan.entries() if key_id is None)
     rewrap = Road(
         f"reencrypt rewrap --to {target.provider}",
         len(rows),
         calls,
-        _vault_seconds(plan, calls) + len(rows) / _BATCH * _SECONDS_PER_BATCH,
+        seconds + len(rows) / _BATCH * _SECONDS_PER_BATCH,
         "whoever gets the old key from now on, without a copy of the database from before",
         f"{legacy} secrets directly under {LEGACY_PROVIDER}, which need `run` either way" if legacy else "nothing",
     )
-    unwraps = vault_unwraps(plan)
+    needed = [plan.ring.row(key_id) for key_id in plan.moving_key_ids()]
+    asked = [row.provider for row in needed if row is not None]
+    calls, seconds = _cost(asked, quota_of, plan.options.vault.share)
     moving = plan.movable
     return rewrap, Road(
         " ".join(
@@ -59,20 +63,14 @@ def roads(plan: Plan) -> tuple[Road, Road]:
             ]
         ),
         moving,
-        unwraps,
-        _vault_seconds(plan, unwraps) + moving * _SECONDS_PER_DERIVATION / available_threads(),
+        calls,
+        seconds + moving * _SECONDS_PER_DERIVATION / available_threads(),
         "whoever ever had the old key and a copy of the data keys, too: nothing stays under what it knew",
         "nothing",
     )
 
 
-def vault_unwraps(plan: Plan) -> int:
-    """Data keys that a run asks a vault to unwrap."""
-    rows = [plan.ring.row(key_id) for key_id in plan.moving_key_ids()]
-    return sum(row is not None and row.provider.startswith("azurekv.") for row in rows)
-
-
-def _vault_seconds(plan: Plan, calls: int) -> float:
-    """A window's worth goes at once, the rest at the pace of the quota."""
-    budget = BUDGET * plan.options.vault.share
-    return max(0.0, calls - budget) / budget * WINDOW_SECONDS
+def _cost(asked: Iterable[str], quota_of: Callable[[str], Quota | None], share: float) -> tuple[int, float]:
+    """Calls of key services when each of these providers is asked once, and about how many seconds they take."""
+    calls = Counter(quota for provider in asked if (quota := quota_of(provider)) is not None)
+    return calls.total(), sum(quota.seconds_for(number, share) for quota, number in calls.items())

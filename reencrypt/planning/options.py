@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 from reencrypt.catalogue.reason import Reason
 from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.errors import ConfigurationError
-from reencrypt.keys.provider import WrapFormat
-from reencrypt.keys.quota import DEFAULT_SHARE
+from reencrypt.keys.kind import DEFAULT_SHARE
+from reencrypt.keys.wrap_format import WrapFormat
 from reencrypt.outcomes import Operation
 from reencrypt.planning.option import option
 
@@ -34,16 +34,6 @@ def parse_age(text: str) -> timedelta:
         raise ValueError(f"{text!r} is not a number of days, hours, minutes or seconds, such as 90d")
     unit = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}[found[2]]
     return timedelta(**{unit: int(found[1])})
-
-
-def parse_key_version(text: str) -> str:
-    """Read a version of a key in Key Vault; raises `ConfigurationError`."""
-    if not re.fullmatch(r"[0-9a-fA-F]{32}", text):
-        raise ConfigurationError(
-            f"--key-version {text!r} is not a version of a key in Key Vault",
-            hint="give the last part of the key's identifier, 32 hexadecimal digits",
-        )
-    return text.lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +96,6 @@ class VaultOptions:
         "--key-version VERSION",
         "Try this version of a vault's key too, where the permission list is missing.",
         default=(),
-        parse=parse_key_version,
         example="0123456789abcdef0123456789abcdef",
     )
 

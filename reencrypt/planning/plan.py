@@ -11,8 +11,9 @@ from reencrypt.catalogue.location import Location
 from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.errors import ReencryptError
 from reencrypt.keys.proof import Proof
-from reencrypt.keys.provider import SECRET_KEY_PROVIDER, WrapFormat
+from reencrypt.keys.provider import SECRET_KEY_PROVIDER
 from reencrypt.keys.ring import DataKey, KeyRing
+from reencrypt.keys.wrap_format import WrapFormat
 from reencrypt.outcomes import Operation
 from reencrypt.planning.census import Census
 from reencrypt.planning.options import RunOptions

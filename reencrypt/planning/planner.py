@@ -10,10 +10,12 @@ from datetime import datetime
 from reencrypt.catalogue.location import Location
 from reencrypt.crypto.envelope import Envelope
 from reencrypt.errors import ConfigurationError, NoSecretsError, ReencryptError
+from reencrypt.keys.configuration import ProviderConfiguration
+from reencrypt.keys.errors import KeyDisabledError
 from reencrypt.keys.proof import Proof, Verdict
-from reencrypt.keys.provider import SECRET_KEY_PROVIDER, KeyProvider, Unwrapped, WrapFormat, normalise_provider
+from reencrypt.keys.provider import SECRET_KEY_PROVIDER, KeyProvider, Unwrapped, normalise_provider
 from reencrypt.keys.ring import DataKey, KeyRing
-from reencrypt.keys.vault_errors import KeyDisabledError
+from reencrypt.keys.wrap_format import WrapFormat
 from reencrypt.outcomes import Operation
 from reencrypt.planning import preflight
 from reencrypt.planning.census import Census, take_census
@@ -56,7 +58,7 @@ class _Planner:
         await session.ring.reload()
         runs = await read_runs(session.database) if session.schema.has_state else []
         plan = await self._survey(runs)
-        _check_names(plan)
+        _check_names(plan, session.providers.configured)
         if stale := preflight.of_stale_secret_key(plan.rekeyed, settings):
             # Everything below would judge by a key that the database has left behind.
             return replace(plan, refusals=(stale,))
@@ -252,10 +254,10 @@ def _candidates(rows: list[DataKey], target: Target, interrupted: Run | None) ->
     return sorted(found, key=lambda row: interrupted is not None and row.id != interrupted.target_key)
 
 
-def _check_names(plan: Plan) -> None:
+def _check_names(plan: Plan, configured: ProviderConfiguration) -> None:
     """Refuse a key or provider that is named and is nowhere: a slip of the pen must not pass for a decision."""
     options, rows = plan.options, plan.ring.rows
-    known = {SECRET_KEY_PROVIDER, *plan.settings.azure, *plan.settings.incomplete}
+    known = {SECRET_KEY_PROVIDER, *configured.usable, *configured.unusable}
     known |= {row.id for row in rows} | {row.provider for row in rows} | plan.census.key_ids
     for option, names in (
         ("--skip-key", options.trust.skip_keys),

@@ -15,15 +15,10 @@ from reencrypt.crypto.envelope import Sealer
 from reencrypt.databases.protocol import Database, Transaction
 from reencrypt.databases.retried import retried
 from reencrypt.errors import RefusedError
-from reencrypt.keys.provider import (
-    DATA_KEY_BYTES,
-    LEGACY_PROVIDER,
-    KeyProvider,
-    UnwrapFailedError,
-    Unwrapped,
-    WrapFormat,
-)
+from reencrypt.keys.errors import UnwrapFailedError
+from reencrypt.keys.provider import DATA_KEY_BYTES, LEGACY_PROVIDER, KeyProvider, Unwrapped
 from reencrypt.keys.ring import DataKey, confirmed_by
+from reencrypt.keys.wrap_format import WrapFormat
 from reencrypt.state.data_keys import DataKeyStore, Wrapping, is_held, read_wrapped
 from reencrypt.state.lease import Lease
 from reencrypt.state.runs import Run, record_target_key

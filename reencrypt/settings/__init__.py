@@ -5,16 +5,14 @@ Nothing in here connects to a database or a vault.
 
 from __future__ import annotations
 
-from reencrypt.settings.azure import require_azure, section_problem
 from reencrypt.settings.load import load_settings
-from reencrypt.settings.model import AzureKeyVaultSettings, DatabaseSettings, Settings, ShownValue
+from reencrypt.settings.model import DatabaseSettings, Settings, ShownValue
+from reencrypt.settings.providers import ProviderSection
 
 __all__ = [
-    "AzureKeyVaultSettings",
     "DatabaseSettings",
+    "ProviderSection",
     "Settings",
     "ShownValue",
     "load_settings",
-    "require_azure",
-    "section_problem",
 ]

@@ -10,7 +10,6 @@ from typing import Final
 
 from reencrypt.errors import ConfigurationError
 from reencrypt.secret import Secret
-from reencrypt.settings.azure import read_providers
 from reencrypt.settings.database import read_database
 from reencrypt.settings.defaults import (
     BUILT_IN,
@@ -25,7 +24,8 @@ from reencrypt.settings.ini import parse_ini
 from reencrypt.settings.layers import Layers, Value
 from reencrypt.settings.locate import Location, Machine, locate, read_text
 from reencrypt.settings.model import Settings
-from reencrypt.settings.show import show_database, show_providers, show_secret, show_value
+from reencrypt.settings.providers import read_sections
+from reencrypt.settings.show import show_database, show_secret, show_value
 from reencrypt.settings.toggles import DISABLE_ENVELOPE, envelope_disabled, split_list
 from reencrypt.settings.toggles import SECTION as TOGGLES
 
@@ -48,8 +48,8 @@ def load_settings(
     `database_url` (the option `--database`) takes the place of `[database]`; `trusted_vault_hosts` are hosts, or
     `host:port`, that a vault may have besides Azure's own.
 
-    Raises `ConfigurationError` where a file, a value or the database's address cannot be used; a key-management
-    provider that cannot be used is in `Settings.incomplete` instead.
+    Raises `ConfigurationError` where a file, a value or the database's address cannot be used. The sections of
+    key-management providers are not judged here.
     """
     return load_on(
         Machine(),
@@ -84,7 +84,6 @@ def load_on(
     algorithm = _algorithm(layers)
     ttl, ttl_shown = _cache_ttl(layers)
     disabled = envelope_disabled(layers)
-    providers = read_providers(layers, (provider.text, *available_ids), trusted_vault_hosts)
     return Settings(
         config_file=location.config,
         home=location.home,
@@ -97,8 +96,7 @@ def load_on(
         algorithm=algorithm.text,
         data_keys_cache_ttl=ttl,
         envelope_encryption=disabled.text == "false",
-        azure=providers.azure,
-        incomplete=providers.incomplete,
+        providers=read_sections(layers, (provider.text, *available_ids), trusted_vault_hosts),
         shown=(
             show_value("paths", "data", data),
             *show_database(database),
@@ -108,7 +106,6 @@ def load_on(
             show_value(_ENCRYPTION, "algorithm", algorithm),
             show_value(_ENCRYPTION, "data_keys_cache_ttl", ttl_shown),
             show_value(TOGGLES, DISABLE_ENVELOPE, disabled),
-            *show_providers(layers, providers),
         ),
     )
 

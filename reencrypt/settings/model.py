@@ -9,6 +9,7 @@ from pathlib import Path
 
 from reencrypt.secret import Secret
 from reencrypt.settings.engines import DatabaseType
+from reencrypt.settings.providers import ProviderSection
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,30 +54,11 @@ class DatabaseSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class AzureKeyVaultSettings:
-    """One complete and valid `[security.encryption.azurekv.NAME]`.
-
-    `vault_uri` is `https://host[:port]`, without a trailing slash. `trusted_suffix` says that the host is one of
-    Azure's, so that the resource in its authentication challenge can be, and has to be, checked.
-    """
-
-    provider: str
-    section: str
-    tenant_id: str
-    client_id: str
-    client_secret: Secret
-    key_name: str
-    vault_uri: str
-    loopback: bool
-    trusted_suffix: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything of Grafana's configuration that matters here.
 
-    Provider ids are normalised (`secretKey` is `secretKey.v1`). `azure` holds the usable providers; `incomplete` says
-    in a sentence what is wrong with each other one, which is an error only when that provider is needed.
+    Provider ids are normalised (`secretKey` is `secretKey.v1`). `providers` are the sections of those with a key
+    service, usable or not: what is wrong with one is an error only when that provider is needed.
     """
 
     config_file: Path | None
@@ -90,6 +72,5 @@ class Settings:
     algorithm: str
     data_keys_cache_ttl: timedelta
     envelope_encryption: bool
-    azure: Mapping[str, AzureKeyVaultSettings]
-    incomplete: Mapping[str, str]
+    providers: Mapping[str, ProviderSection]
     shown: tuple[ShownValue, ...]

@@ -1,19 +1,13 @@
-"""The lines of `reencrypt config show`: every value that matters, where it came from, secrets masked."""
+"""Lines of `reencrypt config show`: every value that matters, where it came from, secrets masked."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
-
 from reencrypt.secret import Secret
 from reencrypt.settings import database as database_keys
-from reencrypt.settings.azure import KEYS, Providers
 from reencrypt.settings.database import Database
-from reencrypt.settings.layers import DEFAULT_ORIGIN, Layers, Value
+from reencrypt.settings.layers import DEFAULT_ORIGIN, Value
 from reencrypt.settings.model import ShownValue
-
-_CLIENT_SECRET: Final = "client_secret"  # noqa: S105 (a key's name)
-_NOT_SET: Final = "not set"
+from reencrypt.settings.providers import ProviderSection
 
 
 def show_value(section: str, key: str, value: Value) -> ShownValue:
@@ -59,19 +53,11 @@ def show_database(database: Database) -> tuple[ShownValue, ...]:
     return tuple(lines)
 
 
-def show_providers(layers: Layers, providers: Providers) -> tuple[ShownValue, ...]:
-    """Return five lines for each Azure provider, also for those that are incomplete."""
-    return tuple(
-        _show_key(layers, f"security.encryption.{provider}", key, values)
-        for provider, values in providers.values.items()
-        for key in KEYS
-    )
-
-
-def _show_key(layers: Layers, section: str, key: str, values: Mapping[str, Value]) -> ShownValue:
-    value = values[key]
+def show_key(section: ProviderSection, key: str, *, secret: bool) -> ShownValue:
+    """Return the line of a provider's key, which may be missing; raises as `ProviderSection.get` does."""
+    value = section.get(key)
     if not value.text and value.source == DEFAULT_ORIGIN:
-        ignored = layers.ignored_variable(section, key)
-        why = f"{_NOT_SET} ({ignored} is ignored: no file has a value for the key)" if ignored else _NOT_SET
+        ignored = section.ignored_variable(key)
+        why = f"not set ({ignored} is ignored: no file has a value for the key)" if ignored else "not set"
         value = Value("", why)
-    return show_secret(section, key, value) if key == _CLIENT_SECRET else show_value(section, key, value)
+    return show_secret(section.name, key, value) if secret else show_value(section.name, key, value)

@@ -14,9 +14,9 @@ import pytest
 
 from reencrypt.errors import RefusedError
 from reencrypt.events import Event, Surveyed
-from reencrypt.keys.provider import ContradictionError
-from reencrypt.keys.vault import Operation, VaultClient
-from reencrypt.keys.vault_errors import BadCiphertextError
+from reencrypt.keys.azure.client import Operation, VaultClient
+from reencrypt.keys.azure.errors import BadCiphertextError
+from reencrypt.keys.errors import ContradictionError
 from reencrypt.operations.complete.operation import CompleteReport, complete
 from reencrypt.planning.options import CompleteOptions, RunOptions
 from reencrypt.settings import load_settings

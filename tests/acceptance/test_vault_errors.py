@@ -206,7 +206,7 @@ def of(key: str, value: str) -> Callable[[Operator], tuple[Change, ...]]:
 IN_THE_VAULT = {
     "unreachable": Case(
         7,
-        ("key prod in https://localhost:", "no connection", "within 2 s"),
+        ("key prod in https://localhost:", "no connection", "gave up (deadline 2 s)"),
         ("network", "start again"),
         lambda operator: ((operator.vault.uri, f"https://localhost:{nobodys_port()}"),),
         (*WRAP, "--vault-deadline", "2"),

@@ -18,14 +18,14 @@ from typing import Any
 import aiohttp
 
 from reencrypt.errors import ReencryptError
-from reencrypt.keys.azure import AzureKeyProvider
-from reencrypt.keys.pacer import Pacer
-from reencrypt.keys.provider import UnwrapFailedError
-from reencrypt.keys.quota import BUDGET, DEFAULT_SHARE, WINDOW_SECONDS
-from reencrypt.keys.retry import RetryPolicy
-from reencrypt.keys.vault_policy import VaultPolicy
+from reencrypt.keys.azure.limiter import Limiter
+from reencrypt.keys.azure.provider import AzureKeyProvider
+from reencrypt.keys.azure.quota import BUDGET, WINDOW_SECONDS
+from reencrypt.keys.azure.retry import RetryPolicy
+from reencrypt.keys.azure.settings import AzureKeyVaultSettings
+from reencrypt.keys.errors import UnwrapFailedError
+from reencrypt.keys.kind import DEFAULT_SHARE, ProviderContext, ServiceOptions
 from reencrypt.secret import Secret
-from reencrypt.settings.model import AzureKeyVaultSettings
 from tests.bench.responder import VALUE
 from tests.bench.result import Result, publish
 from tests.support.vault import Vault
@@ -102,8 +102,8 @@ async def against_emulator(vault: Vault) -> list[Result]:
     ]
     for name, fault in FAULTS.items():
         vault.control("POST", "faults", fault)
-        policy = VaultPolicy(RetryPolicy(attempt_seconds=2.0), share=1.0)
-        provider = AzureKeyProvider(key, policy=policy)
+        retry = RetryPolicy(attempt_seconds=2.0)
+        provider = AzureKeyProvider(key, ProviderContext(ServiceOptions(share=1.0)), retry=retry)
         _, failures = await unwrap_all(provider, wrapped[:KEYS_UNDER_FAULT], data_keys)
         await provider.close()
         vault.control("DELETE", "faults")
@@ -127,7 +127,7 @@ async def cpu_of(work: Callable[[], Awaitable[object]], count: int) -> float:
 async def against_responder(uri: str) -> list[Result]:
     """Our client and bare aiohttp in turn, on the same answers."""
     key = settings(uri, tenant="11111111-2222-4333-8444-555555555555", client="c", secret="s")
-    provider = AzureKeyProvider(key, pacer=Pacer(None))
+    provider = AzureKeyProvider(key, limiter=Limiter(None))
     block = os.urandom(256)
     body = {"alg": "RSA-OAEP-256", "value": "A" * 342}
     url = f"{uri}/keys/prod//decrypt?api-version=2025-07-01"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from reencrypt.keys.vault import Operation, VaultClient
+from reencrypt.keys.azure.client import Operation, VaultClient
 from tests.support.vault import Vault
 
 

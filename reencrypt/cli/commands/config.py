@@ -30,22 +30,26 @@ Example:
 )
 def show(common: Common) -> int:
     """Print every value that matters, with where it came from; secrets are masked."""
+    from reencrypt.keys.configuration import read_providers  # noqa: PLC0415
+
     settings = load(common)
+    providers = read_providers(settings)
+    shown = (*settings.shown, *providers.shown)
     if common.output == "json":
         values = [
             {"section": each.section, "key": each.key, "value": each.text, "origin": each.origin, "secret": each.secret}
-            for each in settings.shown
+            for each in shown
         ]
         content = {
             "outcome": "shown",
             "config_file": str(settings.config_file) if settings.config_file else None,
             "values": values,
-            "unusable_providers": dict(settings.incomplete),
+            "unusable_providers": dict(providers.unusable),
         }
         out.print_json("config show", 0, content)
         return 0
-    rows = [(f"[{each.section}]", each.key, each.text, each.origin) for each in settings.shown]
+    rows = [(f"[{each.section}]", each.key, each.text, each.origin) for each in shown]
     out.print_table("Grafana's configuration", ("section", "key", "value", "from"), rows)
-    for provider, reason in settings.incomplete.items():
+    for provider, reason in providers.unusable.items():
         out.line(f"unusable provider {provider}: {reason}")
     return 0

@@ -92,10 +92,8 @@ def _rows(report: PlanReport) -> list[tuple[object, ...]]:
 
 
 def _print_roads(report: PlanReport) -> None:
-    from reencrypt.planning.estimate import roads  # noqa: PLC0415
-
     out.line("Two roads lead there:")
-    for road in roads(report.plan):
+    for road in report.roads:
         out.line(f"  {road.command}: {road.rows} rows, {road.vault_calls} vault calls, about {road.seconds:.1f} s")
         out.line(f"    protects from {road.protects}")
         out.line(f"    leaves {road.leaves}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -18,15 +18,14 @@ from reencrypt.operations.complete.search import CACHE, Known, NotSecrets, Place
 from reencrypt.operations.complete.secrets_manager import Use, notes, read_uses
 from reencrypt.operations.session import renewed
 from reencrypt.operations.verify.keys import KEY_RETIRES, PROVIDER_NOT_CONFIGURED, RingKeys, StayingKeys
-from reencrypt.operations.verify.readability import Fault, ambiguous, faults_of, not_configured, providers_of
+from reencrypt.operations.verify.readability import Fault, ambiguous, faults_of, providers_of
 from reencrypt.operations.verify.verification import Verification, verify_secrets
 from reencrypt.outcomes import RunState
 from reencrypt.planning.census import take_census
 from reencrypt.planning.quarantined_keys import UNREADABLE
 from reencrypt.planning.schema import inspect, read_accepted_secrets
 from reencrypt.planning.session import Session
-from reencrypt.settings import section_problem
-from reencrypt.settings.azure import KIND
+from reencrypt.settings.providers import kind_of
 from reencrypt.state.data_keys import read_ambiguous_keys, read_data_keys
 from reencrypt.state.quarantine import QuarantineEntry, read_quarantine
 from reencrypt.state.runs import Run, read_runs
@@ -40,7 +39,7 @@ _NAMED: Final = 5  # secrets in one line
 class Kek:
     """A key-encryption key: `secret_key`, or `PROVIDER/VERSION`. `secrets` are counted by location.
 
-    `kid` is the id of the vault's key with its version, which several providers may share; empty where it has none.
+    `kid` is the service's id of the key with its version, which several providers may share; empty where it has none.
     """
 
     name: str
@@ -51,6 +50,11 @@ class Kek:
     active: int = 0
     strays: list[str] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
+
+    @property
+    def version(self) -> str:
+        """The version of the provider's key, `UNKNOWN_VERSION` where it could not be told; `secret_key` has none."""
+        return self.name.partition("/")[2]
 
 
 @dataclass(slots=True)
@@ -95,7 +99,7 @@ class Gatherer:
         """
         # As everything is now: Grafana's cache may have been waited for.
         session = await renewed(self.session)
-        database, schema, ring, settings = session.database, session.schema, session.ring, session.settings
+        database, schema, ring = session.database, session.schema, session.ring
         locations = schema.fitted.locations
         await ring.reload()
         before = list(ring.rows)
@@ -103,7 +107,7 @@ class Gatherer:
         runs = await read_runs(database) if schema.has_state else []
         versions = await read_versions(ring)
         target = await self._target()
-        every_key = RingKeys(ring, session.secret_key, not_configured(settings))
+        every_key = RingKeys(ring, session.secret_key, session.providers.configured.problem)
         verification = await verify_secrets(
             session,
             StayingKeys(every_key, Retirement(ring, versions, frozenset(retire), target).of),
@@ -136,6 +140,7 @@ class Gatherer:
             ],
             faults=faults_of(
                 self.session.settings,
+                self.session.providers.configured,
                 providers_of(ring, needed),
                 # Without envelopes it would go on writing under secret_key.
                 has_envelopes=bool(needed) or self.target != SECRET_KEY_PROVIDER,
@@ -196,7 +201,7 @@ class Gatherer:
     @property
     def _is_unusable(self) -> bool:
         """Whether the provider that stays cannot be asked: then that is what is wrong with the configuration."""
-        return bool(section_problem(self.session.settings, self.target))
+        return bool(self.session.providers.configured.problem(self.target))
 
     def _blockers(
         self, quarantine: Sequence[QuarantineEntry], unsettled: Sequence[Run], runs: Sequence[Run]
@@ -228,9 +233,8 @@ class Gatherer:
                 )
 
     def _kid(self, kek: Kek) -> str:
-        azure = self.session.settings.azure.get(kek.provider)
-        version = kek.name.partition("/")[2]
-        return f"{azure.vault_uri}/keys/{azure.key_name}/{version}".lower() if azure and version else ""
+        configured = self.session.providers.configured.usable.get(kek.provider)
+        return configured.key_id(kek.version) if configured and kek.version else ""
 
     def _judge(self, evidence: Evidence, uses: Sequence[Use]) -> None:
         for kek in evidence.keks.values():
@@ -239,7 +243,7 @@ class Gatherer:
             kek.reasons += [
                 f"{number} data keys of Grafana's secrets manager, under {use.provider}, may need it"
                 for use in uses
-                if (number := use.may_need(kek.provider))
+                if (number := use.may_need(kek.provider, self._secrets_manager_names(kek.provider)))
             ]
         stays = evidence.keks[evidence.target]
         stays.reasons.append("it is what stays: new data keys are wrapped by it")
@@ -266,12 +270,19 @@ class Gatherer:
                 )
 
     def _may_be(self, unknown: Kek, kek: Kek) -> bool:
-        """Whether a version that could not be told may be this key; a provider without settings may use any vault's."""
-        if not unknown.name.endswith(f"/{UNKNOWN_VERSION}") or kek.provider not in self.session.settings.azure:
+        """Whether a version that could not be told may be this key; a provider without settings may use any one's."""
+        usable = self.session.providers.configured.usable
+        if unknown.version != UNKNOWN_VERSION or kek.provider not in usable:
             return False
-        if unknown.provider not in self.session.settings.azure:
-            return unknown.provider.startswith(f"{KIND}.")
-        return self._kid(unknown).rpartition("/")[0] == self._kid(kek).rpartition("/")[0]
+        if unknown.provider not in usable:
+            return kind_of(unknown.provider) == kind_of(kek.provider)
+        return unknown.provider == kek.provider or (
+            usable[unknown.provider].key_id() == usable[kek.provider].key_id() != ""
+        )
+
+    def _secrets_manager_names(self, provider: str) -> Collection[str]:
+        kind = self.session.providers.configured.kind(provider)
+        return kind.secrets_manager_names if kind else (kind_of(provider).lower(),)
 
 
 def _keks(

@@ -196,7 +196,7 @@ class _Job:
             evidence.notes.append(
                 "nothing is encrypted under secret_key any more; Grafana still needs one: replace it, do not remove it"
             )
-        report.commands = sorted({command for kek in report.retiring for command in self._commands(kek)})
+        report.commands = sorted({command for kek in report.retiring if (command := self._command(kek))})
         return report
 
     async def _rest(self) -> _Rested:
@@ -249,11 +249,11 @@ class _Job:
                 )
         return [row.id for row in keys]
 
-    @staticmethod
-    def _commands(kek: Kek) -> list[str]:
-        if not kek.kid or kek.kid.endswith(f"/{UNKNOWN_VERSION}"):
-            return []
-        return [f"az keyvault key set-attributes --id {kek.kid} --enabled false"]
+    def _command(self, kek: Kek) -> str:
+        """What disables the key; empty where nothing can, or where its version could not be told."""
+        configured = self.session.providers.configured.usable.get(kek.provider)
+        told = configured is not None and kek.version not in ("", UNKNOWN_VERSION)
+        return configured.disable_command(kek.version) if configured and told else ""
 
 
 def finds(found: Search) -> list[dict[str, Any]]:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from reencrypt.databases.protocol import Database
-from reencrypt.keys.provider import SECRET_KEY_PROVIDER, UnwrapFailedError
+from reencrypt.keys.errors import UnwrapFailedError
+from reencrypt.keys.provider import SECRET_KEY_PROVIDER
 from reencrypt.keys.secret_key import SecretKeyProvider
 from reencrypt.state.data_keys import read_secrets_manager
 
 _TABLE: Final = "secret_data_key"
-# Its kinds of provider are spelled otherwise than ours, and not the same in all releases (`secretKey.v1`,
-# `secret_key.v1`; `azure_kv`, `azure_keyvault`); sources: pkg/setting/setting_secrets_manager.go and its tests.
+# Its kinds of provider are spelled otherwise than the others, and not the same in all releases (`secretKey.v1`,
+# `secret_key.v1`); sources: pkg/setting/setting_secrets_manager.go and its tests.
 _KIND_OF_OURS: Final = "secretkey"
-_KINDS_OF_VAULTS: Final = ("azurekv", "azurekeyvault")
 
 
 @dataclass(slots=True)
@@ -31,11 +31,14 @@ class Use:
         """The kind of provider, however the release spells it."""
         return self.provider.partition(".")[0].replace("_", "").lower()
 
-    def may_need(self, provider: str) -> int:
-        """How many may need a key of this provider of ours: its vault's names are not public, so any vault's may."""
+    def may_need(self, provider: str, names: Collection[str]) -> int:
+        """How many may need the key of a provider in `data_keys`, whose kind has these names in the secrets manager.
+
+        Which key a provider of the secrets manager uses is not public, so it may be any of that kind.
+        """
         if provider == SECRET_KEY_PROVIDER:
             return self.under_secret_key
-        return self.number if self.kind in _KINDS_OF_VAULTS else 0
+        return self.number if self.kind in names else 0
 
 
 async def read_uses(database: Database, secret_key: SecretKeyProvider) -> list[Use]:

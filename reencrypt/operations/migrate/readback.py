@@ -16,8 +16,9 @@ from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.databases.paging import next_page
 from reencrypt.databases.protocol import Database
 from reencrypt.errors import RefusedError
+from reencrypt.keys.errors import UnwrapFailedError
 from reencrypt.keys.proof import Sample, weigh
-from reencrypt.keys.provider import KeyProvider, UnwrapFailedError
+from reencrypt.keys.provider import KeyProvider
 from reencrypt.planning.target_key import TargetDataKey, TargetKey, TargetSecretKey
 from reencrypt.state.accepted import Accepted, read_accepted
 from reencrypt.state.data_keys import read_wrapped

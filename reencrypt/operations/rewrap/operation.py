@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from reencrypt.errors import StoppedEarlyError
 from reencrypt.events import DataKeysRewrapped, RunEnded, RunStarted, Warned
+from reencrypt.keys.errors import KeyDisabledError
 from reencrypt.keys.provider import KeyProvider, Unwrapped
 from reencrypt.keys.ring import DataKey
-from reencrypt.keys.vault_errors import KeyDisabledError
 from reencrypt.operations.rewrap.rewrapper import BATCH_KEYS, Candidate, Rewrapper
 from reencrypt.operations.session import leased
 from reencrypt.outcomes import Outcome, RunState
@@ -108,7 +108,7 @@ class _Job:
             raise plan.refusals[0]
         provider = session.providers.get(plan.target.provider)
         version = await stop.interruptible(provider.newest_version())
-        sorting = _Sorting(plan, KeyChecks(session, plan.census.samples, plan.proof.copy()), version)
+        sorting = _Sorting(plan, KeyChecks(session, plan.census.samples, plan.proof.copy()), provider, version)
         found = await stop.interruptible(sorting.sort())
         if not found.candidates and plan.run_to_continue is None:
             return RewrapReport(
@@ -183,10 +183,11 @@ class _Job:
 
 @dataclass(frozen=True, slots=True)
 class _Sorting:
-    """Finds out what each data key needs, to be under this `version` of the target's key."""
+    """Finds out what each data key needs, to be under this `version` of the key of its target, the `provider`."""
 
     plan: Plan
     checks: KeyChecks
+    provider: KeyProvider
     version: str
 
     async def sort(self) -> _Sorted:
@@ -214,11 +215,14 @@ class _Sorting:
                 found.current += 1
             elif not self.checks.proves(row) and not proof.accepts(row.id, row.provider):
                 found.left[row.id] = "unproven_key"
-            elif row.provider == plan.target.provider and not (entry.wrap_format or plan.wrap_format):
+            elif row.provider == plan.target.provider and self._lacks_format(entry):
                 found.left[row.id] = "format_unknown: name it with --wrap-format"
             else:
                 found.candidates.append(Candidate(row, entry))
         return found
+
+    def _lacks_format(self, entry: Unwrapped) -> bool:
+        return self.provider.needs_wrap_format and not (entry.wrap_format or self.plan.wrap_format)
 
     def _is_current(self, row: DataKey) -> bool:
         entry = self.plan.ring.entry(row.id)

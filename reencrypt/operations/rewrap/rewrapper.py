@@ -14,8 +14,10 @@ from typing import Final
 from reencrypt.databases.protocol import Database, Transaction
 from reencrypt.databases.retried import retried
 from reencrypt.errors import RefusedError, first_error
-from reencrypt.keys.provider import KeyProvider, UnwrapFailedError, Unwrapped, WrapFormat, normalise_provider
+from reencrypt.keys.errors import UnwrapFailedError
+from reencrypt.keys.provider import KeyProvider, Unwrapped, normalise_provider
 from reencrypt.keys.ring import DataKey
+from reencrypt.keys.wrap_format import WrapFormat
 from reencrypt.state.checkpoints import DataKeyProgress, save_data_key_progress
 from reencrypt.state.data_keys import DataKeyStore, Wrapping
 from reencrypt.state.lease import Lease
@@ -81,8 +83,11 @@ class Rewrapper:
     async def _wrap(self, candidate: Candidate) -> _NewWrapping:
         row, data_key = candidate.row, candidate.unwrapped.data_key
         # Within a provider a key keeps its form: whoever wrote it so reads it so.
-        same_form = candidate.unwrapped.wrap_format if row.provider == self.provider.name else None
-        wrap_format = same_form or self.wrap_format
+        own_format = candidate.unwrapped.wrap_format if row.provider == self.provider.name else None
+        same_form = own_format is not None or (
+            row.provider == self.provider.name and not self.provider.needs_wrap_format
+        )
+        wrap_format = own_format or self.wrap_format
         wrapped = await self.provider.wrap(data_key, wrap_format)
         try:
             again = (await self.provider.unwrap(wrapped)).data_key
@@ -93,7 +98,7 @@ class Rewrapper:
                 f"data key {row.id}, wrapped under {self.provider.name}, does not unwrap again",
                 hint="nothing of its batch was written; check --wrap-format and the vault key",
             )
-        return _NewWrapping(row, wrapped, same_form is not None)
+        return _NewWrapping(row, wrapped, same_form)
 
     async def _swap(self, transaction: Transaction, new: _NewWrapping) -> bool:
         provider = self.provider.name

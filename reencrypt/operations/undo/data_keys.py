@@ -13,9 +13,9 @@ from reencrypt.databases.protocol import Transaction
 from reencrypt.databases.retried import retried
 from reencrypt.errors import ReencryptError
 from reencrypt.events import Warned
+from reencrypt.keys.errors import KeyDisabledError, KeyMissingError
 from reencrypt.keys.provider import Unwrapped, normalise_provider
 from reencrypt.keys.ring import DataKey
-from reencrypt.keys.vault_errors import KeyDisabledError, KeyMissingError
 from reencrypt.operations.rewrap.rewrapper import DATA_KEYS
 from reencrypt.operations.undo.journal import Kept, KeptColumn
 from reencrypt.operations.undo.readers import Candidates, Readers, find_readers

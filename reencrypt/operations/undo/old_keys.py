@@ -19,9 +19,9 @@ from reencrypt.crypto.ciphers import AuthenticationFailedError
 from reencrypt.crypto.envelope import Envelope
 from reencrypt.errors import ReencryptError
 from reencrypt.events import Warned
+from reencrypt.keys.errors import KeyDisabledError, KeyMissingError
 from reencrypt.keys.proof import PROVEN_BITS, Admission, Evidence, KeyStanding, Proof, Verdict, weigh
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER, Unwrapped
-from reencrypt.keys.vault_errors import KeyDisabledError, KeyMissingError
 from reencrypt.operations.undo.journal import Kept, Rewritten, old_secrets, old_text, rewritten_secrets
 from reencrypt.planning.census import Samples
 from reencrypt.planning.key_checks import weigh_keys

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
 from reencrypt.catalogue.reason import Reason
+from reencrypt.keys.errors import KeyDisabledError
 from reencrypt.keys.provider import LEGACY_PROVIDER
 from reencrypt.keys.ring import Failure, KeyRing
-from reencrypt.keys.vault_errors import KeyDisabledError
 
 #: Reasons of a verification alone: a run meets neither.
 PROVIDER_NOT_CONFIGURED: Final = "provider_not_configured"

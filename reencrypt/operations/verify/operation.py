@@ -8,7 +8,7 @@ from typing import Any
 
 from reencrypt.errors import NoSecretsError
 from reencrypt.operations.verify.keys import RingKeys
-from reencrypt.operations.verify.readability import Fault, ambiguous, faults_of, not_configured, providers_of
+from reencrypt.operations.verify.readability import Fault, ambiguous, faults_of, providers_of
 from reencrypt.operations.verify.verification import Problem, Verification, verify_secrets
 from reencrypt.outcomes import ExitCode
 from reencrypt.planning.schema import read_accepted_secrets
@@ -92,10 +92,11 @@ def problem_as_json(problem: Problem) -> dict[str, object]:
 async def verify(session: Session) -> VerifyReport:
     """Read, unwrap, decrypt and judge every secret; raises `NoSecretsError` where there is none at all."""
     database, schema, ring = session.database, session.schema, session.ring
+    configured = session.providers.configured
     await ring.reload()
     found = await verify_secrets(
         session,
-        RingKeys(ring, session.secret_key, not_configured(session.settings)),
+        RingKeys(ring, session.secret_key, configured.problem),
         await read_quarantine(database) if schema.has_state else [],
         await read_accepted_secrets(database, schema),
     )
@@ -109,6 +110,6 @@ async def verify(session: Session) -> VerifyReport:
     return VerifyReport(
         target,
         found,
-        faults_of(session.settings, providers_of(ring, needed), has_envelopes=bool(needed), target=target),
+        faults_of(session.settings, configured, providers_of(ring, needed), has_envelopes=bool(needed), target=target),
         sorted(needed & await read_ambiguous_keys(database, schema.key_table)),
     )

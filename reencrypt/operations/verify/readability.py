@@ -6,13 +6,14 @@ an envelope is then not decrypted; a data key is looked up by name, and the firs
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from reencrypt.keys.configuration import ProviderConfiguration
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER
 from reencrypt.keys.ring import KeyRing
-from reencrypt.settings import Settings, section_problem
+from reencrypt.settings import Settings
 
 _TOGGLE: Final = "[feature_toggles] disableEnvelopeEncryption"
 _AVAILABLE: Final = "[security] available_encryption_providers"
@@ -34,7 +35,9 @@ class Fault:
         return {"setting": self.setting, "message": self.message, "hint": self.hint}
 
 
-def faults_of(settings: Settings, needed: Iterable[str], *, has_envelopes: bool, target: str) -> list[Fault]:
+def faults_of(
+    settings: Settings, configured: ProviderConfiguration, needed: Iterable[str], *, has_envelopes: bool, target: str
+) -> list[Fault]:
     """What is wrong with the configuration for a database whose data keys are under the `needed` providers.
 
     Grafana also loads the provider that it writes under, and so does whoever means to retire another key for it: the
@@ -61,7 +64,7 @@ def faults_of(settings: Settings, needed: Iterable[str], *, has_envelopes: bool,
                     f"set available_encryption_providers = {' '.join((*settings.available_providers, provider))}",
                 )
             )
-        if problem := section_problem(settings, provider):
+        if problem := configured.problem(provider):
             found.append(
                 Fault(
                     f"[security.encryption.{provider}]",
@@ -76,11 +79,6 @@ def faults_of(settings: Settings, needed: Iterable[str], *, has_envelopes: bool,
 def providers_of(ring: KeyRing, key_ids: Iterable[str]) -> set[str]:
     """The providers of these data keys, as far as `data_keys` has them."""
     return {row.provider for key_id in key_ids if (row := ring.row(key_id)) is not None}
-
-
-def not_configured(settings: Settings) -> Callable[[str], str]:
-    """What keeps a provider's keys out of reach, by provider, for a verification; empty where they can be used."""
-    return lambda provider: section_problem(settings, provider)
 
 
 def ambiguous(name: str) -> str:

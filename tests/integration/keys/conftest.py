@@ -12,11 +12,10 @@ import pytest
 from emulator_clients import wire_to
 from keyvault_emulator import Emulator
 
-from reencrypt.keys.azure import AzureKeyProvider
-from reencrypt.keys.retry import RetryPolicy
-from reencrypt.keys.vault_policy import VaultPolicy
+from reencrypt.keys.azure.provider import AzureKeyProvider
+from reencrypt.keys.azure.retry import RetryPolicy
+from reencrypt.keys.azure.settings import AzureKeyVaultSettings
 from reencrypt.secret import Secret
-from reencrypt.settings.model import AzureKeyVaultSettings
 
 ProviderOf = Callable[..., AzureKeyProvider]
 
@@ -24,7 +23,7 @@ ProviderOf = Callable[..., AzureKeyProvider]
 @pytest.fixture(autouse=True)
 def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """No need to wait for a cloud before a second look."""
-    monkeypatch.setattr("reencrypt.keys.azure._SECOND_LOOK_SECONDS", 0.05)
+    monkeypatch.setattr("reencrypt.keys.azure.provider._SECOND_LOOK_SECONDS", 0.05)
 
 
 @pytest.fixture(scope="session")
@@ -73,8 +72,8 @@ def make_settings(emulator: Emulator, key: str = "prod", **changes: object) -> A
 
 def make_provider(emulator: Emulator, key: str = "prod", **changes: object) -> AzureKeyProvider:
     """A provider for it; the caller closes it."""
-    policy = RetryPolicy(deadline_seconds=1.0, first_wait_seconds=0.05)
-    return AzureKeyProvider(make_settings(emulator, key, **changes), policy=VaultPolicy(policy))
+    retry = RetryPolicy(deadline_seconds=1.0, first_wait_seconds=0.05)
+    return AzureKeyProvider(make_settings(emulator, key, **changes), retry=retry)
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from emulator_clients import wire_to
 from keyvault_emulator import Emulator
 
-from reencrypt.keys.azure import AzureKeyProvider
-from reencrypt.keys.retry import RetryPolicy
-from reencrypt.keys.vault_policy import VaultPolicy
+from reencrypt.keys.azure.provider import AzureKeyProvider
+from reencrypt.keys.azure.retry import RetryPolicy
+from reencrypt.keys.kind import ProviderContext, ServiceOptions
 from tests.integration.keys.conftest import make_settings
 from tests.integration.keys.test_azure import only_version, pem, private_key, rotate, wrap
 
@@ -23,8 +23,8 @@ COUNT = 300
 
 @pytest.fixture
 async def provider(emulator: Emulator) -> AsyncIterator[AzureKeyProvider]:
-    policy = VaultPolicy(RetryPolicy(attempt_seconds=1.0, deadline_seconds=20.0, first_wait_seconds=0.05), share=1.0)
-    provider = AzureKeyProvider(make_settings(emulator), policy=policy)
+    retry = RetryPolicy(attempt_seconds=1.0, deadline_seconds=20.0, first_wait_seconds=0.05)
+    provider = AzureKeyProvider(make_settings(emulator), ProviderContext(ServiceOptions(share=1.0)), retry=retry)
     yield provider
     await provider.close()
 
@@ -107,8 +107,8 @@ async def test_a_version_that_may_not_be_listed_may_be_named(
     async with wire_to(emulator) as wire:
         await rotate(wire)
     emulator.set_permissions(["get", "decrypt", *(["list"] if listed else [])])
-    policy = VaultPolicy(RetryPolicy(deadline_seconds=2.0), key_versions=("0" * 32, old))
-    provider = AzureKeyProvider(make_settings(emulator), policy=policy)
+    options = ServiceOptions(deadline_seconds=2.0, key_versions=("0" * 32, old))
+    provider = AzureKeyProvider(make_settings(emulator), ProviderContext(options))
     unwrapped = await provider.unwrap(wrap(private, b"0123456789abcdef"))
     assert unwrapped.data_key == b"0123456789abcdef"
     await provider.close()
@@ -116,7 +116,7 @@ async def test_a_version_that_may_not_be_listed_may_be_named(
 
 async def test_a_version_that_has_expired_is_warned_of_once(state: Path, emulator: Emulator) -> None:
     warnings: list[str] = []
-    provider = AzureKeyProvider(make_settings(emulator), warn=warnings.append)
+    provider = AzureKeyProvider(make_settings(emulator), ProviderContext(warn=warnings.append))
     async with wire_to(emulator) as wire:
         await wire.patch("/keys/prod/", {"attributes": {"exp": 1_700_000_000}})
     await unwrap_all(provider, state, 5)

@@ -13,7 +13,7 @@ from reencrypt.catalogue.codec import splice
 from reencrypt.catalogue.location import Location, Row
 from reencrypt.catalogue.locations import LOCATIONS
 from reencrypt.catalogue.reading import secrets_of
-from reencrypt.keys.rsa_blocks import unframe
+from reencrypt.keys.azure.rsa_blocks import unframe
 
 WORDS = st.sampled_from(
     [

@@ -13,20 +13,15 @@ from hypothesis import strategies as st
 from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.errors import ConfigurationError
-from reencrypt.keys.azure import AzureKeyProvider
-from reencrypt.keys.provider import (
-    ContradictionError,
-    Framing,
-    RsaAlgorithm,
-    UnwrapFailedError,
-    Unwrapped,
-    WrapFormat,
-    normalise_provider,
-)
+from reencrypt.keys.azure.provider import AzureKeyProvider
+from reencrypt.keys.azure.settings import AzureKeyVaultSettings
+from reencrypt.keys.diagnostics import Check
+from reencrypt.keys.errors import ContradictionError, UnwrapFailedError
+from reencrypt.keys.provider import Unwrapped, normalise_provider
 from reencrypt.keys.ring import DataKey, Failure, KeyRing, data_key_of
 from reencrypt.keys.secret_key import SecretKeyProvider
+from reencrypt.keys.wrap_format import Framing, RsaAlgorithm, WrapFormat
 from reencrypt.secret import Secret
-from reencrypt.settings.model import AzureKeyVaultSettings
 
 CACHE = DerivedKeyCache()
 DEFAULT_SECRET_KEY = "SW2YcwTIb9zpOOhoPsMm"
@@ -239,6 +234,9 @@ class Gated:
 
     async def versions(self) -> list[str]:
         return []
+
+    async def diagnose(self) -> list[Check]:
+        raise NotImplementedError
 
     async def close(self) -> None:
         raise NotImplementedError

@@ -27,7 +27,7 @@ def test_without_any_file_grafanas_own_defaults_apply(load: Load, tmp_path: Path
     assert (settings.algorithm, settings.data_keys_cache_ttl) == ("aes-cfb", timedelta(minutes=15))
     assert settings.envelope_encryption
     assert (settings.database.type, settings.database.path) == ("sqlite3", tmp_path / "data/grafana.db")
-    assert (dict(settings.azure), dict(settings.incomplete)) == ({}, {})
+    assert dict(settings.providers) == {}
 
 
 def test_the_custom_file_wins_over_the_defaults(load: Load, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reencrypt.errors import ConfigurationError
+from reencrypt.keys.configuration import read_providers
 from reencrypt.settings import Settings
 
 Load = Callable[..., Settings]
@@ -33,7 +34,7 @@ def test_no_value_raises_anything_but_a_configuration_error(
 ) -> None:
     text = "".join(f'[{section}]\n{key} = """{value}"""\n' for (section, key), value in values.items())
     try:
-        load(text, database_url=option, trusted_vault_hosts=tuple(values.values()))
+        read_providers(load(text, database_url=option, trusted_vault_hosts=tuple(values.values())))
     except ConfigurationError as error:
         assert error.hint  # noqa: PT017 (both outcomes are right)
 
@@ -42,7 +43,7 @@ def test_a_provider_with_an_ignored_variable_of_two_forms_does_not_stop_the_othe
     name = "GF_SECURITY_ENCRYPTION_AZUREKV_A_VAULT_URI"
     environ = {name: "x", f"{name}__FILE": "/nowhere"}
     found = load("[security.encryption.azurekv.a]\nkey_id = kek", environ=environ)
-    assert f"{name} is ignored" in found.incomplete["azurekv.a"]
+    assert f"{name} is ignored" in read_providers(found).unusable["azurekv.a"]
 
 
 @pytest.mark.parametrize("text", ["[database", "nonsense", "= x"])

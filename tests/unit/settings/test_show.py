@@ -3,6 +3,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from reencrypt.keys.azure.settings import AzureKeyVaultSettings
+from reencrypt.keys.configuration import read_providers
 from reencrypt.settings import Settings, load_settings
 
 Load = Callable[..., Settings]
@@ -29,7 +31,8 @@ client_secret = canary-half
 
 
 def rows(settings: Settings) -> dict[str, tuple[str, str]]:
-    return {f"{shown.section}.{shown.key}": (shown.text, shown.origin) for shown in settings.shown}
+    lines = (*settings.shown, *read_providers(settings).shown)
+    return {f"{shown.section}.{shown.key}": (shown.text, shown.origin) for shown in lines}
 
 
 def test_every_value_that_matters_is_shown_with_its_origin(load: Load, tmp_path: Path) -> None:
@@ -97,11 +100,13 @@ def test_the_example_of_this_project_yields_what_it_says() -> None:
     assert database.ssl_mode == "verify-full"
     assert settings.secret_key.reveal() == "k"
     assert settings.encryption_provider == "azurekv.prod"
-    assert settings.available_providers == tuple(settings.azure) == ("azurekv.prod", "azurekv.previous")
-    assert settings.azure["azurekv.prod"].vault_uri == "https://grafana-prod.vault.azure.net"
-    assert settings.azure["azurekv.prod"].client_secret.reveal() == "c"
+    providers = read_providers(settings)
+    assert settings.available_providers == tuple(providers.usable) == ("azurekv.prod", "azurekv.previous")
+    prod = providers.usable["azurekv.prod"]
+    assert isinstance(prod, AzureKeyVaultSettings)
+    assert (prod.vault_uri, prod.client_secret.reveal()) == ("https://grafana-prod.vault.azure.net", "c")
     assert (settings.algorithm, settings.envelope_encryption) == ("aes-gcm", True)
-    assert dict(settings.incomplete) == {}
+    assert dict(providers.unusable) == {}
 
 
 def test_the_commented_alternatives_of_the_example_work_when_they_are_uncommented(tmp_path: Path) -> None:

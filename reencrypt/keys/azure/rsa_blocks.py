@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from reencrypt.keys.provider import Framing, RsaAlgorithm
+from reencrypt.keys.wrap_format import Framing, RsaAlgorithm
 
 _BLOCK_BYTES: Final = (256, 384, 512)  # RSA 2048, 3072, 4096: what Key Vault offers
 

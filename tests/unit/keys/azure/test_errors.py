@@ -5,17 +5,11 @@ from __future__ import annotations
 import pytest
 
 from reencrypt.errors import ConfigurationError, ReencryptError, RefusedError
-from reencrypt.keys.credential import proxies_for
-from reencrypt.keys.vault_errors import (
-    KeyDisabledError,
-    KeyOperationForbiddenError,
-    OperationDeniedError,
-    disabled,
-    forbidden,
-    unauthorized,
-)
+from reencrypt.keys.azure.credential import proxies_for
+from reencrypt.keys.azure.errors import KeyOperationForbiddenError, disabled, forbidden, unauthorized
+from reencrypt.keys.azure.settings import AzureKeyVaultSettings
+from reencrypt.keys.errors import AccessDeniedError, KeyDisabledError
 from reencrypt.secret import Secret
-from reencrypt.settings.model import AzureKeyVaultSettings
 
 SECRET = "c4n4ry-client-secret"
 
@@ -52,7 +46,7 @@ BY_RBAC = (
         (
             "ForbiddenByPolicy",
             BY_POLICY,
-            OperationDeniedError,
+            AccessDeniedError,
             2,
             f"lacks the permission decrypt on {KEY}",
             "set-policy",
@@ -60,12 +54,12 @@ BY_RBAC = (
         (
             "AccessDenied",
             BY_POLICY,
-            OperationDeniedError,
+            AccessDeniedError,
             2,
             f"lacks the permission decrypt on {KEY}",
             "--spn the-client",
         ),
-        ("ForbiddenByRbac", BY_RBAC, OperationDeniedError, 2, "lacks the permission decrypt", "Key Vault Crypto User"),
+        ("ForbiddenByRbac", BY_RBAC, AccessDeniedError, 2, "lacks the permission decrypt", "Key Vault Crypto User"),
         (
             "ForbiddenByFirewall",
             "Client address is not authorized and caller is not a trusted service.\r\n",

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
+from reencrypt.keys.kind import DEFAULT_SHARE
+
 WINDOW_SECONDS: Final = 10.0
 BUDGET: Final = 4000.0
-DEFAULT_SHARE: Final = 0.5
 
 _BY_BITS: Final = {2048: 1.0, 3072: 4.0, 4096: 8.0}
 _HSM_FACTOR: Final = 2.0

@@ -1,4 +1,4 @@
-"""What Key Vault answers, checked: keys, versions, values, and refusals as errors with a remedy.
+"""Checked answers of Key Vault: keys, versions, values, and refusals as errors with a remedy.
 
 Whatever is not Key Vault's own answer, a proxy's page for one, is no verdict on anything: it is asked for again.
 """
@@ -19,10 +19,11 @@ from urllib.parse import urlsplit
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPublicNumbers
 
 from reencrypt.errors import ConfigurationError
-from reencrypt.keys.quota import weight_of
-from reencrypt.keys.retry import ThrottledError, TransientError
-from reencrypt.keys.vault_errors import BadCiphertextError, KeyMissingError, forbidden, unauthorized
-from reencrypt.settings.model import AzureKeyVaultSettings
+from reencrypt.keys.azure.errors import BadCiphertextError, forbidden, unauthorized
+from reencrypt.keys.azure.quota import weight_of
+from reencrypt.keys.azure.retry import ThrottledError, TransientError
+from reencrypt.keys.azure.settings import AzureKeyVaultSettings
+from reencrypt.keys.errors import KeyMissingError
 
 if TYPE_CHECKING:
     from azure.core.rest import AsyncHttpResponse
@@ -167,7 +168,7 @@ def judge(settings: AzureKeyVaultSettings, operation: str, response: AsyncHttpRe
     """
     status = response.status_code
     if status == THROTTLED:
-        raise ThrottledError(f"the vault answered {status}", _retry_after(response.headers))
+        raise ThrottledError(_retry_after(response.headers))
     if status in TRANSIENT:
         raise TransientError(f"the vault answered {status}", _retry_after(response.headers))
     answer = _json(response)

@@ -1,4 +1,4 @@
-"""Who asks the vault: the service principal of Grafana's configuration, or the identity of this machine."""
+"""Credential for a vault: the service principal of Grafana's configuration, or the identity of this machine."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from reencrypt.errors import ConfigurationError
-from reencrypt.settings.model import AzureKeyVaultSettings
+from reencrypt.keys.azure.settings import AzureKeyVaultSettings
 
 if TYPE_CHECKING:
     from azure.core.credentials import AccessTokenInfo, TokenRequestOptions

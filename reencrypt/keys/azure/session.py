@@ -1,4 +1,4 @@
-"""The SDK's client with what every call must not pay for taken out. Imports the SDK: import this where a vault is."""
+"""Session and client of the SDK, without what would cost every call time. Imports the SDK, so import it late."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from azure.core.pipeline.policies import AsyncHTTPPolicy
 from azure.core.pipeline.transport import AioHttpTransport
 from azure.keyvault.keys.aio import KeyClient
 
-from reencrypt.keys.credential import proxies_for
-from reencrypt.settings.model import AzureKeyVaultSettings
+from reencrypt.keys.azure.credential import proxies_for
+from reencrypt.keys.azure.settings import AzureKeyVaultSettings
 
 Asked = TypeVar("Asked")
 Answered = TypeVar("Answered")

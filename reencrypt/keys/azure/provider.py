@@ -10,33 +10,24 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Final
 
 from reencrypt.errors import ReencryptError, RefusedError
-from reencrypt.keys.pacer import Pacer
-from reencrypt.keys.provider import (
-    DATA_KEY_BYTES,
-    Framing,
-    RsaAlgorithm,
-    UnwrapFailedError,
-    Unwrapped,
-    WrapFormat,
-)
-from reencrypt.keys.quota import Window
-from reencrypt.keys.rsa_blocks import encrypt_locally, unframe
-from reencrypt.keys.vault import Operation, VaultClient
-from reencrypt.keys.vault_answers import KeyVersion, ListedVersion
-from reencrypt.keys.vault_errors import (
-    OUTSIDE_VALIDITY,
-    BadCiphertextError,
-    KeyDisabledError,
-    KeyMissingError,
-    KeyOperationForbiddenError,
-    OperationDeniedError,
-)
-from reencrypt.keys.vault_policy import VaultPolicy
-from reencrypt.settings.model import AzureKeyVaultSettings
+from reencrypt.keys.azure.client import Operation, VaultClient
+from reencrypt.keys.azure.diagnose import diagnose
+from reencrypt.keys.azure.errors import OUTSIDE_VALIDITY, BadCiphertextError, KeyOperationForbiddenError
+from reencrypt.keys.azure.limiter import Limiter
+from reencrypt.keys.azure.quota import Window
+from reencrypt.keys.azure.responses import KeyVersion, ListedVersion
+from reencrypt.keys.azure.retry import RetryPolicy
+from reencrypt.keys.azure.rsa_blocks import encrypt_locally, unframe
+from reencrypt.keys.azure.settings import AzureKeyVaultSettings
+from reencrypt.keys.diagnostics import Check
+from reencrypt.keys.errors import AccessDeniedError, KeyDisabledError, KeyMissingError, UnwrapFailedError
+from reencrypt.keys.kind import ProviderContext
+from reencrypt.keys.provider import DATA_KEY_BYTES, Unwrapped
+from reencrypt.keys.wrap_format import Framing, RsaAlgorithm, WrapFormat
 
 _SECOND_LOOK_SECONDS: Final = 1.0
 _NEWEST_SECONDS: Final = 30.0
@@ -50,26 +41,29 @@ class AzureKeyProvider:
     def __init__(
         self,
         settings: AzureKeyVaultSettings,
+        context: ProviderContext | None = None,
         *,
-        policy: VaultPolicy | None = None,
-        pacer: Pacer | None = None,
-        waiting: Callable[[str], None] = lambda _reason: None,
-        warn: Callable[[str], None] = lambda _message: None,
+        limiter: Limiter | None = None,
+        retry: RetryPolicy | None = None,
     ) -> None:
+        context = context or ProviderContext()
         self._settings = settings
-        self._policy = policy or VaultPolicy()
+        self._options = context.options
         #: The key itself.
         self.vault = VaultClient(
-            settings, policy=self._policy.retry, pacer=pacer or Pacer(Window(self._policy.share)), waiting=waiting
+            settings,
+            policy=retry or RetryPolicy(deadline_seconds=context.options.deadline_seconds),
+            limiter=limiter or Limiter(Window(context.options.share)),
+            waiting=context.waiting,
         )
-        self._warn = warn
+        self._warn = context.warn
         self._expired: set[str] = set()
         self._searched_again = False
         self._newest_at = float("-inf")
         self._known: list[tuple[str, RsaAlgorithm]] = []
         self._versions: list[ListedVersion] | None = None
         self._may_list = True
-        self._denied: dict[Operation, OperationDeniedError] = {}
+        self._denied: dict[Operation, AccessDeniedError] = {}
         self._left_out: dict[tuple[str, Operation], KeyOperationForbiddenError] = {}
         self._unusable: dict[str, ReencryptError] = {}
 
@@ -145,7 +139,7 @@ class AzureKeyProvider:
         framed = unframe(wrapped)
         if framed is None:
             return None
-        refusal: OperationDeniedError | None = None
+        refusal: AccessDeniedError | None = None
         for operation in sorted(_UNWRAPPING, key=lambda each: each == first.operation):
             refused = self._denied.get(operation) or self._left_out.get((first.version, operation))
             if refused is None:
@@ -157,7 +151,7 @@ class AzureKeyProvider:
                     return None
                 except KeyOperationForbiddenError as error:
                     refused = self._left_out[first.version, operation] = error
-                except OperationDeniedError as error:
+                except AccessDeniedError as error:
                     refused = self._denied[operation] = error
                 else:
                     return answer
@@ -171,7 +165,7 @@ class AzureKeyProvider:
         algorithm = wrap_format.algorithm
         try:
             newest = await self._newest()
-        except OperationDeniedError:
+        except AccessDeniedError:
             block, _ = await self._wrap_remotely(algorithm, data_key)
             return wrap_format.framing.frame(block)
         if not newest.enabled:
@@ -187,7 +181,7 @@ class AzureKeyProvider:
         """The version that `wrap` uses; where `get` is denied, that of a wrapping made for the purpose."""
         try:
             return (await self._newest()).version
-        except OperationDeniedError:
+        except AccessDeniedError:
             _, version = await self._wrap_remotely(RsaAlgorithm.OAEP_256, secrets.token_bytes(DATA_KEY_BYTES))
             return version
 
@@ -195,8 +189,12 @@ class AzureKeyProvider:
         """The enabled versions, newest first; empty where `list` is denied."""
         try:
             return [each.version for each in await self.vault.list_versions() if each.enabled]
-        except OperationDeniedError:
+        except AccessDeniedError:
             return []
+
+    async def diagnose(self) -> list[Check]:
+        """Check the proxy, the token, each permission, the key and its versions."""
+        return await diagnose(self.vault, self._settings.vault_uri, self._options.share)
 
     async def _newest(self) -> KeyVersion:
         """The newest version as of a moment ago: a thousand keys must not cost a thousand looks."""
@@ -230,10 +228,10 @@ class AzureKeyProvider:
         if self._versions is None:
             try:
                 self._versions = await self.vault.list_versions()
-            except OperationDeniedError:
+            except AccessDeniedError:
                 self._versions, self._may_list = [], False
         listed = [each.version for each in self._versions]
-        return [*listed, *(version for version in self._policy.key_versions if version not in listed)]
+        return [*listed, *(version for version in self._options.key_versions if version not in listed)]
 
     def _warn_of_expiry(self, version: str) -> None:
         """Old data stays readable under an expired version, on purpose; but nothing new can be written under it."""
@@ -259,7 +257,7 @@ class AzureKeyProvider:
                 self._unusable[version] = error
             except KeyMissingError:
                 # A version that the vault has named cannot vanish; one that the operator named may never have been.
-                if version not in self._policy.key_versions:
+                if version not in self._options.key_versions:
                     raise
         if len(data_key) != DATA_KEY_BYTES:
             return None
@@ -277,7 +275,7 @@ class AzureKeyProvider:
                     return *await self.vault.crypt(operation, algorithm, block, version), operation
                 except KeyOperationForbiddenError as error:
                     self._left_out[version, operation] = error
-                except OperationDeniedError as error:
+                except AccessDeniedError as error:
                     self._denied[operation] = error
         for operation in _UNWRAPPING:
             if (version, operation) in self._left_out:
@@ -292,7 +290,7 @@ class AzureKeyProvider:
         """Find out which version the newest one is, because an operator has to enable exactly that."""
         try:
             newest = await self.vault.get_key()
-        except (OperationDeniedError, KeyDisabledError):
+        except (AccessDeniedError, KeyDisabledError):
             return error
         return self.vault.disabled(newest.version)
 
@@ -309,9 +307,9 @@ class AzureKeyProvider:
         """The block, and the version that made it."""
         try:
             return await self.vault.crypt("encrypt", algorithm, data_key)
-        except OperationDeniedError as denied:
+        except AccessDeniedError as denied:
             try:
                 return await self.vault.crypt("wrapkey", algorithm, data_key)
-            except OperationDeniedError:
+            except AccessDeniedError:
                 # Grafana's documentation asks for encrypt, so that is the permission to name.
                 raise denied from None

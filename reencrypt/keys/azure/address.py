@@ -1,4 +1,4 @@
-"""Which vault address a client secret and data keys may be sent to: Azure's own, this machine, or one named as trusted.
+"""Addresses of vaults that a client secret may be sent to: Azure's own, this machine, or one named as trusted.
 
 The vault names in its challenge the resource that a token is for, so the check of its host is the only one that counts.
 """

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from reencrypt.settings.vault import AZURE_SUFFIXES, VaultAddress, check_vault_uri
+from reencrypt.keys.azure.address import AZURE_SUFFIXES, VaultAddress, check_vault_uri
 
 
 @pytest.mark.parametrize("suffix", AZURE_SUFFIXES)

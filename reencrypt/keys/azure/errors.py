@@ -1,4 +1,4 @@
-"""What Key Vault's refusals mean, as errors with a remedy.
+"""Errors for Key Vault's refusals, each with a remedy.
 
 Codes and messages are those of the service: 403 with an inner code, 401 with a code of Entra or of the vault.
 """
@@ -10,7 +10,8 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from reencrypt.errors import ConfigurationError, RefusedError
-from reencrypt.settings.model import AzureKeyVaultSettings
+from reencrypt.keys.azure.settings import AzureKeyVaultSettings
+from reencrypt.keys.errors import AccessDeniedError, KeyDisabledError
 
 #: What each operation needs: its access-policy permission.
 _PERMISSION: Final = {
@@ -32,32 +33,14 @@ class BadCiphertextError(Exception):
     """The vault could not decrypt these bytes with this version and algorithm (400)."""
 
 
-class OperationDeniedError(ConfigurationError):
-    """The identity may not do this (403)."""
-
-    code = "permission"
-
-
 class TokenError(ConfigurationError):
     """There is no token for the vault, or the vault refuses it (401)."""
 
     code = "token"
 
 
-class KeyOperationForbiddenError(OperationDeniedError):
+class KeyOperationForbiddenError(AccessDeniedError):
     """The `key_ops` of this key version leave the operation out (403 KeyOperationForbidden); others may allow it."""
-
-
-class KeyDisabledError(RefusedError):
-    """The key version is disabled (403 KeyDisabled)."""
-
-    code = "key_disabled"
-
-
-class KeyMissingError(ConfigurationError):
-    """The vault has no such key or version (404)."""
-
-    code = "key_missing"
 
 
 def forbidden(
@@ -82,7 +65,7 @@ def forbidden(
     if "expired" in message.lower() or "not yet valid" in message.lower():
         return RefusedError(f"{exactly} is outside its validity period and cannot {permission}", hint=OUTSIDE_VALIDITY)
     identity = settings.client_id or "the identity of this machine"
-    return OperationDeniedError(
+    return AccessDeniedError(
         f"{identity} lacks the permission {permission} on {key}", hint=_grant(settings, operation, inner)
     )
 
@@ -93,7 +76,7 @@ def _grant(settings: AzureKeyVaultSettings, operation: str, inner: str) -> str:
     if operation == "rotationpolicy":
         # Not worth a permission of its own.
         return f"let the vault's owner look: az keyvault key rotation-policy show {_place(settings)}"
-    if is_managed_hsm(settings):
+    if settings.is_managed_hsm:
         return (
             f"az keyvault role assignment create --hsm-name {vault} --assignee {who} "
             f"--role 'Managed HSM Crypto User' --scope /keys/{settings.key_name}"
@@ -108,13 +91,8 @@ def _grant(settings: AzureKeyVaultSettings, operation: str, inner: str) -> str:
     )
 
 
-def is_managed_hsm(settings: AzureKeyVaultSettings) -> bool:
-    """Whether the vault is a managed HSM, by its domain."""
-    return ".managedhsm." in settings.vault_uri
-
-
 def _place(settings: AzureKeyVaultSettings) -> str:
-    option = "--hsm-name" if is_managed_hsm(settings) else "--vault-name"
+    option = "--hsm-name" if settings.is_managed_hsm else "--vault-name"
     return f"{option} {_vault_name(settings)} --name {settings.key_name}"
 
 

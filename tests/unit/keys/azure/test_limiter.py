@@ -11,10 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reencrypt.errors import UnavailableError
-from reencrypt.keys.concurrency import Concurrency
-from reencrypt.keys.pacer import Pacer
-from reencrypt.keys.quota import BUDGET, Window, weight_of
-from reencrypt.keys.retry import Request, RetryPolicy, ThrottledError, call_with_retries
+from reencrypt.keys.azure.limiter import ConcurrencyLimit, Limiter
+from reencrypt.keys.azure.quota import BUDGET, Window, weight_of
+from reencrypt.keys.azure.retry import Request, RetryPolicy, ThrottledError, call_with_retries
 from tests.support.virtualtime import run_in_virtual_time
 
 LATENCY = 0.02
@@ -40,20 +39,20 @@ class Vault:
             now = loop.time()
             if sum(each for at, each in self.accepted if at > now - 10) + weight > self.budget:
                 self.refused.append(now)
-                raise ThrottledError("the vault answered 429", self.retry_after)
+                raise ThrottledError(self.retry_after)
             self.accepted.append((now, weight))
             return now
         finally:
             self.under_way -= 1
 
 
-async def ask(vault: Vault, pacer: Pacer, count: int, weight: float = 1.0, **policy: float) -> list[float]:
+async def ask(vault: Vault, limiter: Limiter, count: int, weight: float = 1.0, **policy: float) -> list[float]:
     """So many requests at once; returns when each was answered."""
     request = Request(weight, "unwrap", "")
 
     async def one() -> float:
         return await call_with_retries(
-            lambda: vault.answer(weight), request, policy=RetryPolicy(**policy), pacer=pacer, waiting=lambda _: None
+            lambda: vault.answer(weight), request, policy=RetryPolicy(**policy), limiter=limiter, waiting=lambda _: None
         )
 
     return await asyncio.gather(*(one() for _ in range(count)))
@@ -92,7 +91,7 @@ def test_the_whole_share_is_used_and_nothing_is_refused() -> None:
     vault = Vault()
 
     async def main() -> float:
-        answered = await ask(vault, Pacer(Window(0.5)), 12_000)
+        answered = await ask(vault, Limiter(Window(0.5)), 12_000)
         return max(answered)
 
     seconds = run_in_virtual_time(main())
@@ -104,7 +103,7 @@ def test_the_whole_share_is_used_and_nothing_is_refused() -> None:
 
 def test_the_whole_quota_may_be_used_without_refusals() -> None:
     vault = Vault()
-    seconds = run_in_virtual_time(ask(vault, Pacer(Window(1.0)), 12_000))
+    seconds = run_in_virtual_time(ask(vault, Limiter(Window(1.0)), 12_000))
     assert len(vault.refused) < 0.01 * 12_000
     assert 12_000 / (max(seconds) * 400) >= 0.95
 
@@ -113,8 +112,8 @@ def test_two_keys_of_one_vault_draw_on_one_budget() -> None:
     vault = Vault()
 
     async def main() -> None:
-        pacer = Pacer(Window(0.5))
-        await asyncio.gather(ask(vault, pacer, 1500, 1.0), ask(vault, pacer, 300, 8.0))
+        limiter = Limiter(Window(0.5))
+        await asyncio.gather(ask(vault, limiter, 1500, 1.0), ask(vault, limiter, 300, 8.0))
 
     run_in_virtual_time(main())
     assert vault.refused == []
@@ -126,7 +125,7 @@ def test_a_vault_that_others_use_too_is_asked_less(retry_after: float | None) ->
     vault = Vault(budget=BUDGET / 4, retry_after=retry_after)
 
     async def main() -> float:
-        return max(await ask(vault, Pacer(Window(0.5)), 8000))
+        return max(await ask(vault, Limiter(Window(0.5)), 8000))
 
     seconds = run_in_virtual_time(main())
     assert len(vault.accepted) == 8000
@@ -138,7 +137,7 @@ def test_nobody_asks_before_the_vault_wants_to_be_asked() -> None:
     vault = Vault(budget=40, retry_after=7.0)
 
     async def main() -> None:
-        await ask(vault, Pacer(Window(0.5)), 100, deadline_seconds=300)
+        await ask(vault, Limiter(Window(0.5)), 100, deadline_seconds=300)
 
     run_in_virtual_time(main())
     first = vault.refused[0]
@@ -153,16 +152,38 @@ def test_a_vault_that_refuses_everything_is_given_up_at_the_deadline() -> None:
     async def main() -> float:
         loop = asyncio.get_running_loop()
         with pytest.raises(UnavailableError, match="429"):
-            await ask(vault, Pacer(Window(0.5)), 1)
+            await ask(vault, Limiter(Window(0.5)), 1)
         return loop.time()
 
     assert run_in_virtual_time(main()) <= 30.1
     assert 4 <= len(vault.refused) <= 8
 
 
+def test_a_request_that_comes_while_the_vault_is_throttling_says_so_and_waits_or_gives_up() -> None:
+    waits: list[str] = []
+
+    async def ask_during_a_pause() -> float:
+        limiter = Limiter(Window(0.5))
+        limiter.throttled(0, 12)
+        request = Request(1, "decrypt with key k", "try later")
+
+        async def call() -> float:
+            return asyncio.get_running_loop().time()
+
+        with pytest.raises(UnavailableError, match=r"may go in 12 s, after the deadline of 5 s"):
+            await call_with_retries(
+                call, request, policy=RetryPolicy(deadline_seconds=5), limiter=limiter, waiting=waits.append
+            )
+        assert waits == []
+        return await call_with_retries(call, request, policy=RetryPolicy(), limiter=limiter, waiting=waits.append)
+
+    assert run_in_virtual_time(ask_during_a_pause()) == pytest.approx(12)
+    assert waits == ["decrypt with key k: Key Vault is throttling requests (429), the next one may go in 12 s"]
+
+
 def test_a_request_that_waits_for_its_turn_does_not_use_up_its_deadline() -> None:
     vault = Vault(latency=0.001)
-    answered = run_in_virtual_time(ask(vault, Pacer(Window(0.5)), 12_000, deadline_seconds=5))
+    answered = run_in_virtual_time(ask(vault, Limiter(Window(0.5)), 12_000, deadline_seconds=5))
     assert max(answered) > 50
 
 
@@ -170,20 +191,20 @@ def test_a_request_that_is_repeated_stands_before_those_that_came_later() -> Non
     order: list[int] = []
 
     async def main() -> None:
-        pacer = Pacer(Window(BUDGET and 8 / BUDGET))
-        first = pacer.ticket()
-        await pacer.admit(first, 8)
+        limiter = Limiter(Window(BUDGET and 8 / BUDGET))
+        first = limiter.ticket()
+        await limiter.admit(first, 8)
 
         async def wait(ticket: int) -> None:
-            await pacer.admit(ticket, 8)
+            await limiter.admit(ticket, 8)
             order.append(ticket)
-            pacer.leave()
+            limiter.leave()
 
-        later = [asyncio.create_task(wait(pacer.ticket())) for _ in range(3)]
+        later = [asyncio.create_task(wait(limiter.ticket())) for _ in range(3)]
         await asyncio.sleep(0)
         again = asyncio.create_task(wait(first))
         await asyncio.sleep(0)
-        pacer.leave()
+        limiter.leave()
         await asyncio.gather(again, *later)
 
     run_in_virtual_time(main())
@@ -192,15 +213,15 @@ def test_a_request_that_is_repeated_stands_before_those_that_came_later() -> Non
 
 def test_a_cancelled_request_gives_its_place_to_the_next() -> None:
     async def main() -> None:
-        pacer = Pacer(None)
-        running = [pacer.ticket() for _ in range(8)]
+        limiter = Limiter(None)
+        running = [limiter.ticket() for _ in range(8)]
         for ticket in running:
-            await pacer.admit(ticket, 1)
-        tasks = [asyncio.create_task(pacer.admit(pacer.ticket(), 1)) for _ in range(3)]
+            await limiter.admit(ticket, 1)
+        tasks = [asyncio.create_task(limiter.admit(limiter.ticket(), 1)) for _ in range(3)]
         await asyncio.sleep(0)
         tasks[0].cancel()
         await asyncio.sleep(0)
-        pacer.leave()
+        limiter.leave()
         tasks[1].cancel()  # admitted a moment ago, and not yet aware of it
         await asyncio.wait_for(tasks[2], 1)
         assert tasks[0].cancelled()
@@ -208,32 +229,32 @@ def test_a_cancelled_request_gives_its_place_to_the_next() -> None:
     run_in_virtual_time(main())
 
 
-def grow(concurrency: Concurrency, answers: int, latency: Callable[[int], float]) -> int:
+def grow(concurrency: ConcurrencyLimit, answers: int, latency: Callable[[int], float]) -> int:
     for _ in range(answers):
         concurrency.answered(latency(concurrency.limit), concurrency.limit - 1)
     return concurrency.limit
 
 
 def test_concurrency_grows_while_answers_are_quick_and_is_bounded() -> None:
-    concurrency = Concurrency()
+    concurrency = ConcurrencyLimit()
     assert grow(concurrency, 5, lambda _: 0.02) > 8
     assert grow(concurrency, 10_000, lambda _: 0.02) == 128
 
 
 def test_concurrency_stops_growing_where_more_requests_only_wait_for_each_other() -> None:
     # A service of 16 hands: beyond them every answer takes longer.
-    assert grow(Concurrency(), 5000, lambda limit: 0.05 * max(1.0, limit / 16)) < 60
+    assert grow(ConcurrencyLimit(), 5000, lambda limit: 0.05 * max(1.0, limit / 16)) < 60
 
 
 def test_concurrency_that_is_not_used_does_not_grow() -> None:
-    concurrency = Concurrency()
+    concurrency = ConcurrencyLimit()
     for _ in range(100):
         concurrency.answered(0.02, 0)
     assert concurrency.limit == 8
 
 
 def test_concurrency_halves_once_for_one_event_and_never_below_one() -> None:
-    concurrency = Concurrency()
+    concurrency = ConcurrencyLimit()
     grow(concurrency, 10_000, lambda _: 0.02)
     assert [concurrency.congested(10, 10.1 + number / 100) for number in range(50)] == [True] + [False] * 49
     assert concurrency.limit == 64
@@ -244,6 +265,6 @@ def test_concurrency_halves_once_for_one_event_and_never_below_one() -> None:
 
 def test_without_a_quota_only_concurrency_bounds() -> None:
     vault = Vault(budget=float("inf"))
-    seconds = run_in_virtual_time(ask(vault, Pacer(None), 10_000))
+    seconds = run_in_virtual_time(ask(vault, Limiter(None), 10_000))
     assert 16 < vault.most_under_way <= 128
     assert max(seconds) < 10

@@ -1,4 +1,4 @@
-"""One vault's gate: every request passes it, oldest first, when quota, concurrency and the vault itself allow."""
+"""Limiter of the requests to one vault: by quota, by how many are under way, and by what the vault asks for."""
 
 from __future__ import annotations
 
@@ -7,16 +7,60 @@ import heapq
 import random
 from typing import Final
 
-from reencrypt.keys.concurrency import Concurrency
-from reencrypt.keys.quota import Window
+from reencrypt.keys.azure.quota import Window
 
 #: Microsoft's guidance for a refusal without `Retry-After`: 1, 2, 4, 8, 16 seconds.
 _FIRST_PAUSE_SECONDS: Final = 1.0
 _LONGEST_PAUSE_SECONDS: Final = 16.0
+_FIRST_LIMIT: Final = 8.0
+_HIGHEST_LIMIT: Final = 128.0
+#: Twice the shortest time, and some milliseconds that say nothing.
+_QUICK_FACTOR: Final = 2.0
+_QUICK_SECONDS: Final = 0.05
 
 
-class Pacer:
-    """Paces the requests to one vault. `window` is None where the service has no quota (Managed HSM).
+class ConcurrencyLimit:
+    """Additive increase, multiplicative decrease; a doubling per round trip up to a threshold. Times in seconds."""
+
+    def __init__(self) -> None:
+        self._limit = _FIRST_LIMIT
+        self._threshold = _HIGHEST_LIMIT
+        self._quickest = float("inf")
+        self._cut_at = float("-inf")
+
+    @property
+    def limit(self) -> int:
+        """Requests that may be under way."""
+        return int(self._limit)
+
+    def answered(self, seconds: float, under_way: int) -> None:
+        """An answer came after so long, while so many were under way; an idle limit does not grow."""
+        self._quickest = min(self._quickest, seconds)
+        if seconds > self._quickest * _QUICK_FACTOR + _QUICK_SECONDS:
+            self._threshold = min(self._threshold, self._limit)
+        elif under_way + 1 >= self.limit:
+            step = 1.0 if self._limit < self._threshold else 1.0 / self._limit
+            self._limit = min(_HIGHEST_LIMIT, self._limit + step)
+
+    def congested(self, asked_at: float, now: float) -> bool:
+        """A refusal or a silence halves the limit; returns whether it is news.
+
+        One event, a full window for one, is reported by every request that it hits. Those that were asked before the
+        last cut have nothing to add.
+        """
+        if asked_at <= self._cut_at:
+            return False
+        self._cut_at = now
+        self._limit = self._threshold = max(1.0, self._limit / 2)
+        return True
+
+    def probe(self) -> None:
+        """Begin with one request after a pause, and grow quickly from there: the vault may be as full as before."""
+        self._limit = 1.0
+
+
+class Limiter:
+    """Lets requests to one vault go, oldest first. `window` is None where the service has no quota (Managed HSM).
 
     A request takes a `ticket` once, and `admit`s itself before each try: one that has to be repeated stands before all
     that came after it.
@@ -24,7 +68,7 @@ class Pacer:
 
     def __init__(self, window: Window | None, *, first_pause_seconds: float = _FIRST_PAUSE_SECONDS) -> None:
         self._window = window
-        self._concurrency = Concurrency()
+        self._concurrency = ConcurrencyLimit()
         self._under_way = 0
         self._tickets = 0
         self._queue: list[tuple[int, float, asyncio.Future[None]]] = []
@@ -38,7 +82,7 @@ class Pacer:
         return self._tickets
 
     async def admit(self, ticket: int, weight: float) -> None:
-        """Return when the request may go; `leave` must follow."""
+        """Wait until the request may go; `leave` must follow."""
         loop = asyncio.get_running_loop()
         if not self._queue and self._delay(loop.time(), weight) == 0:
             self._go(loop.time(), weight)
@@ -68,7 +112,7 @@ class Pacer:
         self._concurrency.congested(asked_at, asyncio.get_running_loop().time())
 
     def throttled(self, asked_at: float, retry_after: float | None) -> float:
-        """The vault refuses for now: nobody asks before it wants to be asked. Returns the seconds until then."""
+        """The vault is throttling: hold all requests back for as long as it asks. Returns the seconds until then."""
         now = asyncio.get_running_loop().time()
         if self._concurrency.congested(asked_at, now):
             self._concurrency.probe()
@@ -81,7 +125,7 @@ class Pacer:
         return self.pause_seconds()
 
     def pause_seconds(self) -> float:
-        """How long nobody may ask yet."""
+        """Seconds for which all requests are held back."""
         return max(0.0, self._paused_until - asyncio.get_running_loop().time())
 
     def _delay(self, now: float, weight: float) -> float | None:

@@ -14,11 +14,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from reencrypt.errors import ConfigurationError, RefusedError
-from reencrypt.keys.credential import make_credential
-from reencrypt.keys.pacer import Pacer
-from reencrypt.keys.quota import weight_of
-from reencrypt.keys.retry import Request, RetryPolicy, TransientError, call_with_retries
-from reencrypt.keys.vault_answers import (
+from reencrypt.keys.azure.credential import make_credential
+from reencrypt.keys.azure.errors import disabled, unauthorized
+from reencrypt.keys.azure.limiter import Limiter
+from reencrypt.keys.azure.quota import weight_of
+from reencrypt.keys.azure.responses import (
     OK,
     THROTTLED,
     TRANSIENT,
@@ -34,8 +34,9 @@ from reencrypt.keys.vault_answers import (
     unbase64url,
     version_of,
 )
-from reencrypt.keys.vault_errors import KeyDisabledError, disabled, is_managed_hsm, unauthorized
-from reencrypt.settings.model import AzureKeyVaultSettings
+from reencrypt.keys.azure.retry import Request, RetryPolicy, TransientError, call_with_retries
+from reencrypt.keys.azure.settings import AzureKeyVaultSettings
+from reencrypt.keys.errors import KeyDisabledError
 
 if TYPE_CHECKING:
     from azure.core.exceptions import AzureError
@@ -56,11 +57,11 @@ class VaultClient:
     """One key in one vault. Opens its session at the first call; `close` when done."""
 
     def __init__(
-        self, settings: AzureKeyVaultSettings, *, policy: RetryPolicy, pacer: Pacer, waiting: Callable[[str], None]
+        self, settings: AzureKeyVaultSettings, *, policy: RetryPolicy, limiter: Limiter, waiting: Callable[[str], None]
     ) -> None:
         self._settings = settings
         self._policy = policy
-        self._pacer = pacer
+        self._limiter = limiter
         self._waiting = waiting
         self._priming = asyncio.Lock()
         self._primed = False
@@ -134,7 +135,7 @@ class VaultClient:
         """Encrypt, decrypt, wrap or unwrap; returns the result and the version that the vault used.
 
         An `independent` request travels over a connection that others do not use, and its answer has to name it.
-        Raises `BadCiphertextError`, `OperationDeniedError`, `KeyDisabledError`, `KeyMissingError`, and
+        Raises `BadCiphertextError`, `AccessDeniedError`, `KeyDisabledError`, `KeyMissingError`, and
         `UnavailableError` when there is no answer before the deadline.
         """
         path = f"/keys/{self._settings.key_name}/{version}/{operation}"
@@ -212,7 +213,7 @@ class VaultClient:
             once,
             Request(weight, f"{operation} with {self.key_name}", _HINT),
             policy=self._policy,
-            pacer=self._pacer,
+            limiter=self._limiter,
             waiting=self._waiting,
         )
 
@@ -220,7 +221,7 @@ class VaultClient:
         if independent in self._clients:
             return self._clients[independent]
         # Heavy imports, needed only where a vault is.
-        from reencrypt.keys.vault_session import open_client, open_session, transport_over  # noqa: PLC0415
+        from reencrypt.keys.azure.session import open_client, open_session, transport_over  # noqa: PLC0415
 
         if independent not in self._sessions:
             self._sessions[independent] = open_session()
@@ -278,7 +279,7 @@ class VaultClient:
         if echo is not None and echo.lower() != request_id:
             raise TransientError("the answer to another request")
         # A managed HSM sends none back (recorded answers); a vault does, with every answer of its own.
-        if echo is None and independent and response.status_code == OK and not is_managed_hsm(self._settings):
+        if echo is None and independent and response.status_code == OK and not self._settings.is_managed_hsm:
             raise TransientError("an answer that does not say which request it belongs to")
 
     @staticmethod

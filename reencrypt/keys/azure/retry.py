@@ -1,4 +1,4 @@
-"""When a vault call is tried again: a closed list of reasons, full jitter, one deadline."""
+"""Retry of vault calls: a closed list of reasons, full jitter, one deadline."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from reencrypt.errors import UnavailableError
-from reencrypt.keys.pacer import Pacer
+from reencrypt.keys.azure.limiter import Limiter
 
 T = TypeVar("T")
 
@@ -23,7 +23,11 @@ class TransientError(Exception):
 
 
 class ThrottledError(TransientError):
-    """The service refuses because too much was asked of it (429): everybody has to wait, not this call alone."""
+    """The service is throttling requests (429): every call has to wait, not this one alone."""
+
+    def __init__(self, retry_after: float | None = None) -> None:
+        asked = f", Retry-After {retry_after:g} s" if retry_after else ""
+        super().__init__(f"Key Vault is throttling requests (429{asked})", retry_after)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,21 +57,22 @@ async def call_with_retries(
     request: Request,
     *,
     policy: RetryPolicy,
-    pacer: Pacer,
+    limiter: Limiter,
     waiting: Callable[[str], None],
 ) -> T:
     """Try until it succeeds, fails for good, or the deadline passes (`UnavailableError`, naming the last reason).
 
-    `waiting` hears why each wait happens.
+    `waiting` is told why each wait happens.
     """
     loop = asyncio.get_running_loop()
-    ticket = pacer.ticket()
-    pause = pacer.pause_seconds()
-    if pause > policy.deadline_seconds:
-        raise UnavailableError(f"{request.what}: the vault wants to be left alone for {pause:.0f} s", hint=request.hint)
+    ticket = limiter.ticket()
+    pause = limiter.pause_seconds()
     if pause:
-        waiting(f"{request.what}: the vault wants to be left alone for {pause:.0f} s")
-    await pacer.admit(ticket, request.weight)
+        reason = f"{request.what}: Key Vault is throttling requests (429), the next one may go in {pause:.0f} s"
+        if pause > policy.deadline_seconds:
+            raise UnavailableError(f"{reason}, after the deadline of {policy.deadline_seconds:g} s", hint=request.hint)
+        waiting(reason)
+    await limiter.admit(ticket, request.weight)
     deadline = loop.time() + policy.deadline_seconds
     tries = 0
     while True:
@@ -76,29 +81,31 @@ async def call_with_retries(
             async with asyncio.timeout(min(policy.attempt_seconds, max(0.1, deadline - since))):
                 result = await call()
         except TimeoutError:
-            pacer.unanswered(since)
+            limiter.unanswered(since)
             reason, wait = "no answer in time", 0.0
         except ThrottledError as error:
-            reason, wait = str(error), pacer.throttled(since, error.retry_after)
+            reason, wait = str(error), limiter.throttled(since, error.retry_after)
         except TransientError as error:
             reason, wait = str(error), error.retry_after or 0.0
         except Exception:
             # An answer, though no welcome one.
-            pacer.answered(loop.time() - since)
+            limiter.answered(loop.time() - since)
             raise
         else:
-            pacer.answered(loop.time() - since)
+            limiter.answered(loop.time() - since)
             return result
         finally:
-            pacer.leave()
+            limiter.leave()
         # Full jitter: many waiting calls must not come back together. What the vault asks for is the least.
         ceiling = min(policy.longest_wait_seconds, policy.first_wait_seconds * 2**tries)
         wait = max(wait, random.uniform(0, ceiling))  # noqa: S311 - spreads load
         tries += 1
         if loop.time() + wait >= deadline:
-            raise UnavailableError(f"{request.what}: {reason} within {policy.deadline_seconds:g} s", hint=request.hint)
+            raise UnavailableError(
+                f"{request.what}: {reason}; gave up (deadline {policy.deadline_seconds:g} s)", hint=request.hint
+            )
         waiting(f"{request.what}: {reason}")
         await asyncio.sleep(wait)
         queued = loop.time()
-        await pacer.admit(ticket, request.weight)
+        await limiter.admit(ticket, request.weight)
         deadline += loop.time() - queued

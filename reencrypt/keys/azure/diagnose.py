@@ -1,22 +1,25 @@
-"""Looks at a key in a vault operation by operation: what works, what does not, and what to do about it."""
+"""Diagnose a key in a vault operation by operation: what works, what does not, and what to do about it."""
 
 from __future__ import annotations
 
 import os
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Final, TypeVar
+from urllib.parse import urlsplit
 
 from reencrypt.errors import ReencryptError, RefusedError
-from reencrypt.keys.provider import DATA_KEY_BYTES, RsaAlgorithm
-from reencrypt.keys.quota import BUDGET, WINDOW_SECONDS
-from reencrypt.keys.rsa_blocks import encrypt_locally
-from reencrypt.keys.vault import Operation, VaultClient
-from reencrypt.keys.vault_answers import KeyVersion, ListedVersion
-from reencrypt.keys.vault_errors import BadCiphertextError, OperationDeniedError, TokenError
+from reencrypt.keys.azure.client import Operation, VaultClient
+from reencrypt.keys.azure.credential import proxies_for
+from reencrypt.keys.azure.errors import BadCiphertextError, TokenError
+from reencrypt.keys.azure.quota import BUDGET, WINDOW_SECONDS
+from reencrypt.keys.azure.responses import KeyVersion, ListedVersion
+from reencrypt.keys.azure.rsa_blocks import encrypt_locally
+from reencrypt.keys.diagnostics import Check, State, failed
+from reencrypt.keys.errors import AccessDeniedError
+from reencrypt.keys.provider import DATA_KEY_BYTES
+from reencrypt.keys.wrap_format import RsaAlgorithm
 
 _T = TypeVar("_T")
 
@@ -27,38 +30,12 @@ _SOON_SECONDS: Final = 30 * 86_400
 _SKEW_SECONDS: Final = 60.0
 
 
-class State(StrEnum):
-    """How a check went. `NOTE` is worth knowing, `WARNING` worth doing something about, `FAILED` keeps a run out."""
-
-    OK = "ok"
-    NOTE = "note"
-    WARNING = "warning"
-    FAILED = "failed"
+async def diagnose(vault: VaultClient, vault_uri: str, share: float) -> list[Check]:
+    """Check one key with real requests that change nothing; what nothing can be said about is left out."""
+    return [_proxy(vault_uri), *await _Diagnosis(vault, share).run()]
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One precondition; `exit_code` is what a command would end with, 0 unless the check failed."""
-
-    name: str
-    state: State
-    detail: str
-    remedy: str = ""
-    exit_code: int = 0
-
-    def __post_init__(self) -> None:
-        if (self.state is State.FAILED) is not bool(self.exit_code):
-            raise ValueError(self.name)
-
-
-def failed(name: str, error: ReencryptError) -> Check:
-    """The check that ended with an error."""
-    return Check(name, State.FAILED, error.message, error.hint, error.exit_code)
-
-
-class Examination:
-    """Examines one key, with real requests that change nothing in the vault."""
-
+class _Diagnosis:
     def __init__(self, vault: VaultClient, share: float) -> None:
         self._vault = vault
         self._share = share
@@ -66,7 +43,6 @@ class Examination:
         self._checks: list[Check] = []
 
     async def run(self) -> list[Check]:
-        """All checks; those that nothing can be said about are left out."""
         newest = await self._asked("get", self._vault.get_key)
         if self._checks[-1].exit_code:
             # Without a token, a key or a network there is nothing else to find out.
@@ -93,7 +69,7 @@ class Examination:
         except TokenError as error:
             self._checks.append(failed("token", error))
             return None
-        except OperationDeniedError as error:
+        except AccessDeniedError as error:
             if first:
                 self._add("token", State.OK, "the vault accepts it")
             what = {
@@ -141,7 +117,7 @@ class Examination:
 
     async def _use(self, newest: KeyVersion | None) -> None:
         """Encrypt and decrypt for real. One operation of each pair is enough; the bytes are the same."""
-        denied: list[OperationDeniedError] = []
+        denied: list[AccessDeniedError] = []
         made = [await self._crypt(operation, self._data_key, denied, needed=newest is None) for operation in _WRAPPING]
         if newest is not None:
             made.append(encrypt_locally(newest.public_key, _ALGORITHM, self._data_key))
@@ -163,12 +139,12 @@ class Examination:
             )
 
     async def _crypt(
-        self, operation: Operation, data: bytes, denied: list[OperationDeniedError], *, needed: bool
+        self, operation: Operation, data: bytes, denied: list[AccessDeniedError], *, needed: bool
     ) -> bytes | None:
         name = {"wrapkey": "wrapKey", "unwrapkey": "unwrapKey"}.get(operation, operation)
         try:
             result, _ = await self._vault.crypt(operation, _ALGORITHM, data)
-        except OperationDeniedError as error:
+        except AccessDeniedError as error:
             denied.append(error)
             other = {"encrypt": "wrapKey", "wrapkey": "encrypt", "decrypt": "unwrapKey", "unwrapkey": "decrypt"}
             why = f"one of it and {other[operation]} is needed" if needed else "not needed: the public key may be read"
@@ -186,7 +162,7 @@ class Examination:
     async def _look_at_rotation(self) -> None:
         try:
             rotates = await self._vault.rotates_after()
-        except OperationDeniedError as error:
+        except AccessDeniedError as error:
             self._add("rotation policy", State.NOTE, "may not be read, so the key may rotate by itself", error.hint)
             return
         except ReencryptError as error:
@@ -228,3 +204,10 @@ def _validity(newest: KeyVersion) -> tuple[State, str, str]:
 
 def _day(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
+
+
+def _proxy(vault_uri: str) -> Check:
+    proxy = urlsplit((proxies_for(vault_uri) or {}).get("https", ""))
+    # Without the user and the password that may stand in it.
+    address = f"{proxy.scheme}://{proxy.hostname}:{proxy.port}" if proxy.port else f"{proxy.scheme}://{proxy.hostname}"
+    return Check("proxy", State.OK, f"{address} (HTTPS_PROXY)" if proxy.hostname else "none")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reencrypt.keys.credential import authority_for, proxies_for
+from reencrypt.keys.azure.credential import authority_for, proxies_for
 
 
 @pytest.mark.parametrize(

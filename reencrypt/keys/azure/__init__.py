@@ -1,0 +1,1 @@
+"""Azure Key Vault and Managed HSM: the providers `azurekv.NAME` of Grafana Enterprise."""

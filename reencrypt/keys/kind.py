@@ -1,0 +1,104 @@
+"""Kind of provider: everything that the rest of the program asks of a key-management service, as one value.
+
+A new service is a module with a `ProviderKind`, and a line in `reencrypt.keys.registry`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from reencrypt.keys.provider import KeyProvider
+    from reencrypt.settings import ProviderSection
+
+T = TypeVar("T")
+
+#: How much of a service's quota is used, so that the rest is left to Grafana and others.
+DEFAULT_SHARE: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """How much a service answers before it throttles: `calls` in any `seconds`."""
+
+    calls: float = math.inf
+    seconds: float = 1.0
+
+    def seconds_for(self, calls: int, share: float) -> float:
+        """About how long so many calls take with a share of it: a window's worth goes at once, the rest at its pace."""
+        budget = self.calls * share
+        return max(0.0, calls - budget) / budget * self.seconds
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceOptions:
+    """How key services are asked: `deadline_seconds` is for one call with all its tries, `share` a part of each quota.
+
+    `key_versions` are tried last, for where none may be listed.
+    """
+
+    deadline_seconds: float = 30.0
+    share: float = DEFAULT_SHARE
+    key_versions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderContext:
+    """What the providers of one session are opened with, and share. `waiting` and `warn` tell the user, in words."""
+
+    options: ServiceOptions = field(default_factory=ServiceOptions)
+    waiting: Callable[[str], None] = lambda _reason: None
+    warn: Callable[[str], None] = lambda _message: None
+    _shared: dict[tuple[type, str], object] = field(default_factory=dict, repr=False)
+
+    def shared(self, kind: type[T], name: str, make: Callable[[], T]) -> T:
+        """The one object of that type and name in this session, such as the limiter of a vault that holds two keys."""
+        found = self._shared.get((kind, name))
+        if not isinstance(found, kind):
+            found = self._shared[kind, name] = make()
+        return found
+
+
+class ConfiguredProvider(Protocol):
+    """A provider that Grafana's configuration describes completely. Nothing here asks a service."""
+
+    def key_id(self, version: str = "") -> str:
+        """The service's own id of a version of the key, or of the key itself; the same for all who name the same key.
+
+        Empty where no two providers can share a key.
+        """
+        ...
+
+    def disable_command(self, version: str) -> str:
+        """The command that disables a version of the key, once nothing needs it; empty where there is none."""
+        ...
+
+    def open(self, context: ProviderContext) -> KeyProvider:
+        """Open the provider, without a request yet; raises `ConfigurationError`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderKind:
+    """A kind of provider, as in `[security.encryption.KIND.NAME]`.
+
+    `keys` are those of its section, in the order in which `config show` lists them; the values of `secret_keys` are
+    masked there. `read` turns a section into a provider; it raises `ConfigurationError` with what is wrong, beginning
+    with the section's name in brackets.
+
+    `quota` is what its service answers, None where no service is asked and calls cost nothing. Grafana's secrets
+    manager spells kinds otherwise, and not the same in all releases: `secrets_manager_names` are these spellings in
+    lower case and without `_`.
+    `read_key_version` normalises what the user gives as `--key-version`, or raises `ConfigurationError`.
+    """
+
+    name: str
+    keys: tuple[str, ...]
+    read: Callable[[ProviderSection], ConfiguredProvider]
+    secret_keys: frozenset[str] = frozenset()
+    quota: Quota | None = None
+    secrets_manager_names: tuple[str, ...] = ()
+    read_key_version: Callable[[str], str] = str

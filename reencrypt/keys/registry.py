@@ -1,0 +1,74 @@
+"""Registry of the kinds of provider: a line for each that is built in, and entry points for all others.
+
+A package brings a kind along as an entry point of the group `reencrypt.providers`, with the kind's name, that is a
+`ProviderKind`. It is imported only where Grafana's configuration names a provider of that kind.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from importlib.metadata import EntryPoint, entry_points
+from typing import Final
+
+from reencrypt.errors import ConfigurationError
+from reencrypt.keys.azure.kind import AZURE_KEY_VAULT
+from reencrypt.keys.kind import ConfiguredProvider, ProviderKind
+from reencrypt.keys.provider import SECRET_KEY_PROVIDER
+from reencrypt.settings import ProviderSection
+from reencrypt.settings.providers import kind_of
+
+BUILT_IN: Final[tuple[ProviderKind, ...]] = (
+    AZURE_KEY_VAULT,
+    # A new one goes here.
+)
+GROUP: Final = "reencrypt.providers"
+
+
+def find_outside(name: str) -> ProviderKind | None:
+    """Load the kind that an installed package offers by this name; None where none does.
+
+    Raises `ConfigurationError` where what it offers cannot be used.
+    """
+    if name == kind_of(SECRET_KEY_PROVIDER):
+        return None
+    points = sorted(entry_points(group=GROUP, name=name), key=_place)
+    if not points:
+        return None
+    if len(points) > 1:
+        raise ConfigurationError(
+            f"The kind {name} is offered by {' and by '.join(map(_place, points))}",
+            hint="Uninstall all but one of these packages.",
+        )
+    return _load(points[0])
+
+
+def _load(point: EntryPoint) -> ProviderKind:
+    hint = "Install a version of that package that fits this version of reencrypt and of Python, or uninstall it."
+    try:
+        kind = point.load()
+    except (Exception, SystemExit) as error:  # Whatever the import of somebody else's code raises.
+        raise ConfigurationError(
+            f"The kind {point.name} cannot be loaded from {_place(point)}: {type(error).__name__}: {error}", hint=hint
+        ) from error
+    if not isinstance(kind, ProviderKind) or kind.name != point.name:
+        raise ConfigurationError(
+            f"The kind {point.name} cannot be loaded from {_place(point)}: that is no ProviderKind of this name",
+            hint=hint,
+        )
+
+    def read(section: ProviderSection) -> ConfiguredProvider:
+        try:
+            return kind.read(section)
+        except ConfigurationError:
+            raise
+        except Exception as error:  # Its text may hold a value of the section.
+            raise ConfigurationError(
+                f"[{section.name}] cannot be read by {_place(point)}, which fails with {type(error).__name__}"
+            ) from error
+
+    return replace(kind, read=read)
+
+
+def _place(point: EntryPoint) -> str:
+    package = f"{point.dist.name} {point.dist.version}" if point.dist else "a package without metadata"
+    return f"{point.value} in {package} (entry point {GROUP})"
