@@ -15,8 +15,8 @@ from typing import Final
 
 import click
 
-from reencrypt.cli.main import all_commands, cli
-from reencrypt.cli.options import StatedOption
+from reencrypt.cli.main import cli
+from reencrypt.cli.options import StatedOption, all_commands
 from reencrypt.outcomes import ExitCode
 
 ROOT: Final = Path(__file__).parents[1]
@@ -79,7 +79,7 @@ class Stated:
 def collected(key: Callable[[StatedOption], object]) -> list[Stated]:
     """The options of all commands, in their order; those with one key are one."""
     found: dict[object, Stated] = {}
-    for name, command in all_commands():
+    for name, command in all_commands(cli):
         for option in command.params:
             if isinstance(option, StatedOption):
                 found.setdefault(key(option), Stated(option)).commands.append(name)
@@ -88,7 +88,7 @@ def collected(key: Callable[[StatedOption], object]) -> list[Stated]:
 
 def reference() -> str:
     """The text of `docs/reference.md`."""
-    commands = [(f"`{_usage(name, command)}`", _first_sentence(command)) for name, command in all_commands()]
+    commands = [(f"`{_usage(name, command)}`", _first_sentence(command)) for name, command in all_commands(cli)]
     options = collected(lambda each: (each.group, each.stated.name, each.help))
     groups = dict.fromkeys(each.option.group for each in options)
     tables = []
@@ -106,7 +106,7 @@ def reference() -> str:
 def settings_file() -> str:
     """The text of `config/reencrypt.toml`."""
     parts = [_SETTINGS]
-    readers = [name for name, command in all_commands() if any(_is_config(each) for each in command.params)]
+    readers = [name for name, command in all_commands(cli) if any(_is_config(each) for each in command.params)]
     for each in collected(lambda option: option.stated.name):
         commands = [name for name in each.commands if name in readers]
         if not commands or each.name in _NOT_IN_FILES:
@@ -162,7 +162,7 @@ def _shown(default: object) -> str:
 
 
 def _names(commands: list[str]) -> str:
-    missing = [name for name, _ in all_commands() if name not in commands]
+    missing = [name for name, _ in all_commands(cli) if name not in commands]
     return f"all but {', '.join(missing)}" if len(missing) < len(commands) / 2 else ", ".join(commands)
 
 

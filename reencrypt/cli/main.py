@@ -6,7 +6,7 @@ import importlib
 import os
 import sys
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import click
@@ -72,16 +72,6 @@ def _exit_codes() -> str:
 @click.version_option(reencrypt.__version__, prog_name="reencrypt")
 def cli() -> None:
     """Move Grafana's secrets under a key in Azure Key Vault, while Grafana runs."""
-
-
-def all_commands() -> Iterator[tuple[str, click.Command]]:
-    """Every command that does something, with its whole name."""
-    for name in COMMANDS:
-        command = cli.get_command(click.Context(cli), name)
-        if isinstance(command, click.Group):
-            yield from ((f"{name} {each}", inner) for each, inner in command.commands.items())
-        elif command is not None:
-            yield name, command
 
 
 def run_command_line(arguments: Sequence[str]) -> int:

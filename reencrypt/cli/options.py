@@ -6,7 +6,7 @@ Every option may also stand in the environment or in a settings file: the comman
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import MISSING, Field, dataclass, fields
 from enum import Enum
@@ -216,7 +216,8 @@ def _read_settings_file(ctx: click.Context, _parameter: click.Parameter, path: P
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise click.BadParameter(f"{path} is not TOML: {error}") from None
     known = {name.lstrip("-"): parameter.name for parameter in ctx.command.params for name in parameter.opts}
-    elsewhere = _option_names()
+    commands = (each for _, each in all_commands(ctx.find_root().command))
+    elsewhere = {name.lstrip("-") for each in commands for one in each.params for name in one.opts}
     for name, value in values.items():
         if name in known:
             ctx.default_map = {**(ctx.default_map or {}), str(known[name]): value}
@@ -225,7 +226,13 @@ def _read_settings_file(ctx: click.Context, _parameter: click.Parameter, path: P
     return path
 
 
-def _option_names() -> set[str]:
-    from reencrypt.cli.main import all_commands  # noqa: PLC0415 - commands import this module
-
-    return {name.lstrip("-") for _, command in all_commands() for each in command.params for name in each.opts}
+def all_commands(command: click.Command, name: str = "") -> Iterator[tuple[str, click.Command]]:
+    """Every command that does something, with its whole name."""
+    if not isinstance(command, click.Group):
+        yield name, command
+        return
+    context = click.Context(command)
+    for each in list(command.commands) or command.list_commands(context):
+        inner = command.get_command(context, each)
+        if inner is not None:
+            yield from all_commands(inner, f"{name} {each}".strip())

@@ -17,8 +17,8 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from reencrypt.cli.main import all_commands, cli
-from reencrypt.cli.options import CommandFailedError
+from reencrypt.cli.main import cli
+from reencrypt.cli.options import CommandFailedError, all_commands
 from reencrypt.outcomes import ExitCode
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -108,7 +108,7 @@ def test_the_image_copies_what_exists_and_runs_without_rights() -> None:
 def options() -> dict[str, click.Option]:
     """Every option of every command that reads a settings file, by its long name."""
     found: dict[str, click.Option] = {}
-    for _, command in all_commands():
+    for _, command in all_commands(cli):
         names = {long_name(each): each for each in command.params if isinstance(each, click.Option)}
         if "config" in names:
             found.update({name: each for name, each in names.items() if name not in PERHAPS and name not in found})

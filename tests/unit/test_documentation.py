@@ -10,15 +10,15 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from reencrypt.cli.main import all_commands, cli
-from reencrypt.cli.options import CommandFailedError
+from reencrypt.cli.main import cli
+from reencrypt.cli.options import CommandFailedError, all_commands
 from reencrypt.outcomes import ExitCode
 from tests import reference
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 REFERENCE = (ROOT / "docs/reference.md").read_text()
-ALL = dict(all_commands())
+ALL = dict(all_commands(cli))
 
 
 def options_of(name: str) -> list[click.Option]:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Final
+from urllib.parse import urlsplit
 
 from reencrypt.errors import ConfigurationError
-from reencrypt.keys.azure.quota import BUDGET, WINDOW_SECONDS
-from reencrypt.keys.azure.settings import CLIENT_SECRET, KEYS, read_section
-from reencrypt.keys.kind import ProviderKind, Quota
+from reencrypt.keys.azure.limiter import Limiter
+from reencrypt.keys.azure.quota import BUDGET, WINDOW_SECONDS, Window
+from reencrypt.keys.azure.settings import CLIENT_SECRET, KEYS, AzureKeyVaultSettings, read_section
+from reencrypt.keys.kind import ProviderContext, ProviderKind, Quota
+from reencrypt.keys.provider import KeyProvider
+from reencrypt.settings import ProviderSection
 
 
 def _read_key_version(text: str) -> str:
@@ -20,11 +25,40 @@ def _read_key_version(text: str) -> str:
     return text.lower()
 
 
+@dataclass(frozen=True, slots=True)
+class ConfiguredVaultKey:
+    """A key in a vault, as Grafana's configuration describes it."""
+
+    settings: AzureKeyVaultSettings
+
+    def key_id(self, version: str = "") -> str:
+        """The key identifier of Key Vault, in lower case."""
+        return self.settings.key_id(version)
+
+    def disable_command(self, version: str) -> str:
+        """Azure's command line, which disables one version."""
+        return f"az keyvault key set-attributes --id {self.key_id(version)} --enabled false"
+
+    def open(self, context: ProviderContext) -> KeyProvider:
+        """Open the key. All keys of a vault share a limiter, because they draw on one quota."""
+        # Azure's libraries take a quarter of a second to import.
+        from reencrypt.keys.azure.provider import AzureKeyProvider  # noqa: PLC0415
+
+        settings = self.settings
+        host = urlsplit(settings.vault_uri).netloc.lower().removesuffix(":443")
+        window = None if settings.is_managed_hsm else Window(context.options.share)
+        return AzureKeyProvider(settings, context, limiter=context.shared(Limiter, host, lambda: Limiter(window)))
+
+
+def _read(section: ProviderSection) -> ConfiguredVaultKey:
+    return ConfiguredVaultKey(read_section(section))
+
+
 AZURE_KEY_VAULT: Final = ProviderKind(
     name="azurekv",
     keys=KEYS,
     secret_keys=frozenset({CLIENT_SECRET}),
-    read=read_section,
+    read=_read,
     quota=Quota(BUDGET, WINDOW_SECONDS),
     # Sources: pkg/setting/setting_secrets_manager.go and its tests (`azure_kv`, `azure_keyvault`).
     secrets_manager_names=("azurekv", "azurekeyvault"),

@@ -5,14 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlsplit
 
 from reencrypt.errors import ConfigurationError
 from reencrypt.keys.azure.address import check_vault_uri
-from reencrypt.keys.azure.limiter import Limiter
-from reencrypt.keys.azure.quota import Window
-from reencrypt.keys.kind import ProviderContext
-from reencrypt.keys.provider import KeyProvider
 from reencrypt.secret import Secret
 from reencrypt.settings import ProviderSection
 
@@ -49,18 +44,6 @@ class AzureKeyVaultSettings:
     def key_id(self, version: str = "") -> str:
         """The key identifier of Key Vault, in lower case."""
         return f"{self.vault_uri}/keys/{self.key_name}{f'/{version}' if version else ''}".lower()
-
-    def disable_command(self, version: str) -> str:
-        """Azure's command line, which disables one version."""
-        return f"az keyvault key set-attributes --id {self.key_id(version)} --enabled false"
-
-    def open(self, context: ProviderContext) -> KeyProvider:
-        """Open the key. All keys of a vault share a limiter, because they draw on one quota."""
-        from reencrypt.keys.azure.provider import AzureKeyProvider  # noqa: PLC0415 - only where a vault is
-
-        host = urlsplit(self.vault_uri).netloc.lower().removesuffix(":443")
-        window = None if self.is_managed_hsm else Window(context.options.share)
-        return AzureKeyProvider(self, context, limiter=context.shared(Limiter, host, lambda: Limiter(window)))
 
 
 def read_section(section: ProviderSection) -> AzureKeyVaultSettings:

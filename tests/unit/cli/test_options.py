@@ -11,8 +11,17 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from reencrypt.cli.main import all_commands
-from reencrypt.cli.options import Argument, CommandFailedError, Common, Only, StatedOption, cli_command, options_of
+from reencrypt.cli.main import cli
+from reencrypt.cli.options import (
+    Argument,
+    CommandFailedError,
+    Common,
+    Only,
+    StatedOption,
+    all_commands,
+    cli_command,
+    options_of,
+)
 from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.errors import ConfigurationError
 from reencrypt.planning.option import option
@@ -48,7 +57,9 @@ def given(*arguments: str, environ: dict[str, str] | None = None) -> list[object
         got.extend((common, target, trust, vault, rotation, scope))
         return 0
 
-    invoked(command, arguments, environ)
+    # Beside the real ones: a settings file may name the options of them all.
+    others = {name: command for name, command in all_commands(cli) if " " not in name}
+    invoked(click.Group("reencrypt", others | {"try": command}), ("try", *arguments), environ)
     return got[1:]
 
 
@@ -114,7 +125,7 @@ def test_what_cannot_be_meant_is_refused(arguments: tuple[str, ...], error: type
 def test_a_bad_value_names_its_option_and_answers_in_json_where_the_file_asks_for_it(tmp_path: Path) -> None:
     file = tmp_path / "settings.toml"
     file.write_text('output = "json"\nif-older-than = "soon"\n')
-    command = dict(all_commands())["run"]
+    command = dict(all_commands(cli))["run"]
     result = CliRunner().invoke(command, ["--config", str(file), "--fresh-data-key"], standalone_mode=False)
     failed = result.exception
     assert isinstance(failed, CommandFailedError)
@@ -123,9 +134,9 @@ def test_a_bad_value_names_its_option_and_answers_in_json_where_the_file_asks_fo
     assert "'--if-older-than'" in failed.error.format_message()
 
 
-@pytest.mark.parametrize("name", dict(all_commands()))
+@pytest.mark.parametrize("name", dict(all_commands(cli)))
 def test_no_option_with_a_value_may_stand_without_one(name: str) -> None:
-    command = dict(all_commands())[name]
+    command = dict(all_commands(cli))[name]
     for each in command.params:
         if isinstance(each, StatedOption) and not (each.is_flag or each.count):
             with pytest.raises(click.BadOptionUsage, match="requires an argument"):

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from reencrypt.keys.azure.settings import AzureKeyVaultSettings
+from reencrypt.keys.azure.kind import ConfiguredVaultKey
 from reencrypt.keys.configuration import read_providers
 from reencrypt.settings import Settings, load_settings
 
@@ -103,8 +103,10 @@ def test_the_example_of_this_project_yields_what_it_says() -> None:
     providers = read_providers(settings)
     assert settings.available_providers == tuple(providers.usable) == ("azurekv.prod", "azurekv.previous")
     prod = providers.usable["azurekv.prod"]
-    assert isinstance(prod, AzureKeyVaultSettings)
-    assert (prod.vault_uri, prod.client_secret.reveal()) == ("https://grafana-prod.vault.azure.net", "c")
+    assert isinstance(prod, ConfiguredVaultKey)
+    settings_of_prod = prod.settings
+    assert settings_of_prod.vault_uri == "https://grafana-prod.vault.azure.net"
+    assert settings_of_prod.client_secret.reveal() == "c"
     assert (settings.algorithm, settings.envelope_encryption) == ("aes-gcm", True)
     assert dict(providers.unusable) == {}
 

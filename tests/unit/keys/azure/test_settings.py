@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from reencrypt.errors import ConfigurationError
+from reencrypt.keys.azure.kind import ConfiguredVaultKey
 from reencrypt.keys.azure.settings import AzureKeyVaultSettings
 from reencrypt.keys.configuration import ProviderConfiguration, read_providers
 from reencrypt.settings import Settings
@@ -22,8 +23,8 @@ def read(load: Load) -> Read:
 
 def azure(configuration: ProviderConfiguration, provider: str = "azurekv.prod") -> AzureKeyVaultSettings:
     found = configuration.require(provider)
-    assert isinstance(found, AzureKeyVaultSettings)
-    return found
+    assert isinstance(found, ConfiguredVaultKey)
+    return found.settings
 
 
 COMPLETE = {
@@ -44,7 +45,7 @@ def section(name: str = "prod", **changes: str) -> str:
 def test_a_complete_section_is_a_provider(read: Read) -> None:
     settings = read(section())
     found = azure(settings)
-    assert found is settings.usable["azurekv.prod"]
+    assert list(settings.usable) == ["azurekv.prod"]
     assert found.client_secret.reveal() == "hunter2canary"
     assert (found.provider, found.section) == ("azurekv.prod", "security.encryption.azurekv.prod")
     assert (found.tenant_id, found.client_id, found.key_name) == ("tenant", "client", "kek")
