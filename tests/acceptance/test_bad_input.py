@@ -55,6 +55,14 @@ def test_an_unknown_database_type(tmp_path: Path) -> None:
     assert_clear(outcome, "oracle", hint="sqlite3")
 
 
+@pytest.mark.parametrize("command", ["doctor", "plan", "run", "verify"])
+def test_a_key_version_that_can_be_none(command: str, story: Story) -> None:
+    digest = story.digest()
+    outcome = story.cli(command, "--key-version", "newest", "--output", "json", expect=2)
+    assert_clear(outcome, "'newest' is not a version of a key in Key Vault", hint="32 hexadecimal digits")
+    assert story.digest() == digest
+
+
 @pytest.mark.parametrize("command", ["plan", "run", "verify", "status"])
 def test_a_database_that_is_not_there(command: str, story: Story) -> None:
     story.database.unlink()
