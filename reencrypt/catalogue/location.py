@@ -38,7 +38,7 @@ class TextHash:
 
 
 @dataclass(frozen=True, slots=True)
-class Twins:
+class LinkedRows:
     """Rows of several locations that hold the same text and must keep holding the same.
 
     Grafana finds the history row of the Alertmanager configuration it has just applied by the text's hash, so all rows
@@ -67,7 +67,7 @@ class Location:
     updated: str | None = None
     kind_by_type: KindByType | None = None
     text_hash: TextHash | None = None
-    twins: Twins | None = None
+    linked: LinkedRows | None = None
     only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     reencrypted: bool = True
     clip: int | None = None
@@ -84,8 +84,8 @@ class Location:
         columns = []
         if self.kind_by_type:
             columns.append(self.kind_by_type.column)
-        if self.twins:
-            columns.append(self.twins.scope)
+        if self.linked:
+            columns.append(self.linked.scope)
         return tuple(columns)
 
 
@@ -127,12 +127,12 @@ def fit(locations: tuple[Location, ...], columns: Mapping[str, frozenset[str]]) 
 
 def _reduce(location: Location, fields: tuple[Field, ...], columns: Mapping[str, frozenset[str]]) -> Location:
     present = columns[location.table]
-    by_type, text_hash, twins = location.kind_by_type, location.text_hash, location.twins
+    by_type, text_hash, linked = location.kind_by_type, location.text_hash, location.linked
     return replace(
         location,
         fields=fields,
         updated=location.updated if location.updated in present else None,
         kind_by_type=by_type if by_type and by_type.column in present else None,
         text_hash=text_hash if text_hash and text_hash.column in present else None,
-        twins=twins if twins and twins.scope in present else None,
+        linked=linked if linked and linked.scope in present else None,
     )

@@ -11,7 +11,7 @@ from typing import Final
 
 from reencrypt.catalogue.codec import ANY, EACH, JsonRule, JsonStrings, Path, SecretName, WholeColumn
 from reencrypt.catalogue.encoding import PADDED, RAW, UNPADDED, Encoding, PaddingStripped
-from reencrypt.catalogue.location import Field, KindByType, Location, TextHash, Twins
+from reencrypt.catalogue.location import Field, KindByType, LinkedRows, Location, TextHash
 from reencrypt.catalogue.plaintext import Kind
 from reencrypt.catalogue.shape import Anything, ListOf, MapOf, SecretMembers, Struct, Text
 
@@ -87,7 +87,7 @@ _HISTORY: Final = "alert_configuration_history"
 _CONFIGURATION: Final = "alertmanager_configuration"
 _HASH: Final = TextHash("configuration_hash", _CONFIGURATION)
 
-_TWINS: Final = Twins(("alert_configuration", _HISTORY), "org_id")
+_LINKED: Final = LinkedRows(("alert_configuration", _HISTORY), "org_id")
 
 LOCATIONS: Final = (
     # CreateDashboardSnapshot (pkg/services/dashboardsnapshots): a dashboard. For a snapshot on another server `{}`, or
@@ -140,7 +140,7 @@ LOCATIONS: Final = (
         ("id",),
         (Field(_CONFIGURATION, _ALERTMANAGER),),
         text_hash=_HASH,
-        twins=_TWINS,
+        linked=_LINKED,
     ),
     Location("sso_setting", "sso_setting", ("id",), (Field("settings", _SSO),), updated="updated"),
     # Create (pkg/services/auth/authimpl/external_session_store.go): tokens and ids.
@@ -155,7 +155,7 @@ LOCATIONS: Final = (
     ),
     Location("resource", "resource", ("guid",), (Field("value", _RESOURCE),), only=_RESOURCE_ROWS),
     # From here on: what Grafana's own command does not touch.
-    Location(_HISTORY, _HISTORY, ("id",), (Field(_CONFIGURATION, _ALERTMANAGER),), text_hash=_HASH, twins=_TWINS),
+    Location(_HISTORY, _HISTORY, ("id",), (Field(_CONFIGURATION, _ALERTMANAGER),), text_hash=_HASH, linked=_LINKED),
     Location("resource_history", "resource_history", ("guid",), (Field("value", _RESOURCE),), only=_RESOURCE_ROWS),
     # encryptToken (pkg/services/cloudmigration/cloudmigrationimpl/xorm_store.go): base64 of JSON.
     Location(

@@ -154,7 +154,7 @@ def decrypt(envelope: Envelope, password: bytes, cache: DerivedKeyCache) -> byte
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Sealer:
+class Encryptor:
     """Encrypts values under one password with one salt: one derivation for all, a fresh nonce for each.
 
     The salt separates derived keys and is not secret, so sharing it is safe; the IV or nonce stays random per value.
@@ -170,15 +170,15 @@ class Sealer:
     @classmethod
     def create(
         cls, *, key_id: str | None, password: bytes, algorithm: Algorithm, salt: bytes, cache: DerivedKeyCache
-    ) -> Sealer:
+    ) -> Encryptor:
         """Derive the key once and fix the bytes that all values of this sealer start with."""
         return cls(key_id, algorithm, salt, cache.get(password, salt), beginning(key_id, algorithm, salt))
 
-    def seal(self, plaintext: bytes) -> bytes:
+    def encrypt(self, plaintext: bytes) -> bytes:
         """Encrypt one value, see `seal_all`."""
-        return self.seal_all([plaintext])[0]
+        return self.encrypt_all([plaintext])[0]
 
-    def seal_all(self, plaintexts: list[bytes]) -> list[bytes]:
+    def encrypt_all(self, plaintexts: list[bytes]) -> list[bytes]:
         """Encrypt values and read them back: what is returned has decrypted to the plaintexts again.
 
         Raises `ArithmeticError` if it did not, which only broken hardware or a broken library can cause.

@@ -20,7 +20,7 @@ from reencrypt.databases.sight import KeyCount, Sight
 Value = int | float | str | bytes | datetime | None
 
 
-class Swap(NamedTuple):
+class RowUpdate(NamedTuple):
     """One row's change: it happens only while the row's columns (the location's, in order) hold the `old` bytes."""
 
     key: Key
@@ -84,7 +84,7 @@ class Transaction(Executor, Protocol):
         """
         ...
 
-    async def swap_rows(self, location: Location, swaps: Sequence[Swap]) -> list[Key]:
+    async def update_rows(self, location: Location, updates: Sequence[RowUpdate]) -> list[Key]:
         """Compare and swap rows in bulk; returns the keys of those that no longer held the old bytes."""
         ...
 
@@ -95,7 +95,7 @@ class Transaction(Executor, Protocol):
         """
         ...
 
-    async def read_twins(self, location: Location, scope: str, value: Value, text: bytes) -> list[Row]:
+    async def read_linked(self, location: Location, scope: str, value: Value, text: bytes) -> list[Row]:
         """Rows of the location whose `scope` column has the value and whose first column holds exactly the text."""
         ...
 

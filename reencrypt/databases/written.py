@@ -15,7 +15,7 @@ from typing import Final, NamedTuple, Protocol
 from reencrypt.catalogue.codec import WholeColumn
 from reencrypt.catalogue.encoding import RAW
 from reencrypt.catalogue.location import Field, Key, Location
-from reencrypt.databases.protocol import Executor, Swap, Value
+from reencrypt.databases.protocol import Executor, RowUpdate, Value
 from reencrypt.errors import RefusedError
 
 Cells = tuple[bytes | None, ...]
@@ -88,17 +88,17 @@ class Written:
 
     _by_location: dict[str, _Sent] = field(default_factory=dict)
 
-    def note_swaps(self, location: Location, swaps: Sequence[Swap], lost: Sequence[Key], matched: int) -> None:
+    def note_updates(self, location: Location, updates: Sequence[RowUpdate], lost: Sequence[Key], matched: int) -> None:
         """Remember what swaps sent: `lost` are those that did not happen, `matched` how many the server says did."""
         sent = self._of(location)
         losers = set(lost)
-        for swap in swaps:
-            if swap.key in losers:
-                sent.left[swap.key] = swap.old
+        for update in updates:
+            if update.key in losers:
+                sent.left[update.key] = update.old
             else:
-                sent.sent[swap.key] = swap.new
-                sent.left.pop(swap.key, None)
-        sent.altered += max(0, matched - (len(swaps) - len(losers)))
+                sent.sent[update.key] = update.new
+                sent.left.pop(update.key, None)
+        sent.altered += max(0, matched - (len(updates) - len(losers)))
 
     def note_statement(self, statement: str, parameters: Mapping[str, Value], matched: int) -> None:
         """Remember what a named statement sent to `data_keys`; others are of no interest."""

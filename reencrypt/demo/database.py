@@ -20,7 +20,7 @@ from typing import Final
 from reencrypt.crypto import gobase64
 from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.crypto.derive import DerivedKeyCache
-from reencrypt.crypto.envelope import Sealer, algorithm_prefix
+from reencrypt.crypto.envelope import Encryptor, algorithm_prefix
 from reencrypt.crypto.salt import new_salt
 
 #: The damaged secret. Its location is the first that a run comes to, so it is found before the interruption.
@@ -106,7 +106,7 @@ def build(path: Path, wanted: int) -> Built:
         # Cut off within its header: no key can read it, and nothing about any key follows from it.
         connection.execute(
             f"UPDATE {DAMAGED_TABLE} SET dashboard_encrypted = ? WHERE id = ?",  # noqa: S608 - a constant
-            (grafana.seal(_ENVELOPE, b"")[:-4], DAMAGED_ID),
+            (grafana.encrypt(_ENVELOPE, b"")[:-4], DAMAGED_ID),
         )
         connection.commit()
     legacy = sum(row.count for row in rows if row.age != _ENVELOPE)
@@ -120,14 +120,14 @@ class _Grafana:
         self.secret_key = secrets.token_hex(16)
         self.data_key_id = "d" + secrets.token_hex(6)
         data_key = secrets.token_bytes(16)
-        self.wrapped = self.seal(_PREFIXED, data_key)
+        self.wrapped = self.encrypt(_PREFIXED, data_key)
         self._sealer = _sealer(self.data_key_id, data_key)
 
-    def seal(self, age: str, plaintext: bytes) -> bytes:
+    def encrypt(self, age: str, plaintext: bytes) -> bytes:
         """Encrypt as a Grafana of that age."""
         if age == _ENVELOPE:
-            return self._sealer.seal(plaintext)
-        value = _sealer(None, self.secret_key.encode()).seal(plaintext)
+            return self._sealer.encrypt(plaintext)
+        value = _sealer(None, self.secret_key.encode()).encrypt(plaintext)
         return value.removeprefix(algorithm_prefix(_ALGORITHM)) if age == _BARE else value
 
     def encrypted(self, row: _Row) -> dict[str, str | bytes]:
@@ -135,7 +135,7 @@ class _Grafana:
         values: dict[str, str | bytes] = dict(row.plain)
         for column, plain in row.secret.items():
             if isinstance(plain, bytes):
-                values[column] = self.seal(row.age, plain)
+                values[column] = self.encrypt(row.age, plain)
             elif isinstance(plain, str):
                 values[column] = self._base64(row.age, plain)
             else:
@@ -144,11 +144,11 @@ class _Grafana:
         return values
 
     def _base64(self, age: str, text: str) -> str:
-        return gobase64.encode(self.seal(age, text.encode()), padded=True).decode()
+        return gobase64.encode(self.encrypt(age, text.encode()), padded=True).decode()
 
 
-def _sealer(key_id: str | None, password: bytes) -> Sealer:
-    return Sealer.create(
+def _sealer(key_id: str | None, password: bytes) -> Encryptor:
+    return Encryptor.create(
         key_id=key_id, password=password, algorithm=_ALGORITHM, salt=new_salt(), cache=DerivedKeyCache(1)
     )
 

@@ -9,7 +9,7 @@ from reencrypt.crypto import envelope
 from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.crypto.ciphers import AuthenticationFailedError
 from reencrypt.crypto.derive import DerivedKeyCache, derive_key
-from reencrypt.crypto.envelope import MalformedEnvelopeError, Sealer
+from reencrypt.crypto.envelope import Encryptor, MalformedEnvelopeError
 from reencrypt.crypto.salt import new_salt
 from reencrypt.keys.diagnostics import Check
 from reencrypt.keys.errors import UnwrapFailedError
@@ -65,10 +65,10 @@ class SecretKeyProvider:
     async def wrap(self, data_key: bytes, wrap_format: WrapFormat | None = None) -> bytes:
         """Encrypt a data key as a legacy value."""
         del wrap_format
-        sealer = Sealer.create(
+        encryptor = Encryptor.create(
             key_id=None, password=self._password, algorithm=self._algorithm, salt=new_salt(), cache=self._cache
         )
-        return sealer.seal(data_key)
+        return encryptor.encrypt(data_key)
 
     async def newest_version(self) -> str:
         """A `secret_key` has no versions."""

@@ -10,7 +10,7 @@ from reencrypt.errors import ReencryptError
 from reencrypt.keys.proof import Proof
 from reencrypt.keys.provider import LEGACY_PROVIDER, Unwrapped
 from reencrypt.planning.census import LocationCensus
-from reencrypt.planning.estimate import Road, roads
+from reencrypt.planning.estimate import Estimate, estimate
 from reencrypt.planning.plan import Plan
 from reencrypt.planning.planner import make_plan
 from reencrypt.planning.session import Session
@@ -34,7 +34,7 @@ class PlanReport:
     plan: Plan
     database: str
     state_statements: tuple[str, ...]
-    roads: tuple[Road, Road]
+    estimate: tuple[Estimate, Estimate]
 
     @property
     def check_exit_code(self) -> int:
@@ -84,7 +84,7 @@ class PlanReport:
         plan = self.plan
         counts = plan.counts()
         interrupted = plan.run_to_continue
-        rewrap, run = self.roads
+        rewrap, run = self.estimate
         return {
             "outcome": "refused" if plan.refusals else "ready" if plan.movable else "nothing_to_do",
             "database": self.database,
@@ -139,7 +139,7 @@ async def plan(session: Session) -> PlanReport:
     made = await make_plan(session)
     database = session.database
     statements = database.state_statements(made.schema.state_version)
-    return PlanReport(made, database.name, statements, roads(made, session.providers.configured.quota))
+    return PlanReport(made, database.name, statements, estimate(made, session.providers.configured.quota))
 
 
 def proof_in_words(proof: Proof) -> str:

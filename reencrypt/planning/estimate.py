@@ -19,7 +19,7 @@ _BATCH: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Road:
+class Estimate:
     """One way: the rows it writes, the calls of key services it makes, about how long it takes, what it is good for."""
 
     command: str
@@ -34,7 +34,7 @@ class Road:
         return {**asdict(self), "seconds": round(self.seconds, 1)}
 
 
-def roads(plan: Plan, quota_of: Callable[[str], Quota | None]) -> tuple[Road, Road]:
+def estimate(plan: Plan, quota_of: Callable[[str], Quota | None]) -> tuple[Estimate, Estimate]:
     """`rewrap`, then `run`; `quota_of` tells of a provider what its key service answers, None where it asks none."""
     target = plan.target
     rows = [row for row in plan.ring.rows if row.provider != target.provider]
@@ -42,7 +42,7 @@ def roads(plan: Plan, quota_of: Callable[[str], Quota | None]) -> tuple[Road, Ro
     asked = [*(row.provider for row in plan.ring.rows), *(target.provider for _ in rows)]
     calls, seconds = _cost(asked, quota_of, plan.options.vault.share)
     legacy = sum(number for key_id, _, number in plan.entries() if key_id is None)
-    rewrap = Road(
+    rewrap = Estimate(
         f"reencrypt rewrap --to {target.provider}",
         len(rows),
         calls,
@@ -54,7 +54,7 @@ def roads(plan: Plan, quota_of: Callable[[str], Quota | None]) -> tuple[Road, Ro
     asked = [row.provider for row in needed if row is not None]
     calls, seconds = _cost(asked, quota_of, plan.options.vault.share)
     moving = plan.movable
-    return rewrap, Road(
+    return rewrap, Estimate(
         " ".join(
             [
                 f"reencrypt run --to {target.provider}",

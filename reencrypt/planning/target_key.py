@@ -11,9 +11,9 @@ from typing import Final
 
 from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.crypto.derive import DerivedKeyCache
-from reencrypt.crypto.envelope import Sealer
+from reencrypt.crypto.envelope import Encryptor
 from reencrypt.databases.protocol import Database, Transaction
-from reencrypt.databases.retried import retried
+from reencrypt.databases.retry import retry_transaction
 from reencrypt.errors import RefusedError
 from reencrypt.keys.errors import UnwrapFailedError
 from reencrypt.keys.provider import DATA_KEY_BYTES, LEGACY_PROVIDER, KeyProvider, Unwrapped
@@ -37,9 +37,9 @@ class TargetDataKey:
     wrapped: bytes
     made: bool
 
-    def sealer(self, algorithm: Algorithm, salt: bytes, cache: DerivedKeyCache) -> Sealer:
+    def encryptor(self, algorithm: Algorithm, salt: bytes, cache: DerivedKeyCache) -> Encryptor:
         """What encrypts under this key with the run's salt."""
-        return Sealer.create(key_id=self.id, password=self.data_key, algorithm=algorithm, salt=salt, cache=cache)
+        return Encryptor.create(key_id=self.id, password=self.data_key, algorithm=algorithm, salt=salt, cache=cache)
 
     async def lock(self, transaction: Transaction) -> None:
         """Check inside a page's transaction that the key is still there with the bytes that were proven.
@@ -62,9 +62,9 @@ class TargetSecretKey:
     provider: str = LEGACY_PROVIDER
     made: bool = False
 
-    def sealer(self, algorithm: Algorithm, salt: bytes, cache: DerivedKeyCache) -> Sealer:
+    def encryptor(self, algorithm: Algorithm, salt: bytes, cache: DerivedKeyCache) -> Encryptor:
         """What encrypts directly under `secret_key` with the run's salt."""
-        return Sealer.create(key_id=None, password=self.password, algorithm=algorithm, salt=salt, cache=cache)
+        return Encryptor.create(key_id=None, password=self.password, algorithm=algorithm, salt=salt, cache=cache)
 
     async def lock(self, transaction: Transaction) -> None:
         """Nothing to lock."""
@@ -78,9 +78,9 @@ class NoTargetKey:
     provider: str = ""
     made: bool = False
 
-    def sealer(self, algorithm: Algorithm, salt: bytes, cache: DerivedKeyCache) -> Sealer:
+    def encryptor(self, algorithm: Algorithm, salt: bytes, cache: DerivedKeyCache) -> Encryptor:
         """A sealer that is never used."""
-        return Sealer.create(
+        return Encryptor.create(
             key_id=None, password=secrets.token_bytes(DATA_KEY_BYTES), algorithm=algorithm, salt=salt, cache=cache
         )
 
@@ -197,7 +197,7 @@ async def deactivate_others(database: Database, lease: Lease, run: Run) -> int:
         await record_target_key(transaction, run, run.target_key, "alone")
         return number
 
-    return await retried(database, body)
+    return await retry_transaction(database, body)
 
 
 def _is_sound(unwrapped: Unwrapped, expected: bytes | None) -> bool:

@@ -14,7 +14,7 @@ from typing import Final
 from reencrypt.catalogue.location import Location, Row
 from reencrypt.catalogue.reading import secrets_of
 from reencrypt.crypto.algorithm import Algorithm
-from reencrypt.databases.protocol import Executor, Swap, Transaction
+from reencrypt.databases.protocol import Executor, RowUpdate, Transaction
 from reencrypt.state.journal import digest
 from reencrypt.state.rowkey import key_to_text
 from reencrypt.state.stamp import stamp
@@ -48,13 +48,16 @@ async def read_accepted(executor: Executor) -> Accepted:
 
 
 async def save_accepted(
-    transaction: Transaction, run_id: str, location: Location, rows: Sequence[tuple[Row, Swap | None, Sequence[str]]]
+    transaction: Transaction,
+    run_id: str,
+    location: Location,
+    rows: Sequence[tuple[Row, RowUpdate | None, Sequence[str]]],
 ) -> None:
     """Remember fields of rows whose plaintexts are implausible, by the bytes that were read and those written."""
     entries = [
         (location.name, key_to_text(row.key), field, found)
-        for row, swap, fields in rows
-        for cells in ((row.cells, swap.new) if swap else (row.cells,))
+        for row, update, fields in rows
+        for cells in ((row.cells, update.new) if update else (row.cells,))
         for field, found in _hashes(location, row._replace(cells=cells), fields)
     ]
     await transaction.execute_many("accepted_save", _COLUMNS, entries, run_id=run_id, at=stamp())

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from reencrypt.catalogue.location import Key, Location
-from reencrypt.databases.protocol import Database, Swap, Transaction, Value
+from reencrypt.databases.protocol import Database, RowUpdate, Transaction, Value
 from reencrypt.state.rowkey import key_from_text, key_to_text
 
 #: A column of a row: table, the row's key as text, column.
@@ -26,9 +26,11 @@ def digest(data: bytes | None) -> bytes | None:
     return hashlib.sha256(data).digest() if data is not None else None
 
 
-async def journal_swaps(transaction: Transaction, run_id: str, location: Location, swaps: Sequence[Swap]) -> None:
+async def journal_updates(
+    transaction: Transaction, run_id: str, location: Location, updates: Sequence[RowUpdate]
+) -> None:
     """Record the old bytes of every column that changed, and a hash of the new ones."""
-    await journal_entries(transaction, run_id, location, swap_entries(location, swaps))
+    await journal_entries(transaction, run_id, location, update_entries(location, updates))
 
 
 async def journal_entries(
@@ -40,13 +42,13 @@ async def journal_entries(
     )
 
 
-def swap_entries(location: Location, swaps: Sequence[Swap]) -> list[tuple[Value, ...]]:
+def update_entries(location: Location, updates: Sequence[RowUpdate]) -> list[tuple[Value, ...]]:
     """What the journal gets for these swaps, so that it can be made before anything is locked."""
     columns = location.columns
     return [
-        (key_to_text(swap.key), column, old, digest(new))
-        for swap in swaps
-        for column, old, new in zip(columns, swap.old, swap.new, strict=True)
+        (key_to_text(update.key), column, old, digest(new))
+        for update in updates
+        for column, old, new in zip(columns, update.old, update.new, strict=True)
         if old != new
     ]
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from reencrypt.databases.protocol import Database, Transaction, Value
-from reencrypt.databases.retried import retried
+from reencrypt.databases.retry import retry_transaction
 from reencrypt.databases.state_version import read_state_version
 from reencrypt.errors import LeaseHeldError, ReencryptError, first_error
 from reencrypt.state.stamp import stamp
@@ -63,7 +63,7 @@ class Lease:
         async def beat() -> None:
             while self.is_kept:
                 await asyncio.sleep(self.beat_seconds)
-                await retried(database, self.check)
+                await retry_transaction(database, self.check)
 
         self._beating = group.create_task(beat())
 
@@ -82,7 +82,7 @@ class Lease:
             await self.check(transaction)
             return await transaction.execute(statement, **parameters)
 
-        return await retried(database, body)
+        return await retry_transaction(database, body)
 
     async def drop_state(self, database: Database) -> None:
         """Drop the state tables, this lease's own among them: nothing can be done under it after that."""

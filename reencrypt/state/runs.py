@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 
 from reencrypt.databases.protocol import Database, Executor, Transaction, Value
 from reencrypt.outcomes import Operation, RunState
+from reencrypt.state.failure_rate import FailureRate
 from reencrypt.state.lease import Lease
 from reencrypt.state.stamp import stamp
-from reencrypt.state.tally import Tally
 
 
 @dataclass(slots=True)
@@ -38,7 +38,7 @@ class Run:
     outcome: str
     started: str
     updated: str
-    tally: Tally = field(default_factory=Tally)
+    failure_rate: FailureRate = field(default_factory=FailureRate)
     fresh: bool = False
 
     @property
@@ -95,7 +95,7 @@ def _run(row: Sequence[Value]) -> Run:
         outcome=str(row[10]),
         started=str(row[11]),
         updated=str(row[12]),
-        tally=Tally.from_json(str(row[13])),
+        failure_rate=FailureRate.from_json(str(row[13])),
         fresh=bool(row[14]),
     )
 
@@ -135,9 +135,9 @@ async def record_target_key(transaction: Transaction, run: Run, key_id: str, sta
     run.target_key, run.target_key_state = key_id, state
 
 
-async def save_tally(transaction: Transaction, run: Run) -> None:
+async def save_failure_rate(transaction: Transaction, run: Run) -> None:
     """Record the failures of the main pass in the transaction that met them."""
-    await transaction.execute("run_tally", id=run.id, tally=run.tally.to_json(), at=stamp())
+    await transaction.execute("run_tally", id=run.id, tally=run.failure_rate.to_json(), at=stamp())
 
 
 async def enter_pass(database: Database, lease: Lease, run: Run, number: int) -> None:

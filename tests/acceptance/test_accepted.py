@@ -44,7 +44,7 @@ def with_accepted(story: Story, count: int = 1, *, legacy: bool = False) -> dict
         populate(builder, count=60, under=[key, None] if legacy else [key])
         plant_odd(builder, None if legacy else key, count)
         builder.add_alert_configuration(
-            [{"url": Plain(b"https://example.org"), "pin": Plain(b"\x07\x08", key)}], twin=True
+            [{"url": Plain(b"https://example.org"), "pin": Plain(b"\x07\x08", key)}], other_row=True
         )
     story.cli.json("run", *WRAP, "--max-quarantine", "1", expect=3)
     return story.cli.json(*ACCEPT)

@@ -438,10 +438,8 @@ def test_data_keys_that_change_while_everything_is_counted_are_a_no(story: Story
 
     report = completed(story, listen, CompleteOptions(settle=True))
     assert report.outcome == "no"
-    assert report.evidence is not None
-    assert "1 data keys were changed or deleted while this was counted: ask again (grafanas)" in (
-        report.evidence.blockers
-    )
+    assert report.usage is not None
+    assert "1 data keys were changed or deleted while this was counted: ask again (grafanas)" in (report.usage.blockers)
 
 
 @pytest.mark.one_engine

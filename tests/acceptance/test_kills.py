@@ -31,7 +31,7 @@ class Victim:
         self._count = folder / "steps"
         with story.builder() as builder:
             populate(builder, count=45, under=[None, builder.data_key()])
-            builder.add_alert_configuration([{"url": Plain(b"https://example.org/hook")}], twin=True)
+            builder.add_alert_configuration([{"url": Plain(b"https://example.org/hook")}], other_row=True)
         shutil.copyfile(story.database, self._fresh)
         self.plaintexts = story.plaintexts()
 

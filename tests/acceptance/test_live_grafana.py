@@ -74,7 +74,7 @@ def test_no_save_of_a_grafana_at_work_is_lost_and_no_read_of_its_fails(story: St
         key = builder.data_key()
         tokens = [builder.add_user_auth({"o_auth_access_token": Plain(b"token %d" % n, key)}) for n in range(300)]
         sources = [builder.add_data_source({"password": Plain(b"password %d" % n, key)}) for n in range(60)]
-        builder.add_alert_configuration([{"url": Plain(b"https://example.org/hook", key)}], twin=True)
+        builder.add_alert_configuration([{"url": Plain(b"https://example.org/hook", key)}], other_row=True)
         made = [builder.data_key(label_date=f"2026-01-{day:02}") for day in range(1, 32)]
         texts = [
             (b"saved %d" % n, builder.encrypt(Plain(b"saved %d" % n, made[n // SAVES_PER_KEY]))) for n in range(4000)

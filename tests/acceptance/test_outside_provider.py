@@ -147,8 +147,8 @@ def test_what_is_not_remote_costs_nothing_in_the_estimate(world: World) -> None:
     world.add_version(2)
     plan = world.cli.json("plan", "--fresh-data-key")
     assert plan["estimate"]["vault_unwraps"] == 0
-    assert [road["vault_calls"] for road in plan["roads"]] == [0, 0]
-    assert all(road["seconds"] < 1 for road in plan["roads"])
+    assert [way["vault_calls"] for way in plan["roads"]] == [0, 0]
+    assert all(way["seconds"] < 1 for way in plan["roads"])
 
 
 def test_a_version_that_is_disabled_stops_and_says_how_to_enable_it(world: World) -> None:

@@ -326,7 +326,7 @@ def test_a_data_key_whose_row_was_replaced_moves_nothing_not_even_raw_bytes(stor
 def test_copies_of_one_ciphertext_prove_no_more_than_one(story: Story) -> None:
     """The history of alerting configurations holds the same bytes many times over."""
     with story.builder() as builder:
-        builder.add_alert_configuration([{"pin": Plain(b"1234")}], twin=True)
+        builder.add_alert_configuration([{"pin": Plain(b"1234")}], other_row=True)
     # Under about one wrong secret_key in fifty four bytes are printable characters.
     wrong = next(
         each

@@ -272,7 +272,7 @@ def test_plan_puts_the_two_roads_side_by_side(story: Story) -> None:
     assert "directly under secret_key" in rewrap["leaves"]
     assert (run["rows"], run["vault_calls"]) == (plan["secrets"]["to_move"], 1)
     text = story.cli("plan", "--to", "azurekv.other", *WRAP).stdout
-    assert "Two roads lead there:" in text
+    assert "Two ways lead there:" in text
     assert rewrap["protects"] in text
 
 

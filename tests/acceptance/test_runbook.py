@@ -13,7 +13,7 @@ from pathlib import Path
 
 from reencrypt.catalogue.reason import REMEDY, Reason
 from reencrypt.operations.undo import journal as undo_journal
-from reencrypt.operations.undo.journal import Kept
+from reencrypt.operations.undo.journal import UndoSkipReason
 from tests.grafana.planting import Plain
 from tests.support.commandline import CommandLine
 from tests.support.story import TARGET, Story
@@ -141,5 +141,5 @@ def test_the_runbook_explains_every_reason() -> None:
 
 def test_the_runbook_explains_every_reason_to_keep_a_column() -> None:
     text = RUNBOOK.read_text()
-    for kept in Kept:
+    for kept in UndoSkipReason:
         assert f"| `{kept.value}` | {undo_journal.REMEDY[kept]} |" in text

@@ -81,7 +81,7 @@ async def test_a_server_that_stays_away_ends_the_run_with_its_progress_saved(
     mortal: tuple[Server, Engine], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server, engine = mortal
-    monkeypatch.setattr("reencrypt.databases.retried.DEADLINE_SECONDS", 1.0)
+    monkeypatch.setattr("reencrypt.databases.retry.DEADLINE_SECONDS", 1.0)
     with GrafanaBuilder(tmp_path / "grafana.db", secret_key="s") as builder:
         populate(builder, count=1500, under=[None])
     await asyncio.to_thread(engine.load, tmp_path / "grafana.db")

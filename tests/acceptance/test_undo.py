@@ -32,7 +32,7 @@ def fill(story: Story, count: int = 300) -> None:
     with story.builder() as builder:
         under = [builder.data_key(), builder.data_key(algorithm="aes-gcm"), None]
         populate(builder, count=count, under=under)
-        builder.add_alert_configuration([{"url": Plain(b"https://example.org/a-long-hook")}], twin=True)
+        builder.add_alert_configuration([{"url": Plain(b"https://example.org/a-long-hook")}], other_row=True)
 
 
 def test_everything_is_back_byte_for_byte(story: Story) -> None:

@@ -58,7 +58,7 @@ def fill(story: Story, count: int = 200) -> None:
             remote(story, builder, "r"),
         ]
         populate(builder, count=count, under=under)
-        builder.add_alert_configuration([{"url": Plain(b"https://example.org/a-long-hook")}], twin=True)
+        builder.add_alert_configuration([{"url": Plain(b"https://example.org/a-long-hook")}], other_row=True)
 
 
 def stored(story: Story) -> dict[SecretAddress, object]:

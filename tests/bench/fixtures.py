@@ -15,7 +15,7 @@ from typing import Any
 from reencrypt.crypto import gobase64
 from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.crypto.derive import DerivedKeyCache
-from reencrypt.crypto.envelope import Sealer
+from reencrypt.crypto.envelope import Encryptor
 from reencrypt.crypto.salt import new_salt
 from tests.grafana.builder import GrafanaBuilder
 from tests.grafana.planting import Plain
@@ -82,27 +82,27 @@ def document_rows(engine: Engine, folder: Path, name: str, count: int) -> None:
 def legacy_values(count: int) -> list[bytes]:
     """Legacy ciphertexts, each with a salt of its own, made on all processors."""
 
-    def seal(numbers: range) -> list[bytes]:
+    def encrypt(numbers: range) -> list[bytes]:
         cache = DerivedKeyCache()
         password = SECRET_KEY.encode()
         return [
-            Sealer.create(
+            Encryptor.create(
                 key_id=None, password=password, algorithm=Algorithm.AES_CFB, salt=new_salt(), cache=cache
-            ).seal(plaintext(number))
+            ).encrypt(plaintext(number))
             for number in numbers
         ]
 
     with ThreadPoolExecutor() as pool:
-        parts = pool.map(seal, [range(start, min(count, start + 500)) for start in range(0, count, 500)])
+        parts = pool.map(encrypt, [range(start, min(count, start + 500)) for start in range(0, count, 500)])
         return [value for part in parts for value in part]
 
 
 def run_values(count: int, data_key: bytes) -> Iterator[bytes]:
     """Ciphertexts as an earlier run wrote them: one salt for all."""
-    sealer = Sealer.create(
+    encryptor = Encryptor.create(
         key_id=DATA_KEY_ID, password=data_key, algorithm=Algorithm.AES_CFB, salt=new_salt(), cache=DerivedKeyCache()
     )
-    return (sealer.seal(plaintext(number)) for number in range(count))
+    return (encryptor.encrypt(plaintext(number)) for number in range(count))
 
 
 def insert(engine: Engine, values: Iterable[bytes]) -> None:

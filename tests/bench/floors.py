@@ -13,7 +13,7 @@ from reencrypt.crypto import envelope as envelopes
 from reencrypt.crypto import gobase64
 from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.crypto.derive import DerivedKeyCache
-from reencrypt.crypto.envelope import Sealer
+from reencrypt.crypto.envelope import Encryptor
 from reencrypt.crypto.salt import new_salt
 from tests.bench.fixtures import DATA_KEY_ID, SECRET_KEY, THEN
 from tests.support.engine import Engine
@@ -102,12 +102,12 @@ def _translator(engine: Engine) -> Any:
     assert isinstance(wrapped, bytes)
     cache = DerivedKeyCache()
     data_key = envelopes.decrypt(envelopes.parse(wrapped), SECRET_KEY.encode(), cache)
-    sealer = Sealer.create(
+    encryptor = Encryptor.create(
         key_id="floor", password=b"f" * 16, algorithm=Algorithm.AES_CFB, salt=new_salt(), cache=cache
     )
 
     def translate(text: str) -> str:
         plaintext = envelopes.decrypt(envelopes.parse(gobase64.decode(text.encode())), data_key, cache)
-        return gobase64.encode(sealer.seal(plaintext), padded=False).decode()
+        return gobase64.encode(encryptor.encrypt(plaintext), padded=False).decode()
 
     return translate

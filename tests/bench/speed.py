@@ -22,7 +22,7 @@ from reencrypt.crypto import envelope as envelopes
 from reencrypt.crypto import gobase64
 from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.crypto.derive import DerivedKeyCache, derive_key
-from reencrypt.crypto.envelope import Sealer
+from reencrypt.crypto.envelope import Encryptor
 from reencrypt.crypto.salt import new_salt
 from reencrypt.events import Event, PageCommitted, PassStarted
 from reencrypt.operations.migrate.run import run
@@ -179,10 +179,10 @@ async def row_by_row(engine: Engine, password: bytes, rows: int) -> float:
     for row in found:
         parsed = envelopes.parse(gobase64.decode(row["value"].encode()))
         text = envelopes.decrypt(parsed, password, DerivedKeyCache())
-        sealer = Sealer.create(
+        encryptor = Encryptor.create(
             key_id="other", password=b"f" * 16, algorithm=Algorithm.AES_CFB, salt=new_salt(), cache=DerivedKeyCache()
         )
-        value = gobase64.encode(sealer.seal(text), padded=False).decode()
+        value = gobase64.encode(encryptor.encrypt(text), padded=False).decode()
         async with connection.transaction():
             await connection.execute("UPDATE secrets SET value = $1 WHERE id = $2", value, row["id"])
     seconds = time.perf_counter() - since

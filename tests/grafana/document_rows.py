@@ -60,7 +60,7 @@ def add_alert_configuration(
     row_id: int | None = None,
     org_id: int | None = None,
     table: Literal["alert_configuration", "alert_configuration_history"] = "alert_configuration",
-    twin: bool = False,
+    other_row: bool = False,
     style: Style = "go",
     storage: Storage = "text",
 ) -> int:
@@ -89,7 +89,7 @@ def add_alert_configuration(
     text = render(documents.alert_configuration(settings, imported), style)
     org = key if org_id is None else org_id
     _insert_alerts(ground, table, key, org, text, storage)
-    if twin:
+    if other_row:
         other = ground.next_id("alert_configuration_history")
         _insert_alerts(ground, "alert_configuration_history", other, org, text, storage)
         ground.copy_planted((table, (key,)), ("alert_configuration_history", (other,)))

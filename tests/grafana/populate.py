@@ -189,8 +189,10 @@ def _alerting(builder: GrafanaBuilder, supply: _Supply, number: int) -> None:
     receivers = [supply.some({"url": text.url, "basicAuthPassword": text.password}) for _ in range(1 + number % 4)]
     extra = list(supply.some({"mimir": text.yaml}).values()) if number % 3 == 0 else []
     planted = sum(map(len, receivers)) + len(extra)
-    twin = number % 2 == 0 and supply.spend(planted)
-    builder.add_alert_configuration(receivers, extra=extra, twin=twin, style=_style(number), storage=_storage(number))
+    other_row = number % 2 == 0 and supply.spend(planted)
+    builder.add_alert_configuration(
+        receivers, extra=extra, other_row=other_row, style=_style(number), storage=_storage(number)
+    )
 
 
 def _alert_history(builder: GrafanaBuilder, supply: _Supply, number: int) -> None:

@@ -367,7 +367,7 @@ def test_every_style_and_storage_class_reads_back(database: Path, style: Style, 
         secrets = {"zürich": Plain(b"z", key), "a.b": Plain(b"", key), "<html>&": Plain(b"abc", None)}
         builder.add_data_source(secrets, style=style, storage=storage)
         builder.add_alert_configuration(
-            [secrets] * 3, extra=[Plain(b"x: y", key)], style=style, storage=storage, twin=True
+            [secrets] * 3, extra=[Plain(b"x: y", key)], style=style, storage=storage, other_row=True
         )
         builder.add_repository(token=Plain(b"t", key), webhook=Plain(b"w", key), style=style, storage=storage)
         builder.add_sso_setting({"clientSecret": Plain(b"s", key)}, servers=[{"bind_password": Plain(b"p", key)}])

@@ -11,7 +11,7 @@ from reencrypt.cli.performing import perform
 from reencrypt.planning.options import CompleteOptions, RunOptions, SafetyOptions, TargetOptions, VaultOptions
 
 if TYPE_CHECKING:
-    from reencrypt.operations.complete.key_usage import Evidence
+    from reencrypt.operations.complete.key_usage import KeyUsage
     from reencrypt.operations.complete.operation import CompleteReport
 
 _SHOWN = 20  # finds of one column that are printed; the JSON has more
@@ -54,11 +54,11 @@ def command(
 def _print(report: CompleteReport) -> None:
     from reencrypt.operations.complete.operation import BLIND_SPOTS, unseen  # noqa: PLC0415
 
-    if report.evidence is None:
+    if report.usage is None:
         out.line(f"Stopped: {report.stop_reason}. Nothing was changed.")
         return
-    _print_evidence(report, report.evidence)
-    for spot in (*BLIND_SPOTS, *unseen(report.evidence.search)[:_SHOWN]):
+    _print_usage(report, report.usage)
+    for spot in (*BLIND_SPOTS, *unseen(report.usage.search)[:_SHOWN]):
         out.line(f"not seen: {spot}")
     out.line("Yes: what was asked about may go." if report.outcome == "yes" else "No: the old key has to stay.")
     if report.outcome == "yes" and not report.journal_dropped:
@@ -71,7 +71,7 @@ def _print(report: CompleteReport) -> None:
         out.line(f"Disable it, do not delete it: {command_line}")
 
 
-def _print_evidence(report: CompleteReport, evidence: Evidence) -> None:
+def _print_usage(report: CompleteReport, usage: KeyUsage) -> None:
     asked = {kek.name for kek in report.retiring}
     header = ("key", "secrets", "data keys", "active", "may it go?")
     rows = [
@@ -80,16 +80,16 @@ def _print_evidence(report: CompleteReport, evidence: Evidence) -> None:
             kek.secrets.total(),
             kek.data_keys,
             kek.active,
-            "it stays" if kek.name == evidence.target else "no" if kek.reasons else "yes" if kek.name in asked else "",
+            "it stays" if kek.name == usage.target else "no" if kek.reasons else "yes" if kek.name in asked else "",
         )
-        for kek in evidence.keks.values()
+        for kek in usage.keks.values()
     ]
-    out.print_table(f"Keys, {evidence.target} stays", header, rows)
+    out.print_table(f"Keys, {usage.target} stays", header, rows)
     out.line()
-    lines = [f"no: {blocker}" for blocker in evidence.blockers]
-    lines += map(str, evidence.faults)
+    lines = [f"no: {blocker}" for blocker in usage.blockers]
+    lines += map(str, usage.faults)
     lines += [f"no: {kek.name}: {reason}" for kek in report.retiring for reason in kek.reasons]
-    verified, searched = evidence.verification, evidence.search
+    verified, searched = usage.verification, usage.search
     readable = sum(each.readable for each in verified.locations.values())
     lines.append(f"Decrypted {readable} of {verified.total} secrets with the keys that stay alone.")
     lines.append(f"Searched {searched.rows} rows of {searched.tables} tables for ciphertext in unknown places.")
@@ -101,6 +101,6 @@ def _print_evidence(report: CompleteReport, evidence: Evidence) -> None:
     if searched.strays:
         lines.append("Where a find is no secret, say so: --not-a-secret TABLE.COLUMN:SHA256")
     lines += [f"not searched: {part}: {reason}" for part, reason in searched.unsearched.items()]
-    lines += [f"note: {note}" for note in evidence.notes]
+    lines += [f"note: {note}" for note in usage.notes]
     for text in lines:
         out.line(text)

@@ -60,7 +60,7 @@ def _print(report: PlanReport) -> None:
     out.line(f"{plan.census.total} secrets, {plan.movable} of them to move to {plan.target_provider}.")
     if plan.movable and not report.refusals:
         out.line(f"They would be written under {report.target()}; {proof_in_words(plan.proof)}.")
-        _print_roads(report)
+        _print_estimate(report)
     _print_oddities(report)
     for refusal in report.refusals:
         out.line(f"A run would refuse (exit {refusal.exit_code}): {refusal.message}")
@@ -91,12 +91,12 @@ def _rows(report: PlanReport) -> list[tuple[object, ...]]:
     return rows
 
 
-def _print_roads(report: PlanReport) -> None:
-    out.line("Two roads lead there:")
-    for road in report.roads:
-        out.line(f"  {road.command}: {road.rows} rows, {road.vault_calls} vault calls, about {road.seconds:.1f} s")
-        out.line(f"    protects from {road.protects}")
-        out.line(f"    leaves {road.leaves}")
+def _print_estimate(report: PlanReport) -> None:
+    out.line("Two ways lead there:")
+    for way in report.estimate:
+        out.line(f"  {way.command}: {way.rows} rows, {way.vault_calls} vault calls, about {way.seconds:.1f} s")
+        out.line(f"    protects from {way.protects}")
+        out.line(f"    leaves {way.leaves}")
 
 
 def _print_oddities(report: PlanReport) -> None:

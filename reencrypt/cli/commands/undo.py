@@ -43,7 +43,7 @@ def command(
 
 
 def _print(report: UndoReport) -> None:
-    from reencrypt.operations.undo.journal import REMEDY, Kept  # noqa: PLC0415
+    from reencrypt.operations.undo.journal import REMEDY, UndoSkipReason  # noqa: PLC0415
 
     already = report.outcome == "already_undone"
     before = " was undone before, and nothing is written now" if already else ""
@@ -53,7 +53,7 @@ def _print(report: UndoReport) -> None:
     for each in report.kept:
         out.line(f"kept: {each.table} {each.row_key} {each.column}: {each.reason.value}")
     for reason, number in sorted(report.kept_because.items()):
-        out.line(f"{reason} ({number}): {REMEDY[Kept(reason)]}")
+        out.line(f"{reason} ({number}): {REMEDY[UndoSkipReason(reason)]}")
     for found in report.disputed:
         numbers = ", ".join(f"{side} {number}" for side, number in found.numbers.items())
         out.line(f"Data key {found.data_key}: secrets by the wrapping that reads them: {numbers}")

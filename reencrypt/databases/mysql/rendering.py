@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from reencrypt.catalogue.location import Key, Location, Row
-from reencrypt.databases.protocol import ColumnLimit, Swap, Value
+from reencrypt.databases.protocol import ColumnLimit, RowUpdate, Value
 from reencrypt.databases.server.dialect import Query
 from reencrypt.errors import UnavailableError
 
@@ -198,19 +198,19 @@ class Rendering:
         wanted = set(keys)
         return [row for row in self.to_rows(raws) if row.key in wanted]
 
-    def twins(self, scope: str, value: Value, text: bytes) -> Query:
+    def linked(self, scope: str, value: Value, text: bytes) -> Query:
         """The rows with a scope and exactly a text."""
         return (
             f"SELECT {self._columns()} FROM {quote(self.location.table)} AS t "
             f"WHERE t.{quote(scope)} = %s AND {self._bytes(self.location.columns[0])} = %s"
         ), [value, text]
 
-    def swaps(self, swaps: Sequence[Swap], now: Value) -> Iterator[tuple[Sequence[Swap], Query]]:
+    def updates(self, updates: Sequence[RowUpdate], now: Value) -> Iterator[tuple[Sequence[RowUpdate], Query]]:
         """Compare and swap rows, in as few statements as the largest packet allows."""
-        for batch in by_packet(swaps, self.statement_bytes):
-            yield batch, self._swap(batch, now)
+        for batch in by_packet(updates, self.statement_bytes):
+            yield batch, self._update(batch, now)
 
-    def _swap(self, swaps: Sequence[Swap], updated: Value) -> Query:
+    def _update(self, updates: Sequence[RowUpdate], updated: Value) -> Query:
         """Compare and swap rows in one statement.
 
         The old bytes are compared by their SHA-256, so that a statement carries each row once: Grafana has brought a
@@ -222,12 +222,12 @@ class Rendering:
         for index in range(len(location.columns)):
             names += (f"old{index}", f"new{index}")
         values: list[Value] = []
-        for swap in swaps:
-            values += swap.key
-            for old, new in zip(swap.old, swap.new, strict=True):
+        for update in updates:
+            values += update.key
+            for old, new in zip(update.old, update.new, strict=True):
                 values += (None if old is None else hashlib.sha256(old).digest(), new)
         first = ", ".join(f"%s AS {name}" for name in names)
-        others = f" UNION ALL SELECT {', '.join(['%s'] * len(names))}" * (len(swaps) - 1)
+        others = f" UNION ALL SELECT {', '.join(['%s'] * len(names))}" * (len(updates) - 1)
         sets = [f"t.{quote(column)} = {self._new(column, index)}" for index, column in enumerate(location.columns)]
         tail: list[Value] = []
         if location.updated:
@@ -288,16 +288,16 @@ class Rendering:
         return rows
 
 
-def by_packet(swaps: Sequence[Swap], limit: int) -> Iterator[Sequence[Swap]]:
+def by_packet(updates: Sequence[RowUpdate], limit: int) -> Iterator[Sequence[RowUpdate]]:
     """Split swaps so that a statement stays below `limit` bytes, though every byte were escaped; a row at least."""
-    batch: list[Swap] = []
+    batch: list[RowUpdate] = []
     size = 0
-    for swap in swaps:
-        row = _ROW_OVERHEAD + sum(2 * len(cell) for cell in swap.new if cell is not None)
+    for update in updates:
+        row = _ROW_OVERHEAD + sum(2 * len(cell) for cell in update.new if cell is not None)
         if batch and (size + row > limit or len(batch) == _MOST_ROWS):
             yield batch
             batch, size = [], 0
-        batch.append(swap)
+        batch.append(update)
         size += row
     if batch:
         yield batch

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from reencrypt.catalogue.location import Key, Location, Row
-from reencrypt.databases.protocol import ColumnLimit, Swap, Value
+from reencrypt.databases.protocol import ColumnLimit, RowUpdate, Value
 from reencrypt.databases.server.dialect import Query
 
 _INTEGERS: Final = frozenset(("int2", "int4", "int8"))
@@ -149,20 +149,20 @@ class Rendering:
         del keys
         return self.to_rows(raws)
 
-    def twins(self, scope: str, value: Value, text: bytes) -> Query:
+    def linked(self, scope: str, value: Value, text: bytes) -> Query:
         """The rows with a scope and exactly a text."""
         first = self.location.columns[0]
         query = f"{self._select()} WHERE {quote(scope)} = $1 AND {self._same(first, '$2')}"
         return query, [value, self._value(first, text)]
 
-    def swaps(self, swaps: Sequence[Swap], now: Value) -> Iterator[tuple[Sequence[Swap], Query]]:
+    def updates(self, updates: Sequence[RowUpdate], now: Value) -> Iterator[tuple[Sequence[RowUpdate], Query]]:
         """Compare and swap a whole page in one statement."""
-        values: list[Any] = [*self._swap_arrays(swaps), *self._swap_range(swaps)]
+        values: list[Any] = [*self._swap_arrays(updates), *self._swap_range(updates)]
         if self.location.updated:
             values.append(now)
-        yield swaps, (self._swap(), values)
+        yield updates, (self._update(), values)
 
-    def _swap(self) -> str:
+    def _update(self) -> str:
         location = self.location
         names = [*location.key]
         arrays = [self._array(name) for name in location.key]
@@ -213,22 +213,22 @@ class Rendering:
     def _array(self, column: str) -> str:
         return f"{self.types[column].type_name}[]"
 
-    def _swap_arrays(self, swaps: Sequence[Swap]) -> list[list[Any]]:
+    def _swap_arrays(self, updates: Sequence[RowUpdate]) -> list[list[Any]]:
         """The arrays that `_swap` takes, one for each key column, then old and new for each column."""
-        arrays: list[list[Any]] = [[swap.key[index] for swap in swaps] for index in range(len(self.location.key))]
+        arrays: list[list[Any]] = [[update.key[index] for update in updates] for index in range(len(self.location.key))]
         for index, column in enumerate(self.location.columns):
             if self.types[column].is_binary:
-                arrays += [[swap.old[index] for swap in swaps], [swap.new[index] for swap in swaps]]
+                arrays += [[update.old[index] for update in updates], [update.new[index] for update in updates]]
             else:
-                arrays.append([self._value(column, swap.old[index]) for swap in swaps])
-                arrays.append([self._value(column, swap.new[index]) for swap in swaps])
+                arrays.append([self._value(column, update.old[index]) for update in updates])
+                arrays.append([self._value(column, update.new[index]) for update in updates])
         return arrays
 
-    def _swap_range(self, swaps: Sequence[Swap]) -> list[Any]:
+    def _swap_range(self, updates: Sequence[RowUpdate]) -> list[Any]:
         """What `_swap` takes behind the arrays: the least and the largest key, where keys are numbers."""
         if not self._has_range:
             return []
-        keys = [swap.key[0] for swap in swaps]
+        keys = [update.key[0] for update in updates]
         return [min(keys), max(keys)]
 
     @property

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, suppress
 from typing import Any, Final, Protocol, TypeVar
 
-from reencrypt.databases.retried import persistently
+from reencrypt.databases.retry import retry
 from reencrypt.errors import ReencryptError, TransactionLostError
 
 _T = TypeVar("_T")
@@ -93,9 +93,7 @@ class Connection:
                         return await work(session)
 
         async with self._in_use:
-            return await persistently(
-                once, deadline_seconds=deadline_seconds, longest_wait_seconds=_LONGEST_READ_WAIT_SECONDS
-            )
+            return await retry(once, deadline_seconds=deadline_seconds, longest_wait_seconds=_LONGEST_READ_WAIT_SECONDS)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Session]:

@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from typing import Final
 
 from reencrypt.catalogue.location import Key, Location, Row
-from reencrypt.databases.protocol import ColumnLimit, LockPolicy, Swap, Value
-from reencrypt.databases.retried import OPENING_SECONDS
+from reencrypt.databases.protocol import ColumnLimit, LockPolicy, RowUpdate, Value
+from reencrypt.databases.retry import OPENING_SECONDS
 from reencrypt.databases.server.connection import Connection, Driver, Session
 from reencrypt.databases.server.dialect import Dialect
 from reencrypt.databases.shapes import Shape
@@ -195,30 +195,30 @@ class ServerTransaction:
             with self._driver.translated():
                 await self._dialect.execute_many(self._session, statement, names, rows, shared)
 
-    async def swap_rows(self, location: Location, swaps: Sequence[Swap]) -> list[Key]:
+    async def update_rows(self, location: Location, updates: Sequence[RowUpdate]) -> list[Key]:
         """Compare and swap a page in one statement; look again only if the count is short."""
         lost: list[Key] = []
-        if not swaps:
+        if not updates:
             return lost
         with self._driver.translated():
             rendering = await self._dialect.rendering(self._session, location)
-            for batch, query in rendering.swaps(swaps, _now()):
+            for batch, query in rendering.updates(updates, _now()):
                 count = await self._session.execute(*query)
                 losers: list[Key] = []
                 if count == 0:
                     # Also those that hold the new bytes already, from a commit whose answer was lost.
-                    losers = [swap.key for swap in batch]
+                    losers = [update.key for update in batch]
                 elif count != len(batch):
                     losers = await self._losers(location, batch)
-                self.written.note_swaps(location, batch, losers, count)
+                self.written.note_updates(location, batch, losers, count)
                 lost += losers
         return lost
 
-    async def _losers(self, location: Location, swaps: Sequence[Swap]) -> list[Key]:
+    async def _losers(self, location: Location, updates: Sequence[RowUpdate]) -> list[Key]:
         # Ciphertexts never repeat, so whatever holds the new bytes has been swapped just now.
-        rows = await _rows(self._session, self._dialect, location, [swap.key for swap in swaps])
+        rows = await _rows(self._session, self._dialect, location, [update.key for update in updates])
         cells = {row.key: row.cells for row in rows}
-        return [swap.key for swap in swaps if cells.get(swap.key) != swap.new]
+        return [update.key for update in updates if cells.get(update.key) != update.new]
 
     async def causes(self, tables: Sequence[str]) -> Causes:
         """What may change rows of these tables and of our own."""
@@ -253,11 +253,11 @@ class ServerTransaction:
             with self._driver.translated():
                 await self._session.command(self._dialect.qualified(f"DROP TABLE IF EXISTS {table}"))
 
-    async def read_twins(self, location: Location, scope: str, value: Value, text: bytes) -> list[Row]:
+    async def read_linked(self, location: Location, scope: str, value: Value, text: bytes) -> list[Row]:
         """Find the rows with the same text."""
         with self._driver.translated():
             rendering = await self._dialect.rendering(self._session, location)
-            return rendering.to_rows(await self._session.fetch(*rendering.twins(scope, value, text)))
+            return rendering.to_rows(await self._session.fetch(*rendering.linked(scope, value, text)))
 
 
 async def _rows(session: Session, dialect: Dialect, location: Location, keys: Sequence[Key]) -> list[Row]:

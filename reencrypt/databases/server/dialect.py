@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from reencrypt.catalogue.location import Key, Location, Row
-from reencrypt.databases.protocol import ColumnLimit, Swap, Value
+from reencrypt.databases.protocol import ColumnLimit, RowUpdate, Value
 from reencrypt.databases.server.connection import Session
 from reencrypt.databases.shapes import Shape
 from reencrypt.databases.sight import Sight
@@ -35,11 +35,11 @@ class Rendering(Protocol):
         """The rows with these keys; others may be among them that `of_keys` has to leave out."""
         ...
 
-    def twins(self, scope: str, value: Value, text: bytes) -> Query:
+    def linked(self, scope: str, value: Value, text: bytes) -> Query:
         """The rows with a value in the column `scope` and exactly a text."""
         ...
 
-    def swaps(self, swaps: Sequence[Swap], now: Value) -> Iterable[tuple[Sequence[Swap], Query]]:
+    def updates(self, updates: Sequence[RowUpdate], now: Value) -> Iterable[tuple[Sequence[RowUpdate], Query]]:
         """Compare and swap rows, in as few statements as the server takes: each with the swaps that it makes."""
         ...
 

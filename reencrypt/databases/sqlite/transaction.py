@@ -10,7 +10,7 @@ import aiosqlite
 
 from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.databases.paramstyle import in_order
-from reencrypt.databases.protocol import Swap, Value
+from reencrypt.databases.protocol import RowUpdate, Value
 from reencrypt.databases.sqlite.errors import translated
 from reencrypt.databases.sqlite.rendering import batches, holding, quote, select, to_rows
 from reencrypt.databases.statements import TEMPORARY_TABLES
@@ -49,7 +49,7 @@ class SqliteTransaction:
             with translated(self._path):
                 await self._connection.executemany(query, parameters)
 
-    async def swap_rows(self, location: Location, swaps: Sequence[Swap]) -> list[Key]:
+    async def update_rows(self, location: Location, updates: Sequence[RowUpdate]) -> list[Key]:
         """Update each row that still holds its old bytes; look again only if the count is short."""
         # The storage class stays that of the column in this row: text or blob.
         sets = [
@@ -63,20 +63,20 @@ class SqliteTransaction:
         same = [f"CAST({quote(name)} AS BLOB) IS ?" for name in location.columns]
         by_key = " AND ".join(f"{quote(name)} = ?" for name in location.key)
         query = f"UPDATE {quote(location.table)} SET {', '.join(sets)} WHERE {by_key} AND {' AND '.join(same)}"
-        parameters = [swap.new + tail + swap.key + swap.old for swap in swaps]
+        parameters = [update.new + tail + update.key + update.old for update in updates]
         with translated(self._path):
             cursor = await self._connection.executemany(query, parameters)
-        if cursor.rowcount == len(swaps):
-            self.written.note_swaps(location, swaps, [], len(swaps))
+        if cursor.rowcount == len(updates):
+            self.written.note_updates(location, updates, [], len(updates))
             return []
         written = f"SELECT 1 FROM {quote(location.table)} WHERE {by_key} AND {' AND '.join(same)}"
         lost = []
-        for swap in swaps:
+        for update in updates:
             with translated(self._path):
-                found = await self._connection.execute_fetchall(written, (*swap.key, *swap.new))
+                found = await self._connection.execute_fetchall(written, (*update.key, *update.new))
             if not found:
-                lost.append(swap.key)
-        self.written.note_swaps(location, swaps, lost, cursor.rowcount)
+                lost.append(update.key)
+        self.written.note_updates(location, updates, lost, cursor.rowcount)
         return lost
 
     async def causes(self, tables: Sequence[str]) -> Causes:
@@ -111,7 +111,7 @@ class SqliteTransaction:
             with translated(self._path):
                 await self._connection.execute(f"DROP TABLE IF EXISTS {table}")
 
-    async def read_twins(self, location: Location, scope: str, value: Value, text: bytes) -> list[Row]:
+    async def read_linked(self, location: Location, scope: str, value: Value, text: bytes) -> list[Row]:
         """Find the rows with the same text."""
         first = quote(location.columns[0])
         query = f"{select(location)} WHERE {quote(scope)} = ? AND CAST({first} AS BLOB) = ?"

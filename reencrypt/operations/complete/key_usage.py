@@ -58,7 +58,7 @@ class Kek:
 
 
 @dataclass(slots=True)
-class Evidence:
+class KeyUsage:
     """All key-encryption keys by name, what keeps every one of them from going, and what was looked at.
 
     `verification` was made with the keys that stay alone. `faults` are settings because of which Grafana could not read
@@ -80,7 +80,7 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
-class Gatherer:
+class KeyUsageReader:
     """Reads everything; `target` is the provider that stays, `unsearched` what is known to hold no ciphertext.
 
     The latter are tables, or TABLE.COLUMN. `not_secrets` are finds of the search that are known to be none.
@@ -91,7 +91,7 @@ class Gatherer:
     unsearched: frozenset[str]
     not_secrets: NotSecrets
 
-    async def gather(self, retire: Sequence[str], *, settled: frozenset[tuple[str, str]]) -> Evidence:
+    async def gather(self, retire: Sequence[str], *, settled: frozenset[tuple[str, str]]) -> KeyUsage:
         """Count, verify with the keys that stay, search and judge.
 
         `retire` names the keys that are to go, all but the target where it is empty; `settled` are the runs, with their
@@ -127,7 +127,7 @@ class Gatherer:
         needed = verification.needed_key_ids
         ambiguous_keys = needed & await read_ambiguous_keys(self.session.database, schema.key_table)
         copies = LastCopies(self.session.database, locations, ring, runs)
-        evidence = Evidence(
+        usage = KeyUsage(
             target=target,
             keks=keks,
             blockers=[
@@ -150,11 +150,11 @@ class Gatherer:
             verification=verification,
             search=found,
         )
-        _place_strays(evidence, rows, versions)
+        _place_strays(usage, rows, versions)
         uses = await read_uses(self.session.database, self.session.providers.secret_key)
-        evidence.notes += [*notes(uses), *_search_notes(found, self.not_secrets)]
-        self._judge(evidence, uses)
-        return evidence
+        usage.notes += [*notes(uses), *_search_notes(found, self.not_secrets)]
+        self._judge(usage, uses)
+        return usage
 
     async def references(self, rows: Sequence[DataKey]) -> set[str]:
         """Which of these data keys something names now, be it in the catalogue or outside of it.
@@ -236,32 +236,32 @@ class Gatherer:
         configured = self.session.providers.configured.usable.get(kek.provider)
         return configured.key_id(kek.version) if configured and kek.version else ""
 
-    def _judge(self, evidence: Evidence, uses: Sequence[Use]) -> None:
-        for kek in evidence.keks.values():
+    def _judge(self, usage: KeyUsage, uses: Sequence[Use]) -> None:
+        for kek in usage.keks.values():
             kek.kid = self._kid(kek)
-            self._judge_alone(evidence, kek)
+            self._judge_alone(usage, kek)
             kek.reasons += [
                 f"{number} data keys of Grafana's secrets manager, under {use.provider}, may need it"
                 for use in uses
                 if (number := use.may_need(kek.provider, self._secrets_manager_names(kek.provider)))
             ]
-        stays = evidence.keks[evidence.target]
+        stays = usage.keks[usage.target]
         stays.reasons.append("it is what stays: new data keys are wrapped by it")
         # One key may serve several providers: what one of them needs, no other may disable.
-        own = {kek.name: list(kek.reasons) for kek in evidence.keks.values()}
-        for kek in evidence.keks.values():
-            for other in evidence.keks.values():
+        own = {kek.name: list(kek.reasons) for kek in usage.keks.values()}
+        for kek in usage.keks.values():
+            for other in usage.keks.values():
                 if other is not kek and kek.kid and other.kid == kek.kid:
                     kek.reasons += [f"it is the key of {other.name} too: {reason}" for reason in own[other.name]]
 
-    def _judge_alone(self, evidence: Evidence, kek: Kek) -> None:
+    def _judge_alone(self, usage: KeyUsage, kek: Kek) -> None:
         if kek.secrets:
             places = ", ".join(f"{name} {number}" for name, number in sorted(kek.secrets.items()))
             kek.reasons.append(f"{kek.secrets.total()} secrets need it ({places})")
         if kek.active and kek.provider == self.session.settings.encryption_provider:
             kek.reasons.append(f"Grafana may write under {kek.active} active data keys that it wraps: rewrap them")
         kek.reasons += kek.strays
-        for other in evidence.keks.values():
+        for other in usage.keks.values():
             needed = other.secrets or other.active or other.strays
             if other is not kek and needed and self._may_be(other, kek):
                 kek.reasons.append(
@@ -339,22 +339,22 @@ def _kek_of(keks: dict[str, Kek], row: DataKey | None, versions: Mapping[str, st
     return keks.setdefault(name, Kek(name, row.provider))
 
 
-def _place_strays(evidence: Evidence, rows: Sequence[DataKey], versions: Mapping[str, str]) -> None:
+def _place_strays(usage: KeyUsage, rows: Sequence[DataKey], versions: Mapping[str, str]) -> None:
     by_id = {row.id: row for row in rows}
-    for stray in evidence.search.strays.values():
+    for stray in usage.search.strays.values():
         place = f"{stray.number} in {stray.table}.{stray.column}"
         advice = f"; {_CACHE_ADVICE}" if stray.table == CACHE else ""
         if stray.key_id is None:
             text = f"a legacy value where the catalogue knows none: {place}{advice}"
-            _kek_of(evidence.keks, None, versions).strays.append(text)
+            _kek_of(usage.keks, None, versions).strays.append(text)
             continue
         text = f"{place} under data key {stray.key_id}"
         row = by_id.get(stray.key_id)
         if row is None:
-            evidence.notes.append(f"{text}, which data_keys does not have")
+            usage.notes.append(f"{text}, which data_keys does not have")
         else:
             stray_text = f"an envelope where the catalogue knows none: {text}{advice}"
-            _kek_of(evidence.keks, row, versions).strays.append(stray_text)
+            _kek_of(usage.keks, row, versions).strays.append(stray_text)
 
 
 def _named(found: Search) -> set[str]:

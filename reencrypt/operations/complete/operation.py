@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from reencrypt.databases.protocol import Transaction
-from reencrypt.databases.retried import retried
+from reencrypt.databases.retry import retry_transaction
 from reencrypt.errors import ConfigurationError, RefusedError, StoppedEarlyError
 from reencrypt.events import Waiting
 from reencrypt.keys.provider import LEGACY_PROVIDER
 from reencrypt.keys.ring import DataKey
-from reencrypt.operations.complete.key_usage import Evidence, Gatherer, Kek
+from reencrypt.operations.complete.key_usage import Kek, KeyUsage, KeyUsageReader
 from reencrypt.operations.complete.retirement import UNKNOWN_VERSION
 from reencrypt.operations.complete.search import NotSecrets, Search
 from reencrypt.operations.session import leased
@@ -46,7 +46,7 @@ class CompleteReport:
     """The answer, its evidence, and what was done about it."""
 
     outcome: Outcome
-    evidence: Evidence | None = None
+    usage: KeyUsage | None = None
     retiring: list[Kek] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
     journal_dropped: bool = False
@@ -62,19 +62,19 @@ class CompleteReport:
     @property
     def is_no(self) -> bool:
         """Whether anything but the configuration is in the way."""
-        blockers = self.evidence.blockers if self.evidence else []
+        blockers = self.usage.blockers if self.usage else []
         return bool(blockers) or any(kek.reasons for kek in self.retiring)
 
     def as_json(self) -> dict[str, Any]:
         """The object that `--output json` prints."""
-        evidence = self.evidence
+        usage = self.usage
         asked = {kek.name for kek in self.retiring}
         return {
             "outcome": self.outcome,
             "stop_reason": self.stop_reason,
-            "target": evidence.target if evidence else None,
-            "blockers": evidence.blockers if evidence else [],
-            "configuration": [fault.as_json() for fault in (evidence.faults if evidence else ())],
+            "target": usage.target if usage else None,
+            "blockers": usage.blockers if usage else [],
+            "configuration": [fault.as_json() for fault in (usage.faults if usage else ())],
             "keys": [
                 {
                     "name": kek.name,
@@ -85,17 +85,17 @@ class CompleteReport:
                     "active_data_keys": kek.active,
                     "reasons": kek.reasons,
                 }
-                for kek in (evidence.keks.values() if evidence else ())
+                for kek in (usage.keks.values() if usage else ())
             ],
-            "verified": _verified(evidence.verification) if evidence else None,
+            "verified": _verified(usage.verification) if usage else None,
             "searched": {
-                "tables": evidence.search.tables if evidence else 0,
-                "rows": evidence.search.rows if evidence else 0,
-                "not_searched": evidence.search.unsearched if evidence else {},
-                "finds": finds(evidence.search) if evidence else [],
+                "tables": usage.search.tables if usage else 0,
+                "rows": usage.search.rows if usage else 0,
+                "not_searched": usage.search.unsearched if usage else {},
+                "finds": finds(usage.search) if usage else [],
             },
-            "notes": evidence.notes if evidence else [],
-            "not_seen": [*BLIND_SPOTS, *(unseen(evidence.search) if evidence else ())],
+            "notes": usage.notes if usage else [],
+            "not_seen": [*BLIND_SPOTS, *(unseen(usage.search) if usage else ())],
             "commands": self.commands,
             "journal_dropped": self.journal_dropped,
             "state_dropped": self.state_dropped,
@@ -143,9 +143,9 @@ async def complete(session: Session, wanted: CompleteOptions) -> CompleteReport:
     """
     check(wanted)
     target = Target.resolve(session.settings, session.options).provider
-    gatherer = Gatherer(session, target, wanted.unsearched, NotSecrets.parse(wanted.not_secrets))
+    reader = KeyUsageReader(session, target, wanted.unsearched, NotSecrets.parse(wanted.not_secrets))
     try:
-        return await _Job(session, gatherer, wanted).run()
+        return await _Job(session, reader, wanted).run()
     except StoppedEarlyError:
         return CompleteReport(Outcome.STOPPED, stop_reason=session.stop.reason)
 
@@ -161,7 +161,7 @@ class _Rested:
 @dataclass(frozen=True, slots=True)
 class _Job:
     session: Session
-    gatherer: Gatherer
+    reader: KeyUsageReader
     wanted: CompleteOptions
 
     async def run(self) -> CompleteReport:
@@ -183,17 +183,17 @@ class _Job:
             return report
 
     async def _answer(self, rested: _Rested) -> CompleteReport:
-        evidence = await self.session.stop.interruptible(self.gatherer.gather(self.wanted.retire, settled=rested.runs))
-        if unknown := sorted(set(self.wanted.retire) - set(evidence.keks)):
+        usage = await self.session.stop.interruptible(self.reader.gather(self.wanted.retire, settled=rested.runs))
+        if unknown := sorted(set(self.wanted.retire) - set(usage.keks)):
             raise ConfigurationError(
-                f"--retire {unknown[0]}: nothing here is under such a key", hint=f"one of: {', '.join(evidence.keks)}"
+                f"--retire {unknown[0]}: nothing here is under such a key", hint=f"one of: {', '.join(usage.keks)}"
             )
-        report = CompleteReport(Outcome.NO, evidence, evidence.retiring(self.wanted.retire))
-        if report.is_no or evidence.faults:
+        report = CompleteReport(Outcome.NO, usage, usage.retiring(self.wanted.retire))
+        if report.is_no or usage.faults:
             return report
         report.outcome = Outcome.YES
         if any(kek.name == LEGACY_PROVIDER for kek in report.retiring):
-            evidence.notes.append(
+            usage.notes.append(
                 "nothing is encrypted under secret_key any more; Grafana still needs one: replace it, do not remove it"
             )
         report.commands = sorted({command for kek in report.retiring if (command := self._command(kek))})
@@ -210,9 +210,9 @@ class _Job:
         return _Rested([row for row in before if not row.active], frozenset((run.id, run.updated) for run in runs))
 
     async def _dispose(self, lease: Lease, resting: list[DataKey], report: CompleteReport) -> None:
-        assert report.evidence is not None  # noqa: S101 - for the type checker
+        assert report.usage is not None  # noqa: S101 - for the type checker
         if self.wanted.delete_data_keys is not None:
-            unused = {row.id: row.wrapped for row in report.evidence.unused}
+            unused = {row.id: row.wrapped for row in report.usage.unused}
             keys = [row for row in resting if unused.get(row.id) == row.wrapped]
             report.deleted = await self._delete(lease, keys, self.wanted.delete_data_keys)
 
@@ -221,7 +221,7 @@ class _Job:
             await empty_journal(transaction)
             await complete_runs(transaction)
 
-        await retried(self.session.database, body)
+        await retry_transaction(self.session.database, body)
         report.journal_dropped = True
         if self.wanted.drop_state:
             await lease.drop_state(self.session.database)
@@ -242,7 +242,7 @@ class _Job:
                     )
             # All that the answer counted: a running Grafana writes under none of them any more, but who puts a backup
             # of a table back may name one.
-            used = await self.gatherer.references(rows)
+            used = await self.reader.references(rows)
             if back := sorted(row.id for row in keys if row.id in used):
                 raise RefusedError(
                     f"secrets came up under data key {back[0]} while we waited", hint="nothing was deleted; run again"

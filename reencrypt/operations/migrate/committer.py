@@ -7,18 +7,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from reencrypt.catalogue.location import Key, Location
-from reencrypt.databases.protocol import Database, Swap, Transaction, Value
-from reencrypt.databases.retried import retried
+from reencrypt.databases.protocol import Database, RowUpdate, Transaction, Value
+from reencrypt.databases.retry import retry_transaction
 from reencrypt.operations.migrate.slow_path import PageOutcome
 from reencrypt.planning.target_key import TargetKey
 from reencrypt.state.accepted import save_accepted
 from reencrypt.state.checkpoints import Checkpoint, save_checkpoint
 from reencrypt.state.counts import Counts
-from reencrypt.state.journal import journal_entries, swap_entries
+from reencrypt.state.journal import journal_entries, update_entries
 from reencrypt.state.lease import Lease
+from reencrypt.state.linked_rows import follow, scope_of, with_text
 from reencrypt.state.quarantine import Finding, drop_stale, save_findings
-from reencrypt.state.runs import Run, save_tally
-from reencrypt.state.twins import follow, scope_of, with_text
+from reencrypt.state.runs import Run, save_failure_rate
 
 
 @dataclass(slots=True)
@@ -55,14 +55,14 @@ class Committer:
         locked_since = 0.0
         page = replace(page, updates=_alike(location, page))
         # Before anything is locked: hashes take a while.
-        entries = swap_entries(location, page.updates)
+        entries = update_entries(location, page.updates)
 
         async def body(transaction: Transaction) -> Committed:
             nonlocal locked_since
             locked_since = loop.time()
             return await self._write(transaction, location, page, checkpoint, entries)
 
-        done = await retried(self.database, body)
+        done = await retry_transaction(self.database, body)
         done.locked_seconds = loop.time() - locked_since
         checkpoint.counts = done.counts
         return done
@@ -81,10 +81,10 @@ class Committer:
         if page.updates:
             # From here to the commit nobody can delete the key that the new bytes need.
             await self.target.lock(transaction)
-            lost = await transaction.swap_rows(location, page.updates)
+            lost = await transaction.update_rows(location, page.updates)
         if lost:
             page = page.without(set(lost))
-            entries = swap_entries(location, page.updates)
+            entries = update_entries(location, page.updates)
         await journal_entries(transaction, self.run.id, location, entries)
         by_key = {each.key: each for each in page.updates} if page.told else {}
         accepted = [(row.row, by_key.get(row.row.key), row.accepted) for row in page.told if row.accepted]
@@ -95,20 +95,20 @@ class Committer:
         await save_findings(transaction, self.run.id, checkpoint.pass_number, location.name, findings)
         if checkpoint.done and not lost:
             await drop_stale(transaction, self.run.id, checkpoint.pass_number, location.name)
-        if self.run.tally.failed and checkpoint.pass_number == 0:
-            await save_tally(transaction, self.run)
+        if self.run.failure_rate.failed and checkpoint.pass_number == 0:
+            await save_failure_rate(transaction, self.run)
         counts = Counts.sum([checkpoint.counts, page.counts])
         await save_checkpoint(transaction, self.run.id, replace(checkpoint, counts=counts))
         return Committed(lost, page.moved, findings, counts)
 
 
-def _alike(location: Location, page: PageOutcome) -> list[Swap]:
+def _alike(location: Location, page: PageOutcome) -> list[RowUpdate]:
     """The updates of a page, those of twins within it made alike: one text stays one text."""
-    if location.twins is None:
+    if location.linked is None:
         return page.updates
     rows = {each.row.key: each.row for each in page.told}
     first: dict[tuple[Value, bytes | None], bytes | None] = {}
-    updates: list[Swap] = []
+    updates: list[RowUpdate] = []
     for update in page.updates:
         row = rows[update.key]
         new = first.setdefault((scope_of(location, row), update.old[0]), update.new[0])

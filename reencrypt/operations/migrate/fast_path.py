@@ -21,7 +21,7 @@ from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.crypto.ciphers import AuthenticationFailedError
 from reencrypt.crypto.envelope import beginning
 from reencrypt.crypto.gobase64 import MalformedEncodingError
-from reencrypt.databases.protocol import Swap
+from reencrypt.databases.protocol import RowUpdate
 from reencrypt.operations.migrate.slow_path import PageOutcome, Transformer, UnusableKey
 from reencrypt.state.quarantine import KnownSecret, Place
 from reencrypt.state.rowkey import key_to_text
@@ -45,7 +45,7 @@ class _Beginning:
         return len(self.value) + self.algorithm.overhead_bytes
 
 
-class Shortcut:
+class FastPath:
     """The short way through one location, for one run; one page at a time.
 
     `known` is what was in quarantine before: the long way knows how to treat it.
@@ -63,13 +63,13 @@ class Shortcut:
         self._beginnings: dict[bytes, _Beginning] = {}
 
     @staticmethod
-    def leads_through(location: Location) -> bool:
+    def fits(location: Location) -> bool:
         """Whether a row holds nothing but one secret, on which no other column or row depends."""
         return (
             location.reencrypted
             and len(location.columns) == 1
             and isinstance(location.fields[0].codec, WholeColumn)
-            and location.twins is None
+            and location.linked is None
         )
 
     def learn(self, row: Row, transformer: Transformer) -> None:
@@ -96,7 +96,7 @@ class Shortcut:
         rest: list[Row] = []
         beginnings = [each for each in self._beginnings.values() if _holds(each, transformer)]
         done = _done(transformer)
-        shortest_done = len(transformer.sealer.prefix) + transformer.sealer.algorithm.overhead_bytes
+        shortest_done = len(transformer.encryptor.prefix) + transformer.encryptor.algorithm.overhead_bytes
         alike: dict[bytes, tuple[_Beginning, list[Row], list[bytes]]] = {
             each.value: (each, [], []) for each in beginnings
         }
@@ -155,14 +155,14 @@ class Shortcut:
                 rest.append(row)
         encode, (limit,) = self._encoding.encode, transformer.limits
         moved = len(page.updates)
-        for row, value in zip(ordinary, transformer.sealer.seal_all(texts), strict=True):
+        for row, value in zip(ordinary, transformer.encryptor.encrypt_all(texts), strict=True):
             cell = encode(value)
             if limit is None or limit.admits(cell):
-                page.updates.append(Swap(row.key, row.cells, (cell,)))
+                page.updates.append(RowUpdate(row.key, row.cells, (cell,)))
             else:
                 rest.append(row)
         if moved < len(page.updates):
-            page.tally.note_moved(alike.key_id, len(page.updates) - moved)
+            page.failure_rate.note_moved(alike.key_id, len(page.updates) - moved)
         return rest
 
     def _kind_of(self, row: Row) -> Kind:
@@ -188,5 +188,5 @@ def _holds(learnt: _Beginning, transformer: Transformer) -> bool:
 
 def _done(transformer: Transformer) -> bytes | None:
     """What values begin with that this run has written: they come again in a sweep, and behind an interruption."""
-    sealer = transformer.sealer
-    return sealer.prefix if transformer.is_current(sealer.key_id, sealer.algorithm) else None
+    encryptor = transformer.encryptor
+    return encryptor.prefix if transformer.is_current(encryptor.key_id, encryptor.algorithm) else None

@@ -13,7 +13,7 @@ _MOST_ROWS: Final = 1000
 
 
 @dataclass(slots=True)
-class Pace:
+class PageSizer:
     """Rows per page, adjusted after each commit."""
 
     policy: LockPolicy

@@ -17,21 +17,21 @@ from reencrypt.catalogue.location import Location, Row
 from reencrypt.catalogue.reading import ParsedRow, parse_rows
 from reencrypt.catalogue.reason import Reason
 from reencrypt.crypto.algorithm import Algorithm
-from reencrypt.crypto.envelope import Sealer
+from reencrypt.crypto.envelope import Encryptor
 from reencrypt.databases.paging import Coverage, count_rows, next_page
 from reencrypt.databases.protocol import ColumnLimit
 from reencrypt.events import PageCommitted, Quarantined
 from reencrypt.operations.migrate.committer import Committed, Committer
-from reencrypt.operations.migrate.fast_path import Shortcut
-from reencrypt.operations.migrate.page_sizer import PAGE_BYTES, Pace
+from reencrypt.operations.migrate.fast_path import FastPath
+from reencrypt.operations.migrate.page_sizer import PAGE_BYTES, PageSizer
 from reencrypt.operations.migrate.resolver import Resolver
 from reencrypt.operations.migrate.slow_path import PageOutcome, RowOutcome, Transformer
 from reencrypt.planning.session import Session
 from reencrypt.state.accepted import Accepted
 from reencrypt.state.checkpoints import Checkpoint
+from reencrypt.state.failure_rate import FailureRate
 from reencrypt.state.quarantine import Finding, KnownSecret, Place, known_of
 from reencrypt.state.rowkey import key_to_text
-from reencrypt.state.tally import Tally
 
 _T = TypeVar("_T")
 
@@ -85,30 +85,30 @@ class Pipeline:
         self,
         session: Session,
         committer: Committer,
-        sealer: Sealer,
+        encryptor: Encryptor,
         is_current: Callable[[str | None, Algorithm], bool],
         *,
         known: Mapping[Place, KnownSecret],
         accepted: Accepted,
-        tally: Tally,
+        failure_rate: FailureRate,
     ) -> None:
         self._session = session
         self._database = session.database
         self._committer = committer
-        self._sealer = sealer
+        self._sealer = encryptor
         self._is_current = is_current
         self._known = known
         self._accepted = accepted
-        self._tally = tally
+        self._failure_rate = failure_rate
         self._limit = Limit(session.options.scope.limit)
-        self._pace = Pace(session.database.lock_policy)
+        self._page_sizer = PageSizer(session.database.lock_policy)
         # Where a lock keeps everybody out, nothing of ours slows down whoever holds it: neither a thread that fights
         # for the interpreter, nor a reader whom the commit has to wait for. They work in the gaps.
         gaps = session.database.lock_policy.gaps
         self._turn: AbstractAsyncContextManager[None] = asyncio.Lock() if gaps else nullcontext()
         self._free_at = 0.0
         self._limits: tuple[ColumnLimit | None, ...] = ()
-        self._shortcut: Shortcut | None = None
+        self._fast_path: FastPath | None = None
         self._resolver: Resolver
         self._told: set[tuple[str, str, str]] = set()
 
@@ -119,7 +119,7 @@ class Pipeline:
         """
         self._resolver = resolver
         self._limits = await self._database.column_limits(location)
-        self._shortcut = Shortcut(location, self._known) if Shortcut.leads_through(location) else None
+        self._fast_path = FastPath(location, self._known) if FastPath.fits(location) else None
         if checkpoint.last_key is None:
             checkpoint.coverage = Coverage(before=await count_rows(self._database, location))
         read: asyncio.Queue[_Page] = asyncio.Queue(_PAGES_AHEAD)
@@ -145,7 +145,9 @@ class Pipeline:
             after = rows[-1].key
 
     def _page_rows(self) -> int:
-        return self._pace.rows if self._limit.left is None else min(self._pace.rows, max(1, self._limit.left))
+        return (
+            self._page_sizer.rows if self._limit.left is None else min(self._page_sizer.rows, max(1, self._limit.left))
+        )
 
     async def _transform(self, location: Location, pages: asyncio.Queue[_Page], out: asyncio.Queue[_Page]) -> None:
         while True:
@@ -171,16 +173,16 @@ class Pipeline:
 
     async def _outcome(self, location: Location, rows: Sequence[Row]) -> PageOutcome:
         """Transform rows, the ordinary ones by the short way."""
-        if self._shortcut is None:
-            return await self._by_the_long_way(location, rows)
+        if self._fast_path is None:
+            return await self._by_slow_path(location, rows)
         async with self._turn:
-            page, rest = await self._in_thread(self._shortcut.take, rows, self._transformer())
+            page, rest = await self._in_thread(self._fast_path.take, rows, self._transformer())
         if rest:
-            page.merge(await self._by_the_long_way(location, rest))
-            self._shortcut.learn(rest[-1], self._transformer())
+            page.merge(await self._by_slow_path(location, rest))
+            self._fast_path.learn(rest[-1], self._transformer())
         return page
 
-    async def _by_the_long_way(self, location: Location, raw: Sequence[Row]) -> PageOutcome:
+    async def _by_slow_path(self, location: Location, raw: Sequence[Row]) -> PageOutcome:
         """Parse rows, resolve their keys, then transform them in threads, a chunk of rows for each."""
         async with self._turn:
             rows = await self._in_thread(parse_rows, location, raw)
@@ -214,7 +216,7 @@ class Pipeline:
             if self._limit.left is not None:
                 page = await self._within_budget(location, page, self._limit.left)
             unsaved.settled.add(page.outcome.settled)
-            unsaved.tally.add(page.outcome.tally)
+            unsaved.failure_rate.add(page.outcome.failure_rate)
             if page.rows:
                 checkpoint.last_key = page.rows[-1].key
             checkpoint.coverage = checkpoint.coverage.read(len(page.rows)).ended(page.counted)
@@ -233,7 +235,7 @@ class Pipeline:
         """Transform row by row and cut the page behind the row that reaches the limit."""
         outcome = PageOutcome()
         for count, row in enumerate(page.rows, 1):
-            outcome.merge(await self._by_the_long_way(location, [row]))
+            outcome.merge(await self._by_slow_path(location, [row]))
             if outcome.moved >= left:
                 return _Page(page.rows[:count], outcome, last=False)
         return _Page(page.rows, outcome, page.last, page.counted)
@@ -242,17 +244,17 @@ class Pipeline:
         """Commit, and take rows that lost a race through the pipeline again until they win or have lost too often."""
         if checkpoint.pass_number == 0:
             # A sweep tries hardly anything but what has failed already.
-            self._tally.add(page.tally)
-            self._tally.check(self._session.options.safety.max_quarantine, page.tally.failed)
+            self._failure_rate.add(page.failure_rate)
+            self._failure_rate.check(self._session.options.safety.max_quarantine, page.failure_rate.failed)
         committed = await self._write(location, page, checkpoint)
         if committed.moved or committed.findings:
             # Else the lock was held for the checkpoint alone.
-            self._pace.learn(rows, committed.locked_seconds)
+            self._page_sizer.learn(rows, committed.locked_seconds)
         moved = self._report(location, committed, page.secrets)
         attempts = 1
         while committed.lost:
             again = await self._database.read_rows(location, committed.lost)
-            outcome = await self._by_the_long_way(location, again)
+            outcome = await self._by_slow_path(location, again)
             if attempts == _RACE_ATTEMPTS:
                 outcome = replace(outcome, updates=[], told=[_give_up(row) for row in outcome.told])
             committed = await self._write(location, outcome, checkpoint)
@@ -267,7 +269,7 @@ class Pipeline:
         async with self._turn:
             committed = await self._committer.commit(location, page, checkpoint)
         if committed.moved or committed.findings:
-            self._free_at = loop.time() + self._pace.gap(committed.locked_seconds)
+            self._free_at = loop.time() + self._page_sizer.gap(committed.locked_seconds)
         return committed
 
     def _report(self, location: Location, committed: Committed, secrets: int) -> int:

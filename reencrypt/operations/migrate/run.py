@@ -211,11 +211,11 @@ class _Job:
         return Pipeline(
             session,
             Committer(session.database, lease, current, key, by_name),
-            key.sealer(plan.target.algorithm, current.salt, session.cache),
+            key.encryptor(plan.target.algorithm, current.salt, session.cache),
             plan.is_current,
             known=known_secrets(await read_quarantine(session.database), session.options.accepts),
             accepted=await read_accepted(session.database),
-            tally=current.tally,
+            failure_rate=current.failure_rate,
         )
 
 

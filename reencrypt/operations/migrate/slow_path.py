@@ -15,13 +15,13 @@ from reencrypt.crypto import envelope as envelopes
 from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.crypto.ciphers import AuthenticationFailedError
 from reencrypt.crypto.derive import DerivedKeyCache
-from reencrypt.crypto.envelope import Envelope, Sealer
-from reencrypt.databases.protocol import ColumnLimit, Swap
+from reencrypt.crypto.envelope import Encryptor, Envelope
+from reencrypt.databases.protocol import ColumnLimit, RowUpdate
 from reencrypt.keys.proof import PROVEN_BITS, Admission, KeyStanding, Proof
 from reencrypt.state.accepted import NOTHING, Accepted
 from reencrypt.state.counts import PLAIN_OR_UNPROVEN, Counts
+from reencrypt.state.failure_rate import FailureRate
 from reencrypt.state.quarantine import Finding, KnownSecret, Place, known_of
-from reencrypt.state.tally import Tally
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -62,10 +62,10 @@ class PageOutcome:
     `settled` counts the secrets of those that do not change.
     """
 
-    updates: list[Swap] = field(default_factory=list)
+    updates: list[RowUpdate] = field(default_factory=list)
     told: list[RowOutcome] = field(default_factory=list)
     settled: Counts = field(default_factory=Counts)
-    tally: Tally = field(default_factory=Tally)
+    failure_rate: FailureRate = field(default_factory=FailureRate)
 
     @property
     def moved(self) -> int:
@@ -107,7 +107,7 @@ class PageOutcome:
         self.updates += other.updates
         self.told += other.told
         self.settled.add(other.settled)
-        self.tally.add(other.tally)
+        self.failure_rate.add(other.failure_rate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ class Transformer:
     `known` is what was in quarantine before, `accepted` what the user vouches for since an earlier run.
     """
 
-    sealer: Sealer
+    encryptor: Encryptor
     is_current: Callable[[str | None, Algorithm], bool]
     key_of: Callable[[str | None], UsableKey | UnusableKey]
     proof: Proof
@@ -132,7 +132,7 @@ class Transformer:
         """Decrypt, judge and encrypt anew; a bad secret spoils neither its row nor its page."""
         page = PageOutcome()
         for parsed in rows:
-            outcome, update = self._row(location, parsed, page.tally)
+            outcome, update = self._row(location, parsed, page.failure_rate)
             if update:
                 page.updates.append(update)
             if update or outcome.findings or outcome.accepted:
@@ -141,12 +141,14 @@ class Transformer:
                 page.settled.add(outcome.counts)
         return page
 
-    def _row(self, location: Location, parsed: ParsedRow, tally: Tally) -> tuple[RowOutcome, Swap | None]:
+    def _row(
+        self, location: Location, parsed: ParsedRow, failure_rate: FailureRate
+    ) -> tuple[RowOutcome, RowUpdate | None]:
         outcome = RowOutcome(parsed.row)
         replacements: dict[int, list[tuple[FoundSecret, bytes]]] = {}
         for secret in parsed.secrets:
             left = outcome.counts.left
-            ciphertext = self._secret(location, secret, outcome, tally)
+            ciphertext = self._secret(location, secret, outcome, failure_rate)
             if outcome.counts.left > left and (known := self._known(location, secret, parsed.row)):
                 # Nobody has looked at it this time, so what was found before stands, and an acknowledgement with it.
                 text = secret.text_in(parsed.row)
@@ -168,7 +170,7 @@ class Transformer:
             return outcome, None
         if location.text_hash:
             new[-1] = rehash(location, parsed.row, new)
-        return outcome, Swap(parsed.row.key, parsed.row.cells, tuple(new))
+        return outcome, RowUpdate(parsed.row.key, parsed.row.cells, tuple(new))
 
     def _too_long(
         self, outcome: RowOutcome, secrets: Sequence[tuple[FoundSecret, bytes]], length: int, limit: ColumnLimit
@@ -181,7 +183,9 @@ class Transformer:
         for secret, _ in secrets:
             self._quarantine(outcome, secret, Reason.VALUE_TOO_LONG, detail)
 
-    def _secret(self, location: Location, secret: FoundSecret, outcome: RowOutcome, tally: Tally) -> bytes | None:
+    def _secret(
+        self, location: Location, secret: FoundSecret, outcome: RowOutcome, failure_rate: FailureRate
+    ) -> bytes | None:
         """Count the secret; return its new ciphertext where it moves."""
         counts, envelope = outcome.counts, secret.envelope
         if not location.reencrypted:
@@ -195,7 +199,7 @@ class Transformer:
             if self._is_still_bad(location, secret, outcome):
                 return None
             # The run's own salt tells what this run has written, also before an interruption, from what it found.
-            if envelope.salt == self.sealer.salt:
+            if envelope.salt == self.encryptor.salt:
                 counts.re_encrypted += 1
             else:
                 counts.already_current += 1
@@ -207,7 +211,7 @@ class Transformer:
             else:
                 self._quarantine(outcome, secret, key.reason, key.detail)
             return None
-        return self._judge(location, secret, envelope, key, outcome, tally)
+        return self._judge(location, secret, envelope, key, outcome, failure_rate)
 
     def _is_still_bad(self, location: Location, secret: FoundSecret, outcome: RowOutcome) -> bool:
         """Whether a secret that does not move is in quarantine, and must stay there because it does not read yet.
@@ -253,17 +257,17 @@ class Transformer:
         envelope: Envelope,
         key: UsableKey,
         outcome: RowOutcome,
-        tally: Tally,
+        failure_rate: FailureRate,
     ) -> bytes | None:
         """Decrypt a secret that is to move, decide whether it may, and count it towards its key."""
         try:
             plaintext = envelopes.decrypt(envelope, key.password, self.cache)
         except AuthenticationFailedError as error:
             if self._known(location, secret, outcome.row) is None:
-                tally.note(key.standing.key_id or "", secret.text_in(outcome.row), failed=True)
+                failure_rate.note(key.standing.key_id or "", secret.text_in(outcome.row), failed=True)
             self._quarantine(outcome, secret, Reason.AUTHENTICATION_FAILED, str(error))
             return None
-        admission = self._admit(location, secret, envelope, plaintext, key.standing, outcome.row, tally)
+        admission = self._admit(location, secret, envelope, plaintext, key.standing, outcome.row, failure_rate)
         return self._move(secret, plaintext, admission, key.standing, outcome)
 
     def _admit(
@@ -274,7 +278,7 @@ class Transformer:
         plaintext: bytes,
         key: KeyStanding,
         row: Row,
-        tally: Tally,
+        failure_rate: FailureRate,
     ) -> Admission:
         """Decide whether a secret may move: by its plaintext, or by the user's word for exactly this text."""
         known = self._known(location, secret, row)
@@ -286,10 +290,10 @@ class Transformer:
             if self.proof.vouches_for(key) or self.proof.accepts(key.key_id or "", key.provider):
                 return Admission.ACCEPTED
             return Admission.UNPROVEN if remembered else Admission.IMPLAUSIBLE
-        keeps_tag = self.sealer.algorithm is Algorithm.AES_GCM
+        keeps_tag = self.encryptor.algorithm is Algorithm.AES_GCM
         admission = self.proof.admit(key, envelope, plaintext, secret.kind, keeps_tag=keeps_tag)
         if known is None:
-            tally.note(key.key_id or "", secret.text_in(row), failed=admission is Admission.IMPLAUSIBLE)
+            failure_rate.note(key.key_id or "", secret.text_in(row), failed=admission is Admission.IMPLAUSIBLE)
         return admission
 
     def _known(self, location: Location, secret: FoundSecret, row: Row) -> KnownSecret | None:
@@ -312,7 +316,7 @@ class Transformer:
         outcome.counts.re_encrypted += 1
         if admission is Admission.ACCEPTED:
             outcome.accepted.append(secret.field)
-        return self.sealer.seal(plaintext)
+        return self.encryptor.encrypt(plaintext)
 
     @staticmethod
     def _quarantine(outcome: RowOutcome, secret: FoundSecret, reason: Reason, detail: str) -> None:

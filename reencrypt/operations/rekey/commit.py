@@ -18,9 +18,9 @@ from reencrypt.crypto import envelope as envelopes
 from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.crypto.ciphers import AuthenticationFailedError
 from reencrypt.crypto.derive import DerivedKeyCache
-from reencrypt.crypto.envelope import Sealer
-from reencrypt.databases.protocol import Database, Swap, Transaction
-from reencrypt.databases.retried import retried
+from reencrypt.crypto.envelope import Encryptor
+from reencrypt.databases.protocol import Database, RowUpdate, Transaction
+from reencrypt.databases.retry import retry_transaction
 from reencrypt.errors import RefusedError
 from reencrypt.keys.proof import PROVEN_BITS, Admission, KeyStanding, Proof
 from reencrypt.keys.ring import DataKey
@@ -28,7 +28,7 @@ from reencrypt.keys.secret_key import SecretKeyProvider
 from reencrypt.outcomes import Outcome, RunState
 from reencrypt.state.accepted import Accepted, save_accepted
 from reencrypt.state.data_keys import DataKeyStore, Wrapping
-from reencrypt.state.journal import digest, journal_swaps
+from reencrypt.state.journal import digest, journal_updates
 from reencrypt.state.lease import Lease
 from reencrypt.state.quarantine import Finding, read_quarantine, save_findings
 from reencrypt.state.rowkey import key_to_text
@@ -57,12 +57,12 @@ class Alerting:
     with fields that are implausible and move on the user's word or their tag's.
     """
 
-    swaps: list[Swap] = field(default_factory=list)
+    updates: list[RowUpdate] = field(default_factory=list)
     moved: int = 0
     findings: list[Finding] = field(default_factory=list)
     before: int = 0
     unproven: list[str] = field(default_factory=list)
-    accepted: list[tuple[Row, Swap | None, Sequence[str]]] = field(default_factory=list)
+    accepted: list[tuple[Row, RowUpdate | None, Sequence[str]]] = field(default_factory=list)
 
 
 async def wrap_anew(row: DataKey, data_key: bytes, new: SecretKeyProvider) -> NewWrapping:
@@ -79,7 +79,7 @@ def alerting_anew(
     *,
     proof: Proof,
     old: bytes,
-    sealer: Sealer,
+    encryptor: Encryptor,
     cache: DerivedKeyCache,
     written: Collection[bytes],
     accepted: Accepted,
@@ -98,7 +98,7 @@ def alerting_anew(
             result.before += len(found)
             continue
         readings.append((row, [_read(secret, old, cache) for secret in found]))
-    keeps_tag = sealer.algorithm is Algorithm.AES_GCM
+    keeps_tag = encryptor.algorithm is Algorithm.AES_GCM
     for row, in_row in readings:
         for each in in_row:
             each.judge(proof, row, accepted, keeps_tag=keeps_tag)
@@ -108,7 +108,7 @@ def alerting_anew(
             each.judge(proof, row, accepted, keeps_tag=keeps_tag)
             if digest(each.secret.text_in(row)) in given_up and not each.proves_itself:
                 each.admission = Admission.IMPLAUSIBLE
-        _row_anew(location, row, in_row, sealer, result)
+        _row_anew(location, row, in_row, encryptor, result)
     return result
 
 
@@ -153,7 +153,9 @@ def _read(secret: FoundSecret, old: bytes, cache: DerivedKeyCache) -> _Reading:
     return _Reading(secret, plaintext, Reason.IMPLAUSIBLE_PLAINTEXT)
 
 
-def _row_anew(location: Location, row: Row, readings: Sequence[_Reading], sealer: Sealer, result: Alerting) -> None:
+def _row_anew(
+    location: Location, row: Row, readings: Sequence[_Reading], encryptor: Encryptor, result: Alerting
+) -> None:
     """Add what becomes of one row to the result."""
     replacements: list[tuple[FoundSecret, bytes]] = []
     on_word: list[str] = []
@@ -165,17 +167,17 @@ def _row_anew(location: Location, row: Row, readings: Sequence[_Reading], sealer
         elif each.admission is Admission.UNPROVEN:
             result.unproven.append(f"{location.name} {key_to_text(row.key)} {secret.field}")
         else:
-            replacements.append((secret, sealer.seal(each.plaintext)))
+            replacements.append((secret, encryptor.encrypt(each.plaintext)))
             if each.admission is Admission.ACCEPTED:
                 on_word.append(secret.field)
     if not replacements:
         return
     cell = splice(row.cells[0] or b"", [(secret.slot, text) for secret, text in replacements])
-    swap = Swap(row.key, row.cells, (cell, *row.cells[1:]))
-    result.swaps.append(swap)
+    update = RowUpdate(row.key, row.cells, (cell, *row.cells[1:]))
+    result.updates.append(update)
     result.moved += len(replacements)
     if on_word:
-        result.accepted.append((row, swap, on_word))
+        result.accepted.append((row, update, on_word))
 
 
 async def commit(
@@ -207,11 +209,11 @@ async def commit(
             if not await store.rewrap(each.row.id, each.row.wrapped, each.instead_of):
                 await transaction.check_written()
                 raise RefusedError(_NOT_STOPPED, hint="nothing was changed; stop Grafana, and start again")
-        if location is not None and alerting.swaps:
-            if await transaction.swap_rows(location, alerting.swaps):
+        if location is not None and alerting.updates:
+            if await transaction.update_rows(location, alerting.updates):
                 await transaction.check_written()
                 raise RefusedError(_NOT_STOPPED, hint="nothing was changed; stop Grafana, and start again")
-            await journal_swaps(transaction, run.id, location, alerting.swaps)
+            await journal_updates(transaction, run.id, location, alerting.updates)
             await save_accepted(transaction, run.id, location, alerting.accepted)
         if location is not None:
             await save_findings(transaction, run.id, 0, location.name, alerting.findings)
@@ -220,4 +222,4 @@ async def commit(
         await finish_run(transaction, run, outcome)
         return done
 
-    return await retried(database, body)
+    return await retry_transaction(database, body)

@@ -9,10 +9,10 @@ from typing import Any, Final
 
 from reencrypt.catalogue.location import Location, Row
 from reencrypt.crypto.algorithm import Algorithm
-from reencrypt.crypto.envelope import Sealer
+from reencrypt.crypto.envelope import Encryptor
 from reencrypt.crypto.salt import new_salt
 from reencrypt.databases.protocol import Transaction
-from reencrypt.databases.retried import retried
+from reencrypt.databases.retry import retry_transaction
 from reencrypt.errors import ConfigurationError, IncompleteScanError, RefusedError, StoppedEarlyError
 from reencrypt.keys.proof import Proof, Verdict
 from reencrypt.keys.provider import LEGACY_PROVIDER, SECRET_KEY_PROVIDER, Unwrapped
@@ -263,7 +263,7 @@ class _Job:
         if location is None:
             return Alerting()
         session, database = self.session, self.session.database
-        sealer = Sealer.create(
+        encryptor = Encryptor.create(
             key_id=None,
             password=new.password,
             algorithm=Algorithm(session.settings.algorithm),
@@ -276,7 +276,7 @@ class _Job:
             rows,
             proof=proof,
             old=session.secret_key,
-            sealer=sealer,
+            encryptor=encryptor,
             cache=session.cache,
             written=written,
             accepted=await read_accepted(database),
@@ -300,7 +300,7 @@ class _Job:
             await lease.check(transaction)
             await save_findings(transaction, self.legacy.run_id or "", 0, location.name, alerting.findings)
 
-        await retried(database, body)
+        await retry_transaction(database, body)
         raise RefusedError(
             f"{len(bad)} secrets of legacy alerting do not read under the configured secret_key, and would be lost "
             "with it; they are in quarantine now",

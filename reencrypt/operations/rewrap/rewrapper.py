@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from reencrypt.databases.protocol import Database, Transaction
-from reencrypt.databases.retried import retried
+from reencrypt.databases.retry import retry_transaction
 from reencrypt.errors import RefusedError, first_error
 from reencrypt.keys.errors import UnwrapFailedError
 from reencrypt.keys.provider import KeyProvider, Unwrapped, normalise_provider
@@ -71,12 +71,12 @@ class Rewrapper:
             await self.lease.check(transaction)
             done = 0
             for each in wrapped:
-                done += await self._swap(transaction, each)
+                done += await self._replace(transaction, each)
             now = replace(progress, changed=progress.changed + done)
             await save_data_key_progress(transaction, self.run.id, now, done=False)
             return done
 
-        done = await retried(self.database, body)
+        done = await retry_transaction(self.database, body)
         progress.changed += done
         return done
 
@@ -100,7 +100,7 @@ class Rewrapper:
             )
         return _NewWrapping(row, wrapped, same_form)
 
-    async def _swap(self, transaction: Transaction, new: _NewWrapping) -> bool:
+    async def _replace(self, transaction: Transaction, new: _NewWrapping) -> bool:
         provider = self.provider.name
         store = DataKeyStore(self.database, transaction, self.run.id)
 

@@ -13,9 +13,9 @@ from typing import Final, NamedTuple
 
 from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.catalogue.text_hash import rehash
-from reencrypt.databases.protocol import Swap, Transaction
-from reencrypt.databases.retried import retried
-from reencrypt.operations.undo.journal import FINAL, Kept, KeptColumn, Rewritten, rewritten_secrets
+from reencrypt.databases.protocol import RowUpdate, Transaction
+from reencrypt.databases.retry import retry_transaction
+from reencrypt.operations.undo.journal import FINAL, Rewritten, SkippedColumn, UndoSkipReason, rewritten_secrets
 from reencrypt.operations.undo.old_keys import OldKeys
 from reencrypt.planning.session import Session
 from reencrypt.state.checkpoints import ColumnProgress, save_column_progress
@@ -25,13 +25,13 @@ from reencrypt.state.journal import (
     ColumnPlace,
     JournalEntry,
     digest,
-    journal_swaps,
+    journal_updates,
     read_entries,
     read_rewritten_again,
 )
 from reencrypt.state.lease import Lease
+from reencrypt.state.linked_rows import follow
 from reencrypt.state.runs import Run
-from reencrypt.state.twins import follow
 
 _RACE_ATTEMPTS: Final = 5
 
@@ -48,7 +48,7 @@ class _Restorable(NamedTuple):
     """A row, how it changes, and because of which entries."""
 
     row: Row
-    swap: Swap
+    update: RowUpdate
     entries: list[JournalEntry]
     key_ids: set[str]
 
@@ -66,7 +66,7 @@ class Undo:
     journal_id: str
     keys: OldKeys
     of_later_runs: frozenset[bytes] = frozenset()
-    kept: list[KeptColumn] = field(default_factory=list)
+    kept: list[SkippedColumn] = field(default_factory=list)
     _steps: dict[ColumnPlace, list[_Step]] = field(default_factory=dict)
 
     @property
@@ -106,7 +106,7 @@ class Undo:
         location = next((each for each in self.locations.values() if each.table == table), None)
         if location is None:
             for entry in entries:
-                self._keep(entry, Kept.NO_LOCATION, progress)
+                self._keep(entry, UndoSkipReason.NO_LOCATION, progress)
             return
         hashes = location.text_hash.column if location.text_hash else None
         by_row: dict[Key, dict[str, JournalEntry]] = {}
@@ -119,7 +119,7 @@ class Undo:
                 return
         for columns in by_row.values():
             for entry in columns.values():
-                self._keep(entry, Kept.CHANGED_SINCE, progress)
+                self._keep(entry, UndoSkipReason.CHANGED_SINCE, progress)
 
     async def _rows(
         self, location: Location, by_row: Mapping[Key, dict[str, JournalEntry]], progress: ColumnProgress
@@ -154,18 +154,18 @@ class Undo:
         found = []
         for column, entry in columns.items():
             if row is None:
-                self._keep(entry, Kept.ROW_GONE, progress)
+                self._keep(entry, UndoSkipReason.ROW_GONE, progress)
             elif column not in location.columns:
-                self._keep(entry, Kept.NO_LOCATION, progress)
+                self._keep(entry, UndoSkipReason.NO_LOCATION, progress)
             else:
                 cell = row.cells[location.columns.index(column)]
                 if cell == entry.old or self._is_further_back(entry, cell):
                     progress.as_before += self._is_newest(entry)
                 elif digest(cell) != entry.new_hash:
                     later = digest(cell) in self.of_later_runs
-                    self._keep(entry, Kept.OF_LATER_RUN if later else Kept.CHANGED_SINCE, progress)
+                    self._keep(entry, UndoSkipReason.OF_LATER_RUN if later else UndoSkipReason.CHANGED_SINCE, progress)
                 elif (secrets := rewritten_secrets(location, row, entry)) is None:
-                    self._keep(entry, Kept.DIFFERS, progress)
+                    self._keep(entry, UndoSkipReason.DIFFERS, progress)
                 else:
                     found.append((entry, secrets))
         return found
@@ -180,7 +180,7 @@ class Undo:
         """How a row is restored; columns that cannot be are kept, each for its reason."""
         restored, key_ids = [], set()
         for entry, secrets in entries:
-            reason: Kept | None = None
+            reason: UndoSkipReason | None = None
             for secret in secrets:
                 if reason is None:
                     reason = await self.keys.verdict(secret)
@@ -189,7 +189,7 @@ class Undo:
             else:
                 restored.append(entry)
                 key_ids |= _old_key_ids([secrets])
-        return _Restorable(row, _swap(location, row, restored), restored, key_ids) if restored else None
+        return _Restorable(row, _update(location, row, restored), restored, key_ids) if restored else None
 
     async def _commit(self, location: Location, wanted: Sequence[_Restorable]) -> list[Key]:
         """Swap rows, their twins with them; returns the keys of those that had changed."""
@@ -202,15 +202,15 @@ class Undo:
                 key = self.session.ring.row(key_id)
                 if key is None or not await is_held(transaction, key_id, key.wrapped):
                     raise _KeyGoneError
-            lost = await transaction.swap_rows(location, [each.swap for each in wanted])
+            lost = await transaction.update_rows(location, [each.update for each in wanted])
             losers = set(lost)
-            done = [(each.row, each.swap) for each in wanted if each.row.key not in losers]
-            await journal_swaps(transaction, self.journal_id, location, [swap for _, swap in done])
+            done = [(each.row, each.update) for each in wanted if each.row.key not in losers]
+            await journal_updates(transaction, self.journal_id, location, [update for _, update in done])
             await follow(transaction, self.journal_id, location, done, self.locations)
             return lost
 
         try:
-            return await retried(self.session.database, body)
+            return await retry_transaction(self.session.database, body)
         except _KeyGoneError:
             # Judged again with the keys there are now, all of these rows.
             await self.session.ring.reload()
@@ -221,7 +221,7 @@ class Undo:
             await self.lease.check(transaction)
             await save_column_progress(transaction, self.journal_id, progress)
 
-        await retried(self.session.database, body)
+        await retry_transaction(self.session.database, body)
 
     def _is_newest(self, entry: JournalEntry) -> bool:
         """Whether no later rewrite of the column by this run is there: each column is counted by its newest."""
@@ -240,14 +240,14 @@ class Undo:
                     return True
         return False
 
-    def _keep(self, entry: JournalEntry, reason: Kept, progress: ColumnProgress) -> None:
+    def _keep(self, entry: JournalEntry, reason: UndoSkipReason, progress: ColumnProgress) -> None:
         if not self._is_newest(entry):
             if reason in FINAL:
                 # The newest rewrite has told; and what Grafana saved between the two is what came back.
                 return
             # It went back by one rewrite, and does not by all of them.
             progress.restored -= 1
-        self.kept.append(KeptColumn(entry.table, entry.row_key, entry.column, reason))
+        self.kept.append(SkippedColumn(entry.table, entry.row_key, entry.column, reason))
         progress.keep(reason)
 
 
@@ -273,10 +273,10 @@ def _old_key_ids(columns: Iterable[Sequence[Rewritten]]) -> set[str]:
     return {each.key_id for each in envelopes if each is not None and each.key_id is not None}
 
 
-def _swap(location: Location, row: Row, entries: Sequence[JournalEntry]) -> Swap:
+def _update(location: Location, row: Row, entries: Sequence[JournalEntry]) -> RowUpdate:
     new = list(row.cells)
     for entry in entries:
         new[location.columns.index(entry.column)] = entry.old
     if location.text_hash:
         new[-1] = rehash(location, row, new)
-    return Swap(row.key, row.cells, tuple(new))
+    return RowUpdate(row.key, row.cells, tuple(new))

@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from reencrypt.databases.protocol import Transaction
-from reencrypt.databases.retried import retried
+from reencrypt.databases.retry import retry_transaction
 from reencrypt.errors import ReencryptError
 from reencrypt.events import Warned
 from reencrypt.keys.errors import KeyDisabledError, KeyMissingError
 from reencrypt.keys.provider import Unwrapped, normalise_provider
 from reencrypt.keys.ring import DataKey
 from reencrypt.operations.rewrap.rewrapper import DATA_KEYS
-from reencrypt.operations.undo.journal import Kept, KeptColumn
+from reencrypt.operations.undo.journal import SkippedColumn, UndoSkipReason
 from reencrypt.operations.undo.readers import Candidates, Readers, find_readers
 from reencrypt.planning.session import Session
 from reencrypt.state.accepted import NOTHING, Accepted
@@ -48,7 +48,7 @@ class UndoKeys:
     journal_id: str
     accepted: Accepted = NOTHING
     restored: int = 0
-    kept: list[KeptColumn] = field(default_factory=list)
+    kept: list[SkippedColumn] = field(default_factory=list)
     disputed: list[Readers] = field(default_factory=list)
     _candidates: dict[str, Candidates] = field(default_factory=dict)
 
@@ -63,11 +63,11 @@ class UndoKeys:
         for key_id, change in changes.items():
             row = self.session.ring.row(key_id)
             if row is None:
-                self._keep(key_id, Kept.ROW_GONE)
+                self._keep(key_id, UndoSkipReason.ROW_GONE)
             elif row.wrapped == change.old[_WRAPPING]:
                 self.restored += 1
             elif digest(row.wrapped) != change.new_hash:
-                self._keep(key_id, Kept.CHANGED_SINCE)
+                self._keep(key_id, UndoSkipReason.CHANGED_SINCE)
             else:
                 await self._compare(row, change)
 
@@ -86,7 +86,7 @@ class UndoKeys:
                 await self._give_back(key_id, changes[key_id])
             else:
                 self._keep(key_id, reason)
-            if reason in (Kept.UNDER_BOTH, Kept.PRESENT_UNREADABLE):
+            if reason in (UndoSkipReason.UNDER_BOTH, UndoSkipReason.PRESENT_UNREADABLE):
                 self.disputed.append(found)
 
     async def _compare(self, row: DataKey, change: _Change) -> None:
@@ -94,7 +94,7 @@ class UndoKeys:
         provider = normalise_provider(change.old["provider"].decode())
         before = await self._unwrap(replace(row, provider=provider, wrapped=change.old[_WRAPPING]))
         if before is None:
-            self._keep(row.id, Kept.OLD_UNREADABLE)
+            self._keep(row.id, UndoSkipReason.OLD_UNREADABLE)
             return
         try:
             now = await self._unwrap(row)
@@ -120,10 +120,10 @@ class UndoKeys:
         if row is not None and await self._restore(row, change.old):
             self.restored += 1
         else:
-            self._keep(key_id, Kept.CHANGED_SINCE)
+            self._keep(key_id, UndoSkipReason.CHANGED_SINCE)
 
-    def _keep(self, key_id: str, reason: Kept) -> None:
-        self.kept.append(KeptColumn(DATA_KEYS, key_to_text((key_id,)), _WRAPPING, reason))
+    def _keep(self, key_id: str, reason: UndoSkipReason) -> None:
+        self.kept.append(SkippedColumn(DATA_KEYS, key_to_text((key_id,)), _WRAPPING, reason))
 
     async def _restore(self, row: DataKey, old: Mapping[str, bytes]) -> bool:
         async def body(transaction: Transaction) -> bool:
@@ -136,7 +136,7 @@ class UndoKeys:
                 await store.forget(row.id, self.run_id)
             return done
 
-        return await retried(self.session.database, body)
+        return await retry_transaction(self.session.database, body)
 
     async def save(self) -> None:
         """Remember what became of the wrappings, for an undo that is asked for again."""
@@ -150,7 +150,7 @@ class UndoKeys:
             await self.lease.check(transaction)
             await save_data_key_progress(transaction, self.journal_id, progress, done=True)
 
-        await retried(self.session.database, body)
+        await retry_transaction(self.session.database, body)
 
     async def activity(self, own_key: str | None) -> bool:
         """Make active again what the run set inactive, and its own key inactive, in one transaction.
@@ -174,7 +174,7 @@ class UndoKeys:
                 await store.deactivate(own_key, present)
 
         if inactive or own_key is not None:
-            await retried(self.session.database, body)
+            await retry_transaction(self.session.database, body)
         return own_key is not None
 
     async def _is_usable(self, key_id: str, wrapped: bytes) -> bool:

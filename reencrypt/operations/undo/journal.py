@@ -12,7 +12,7 @@ from reencrypt.catalogue.reading import FoundSecret, secrets_of
 from reencrypt.state.journal import JournalEntry
 
 
-class Kept(StrEnum):
+class UndoSkipReason(StrEnum):
     """Why a column, or the wrapping of a data key, stays as it is."""
 
     ROW_GONE = "row_gone"
@@ -29,35 +29,47 @@ class Kept(StrEnum):
 
 
 #: What to do about each, said where it is told.
-REMEDY: Final[Mapping[Kept, str]] = {
-    Kept.ROW_GONE: "the row was deleted since the run: nothing to do",
-    Kept.CHANGED_SINCE: "something else was saved there since the run, and stays: nothing to do",
-    Kept.OF_LATER_RUN: "a later run wrote it, whose own undo had to keep it: undo that run again first",
-    Kept.NO_LOCATION: "this version of the program does not know the table or column: use the one that ran",
-    Kept.DIFFERS: "the old text holds other secrets than the present one: use the version that ran",
-    Kept.OLD_UNREADABLE: "the old bytes do not decrypt: bring the old data key or its provider back, then undo again",
-    Kept.OLD_IMPLAUSIBLE: "the old key yields what Grafana does not store there: check secret_key, then undo again",
-    Kept.OLD_UNPROVEN: "too little was under the old key to prove it: undo again when the present value can be read",
-    Kept.SECRET_KEY_CHANGED: "secret_key was changed after the run, and the old value says something else than the "
-    "present one: save the setting again in Grafana",
-    Kept.PRESENT_UNREADABLE: "the present value cannot be read, and the old one alone does not prove itself: bring the "
-    "present key back, then undo again",
-    Kept.UNDER_BOTH: "Grafana saved the secrets named `present` under the present wrapping: note what they say, delete "
-    "them, undo again, and save them anew",
+REMEDY: Final[Mapping[UndoSkipReason, str]] = {
+    UndoSkipReason.ROW_GONE: "the row was deleted since the run: nothing to do",
+    UndoSkipReason.CHANGED_SINCE: "something else was saved there since the run, and stays: nothing to do",
+    UndoSkipReason.OF_LATER_RUN: "a later run wrote it, whose own undo had to keep it: undo that run again first",
+    UndoSkipReason.NO_LOCATION: "this version of the program does not know the table or column: use the one that ran",
+    UndoSkipReason.DIFFERS: "the old text holds other secrets than the present one: use the version that ran",
+    UndoSkipReason.OLD_UNREADABLE: (
+        "the old bytes do not decrypt: bring the old data key or its provider back, then undo again"
+    ),
+    UndoSkipReason.OLD_IMPLAUSIBLE: (
+        "the old key yields what Grafana does not store there: check secret_key, then undo again"
+    ),
+    UndoSkipReason.OLD_UNPROVEN: (
+        "too little was under the old key to prove it: undo again when the present value can be read"
+    ),
+    UndoSkipReason.SECRET_KEY_CHANGED: (
+        "secret_key was changed after the run, and the old value says something else than the present one: "
+        "save the setting again in Grafana"
+    ),
+    UndoSkipReason.PRESENT_UNREADABLE: (
+        "the present value cannot be read, and the old one alone does not prove itself: bring the present key"
+        " back, then undo again"
+    ),
+    UndoSkipReason.UNDER_BOTH: (
+        "Grafana saved the secrets named `present` under the present wrapping: note what they say, delete "
+        "them, undo again, and save them anew"
+    ),
 }
 
 #: Reasons that nothing removes: an undo that has met no others is over.
-FINAL: Final = frozenset((Kept.ROW_GONE, Kept.CHANGED_SINCE, Kept.NO_LOCATION))
+FINAL: Final = frozenset((UndoSkipReason.ROW_GONE, UndoSkipReason.CHANGED_SINCE, UndoSkipReason.NO_LOCATION))
 
 
 @dataclass(frozen=True, slots=True)
-class KeptColumn:
+class SkippedColumn:
     """A column that stays as it is."""
 
     table: str
     row_key: str
     column: str
-    reason: Kept
+    reason: UndoSkipReason
 
 
 class Rewritten(NamedTuple):

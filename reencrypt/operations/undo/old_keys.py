@@ -22,7 +22,7 @@ from reencrypt.events import Warned
 from reencrypt.keys.errors import KeyDisabledError, KeyMissingError
 from reencrypt.keys.proof import PROVEN_BITS, Admission, Evidence, KeyStanding, Proof, Verdict, weigh
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER, Unwrapped
-from reencrypt.operations.undo.journal import Kept, Rewritten, old_secrets, old_text, rewritten_secrets
+from reencrypt.operations.undo.journal import Rewritten, UndoSkipReason, old_secrets, old_text, rewritten_secrets
 from reencrypt.planning.census import Samples
 from reencrypt.planning.key_checks import weigh_keys
 from reencrypt.planning.session import Session
@@ -109,7 +109,7 @@ class OldKeys:
         self._unusable.add(key_id)
         self.session.emit(Warned(f"data key {key_id} cannot be unwrapped: {error.message}"))
 
-    async def verdict(self, secret: Rewritten) -> Kept | None:
+    async def verdict(self, secret: Rewritten) -> UndoSkipReason | None:
         """Whether a secret may be what it was, None, or why not. `ensure` has seen the old one's data key.
 
         It may where the old plaintext is plausible, or accepted, and its key is proven by the journal. The present one
@@ -117,13 +117,13 @@ class OldKeys:
         """
         plaintext = self._decrypt(secret.old.envelope)
         if plaintext is None:
-            return Kept.OLD_UNREADABLE
-        reason = Kept.SECRET_KEY_CHANGED if self.secret_key_changed else await self._admit(secret, plaintext)
+            return UndoSkipReason.OLD_UNREADABLE
+        reason = UndoSkipReason.SECRET_KEY_CHANGED if self.secret_key_changed else await self._admit(secret, plaintext)
         if reason is None:
             return None
         present = await self._decrypt_present(secret.present.envelope)
         if present is None:
-            return reason if reason is Kept.OLD_IMPLAUSIBLE else Kept.PRESENT_UNREADABLE
+            return reason if reason is UndoSkipReason.OLD_IMPLAUSIBLE else UndoSkipReason.PRESENT_UNREADABLE
         return None if present == plaintext and not self._by_chance(secret.old, plaintext) else reason
 
     def _by_chance(self, old: FoundSecret, plaintext: bytes) -> bool:
@@ -135,22 +135,22 @@ class OldKeys:
         own = self._proof.data_keys.get(old.envelope.key_id)
         return own is not None and own.bits < 0
 
-    async def _admit(self, secret: Rewritten, plaintext: bytes) -> Kept | None:
+    async def _admit(self, secret: Rewritten, plaintext: bytes) -> UndoSkipReason | None:
         old, envelope = secret.old, secret.old.envelope
         if envelope is None:
-            return Kept.OLD_UNREADABLE
+            return UndoSkipReason.OLD_UNREADABLE
         if envelope.key_id is not None:
             await self._weigh(envelope.key_id)
         standing = self._standing(envelope.key_id)
         if self.accepted.covers(secret.old_text) and not is_plausible(plaintext, old.kind):
             # On the user's word, but not under a key that nothing else proves.
-            return None if self._proof.vouches_for(standing) else Kept.OLD_UNPROVEN
+            return None if self._proof.vouches_for(standing) else UndoSkipReason.OLD_UNPROVEN
         admission = self._proof.admit(standing, envelope, plaintext, old.kind, keeps_tag=True)
         if admission is Admission.IMPLAUSIBLE:
-            return Kept.OLD_IMPLAUSIBLE
+            return UndoSkipReason.OLD_IMPLAUSIBLE
         if admission is Admission.MOVE and await self._needs_no_more(old, envelope, plaintext):
             return None
-        return Kept.OLD_UNPROVEN
+        return UndoSkipReason.OLD_UNPROVEN
 
     async def _needs_no_more(self, old: FoundSecret, envelope: Envelope, plaintext: bytes) -> bool:
         """Whether it is enough that the key is proven, or vouched for."""

@@ -11,7 +11,7 @@ from reencrypt.errors import ConfigurationError, RefusedError, StoppedEarlyError
 from reencrypt.operations.session import leased
 from reencrypt.operations.undo.columns import Undo
 from reencrypt.operations.undo.data_keys import UndoKeys
-from reencrypt.operations.undo.journal import FINAL, KeptColumn
+from reencrypt.operations.undo.journal import FINAL, SkippedColumn
 from reencrypt.operations.undo.old_keys import OldKeys
 from reencrypt.operations.undo.readers import Readers
 from reencrypt.outcomes import ExitCode, Operation, Outcome, RunState
@@ -42,7 +42,7 @@ class UndoReport:
     outcome: Outcome
     restored: int = 0
     kept_because: dict[str, int] = field(default_factory=dict)
-    kept: list[KeptColumn] = field(default_factory=list)
+    kept: list[SkippedColumn] = field(default_factory=list)
     disputed: list[Readers] = field(default_factory=list)
     data_keys: int = 0
     deactivated: str | None = None

@@ -22,7 +22,7 @@ from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.crypto.envelope import Envelope
 from reencrypt.databases.paging import LookAt, read_to_end
 from reencrypt.keys.proof import PROVEN_BITS
-from reencrypt.operations.undo.journal import Kept
+from reencrypt.operations.undo.journal import UndoSkipReason
 from reencrypt.planning.census import identity_of
 from reencrypt.planning.session import Session
 from reencrypt.state.accepted import Accepted
@@ -78,16 +78,16 @@ class Readers:
             self._weighed.add(identity)
             self.bits += bits
 
-    def verdict(self) -> Kept | None:
+    def verdict(self) -> UndoSkipReason | None:
         """Whether the old wrapping may come back, None, or why not."""
         if self.numbers[_PRESENT]:
-            return Kept.UNDER_BOTH if self.numbers[_OLD] else Kept.OLD_IMPLAUSIBLE
+            return UndoSkipReason.UNDER_BOTH if self.numbers[_OLD] else UndoSkipReason.OLD_IMPLAUSIBLE
         if not (self.authenticated or self.bits >= PROVEN_BITS):
             if self.bits < 0:
-                return Kept.OLD_IMPLAUSIBLE
-            return Kept.OLD_UNPROVEN if self.present_unwraps else Kept.PRESENT_UNREADABLE
+                return UndoSkipReason.OLD_IMPLAUSIBLE
+            return UndoSkipReason.OLD_UNPROVEN if self.present_unwraps else UndoSkipReason.PRESENT_UNREADABLE
         # What the old one does not read may have been saved under the present one, which cannot be asked.
-        return Kept.PRESENT_UNREADABLE if self.numbers[_NEITHER] and not self.present_unwraps else None
+        return UndoSkipReason.PRESENT_UNREADABLE if self.numbers[_NEITHER] and not self.present_unwraps else None
 
     def count(
         self, location: Location, row: Row, secret: FoundSecret, *, old: bool | None, present: bool | None

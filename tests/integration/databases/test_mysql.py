@@ -17,12 +17,12 @@ from reencrypt.catalogue.location import Field, Key, Location
 from reencrypt.catalogue.locations import BY_NAME
 from reencrypt.catalogue.reason import Reason
 from reencrypt.databases.mysql.engine import open_database
-from reencrypt.databases.protocol import Swap, Transaction
-from reencrypt.databases.retried import retried
+from reencrypt.databases.protocol import RowUpdate, Transaction
+from reencrypt.databases.retry import retry_transaction
 from reencrypt.databases.server.database import ServerDatabase, ServerTransaction
 from reencrypt.errors import ConfigurationError, ReencryptError, TransactionLostError, UnavailableError
 from reencrypt.settings import DatabaseSettings, load_settings
-from reencrypt.state.journal import journal_entries, swap_entries
+from reencrypt.state.journal import journal_entries, update_entries
 from reencrypt.state.quarantine import Finding, save_findings
 from tests.grafana.schema import create_statements
 from tests.support.accounts import grant, new_account, url_as
@@ -85,11 +85,11 @@ async def keys_by_pages(database: ServerDatabase, location: Location, *, rows: i
     return found
 
 
-async def swap(database: ServerDatabase, location: Location, *swaps: Swap) -> list[Key]:
+async def update(database: ServerDatabase, location: Location, *updates: RowUpdate) -> list[Key]:
     async def body(transaction: Transaction) -> list[Key]:
-        return await transaction.swap_rows(location, swaps)
+        return await transaction.update_rows(location, updates)
 
-    return await retried(database, body)
+    return await retry_transaction(database, body)
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,10 @@ async def test_keys_that_are_text_also_where_the_collation_cannot_tell_them_apar
         assert sorted(str(key[0]) for key in found) == sorted(keys)
     ((row),) = await database.read_rows(SSO, [("a",)])
     assert row.key == ("a",)
-    assert await swap(database, SSO, Swap(("a",), (b"{}",), (b"{1}",)), Swap(("é",), (b"{}",), (b"{2}",))) == []
+    assert (
+        await update(database, SSO, RowUpdate(("a",), (b"{}",), (b"{1}",)), RowUpdate(("é",), (b"{}",), (b"{2}",)))
+        == []
+    )
     changed = engine.query("SELECT id, settings FROM sso_setting WHERE settings <> '{}' ORDER BY settings")
     assert changed == [("a", "{1}"), ("é", "{2}")]
 
@@ -168,8 +171,8 @@ async def test_keys_that_are_text_also_where_the_collation_cannot_tell_them_apar
 async def test_a_swap_wins_only_over_the_bytes_that_were_read(database: ServerDatabase, engine: MysqlEngine) -> None:
     # The column's collation takes all of these for equal.
     add(engine, {1: "old", 2: "Old", 3: "old ", 4: "old", 5: "öld"})
-    swaps = [Swap((each,), (b"old",), (b"new",)) for each in (1, 2, 3, 4, 5, 99)]
-    assert await swap(database, SECRETS, *swaps) == [(2,), (3,), (5,), (99,)]
+    updates = [RowUpdate((each,), (b"old",), (b"new",)) for each in (1, 2, 3, 4, 5, 99)]
+    assert await update(database, SECRETS, *updates) == [(2,), (3,), (5,), (99,)]
     rows = engine.query("SELECT value FROM secrets ORDER BY id")
     assert [row[0] for row in rows] == ["new", "Old", "old ", "new", "öld"]
 
@@ -183,7 +186,7 @@ async def test_twins_are_found_by_their_bytes(database: ServerDatabase, engine: 
             text,
         )
     async with database.transaction() as transaction:
-        found = await transaction.read_twins(history, "org_id", 1, b"same")
+        found = await transaction.read_linked(history, "org_id", 1, b"same")
     assert [row.cells[0] for row in found] == [b"same"]
 
 
@@ -197,7 +200,7 @@ async def test_null_stays_null_bytes_stay_bytes_and_grafanas_timestamp_moves(
     )
     ((row),) = await database.read_page(SESSIONS, None, rows=10, size=100)
     assert row.cells == (b"token", None, None, None, b"")
-    assert await swap(database, SESSIONS, Swap(row.key, row.cells, (b"t2", None, None, b"n3", b""))) == []
+    assert await update(database, SESSIONS, RowUpdate(row.key, row.cells, (b"t2", None, None, b"n3", b""))) == []
     ((row),) = await database.read_page(SESSIONS, None, rows=10, size=100)
     assert row.cells == (b"t2", None, None, b"n3", b"")
     every_byte = bytes(range(256))
@@ -209,7 +212,7 @@ async def test_null_stays_null_bytes_stay_bytes_and_grafanas_timestamp_moves(
     )
     (snapshot,) = await database.read_page(SNAPSHOTS, None, rows=10, size=100)
     assert snapshot.cells == (every_byte,)
-    assert await swap(database, SNAPSHOTS, Swap(snapshot.key, snapshot.cells, (every_byte[::-1],))) == []
+    assert await update(database, SNAPSHOTS, RowUpdate(snapshot.key, snapshot.cells, (every_byte[::-1],))) == []
     ((new, age),) = engine.query(
         "SELECT dashboard_encrypted, ABS(TIMESTAMPDIFF(SECOND, updated, UTC_TIMESTAMP())) FROM dashboard_snapshot"
     )
@@ -233,7 +236,7 @@ async def test_any_bytes_are_stored_as_they_are_whatever_the_servers_character_s
     rows = await database.read_page(SNAPSHOTS, None, rows=1000, size=1 << 20)
     assert {row.key[0]: row.cells[0] for row in rows} == cells
     new = {key: dice.randbytes(120) for key in cells}
-    assert await swap(database, SNAPSHOTS, *(Swap((key,), (cells[key],), (new[key],)) for key in cells)) == []
+    assert await update(database, SNAPSHOTS, *(RowUpdate((key,), (cells[key],), (new[key],)) for key in cells)) == []
     stored = engine.query("SELECT id, dashboard_encrypted FROM dashboard_snapshot")
     assert {row[0]: row[1] for row in stored} == new
 
@@ -242,7 +245,7 @@ async def test_text_beyond_the_basic_plane_is_read_as_its_bytes(database: Server
     add(engine, {1: "😀 é"})
     (row,) = await database.read_page(SECRETS, None, rows=10, size=1000)
     assert row.cells == ("😀 é".encode(),)
-    assert await swap(database, SECRETS, Swap(row.key, row.cells, (b"new",))) == []
+    assert await update(database, SECRETS, RowUpdate(row.key, row.cells, (b"new",))) == []
 
 
 async def test_text_that_is_no_utf8_is_read_as_its_bytes(database: ServerDatabase, engine: MysqlEngine) -> None:
@@ -250,7 +253,7 @@ async def test_text_that_is_no_utf8_is_read_as_its_bytes(database: ServerDatabas
     engine.execute(INVALID_UTF8.on(engine.name))
     (row,) = await database.read_page(SECRETS, None, rows=10, size=1000)
     assert row.cells == (b"\xed\xa0\x80",)
-    assert await swap(database, SECRETS, Swap(row.key, row.cells, (b"new",))) == []
+    assert await update(database, SECRETS, RowUpdate(row.key, row.cells, (b"new",))) == []
 
 
 async def test_a_column_that_cannot_hold_every_character_is_refused(
@@ -263,9 +266,9 @@ async def test_a_column_that_cannot_hold_every_character_is_refused(
 
 async def test_a_commit_whose_answer_was_lost_is_no_second_swap(database: ServerDatabase, engine: MysqlEngine) -> None:
     add(engine, {1: "old", 2: "old"})
-    swaps = [Swap((key,), (b"old",), (b"new",)) for key in (1, 2)]
-    assert await swap(database, SECRETS, *swaps) == []
-    assert await swap(database, SECRETS, *swaps) == [(1,), (2,)]
+    updates = [RowUpdate((key,), (b"old",), (b"new",)) for key in (1, 2)]
+    assert await update(database, SECRETS, *updates) == []
+    assert await update(database, SECRETS, *updates) == [(1,), (2,)]
 
 
 async def test_a_lock_on_the_whole_table_is_not_waited_for_with_rows_locked(
@@ -277,17 +280,17 @@ async def test_a_lock_on_the_whole_table_is_not_waited_for_with_rows_locked(
         cursor.execute("LOCK TABLES secrets WRITE")
         with pytest.raises(TransactionLostError):
             async with asyncio.timeout(20), database.transaction() as transaction:
-                await transaction.swap_rows(SECRETS, [Swap((1,), (b"old",), (b"new",))])
+                await transaction.update_rows(SECRETS, [RowUpdate((1,), (b"old",), (b"new",))])
 
 
 async def test_a_connection_that_was_closed_while_idle_is_opened_anew_without_a_retry(
     database: ServerDatabase, engine: MysqlEngine
 ) -> None:
     add(engine, {1: "old"})
-    await swap(database, SECRETS)
+    await update(database, SECRETS)
     kill_others(engine)
     async with database.transaction() as transaction:
-        assert await transaction.swap_rows(SECRETS, [Swap((1,), (b"old",), (b"new",))]) == []
+        assert await transaction.update_rows(SECRETS, [RowUpdate((1,), (b"old",), (b"new",))]) == []
     assert engine.query("SELECT value FROM secrets") == [("new",)]
 
 
@@ -317,7 +320,7 @@ async def test_columns_say_how_much_they_hold_and_the_session_never_truncates(
             cursor.execute("SELECT LENGTH(name) FROM org")
             assert cursor.fetchall() == ((190,),)
     with pytest.raises(Exception, match="too long"):
-        await swap(database, SECRETS, Swap((1,), (b"old",), (b"x" * 65536,)))
+        await update(database, SECRETS, RowUpdate((1,), (b"old",), (b"x" * 65536,)))
     assert engine.query("SELECT value FROM secrets") == [("old",)]
 
 
@@ -337,17 +340,17 @@ async def test_a_page_larger_than_the_servers_packets_is_split_and_so_is_its_jou
             )
     await database.create_state()
     history = BY_NAME["alert_configuration_history"]
-    swaps = [Swap((key,), (cell.encode(), b"h"), (cell[::-1].encode(), b"h2")) for key, cell in cells.items()]
-    journal = [(str(each.key), "c", each.old[0], b"") for each in swaps]
+    updates = [RowUpdate((key,), (cell.encode(), b"h"), (cell[::-1].encode(), b"h2")) for key, cell in cells.items()]
+    journal = [(str(each.key), "c", each.old[0], b"") for each in updates]
 
     async def body(transaction: Transaction) -> list[Key]:
         names = ("row_key", "column_name", "old_bytes", "new_hash")
         await transaction.execute_many(
             "journal_append", names, journal, run_id="r", action="a", table_name=history.table
         )
-        return await transaction.swap_rows(history, swaps)
+        return await transaction.update_rows(history, updates)
 
-    assert await retried(database, body) == []
+    assert await retry_transaction(database, body) == []
     rows = engine.query("SELECT id, alertmanager_configuration FROM alert_configuration_history ORDER BY id")
     assert rows == [(key, cell[::-1]) for key, cell in cells.items()]
     assert engine.query("SELECT old_bytes FROM reencrypt_journal ORDER BY id") == [
@@ -540,7 +543,7 @@ async def test_a_connection_that_is_killed_is_opened_anew(
     victim: str, database: ServerDatabase, engine: MysqlEngine
 ) -> None:
     add(engine, {1: "old"})
-    await swap(database, SECRETS)  # both connections are open now
+    await update(database, SECRETS)  # both connections are open now
     kill_others(engine)
     if victim == "reader":
         assert len(await database.read_page(SECRETS, None, rows=5, size=100)) == 1
@@ -549,12 +552,12 @@ async def test_a_connection_that_is_killed_is_opened_anew(
     async def body(transaction: Transaction) -> list[Key]:
         nonlocal tries
         tries += 1
-        lost = await transaction.swap_rows(SECRETS, [Swap((1,), (b"old",), (b"new",))])
+        lost = await transaction.update_rows(SECRETS, [RowUpdate((1,), (b"old",), (b"new",))])
         if tries == 1:
             kill_others(engine)
         return lost
 
-    assert await retried(database, body) == []
+    assert await retry_transaction(database, body) == []
     assert tries > 1
     assert engine.query("SELECT value FROM secrets") == [("new",)]
 
@@ -577,12 +580,12 @@ async def test_a_deadlock_is_begun_again(database: ServerDatabase, engine: Mysql
         async def body(transaction: Transaction) -> list[Key]:
             nonlocal tries
             tries += 1
-            await transaction.swap_rows(SECRETS, [Swap((1,), (b"a",), (b"A",))])
+            await transaction.update_rows(SECRETS, [RowUpdate((1,), (b"a",), (b"A",))])
             if tries == 1:
                 blocked.append(asyncio.create_task(asyncio.to_thread(they_go_on)))
-            return await transaction.swap_rows(SECRETS, [Swap((2,), (b"b",), (b"B",))])
+            return await transaction.update_rows(SECRETS, [RowUpdate((2,), (b"b",), (b"B",))])
 
-        assert await retried(database, body) == []
+        assert await retry_transaction(database, body) == []
         await blocked[0]
     assert tries > 1
     assert engine.query("SELECT value, namespace FROM secrets WHERE id < 3 ORDER BY id") == [("A", "x"), ("B", "x")]
@@ -599,9 +602,9 @@ async def test_transactions_are_read_committed_whatever_the_servers_default(
         engine.execute("UPDATE secrets SET value = 'newer', namespace = 'b' WHERE id = 1")
         ((row),) = await database.read_page(SECRETS, None, rows=1, size=100)
         assert row.cells == (b"newer",)
-        return await transaction.swap_rows(SECRETS, [Swap((1,), row.cells, (b"newest",))])
+        return await transaction.update_rows(SECRETS, [RowUpdate((1,), row.cells, (b"newest",))])
 
-    assert await retried(database, body) == []
+    assert await retry_transaction(database, body) == []
 
 
 async def test_rows_outside_the_page_are_not_locked(database: ServerDatabase, engine: MysqlEngine) -> None:
@@ -611,7 +614,7 @@ async def test_rows_outside_the_page_are_not_locked(database: ServerDatabase, en
         cursor.execute("UPDATE secrets SET namespace = 'theirs' WHERE id = 1")
         async with database.transaction() as transaction:
             # A scan of the table would wait for row 1, in vain.
-            assert await transaction.swap_rows(SECRETS, [Swap((20,), (b"old",), (b"new",))]) == []
+            assert await transaction.update_rows(SECRETS, [RowUpdate((20,), (b"old",), (b"new",))]) == []
             cursor.execute("SET SESSION innodb_lock_wait_timeout = 1")
             cursor.execute("UPDATE secrets SET namespace = 'theirs' WHERE id IN (19, 21)")
             cursor.execute(SECRET.replace("?", "%s"), (1000, "between", THEN, THEN))
@@ -627,7 +630,7 @@ async def test_a_cancelled_transaction_leaves_the_database_usable(
     with closing(connect(engine.url)) as theirs, theirs.cursor() as cursor:
         theirs.begin()
         cursor.execute("SELECT * FROM secrets WHERE id = 1 FOR UPDATE")
-        task = asyncio.create_task(swap(database, SECRETS, Swap((1,), (b"old",), (b"new",))))
+        task = asyncio.create_task(update(database, SECRETS, RowUpdate((1,), (b"old",), (b"new",))))
         waiting = LOCK_WAITS.on(engine.name)
         while not engine.query(waiting)[0][0]:  # noqa: ASYNC110 - the server has no event for it
             await asyncio.sleep(0.15)  # and MariaDB renews that table only when it was not read for 0.1 s
@@ -638,7 +641,7 @@ async def test_a_cancelled_transaction_leaves_the_database_usable(
         with pytest.raises(asyncio.CancelledError):
             await task
         theirs.rollback()
-    assert await swap(database, SECRETS, Swap((1,), (b"old",), (b"new",))) == []
+    assert await update(database, SECRETS, RowUpdate((1,), (b"old",), (b"new",))) == []
 
 
 async def test_the_lock_on_the_target_key_keeps_deletes_out_and_lets_readers_in(
@@ -690,7 +693,7 @@ async def test_a_cancellation_that_meets_the_answer_is_not_lost(database: Server
 
 async def test_what_comes_by_the_thousand_goes_in_few_statements(database: ServerDatabase) -> None:
     findings = [Finding((key,), "value", Reason.UNWRAP_FAILED, "no such key", b"text") for key in range(1000)]
-    entries = swap_entries(SECRETS, [Swap((key,), (b"old",), (b"new",)) for key in range(1000)])
+    entries = update_entries(SECRETS, [RowUpdate((key,), (b"old",), (b"new",)) for key in range(1000)])
     counted = "SHOW SESSION STATUS LIKE 'Com_insert'"
 
     async def body(transaction: Transaction) -> int:
@@ -703,5 +706,5 @@ async def test_what_comes_by_the_thousand_goes_in_few_statements(database: Serve
         return int(after) - int(before)
 
     await database.create_state()
-    assert await retried(database, body) <= 4
+    assert await retry_transaction(database, body) <= 4
     assert await database.fetch("journal_extents") == [("run", 1000, 1000)]

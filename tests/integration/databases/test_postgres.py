@@ -14,8 +14,8 @@ from reencrypt.catalogue.locations import BY_NAME
 from reencrypt.databases.paging import count_rows
 from reencrypt.databases.postgres.dsn import target_of
 from reencrypt.databases.postgres.engine import open_database
-from reencrypt.databases.protocol import Swap, Transaction
-from reencrypt.databases.retried import retried
+from reencrypt.databases.protocol import RowUpdate, Transaction
+from reencrypt.databases.retry import retry_transaction
 from reencrypt.databases.server.database import ServerDatabase, ServerTransaction
 from reencrypt.errors import ConfigurationError, NotVisibleError, ReencryptError
 from reencrypt.settings import DatabaseSettings, load_settings
@@ -85,11 +85,11 @@ async def keys_by_pages(database: ServerDatabase, location: Location, *, rows: i
     return found
 
 
-async def swap(database: ServerDatabase, location: Location, *swaps: Swap) -> list[Key]:
+async def update(database: ServerDatabase, location: Location, *updates: RowUpdate) -> list[Key]:
     async def body(transaction: Transaction) -> list[Key]:
-        return await transaction.swap_rows(location, swaps)
+        return await transaction.update_rows(location, updates)
 
-    return await retried(database, body)
+    return await retry_transaction(database, body)
 
 
 async def test_pages_go_through_negative_and_zero_ids_and_skip_nulls(database: ServerDatabase, other: Any) -> None:
@@ -119,12 +119,12 @@ async def test_keys_that_are_text_and_a_table_without_an_index(database: ServerD
 
 async def test_a_swap_wins_only_over_the_bytes_that_were_read(database: ServerDatabase, other: Any) -> None:
     await other.executemany(INSERT, [(1, "old"), (2, "Old"), (3, "old "), (4, "old")])
-    swaps = [Swap((each,), (b"old",), (b"new",)) for each in (1, 2, 3, 4, 99)]
-    assert await swap(database, SECRETS, *swaps) == [(2,), (3,), (99,)]
+    updates = [RowUpdate((each,), (b"old",), (b"new",)) for each in (1, 2, 3, 4, 99)]
+    assert await update(database, SECRETS, *updates) == [(2,), (3,), (99,)]
     rows = await other.fetch("SELECT value FROM secrets ORDER BY id")
     assert [row[0] for row in rows] == ["new", "Old", "old ", "new"]
     # Once more, as after a commit whose answer was lost: they are read again, and not journalled twice.
-    assert await swap(database, SECRETS, *swaps) == [each.key for each in swaps]
+    assert await update(database, SECRETS, *updates) == [each.key for each in updates]
 
 
 async def test_columns_that_are_null_stay_null_and_bytea_stays_bytes(database: ServerDatabase, other: Any) -> None:
@@ -134,7 +134,7 @@ async def test_columns_that_are_null_stay_null_and_bytea_stays_bytes(database: S
     )
     ((row),) = await database.read_page(SESSIONS, None, rows=10, size=100)
     assert row.cells == (b"token", None, None, None, None)
-    assert await swap(database, SESSIONS, Swap(row.key, row.cells, (b"t2", None, None, None, None))) == []
+    assert await update(database, SESSIONS, RowUpdate(row.key, row.cells, (b"t2", None, None, None, None))) == []
     await other.execute(
         "INSERT INTO dashboard_snapshot (name, key, delete_key, org_id, user_id, external, external_url, dashboard, "
         "expires, created, updated, dashboard_encrypted) "
@@ -143,7 +143,7 @@ async def test_columns_that_are_null_stay_null_and_bytea_stays_bytes(database: S
     )
     (snapshot,) = await database.read_page(SNAPSHOTS, None, rows=10, size=100)
     assert snapshot.cells == (b"\x00\xff",)
-    assert await swap(database, SNAPSHOTS, Swap(snapshot.key, snapshot.cells, (b"\xff\x00",))) == []
+    assert await update(database, SNAPSHOTS, RowUpdate(snapshot.key, snapshot.cells, (b"\xff\x00",))) == []
 
 
 async def test_a_column_with_a_length_says_so(database: ServerDatabase) -> None:
@@ -204,10 +204,10 @@ async def test_a_row_policy_that_comes_later_is_an_error_in_every_read_and_write
             await database.read_page(SECRETS, None, rows=5, size=100)
         assert "BYPASSRLS" in refused.value.hint
         with pytest.raises(NotVisibleError, match="secrets"):
-            await swap(database, SECRETS, Swap((1,), (b"old",), (b"new",)))
+            await update(database, SECRETS, RowUpdate((1,), (b"old",), (b"new",)))
         # The connections are of use afterwards.
         assert await database.read_page(SESSIONS, None, rows=5, size=100) == []
-        assert await swap(database, SESSIONS) == []
+        assert await update(database, SESSIONS) == []
         await database.close()
     finally:
         await other.execute("DROP OWNED BY grafana_policy")
@@ -231,7 +231,7 @@ async def test_every_statement_names_the_schema_whatever_it_is_called(url: str, 
     assert {"secrets", "reencrypt_lease"} <= set(await database.columns())
     assert "sso_setting" not in await database.columns()
     assert await database.fetch("lease_read") == []
-    assert await swap(database, SECRETS, Swap((1,), (b"old",), (b"new",))) == []
+    assert await update(database, SECRETS, RowUpdate((1,), (b"old",), (b"new",))) == []
     assert (await database.read_page(SECRETS, None, rows=5, size=100))[0].cells == (b"new",)
     assert "reencrypt_journal" in {shape.table for shape in await database.shapes()}
     async with database.transaction() as transaction:
@@ -294,7 +294,7 @@ async def test_a_connection_that_is_terminated_is_opened_anew(
     victim: str, database: ServerDatabase, other: Any
 ) -> None:
     await other.execute(INSERT, 1, "old")
-    await swap(database, SECRETS)  # both connections are open now
+    await update(database, SECRETS)  # both connections are open now
     terminate = (
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
         "WHERE datname = current_database() AND pid <> pg_backend_pid()"
@@ -307,12 +307,12 @@ async def test_a_connection_that_is_terminated_is_opened_anew(
     async def body(transaction: Transaction) -> list[Key]:
         nonlocal tries
         tries += 1
-        lost = await transaction.swap_rows(SECRETS, [Swap((1,), (b"old",), (b"new",))])
+        lost = await transaction.update_rows(SECRETS, [RowUpdate((1,), (b"old",), (b"new",))])
         if tries == 1:
             await other.execute(terminate)
         return lost
 
-    assert await retried(database, body) == []
+    assert await retry_transaction(database, body) == []
     assert tries > 1
     assert await other.fetchval("SELECT value FROM secrets") == "new"
 
@@ -329,12 +329,12 @@ async def test_a_deadlock_is_begun_again(database: ServerDatabase, other: Any) -
     async def body(transaction: Transaction) -> list[Key]:
         nonlocal tries
         tries += 1
-        await transaction.swap_rows(SECRETS, [Swap((1,), (b"a",), (b"A",))])
+        await transaction.update_rows(SECRETS, [RowUpdate((1,), (b"a",), (b"A",))])
         if tries == 1:
             # They wait for our row, and we go on to wait for theirs: one of the two is chosen as the victim.
             blocking.append(asyncio.create_task(other.execute("UPDATE secrets SET namespace = 'x' WHERE id = 1")))
             waiting.set()
-        return await transaction.swap_rows(SECRETS, [Swap((2,), (b"b",), (b"B",))])
+        return await transaction.update_rows(SECRETS, [RowUpdate((2,), (b"b",), (b"B",))])
 
     async def let_them_go() -> None:
         await waiting.wait()
@@ -346,7 +346,7 @@ async def test_a_deadlock_is_begun_again(database: ServerDatabase, other: Any) -
 
     async with asyncio.TaskGroup() as group:
         group.create_task(let_them_go())
-        lost = await retried(database, body)
+        lost = await retry_transaction(database, body)
     assert lost == []
     assert [row[0] for row in await other.fetch("SELECT value FROM secrets ORDER BY id")] == ["A", "B"]
 
@@ -361,9 +361,9 @@ async def test_transactions_are_read_committed_whatever_the_servers_default(url:
         await transaction.fetch("data_keys")
         # Committed after our transaction began: read committed sees it, serializable would fail.
         await other.execute("UPDATE secrets SET value = 'newer' WHERE id = 1")
-        return await transaction.swap_rows(SECRETS, [Swap((1,), (b"newer",), (b"newest",))])
+        return await transaction.update_rows(SECRETS, [RowUpdate((1,), (b"newer",), (b"newest",))])
 
-    assert await retried(database, body) == []
+    assert await retry_transaction(database, body) == []
     await database.close()
 
 
@@ -372,7 +372,7 @@ async def test_a_cancelled_transaction_leaves_the_database_usable(database: Serv
     lock = other.transaction()
     await lock.start()
     await other.execute("SELECT * FROM secrets WHERE id = 1 FOR UPDATE")
-    task = asyncio.create_task(swap(database, SECRETS, Swap((1,), (b"old",), (b"new",))))
+    task = asyncio.create_task(update(database, SECRETS, RowUpdate((1,), (b"old",), (b"new",))))
     waiting = "SELECT COUNT(*) FROM pg_locks WHERE NOT granted"
     while not await other.fetchval(waiting):  # noqa: ASYNC110 - the server has no event for it
         await asyncio.sleep(0.01)
@@ -380,7 +380,7 @@ async def test_a_cancelled_transaction_leaves_the_database_usable(database: Serv
     with pytest.raises(asyncio.CancelledError):
         await task
     await lock.rollback()
-    assert await swap(database, SECRETS, Swap((1,), (b"old",), (b"new",))) == []
+    assert await update(database, SECRETS, RowUpdate((1,), (b"old",), (b"new",))) == []
 
 
 async def test_the_lock_on_the_target_key_keeps_deletes_out_and_lets_readers_in(
@@ -440,17 +440,17 @@ async def test_a_swap_reads_its_page_and_not_the_table(database: ServerDatabase,
         rows,
     )
     await other.execute("ANALYZE secrets")
-    swaps = [Swap((rows - key,), (b"x" * 100,), (b"y" * 100,)) for key in range(500)]
+    updates = [RowUpdate((rows - key,), (b"x" * 100,), (b"y" * 100,)) for key in range(500)]
     looks = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'secrets'"
 
     async def body(transaction: Transaction) -> list[Key]:
-        lost = await transaction.swap_rows(SECRETS, swaps)
+        lost = await transaction.update_rows(SECRETS, updates)
         assert isinstance(transaction, ServerTransaction)
         ((read,),) = await transaction._session.fetch(looks)  # noqa: SLF001 - told inside the transaction alone
-        assert read <= 2 * len(swaps)
+        assert read <= 2 * len(updates)
         return lost
 
-    assert await retried(database, body) == []
+    assert await retry_transaction(database, body) == []
 
 
 async def test_a_limit_on_the_time_of_statements_stops_no_count(url: str, other: Any) -> None:

@@ -29,8 +29,8 @@ def test_configuration_twins_and_hashes_change_together(story: Story) -> None:
     with story.builder() as builder:
         key = builder.data_key()
         settings = {"url": Plain(b"https://example.org/a-long-hook", key), "token": Plain(b"token", key)}
-        builder.add_alert_configuration([settings], twin=True)
-        builder.add_alert_configuration([settings], twin=True)
+        builder.add_alert_configuration([settings], other_row=True)
+        builder.add_alert_configuration([settings], other_row=True)
         builder.add_alert_configuration(
             [{"url": Plain(b"an older configuration", key)}], org_id=1, table="alert_configuration_history"
         )
@@ -76,7 +76,7 @@ def test_a_hash_that_changed_meanwhile_is_part_of_the_comparison(story: Story) -
 @pytest.mark.parametrize("first", ["alert_configuration", "alert_configuration_history"])
 def test_twins_stay_twins_whichever_is_come_across_first(story: Story, first: str) -> None:
     with story.builder() as builder:
-        builder.add_alert_configuration([{"url": Plain(b"https://example.org/a-long-hook")}], twin=True)
+        builder.add_alert_configuration([{"url": Plain(b"https://example.org/a-long-hook")}], other_row=True)
     columns = "org_id, alertmanager_configuration, configuration_hash, configuration_version, created_at, `default`"
     story.execute(
         f"INSERT INTO alert_configuration_history (id, {columns}, last_applied) "  # noqa: S608 - our own columns

@@ -120,7 +120,7 @@ async def test_a_page_that_lost_a_row_to_somebody_else_is_checked_as_well(name: 
 async def test_an_after_trigger_of_mysql_that_changes_a_row_written_before_is_noticed(name: str, opened: Open) -> None:
     grafana = opened(name)
     with grafana.builder() as builder:
-        builder.add_alert_configuration([{"url": Plain(b"https://example.org/a-long-hook")}], twin=True)
+        builder.add_alert_configuration([{"url": Plain(b"https://example.org/a-long-hook")}], other_row=True)
     before = stored(grafana, "alert_configuration"), stored(grafana, "alert_configuration_history")
     assert all(before)
     grafana.execute(

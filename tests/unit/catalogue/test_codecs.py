@@ -243,7 +243,7 @@ def test_tables_and_columns_that_a_release_lacks_are_left_out_and_named() -> Non
     assert len(by_name["user_auth"].fields) == 3
     assert by_name["secrets"].updated is None
     assert by_name["secrets"].extras == ("type",)
-    assert by_name["alert_configuration"].twins is not None
+    assert by_name["alert_configuration"].linked is not None
     assert "user_auth.o_auth_id_token" in fitted.missing
     assert "dashboard_snapshot" in fitted.missing
 

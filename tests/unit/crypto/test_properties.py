@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from reencrypt.crypto import envelope, gobase64
 from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.crypto.derive import DerivedKeyCache
-from reencrypt.crypto.envelope import MalformedEnvelopeError, Sealer
+from reencrypt.crypto.envelope import Encryptor, MalformedEnvelopeError
 from reencrypt.crypto.gobase64 import MalformedEncodingError
 from reencrypt.crypto.salt import new_salt
 
@@ -25,26 +25,26 @@ KEY_IDS = st.one_of(st.none(), st.text(min_size=1, max_size=100).filter(lambda t
 def test_what_is_sealed_parses_and_decrypts_to_the_same(
     key_id: str | None, password: bytes, algorithm: Algorithm, plaintext: bytes
 ) -> None:
-    sealer = Sealer.create(key_id=key_id, password=password, algorithm=algorithm, salt=b"saltSALT", cache=CACHE)
-    parsed = envelope.parse(sealer.seal(plaintext))
+    encryptor = Encryptor.create(key_id=key_id, password=password, algorithm=algorithm, salt=b"saltSALT", cache=CACHE)
+    parsed = envelope.parse(encryptor.encrypt(plaintext))
     assert (parsed.key_id, parsed.algorithm, parsed.salt, parsed.prefixed) == (key_id, algorithm, b"saltSALT", True)
     assert parsed.plaintext_bytes == len(plaintext)
     assert envelope.decrypt(parsed, password, CACHE) == plaintext
 
 
 def test_two_seals_of_one_plaintext_differ() -> None:
-    sealer = Sealer.create(
+    encryptor = Encryptor.create(
         key_id="k", password=b"p", algorithm=Algorithm.AES_CFB, salt=new_salt(), cache=DerivedKeyCache()
     )
-    assert sealer.seal(b"same") != sealer.seal(b"same")
+    assert encryptor.encrypt(b"same") != encryptor.encrypt(b"same")
 
 
 def test_a_sealer_never_shows_its_key() -> None:
-    sealer = Sealer.create(
+    encryptor = Encryptor.create(
         key_id="k", password=b"password-canary", algorithm=Algorithm.AES_CFB, salt=b"saltSALT", cache=CACHE
     )
-    assert "canary" not in repr(sealer)
-    assert repr(sealer.derived_key) not in repr(sealer)
+    assert "canary" not in repr(encryptor)
+    assert repr(encryptor.derived_key) not in repr(encryptor)
 
 
 HEADERS = st.sampled_from([b"", b"#azE#", b"#azI#", b"*YWVzLWNmYg*", b"*YWVzLWdjbQ*", b"**", b"*", b"#", b"\0"])

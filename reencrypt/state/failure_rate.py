@@ -15,7 +15,7 @@ _MOST_REMEMBERED: Final = 1024  # ciphertexts of each key, good and bad apart
 
 
 @dataclass(slots=True)
-class Tally:
+class FailureRate:
     """Secrets that were decrypted under each key, and how many of them failed. The key `""` is `secret_key`.
 
     A ciphertext counts once however often it is copied: history tables keep a hundred copies of one dead secret.
@@ -44,7 +44,7 @@ class Tally:
         if failed:
             self.failed[key] = self.failed.get(key, 0) + number
 
-    def add(self, other: Tally) -> None:
+    def add(self, other: FailureRate) -> None:
         """Add another tally to this one."""
         for mine, theirs in ((self.tried, other.tried), (self.failed, other.failed)):
             for key, count in theirs.items():
@@ -59,10 +59,12 @@ class Tally:
         return json.dumps({key: [self.tried[key], failed] for key, failed in sorted(self.failed.items())})
 
     @staticmethod
-    def from_json(text: str) -> Tally:
+    def from_json(text: str) -> FailureRate:
         """What `to_json` wrote."""
         counts = json.loads(text)
-        return Tally({key: tried for key, (tried, _) in counts.items()}, {key: bad for key, (_, bad) in counts.items()})
+        return FailureRate(
+            {key: tried for key, (tried, _) in counts.items()}, {key: bad for key, (_, bad) in counts.items()}
+        )
 
     def check(self, share: float, keys: Iterable[str]) -> None:
         """Raise `RefusedError` where more than this share has failed under one of these keys, from 20 secrets on."""

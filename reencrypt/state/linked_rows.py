@@ -6,39 +6,41 @@ from collections.abc import Mapping, Sequence
 
 from reencrypt.catalogue.location import Location, Row
 from reencrypt.catalogue.text_hash import rehash
-from reencrypt.databases.protocol import Swap, Transaction, Value
-from reencrypt.state.journal import journal_swaps
+from reencrypt.databases.protocol import RowUpdate, Transaction, Value
+from reencrypt.state.journal import journal_updates
 
 
 async def follow(
     transaction: Transaction,
     run_id: str,
     location: Location,
-    swapped: Sequence[tuple[Row, Swap]],
+    changed: Sequence[tuple[Row, RowUpdate]],
     locations: Mapping[str, Location],
 ) -> None:
     """Give the twins of rows that were swapped the same new text, and journal that."""
-    if location.twins is None:
+    if location.linked is None:
         return
-    for row, swap in swapped:
-        old, new = swap.old[0], swap.new[0]
+    for row, update in changed:
+        old, new = update.old[0], update.new[0]
         if old is None or new is None or old == new:
             continue
-        for name in location.twins.locations:
+        for name in location.linked.locations:
             other = locations.get(name)
-            if other is not None and other.twins is not None:
+            if other is not None and other.linked is not None:
                 scope = scope_of(location, row)
-                twins = await transaction.read_twins(other, location.twins.scope, scope, old)
-                swaps = [Swap(twin.key, twin.cells, with_text(other, twin, new)) for twin in twins]
-                lost = set(await transaction.swap_rows(other, swaps)) if swaps else set()
-                await journal_swaps(transaction, run_id, other, [each for each in swaps if each.key not in lost])
+                linked = await transaction.read_linked(other, location.linked.scope, scope, old)
+                updates = [
+                    RowUpdate(other_row.key, other_row.cells, with_text(other, other_row, new)) for other_row in linked
+                ]
+                lost = set(await transaction.update_rows(other, updates)) if updates else set()
+                await journal_updates(transaction, run_id, other, [each for each in updates if each.key not in lost])
 
 
 def scope_of(location: Location, row: Row) -> Value:
     """The value that ties a row to its twins."""
-    if location.twins is None:
+    if location.linked is None:
         return None
-    value = row.extras[location.extras.index(location.twins.scope)]
+    value = row.extras[location.extras.index(location.linked.scope)]
     return value if isinstance(value, (int, str, bytes)) else None
 
 

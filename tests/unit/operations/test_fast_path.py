@@ -17,26 +17,26 @@ from reencrypt.crypto import envelope as envelopes
 from reencrypt.crypto import gobase64
 from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.crypto.derive import DerivedKeyCache
-from reencrypt.crypto.envelope import Sealer
+from reencrypt.crypto.envelope import Encryptor
 from reencrypt.databases.protocol import ColumnLimit
 from reencrypt.keys.proof import Evidence, KeyStanding, Proof, Verdict
-from reencrypt.operations.migrate.fast_path import Shortcut
+from reencrypt.operations.migrate.fast_path import FastPath
 from reencrypt.operations.migrate.slow_path import PageOutcome, Transformer, UnusableKey, UsableKey
+from reencrypt.state.failure_rate import FailureRate
 from reencrypt.state.journal import digest
 from reencrypt.state.quarantine import KnownSecret, Place
-from reencrypt.state.tally import Tally
 
 SECRETS = BY_NAME["secrets"]
 CACHE = DerivedKeyCache()
 PASSWORDS = {"old": b"o" * 16, "older": b"p" * 16, "target": b"t" * 16, "unproven": b"u" * 16}
 
 
-def sealer_of(key_id: str, salt: bytes, algorithm: Algorithm = Algorithm.AES_CFB) -> Sealer:
-    return Sealer.create(key_id=key_id, password=PASSWORDS[key_id], algorithm=algorithm, salt=salt, cache=CACHE)
+def encryptor_of(key_id: str, salt: bytes, algorithm: Algorithm = Algorithm.AES_CFB) -> Encryptor:
+    return Encryptor.create(key_id=key_id, password=PASSWORDS[key_id], algorithm=algorithm, salt=salt, cache=CACHE)
 
 
-TARGET = sealer_of("target", b"targets0")
-OLD = sealer_of("old", b"saltsalt")
+TARGET = encryptor_of("target", b"targets0")
+OLD = encryptor_of("old", b"saltsalt")
 STANDING = KeyStanding("old", "secretKey.v1", conclusive=False, under_secret_key=True)
 WRONG = replace(OLD, derived_key=b"w" * 32)
 
@@ -65,8 +65,8 @@ def row(number: int, value: bytes | None) -> Row:
     return Row((number,), (None if value is None else gobase64.encode(value, padded=False),), KIND)
 
 
-def both_ways(location: Location, shortcut: Shortcut, rows: Sequence[Row], by: Transformer) -> PageOutcome:
-    page, rest = shortcut.take(rows, by)
+def both_ways(location: Location, fast_path: FastPath, rows: Sequence[Row], by: Transformer) -> PageOutcome:
+    page, rest = fast_path.take(rows, by)
     page.merge(by.transform(location, parse_rows(location, rest)))
     return page
 
@@ -74,34 +74,42 @@ def both_ways(location: Location, shortcut: Shortcut, rows: Sequence[Row], by: T
 def told(page: PageOutcome) -> tuple[object, ...]:
     """All that an outcome says but for the random bytes of its new values: those are decrypted."""
     texts = {}
-    for swap in page.updates:
-        (cell,) = swap.new
+    for update in page.updates:
+        (cell,) = update.new
         envelope = envelopes.parse(gobase64.decode(cell or b""))
         assert (envelope.key_id, envelope.salt) == ("target", TARGET.salt)
-        texts[swap.key] = (swap.old, envelopes.decrypt(envelope, PASSWORDS["target"], CACHE))
+        texts[update.key] = (update.old, envelopes.decrypt(envelope, PASSWORDS["target"], CACHE))
     findings = sorted((each.key, each.reason, each.detail, each.text) for one in page.told for each in one.findings)
     counts = page.counts
-    return texts, findings, counts.as_numbers(), counts.left_because, page.tally.tried, page.tally.failed, page.moved
+    return (
+        texts,
+        findings,
+        counts.as_numbers(),
+        counts.left_because,
+        page.failure_rate.tried,
+        page.failure_rate.failed,
+        page.moved,
+    )
 
 
-def learnt(*sealers: Sealer, known: dict[Place, KnownSecret] | None = None) -> Shortcut:
-    shortcut = Shortcut(SECRETS, known or {})
-    for sealer in sealers:
-        shortcut.learn(row(0, sealer.seal(b"an example")), transformer(known))
-    return shortcut
+def learnt(*encryptors: Encryptor, known: dict[Place, KnownSecret] | None = None) -> FastPath:
+    fast_path = FastPath(SECRETS, known or {})
+    for encryptor in encryptors:
+        fast_path.learn(row(0, encryptor.encrypt(b"an example")), transformer(known))
+    return fast_path
 
 
 VALUES = st.one_of(
-    st.builds(OLD.seal, st.text(max_size=60).map(str.encode)),
-    st.builds(sealer_of("old", b"saltsalt", Algorithm.AES_GCM).seal, st.binary(max_size=20)),
-    st.builds(sealer_of("older", b"others00").seal, st.just(b"older")),
-    st.builds(sealer_of("unproven", b"nobody00").seal, st.just(b"unproven")),
-    st.builds(TARGET.seal, st.just(b"moved already")),
-    st.builds(sealer_of("target", b"earlier0").seal, st.just(b"current")),
-    st.builds(WRONG.seal, st.binary(min_size=8, max_size=60)),  # garbage under the key that it names
-    st.builds(lambda end: OLD.seal(b"cut off")[:end], st.integers(0, 60)),
-    st.builds(lambda end: TARGET.seal(b"cut off")[:end], st.integers(0, 60)),
-    st.just(OLD.seal(b"from nowhere").replace(b"#b2xk#", b"#bmVpbg#")),
+    st.builds(OLD.encrypt, st.text(max_size=60).map(str.encode)),
+    st.builds(encryptor_of("old", b"saltsalt", Algorithm.AES_GCM).encrypt, st.binary(max_size=20)),
+    st.builds(encryptor_of("older", b"others00").encrypt, st.just(b"older")),
+    st.builds(encryptor_of("unproven", b"nobody00").encrypt, st.just(b"unproven")),
+    st.builds(TARGET.encrypt, st.just(b"moved already")),
+    st.builds(encryptor_of("target", b"earlier0").encrypt, st.just(b"current")),
+    st.builds(WRONG.encrypt, st.binary(min_size=8, max_size=60)),  # garbage under the key that it names
+    st.builds(lambda end: OLD.encrypt(b"cut off")[:end], st.integers(0, 60)),
+    st.builds(lambda end: TARGET.encrypt(b"cut off")[:end], st.integers(0, 60)),
+    st.just(OLD.encrypt(b"from nowhere").replace(b"#b2xk#", b"#bmVpbg#")),
     st.binary(max_size=40),
     st.none(),
 )
@@ -116,30 +124,40 @@ def test_both_ways_lead_to_the_same(values: list[bytes | None]) -> None:
         )
         for each in rows[::5]
     }
-    shortcut = learnt(
-        OLD, sealer_of("older", b"others00"), sealer_of("old", b"saltsalt", Algorithm.AES_GCM), known=known
+    fast_path = learnt(
+        OLD, encryptor_of("older", b"others00"), encryptor_of("old", b"saltsalt", Algorithm.AES_GCM), known=known
     )
     by = transformer(known)
-    assert told(both_ways(SECRETS, shortcut, rows, by)) == told(by.transform(SECRETS, parse_rows(SECRETS, rows)))
+    assert told(both_ways(SECRETS, fast_path, rows, by)) == told(by.transform(SECRETS, parse_rows(SECRETS, rows)))
 
 
 def test_what_is_ordinary_takes_the_short_way_and_nothing_else() -> None:
-    rows = [row(1, OLD.seal(b"one")), row(2, WRONG.seal(b"garbage, garbage")), row(3, OLD.seal(b"two")), row(4, None)]
-    rows += [row(5, sealer_of("older", b"others00").seal(b"of another salt")), row(6, TARGET.seal(b"of this run"))]
+    rows = [
+        row(1, OLD.encrypt(b"one")),
+        row(2, WRONG.encrypt(b"garbage, garbage")),
+        row(3, OLD.encrypt(b"two")),
+        row(4, None),
+    ]
+    rows += [
+        row(5, encryptor_of("older", b"others00").encrypt(b"of another salt")),
+        row(6, TARGET.encrypt(b"of this run")),
+    ]
     page, rest = learnt(OLD).take(rows, transformer())
-    assert [swap.key for swap in page.updates] == [(1,), (3,)]
+    assert [update.key for update in page.updates] == [(1,), (3,)]
     assert [each.key for each in rest] == [(2,), (4,), (5,)]
-    assert (page.settled.re_encrypted, page.tally.tried, page.tally.failed) == (1, {"old": 2}, {})
+    assert (page.settled.re_encrypted, page.failure_rate.tried, page.failure_rate.failed) == (1, {"old": 2}, {})
 
 
 def test_a_value_that_the_column_would_not_hold_takes_the_long_way() -> None:
-    _, rest = learnt(OLD).take([row(1, OLD.seal(b"one"))], transformer(limit=ColumnLimit(20, in_characters=False)))
+    _, rest = learnt(OLD).take([row(1, OLD.encrypt(b"one"))], transformer(limit=ColumnLimit(20, in_characters=False)))
     assert len(rest) == 1
 
 
 def test_what_was_in_quarantine_takes_the_long_way() -> None:
     known = {("secrets", "[1]", "value"): KnownSecret(Reason.RACE_LOST, "", b"", accepted=False)}
-    _, rest = learnt(OLD, known=known).take([row(1, OLD.seal(b"one")), row(2, OLD.seal(b"two"))], transformer(known))
+    _, rest = learnt(OLD, known=known).take(
+        [row(1, OLD.encrypt(b"one")), row(2, OLD.encrypt(b"two"))], transformer(known)
+    )
     assert [each.key for each in rest] == [(1,)]
 
 
@@ -154,37 +172,37 @@ def test_what_was_in_quarantine_takes_the_long_way() -> None:
     ids=["not proven any more", "skipped", "other bytes", "the target itself"],
 )
 def test_what_was_learnt_is_given_up_where_it_no_longer_holds(now: Transformer) -> None:
-    page, rest = learnt(OLD).take([row(1, OLD.seal(b"one"))], now)
+    page, rest = learnt(OLD).take([row(1, OLD.encrypt(b"one"))], now)
     assert (page.updates, len(rest)) == ([], 1)
 
 
 def test_what_is_where_it_should_be_takes_no_place_among_the_beginnings() -> None:
-    others = [sealer_of("target", b"salt%04d" % number) for number in range(40)]
-    page, rest = learnt(OLD, *others).take([row(1, OLD.seal(b"one"))], transformer())
+    others = [encryptor_of("target", b"salt%04d" % number) for number in range(40)]
+    page, rest = learnt(OLD, *others).take([row(1, OLD.encrypt(b"one"))], transformer())
     assert (len(page.updates), rest) == (1, [])
 
 
 def test_a_key_that_others_vouch_for_is_no_ordinary_one() -> None:
-    shortcut = learnt(sealer_of("unproven", b"nobody00"))
-    page, rest = shortcut.take([row(1, sealer_of("unproven", b"nobody00").seal(b"one"))], transformer())
+    fast_path = learnt(encryptor_of("unproven", b"nobody00"))
+    page, rest = fast_path.take([row(1, encryptor_of("unproven", b"nobody00").encrypt(b"one"))], transformer())
     assert (page.updates, len(rest)) == ([], 1)
 
 
 def test_the_oldest_beginnings_make_room() -> None:
-    sealers = [sealer_of("old", b"salt%04d" % number) for number in range(40)]
-    rows = [row(number, each.seal(b"one")) for number, each in enumerate(sealers)]
-    _, rest = learnt(*sealers).take(rows, transformer())
+    encryptors = [encryptor_of("old", b"salt%04d" % number) for number in range(40)]
+    rows = [row(number, each.encrypt(b"one")) for number, each in enumerate(encryptors)]
+    _, rest = learnt(*encryptors).take(rows, transformer())
     assert [each.key for each in rest] == [(number,) for number in range(8)]
 
 
 def test_only_columns_that_are_one_secret_have_a_short_way() -> None:
-    names = {location.name for location in LOCATIONS if Shortcut.leads_through(location)}
+    names = {location.name for location in LOCATIONS if FastPath.fits(location)}
     assert "secrets" in names
     assert "user_auth" not in names
     assert all(len(BY_NAME[name].columns) == 1 for name in names)
-    assert not any(BY_NAME[name].twins or BY_NAME[name].text_hash for name in names)
+    assert not any(BY_NAME[name].linked or BY_NAME[name].text_hash for name in names)
 
 
 def test_nothing_is_tallied_where_nothing_moves() -> None:
     page, _ = learnt().take([], transformer())
-    assert page.tally == Tally()
+    assert page.failure_rate == FailureRate()

@@ -6,21 +6,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reencrypt.databases.protocol import LockPolicy
-from reencrypt.operations.migrate.page_sizer import Pace
+from reencrypt.operations.migrate.page_sizer import PageSizer
 
 POLICY = LockPolicy(hold_seconds=0.05, gaps=False)
 
 
 @given(st.floats(1e-5, 1e-3), st.integers(1, 1000))
 def test_pages_become_as_long_as_the_policy_says(row_seconds: float, start: int) -> None:
-    pace = Pace(POLICY, start)
+    pace = PageSizer(POLICY, start)
     for _ in range(20):
         pace.learn(pace.rows, pace.rows * row_seconds)
     assert pace.rows == 1000 or 0.04 < pace.rows * row_seconds < 0.06
 
 
 def test_one_page_moves_it_by_half_or_double_at_most() -> None:
-    pace = Pace(POLICY, 400)
+    pace = PageSizer(POLICY, 400)
     pace.learn(400, 1e-9)
     assert pace.rows == 800
     pace.learn(800, 60.0)
@@ -28,19 +28,19 @@ def test_one_page_moves_it_by_half_or_double_at_most() -> None:
 
 
 def test_the_short_last_page_of_a_location_changes_nothing() -> None:
-    pace = Pace(POLICY, 800)
+    pace = PageSizer(POLICY, 800)
     for rows in (0, 1, 30):
         pace.learn(rows, 0.002)
     assert pace.rows == 800
 
 
 def test_a_short_page_that_was_locked_for_long_counts() -> None:
-    pace = Pace(POLICY, 1000)
+    pace = PageSizer(POLICY, 1000)
     pace.learn(10, 0.2)
     assert pace.rows == 500
 
 
 def test_a_page_has_a_row_at_least() -> None:
-    pace = Pace(POLICY, 1)
+    pace = PageSizer(POLICY, 1)
     pace.learn(1, 9.0)
     assert pace.rows == 1

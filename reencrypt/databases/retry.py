@@ -19,7 +19,7 @@ _FIRST_WAIT_SECONDS: Final = 0.05
 _LONGEST_WAIT_SECONDS: Final = 5.0
 
 
-async def persistently(
+async def retry(
     work: Callable[[], Awaitable[_T]],
     *,
     deadline_seconds: float | None = None,
@@ -42,7 +42,7 @@ async def persistently(
         await asyncio.sleep(wait)
 
 
-async def retried(
+async def retry_transaction(
     database: Database,
     body: Callable[[Transaction], Awaitable[_T]],
     *,
@@ -58,4 +58,4 @@ async def retried(
         async with database.transaction() as transaction:
             return await body(transaction)
 
-    return await persistently(once, deadline_seconds=deadline_seconds)
+    return await retry(once, deadline_seconds=deadline_seconds)

@@ -6,19 +6,19 @@ import pytest
 
 from reencrypt.errors import RefusedError
 from reencrypt.planning.options import SafetyOptions
-from reencrypt.state.tally import Tally
+from reencrypt.state.failure_rate import FailureRate
 
 
-def page(*notes: tuple[bytes, bool]) -> Tally:
+def page(*notes: tuple[bytes, bool]) -> FailureRate:
     """The tally of one page: ciphertexts, and whether each failed."""
-    tally = Tally()
+    failure_rate = FailureRate()
     for text, failed in notes:
-        tally.note("k", text, failed=failed)
-    return tally
+        failure_rate.note("k", text, failed=failed)
+    return failure_rate
 
 
-def run_of(*pages: Tally) -> Tally:
-    total = Tally()
+def run_of(*pages: FailureRate) -> FailureRate:
+    total = FailureRate()
     for each in pages:
         total.add(each)
     return total
@@ -57,5 +57,5 @@ def test_a_page_that_is_added_is_left_as_it_was() -> None:
 def test_a_tally_goes_through_the_runs_row_with_the_keys_that_failed() -> None:
     total = run_of(page((b"a", True), (b"b", False)))
     total.note_moved("other", 7)
-    again = Tally.from_json(total.to_json())
+    again = FailureRate.from_json(total.to_json())
     assert (again.tried, again.failed) == ({"k": 2}, {"k": 1})
