@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
 
 import click
 
-from reencrypt.planning.option import Option, option
+from reencrypt.option import Option, option
 
 
 class CommandFailedError(Exception):

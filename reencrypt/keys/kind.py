@@ -8,16 +8,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from reencrypt.keys.service_options import ServiceOptions
 
 if TYPE_CHECKING:
     from reencrypt.keys.provider import KeyProvider
     from reencrypt.settings import ProviderSection
 
 T = TypeVar("T")
-
-#: How much of a service's quota is used, so that the rest is left to Grafana and others.
-DEFAULT_SHARE: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +30,6 @@ class Quota:
         """About how long so many calls take with a share of it: a window's worth goes at once, the rest at its pace."""
         budget = self.calls * share
         return max(0.0, calls - budget) / budget * self.seconds
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceOptions:
-    """How key services are asked: `deadline_seconds` is for one call with all its tries, `share` a part of each quota.
-
-    `key_versions` are tried last, for where none may be listed.
-    """
-
-    deadline_seconds: float = 30.0
-    share: float = DEFAULT_SHARE
-    key_versions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,11 @@ from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.databases.connect import open_database
 from reencrypt.databases.protocol import Database
 from reencrypt.events import Emit, Waiting, Warned
-from reencrypt.keys.kind import ProviderContext, ServiceOptions
+from reencrypt.keys.kind import ProviderContext
 from reencrypt.keys.providers import Providers
 from reencrypt.keys.ring import KeyRing
-from reencrypt.planning.options import RunOptions, VaultOptions, available_threads
+from reencrypt.keys.service_options import ServiceOptions
+from reencrypt.planning.options import RunOptions, available_threads
 from reencrypt.planning.schema import Schema, inspect
 from reencrypt.planning.session import Session
 from reencrypt.settings import Settings
@@ -40,13 +41,13 @@ def open_shared() -> Iterator[Shared]:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def open_providers(settings: Settings, cache: DerivedKeyCache, vault: VaultOptions, emit: Emit) -> Providers:
+def open_providers(settings: Settings, cache: DerivedKeyCache, vault: ServiceOptions, emit: Emit) -> Providers:
     """The key-encryption keys of a configuration, as an async context manager; waits and warnings become events."""
     return Providers(
         settings,
         cache,
         ProviderContext(
-            ServiceOptions(vault.deadline, vault.share, vault.key_versions),
+            vault,
             waiting=lambda reason: emit(Waiting(reason)),
             warn=lambda message: emit(Warned(message)),
         ),

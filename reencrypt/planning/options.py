@@ -2,7 +2,8 @@
 
 From these fields `reencrypt.cli.options` makes the command line, and reads environment and settings file;
 `docs/reference.md` is written from them too. A command takes a group of them, or `Only` a part, in its signature.
-This module is loaded for every `--help`, so it imports nothing that talks to a server or encrypts.
+Those of key-management services stand in `reencrypt.keys.service_options`. This module is loaded for every `--help`,
+so it imports nothing that talks to a server or encrypts.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ from typing import TYPE_CHECKING
 from reencrypt.catalogue.reason import Reason
 from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.errors import ConfigurationError
-from reencrypt.keys.kind import DEFAULT_SHARE
+from reencrypt.keys.service_options import ServiceOptions
 from reencrypt.keys.wrap_format import WrapFormat
+from reencrypt.option import option
 from reencrypt.outcomes import Operation
-from reencrypt.planning.option import option
 
 if TYPE_CHECKING:
     from reencrypt.settings import Settings
@@ -76,28 +77,6 @@ class TrustOptions:
         example="azurekv.old",
     )
     allow_empty: bool = option("--allow-empty", "A database without any secret is no error.", default=False)
-
-
-@dataclass(frozen=True, slots=True)
-class VaultOptions:
-    """How vaults are asked."""
-
-    deadline: float = option(
-        "--vault-deadline SECONDS", "How long one vault call may take with all its tries.", default=30.0, minimum=1
-    )
-    share: float = option(
-        "--vault-share SHARE",
-        "How much of a vault's quota to use; the rest is left to Grafana and others.",
-        default=DEFAULT_SHARE,
-        above=0,
-        maximum=1,
-    )
-    key_versions: tuple[str, ...] = option(
-        "--key-version VERSION",
-        "Try this version of a vault's key too, where the permission list is missing.",
-        default=(),
-        example="0123456789abcdef0123456789abcdef",
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +235,7 @@ class RunOptions:
     operation: Operation = Operation.RUN
     target: TargetOptions = field(default_factory=TargetOptions)
     trust: TrustOptions = field(default_factory=TrustOptions)
-    vault: VaultOptions = field(default_factory=VaultOptions)
+    vault: ServiceOptions = field(default_factory=ServiceOptions)
     rotation: RotationOptions = field(default_factory=RotationOptions)
     scope: ScopeOptions = field(default_factory=ScopeOptions)
     safety: SafetyOptions = field(default_factory=SafetyOptions)

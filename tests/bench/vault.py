@@ -24,7 +24,8 @@ from reencrypt.keys.azure.quota import BUDGET, WINDOW_SECONDS
 from reencrypt.keys.azure.retry import RetryPolicy
 from reencrypt.keys.azure.settings import AzureKeyVaultSettings
 from reencrypt.keys.errors import UnwrapFailedError
-from reencrypt.keys.kind import DEFAULT_SHARE, ProviderContext, ServiceOptions
+from reencrypt.keys.kind import ProviderContext
+from reencrypt.keys.service_options import DEFAULT_SHARE, ServiceOptions
 from reencrypt.secret import Secret
 from tests.bench.responder import VALUE
 from tests.bench.result import Result, publish

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 from reencrypt.cli import output as out
 from reencrypt.cli.options import Common, Only, cli_command
 from reencrypt.cli.performing import perform
-from reencrypt.planning.options import CompleteOptions, RunOptions, SafetyOptions, TargetOptions, VaultOptions
+from reencrypt.keys.service_options import ServiceOptions
+from reencrypt.planning.options import CompleteOptions, RunOptions, SafetyOptions, TargetOptions
 
 if TYPE_CHECKING:
     from reencrypt.operations.complete.key_usage import KeyUsage
@@ -32,7 +33,7 @@ def command(
         TargetOptions, Only("to", meaning="The provider that stays. Default: Grafana's encryption_provider.")
     ],
     wanted: CompleteOptions,
-    vault: VaultOptions,
+    vault: ServiceOptions,
     safety: Annotated[SafetyOptions, Only("lease_timeout")],
 ) -> int:
     """Answer whether the old key may go, yes (exit 0) or no (exit 8), with the evidence. It changes nothing.

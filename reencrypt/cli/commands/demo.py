@@ -9,7 +9,7 @@ import click
 
 from reencrypt.cli.commands.emulator import imported
 from reencrypt.cli.options import cli_command
-from reencrypt.planning.option import option
+from reencrypt.option import option
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 from reencrypt.cli import output as out
 from reencrypt.cli.options import Common, Only, cli_command
 from reencrypt.cli.performing import listening, load, run_to_end
-from reencrypt.planning.options import RunOptions, TargetOptions, VaultOptions
+from reencrypt.keys.service_options import ServiceOptions
+from reencrypt.planning.options import RunOptions, TargetOptions
 
 if TYPE_CHECKING:
     from reencrypt.operations.doctor import DoctorReport
@@ -20,7 +21,7 @@ Example:
   reencrypt doctor --grafana-config /etc/grafana/grafana.ini
 """,
 )
-def command(common: Common, target: Annotated[TargetOptions, Only("to")], vault: VaultOptions) -> int:
+def command(common: Common, target: Annotated[TargetOptions, Only("to")], vault: ServiceOptions) -> int:
     """Check every precondition, permission by permission, and say what to do about each failure.
 
     Uses the vaults' keys for real, with random bytes; changes nothing. Exits with what a run would end with.

@@ -12,7 +12,7 @@ import click
 from reencrypt.cli.options import cli_command
 from reencrypt.cli.performing import run_to_end
 from reencrypt.errors import ConfigurationError
-from reencrypt.planning.option import option
+from reencrypt.option import option
 
 if TYPE_CHECKING:
     from keyvault_emulator import EmulatorError

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from reencrypt.cli import output as out
 from reencrypt.cli.options import Common, cli_command
 from reencrypt.cli.performing import perform
-from reencrypt.planning.option import option
-from reencrypt.planning.options import RotationOptions, RunOptions, TargetOptions, TrustOptions, VaultOptions
+from reencrypt.keys.service_options import ServiceOptions
+from reencrypt.option import option
+from reencrypt.planning.options import RotationOptions, RunOptions, TargetOptions, TrustOptions
 
 if TYPE_CHECKING:
     from reencrypt.operations.plan import PlanReport
@@ -34,7 +35,7 @@ def command(
     target: TargetOptions,
     trust: TrustOptions,
     rotation: RotationOptions,
-    vault: VaultOptions,
+    vault: ServiceOptions,
     wanted: PlanOptions,
 ) -> int:
     """Show what is there, and what a run would do, refuse and cost. Changes nothing.

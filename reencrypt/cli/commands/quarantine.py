@@ -13,14 +13,14 @@ from reencrypt.cli import output as out
 from reencrypt.cli.options import Common, Only, cli_command
 from reencrypt.cli.performing import listening, load, run_to_end
 from reencrypt.errors import ConfigurationError
-from reencrypt.planning.option import option
+from reencrypt.keys.service_options import ServiceOptions
+from reencrypt.option import option
 from reencrypt.planning.options import (
     QuarantineSelection,
     RunOptions,
     SafetyOptions,
     TargetOptions,
     TrustOptions,
-    VaultOptions,
 )
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def retry(
     common: Common,
     target: TargetOptions,
     trust: TrustOptions,
-    vault: VaultOptions,
+    vault: ServiceOptions,
     safety: SafetyOptions,
     wanted: RetryOptions,
     chosen: Annotated[QuarantineSelection, Only("location", "row_key", "field")],

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from reencrypt.cli import output as out
 from reencrypt.cli.options import Common, cli_command
 from reencrypt.cli.performing import load, perform
-from reencrypt.planning.option import option
-from reencrypt.planning.options import RunOptions, SafetyOptions, TargetOptions, TrustOptions, VaultOptions
+from reencrypt.keys.service_options import ServiceOptions
+from reencrypt.option import option
+from reencrypt.planning.options import RunOptions, SafetyOptions, TargetOptions, TrustOptions
 
 if TYPE_CHECKING:
     from reencrypt.operations.rekey.operation import RekeyReport
@@ -49,7 +50,7 @@ def command(
     common: Common,
     target: TargetOptions,
     trust: TrustOptions,
-    vault: VaultOptions,
+    vault: ServiceOptions,
     wanted: RekeyOptions,
     safety: SafetyOptions,
 ) -> int:

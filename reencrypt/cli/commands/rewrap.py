@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 from reencrypt.cli import output as out
 from reencrypt.cli.options import Common, Only, cli_command
 from reencrypt.cli.performing import perform
+from reencrypt.keys.service_options import ServiceOptions
 from reencrypt.outcomes import Operation
-from reencrypt.planning.options import RunOptions, SafetyOptions, TargetOptions, TrustOptions, VaultOptions
+from reencrypt.planning.options import RunOptions, SafetyOptions, TargetOptions, TrustOptions
 
 if TYPE_CHECKING:
     from reencrypt.operations.rewrap.operation import RewrapReport
@@ -26,7 +27,7 @@ def command(
     common: Common,
     target: TargetOptions,
     trust: TrustOptions,
-    vault: VaultOptions,
+    vault: ServiceOptions,
     safety: Annotated[SafetyOptions, Only("lease_timeout")],
 ) -> int:
     """Wrap the data keys alone under the target's newest key version; not one secret changes.

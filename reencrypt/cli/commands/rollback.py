@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from reencrypt.cli.options import Common, Only, cli_command
+from reencrypt.keys.service_options import ServiceOptions
 from reencrypt.outcomes import Operation
 from reencrypt.planning.options import (
     RunOptions,
@@ -12,7 +13,6 @@ from reencrypt.planning.options import (
     ScopeOptions,
     TargetOptions,
     TrustOptions,
-    VaultOptions,
 )
 
 
@@ -27,7 +27,7 @@ def command(
     common: Common,
     target: Annotated[TargetOptions, Only("algorithm")],
     trust: TrustOptions,
-    vault: VaultOptions,
+    vault: ServiceOptions,
     scope: Annotated[ScopeOptions, Only("max_runtime")],
     safety: SafetyOptions,
 ) -> int:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from reencrypt.cli import output as out
 from reencrypt.cli.options import Common, cli_command
 from reencrypt.cli.performing import perform
+from reencrypt.keys.service_options import ServiceOptions
 from reencrypt.planning.options import (
     RotationOptions,
     RunOptions,
@@ -14,7 +15,6 @@ from reencrypt.planning.options import (
     ScopeOptions,
     TargetOptions,
     TrustOptions,
-    VaultOptions,
 )
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def command(
     common: Common,
     target: TargetOptions,
     trust: TrustOptions,
-    vault: VaultOptions,
+    vault: ServiceOptions,
     rotation: RotationOptions,
     scope: ScopeOptions,
     safety: SafetyOptions,

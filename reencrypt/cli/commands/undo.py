@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 from reencrypt.cli import output as out
 from reencrypt.cli.options import Argument, Common, Only, cli_command
 from reencrypt.cli.performing import perform
-from reencrypt.planning.options import RunOptions, SafetyOptions, VaultOptions
+from reencrypt.keys.service_options import ServiceOptions
+from reencrypt.planning.options import RunOptions, SafetyOptions
 
 if TYPE_CHECKING:
     from reencrypt.operations.undo.operation import UndoReport
@@ -24,7 +25,7 @@ Example:
 def command(
     common: Common,
     run_id: Annotated[str, Argument("RUN")],
-    vault: VaultOptions,
+    vault: ServiceOptions,
     safety: Annotated[SafetyOptions, Only("lease_timeout")],
 ) -> int:
     """Give every column that RUN rewrote its old bytes back, byte for byte.

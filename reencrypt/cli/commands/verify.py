@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 from reencrypt.cli import output as out
 from reencrypt.cli.options import Common, Only, cli_command
 from reencrypt.cli.performing import perform
-from reencrypt.planning.options import RunOptions, TargetOptions, TrustOptions, VaultOptions
+from reencrypt.keys.service_options import ServiceOptions
+from reencrypt.planning.options import RunOptions, TargetOptions, TrustOptions
 
 if TYPE_CHECKING:
     from reencrypt.operations.verify.operation import VerifyReport
@@ -32,7 +33,7 @@ def command(
         TargetOptions, Only("to", meaning="The provider to count against. Default: Grafana's encryption_provider.")
     ],
     trust: Annotated[TrustOptions, Only("allow_empty")],
-    vault: VaultOptions,
+    vault: ServiceOptions,
 ) -> int:
     """Read every secret as Grafana would, trusting no bookkeeping of any run.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
-from reencrypt.keys.kind import DEFAULT_SHARE
+from reencrypt.keys.service_options import DEFAULT_SHARE
 
 WINDOW_SECONDS: Final = 10.0
 BUDGET: Final = 4000.0

@@ -14,7 +14,8 @@ from keyvault_emulator import Emulator
 
 from reencrypt.keys.azure.provider import AzureKeyProvider
 from reencrypt.keys.azure.retry import RetryPolicy
-from reencrypt.keys.kind import ProviderContext, ServiceOptions
+from reencrypt.keys.kind import ProviderContext
+from reencrypt.keys.service_options import ServiceOptions
 from tests.integration.keys.conftest import make_settings
 from tests.integration.keys.test_azure import only_version, pem, private_key, rotate, wrap
 

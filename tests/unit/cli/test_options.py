@@ -24,13 +24,13 @@ from reencrypt.cli.options import (
 )
 from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.errors import ConfigurationError
-from reencrypt.planning.option import option
+from reencrypt.keys.service_options import ServiceOptions
+from reencrypt.option import option
 from reencrypt.planning.options import (
     RotationOptions,
     ScopeOptions,
     TargetOptions,
     TrustOptions,
-    VaultOptions,
 )
 
 
@@ -50,7 +50,7 @@ def given(*arguments: str, environ: dict[str, str] | None = None) -> list[object
         common: Common,
         target: TargetOptions,
         trust: TrustOptions,
-        vault: VaultOptions,
+        vault: ServiceOptions,
         rotation: RotationOptions,
         scope: Annotated[ScopeOptions, Only("max_runtime")],
     ) -> int:
@@ -72,7 +72,7 @@ def invoked(command: click.Command, arguments: tuple[str, ...], environ: dict[st
 
 
 def test_a_command_gets_the_defaults_of_its_groups() -> None:
-    assert given() == [TargetOptions(), TrustOptions(), VaultOptions(), RotationOptions(), ScopeOptions()]
+    assert given() == [TargetOptions(), TrustOptions(), ServiceOptions(), RotationOptions(), ScopeOptions()]
 
 
 def test_a_command_gets_values_in_the_types_of_the_fields() -> None:
@@ -88,7 +88,7 @@ def test_a_command_gets_values_in_the_types_of_the_fields() -> None:
         Algorithm.AES_GCM,
     )
     assert trust == TrustOptions(skip_keys=frozenset("ab"))
-    assert vault == VaultOptions(share=1.0, key_versions=("A" * 32,))
+    assert vault == ServiceOptions(share=1.0, key_versions=("A" * 32,))
     assert rotation == RotationOptions(fresh_data_key=True, if_older_than=timedelta(days=90))
     assert scope == ScopeOptions(max_runtime=3.0)
 
@@ -99,7 +99,7 @@ def test_the_command_line_wins_over_the_environment_and_that_over_the_file(tmp_p
     environ = {"REENCRYPT_VAULT_SHARE": "0.2", "REENCRYPT_VAULT_DEADLINE": "6", "REENCRYPT_ACCEPT_UNPROVEN": "m n"}
     target, trust, vault, *_ = given("--config", str(file), "--vault-deadline", "7", environ=environ)
     assert target == TargetOptions(to="file")
-    assert vault == VaultOptions(deadline=7.0, share=0.2)
+    assert vault == ServiceOptions(deadline_seconds=7.0, share=0.2)
     assert trust == TrustOptions(skip_keys=frozenset("xy"), accept_unproven=frozenset("mn"))
 
 

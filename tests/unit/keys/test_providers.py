@@ -7,8 +7,9 @@ import pytest
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.errors import ConfigurationError
 from reencrypt.keys.azure.settings import AzureKeyVaultSettings
-from reencrypt.keys.kind import ProviderContext, Quota, ServiceOptions
+from reencrypt.keys.kind import ProviderContext, Quota
 from reencrypt.keys.providers import Providers
+from reencrypt.keys.service_options import ServiceOptions
 from reencrypt.settings import Settings
 
 Load = Callable[..., Settings]

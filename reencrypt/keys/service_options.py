@@ -1,0 +1,36 @@
+"""How key-management services are asked. They have these options in their own layer, so nothing translates them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from reencrypt.option import option
+
+#: How much of a service's quota is used, so that the rest is left to Grafana and others.
+DEFAULT_SHARE: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceOptions:
+    """How vaults are asked.
+
+    `deadline_seconds` is for one call with all its tries. `key_versions` are tried last, for where none may be listed.
+    """
+
+    deadline_seconds: float = option(
+        "--vault-deadline SECONDS", "How long one vault call may take with all its tries.", default=30.0, minimum=1
+    )
+    share: float = option(
+        "--vault-share SHARE",
+        "How much of a vault's quota to use; the rest is left to Grafana and others.",
+        default=DEFAULT_SHARE,
+        above=0,
+        maximum=1,
+    )
+    key_versions: tuple[str, ...] = option(
+        "--key-version VERSION",
+        "Try this version of a vault's key too, where the permission list is missing.",
+        default=(),
+        example="0123456789abcdef0123456789abcdef",
+    )
