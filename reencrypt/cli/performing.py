@@ -47,9 +47,11 @@ def perform(
 
     async def in_session(emit: Emit) -> _T:
         stop = stop_on_signals() if stops else StopRequest()
-        with open_shared() as shared:
-            async with open_session(known, options, shared, emit=emit, stop=stop, write=write) as session:
-                return await operation(session)
+        async with (
+            open_shared() as shared,
+            open_session(known, options, shared, emit=emit, stop=stop, write=write) as session,
+        ):
+            return await operation(session)
 
     with listening(common) as emit:
         return run_to_end(in_session(emit))

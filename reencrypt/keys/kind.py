@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
 from reencrypt.keys.service_options import ServiceOptions
 
@@ -32,21 +32,44 @@ class Quota:
         return max(0.0, calls - budget) / budget * self.seconds
 
 
+class Services:
+    """What the providers of all sessions of a process share: limiters and connections, by type and name."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[type, str], object] = {}
+
+    def get(self, kind: type[T], name: str, make: Callable[[], T]) -> T:
+        """The one object of that type and name."""
+        found = self._found.get((kind, name))
+        if not isinstance(found, kind):
+            found = self._found[kind, name] = make()
+        return found
+
+    async def close(self) -> None:
+        """Close all that can be closed."""
+        for each in self._found.values():
+            if isinstance(each, _Closable):
+                await each.close()
+        self._found.clear()
+
+
+@runtime_checkable
+class _Closable(Protocol):
+    async def close(self) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class ProviderContext:
-    """What the providers of one session are opened with, and share. `waiting` and `warn` tell the user, in words."""
+    """What the providers of one session are opened with. `waiting` and `warn` tell the user, in words."""
 
     options: ServiceOptions = field(default_factory=ServiceOptions)
     waiting: Callable[[str], None] = lambda _reason: None
     warn: Callable[[str], None] = lambda _message: None
-    _shared: dict[tuple[type, str], object] = field(default_factory=dict, repr=False)
+    services: Services = field(default_factory=Services)
 
     def shared(self, kind: type[T], name: str, make: Callable[[], T]) -> T:
-        """The one object of that type and name in this session, such as the limiter of a vault that holds two keys."""
-        found = self._shared.get((kind, name))
-        if not isinstance(found, kind):
-            found = self._shared[kind, name] = make()
-        return found
+        """The one object of that type and name in this process, such as the limiter of a vault that holds two keys."""
+        return self.services.get(kind, name, make)
 
 
 class ConfiguredProvider(Protocol):

@@ -75,7 +75,7 @@ async def doctor(settings: Settings, options: RunOptions, shared: Shared, *, emi
     report = DoctorReport()
     found = await _database(settings, report)
     report.groups["grafana"] = _grafana(settings, options, found)
-    async with open_providers(settings, DerivedKeyCache(), options.vault, emit) as providers:
+    async with open_providers(settings, DerivedKeyCache(), options.vault, shared.services, emit) as providers:
         for name in providers.configured.usable:
             checks = await _diagnose(providers, name)
             if not any(check.exit_code for check in checks):

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
-from dataclasses import dataclass, replace
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field, replace
 
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.databases.connect import open_database
 from reencrypt.databases.protocol import Database
 from reencrypt.events import Emit, Waiting, Warned
-from reencrypt.keys.kind import ProviderContext
+from reencrypt.keys.kind import ProviderContext, Services
 from reencrypt.keys.providers import Providers
 from reencrypt.keys.ring import KeyRing
 from reencrypt.keys.service_options import ServiceOptions
@@ -26,22 +26,29 @@ from reencrypt.state.stop import StopRequest
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What outlives a session, because one process may have many: the threads for work that needs a processor."""
+    """What outlives a session, because one process may have many of them.
+
+    `pool` is for work that needs a processor, `services` holds the limiters and connections of key services.
+    """
 
     pool: ThreadPoolExecutor
+    services: Services = field(default_factory=Services)
 
 
-@contextmanager
-def open_shared() -> Iterator[Shared]:
-    """Open it for a command."""
-    pool = ThreadPoolExecutor(available_threads(), thread_name_prefix="reencrypt")
+@asynccontextmanager
+async def open_shared() -> AsyncIterator[Shared]:
+    """Open it for a command, and close it when the block ends."""
+    shared = Shared(ThreadPoolExecutor(available_threads(), thread_name_prefix="reencrypt"))
     try:
-        yield Shared(pool)
+        yield shared
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        shared.pool.shutdown(wait=False, cancel_futures=True)
+        await shared.services.close()
 
 
-def open_providers(settings: Settings, cache: DerivedKeyCache, vault: ServiceOptions, emit: Emit) -> Providers:
+def open_providers(
+    settings: Settings, cache: DerivedKeyCache, vault: ServiceOptions, services: Services, emit: Emit
+) -> Providers:
     """The key-encryption keys of a configuration, as an async context manager; waits and warnings become events."""
     return Providers(
         settings,
@@ -50,6 +57,7 @@ def open_providers(settings: Settings, cache: DerivedKeyCache, vault: ServiceOpt
             vault,
             waiting=lambda reason: emit(Waiting(reason)),
             warn=lambda message: emit(Warned(message)),
+            services=services,
         ),
     )
 
@@ -66,7 +74,9 @@ async def open_session(
     cache = DerivedKeyCache()
     try:
         schema = await inspect(database)
-        async with open_providers(options.applied_to(settings), cache, options.vault, emit) as providers:
+        async with open_providers(
+            options.applied_to(settings), cache, options.vault, shared.services, emit
+        ) as providers:
             ring = _ring(database, providers, schema)
             yield Session(database, schema, providers, ring, cache, shared.pool, settings, options, emit, stop)
     finally:

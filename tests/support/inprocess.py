@@ -89,8 +89,8 @@ async def in_session(
     stop: StopRequest | None = None,
 ) -> T:
     """Any operation in a session of its own."""
-    with session.open_shared() as shared:
-        async with session.open_session(
-            settings, options, shared, emit=emit, stop=stop or StopRequest(), write=True
-        ) as opened:
-            return await work(opened)
+    async with (
+        session.open_shared() as shared,
+        session.open_session(settings, options, shared, emit=emit, stop=stop or StopRequest(), write=True) as opened,
+    ):
+        return await work(opened)

@@ -11,6 +11,7 @@ from reencrypt.keys.service_options import ServiceOptions
 from reencrypt.planning.options import RunOptions, TargetOptions
 
 if TYPE_CHECKING:
+    from reencrypt.events import Emit
     from reencrypt.operations.doctor import DoctorReport
 
 
@@ -30,8 +31,13 @@ def command(common: Common, target: Annotated[TargetOptions, Only("to")], vault:
     from reencrypt.operations.session import open_shared  # noqa: PLC0415
 
     settings, options = load(common), RunOptions(target=target, vault=vault)
-    with listening(common) as emit, open_shared() as shared:
-        report = run_to_end(doctor(settings, options, shared, emit=emit))
+
+    async def checked(emit: Emit) -> DoctorReport:
+        async with open_shared() as shared:
+            return await doctor(settings, options, shared, emit=emit)
+
+    with listening(common) as emit:
+        report = run_to_end(checked(emit))
     return out.answer("doctor", common, report.exit_code, report, _print)
 
 

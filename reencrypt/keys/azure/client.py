@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from reencrypt.errors import ConfigurationError, RefusedError
-from reencrypt.keys.azure.credential import make_credential
+from reencrypt.keys.azure.connection import VaultConnection
 from reencrypt.keys.azure.errors import disabled, unauthorized
 from reencrypt.keys.azure.limiter import Limiter
 from reencrypt.keys.azure.quota import weight_of
@@ -54,12 +54,19 @@ _USER_INFO: Final = re.compile(r"//[^/@\s]*@")
 
 
 class VaultClient:
-    """One key in one vault. Opens its session at the first call; `close` when done."""
+    """One key in one vault, asked over a connection that other keys of the vault may share."""
 
     def __init__(
-        self, settings: AzureKeyVaultSettings, *, policy: RetryPolicy, limiter: Limiter, waiting: Callable[[str], None]
+        self,
+        settings: AzureKeyVaultSettings,
+        connection: VaultConnection,
+        *,
+        policy: RetryPolicy,
+        limiter: Limiter,
+        waiting: Callable[[str], None],
     ) -> None:
         self._settings = settings
+        self._connection = connection
         self._policy = policy
         self._limiter = limiter
         self._waiting = waiting
@@ -71,10 +78,6 @@ class VaultClient:
         self.clock_ahead: float | None = None
         # Until the key is known: the dearest of the usual ones.
         self._weight = weight_of(2048, hsm=True)
-        self._credential: Any = None
-        # By whether they are for second, independent answers, which come over connections of their own.
-        self._sessions: dict[bool, Any] = {}
-        self._clients: dict[bool, KeyClient] = {}
 
     @property
     def key_name(self) -> str:
@@ -162,14 +165,6 @@ class VaultClient:
             return weight_of(length * 8, hsm=True)
         return self._weight
 
-    async def close(self) -> None:
-        """Close session and credential; both hold sockets."""
-        opened = (*self._clients.values(), self._credential, *self._sessions.values())
-        self._clients, self._credential, self._sessions = {}, None, {}
-        for closable in opened:
-            if closable is not None:
-                await closable.close()
-
     def disabled(self, version: str) -> KeyDisabledError:
         """The error for a version that is disabled."""
         return disabled(self._settings, version)
@@ -195,12 +190,12 @@ class VaultClient:
         *,
         independent: bool = False,
     ) -> T:
-        client = self._open(independent=independent)
+        client = self._connection.client(independent=independent)
         response = await self._send(client, method, path, body, independent=independent)
         if response.status_code == UNAUTHORIZED:
             # The SDK answers a challenge with the token it remembers, also where exactly that one was refused.
-            await self._forget_token(client)
-            client = self._open(independent=independent)
+            await self._connection.forget_token(client)
+            client = self._connection.client(independent=independent)
             response = await self._send(client, method, path, body, independent=independent)
         answer = judge(self._settings, operation, response, version)
         try:
@@ -216,28 +211,6 @@ class VaultClient:
             limiter=self._limiter,
             waiting=self._waiting,
         )
-
-    def _open(self, *, independent: bool) -> KeyClient:
-        if independent in self._clients:
-            return self._clients[independent]
-        # Heavy imports, needed only where a vault is.
-        from reencrypt.keys.azure.session import open_client, open_session, transport_over  # noqa: PLC0415
-
-        if independent not in self._sessions:
-            self._sessions[independent] = open_session()
-        transport = transport_over(self._sessions[independent])
-        if self._credential is None:
-            self._credential = make_credential(self._settings, transport)
-        self._clients[independent] = open_client(self._settings, self._credential, transport)
-        return self._clients[independent]
-
-    async def _forget_token(self, refused: KeyClient) -> None:
-        """Drop clients and credential, which all remember the token, unless another call has done so."""
-        if refused in self._clients.values():
-            opened = (*self._clients.values(), self._credential)
-            self._clients, self._credential = {}, None
-            for closable in opened:
-                await closable.close()
 
     async def _send(
         self, client: KeyClient, method: str, path: str, body: Mapping[str, str] | None, *, independent: bool

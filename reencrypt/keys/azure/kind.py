@@ -8,6 +8,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from reencrypt.errors import ConfigurationError
+from reencrypt.keys.azure.connection import VaultConnection
 from reencrypt.keys.azure.limiter import Limiter
 from reencrypt.keys.azure.quota import BUDGET, WINDOW_SECONDS, Window
 from reencrypt.keys.azure.settings import CLIENT_SECRET, KEYS, AzureKeyVaultSettings, read_section
@@ -40,14 +41,21 @@ class ConfiguredVaultKey:
         return f"az keyvault key set-attributes --id {self.key_id(version)} --enabled false"
 
     def open(self, context: ProviderContext) -> KeyProvider:
-        """Open the key. All keys of a vault share a limiter, because they draw on one quota."""
+        """Open the key. All keys of a vault share a limiter, because they draw on one quota, and a connection."""
         # Azure's libraries take a quarter of a second to import.
         from reencrypt.keys.azure.provider import AzureKeyProvider  # noqa: PLC0415
 
         settings = self.settings
         host = urlsplit(settings.vault_uri).netloc.lower().removesuffix(":443")
         window = None if settings.is_managed_hsm else Window(context.options.share)
-        return AzureKeyProvider(settings, context, limiter=context.shared(Limiter, host, lambda: Limiter(window)))
+        return AzureKeyProvider(
+            settings,
+            context,
+            connection=context.shared(
+                VaultConnection, VaultConnection.name_of(settings), lambda: VaultConnection(settings)
+            ),
+            limiter=context.shared(Limiter, host, lambda: Limiter(window)),
+        )
 
 
 def _read(section: ProviderSection) -> ConfiguredVaultKey:

@@ -15,6 +15,7 @@ from typing import Final
 
 from reencrypt.errors import ReencryptError, RefusedError
 from reencrypt.keys.azure.client import Operation, VaultClient
+from reencrypt.keys.azure.connection import VaultConnection
 from reencrypt.keys.azure.diagnose import diagnose
 from reencrypt.keys.azure.errors import OUTSIDE_VALIDITY, BadCiphertextError, KeyOperationForbiddenError
 from reencrypt.keys.azure.limiter import Limiter
@@ -43,15 +44,19 @@ class AzureKeyProvider:
         settings: AzureKeyVaultSettings,
         context: ProviderContext | None = None,
         *,
+        connection: VaultConnection | None = None,
         limiter: Limiter | None = None,
         retry: RetryPolicy | None = None,
     ) -> None:
         context = context or ProviderContext()
         self._settings = settings
         self._options = context.options
+        own = VaultConnection(settings)
+        self._own_connection = own if connection is None else None
         #: The key itself.
         self.vault = VaultClient(
             settings,
+            connection or own,
             policy=retry or RetryPolicy(deadline_seconds=context.options.deadline_seconds),
             limiter=limiter or Limiter(Window(context.options.share)),
             waiting=context.waiting,
@@ -205,8 +210,9 @@ class AzureKeyProvider:
         return self.vault.newest
 
     async def close(self) -> None:
-        """Close the vault's session."""
-        await self.vault.close()
+        """Close the connection, unless it is shared."""
+        if self._own_connection is not None:
+            await self._own_connection.close()
 
     async def _candidates(self) -> AsyncIterator[tuple[str, RsaAlgorithm]]:
         """What works, then OAEP over all versions, then RSA1_5: only an OAEP success proves anything."""

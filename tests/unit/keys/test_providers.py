@@ -7,47 +7,63 @@ import pytest
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.errors import ConfigurationError
 from reencrypt.keys.azure.settings import AzureKeyVaultSettings
-from reencrypt.keys.kind import ProviderContext, Quota
+from reencrypt.keys.kind import ProviderContext, Quota, Services
 from reencrypt.keys.providers import Providers
 from reencrypt.keys.service_options import ServiceOptions
 from reencrypt.settings import Settings
 
 Load = Callable[..., Settings]
-Opened = dict[str, tuple[ProviderContext, object]]
+Opened = dict[str, tuple[ProviderContext, object, object]]
 VERSION = "0123456789ABCDEF0123456789abcdef"
 
 
-def section(name: str, vault: str, key: str = "kek") -> str:
-    return f"[security.encryption.azurekv.{name}]\nkey_id = {key}\nvault_uri = {vault}\n"
+def section(name: str, vault: str, key: str = "kek", client: str = "") -> str:
+    identity = f"tenant_id = t\nclient_id = {client}\nclient_secret = s\n" if client else ""
+    return f"[security.encryption.azurekv.{name}]\nkey_id = {key}\nvault_uri = {vault}\n{identity}"
 
 
-def open_all(settings: Settings, **options: object) -> Providers:
-    return Providers(settings, DerivedKeyCache(), ProviderContext(ServiceOptions(**options)))  # type: ignore[arg-type]
+def open_all(settings: Settings, services: Services | None = None, key_versions: tuple[str, ...] = ()) -> Providers:
+    context = ProviderContext(ServiceOptions(key_versions=key_versions), services=services or Services())
+    return Providers(settings, DerivedKeyCache(), context)
 
 
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> Opened:
-    """How each key was opened: with which context and which limiter."""
+    """How each key was opened: with which context, limiter and connection."""
     found: Opened = {}
 
-    def record(settings: AzureKeyVaultSettings, context: ProviderContext, *, limiter: object) -> None:
-        found[settings.provider] = context, limiter
+    def record(
+        settings: AzureKeyVaultSettings, context: ProviderContext, *, limiter: object, connection: object
+    ) -> None:
+        found[settings.provider] = context, limiter, connection
 
     monkeypatch.setattr("reencrypt.keys.azure.provider.AzureKeyProvider", record)
     return found
 
 
-def test_keys_of_one_vault_share_a_limiter_and_another_session_has_its_own(load: Load, opened: Opened) -> None:
+def test_keys_of_one_vault_share_a_limiter_and_another_process_has_its_own(load: Load, opened: Opened) -> None:
     vaults = {"a": "https://V.vault.azure.net", "b": "https://v.vault.azure.net:443", "c": "https://w.vault.azure.net"}
     settings = load("".join(section(name, vault) for name, vault in vaults.items()))
     providers = open_all(settings)
     for name in vaults:
         providers.get(f"azurekv.{name}")
-    first, second, other = (limiter for _, limiter in opened.values())
+    first, second, other = (limiter for _, limiter, _ in opened.values())
     assert first is second
     assert first is not other
     open_all(settings).get("azurekv.a")
     assert opened["azurekv.a"][1] is not first
+
+
+def test_sessions_of_one_process_share_a_connection_for_each_vault_and_identity(load: Load, opened: Opened) -> None:
+    vault, services = "https://v.vault.azure.net", Services()
+    keys = section("a", vault, client="x") + section("b", vault, "other", client="x") + section("c", vault, client="y")
+    providers = open_all(load(keys), services)
+    for name in "abc":
+        providers.get(f"azurekv.{name}")
+    (_, limiter, first), (_, _, second), (_, third_limiter, third) = opened.values()
+    assert (first is second, first is third, limiter is third_limiter) == (True, False, True)
+    open_all(load(section("a", vault, client="x")), services).get("azurekv.a")
+    assert opened["azurekv.a"][1:] == (limiter, first)
 
 
 def test_two_providers_that_name_one_key_have_one_key_id(load: Load) -> None:
@@ -69,7 +85,7 @@ def test_a_key_version_that_can_be_none_is_refused(load: Load, text: str) -> Non
 
 def test_a_key_version_reaches_its_provider_in_its_normal_form(load: Load, opened: Opened) -> None:
     open_all(load(section("a", "https://v.vault.azure.net")), key_versions=(VERSION,)).get("azurekv.a")
-    context, _ = opened["azurekv.a"]
+    context, _, _ = opened["azurekv.a"]
     assert context.options.key_versions == (VERSION.lower(),)
 
 

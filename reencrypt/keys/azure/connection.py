@@ -1,0 +1,60 @@
+"""Connection to one vault for one identity: sessions, token and the SDK's clients, shared by all keys of the vault."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+from reencrypt.keys.azure.credential import make_credential
+from reencrypt.keys.azure.settings import AzureKeyVaultSettings
+
+if TYPE_CHECKING:
+    from azure.keyvault.keys.aio import KeyClient
+
+
+class VaultConnection:
+    """Opens its sessions at the first call; `close` when done."""
+
+    def __init__(self, settings: AzureKeyVaultSettings) -> None:
+        self._settings = settings
+        self._credential: Any = None
+        # By whether they are for second, independent answers, which come over sessions of their own.
+        self._sessions: dict[bool, Any] = {}
+        self._clients: dict[bool, KeyClient] = {}
+
+    @staticmethod
+    def name_of(settings: AzureKeyVaultSettings) -> str:
+        """A name for the vault and the identity: what has the same name can share a connection."""
+        secret = hashlib.sha256(settings.client_secret.reveal().encode()).hexdigest()
+        return f"{settings.vault_uri} {settings.tenant_id} {settings.client_id} {secret}"
+
+    def client(self, *, independent: bool) -> KeyClient:
+        """The SDK's client; the one for `independent` requests uses a session that no other request does."""
+        if independent in self._clients:
+            return self._clients[independent]
+        # Heavy imports, needed only where a vault is.
+        from reencrypt.keys.azure.session import open_client, open_session, transport_over  # noqa: PLC0415
+
+        if independent not in self._sessions:
+            self._sessions[independent] = open_session()
+        transport = transport_over(self._sessions[independent])
+        if self._credential is None:
+            self._credential = make_credential(self._settings, transport)
+        self._clients[independent] = open_client(self._settings, self._credential, transport)
+        return self._clients[independent]
+
+    async def forget_token(self, refused: KeyClient) -> None:
+        """Drop clients and credential, which all remember the token, unless another call has done so."""
+        if refused in self._clients.values():
+            opened = (*self._clients.values(), self._credential)
+            self._clients, self._credential = {}, None
+            for closable in opened:
+                await closable.close()
+
+    async def close(self) -> None:
+        """Close sessions, clients and credential; all of them hold sockets."""
+        opened = (*self._clients.values(), self._credential, *self._sessions.values())
+        self._clients, self._credential, self._sessions = {}, None, {}
+        for closable in opened:
+            if closable is not None:
+                await closable.close()
