@@ -44,7 +44,7 @@ class Common:
     )
     database: str | None = option(
         "--database URL",
-        "Database instead of [database]: sqlite:///absolute/path, postgresql://… or mysql://…",
+        "Database instead of [database], such as postgresql://HOST/NAME or sqlite:///absolute/path.",
         default=None,
         example="postgresql://grafana@db.example.internal/grafana",
     )
