@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
+from reencrypt.errors import ConfigurationError
 from reencrypt.keys.service_options import ServiceOptions
 
 if TYPE_CHECKING:
@@ -91,6 +92,12 @@ class ConfiguredProvider(Protocol):
         ...
 
 
+def _has_no_versions(text: str) -> str:
+    raise ConfigurationError(
+        f"--key-version {text!r} is not a version of any key", hint="leave it out: these keys have no versions to name"
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class ProviderKind:
     """A kind of provider, as in `[security.encryption.KIND.NAME]`.
@@ -102,7 +109,8 @@ class ProviderKind:
     `quota` is what its service answers, None where no service is asked and calls cost nothing. Grafana's secrets
     manager spells kinds otherwise, and not the same in all releases: `secrets_manager_names` are these spellings in
     lower case and without `_`.
-    `read_key_version` normalises what the user gives as `--key-version`, or raises `ConfigurationError`.
+    `read_key_version` normalises what the user gives as `--key-version`, or raises `ConfigurationError`; without it
+    the kind takes none.
     """
 
     name: str
@@ -111,4 +119,4 @@ class ProviderKind:
     secret_keys: frozenset[str] = frozenset()
     quota: Quota | None = None
     secrets_manager_names: tuple[str, ...] = ()
-    read_key_version: Callable[[str], str] = str
+    read_key_version: Callable[[str], str] = _has_no_versions

@@ -73,9 +73,10 @@ class _Found:
 async def doctor(settings: Settings, options: RunOptions, shared: Shared, *, emit: Emit) -> DoctorReport:
     """Examine database, configuration and every key that is configured; what fails becomes a check, no error."""
     report = DoctorReport()
+    opening = open_providers(settings, DerivedKeyCache(), options.vault, shared.services, emit)
     found = await _database(settings, report)
     report.groups["grafana"] = _grafana(settings, options, found)
-    async with open_providers(settings, DerivedKeyCache(), options.vault, shared.services, emit) as providers:
+    async with opening as providers:
         for name in providers.configured.usable:
             checks = await _diagnose(providers, name)
             if not any(check.exit_code for check in checks):

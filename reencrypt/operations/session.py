@@ -70,13 +70,13 @@ async def open_session(
 
     Raises `ConfigurationError` for a database that is not Grafana's, or that this account does not see whole.
     """
-    database = await open_database(settings.database, write=write)
     cache = DerivedKeyCache()
+    # Before the database: what the options say wrongly must not wait for a server that does not answer.
+    opening = open_providers(options.applied_to(settings), cache, options.vault, shared.services, emit)
+    database = await open_database(settings.database, write=write)
     try:
         schema = await inspect(database)
-        async with open_providers(
-            options.applied_to(settings), cache, options.vault, shared.services, emit
-        ) as providers:
+        async with opening as providers:
             ring = _ring(database, providers, schema)
             yield Session(database, schema, providers, ring, cache, shared.pool, settings, options, emit, stop)
     finally:

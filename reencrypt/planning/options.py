@@ -51,7 +51,8 @@ class TargetOptions:
         "--wrap-format FRAMING/ALGORITHM",
         "How to wrap a new data key, e.g. raw/RSA-OAEP-256. Default: learned from Grafana's keys.",
         default=None,
-        parse=WrapFormat.parse,
+        # Templates of unit files and charts leave it empty where it is not set.
+        parse=lambda text: WrapFormat.parse(text) if text else None,
         example="raw/RSA-OAEP-256",
     )
     algorithm: Algorithm | None = option(

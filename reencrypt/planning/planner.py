@@ -68,7 +68,11 @@ class _Planner:
             stuck = await self._stuck(plan, runs)
             due = plan.due_at(options.rotation.if_older_than, session.database.now(), stuck)
             plan = replace(plan, target=replace(plan.target, waits_until=due))
-        plan = replace(plan, warnings=tuple(preflight.warnings(plan)))
+        return await self._judged(replace(plan, warnings=tuple(preflight.warnings(plan))))
+
+    async def _judged(self, plan: Plan) -> Plan:
+        """Unwrap and judge the keys, and find the target key; what goes wrong is a refusal."""
+        session = self.session
         refusals: list[ReencryptError] = []
         try:
             if plan.has_work:
@@ -85,6 +89,8 @@ class _Planner:
             if plan.needs_run or plan.target.operation is Operation.REWRAP:
                 provider = session.providers.get(plan.target.provider)
                 plan = await self._with_target_key(plan, checks, provider)
+                if plan.wrap_format is None and provider.needs_wrap_format and not plan.target.is_legacy:
+                    plan = replace(plan, wrap_format=await self._learn_format(plan, checks))
                 if plan.has_work or plan.target.is_legacy:
                     refusals += preflight.of_target(plan, provider)
                     if not (refusals or plan.existing or plan.target.is_legacy):
@@ -207,8 +213,6 @@ class _Planner:
         existing, learned = await self._usable(checks, _candidates(rows, target, interrupted), own)
         remembered = WrapFormat.parse(interrupted.wrap_format) if interrupted and interrupted.wrap_format else None
         named = plan.options.target.wrap_format or remembered
-        if named is None and learned is None and provider.needs_wrap_format:
-            learned = await self._learn_format(plan, checks, written_by_grafana)
         return replace(
             plan,
             existing=existing,
@@ -227,7 +231,9 @@ class _Planner:
                 return (row,), None if row.id in own else _format_of(self.session.ring, row)
         return (), None
 
-    async def _learn_format(self, plan: Plan, checks: KeyChecks, rows: Iterable[DataKey]) -> WrapFormat | None:
+    async def _learn_format(self, plan: Plan, checks: KeyChecks) -> WrapFormat | None:
+        own = await read_own_keys(self.session.database, plan.schema)
+        rows = [row for row in plan.ring.rows if row.provider == plan.target.provider and row.id not in own]
         for row in sorted(rows, key=lambda each: str(each.created), reverse=True):
             if plan.is_skipped(row.id):
                 continue

@@ -63,6 +63,12 @@ def test_a_key_version_that_can_be_none(command: str, story: Story) -> None:
     assert story.digest() == digest
 
 
+def test_a_key_version_that_can_be_none_does_not_wait_for_a_database(story: Story) -> None:
+    story.database.unlink()
+    outcome = story.cli("plan", "--key-version", "newest", "--output", "json", expect=2)
+    assert_clear(outcome, "'newest' is not a version of a key in Key Vault", hint="32 hexadecimal digits")
+
+
 @pytest.mark.parametrize("command", ["plan", "run", "verify", "status"])
 def test_a_database_that_is_not_there(command: str, story: Story) -> None:
     story.database.unlink()

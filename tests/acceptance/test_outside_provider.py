@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shlex
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,6 +43,10 @@ class World:
         """Unwrap as the service's documentation says, without its package."""
         version, _, body = wrapped.partition(b":")
         return AESGCM(bytes([int(version)]) * 32).decrypt(body[:12], body[12:], version)
+
+    def execute(self, statement: str) -> None:
+        with closing(sqlite3.connect(self.database)) as connection, connection:
+            connection.execute(statement)
 
     def secrets(self) -> dict[SecretAddress, DecryptedSecret]:
         unwrappers: dict[str, Callable[[bytes], bytes]] = {TARGET: self.unwrap}
@@ -129,6 +135,12 @@ def test_a_service_from_outside_goes_through_every_command(world: World) -> None
 
     no = cli.json("complete", "--settle", "--retire", f"{TARGET}/2", expect=8)
     assert (no["outcome"], no["commands"]) == ("no", [])
+    # Its kind says nothing of the secrets manager, which may use the key all the same.
+    table = "secret_data_key (uid VARCHAR(9) PRIMARY KEY, provider VARCHAR(50), encrypted_data BLOB)"
+    world.execute(f"CREATE TABLE {table}")
+    world.execute("INSERT INTO secret_data_key VALUES ('1', 'file_kms.v1', X'00')")
+    assert "file_kms.v1, may need it" in str(cli.json("complete", "--settle", expect=8)["keys"])
+    world.execute("DROP TABLE secret_data_key")
     yes = cli.json("complete", "--settle")
     assert yes["outcome"] == "yes"
     assert yes["commands"] == [f"mv {world.keys}/1.key {world.keys}/1.disabled"]

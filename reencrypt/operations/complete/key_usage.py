@@ -282,7 +282,8 @@ class KeyUsageReader:
 
     def _secrets_manager_names(self, provider: str) -> Collection[str]:
         kind = self.session.providers.configured.kind(provider)
-        return kind.secrets_manager_names if kind else (kind_of(provider).lower(),)
+        # A kind that says nothing of it may be spelled there as it is here.
+        return (kind.secrets_manager_names if kind else ()) or (kind_of(provider).replace("_", "").lower(),)
 
 
 def _keks(

@@ -24,6 +24,7 @@ from reencrypt.operations.verify.operation import problem_as_json
 from reencrypt.operations.verify.verification import Verification
 from reencrypt.outcomes import ExitCode, Outcome
 from reencrypt.planning.options import CompleteOptions
+from reencrypt.planning.schema import inspect
 from reencrypt.planning.session import Session
 from reencrypt.planning.target import Target
 from reencrypt.state.data_keys import DataKeyStore, read_data_keys
@@ -171,8 +172,8 @@ class _Job:
         if self.wanted.delete_data_keys is not None:
             # For the lease, also where a run has never been or its state was dropped.
             await self.session.database.create_state()
-        has_state = self.session.schema.has_state or self.wanted.delete_data_keys is not None
-        if not (self.wanted.finish and has_state):
+        # Asked anew: Grafana's cache may have been waited for.
+        if not (self.wanted.finish and (await inspect(self.session.database)).has_state):
             # Without state tables there is no journal to drop.
             return await self._answer(rested)
         # Nobody begins a run between the answer and what is done about it.

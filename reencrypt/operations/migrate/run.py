@@ -17,7 +17,7 @@ from reencrypt.operations.migrate.readback import ReadBack
 from reencrypt.operations.migrate.resolver import Resolver
 from reencrypt.operations.migrate.sweeps import Sweeper, counts_of, incomplete_scans
 from reencrypt.operations.report import RunReport
-from reencrypt.operations.session import leased
+from reencrypt.operations.session import leased, renewed
 from reencrypt.outcomes import Outcome, RunState
 from reencrypt.planning.plan import Plan
 from reencrypt.planning.planner import make_plan
@@ -41,8 +41,13 @@ async def run(session: Session) -> RunReport:
     page in hand; the report then says `stopped`.
     """
     started = time.monotonic()
+    if session.options.scope.max_runtime is not None:
+        loop = asyncio.get_running_loop()
+        loop.call_later(session.options.scope.max_runtime, session.stop.set, "the time allowed is over")
     try:
-        report = await _Job(session).run()
+        await _check_accepted(session)
+        session, dead = await _wait_until_free(session)
+        report = await _Job(session, dead).run()
     except StoppedEarlyError:
         # Before the run itself began: nothing was looked at, so there is nothing to count.
         report = RunReport(
@@ -55,26 +60,43 @@ async def run(session: Session) -> RunReport:
     return replace(report, seconds=time.monotonic() - started)
 
 
+async def _check_accepted(session: Session) -> None:
+    chosen = session.options.accepted
+    if chosen is None or chosen.is_empty:
+        return
+    entries = await read_quarantine(session.database) if session.schema.has_state else []
+    if not any(session.options.accepts(entry) for entry in entries):
+        raise ConfigurationError(
+            "no open secret in quarantine fits that", hint="`reencrypt quarantine list` shows what there is"
+        )
+
+
+async def _wait_until_free(session: Session) -> tuple[Session, DeadHolder | None]:
+    """Tell at once, before the long scan, that somebody else is at work; returns the session as it is afterwards."""
+    if not session.schema.has_state:
+        return session, None
+    waited: list[str] = []
+
+    def waiting(reason: str) -> None:
+        waited.append(reason)
+        session.emit(Waiting(reason))
+
+    watch = wait_until_free(session.database, session.options.safety.lease_timeout, waiting)
+    dead = await session.stop.interruptible(watch)
+    return (await renewed(session) if waited else session), dead
+
+
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """One invocation of `run`."""
+    """One invocation of `run`; `dead` is a holder of the lease that was found dead already."""
 
     session: Session
+    dead: DeadHolder | None
 
     async def run(self) -> RunReport:
         """Make the plan, take the lease, move, sweep, report."""
         session = self.session
-        options, stop = session.options, session.stop
-        if options.scope.max_runtime is not None:
-            loop = asyncio.get_running_loop()
-            loop.call_later(options.scope.max_runtime, stop.set, "the time allowed is over")
-        dead: DeadHolder | None = None
-        await self._check_accepted()
-        if session.schema.has_state:
-            # Before the long scan: tell at once that somebody else is at work.
-            watch = wait_until_free(session.database, options.safety.lease_timeout, self._waiting)
-            dead = await stop.interruptible(watch)
-        plan = await stop.interruptible(make_plan(session))
+        plan = await session.stop.interruptible(make_plan(session))
         self._check_locations(plan)
         for warning in plan.warnings:
             session.emit(Warned(warning))
@@ -83,7 +105,7 @@ class _Job:
         if not plan.needs_run:
             return await self._nothing_to_move(plan)
         await session.database.create_state()
-        async with leased(session, known_dead=dead) as lease:
+        async with leased(session, known_dead=self.dead) as lease:
             return await self._under_lease(plan, lease)
 
     def _waiting(self, reason: str) -> None:
@@ -94,16 +116,6 @@ class _Job:
         for name in self.session.options.scope.locations:
             if name not in known:
                 raise ConfigurationError(f"this database has no location {name!r}", hint=f"one of: {', '.join(known)}")
-
-    async def _check_accepted(self) -> None:
-        chosen = self.session.options.accepted
-        if chosen is None or chosen.is_empty:
-            return
-        entries = await read_quarantine(self.session.database) if self.session.schema.has_state else []
-        if not any(map(self.session.options.accepts, entries)):
-            raise ConfigurationError(
-                "no open secret in quarantine fits that", hint="`reencrypt quarantine list` shows what there is"
-            )
 
     async def _nothing_to_move(self, plan: Plan) -> RunReport:
         # What waits in quarantine is in the way also of a rotation that is not due.
@@ -168,7 +180,7 @@ class _Job:
         """Get the target key, move, sweep and read back; returns why it stopped before its end, else None."""
         session = self.session
         key = await Resumption(session, plan, lease).target_key(current)
-        if plan.target.fresh:
+        if plan.target.fresh and key.id:
             plan = replace(plan, target=replace(plan.target, own_key=key.id))
         resolver = await self._resolver(plan, key)
         if key.id:

@@ -77,11 +77,18 @@ async def rewrap(session: Session) -> RewrapReport:
 
     Raises a `ReencryptError` for whatever keeps it from its work, as `run` does.
     """
+    target, version, plan = Target.resolve(session.settings, session.options).name, "", None
     try:
-        return await _Job(session).run()
+        plan = await session.stop.interruptible(make_plan(session))
+        for warning in plan.warnings:
+            session.emit(Warned(warning))
+        if plan.refusals:
+            raise plan.refusals[0]
+        version = await session.stop.interruptible(session.providers.get(plan.target.provider).newest_version())
+        return await _Job(session, plan, version).run()
     except StoppedEarlyError:
-        target = Target.resolve(session.settings, session.options)
-        return RewrapReport(Outcome.STOPPED, target.name, stop_reason=session.stop.reason)
+        warnings = plan.warnings if plan else ()
+        return RewrapReport(Outcome.STOPPED, target, version, stop_reason=session.stop.reason, warnings=warnings)
 
 
 @dataclass(slots=True)
@@ -98,18 +105,14 @@ class _Job:
     """One invocation of `rewrap`."""
 
     session: Session
+    plan: Plan
+    version: str
 
     async def run(self) -> RewrapReport:
-        session, stop = self.session, self.session.stop
-        plan = await stop.interruptible(make_plan(session))
-        for warning in plan.warnings:
-            session.emit(Warned(warning))
-        if plan.refusals:
-            raise plan.refusals[0]
+        session, plan, version = self.session, self.plan, self.version
         provider = session.providers.get(plan.target.provider)
-        version = await stop.interruptible(provider.newest_version())
         sorting = _Sorting(plan, KeyChecks(session, plan.census.samples, plan.proof.copy()), provider, version)
-        found = await stop.interruptible(sorting.sort())
+        found = await session.stop.interruptible(sorting.sort())
         if not found.candidates and plan.run_to_continue is None:
             return RewrapReport(
                 _outcome(0, found.left),

@@ -10,7 +10,7 @@ import pytest
 
 from reencrypt.catalogue.location import Row
 from reencrypt.events import Event, PageCommitted, PassStarted, RunEnded, Waiting
-from reencrypt.planning.options import RunOptions, ScopeOptions, TargetOptions
+from reencrypt.planning.options import RotationOptions, RunOptions, ScopeOptions, TargetOptions
 from reencrypt.state.stop import StopRequest
 from tests.support.engine import Engine
 from tests.support.raced import Grafana, base64_of
@@ -176,3 +176,20 @@ async def test_a_limit_ends_a_run_with_its_reason_and_asks_nobody_to_stop(
     stop = StopRequest()
     report = await grafana.run(stop=stop, options=options)
     assert (report.outcome, report.stop_reason, stop.reason) == ("stopped", reason, None)
+
+
+@pytest.mark.one_engine
+async def test_a_rotation_that_goes_on_with_nothing_left_to_move_keeps_its_own_key(grafana: Grafana) -> None:
+    await grafana.run()
+    options = RunOptions(target=TargetOptions(to="secretKey.v1"), rotation=RotationOptions(fresh_data_key=True))
+    stop = StopRequest()
+
+    def listen(event: Event) -> None:
+        if isinstance(event, PassStarted) and event.number == 1:
+            stop.set("SIGTERM received")
+
+    assert (await grafana.run(listen=listen, stop=stop, options=options)).outcome == "stopped"
+    # As Grafana's own "rotate data keys" does.
+    grafana.execute("UPDATE data_keys SET active = 0")
+    report = await grafana.run(options=options)
+    assert (report.outcome, report.total.left, report.total.re_encrypted) == ("done", 0, 320)

@@ -93,6 +93,10 @@ def test_a_command_gets_values_in_the_types_of_the_fields() -> None:
     assert scope == ScopeOptions(max_runtime=3.0)
 
 
+def test_an_empty_wrap_format_is_none() -> None:
+    assert given("--wrap-format", "")[0] == TargetOptions()
+
+
 def test_the_command_line_wins_over_the_environment_and_that_over_the_file(tmp_path: Path) -> None:
     file = tmp_path / "settings.toml"
     file.write_text('to = "file"\nvault-share = 0.1\nvault-deadline = 5\nskip-key = ["x", "y"]\nlimit = 3\n')
