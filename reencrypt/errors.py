@@ -1,4 +1,4 @@
-"""Every error the program reports on purpose: one root, with its exit code and a hint.
+"""Errors that the program reports on purpose: one root class, with its exit code and a hint.
 
 An exception that is not a `ReencryptError` is a bug and exits 1.
 """
@@ -39,13 +39,13 @@ class NotVisibleError(ConfigurationError):
 
 
 class WrongSchemaError(ConfigurationError):
-    """A table of Grafana's or of ours lies in another schema than the rest of this Grafana (exit 2)."""
+    """A table of Grafana or of reencrypt is in another schema than the rest of this Grafana (exit 2)."""
 
     code = "wrong_schema"
 
 
 class UnsupportedTableError(ConfigurationError):
-    """What has the name of a table of Grafana's is no plain table: a view, a foreign table or the like (exit 2)."""
+    """A relation with the name of a Grafana table is not a plain table, but a view or a foreign table (exit 2)."""
 
     code = "unsupported_table"
 
@@ -78,7 +78,7 @@ class LeaseHeldError(ReencryptError):
 
 
 class RefusedError(ReencryptError):
-    """Going on could leave secrets that nobody can read, so nothing more is written (exit 6)."""
+    """To continue could leave unreadable secrets, so nothing more is written (exit 6)."""
 
     exit_code = ExitCode.REFUSED
     code = "refused"
@@ -92,20 +92,20 @@ class UnavailableError(ReencryptError):
 
 
 class TransactionLostError(UnavailableError):
-    """The server gave a transaction up, or the connection was lost: begin it again. Its outcome may be unknown."""
+    """The server aborted a transaction, or the connection was lost: start it again. Its outcome may be unknown."""
 
     code = "transaction_lost"
 
 
 class NoSecretsError(ReencryptError):
-    """The database holds no secret at all, which is more often a wrong database than an empty one (exit 9)."""
+    """The database holds no secrets. It is more often the wrong database than an empty one (exit 9)."""
 
     exit_code = ExitCode.NO_SECRETS
     code = "no_secrets"
 
 
 def first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The one exception of a task group that says most: one of ours before any other, a cancellation last."""
+    """Pick the most telling exception of a task group: a `ReencryptError` first, a cancellation last."""
     flat = [first_error(each) if isinstance(each, BaseExceptionGroup) else each for each in group.exceptions]
 
     def weight(error: BaseException) -> int:

@@ -1,6 +1,6 @@
-"""What happens during an operation, as typed events. The worker emits; log, progress and reports only listen.
+"""Typed events of an operation. The worker emits them; log, progress and reports only listen.
 
-No event carries a plaintext, a key or a token: what is not in an event cannot reach a log.
+No event carries a plaintext, a key or a token, so none of them can reach a log.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class Surveyed:
 
 @dataclass(frozen=True, slots=True)
 class RunStarted:
-    """A run begins, or goes on where it was interrupted."""
+    """A run starts, or resumes where it was interrupted."""
 
     run_id: str
     resumed: bool
@@ -38,7 +38,7 @@ class TargetKeyReady:
 
 @dataclass(frozen=True, slots=True)
 class PassStarted:
-    """Pass 0 moves the secrets; later ones sweep up what was written behind the cursor."""
+    """A sweep starts: number 0 moves the secrets, later ones what Grafana wrote behind the cursor."""
 
     number: int
 
@@ -55,7 +55,7 @@ class PageCommitted:
 
 @dataclass(frozen=True, slots=True)
 class DataKeysRewrapped:
-    """A batch of data keys is committed in its new wrappings."""
+    """A batch of data keys is committed with new wrappings."""
 
     number: int
 
@@ -73,14 +73,14 @@ class Quarantined:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Work pauses, and this is why."""
+    """Work pauses, with the reason."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Warned:
-    """Something the operator should know although it stops nothing."""
+    """A fact that the operator should know, although it stops nothing."""
 
     message: str
 

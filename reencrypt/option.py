@@ -1,4 +1,4 @@
-"""How an option is stated: as a field of a dataclass that has its type and its default, with all else as metadata."""
+"""Options as dataclass fields: type and default are those of the field, everything else is metadata."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _REQUIRED: Final[Any] = MISSING
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """How an option is written (`-v, --verbose` or `--to PROVIDER`), explained and limited."""
+    """Spelling (`-v, --verbose` or `--to PROVIDER`), explanation and limits of an option."""
 
     usage: str
     explanation: str
@@ -36,12 +36,12 @@ class Option:
 
     @property
     def metavar(self) -> str | None:
-        """What stands for its value, where that is said."""
+        """The placeholder of its value, if it has one."""
         return next((word for word in self.usage.split() if not word.startswith("-")), None)
 
     @property
     def variable(self) -> str | None:
-        """The environment variable in which it may stand too."""
+        """The environment variable that can set it."""
         return None if self.counts else f"REENCRYPT_{self.name.removeprefix('--').replace('-', '_').upper()}"
 
 
@@ -58,9 +58,9 @@ def option(
     details: str = "",
     example: str | float = "",
 ) -> _T:
-    """A field that is an option.
+    """Declare a dataclass field as an option.
 
-    Its type says the rest: bool is a flag, a tuple or frozenset may be given again, an enum or a Literal has choices.
+    The type decides the rest: bool is a flag, a tuple or frozenset is repeatable, an enum or a Literal has choices.
     `parse` reads the text: a `ValueError` becomes a usage error. `counts` is the number of times that it is given.
     `details` and `example` are for documents alone.
     """

@@ -1,7 +1,7 @@
-"""How a command may end, and in which states a run may be: the words of reports, exit codes and state tables.
+"""Outcomes, exit codes and run states: the words of reports and state tables.
 
-They are a contract with schedulers and with databases that older versions wrote: none changes its meaning. The tables
-in `reencrypt --help` and `docs/reference.md` are tested against them.
+Schedulers and databases that older versions wrote rely on them, so none changes its meaning. The tables in
+`reencrypt --help` and `docs/reference.md` are tested against them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Outcome(StrEnum):
 
     @property
     def exit_code(self) -> ExitCode:
-        """What a process ends with that reports this."""
+        """The exit code of a process that reports this outcome."""
         match self:
             case Outcome.PARTLY_DONE:
                 return ExitCode.PARTLY_DONE
@@ -38,7 +38,7 @@ class Outcome(StrEnum):
 
 
 class ExitCode(IntEnum):
-    """The exit code of a process, with what it says."""
+    """The exit code of a process, with its meaning."""
 
     def __new__(cls, number: int, meaning: str) -> Self:
         """Keep the meaning beside the number."""
@@ -67,8 +67,8 @@ class ExitCode(IntEnum):
 class Operation(StrEnum):
     """The operation of a run's row in `reencrypt_run`.
 
-    A run moves secrets under a provider, a rollback back under `secret_key`, an envelop out of legacy values into any
-    envelope. A rewrap moves data keys alone, and a rekey changes `secret_key` itself.
+    A run moves secrets under a provider, a rollback moves them back under `secret_key`, an envelop turns legacy values
+    into envelopes. A rewrap moves only data keys, and a rekey changes `secret_key` itself.
     """
 
     RUN = "run"
@@ -87,7 +87,7 @@ class RunState(StrEnum):
     SUPERSEDED = "superseded"
     #: Finished, and its journal was dropped.
     COMPLETED = "completed"
-    #: An undo is under way, gave everything back, or came to its end and had to keep something.
+    #: An undo is in progress, restored everything, or finished and had to skip something.
     UNDOING = "undoing"
     UNDONE = "undone"
     UNDONE_PARTLY = "undone_partly"

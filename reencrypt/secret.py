@@ -10,7 +10,7 @@ MASK: Final = "*********"
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Secret:
-    """A password, key or token in memory; `reveal()` is the only way to its text.
+    """A password, key or token in memory; only `reveal()` gives its text.
 
     Grafana's own settings page masks with the same nine stars.
     """

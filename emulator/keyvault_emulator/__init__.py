@@ -1,6 +1,6 @@
 """A local Azure Key Vault with the token endpoint of Microsoft Entra, over TLS, for tests and demonstrations.
 
-It imitates what a client can see of the service: paths, bodies, headers, errors and rules. It is not a place for
+It imitates the visible parts of the service: paths, bodies, headers, errors and rules. It is not a place for
 real keys: private keys lie in its folder as plain PEM files, so that anyone can check what was wrapped.
 """
 

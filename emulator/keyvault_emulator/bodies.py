@@ -1,4 +1,4 @@
-"""Request bodies of the service: from JSON to checked values, or to the 400 that says what is wrong."""
+"""Request bodies of the service: from JSON to checked values, or to a 400 that names the fault."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PUBLIC_EXPONENT: Final = 65537
 
 @dataclass(frozen=True, slots=True)
 class CryptoBody:
-    """What to encrypt, decrypt, wrap or unwrap."""
+    """The body of an encrypt, decrypt, wrap or unwrap."""
 
     alg: str
     value: bytes
@@ -31,7 +31,7 @@ class CryptoBody:
 
 @dataclass(frozen=True, slots=True)
 class CreateBody:
-    """A key to make."""
+    """The body of a create."""
 
     kty: str
     bits: int
@@ -54,7 +54,7 @@ def parse_crypto(content: Mapping[str, Any]) -> CryptoBody:
     try:
         data = decode_base64url(value if isinstance(value, str) else "")
     except ValueError as error:
-        # The service names the property twice: what it could not decode is then missing.
+        # The service names the property twice: once undecodable, it is missing too.
         raise bad_parameter("Content of 'value' is not base64url.\r\nProperty 'value' is required.\r\n") from error
     return CryptoBody(alg, data)
 
@@ -123,7 +123,7 @@ def _time(attributes: Mapping[str, Any], name: str, known: int | None) -> int | 
     if name not in attributes:
         return known
     value = attributes[name]
-    # A bool is an int to Python, and not to the service.
+    # A bool is an int in Python, but not for the service.
     if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
         raise bad_parameter(f"Property '{name}' has invalid value\r\n")
     return value

@@ -1,4 +1,4 @@
-"""The emulator's certificates: a CA that lives in its folder and a server certificate made at every start."""
+"""The emulator's certificates: a CA in its folder and a server certificate made at every start."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 #: Some TLS clients refuse server certificates that are valid for more than 398 days.
 SERVER_LIFETIME: Final = dt.timedelta(days=397)
-#: Names under which a client may reach the emulator; the wildcards serve clients that bring their own resolver.
+#: Names under which a client may reach the emulator; the wildcards are for clients with their own resolver.
 SERVER_NAMES: Final = ("localhost", "*.vault.localhost", "*.vault.azure.net", "127.0.0.1", "::1")
 
 #: Clocks of containers and hosts differ a little; a certificate must not be "not yet valid" for that.
@@ -63,7 +63,7 @@ class CertificateAuthority:
         certificate = self.ca.issue_cert(
             *SERVER_NAMES, common_name="localhost", not_before=now - _CLOCK_SKEW, not_after=now + SERVER_LIFETIME
         )
-        # Not `create_default_context`: that reads the system's CAs, which say nothing to a server.
+        # Not `create_default_context`: that reads the system's CAs, which a server does not need.
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         certificate.configure_cert(context)

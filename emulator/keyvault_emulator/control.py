@@ -1,4 +1,4 @@
-"""`/_control/`: how a test or a demo outside the process changes the emulator and reads what was asked of it."""
+"""`/_control/`: the endpoint for other processes to change the emulator and read its request log."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ class Control:
         raise ValueError(f"bad_padding is one of {', '.join(BAD_PADDINGS)}")
 
     def add_fault(self, content: Mapping[str, object]) -> None:
-        """Have requests go wrong as `Fault.of` says; raises ValueError for what it does not know."""
+        """Inject a fault, see `Fault.of`; raises ValueError where it is not valid."""
         self._faults.add(Fault.of(content))
 
     @property
     def faults_waiting(self) -> int:
-        """How many faults have not befallen all of their requests yet."""
+        """Return how many faults have requests left to hit."""
         return self._faults.waiting
 
     def set_quota(self, budget: object, retry_after: object) -> None:
@@ -111,6 +111,6 @@ def _try(change: Callable[[], None]) -> None:
 def _is_local(call: Call) -> bool:
     """Tell whether a request comes from this machine and names it.
 
-    The second because a web page under a foreign name that resolves to 127.0.0.1 also "comes from this machine".
+    The name counts because a web page under a foreign name that resolves to 127.0.0.1 also "comes from this machine".
     """
     return ipaddress.ip_address(call.peer).is_loopback and urlsplit(call.base).hostname in _LOCAL_HOSTS

@@ -1,4 +1,4 @@
-"""Who may sign in: the one tenant, application and client secret of an emulator, kept in its folder."""
+"""Credentials of an emulator: its one tenant, application and client secret, kept in its folder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """The application registration that a client signs in with, and what signs the tokens it gets."""
+    """The application registration that a client signs in with, and the key that signs its tokens."""
 
     tenant_id: str
     client_id: str
@@ -29,10 +29,10 @@ class Credentials:
 
     @staticmethod
     def of(folder: Path) -> Credentials:
-        """Return the credentials in `folder`, made up and saved at the first call.
+        """Return the credentials in `folder`, made and saved at the first call.
 
         Raises:
-            EmulatorError: the file is there but is not one of ours.
+            EmulatorError: the file exists but is not the emulator's.
         """
         path = folder / "credentials.json"
         if path.exists():

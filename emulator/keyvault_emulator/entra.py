@@ -1,4 +1,4 @@
-"""The token endpoint of Microsoft Entra: client credentials against a token, wrong ones refused as Entra does."""
+"""The token endpoint of Microsoft Entra: a token for client credentials, wrong ones refused as by Entra."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from keyvault_emulator.wire import Call
 
 SCOPE: Final = f"{RESOURCE}/.default"
-#: Where a process asks for the token of its machine, as on App Service.
+#: The path of a machine's managed identity, as on App Service.
 MACHINE_PATH: Final = "/msi/token"
 _TOKEN_PATH: Final = re.compile(r"/([^/]+)/oauth2/v2\.0/token")
 

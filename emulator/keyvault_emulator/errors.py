@@ -1,4 +1,4 @@
-"""The one error of the emulator: what cannot be used, and what to do about it."""
+"""The one error of the emulator, with a message and a hint."""
 
 from __future__ import annotations
 

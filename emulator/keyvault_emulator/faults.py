@@ -1,4 +1,4 @@
-"""What a test makes go wrong on purpose: which requests, how many of them, and how."""
+"""Faults that a test injects: which requests, how many of them, and how they fail."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _FIELDS: Final = frozenset(("kind", "after", "next", "share", "operations", "sta
 
 @dataclass(slots=True)
 class Fault:
-    """One way in which requests go wrong: the next so many, or a share of all, of some operations or of all.
+    """One fault: it hits the next requests, or a share of all, of some operations or of all.
 
-    `after` requests are left alone first.
+    It skips `after` requests first.
 
-    `status` answers with it, and `Retry-After` where one is given; `latency` answers rightly, `seconds` later; `reset`
-    closes the connection; `stall` says nothing for `seconds`; `truncated` cuts a right answer in half; `empty` leaves
-    out its `value`; `page` is 200 with HTML of some proxy; `lie` is a whole and well-formed answer with the right
-    `kid`, but to another request, as a proxy gives it that mixes up two; `mixed_up` is the same, with the id of the
-    other request in its headers.
+    `status` answers with it, and `Retry-After` where one is given; `latency` answers correctly, `seconds` later;
+    `reset` closes the connection; `stall` sends nothing for `seconds`; `truncated` cuts a correct answer in half;
+    `empty` leaves out its `value`; `page` is 200 with a proxy's HTML; `lie` is a complete answer with the right `kid`,
+    but to another request, as from a proxy that mixes up two; `mixed_up` is the same, with the id of the other request
+    in its headers.
     """
 
     kind: Kind
@@ -38,7 +38,7 @@ class Fault:
 
     @staticmethod
     def of(content: Mapping[str, object]) -> Fault:
-        """Build a fault from its JSON; raises ValueError for what cannot be one."""
+        """Build a fault from its JSON; raises ValueError where it is not valid."""
         if unknown := sorted(set(content) - _FIELDS):
             raise ValueError(f"a fault has no {', '.join(unknown)}")
         kind = next((known for known in KINDS if known == content.get("kind")), None)
@@ -79,27 +79,27 @@ def _seconds(value: object, name: str) -> float:
 
 
 class Faults:
-    """The faults that are set; the dice are the same in every process, so that a test can be repeated."""
+    """The faults that are set; the random seed is fixed, so that a test can be repeated."""
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []
         self._dice = random.Random(0)  # noqa: S311 - not a secret
 
     def add(self, fault: Fault) -> None:
-        """Set another fault."""
+        """Add a fault."""
         self._faults.append(fault)
 
     def clear(self) -> None:
-        """Have none."""
+        """Remove all faults."""
         self._faults.clear()
 
     @property
     def waiting(self) -> int:
-        """How many faults are set that have not befallen all of their requests yet."""
+        """How many faults have requests left to hit."""
         return len(self._faults)
 
     def draw(self, operation: str) -> Fault | None:
-        """Return the fault that befalls a request for an operation, the oldest one first."""
+        """Return the fault that hits a request for an operation, the oldest one first."""
         for fault in self._faults:
             if fault.operations and operation not in fault.operations:
                 continue

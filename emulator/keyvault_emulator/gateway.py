@@ -1,4 +1,4 @@
-"""The way of one request through the emulator: from aiohttp to the vault or the token endpoint, and back."""
+"""Gateway of all requests: from aiohttp to the vault, the token endpoint or the control endpoint, and back."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _HOST: Final = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::\d{1,5})?")
 
 
 class Gateway:
-    """Tells the vault, the token endpoint and the control endpoint apart, and logs who asked what."""
+    """Routes requests to the vault, the token endpoint or the control endpoint, and logs them."""
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class Gateway:
         return _response(answer, headers)
 
     async def _answer(self, call: Call, request: web.BaseRequest, fault: Fault | None, trace: Trace) -> Answer:
-        """Return the answer, or what a fault makes of it."""
+        """Return the answer, changed by a fault where one hits."""
         tenant, operation = tenant_of(call.path), _operation_of(call)
         if fault is not None and fault.kind == "status":
             return refusal_of(fault)
@@ -102,7 +102,7 @@ class Gateway:
 
     async def _ask_vault(self, call: Call, body: bytes, trace: Trace) -> Answer:
         try:
-            # Before path and body are looked at: the first request of every SDK client is an empty one.
+            # Before path and body are checked: the first request of every SDK client is empty.
             self._tokens.check(call.headers.get("Authorization", ""))
             route = find_route(call.method, call.path)
             if route is None:

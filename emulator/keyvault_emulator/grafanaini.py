@@ -1,4 +1,4 @@
-"""The piece of Grafana's configuration that names the emulator's keys as encryption providers."""
+"""The part of Grafana's configuration that names the emulator's keys as encryption providers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def render(keys: Sequence[str], credentials: Credentials, vault_uri: str) -> str:
-    """Return an ini file with a section for each of `keys`; the first one is what Grafana encrypts with.
+    """Return an ini file with a section for each of `keys`; Grafana encrypts with the first one.
 
     It has no `secret_key` line: that key belongs to the Grafana whose configuration this is added to.
     """

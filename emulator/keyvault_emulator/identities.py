@@ -1,6 +1,6 @@
-"""The other ways to sign in than with a secret: a certificate, a federated token, the identity of a machine.
+"""Identities without a client secret: a certificate, a federated token, the identity of a machine.
 
-Each has a file or a header in the emulator's folder or environment that proves it, as each has on a real machine.
+A file or a header in the emulator's folder or environment proves each of them, as on a real machine.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _SUBJECT: Final = "system:serviceaccount:grafana:reencrypt"
 
 
 class Identities:
-    """What proves the application without its secret. The files are made where they are missing."""
+    """Proofs of the application without its secret. Missing files are made."""
 
     def __init__(self, folder: Path, credentials: Credentials) -> None:
         self._credentials = credentials
@@ -43,7 +43,7 @@ class Identities:
 
     @property
     def header(self) -> str:
-        """What a process on the machine has to send to its managed identity, for `IDENTITY_HEADER`."""
+        """The header that a process sends to its managed identity, for `IDENTITY_HEADER`."""
         return hmac.digest(self._key, b"managed identity", "sha256").hex()
 
     def proves(self, assertion: str) -> bool:

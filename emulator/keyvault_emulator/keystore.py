@@ -29,7 +29,7 @@ class Key:
 
     @property
     def current(self) -> KeyVersion:
-        """The version that a request without one means: the newest, whatever its attributes."""
+        """The version of a request that names none: the newest, with any attributes."""
         return self.versions[-1]
 
     def find(self, version: str) -> KeyVersion | None:
@@ -114,7 +114,7 @@ def _load(folder: Path) -> Key | None:
         return None
     versions = sorted((load_version(path) for path in folder.glob("*.json")), key=lambda known: known.order)
     if not versions:
-        # An emulator that was killed between the two files of a first version: there never was such a key.
+        # An emulator was killed between the two files of a first version: the key never existed.
         return None
     mark = folder / "deleted"
     try:

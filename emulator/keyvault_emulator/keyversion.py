@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-#: What an RSA key may be allowed to do, and is by default; signing is not emulated.
+#: The operations that an RSA key can allow, and allows by default; signing is not emulated.
 KEY_OPERATIONS: Final = ("encrypt", "decrypt", "sign", "verify", "wrapKey", "unwrapKey")
 RECOVERABLE_DAYS: Final = 90
 
 
 @dataclass(frozen=True, slots=True)
 class Attributes:
-    """What may be changed of a version. Times are Unix seconds."""
+    """The changeable attributes of a version. Times are Unix seconds."""
 
     enabled: bool = True
     #: Not valid before.
@@ -123,16 +123,16 @@ def load_version(path: Path) -> KeyVersion:
     """Return the version whose JSON file is `path`.
 
     Raises:
-        EmulatorError: the file, or the PEM file beside it, is missing or not one of ours.
+        EmulatorError: the file, or the PEM file beside it, is missing or not the emulator's.
     """
     try:
         content = json.loads(path.read_bytes())
-        # The check that is skipped looks for keys made to do harm, and takes 40 ms for one of our own.
+        # The skipped check detects malicious keys, and takes 40 ms for one of the emulator's.
         private = serialization.load_pem_private_key(
             path.with_suffix(".pem").read_bytes(), password=None, unsafe_skip_rsa_key_validation=True
         )
         if not isinstance(private, rsa.RSAPrivateKey):
-            raise TypeError("not an RSA key")  # noqa: TRY301 - it ends in the same report as every other damage
+            raise TypeError("not an RSA key")  # noqa: TRY301 - the same report as for all other damage
         return KeyVersion(
             name=path.parent.name,
             version=path.stem,

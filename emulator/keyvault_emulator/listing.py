@@ -46,7 +46,7 @@ def _page_size(text: str) -> int:
 
 
 def _link(call: Call, size: int, last: str) -> str:
-    # The service spells out the port even where it is the default one; the SDK has to cope with that.
+    # The service names even the default port, and the SDK has to cope with that.
     origin = call.base if re.search(r":\d+$", call.base) else f"{call.base}:443"
     token = encode_base64url(json.dumps({"NextMarker": last}).encode())
     version = quote(call.query["api-version"], safe="")

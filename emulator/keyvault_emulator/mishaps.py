@@ -1,4 +1,4 @@
-"""How a fault looks to the client: no answer, a refusal, half an answer, or the answer to another request."""
+"""Effects of a fault on the client: no answer, a refusal, half an answer, or the answer to another request."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from keyvault_emulator.faults import Fault
 from keyvault_emulator.quota import throttled
 from keyvault_emulator.wire import Answer, RefusalError, decode_base64url, encode_base64url
 
-#: Kinds after which the client hears nothing at all.
+#: Kinds that give the client no answer at all.
 SILENT: Final = ("reset", "stall")
-#: Kinds after which the client hears what somebody else has asked for.
+#: Kinds that give the client the answer to another request.
 LIES: Final = ("lie", "mixed_up")
 
 _POLL_SECONDS: Final = 0.05
@@ -29,7 +29,7 @@ _PAGE: Final = b"<html><head><title>Please sign in</title></head><body>Guest net
 
 
 async def keep_silent(fault: Fault, request: web.BaseRequest) -> web.Response:
-    """Break the connection, for a stall only after its time or when the client has gone."""
+    """Break the connection; a stall first waits for its time or until the client has gone."""
     waited = 0.0
     while fault.kind == "stall" and waited < fault.seconds:
         if request.transport is None or request.transport.is_closing():
@@ -42,7 +42,7 @@ async def keep_silent(fault: Fault, request: web.BaseRequest) -> web.Response:
 
 
 def refusal_of(fault: Fault) -> Answer:
-    """Return the refusal of a `status` fault: the service's own for 429, that of something in front for 502 and 504."""
+    """Return the refusal of a `status` fault: the service's own for 429, a gateway's for 502 and 504."""
     if fault.status == _THROTTLED:
         return throttled(fault.retry_after).answer()
     headers = {} if fault.retry_after is None else {"Retry-After": f"{fault.retry_after:g}"}
@@ -52,7 +52,7 @@ def refusal_of(fault: Fault) -> Answer:
 
 
 def spoilt(fault: Fault, answer: Answer, operation: str) -> Answer:
-    """Return what a fault leaves of a right answer to an operation, which is named by its permission."""
+    """Return a correct answer as the fault changes it; the operation is named by its permission."""
     if fault.kind == "page":
         return Answer(200, _PAGE, "text/html")
     if fault.kind == "truncated":
@@ -68,7 +68,7 @@ def spoilt(fault: Fault, answer: Answer, operation: str) -> Answer:
 
 
 def of_another_request(operation: str, body: bytes) -> bytes:
-    """Return the body of another request to encrypt or wrap, whose answer a lie gives instead of the right one."""
+    """Return the body of another request to encrypt or wrap; a lie gives its answer instead of the right one."""
     if operation not in _PRODUCING or not body:
         return body
     content = json.loads(body)

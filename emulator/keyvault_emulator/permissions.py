@@ -1,4 +1,4 @@
-"""What the signed-in application may do, and how a refusal reads under access policies and under RBAC."""
+"""Permissions of the signed-in application, and the text of a refusal under access policies and RBAC."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def permission_of(operation: Operation) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Permissions:
-    """An access policy, or under `rbac` the role assignments that come to the same."""
+    """An access policy, or under `rbac` the equivalent role assignments."""
 
     allowed: frozenset[str] = frozenset(ALL_PERMISSIONS)
     model: Model = "policy"
@@ -74,7 +74,7 @@ class Permissions:
         raise ValueError(f"unknown permission model: {model}")
 
     def allows(self, permission: str) -> bool:
-        """Tell whether `permission` is granted; under RBAC `get` and `list` are one and the same."""
+        """Tell whether `permission` is granted; under RBAC `get` and `list` are the same."""
         if self.model == "policy":
             return permission in self.allowed
         return _ACTIONS[permission] in {_ACTIONS[allowed] for allowed in self.allowed}

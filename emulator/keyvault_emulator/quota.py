@@ -29,7 +29,7 @@ class Quota:
         self._clock = clock
         self._counted: deque[tuple[float, int]] = deque()
         self._used = 0
-        #: Units in a window; None for as many as one likes.
+        #: Units in a window; None for no limit.
         self.budget: int | None = BUDGET
         #: Seconds of the `Retry-After` header of a refusal; None for no header, as in the one recorded real case.
         self.retry_after: int | None = None

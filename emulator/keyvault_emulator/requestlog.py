@@ -1,4 +1,4 @@
-"""What was asked of the emulator, for assertions: everything but bodies, tokens and query strings."""
+"""Request log of the emulator, for assertions: everything but bodies, tokens and query strings."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-#: Oldest records fall out beyond this, so that an emulator may run for weeks.
+#: Above this the oldest records are dropped, so that an emulator may run for weeks.
 CAPACITY: Final = 100_000
 
 
@@ -23,7 +23,7 @@ class RequestRecord:
     operation: str
     #: Name of the key, "" where none was named.
     key: str
-    #: The version that was used, also when the request named none; where it came to none, the one in the path.
+    #: The version that was used, even if the request named none; if none was used, the one in the path.
     version: str
     #: Algorithm of a crypto operation, "" otherwise.
     alg: str

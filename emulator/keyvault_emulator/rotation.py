@@ -1,4 +1,4 @@
-"""The rotation policy of a key, as the service stores and answers it. Nothing is ever rotated by itself here."""
+"""The rotation policy of a key, as the service stores and returns it. The emulator never rotates by itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a method and an undecoded path to an operation on a key; no rule of the service is decided here."""
+"""Routes from a method and an undecoded path to an operation on a key; the service's rules are elsewhere."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 
 
 class Operation(StrEnum):
-    """What a client wants."""
+    """The operation that a client requests."""
 
     CREATE = "create"
     ROTATE = "rotate"
@@ -28,7 +28,7 @@ class Operation(StrEnum):
     UNWRAP = "unwrapKey"
 
 
-#: Last path segment of the operations that take a body and an algorithm. Both spellings of wrap occur in the wild.
+#: Last path segment of the operations that take a body and an algorithm. Both spellings of wrap are in use.
 CRYPTO: Final = {
     "encrypt": Operation.ENCRYPT,
     "decrypt": Operation.DECRYPT,
@@ -68,7 +68,7 @@ def is_key_name(text: str) -> bool:
 
 
 def is_vault_path(path: str) -> bool:
-    """Tell whether a path belongs to the vault, so that it is challenged before anything else is looked at."""
+    """Tell whether a path belongs to the vault, so that it is challenged before all other checks."""
     return path.split("/", 2)[1:2] in (["keys"], ["deletedkeys"])
 
 

@@ -11,14 +11,14 @@ from cryptography.hazmat.primitives.asymmetric import padding
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPrivateNumbers, RSAPublicKey
 
-#: What an RSA1_5 decryption does with wrong padding: 400, or made-up bytes as OpenSSL's implicit rejection gives.
+#: Results of an RSA1_5 decryption with wrong padding: 400, or made-up bytes as from OpenSSL's implicit rejection.
 BadPadding: TypeAlias = Literal["error", "random"]
 BAD_PADDINGS: Final[tuple[BadPadding, ...]] = get_args(BadPadding)
 
 RSA1_5: Final = "RSA1_5"
 _OAEP: Final = {
     "RSA-OAEP-256": padding.OAEP(mgf=padding.MGF1(hashes.SHA256()), algorithm=hashes.SHA256(), label=None),
-    # SHA-1 is what the algorithm is made of; Key Vault keeps it for old ciphertexts.
+    # The algorithm uses SHA-1; Key Vault keeps it for old ciphertexts.
     "RSA-OAEP": padding.OAEP(mgf=padding.MGF1(hashes.SHA1()), algorithm=hashes.SHA1(), label=None),  # noqa: S303
 }
 ALGORITHMS: Final = (*_OAEP, RSA1_5)

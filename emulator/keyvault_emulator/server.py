@@ -43,18 +43,18 @@ if TYPE_CHECKING:
     from keyvault_emulator.requestlog import RequestRecord
 
 DEFAULT_KEYS: Final = ("grafana",)
-#: Seconds; what Entra gives tokens is 60 to 90 minutes.
+#: Seconds; Entra's tokens last 60 to 90 minutes.
 TOKEN_LIFETIME: Final = 3600
 
 _LOOPBACK: Final = "127.0.0.1"
 _KEY_BITS: Final = 2048
-#: Seconds that requests under way get when the emulator stops.
+#: Seconds for open requests to end when the emulator stops.
 _SHUTDOWN_TIMEOUT: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
-    """What exists while the emulator runs."""
+    """The parts of a running emulator."""
 
     uri: str
     ca_bundle: Path
@@ -71,7 +71,7 @@ class Emulator:
     """A Key Vault and its token endpoint on a loopback port; `async with` starts and stops it.
 
     The folder `state` keeps the CA, the credentials and the keys: an emulator that is started on it again is the
-    same vault to its clients, under another port unless `port` is given. `keys` are made where they are missing.
+    same vault to its clients, under another port unless `port` is given. Missing `keys` are made.
 
     Raises (on start):
         EmulatorError: a key name, the folder or the port cannot be used.
@@ -143,7 +143,7 @@ class Emulator:
 
     @property
     def identities(self) -> Identities:
-        """What the application can prove itself with instead of its secret."""
+        """Proofs of the application other than its secret."""
         return self._running.identities
 
     @property
@@ -174,16 +174,16 @@ class Emulator:
         self._running.tokens.demand_claims()
 
     def add_fault(self, **fault: object) -> None:
-        """Have requests go wrong; the fields are those of `Fault.of`: `kind`, `next` or `share`, and so on."""
+        """Inject a fault; the fields are those of `Fault.of`: `kind`, `next` or `share`, and so on."""
         self._running.control.add_fault(fault)
 
     @property
     def faults_waiting(self) -> int:
-        """How many faults have not befallen all of their requests yet."""
+        """How many faults have requests left to hit."""
         return self._running.control.faults_waiting
 
     def set_quota(self, budget: int | None = BUDGET, retry_after: int | None = None) -> None:
-        """Set how much may be asked in ten seconds, and what a refusal says on when to come back."""
+        """Set the units per ten seconds, and the `Retry-After` of a refusal."""
         self._running.control.set_quota(budget, retry_after)
 
     def requests(self) -> tuple[RequestRecord, ...]:
@@ -214,7 +214,7 @@ class Emulator:
             self._parts, self._stack = parts, stack.pop_all()
 
     async def stop(self) -> None:
-        """Answer what is under way, then close everything; a second call does nothing."""
+        """Answer open requests, then close everything; a second call does nothing."""
         await self._stack.aclose()
         self._parts = None
 
@@ -309,7 +309,7 @@ def _listen(port: int) -> socket.socket:
 
 
 async def _make_missing(store: KeyStore, names: Sequence[str], executor: ThreadPoolExecutor) -> None:
-    # A key that was deleted is not missing: deleting it is part of somebody's test.
+    # A deleted key is not missing: a test may have deleted it.
     missing = [name for name in names if store.find(name) is None]
     loop = asyncio.get_running_loop()
     made = await asyncio.gather(*(loop.run_in_executor(executor, generate, _KEY_BITS) for _ in missing))

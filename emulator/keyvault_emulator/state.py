@@ -1,4 +1,4 @@
-"""The emulator's folder: who may use it, and how files get into it. Knows nothing of what the files say."""
+"""The emulator's folder: its lock and atomic writes. Knows nothing of the files' content."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PUBLIC: Final = 0o644
 def write_file(path: Path, content: bytes, *, mode: int = PRIVATE) -> None:
     """Replace `path` by `content` so that a reader, or the next start after a crash, sees all of it or nothing."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    # The mode is given at creation: a private file that is narrowed afterwards was readable for a moment.
+    # The mode is given at creation: a file that is made private afterwards was readable for a moment.
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
         with os.fdopen(descriptor, "wb") as file:

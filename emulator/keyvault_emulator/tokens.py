@@ -29,7 +29,7 @@ _FOREIGN: Final = "AKV10046: Unable to resolve the key used for signature valida
 class Tokens:
     """Issues and checks JWTs, stateless but for the moment before which every token is refused.
 
-    The tokens are real enough for a client that decodes them, and say nothing that the real ones would not.
+    A client can decode the tokens; they say nothing that real ones would not.
     """
 
     def __init__(self, credentials: Credentials, authority: str, lifetime: int, clock: Callable[[], float]) -> None:
@@ -55,7 +55,7 @@ class Tokens:
             "oid": self._credentials.object_id,
             "tid": self._credentials.tenant_id,
             "uti": uuid.uuid4().hex,
-            # `iat` has seconds only; `expire_all` has to tell apart what came right before and right after it.
+            # `iat` has only seconds; `expire_all` has to tell tokens from just before and just after it apart.
             "issued_ns": time.monotonic_ns(),
         }
         signed = f"{_HEADER}.{encode_base64url(json.dumps(claims).encode())}"
@@ -73,7 +73,7 @@ class Tokens:
         """Accept the value of an `Authorization` header.
 
         Raises:
-            RefusalError: 401 with the challenge; there is no token, it is not ours, or it has expired.
+            RefusalError: 401 with the challenge; there is no token, it is not the emulator's, or it has expired.
         """
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer" or not token:

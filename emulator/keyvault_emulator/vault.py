@@ -42,29 +42,29 @@ _PRODUCING: Final = (Operation.ENCRYPT, Operation.WRAP)
 
 @dataclass(slots=True)
 class Trace:
-    """What a request turns out to be about, noted as it becomes known, because refused requests are logged too."""
+    """Facts about a request, noted as they become known, because refused requests are logged too."""
 
     version: str = ""
     alg: str = ""
 
 
 class Vault:
-    """One vault: it answers requests that are authenticated and have a route."""
+    """One vault: answers requests that are authenticated and have a route."""
 
     def __init__(
         self, store: KeyStore, credentials: Credentials, executor: Executor, clock: Callable[[], float]
     ) -> None:
         self._store = store
         self._credentials = credentials
-        # OpenSSL lets go of the GIL, so the loop answers others while a private key works.
+        # OpenSSL releases the GIL, so the loop answers other requests during a private-key operation.
         self._executor = executor
         self._clock = clock
         self._rotation = RotationPolicies(clock)
-        #: How much may be asked in ten seconds.
+        #: The quota of ten seconds.
         self.quota = Quota(clock)
-        #: What the application may do.
+        #: The permissions of the application.
         self.permissions = Permissions()
-        #: What RSA1_5 does with a padding that is wrong.
+        #: The result of RSA1_5 with wrong padding.
         self.bad_padding: rsa.BadPadding = "error"
 
     async def perform(self, call: Call, route: Route, body: bytes, trace: Trace) -> Answer:
@@ -104,7 +104,7 @@ class Vault:
         return Answer.of_json(content)
 
     def _admit(self, call: Call, route: Route) -> Operation:
-        """Return the operation of a request that is well formed and permitted; nobody else learns what exists."""
+        """Return the operation of a request that is well formed and permitted; others do not learn what exists."""
         if not call.query.get("api-version"):
             raise bad_parameter("api-version must be specified")
         if route.operation is None:

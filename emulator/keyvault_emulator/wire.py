@@ -1,4 +1,4 @@
-"""How answers look on the wire: error envelopes, headers of the service, base64url. Knows no keys and no rules."""
+"""Answers on the wire: error envelopes, headers of the service, base64url. Knows no keys and no rules."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 REGION: Final = "westeurope"
 SERVICE_VERSION: Final = "1.9.2784.1"
 
-#: What IIS answers in front of the service when a path fits no route (VirtusLab/crypt #10).
+#: The answer of IIS, in front of the service, to a path without a route (VirtusLab/crypt #10).
 NOT_FOUND_PAGE: Final = """\
 <!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Strict//EN" "http://www.w3.org/TR/xhtml1/DTD/xhtml1-strict.dtd">
 <html xmlns="http://www.w3.org/1999/xhtml">
@@ -37,7 +37,7 @@ _BASE64URL: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request, as far as the rules of the service look at it."""
+    """One request: the parts that the rules of the service need."""
 
     method: str
     #: Undecoded, without the query: `//` means something here.
@@ -71,7 +71,7 @@ NOT_FOUND: Final = Answer(404, NOT_FOUND_PAGE.encode(), content_type="text/html"
 
 
 class RefusalError(Exception):
-    """The service refuses a request on purpose; becomes an error envelope on the wire and is no `ReencryptError`."""
+    """The service refuses a request on purpose; becomes an error envelope on the wire."""
 
     def __init__(
         self, status: int, code: str, message: str, *, inner: str = "", headers: Mapping[str, str] | None = None

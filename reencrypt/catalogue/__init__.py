@@ -1,4 +1,4 @@
-"""Where Grafana keeps its secrets, as data, and how to find and replace them inside a column.
+"""Locations of Grafana's secrets as data, and codecs that find and replace secrets in a column.
 
 Knows nothing of databases (an engine renders a location into its SQL) and nothing of Azure.
 """

@@ -1,6 +1,6 @@
-"""Finds the secrets inside a column's bytes and puts new ones in their place, byte for byte.
+"""Codecs: find the secrets in a column's bytes and replace them byte for byte.
 
-A codec is data: it says where in the column secrets stand and how they are encoded. `find` yields slots; `splice`
+A codec is data: it says where in the column secrets are and how they are encoded. `find` returns slots; `splice`
 replaces the text of some of them and keeps every other byte.
 """
 
@@ -19,7 +19,7 @@ from reencrypt.crypto.gobase64 import MalformedEncodingError
 
 
 class Slot(NamedTuple):
-    """One secret in a column: where its text lies (`start` to `end`), its ciphertext or why there is none.
+    """One secret in a column: where its text is (`start` to `end`), its ciphertext or why there is none.
 
     `path` continues the column's name to the place inside a JSON document, empty where the column is the secret.
     `strict` tells whether Grafana's own decoder accepts the text.
@@ -36,10 +36,10 @@ class Slot(NamedTuple):
 
 
 class Codec(Protocol):
-    """Where the secrets of a column stand."""
+    """Protocol of a codec."""
 
     def find(self, cell: bytes) -> list[Slot]:
-        """Return the secrets of the cell in order of position; never raises for what the cell holds."""
+        """Return the secrets of the cell in order of position; no content of the cell makes it raise."""
         ...
 
 
@@ -69,7 +69,7 @@ def _slot(path: str, start: int, end: int, text: bytes, encoding: Encoding, kind
 
 @dataclass(frozen=True, slots=True)
 class WholeColumn:
-    """The column is one secret; NULL and the empty string are none."""
+    """A column that is one secret; NULL and the empty string are none."""
 
     encoding: Encoding
     kind: Kind = Kind.TEXT
@@ -81,10 +81,10 @@ class WholeColumn:
 
 
 class PathPattern(Protocol):
-    """Decides by the path of a JSON string whether it is a secret."""
+    """Decides from the path of a JSON string whether it is a secret."""
 
     def matches(self, path: tuple[str | int, ...]) -> bool:
-        """Whether the string at this path is one."""
+        """Whether the string at this path is a secret."""
         ...
 
 
@@ -133,16 +133,16 @@ class JsonRule:
 
 @dataclass(frozen=True, slots=True)
 class JsonStrings:
-    """The column is a JSON document, some of whose strings are secrets; the first rule that matches decides.
+    """A column that is a JSON document with secrets among its strings; the first rule that matches decides.
 
-    `shape` is what Grafana unmarshals it into: where the document is not of it, Grafana reads nothing of the column.
+    Grafana unmarshals it into `shape`. Where the document has another shape, Grafana reads nothing of the column.
     """
 
     rules: tuple[JsonRule, ...]
     shape: Shape
 
     def find(self, cell: bytes) -> list[Slot]:
-        """Return its secrets, one malformed slot for each value of a wrong type, or one for what is no document."""
+        """Return its secrets: a malformed slot for each value of a wrong type, or one where the cell is no document."""
         if not cell:
             return []
         try:

@@ -1,7 +1,7 @@
-"""How a ciphertext stands in a column or a JSON string: raw bytes or base64, padded or not, with or without a prefix.
+"""Encodings of a ciphertext in a column or JSON string: raw bytes or base64, padded or not, with or without a prefix.
 
-Padding is a property of the location (what Grafana's code for it decodes with), never copied from the old value: a
-third of all ciphertexts show no `=` either way.
+Padding is a property of the location (of the decoder in Grafana's code for it), never copied from the old value: a
+third of all ciphertexts have no `=` either way.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Encoding:
     def decode(self, text: bytes) -> bytes | None:
         """Return the ciphertext, or None where the text is not encrypted.
 
-        Raises `MalformedEncodingError` where it should be encrypted but does not decode.
+        Raises `MalformedEncodingError` where it must be encrypted but does not decode.
         """
         if not text or not text.startswith(self.prefix):
             return None
@@ -68,7 +68,7 @@ class Encoding:
 def _looks_encrypted(data: bytes) -> bool:
     """Whether decoded bytes begin like an envelope or a prefix, or like the bare body of an old release.
 
-    A bare body is an alphanumeric salt and sixteen random bytes: the odds that plain text looks so are one to millions.
+    A bare body is an alphanumeric salt and sixteen random bytes; one plain text in millions looks like that.
     """
     if _FRAMED.match(data):
         return True

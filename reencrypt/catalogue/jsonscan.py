@@ -1,4 +1,4 @@
-"""Finds the strings of a JSON document with their paths and byte spans, so that everything else stays as it is.
+"""Find the strings of a JSON document with their paths and byte spans, so that all other bytes can stay.
 
 Grafana's own tool decodes documents into structs and writes them anew, which drops fields it does not know. Splicing
 new strings into the old bytes keeps key order, white space, number forms and unknown fields.
@@ -15,10 +15,10 @@ from typing import Final, NamedTuple
 from reencrypt.crypto.gobase64 import MalformedEncodingError
 
 _PLAIN_NAME: Final = re.compile(r"[\w-]+", re.ASCII)
-# A string, a bracket or a comma; numbers, literals and colons lie between and carry no structure. What is in a string
-# up to the next escape is one step of the pattern, not one for each character.
+# A string, a bracket or a comma; numbers, literals and colons carry no structure. The pattern takes a string's text up
+# to the next escape in one step, not one step for each character.
 _TOKEN: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{},]')
-# The same, and whatever else stands between: a number or a literal.
+# The same, and the numbers and literals between them.
 _VALUE: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{},:]|[^\s\[\]{},:"]+')
 
 
@@ -36,7 +36,7 @@ class JsonString(NamedTuple):
 
 
 def parse(document: bytes) -> object:
-    """Return what the document holds; raises `MalformedEncodingError` where the bytes are not one in UTF-8."""
+    """Return the parsed document; raises `MalformedEncodingError` where the bytes are not JSON in UTF-8."""
     try:
         return json.loads(document.decode())
     except (ValueError, RecursionError):
@@ -44,7 +44,7 @@ def parse(document: bytes) -> object:
 
 
 def scan_strings(document: bytes) -> Iterator[JsonString]:
-    """Yield every string value of a document that `parse` has vouched for, in order."""
+    """Yield every string value of a document that `parse` has accepted, in order."""
     path: list[str | int] = []
     in_object: list[bool] = []
     expects_key = False
@@ -80,9 +80,9 @@ def scan_strings(document: bytes) -> Iterator[JsonString]:
 
 
 def locate(document: bytes, path: tuple[str | int, ...]) -> tuple[int, int]:
-    """Where the value at a path stands in a document that `parse` has vouched for; of an array or object the bracket.
+    """Return where the value at a path begins in a document that `parse` has accepted; an array or object: its bracket.
 
-    Of several members of one name it is the last, as for everybody who reads the document.
+    Of several members with one name it is the last, as JSON readers take it.
     """
     found = (0, len(document))
     here: list[str | int] = []
@@ -131,7 +131,7 @@ def _unquote(token: bytes) -> str:
 
 
 def render_path(path: tuple[str | int, ...]) -> str:
-    """Write a path for people: `receivers[0].secureSettings.url`, odd names as `["a.b"]`."""
+    """Write a path for people: `receivers[0].secureSettings.url`, names with special characters as `["a.b"]`."""
     rendered = ""
     for part in path:
         if isinstance(part, int):

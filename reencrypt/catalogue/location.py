@@ -1,4 +1,4 @@
-"""A location: a table of Grafana's, its key, its secret columns and the rules for writing them."""
+"""Locations: a Grafana table, its key, its secret columns and the rules to write them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class KindByType:
-    """The kind of a row's plaintexts depends on another column: its values and their kinds; others keep the field's."""
+    """A column that decides the kind of a row's plaintexts: kinds by its value; other values keep the field's kind."""
 
     column: str
     kinds: Mapping[str, Kind]
@@ -41,9 +41,9 @@ class TextHash:
 class LinkedRows:
     """Rows of several locations that hold the same text and must keep holding the same.
 
-    Grafana finds the history row of the Alertmanager configuration it has just applied by the text's hash, so all rows
-    with one text change in one transaction, whichever of them is come across first. `scope` is the column, of the same
-    name in each, that ties rows together.
+    Grafana finds the history row of the Alertmanager configuration it has just applied by the text's hash. So all rows
+    with one text change in one transaction, at the first of them that is read. The column `scope`, which has the same
+    name in each location, ties rows together.
     """
 
     locations: tuple[str, ...]
@@ -52,7 +52,7 @@ class LinkedRows:
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Where secrets live. Everything an engine needs to render its SQL, and nothing an engine decides.
+    """Where secrets are: everything that an engine needs to render its SQL, and nothing that an engine decides.
 
     `updated` is the timestamp column to set with each rewrite, because Grafana caches by it. `only` restricts the
     rows to those whose columns hold one of the values. `reencrypted` is False where Grafana reads with `secret_key`
@@ -74,7 +74,7 @@ class Location:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns that are compared and swapped: those with secrets, then the hash of one."""
+        """The columns to compare and swap: those with secrets, then the hash of one."""
         names = tuple(each.column for each in self.fields)
         return (*names, self.text_hash.column) if self.text_hash else names
 

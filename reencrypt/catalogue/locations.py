@@ -1,7 +1,7 @@
 """The catalogue: every place in Grafana's main database that holds encrypted secrets.
 
 The first part is what `grafana cli admin secrets-migration` covers (`pkg/services/secrets/migrator/migrator.go`), the
-second what it forgets. Encodings are those that Grafana's code for each column reads and writes. The kind of each place
+second what it omits. Encodings are those that Grafana's code for each column reads and writes. The kind of each place
 is the widest that its writers, named beside it, can store there: a value that one of them writes is never implausible.
 """
 
@@ -91,7 +91,7 @@ _LINKED: Final = LinkedRows(("alert_configuration", _HISTORY), "org_id")
 
 LOCATIONS: Final = (
     # CreateDashboardSnapshot (pkg/services/dashboardsnapshots): a dashboard. For a snapshot on another server `{}`, or
-    # since 11 `null`, the JSON of an empty common.Unstructured; before that type, whatever JSON a request had.
+    # since 11 `null`, the JSON of an empty common.Unstructured; before that type, any JSON of a request.
     Location(
         "dashboard_snapshot",
         "dashboard_snapshot",
@@ -154,7 +154,7 @@ LOCATIONS: Final = (
         ),
     ),
     Location("resource", "resource", ("guid",), (Field("value", _RESOURCE),), only=_RESOURCE_ROWS),
-    # From here on: what Grafana's own command does not touch.
+    # From here on: places that Grafana's own command omits.
     Location(_HISTORY, _HISTORY, ("id",), (Field(_CONFIGURATION, _ALERTMANAGER),), text_hash=_HASH, linked=_LINKED),
     Location("resource_history", "resource_history", ("guid",), (Field("value", _RESOURCE),), only=_RESOURCE_ROWS),
     # encryptToken (pkg/services/cloudmigration/cloudmigrationimpl/xorm_store.go): base64 of JSON.

@@ -1,4 +1,4 @@
-"""Which tables and columns a Grafana has, by its own log of migrations: what a session does not see may still be there.
+"""Tables and columns of a Grafana by its own log of migrations: a session may not see all that exist.
 
 Ids and columns are those of Grafana's sources: `pkg/services/sqlstore/migrations/**`; for unified storage
 `pkg/storage/unified/sql/db/migrations/resource_mig.go`; for the secrets manager

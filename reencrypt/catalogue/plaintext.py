@@ -1,4 +1,4 @@
-"""What a plaintext looks like, which is all that tells a right AES-CFB key from a wrong one.
+"""Judge plaintexts by their look: nothing else tells a right AES-CFB key from a wrong one.
 
 Plausible is wide: every value that Grafana's writers can store (see `reencrypt.catalogue.locations`). Evidence is
 narrow: a plausible value counts for its key only as far as random bytes of its length are rarely like it. Of random
@@ -25,12 +25,12 @@ def _refuse(constant: str) -> NoReturn:
     raise ValueError(constant)
 
 
-# What a number is does not matter, only that it is one; `int` refuses one of more than 4,300 digits.
+# Only that it is a number matters; `int` refuses more than 4,300 digits.
 _decode: Final = json.JSONDecoder(parse_int=len, parse_constant=_refuse).raw_decode
 
 
 class Kind(StrEnum):
-    """What Grafana stores in a place, so that a decrypted value can be judged."""
+    """Kinds of plaintext that Grafana stores, to judge a decrypted value by."""
 
     TEXT = "text"
     JSON = "json"
@@ -74,10 +74,10 @@ def _is_text(plaintext: bytes) -> bool:
 
 
 def _json_bits(plaintext: bytes) -> float | None:
-    # Control characters need no look of their own: JSON has none, but for the DEL that Go writes as it is.
+    # Control characters need no check here: JSON has none, except the DEL that Go writes as it is.
     try:
         text = plaintext.decode().strip(_JSON_SPACE)
-        # What `json.loads` does, without what it does around it, which is most of its time.
+        # `json.loads` without the work around the scan, which is most of its time.
         found, end = _decode(text)
     except (ValueError, RecursionError):
         return None
@@ -86,7 +86,7 @@ def _json_bits(plaintext: bytes) -> float | None:
     bits = _BITS_PER_BYTE * len(plaintext)
     if found is None or isinstance(found, dict):
         return max(_OBJECT_BITS, bits)
-    # Numbers, strings, true and false are what short random bytes look like: one byte in 26, two in 360.
+    # Short random bytes look like numbers, strings, true and false: one byte in 26, two in 360.
     return max(_ARRAY_BITS, bits) if isinstance(found, list) else bits
 
 

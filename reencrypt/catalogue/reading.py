@@ -1,4 +1,4 @@
-"""Turns a row into the secrets it holds: slots found by the codecs, envelopes taken apart, kinds resolved."""
+"""Turn a row into the secrets it holds: find slots, parse envelopes, resolve kinds."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ class FoundSecret(NamedTuple):
     detail: str = ""
 
     def text_in(self, row: Row) -> bytes:
-        """What stands in the row in its place, encoded as it is there."""
+        """Its text in the row, encoded as it is there."""
         return (row.cells[self.column] or b"")[self.slot.start : self.slot.end]
 
     @property
     def needs_own_proof(self) -> bool:
-        """Whether its plaintext alone can tell that this is a ciphertext at all: a bare value among plain ones."""
+        """Whether only its plaintext can prove that it is a ciphertext: a bare value among plain ones."""
         envelope = self.envelope
         bare = envelope is not None and envelope.key_id is None and not envelope.prefixed
         return bare and self.slot.encoding.plain_allowed
 
 
 def secrets_of(location: Location, row: Row) -> Iterator[FoundSecret]:
-    """Yield the secrets of a row in order; never raises for what the row holds."""
+    """Yield the secrets of a row in order; no content of the row makes it raise."""
     kinds = kind_by_row(location, row) if location.kind_by_type else None
     for index, field in enumerate(location.fields):
         cell = row.cells[index]

@@ -1,4 +1,4 @@
-"""Why a secret could not be re-encrypted: a closed list, the same in tables, reports and documentation."""
+"""Reasons why a secret could not be re-encrypted: a closed list, the same in tables, reports and documentation."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The types that Grafana unmarshals its JSON documents into, as far as they decide whether it can read the secrets.
 
-Go's `encoding/json` fails for the whole document where one value has another type than its field, and what it does not
-know it passes over; `null` fits every type and leaves it empty. Sources: `pkg/util/xorm/session_convert.go` (a column
+Go's `encoding/json` fails for the whole document where one value has another type than its field, and skips unknown
+members; `null` fits every type and leaves it empty. Sources: `pkg/util/xorm/session_convert.go` (a column
 that is a map is unmarshalled with its row, and its error is that of the query), and those beside each location.
 """
 
@@ -15,7 +15,7 @@ JsonPath = tuple[str | int, ...]
 
 
 class Shape(Protocol):
-    """What a value has to be."""
+    """Protocol of a shape: what a value has to be."""
 
     def mismatches(self, value: object, path: JsonPath) -> Iterator[JsonPath]:
         """Yield the path of each value, from `path` on, that is of another type."""
@@ -24,7 +24,7 @@ class Shape(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A string, or bytes that Go reads from one."""
+    """A string, or bytes that Go reads from a string."""
 
     def mismatches(self, value: object, path: JsonPath) -> Iterator[JsonPath]:
         """See `Shape`."""
@@ -79,9 +79,9 @@ class Struct:
 
 @dataclass(frozen=True, slots=True)
 class SecretMembers:
-    """An object in which every member with a secret's name has to be a string, and `null` is none.
+    """An object in which every member with a secret's name has to be a string, and `null` is not one.
 
-    Objects that an array at the path `also` holds are looked at in the same way.
+    Objects in an array at the path `also` are checked in the same way.
     """
 
     words: Sequence[str]
@@ -106,7 +106,7 @@ class SecretMembers:
 
 @dataclass(frozen=True, slots=True)
 class Anything:
-    """A document of whatever types."""
+    """A document of any types."""
 
     def mismatches(self, value: object, path: JsonPath) -> Iterator[JsonPath]:
         """See `Shape`."""

@@ -1,4 +1,4 @@
-"""The hash of a text that Grafana keeps beside it, in the form that Grafana computes."""
+"""The hash that Grafana keeps beside a text, as Grafana computes it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from reencrypt.catalogue.location import Location, Row
 
 
 def rehash(location: Location, row: Row, new: Sequence[bytes | None]) -> bytes | None:
-    """The hash column's new bytes: recomputed where it held the MD5 of the old text, else as it was.
+    """Return the hash column's new bytes: recomputed where it held the MD5 of the old text, else unchanged.
 
-    Grafana stores `fmt.Sprintf("%x", md5.Sum(text))`; rows from before hold `not-yet-calculated` or nothing.
+    Grafana stores `fmt.Sprintf("%x", md5.Sum(text))`; older rows hold `not-yet-calculated` or nothing.
     """
     if location.text_hash is None:
         raise ValueError(location.name)

@@ -28,7 +28,7 @@ class Algorithm(StrEnum):
 
     @property
     def overhead_bytes(self) -> int:
-        """Length of nonce and tag, which is what `encrypt` makes of nothing."""
+        """Length of nonce and tag: the output of `encrypt` for an empty plaintext."""
         return self.nonce_bytes + (0 if self is Algorithm.AES_CFB else GCM_TAG_BYTES)
 
     @property

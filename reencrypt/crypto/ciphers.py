@@ -26,11 +26,11 @@ class AuthenticationFailedError(ValueError):
 
 
 class _Stream:
-    """AES-CFB under one key for many values, with one context of the library each way: making one costs ten values.
+    """AES-CFB under one key for many values, with one library context each way: a new one costs as much as ten values.
 
-    CFB synchronises itself: what follows a full block of ciphertext depends on that block and the key alone (NIST SP
-    800-38A, section 6.3). So whoever feeds a decryptor an IV as if it were ciphertext can go on with the body, whatever
-    was before. And an encryptor that is fed a random block gives a random block, which is the IV of what is fed next.
+    CFB synchronises itself: the output after a full block of ciphertext depends on that block and the key alone (NIST
+    SP 800-38A, section 6.3). So a decryptor that is fed an IV as ciphertext is ready for the body, after any input.
+    An encryptor that is fed a random block returns a random block, which is the IV of the next input.
     """
 
     __slots__ = ("_decryptor", "_encryptor", "_key")
@@ -41,22 +41,22 @@ class _Stream:
         self._decryptor: CipherContext | None = None
 
     def encrypt(self, plaintexts: Sequence[bytes]) -> list[bytes]:
-        """IV and ciphertext of each, the IVs being as random as what the operating system draws."""
+        """Return IV and ciphertext of each; the IVs are as random as the bytes of the operating system."""
         if self._encryptor is None:
             self._encryptor = Cipher(AES256(self._key), CFB(random_bytes(CFB_IV_BYTES))).encryptor()
         parts = [random_bytes(CFB_IV_BYTES) + plaintext for plaintext in plaintexts]
         return _through(self._encryptor, parts, 0)
 
     def decrypt(self, sealed: Sequence[bytes]) -> list[bytes]:
-        """The plaintexts of IVs and ciphertexts, or garbage under a wrong key."""
+        """Return the plaintexts of IVs and ciphertexts, or garbage under a wrong key."""
         if self._decryptor is None:
             self._decryptor = Cipher(AES256(self._key), CFB(random_bytes(CFB_IV_BYTES))).decryptor()
         return _through(self._decryptor, sealed, CFB_IV_BYTES)
 
 
 def _through(context: CipherContext, parts: Sequence[bytes], skipped: int) -> list[bytes]:
-    """Each part as the context turns it out, without its first bytes; in one call, which costs more than its work."""
-    # What fills the last block, so that the next part begins with a block of its own.
+    """Return the context's output for each part, without its first bytes. One call for all: the call is the cost."""
+    # Each part is filled up to a whole block, so that the next one starts with a block.
     out = context.update(b"".join([part + _FILLINGS[len(part) % CFB_IV_BYTES] for part in parts]))
     found = []
     start = 0
@@ -71,14 +71,14 @@ _FILLINGS: Final = tuple(bytes(-length % CFB_IV_BYTES) for length in range(CFB_I
 
 
 class _Streams(threading.local):
-    """The streams of a thread, because a context is not for two at once; few, because most values share a key."""
+    """The streams of a thread, because a context is not thread-safe. They are few, because most values share a key."""
 
     def __init__(self) -> None:
         self._last = (b"", _Stream(b""))
         self._made: dict[bytes, _Stream] = {}
 
     def get(self, key: bytes) -> _Stream:
-        """The stream of a key."""
+        """Return the stream of a key."""
         last = self._last
         if last[0] == key:
             return last[1]
@@ -104,9 +104,9 @@ def encrypt(algorithm: Algorithm, key: bytes, plaintexts: Sequence[bytes]) -> li
 
 
 def decrypt(algorithm: Algorithm, key: bytes, sealed: Sequence[bytes]) -> list[bytes]:
-    """Undo `encrypt`; each has its layout and at least the length that nothing has.
+    """Decrypt values in the layout of `encrypt`; none may be shorter than an empty plaintext's.
 
-    Under a wrong key CFB returns garbage; GCM raises `AuthenticationFailedError` for all, if one of them fails.
+    Under a wrong key CFB returns garbage; GCM raises `AuthenticationFailedError` for all if one of them fails.
     """
     if algorithm is Algorithm.AES_CFB:
         return _streams.get(key).decrypt(sealed)

@@ -27,9 +27,9 @@ def derive_key(password: bytes, salt: bytes) -> bytes:
 
 
 class DerivedKeyCache:
-    """A bounded, thread-safe memory of derived keys, least recently used first out.
+    """A bounded, thread-safe LRU cache of derived keys.
 
-    The bound keeps memory flat on a first migration, where every legacy secret has a salt of its own.
+    The bound keeps memory flat on a first migration, where every legacy secret has its own salt.
     """
 
     def __init__(self, size: int = 4096) -> None:
@@ -43,7 +43,7 @@ class DerivedKeyCache:
         entry = (password, salt)
         last = self._last  # read once: another thread may put another pair there
         if entry == last[0]:
-            # One salt for a whole run: most calls ask for what the last one did.
+            # A run has one salt, so most calls repeat the last one.
             return last[1]
         with self._lock:
             key = self._keys.get(entry)
@@ -51,7 +51,7 @@ class DerivedKeyCache:
                 self._keys.move_to_end(entry)
                 self._last = (entry, key)
                 return key
-        # Outside the lock: two threads may derive the same key once, which is cheaper than making all others wait.
+        # Outside the lock: two threads may derive the same key, which is cheaper than to make all others wait.
         key = derive_key(password, salt)
         with self._lock:
             self._keys[entry] = key

@@ -1,4 +1,4 @@
-"""The framing around a payload: key id, algorithm prefix, salt and nonce, taken apart and put together.
+"""Parse and build the framing of a payload: key id, algorithm prefix, salt and nonce.
 
 A value is `#` rawb64(data key id) `#` payload when a data key encrypts it, and a bare payload when `secret_key` does
 (legacy). A payload is `*` rawb64(algorithm) `*` body, or a bare CFB body as Grafana before 9 wrote it.
@@ -17,20 +17,20 @@ from reencrypt.crypto.derive import DerivedKeyCache
 
 _KEY_ID_MARK: Final = 0x23  # "#"
 _ALGORITHM_MARK: Final = 0x2A  # "*"
-#: Looked up once: these are asked of every value.
+#: Looked up once, because every value needs them.
 _SHORTEST: Final = max(each.minimum_bytes for each in Algorithm)
 _BODY_STARTS: Final = {each: SALT_BYTES + each.nonce_bytes for each in Algorithm}
 
 
 class MalformedEnvelopeError(ValueError):
-    """The bytes are not a value that Grafana could have written; the message says what is wrong, not what is inside."""
+    """The bytes are not a value that Grafana could have written; the message names the fault, not the content."""
 
 
 class Envelope(NamedTuple):
-    """One encrypted value, taken apart.
+    """One parsed encrypted value.
 
     `key_id` is the `data_keys.name` of its data key, or None for a legacy value under `secret_key`. `prefixed` tells
-    whether the algorithm stood in the value or is the default of old releases.
+    whether the value names its algorithm or has the default of old releases.
     """
 
     key_id: str | None
@@ -47,7 +47,7 @@ class Envelope(NamedTuple):
 
 
 def parse(value: bytes) -> Envelope:
-    """Take a value apart by Grafana's own order of decisions.
+    """Parse a value in Grafana's own order of decisions.
 
     Raises `MalformedEnvelopeError` for an empty or truncated value, a key id without end or not base64, and an
     algorithm that Grafana does not know. Grafana's own length checks are weaker and let some of these panic.
@@ -66,7 +66,7 @@ _last_header: tuple[bytes, str | None, Algorithm] = (b"*YWVzLWNmYg*", None, Algo
 
 
 def _split(value: bytes) -> tuple[str | None, Algorithm, bool, bytes]:
-    """Key id, algorithm, whether that stood there, and the body."""
+    """Return key id, algorithm, whether the value names it, and the body."""
     global _last_header  # noqa: PLW0603 - a memory, read and replaced as a whole by any thread
     header, key_id, algorithm = _last_header
     if value.startswith(header):
@@ -138,15 +138,15 @@ def key_id_prefix(key_id: str) -> bytes:
 
 
 def beginning(key_id: str | None, algorithm: Algorithm, salt: bytes) -> bytes:
-    """What all values under one key (None for `secret_key`), algorithm and salt begin with, in front of the nonce."""
+    """Return what precedes the nonce in all values under a key (None for `secret_key`), algorithm and salt."""
     return (key_id_prefix(key_id) if key_id is not None else b"") + algorithm_prefix(algorithm) + salt
 
 
 def decrypt(envelope: Envelope, password: bytes, cache: DerivedKeyCache) -> bytes:
     """Decrypt with the data key's bytes, or `secret_key` as UTF-8 for a legacy value.
 
-    A wrong password raises `AuthenticationFailedError` for GCM and returns garbage for CFB: whoever calls this judges
-    the plaintext.
+    A wrong password raises `AuthenticationFailedError` for GCM and returns garbage for CFB, so the caller
+    judges the plaintext.
     """
     key = cache.get(password, envelope.salt)
     (plaintext,) = ciphers.decrypt(envelope.algorithm, key, [envelope.nonce + envelope.body])
@@ -171,23 +171,23 @@ class Encryptor:
     def create(
         cls, *, key_id: str | None, password: bytes, algorithm: Algorithm, salt: bytes, cache: DerivedKeyCache
     ) -> Encryptor:
-        """Derive the key once and fix the bytes that all values of this sealer start with."""
+        """Derive the key and the common prefix of all values once."""
         return cls(key_id, algorithm, salt, cache.get(password, salt), beginning(key_id, algorithm, salt))
 
     def encrypt(self, plaintext: bytes) -> bytes:
-        """Encrypt one value, see `seal_all`."""
+        """Encrypt one value, see `encrypt_all`."""
         return self.encrypt_all([plaintext])[0]
 
     def encrypt_all(self, plaintexts: list[bytes]) -> list[bytes]:
-        """Encrypt values and read them back: what is returned has decrypted to the plaintexts again.
+        """Encrypt values, and decrypt them again as a check.
 
-        Raises `ArithmeticError` if it did not, which only broken hardware or a broken library can cause.
+        Raises `ArithmeticError` if a plaintext differs, which only broken hardware or a broken library can cause.
         """
-        sealed = ciphers.encrypt(self.algorithm, self.derived_key, plaintexts)
-        if ciphers.decrypt(self.algorithm, self.derived_key, sealed) != plaintexts:
+        encrypted = ciphers.encrypt(self.algorithm, self.derived_key, plaintexts)
+        if ciphers.decrypt(self.algorithm, self.derived_key, encrypted) != plaintexts:
             raise ArithmeticError("a new ciphertext did not decrypt to its plaintext")
         prefix = self.prefix
-        return [prefix + each for each in sealed]
+        return [prefix + each for each in encrypted]
 
     def __repr__(self) -> str:
-        return f"Sealer(key_id={self.key_id!r}, algorithm={self.algorithm!r})"
+        return f"Encryptor(key_id={self.key_id!r}, algorithm={self.algorithm!r})"

@@ -1,7 +1,7 @@
 """Base64 as Go's `encoding/base64` reads and writes it, because Grafana decodes columns with it.
 
 Go's `StdEncoding` demands padding, `RawStdEncoding` forbids it; both skip CR and LF anywhere and accept stray bits in
-the last character. We read either form and write the one that the column's code in Grafana expects.
+the last character. This module reads either form and writes the one that the column's code in Grafana expects.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _PADDING: Final = b"==="
 
 
 class MalformedEncodingError(ValueError):
-    """The text is not base64 in any form that Grafana writes; the message says why, not what it holds."""
+    """The text is not base64 in any form that Grafana writes; the message says why, without the text."""
 
 
 def encode(data: bytes, *, padded: bool) -> bytes:
@@ -31,7 +31,7 @@ def decode(text: bytes) -> bytes:
     """
     missing = -len(text) % _QUANTUM
     if not missing or text[-1:] != b"=":
-        # What nearly all texts are; whatever is the matter with the others is found below.
+        # Nearly all texts decode here; the fault of the others is found below.
         try:
             return binascii.a2b_base64(text + _PADDING[:missing] if missing else text, strict_mode=True)
         except binascii.Error:
@@ -40,7 +40,7 @@ def decode(text: bytes) -> bytes:
 
 
 def decode_carefully(text: bytes) -> bytes:
-    """Decode a text of any form, or say what is the matter with it."""
+    """Decode a text of any form, or say what is wrong with it."""
     if b"\n" in text or b"\r" in text:
         text = text.translate(None, b"\r\n")
     body = text.rstrip(b"=")

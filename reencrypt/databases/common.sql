@@ -1,5 +1,5 @@
--- Statements for every engine; a file of the engine's own overrides what it writes otherwise. Values are given by
--- name: `:now` is a timestamp as Grafana's columns hold it, `:at` is text for our own tables.
+-- Statements for every engine; an engine's own file overrides those that it writes differently. Values are given by
+-- name: `:now` is a timestamp as Grafana's columns hold it, `:at` is text for the state tables.
 
 -- name: migration_log_ids
 SELECT migration_id FROM migration_log WHERE success = (1 = 1)

@@ -11,17 +11,17 @@ from reencrypt.errors import ConfigurationError
 from reencrypt.settings import DatabaseSettings
 from reencrypt.settings.engines import DatabaseType
 
-#: By engine, the module that opens it, with a function `open_database`. It is imported only where that engine is.
+#: The module of each engine, with a function `open_database`. It is imported only for that engine.
 _MODULES: Final[Mapping[DatabaseType, str]] = {
     "sqlite3": "reencrypt.databases.sqlite.engine",
     "postgres": "reencrypt.databases.postgres.engine",
     "mysql": "reencrypt.databases.mysql.engine",
 }
-#: What to say where an engine's driver is not installed, for those whose driver is optional.
+#: Message and hint where an engine's optional driver is not installed.
 _NOT_INSTALLED: Final[Mapping[DatabaseType, tuple[str, str]]] = {
     "mysql": (
         "MySQL and MariaDB need a driver that is not installed",
-        "in the checkout of reencrypt: pip install '.[mysql]'",
+        "Run `pip install '.[mysql]'` in the checkout of reencrypt.",
     ),
 }
 

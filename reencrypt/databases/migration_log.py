@@ -1,4 +1,4 @@
-"""What Grafana's own logs say of the migrations that a database has run."""
+"""Grafana's own logs of the migrations that a database has run."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from reencrypt.databases.protocol import Executor
 
 
 async def read_migration_ids(executor: Executor, log: str) -> list[str]:
-    """The successful migrations in a log, whose table must exist: `migration_log` and those like it."""
+    """Read the successful migrations of a log, whose table must exist: `migration_log` or a similar one."""
     return [str(row[0]) for row in await executor.fetch(f"{log}_ids")]

@@ -1,7 +1,7 @@
-"""Reading a location to its end, where the end is proven and what was read is held against the server's own count.
+"""Read a location to its proven end, and compare the rows read with the server's own count.
 
-An empty page is no proof: a server, a proxy or a driver that answers a page query otherwise than another one does would
-end the location with it. So every loop over pages goes through this module, and none calls `read_page` itself.
+An empty page is no proof: a server, a proxy or a driver that answers page queries differently could end a location
+early. So every loop over pages uses this module, and none calls `read_page` itself.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from reencrypt.errors import ConfigurationError, IncompleteScanError, first_erro
 LookAt = Callable[[list[Row]], Awaitable[None]]
 
 _SCANS: Final = 2
-# Rows in a stretch of a count. On SQLite a reader keeps everybody else from committing, so there a stretch takes a few
-# milliseconds; on a server it stays far below any limit on the time of a statement.
+# Rows in a stretch of a count. On SQLite a reader blocks all commits, so a stretch takes a few milliseconds there; on a
+# server it stays far below any limit on the time of a statement.
 _SHORT_STRETCH: Final = 5_000
 _LONG_STRETCH: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """How many rows a pass over a location has looked at, and how many the server counted before it and after it.
+    """The rows that a sweep of a location has read, and the server's counts before and after it.
 
-    A count is None while it has not been taken, and for ever in a pass that an older version began.
+    A count is None until it is taken, and always in a sweep that an older version began.
     """
 
     rows: int = 0
@@ -39,18 +39,18 @@ class Coverage:
 
     @property
     def is_short(self) -> bool:
-        """Whether the pass looked at fewer rows than both counts: rows were there all the time and it missed them.
+        """Whether the sweep read fewer rows than both counts, so that it missed rows that were there all the time.
 
-        Fewer than one of them is nothing but rows that came or went meanwhile.
+        Fewer than one of them only means that rows came or went meanwhile.
         """
         return self.before is not None and self.after is not None and self.rows < min(self.before, self.after)
 
     def read(self, rows: int) -> Coverage:
-        """With so many more rows looked at."""
+        """Return it with more rows read."""
         return replace(self, rows=self.rows + rows)
 
     def ended(self, after: int | None) -> Coverage:
-        """With the count that was taken at the end."""
+        """Return it with the count at the end."""
         return replace(self, after=after)
 
     def as_numbers(self) -> dict[str, int | None]:
@@ -63,22 +63,22 @@ class Coverage:
 
 
 async def next_page(database: Database, location: Location, after: Key | None, *, rows: int, size: int) -> list[Row]:
-    """The next rows behind `after`, as `Database.read_page` gives them; an empty list only at the proven end.
+    """Read the next rows after `after`, as `Database.read_page` does; returns an empty list only at the proven end.
 
-    When a page is empty, the same question is asked without the bound on bytes. A row that it finds is the next page:
-    it came a moment ago, or the page query missed it. Raises `ConfigurationError` where keys repeat.
+    After an empty page the query is repeated without the bound on bytes. A row that it finds is the next page:
+    it was inserted just now, or the page query missed it. Raises `ConfigurationError` where keys repeat.
     """
     page = await database.read_page(location, after, rows=rows, size=size)
     page = page or await database.read_page(location, after, rows=1, size=None)
     if page and (page[-1].key == after or None in page[-1].key):
         raise ConfigurationError(
-            f"{location.table}: its keys do not tell where a page ends", hint="give the table its primary key back"
+            f"{location.table}: its keys do not tell where a page ends", hint="Give the table its primary key back."
         )
     return page
 
 
 async def _together(following: Coroutine[Any, Any, list[Row]], look: Awaitable[None]) -> list[Row]:
-    """Read the next page while this one is looked at."""
+    """Read the next page while this one is processed."""
     try:
         async with asyncio.TaskGroup() as group:
             ahead = group.create_task(following)
@@ -89,10 +89,10 @@ async def _together(following: Coroutine[Any, Any, list[Row]], look: Awaitable[N
 
 
 async def count_rows(database: Database, location: Location) -> int:
-    """How many rows a pass over the location has to look at, counted by the server.
+    """Count in the server the rows that a sweep of the location has to read.
 
     It counts in stretches of the key. Each but the last ends at a key and the last is open, so together they are the
-    whole table, however many rows a stretch turns out to have.
+    whole table, with any number of rows in a stretch.
     """
     loop = asyncio.get_running_loop()
     gaps = database.lock_policy.gaps
@@ -112,8 +112,8 @@ async def read_to_end(
 ) -> None:
     """Show every row of a location, page by page; the next page is read meanwhile.
 
-    A scan that looked at fewer rows than the server counted before and after it is made again, once; `begin` gives what
-    looks at the pages of a scan, and has to forget what the one before saw. Raises `IncompleteScanError` for a second.
+    A scan that read fewer rows than the server counted before and after it is repeated once. `begin` returns the reader
+    of a scan's pages, which must start afresh. Raises `IncompleteScanError` for a second short scan.
     """
     coverage = Coverage(before=await count_rows(database, location))
     for _ in range(_SCANS):
@@ -127,10 +127,10 @@ async def read_to_end(
         if not coverage.is_short:
             return
         last = coverage
-        # Nothing happens between the end of this scan and the next one: its count serves both.
+        # Nothing happens between this scan and the next one, so its count serves both.
         coverage = Coverage(before=coverage.after)
     raise IncompleteScanError(
         f"{location.name}: rows are missing from what the database answers, twice in a row: {last}",
-        hint="look for what leaves rows out: a proxy, a limit on the rows of a result, a damaged index. If Grafana was "
-        "inserting and deleting many rows meanwhile, start again",
+        hint="Look for a cause: a proxy, a limit on the rows of a result, a damaged index. If Grafana was "
+        "inserting and deleting many rows meanwhile, start again.",
     )

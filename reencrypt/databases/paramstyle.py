@@ -1,6 +1,6 @@
 """Named parameters for drivers that know only positions: `:name` becomes `$1`, the same name the same position.
 
-Where values come by the thousand, each row is a tuple, and what its places are called is said once.
+For thousands of rows each row is a tuple, and the names of its places are given once.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ def in_order(
 def arranged(
     wanted: Sequence[str], names: Sequence[str], rows: Sequence[tuple[_V, ...]], shared: Mapping[str, _V]
 ) -> list[tuple[_V, ...]]:
-    """The values of each row, whose places are called `names`, and those that all share, as they are `wanted`.
+    """Return the values of each row, whose places are `names`, with the shared ones, in the order of `wanted`.
 
-    Raises `ValueError` where a name is wanted that nobody gives, or one is given that is not wanted.
+    Raises `ValueError` where a wanted name is not given, or a given one is not wanted.
     """
     if sorted(wanted) != sorted((*names, *shared)):
         raise ValueError(f"wanted {', '.join(wanted)}; given {', '.join((*shared, *names))}")
     first = tuple(shared[name] for name in wanted if name in shared)
     if tuple(wanted) == (*(name for name in wanted if name in shared), *names):
-        # The order of nearly all of them, and much the quickest.
+        # The order of nearly all statements, and much the fastest.
         return [first + row for row in rows]
     places = [(name in shared, 0 if name in shared else names.index(name), name) for name in wanted]
     return [tuple(shared[name] if common else row[at] for common, at, name in places) for row in rows]
@@ -50,7 +50,7 @@ class Positional:
 
     @classmethod
     def of(cls, statement: str) -> Positional:
-        """Number the names of a statement by first appearance. Our statements hold no colon in quoted text."""
+        """Number the names of a statement by first appearance. No statement here has a colon in quoted text."""
         names: list[str] = []
 
         def number(match: re.Match[str]) -> str:

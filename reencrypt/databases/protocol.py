@@ -1,4 +1,4 @@
-"""What every engine offers the worker: pages by keyset, compare-and-swap in bulk, named statements, transactions.
+"""Protocol of every engine: pages by keyset, compare and swap in bulk, named statements, transactions.
 
 The protocol speaks of rows as bytes. An engine decides how its columns become bytes, how it compares them exactly and
 how it keeps a column's storage class.
@@ -16,12 +16,12 @@ from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.databases.shapes import Shape
 from reencrypt.databases.sight import KeyCount, Sight
 
-#: What a statement takes and returns.
+#: The types of values in a statement and its result.
 Value = int | float | str | bytes | datetime | None
 
 
 class RowUpdate(NamedTuple):
-    """One row's change: it happens only while the row's columns (the location's, in order) hold the `old` bytes."""
+    """Change of one row, made only while the row's columns (the location's, in order) hold the `old` bytes."""
 
     key: Key
     old: tuple[bytes | None, ...]
@@ -30,7 +30,7 @@ class RowUpdate(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ColumnLimit:
-    """How much a column holds: bytes, or characters where the engine counts those."""
+    """The size of a column: bytes, or characters where the engine counts those."""
 
     size: int
     in_characters: bool
@@ -78,9 +78,9 @@ class Transaction(Executor, Protocol):
         ...
 
     async def check_written(self) -> None:
-        """Ask the server now whether it holds what was written, as is asked before every commit.
+        """Check now that the server holds what was written, as before every commit.
 
-        Call it where a write did not happen: it raises `RefusedError` with the trigger's name if a trigger is to blame.
+        Call it where a write did not happen: it raises `RefusedError` with the name of a trigger that is the cause.
         """
         ...
 
@@ -89,7 +89,7 @@ class Transaction(Executor, Protocol):
         ...
 
     async def drop_state(self) -> None:
-        """Drop the state tables, but not the list of the data keys that we made; the lease's last.
+        """Drop the state tables, except the list of data keys that reencrypt made; the lease's last.
 
         On MySQL that commits.
         """
@@ -105,17 +105,17 @@ class Database(Executor, Protocol):
 
     @property
     def name(self) -> str:
-        """How messages name this database; never with a password."""
+        """Its name in messages, never with a password."""
         ...
 
     @property
     def schema(self) -> str:
-        """The schema that holds this Grafana's tables and ours; empty where the engine has none."""
+        """The schema of Grafana's tables and the state tables; empty where the engine has none."""
         ...
 
     @property
     def lock_policy(self) -> LockPolicy:
-        """How long pages should lock."""
+        """The time for which pages should lock."""
         ...
 
     def now(self) -> Value:
@@ -127,13 +127,13 @@ class Database(Executor, Protocol):
         ...
 
     async def sight(self, tables: Collection[str]) -> Sight:
-        """In which form this session sees the tables, and what may keep rows of them from it."""
+        """Read the form in which this session sees the tables, and what may hide rows from it."""
         ...
 
     async def may_hide(self, table: str | None = None, column: str | None = None) -> bool:
-        """Whether a table, or a column of one, that `columns` does not name may exist all the same; by default any.
+        """Whether a table, or a column of one, may exist although `columns` does not name it; by default any.
 
-        False is a proof that it does not: the server says so, or shows this account all that there is.
+        False proves that it does not: the server says so, or shows everything to this account.
         """
         ...
 
@@ -150,7 +150,7 @@ class Database(Executor, Protocol):
         ...
 
     async def column_limits(self, location: Location) -> tuple[ColumnLimit | None, ...]:
-        """How much each of the location's columns holds, in their order; None for as much as one likes."""
+        """Return the size of each of the location's columns, in order; None for no limit."""
         ...
 
     async def read_page(self, location: Location, after: Key | None, *, rows: int, size: int | None) -> list[Row]:
@@ -164,25 +164,25 @@ class Database(Executor, Protocol):
     async def count_stretch(self, location: Location, after: Key | None, *, rows: int) -> tuple[int, Key | None]:
         """Count, in the server, what `read_page` reads in the next `rows` rows of the table behind `after`.
 
-        An engine that counts a whole table in one scan without standing in anybody's way may do so whatever `rows` is.
+        An engine that can count a whole table in one scan without blocking others may ignore `rows`.
         Returns the number and the key of the last row of the stretch. With None for that key the stretch was open and
         reached the end of the table.
         """
         ...
 
     async def read_rows(self, location: Location, keys: Sequence[Key]) -> list[Row]:
-        """The rows with these keys as they are now; those that are gone are left out."""
+        """Read the rows with these keys as they are now; deleted ones are left out."""
         ...
 
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
         """Begin a transaction; it commits when the block ends and rolls back when it raises or is cancelled.
 
-        After a cancellation the outcome is unknown: a commit under way may have happened.
+        After a cancellation the outcome is unknown: a started commit may have happened.
         """
         ...
 
     def state_statements(self, since: int = 0) -> tuple[str, ...]:
-        """The statements that bring the state tables from a version to the present one, for a role that may not."""
+        """Return the statements that bring the state tables from a version to the present one, for a DBA to run."""
         ...
 
     async def create_state(self) -> None:

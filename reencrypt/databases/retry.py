@@ -1,4 +1,4 @@
-"""Work that is begun again when the server gave it up: deadlock, serialisation failure, lost connection."""
+"""Retry work that the server aborted: deadlock, serialisation failure, lost connection."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reencrypt.errors import TransactionLostError, UnavailableError
 _T = TypeVar("_T")
 
 DEADLINE_SECONDS: Final = 60.0
-#: Of a program that starts: whoever mistyped a host wants to know.
+#: For the first connection, so that a mistyped host is reported soon.
 OPENING_SECONDS: Final = 10.0
 _FIRST_WAIT_SECONDS: Final = 0.05
 _LONGEST_WAIT_SECONDS: Final = 5.0
@@ -25,7 +25,7 @@ async def retry(
     deadline_seconds: float | None = None,
     longest_wait_seconds: float = _LONGEST_WAIT_SECONDS,
 ) -> _T:
-    """Do `work` until it is not lost. Raises `UnavailableError` past the deadline, in seconds from now."""
+    """Retry `work` until it is not lost. Raises `UnavailableError` past the deadline, in seconds from now."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + (DEADLINE_SECONDS if deadline_seconds is None else deadline_seconds)
     tries = 0
@@ -33,7 +33,7 @@ async def retry(
         try:
             return await work()
         except TransactionLostError as error:
-            # Full jitter: two that got into each other's way must not meet again.
+            # Full jitter: two transactions that collided must not meet again.
             ceiling = min(longest_wait_seconds, _FIRST_WAIT_SECONDS * 2**tries)
             wait = random.uniform(0, ceiling)  # noqa: S311 - spreads load
             tries += 1
@@ -48,10 +48,10 @@ async def retry_transaction(
     *,
     deadline_seconds: float | None = None,
 ) -> _T:
-    """Run `body` in a transaction until it commits; `body` must bear being run again after it has taken effect.
+    """Run `body` in a transaction until it commits; `body` must be safe to repeat after it has taken effect.
 
-    A lost connection may hide a commit that happened, so the second try of a page finds its own bytes: what it
-    compares and swaps is then simply lost, and read again. Raises `UnavailableError` past the deadline.
+    A lost connection may hide a commit that happened. The second try of a page then finds its own bytes: its row
+    updates are lost, and the rows are read again. Raises `UnavailableError` past the deadline.
     """
 
     async def once() -> _T:

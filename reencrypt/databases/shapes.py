@@ -1,4 +1,4 @@
-"""The shape of every table, for a search of the whole database: how to page through it, and which columns hold text."""
+"""Shapes of tables, for a search of the whole database: how to page through a table, which columns hold text."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Final
 class Shape:
     """A table. `key` tells its rows apart, empty where nothing does.
 
-    `texts` can hold text or bytes; `others` are of a type of which nobody knows what it can hold. `gap` says what of it
-    cannot be read through this table, where that is so.
+    `texts` can hold text or bytes; `others` have a type with unknown content. `gap` names the part that cannot be read
+    through this table, if any.
     """
 
     table: str
@@ -22,7 +22,7 @@ class Shape:
     gap: str = ""
 
 
-#: What a column can hold for us, as the engines' queries say it.
+#: What a column can hold, in the words of the engines' queries.
 _TEXT: Final = "text"
 _OTHER: Final = "other"
 
@@ -34,9 +34,9 @@ def shapes_of(
     *,
     otherwise: tuple[str, ...] = (),
 ) -> list[Shape]:
-    """Put together what a server tells: (table, column, what it can hold) and (table, index, column), best index first.
+    """Build shapes from a server's (table, column, what it can hold) and (table, index, column), best index first.
 
-    `gaps` are (table, what of it cannot be read); `otherwise` is the key of a table without one.
+    `gaps` are (table, the part that cannot be read); `otherwise` is the key of a table without one.
     """
     first: dict[str, tuple[str, list[str]]] = {}
     for table, index, column in keys:

@@ -1,4 +1,4 @@
-"""What a session sees of the tables it needs, beside their columns: facts that each engine's own catalogue tells."""
+"""Facts about the tables that a session sees, besides their columns, from each engine's own catalogue."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 @dataclass(frozen=True, slots=True)
 class Elsewhere:
-    """A relation of a table's name in another schema of the search path.
+    """A relation with a table's name in another schema of the search path.
 
-    `first` says that an unqualified name means this one; `is_grafana` that the schema has a migration log of its own.
+    `first`: an unqualified name means this one; `is_grafana`: the schema has its own migration log.
     """
 
     schema: str
@@ -21,10 +21,10 @@ class Elsewhere:
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What is odd about the tables that were asked for, by table; a plain table is in none of these.
+    """Unusual facts about tables, by table; a plain table has none.
 
-    `kinds` says what it is instead: a view, a foreign table. `policies` are the row policies that hold for this
-    account. `elsewhere` are relations of the same name in other schemas.
+    `kinds` names its kind: a view, a foreign table. `policies` are the row policies that apply to this account.
+    `elsewhere` are relations of the same name in other schemas.
     """
 
     kinds: Mapping[str, str] = field(default_factory=dict)
@@ -33,7 +33,7 @@ class Sight:
 
 
 class KeyCount(NamedTuple):
-    """The rows of a table, and how many keys they have, not counting NULL: the same number where a key is unique."""
+    """The number of a table's rows, and of their keys without NULL: equal where keys are unique."""
 
     rows: int
     keys: int

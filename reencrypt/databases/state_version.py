@@ -1,4 +1,4 @@
-"""Which of the steps to its present form the state of a database has made."""
+"""Version of the state tables: the steps that a database has made."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from reencrypt.errors import RefusedError
 
 
 async def read_state_version(executor: Executor, tables: Collection[str]) -> int:
-    """The last step whose tables are all among these; 0 where there is no state, or it was dropped.
+    """Return the last step whose tables are all among these; 0 where there is no state, or it was dropped.
 
-    Raises `RefusedError` for state that a newer program has made: this one could damage what it does not know.
+    Raises `RefusedError` for the state of a newer program, which this one could damage.
     """
     marked = 0
     if VERSION_TABLE in tables:
@@ -22,7 +22,7 @@ async def read_state_version(executor: Executor, tables: Collection[str]) -> int
         raise RefusedError(
             f"the state tables of this database are of version {marked}, and this reencrypt knows version "
             f"{STATE_VERSION}: a newer one has written them",
-            hint="use the newer reencrypt; nothing was changed",
+            hint="Use the newer reencrypt; nothing was changed.",
         )
     if not set(STATE_TABLES) <= set(tables):
         return 0

@@ -1,4 +1,4 @@
-"""Loads the named statements: `-- name: NAME` begins one in a `.sql` file, `:parameter` marks its values."""
+"""Load the named statements: `-- name: NAME` begins one in a `.sql` file, `:parameter` marks its values."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ _TABLE: Final = re.compile(
     r"(?<!DISTINCT )\b(FROM|INTO|UPDATE|JOIN|TABLE|TABLE IF NOT EXISTS|TABLE IF EXISTS)(\s+)([a-z_][a-z0-9_]*)\b(?!\()"
 )
 
-#: Our tables but for the list of data keys that we made, the lease last: while it is there, it protects the others.
+#: The state tables except the list of data keys that reencrypt made. The lease is last, to protect the others.
 TEMPORARY_TABLES: Final = tuple(f"reencrypt_{name}" for name in ("journal", "quarantine", "checkpoint", "run", "lease"))
-#: Those that a database with state has, the list of data keys that we made last.
+#: The tables of every database with state, the list of data keys that reencrypt made last.
 STATE_TABLES: Final = (*TEMPORARY_TABLES, "reencrypt_data_key")
-#: What came with the second step of the state tables, and with the third: a database may have state and lack them.
+#: The tables of the second and third step: a database may have state and lack them.
 ACCEPTED_TABLE, VERSION_TABLE = "reencrypt_accepted", "reencrypt_schema"
-#: All of our tables.
+#: All state tables.
 OUR_TABLES: Final = (*STATE_TABLES, ACCEPTED_TABLE, VERSION_TABLE)
 #: The last step in the schema files: the state that this program reads and writes.
 STATE_VERSION: Final = 3
 
 
 def qualified(statement: str, schema: str) -> str:
-    """Put a schema, quoted as it stands in SQL, before the name of every table of a statement."""
+    """Put a schema, quoted for SQL, before the name of every table of a statement."""
     return _TABLE.sub(lambda match: f"{match[1]}{match[2]}{schema}.{match[3]}", statement)
 
 

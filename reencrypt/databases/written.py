@@ -1,9 +1,9 @@
-"""What a transaction has written, held against what the server has of it, before it commits.
+"""Check before a commit that the server holds what the transaction has written.
 
 A trigger or a rule can change, swallow or delete what is written, and a deferred one does so as late as at the commit.
-So before a transaction commits, the server is asked how many rows hold exactly what was sent. That is left out only
-where its own catalogue shows, inside the transaction, that nothing is there which could do such a thing: who creates a
-trigger has to wait for our locks.
+So before the commit the server counts the rows that hold exactly what was sent. This is left out only where the
+server's own catalogue shows, inside the transaction, that there are no triggers and rules: to create one has to wait
+for the transaction's locks.
 """
 
 from __future__ import annotations
@@ -28,52 +28,52 @@ def _data_key_columns(*columns: str) -> Location:
     return Location(f"{_DATA_KEYS} ({', '.join(columns)})", _DATA_KEYS, ("name",), fields)
 
 
-#: What a row of `data_keys` must hold: all that it takes to unwrap it, or, where no more was written, its wrapping.
+#: The expected row of `data_keys`: all that unwrapping needs, or its wrapping where only that was written.
 _ROW: Final = _data_key_columns("encrypted_data", "provider", "label")
 _WRAPPING: Final = _data_key_columns("encrypted_data")
 
 
 class Cause(NamedTuple):
-    """What may change a table's rows: a `trigger` or a `rule`."""
+    """A `trigger` or a `rule`, which may change a table's rows."""
 
     kind: str
     name: str
     table: str
 
     def __str__(self) -> str:
-        """For messages."""
+        """Name it in messages."""
         return f"the {self.kind} {self.name} on {self.table}"
 
 
 @dataclass(frozen=True, slots=True)
 class Causes:
-    """The triggers and rules of some tables. `are_all` says that this account would see any other."""
+    """The triggers and rules of some tables. `are_all`: this account sees all of them."""
 
     seen: Sequence[Cause]
     are_all: bool
 
 
 class Server(Protocol):
-    """What a transaction of an engine can be asked."""
+    """Protocol of the queries that an engine's transaction answers."""
 
     async def causes(self, tables: Sequence[str]) -> Causes:
         """The triggers and rules of these tables that are not switched off."""
         ...
 
     async def fire_deferred(self) -> None:
-        """Let everything happen now that the server has put off until the commit."""
+        """Run now what the server has deferred until the commit."""
         ...
 
     async def count_holding(self, location: Location, rows: Mapping[Key, Cells]) -> int:
-        """How many of these rows hold exactly these bytes, counted by the server."""
+        """Count in the server how many of these rows hold exactly these bytes."""
         ...
 
 
 @dataclass(slots=True)
 class _Sent:
-    """What was sent to one location: the bytes that rows must hold, and those that rows were left with.
+    """Writes to one location: the bytes that rows must hold, and those that rows were left with.
 
-    `altered` counts rows that the server says it has changed, and which did not hold what was sent even then.
+    `altered` counts rows that the server reports as changed, although they did not hold what was sent even then.
     """
 
     location: Location
@@ -84,12 +84,12 @@ class _Sent:
 
 @dataclass(slots=True)
 class Written:
-    """What one transaction has sent, by location."""
+    """Writes of one transaction, by location."""
 
     _by_location: dict[str, _Sent] = field(default_factory=dict)
 
     def note_updates(self, location: Location, updates: Sequence[RowUpdate], lost: Sequence[Key], matched: int) -> None:
-        """Remember what swaps sent: `lost` are those that did not happen, `matched` how many the server says did."""
+        """Note row updates: `lost` are those that did not happen, `matched` is the server's count of those that did."""
         sent = self._of(location)
         losers = set(lost)
         for update in updates:
@@ -101,7 +101,7 @@ class Written:
         sent.altered += max(0, matched - (len(updates) - len(losers)))
 
     def note_statement(self, statement: str, parameters: Mapping[str, Value], matched: int) -> None:
-        """Remember what a named statement sent to `data_keys`; others are of no interest."""
+        """Note what a named statement sent to `data_keys`; others are ignored."""
         if statement not in ("data_key_insert", "data_key_rewrap", "data_key_activate"):
             return
         key, wrapped = (str(parameters["id"]),), _bytes(parameters["wrapped"])
@@ -114,14 +114,14 @@ class Written:
             self._of(_WRAPPING).left[key] = (_bytes(parameters["old"]),)
 
     def expect_data_key(self, key_id: str, wrapped: bytes | None) -> None:
-        """Remember that a row of `data_keys` was written to, and which wrapping it must hold."""
+        """Note that a row of `data_keys` was written, and the wrapping that it must hold."""
         self._of(_WRAPPING).sent[key_id,] = (wrapped,)
 
     def _of(self, location: Location) -> _Sent:
         return self._by_location.setdefault(location.name, _Sent(location))
 
     async def check(self, server: Server) -> None:
-        """Ask the server whether it holds what was sent, after the last write and before the commit.
+        """Check that the server holds what was sent, after the last write and before the commit.
 
         Raises `RefusedError` where a row does not: nothing of the transaction may be committed then.
         """
@@ -134,7 +134,7 @@ class Written:
         for each in self._by_location.values():
             wrong = each.altered + len(each.sent) - await server.count_holding(each.location, each.sent)
             if causes.seen:
-                # Who lost a race lost it to other bytes. Where the old ones are still there, the write was swallowed.
+                # A lost race leaves other bytes. Where the old ones are still there, the write was swallowed.
                 wrong += await server.count_holding(each.location, each.left)
             if wrong > 0:
                 raise _refusal(each.location.table, wrong, len(each.sent) + len(each.left), causes.seen)
@@ -143,7 +143,7 @@ class Written:
 async def expect_deactivated(
     executor: Executor, written: Written, statement: str, parameters: Mapping[str, Value]
 ) -> None:
-    """Before the statement that sets a data key inactive, which names no wrapping: remember the one that is there."""
+    """Note the present wrapping before the statement that sets a data key inactive, which names none."""
     if statement == "data_key_deactivate":
         key_id = str(parameters["id"])
         for (wrapped,) in await executor.fetch("data_key_read", id=key_id):
@@ -154,8 +154,8 @@ def _refusal(table: str, wrong: int, number: int, seen: Sequence[Cause]) -> Refu
     who = " or ".join(map(str, seen)) or "a trigger that this account cannot see, or the server itself,"
     return RefusedError(
         f"{table}: {wrong} of {number} rows do not hold what was written to them: {who} changes it",
-        hint="nothing of this page was committed; drop or disable what changes Grafana's secrets, or keep it off these "
-        "columns, then start again",
+        hint="Nothing of this page was committed. Drop or disable what changes Grafana's secrets, or keep it off these "
+        "columns, then start again.",
     )
 
 

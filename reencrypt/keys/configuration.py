@@ -1,7 +1,7 @@
-"""Providers of a configuration: those that can be used, and what is the matter with each other one.
+"""Providers of a configuration: the usable ones, and the fault of each other one.
 
-A provider that is half configured, or of a kind that is not supported, is no error here: it gets a sentence, which is
-an error for the command that needs the provider.
+An incomplete provider, or one of an unsupported kind, is no error here: it gets a sentence, which is an error for the
+command that needs the provider.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from reencrypt.settings.show import show_key
 
 @dataclass(frozen=True, slots=True)
 class ProviderConfiguration:
-    """The usable providers, what is wrong with each other one in a sentence, and all their values for `config show`.
+    """The usable providers, the fault of each other one in a sentence, and all their values for `config show`.
 
     `kinds` are those that are known here, by name: the built-in ones, used or not, and those from outside that the
     configuration names. `broken` are kinds from outside that cannot be loaded.
@@ -35,16 +35,16 @@ class ProviderConfiguration:
     shown: tuple[ShownValue, ...]
 
     def kind(self, provider: str) -> ProviderKind | None:
-        """The kind of a provider, which need not be configured."""
+        """Return the kind of a provider, which need not be configured."""
         return self.kinds.get(kind_of(provider))
 
     def quota(self, provider: str) -> Quota | None:
-        """The quota of a provider's service; None where it asks none."""
+        """Return the quota of a provider's service; None where it uses no service."""
         kind = self.kind(provider)
         return kind.quota if kind else None
 
     def require(self, provider: str) -> ConfiguredProvider:
-        """Return a usable provider, or raise a `ConfigurationError` that says what is missing and where."""
+        """Return a usable provider, or raise a `ConfigurationError` that names the fault and its place."""
         if provider in self.usable:
             return self.usable[provider]
         if provider in self.unusable:
@@ -64,7 +64,7 @@ class ProviderConfiguration:
         )
 
     def problem(self, provider: str) -> str:
-        """What keeps a provider's section from being used, in a sentence; empty where nothing does.
+        """Return the fault of a provider's section in a sentence; empty where it has none.
 
         A kind that Grafana knows and reencrypt does not is no problem of the configuration.
         """
@@ -100,7 +100,7 @@ def read_providers(settings: Settings) -> ProviderConfiguration:
 
 
 def _find_kinds(wanted: Collection[str]) -> tuple[dict[str, ProviderKind], dict[str, ConfigurationError]]:
-    """The built-in kinds and those of the wanted ones that come from outside, and those that cannot be loaded."""
+    """Return the built-in kinds with the wanted ones from outside, and those that cannot be loaded."""
     kinds = {kind.name: kind for kind in BUILT_IN}
     broken: dict[str, ConfigurationError] = {}
     for name in sorted(set(wanted) - set(kinds)):

@@ -1,4 +1,4 @@
-"""Checks: what a diagnosis of one precondition says, and what to do about it."""
+"""Diagnostics: the result of a check of one precondition, with a remedy."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from reencrypt.errors import ReencryptError
 
 
 class State(StrEnum):
-    """How a check went. `NOTE` is worth knowing, `WARNING` worth doing something about, `FAILED` keeps a run out."""
+    """Result of a check. A `NOTE` informs, a `WARNING` asks for action, `FAILED` prevents a run."""
 
     OK = "ok"
     NOTE = "note"
@@ -19,7 +19,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One precondition; `exit_code` is what a command would end with, 0 unless the check failed."""
+    """A checked precondition; a command would end with `exit_code`, 0 unless the check failed."""
 
     name: str
     state: State
@@ -33,5 +33,5 @@ class Check:
 
 
 def failed(name: str, error: ReencryptError) -> Check:
-    """The check that ended with an error."""
+    """Return the check that failed with an error."""
     return Check(name, State.FAILED, error.message, error.hint, error.exit_code)

@@ -1,4 +1,4 @@
-"""Errors that any key service can raise; what Key Vault's own refusals mean is in `keys/azure/errors.py`."""
+"""Errors that any key service can raise; Key Vault's own refusals are in `keys/azure/errors.py`."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ class UnwrapFailedError(Exception):
 
 
 class ContradictionError(RefusedError):
-    """A key service gave two different answers to one question, so neither of them is believed (exit 6)."""
+    """A key service gave two different answers to one question, so neither is trusted (exit 6)."""
 
     code = "contradiction"
 
 
 class AccessDeniedError(ConfigurationError):
-    """The identity may not do this with the key (exit 2)."""
+    """The identity lacks a permission on the key (exit 2)."""
 
     code = "permission"
 
 
 class KeyDisabledError(RefusedError):
-    """The key, or the version of it that is needed, is disabled (exit 6)."""
+    """The key, or the needed version of it, is disabled (exit 6)."""
 
     code = "key_disabled"
 

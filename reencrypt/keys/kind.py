@@ -1,4 +1,4 @@
-"""Kind of provider: everything that the rest of the program asks of a key-management service, as one value.
+"""Kind of provider: everything that the program needs of a key-management service, as one value.
 
 A new service is a module with a `ProviderKind`, and a line in `reencrypt.keys.registry`.
 """
@@ -22,32 +22,32 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """How much a service answers before it throttles: `calls` in any `seconds`."""
+    """The calls that a service answers before it throttles: `calls` in any `seconds`."""
 
     calls: float = math.inf
     seconds: float = 1.0
 
     def seconds_for(self, calls: int, share: float) -> float:
-        """About how long so many calls take with a share of it: a window's worth goes at once, the rest at its pace."""
+        """Estimate the time of calls with a share of it: one window's worth runs at once, the rest at its rate."""
         budget = self.calls * share
         return max(0.0, calls - budget) / budget * self.seconds
 
 
 class Services:
-    """What the providers of all sessions of a process share: limiters and connections, by type and name."""
+    """Limiters and connections that the providers of all sessions of a process share, by type and name."""
 
     def __init__(self) -> None:
         self._found: dict[tuple[type, str], object] = {}
 
     def get(self, kind: type[T], name: str, make: Callable[[], T]) -> T:
-        """The one object of that type and name."""
+        """Return the one object of a type and name."""
         found = self._found.get((kind, name))
         if not isinstance(found, kind):
             found = self._found[kind, name] = make()
         return found
 
     async def close(self) -> None:
-        """Close all that can be closed."""
+        """Close everything closable."""
         for each in self._found.values():
             if isinstance(each, _Closable):
                 await each.close()
@@ -61,7 +61,7 @@ class _Closable(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ProviderContext:
-    """What the providers of one session are opened with. `waiting` and `warn` tell the user, in words."""
+    """Context of the providers of one session. `waiting` and `warn` tell the user, in words."""
 
     options: ServiceOptions = field(default_factory=ServiceOptions)
     waiting: Callable[[str], None] = lambda _reason: None
@@ -69,22 +69,22 @@ class ProviderContext:
     services: Services = field(default_factory=Services)
 
     def shared(self, kind: type[T], name: str, make: Callable[[], T]) -> T:
-        """The one object of that type and name in this process, such as the limiter of a vault that holds two keys."""
+        """Return this process's one object of a type and name, such as the limiter of a vault that holds two keys."""
         return self.services.get(kind, name, make)
 
 
 class ConfiguredProvider(Protocol):
-    """A provider that Grafana's configuration describes completely. Nothing here asks a service."""
+    """A provider that Grafana's configuration describes completely. Nothing here calls a service."""
 
     def key_id(self, version: str = "") -> str:
-        """The service's own id of a version of the key, or of the key itself; the same for all who name the same key.
+        """Return the service's id of a version of the key, or of the key itself; providers with the same key share it.
 
         Empty where no two providers can share a key.
         """
         ...
 
     def disable_command(self, version: str) -> str:
-        """The command that disables a version of the key, once nothing needs it; empty where there is none."""
+        """Return the command that disables a version of the key, once nothing needs it; empty where there is none."""
         ...
 
     def open(self, context: ProviderContext) -> KeyProvider:
@@ -106,10 +106,9 @@ class ProviderKind:
     masked there. `read` turns a section into a provider; it raises `ConfigurationError` with what is wrong, beginning
     with the section's name in brackets.
 
-    `quota` is what its service answers, None where no service is asked and calls cost nothing. Grafana's secrets
-    manager spells kinds otherwise, and not the same in all releases: `secrets_manager_names` are these spellings in
-    lower case and without `_`.
-    `read_key_version` normalises what the user gives as `--key-version`, or raises `ConfigurationError`; without it
+    `quota` is None where no service is called and calls cost nothing. Grafana's secrets manager spells kinds
+    differently, by release: `secrets_manager_names` are these spellings in lower case and without `_`.
+    `read_key_version` normalises a `--key-version` of the user, or raises `ConfigurationError`; without it
     the kind takes none.
     """
 

@@ -1,7 +1,7 @@
 """Evidence that a key is the right one, and what may be rewritten because of it.
 
-AES-CFB yields garbage under a wrong key, without an error. What tells right from wrong is the plaintext, so evidence is
-counted in bits: see `reencrypt.catalogue.plaintext`. The rules stand here, in one place, as pure decisions.
+AES-CFB yields garbage under a wrong key, without an error. Only the plaintext tells right from wrong, so evidence is
+counted in bits: see `reencrypt.catalogue.plaintext`. All rules are here, as pure decisions.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _AGAINST_BITS: Final = -8.0
 
 
 class Verdict(Enum):
-    """What the evidence says of a key."""
+    """Verdict of the evidence on a key."""
 
     PROVEN = "proven"
     UNPROVEN = "unproven"
@@ -38,9 +38,9 @@ class Verdict(Enum):
 
 @dataclass(slots=True)
 class Evidence:
-    """What was seen under one key: the sum of bits, whether a GCM tag matched, and implausible plaintexts.
+    """Evidence for one key: the sum of bits, whether a GCM tag matched, and the number of implausible plaintexts.
 
-    `hints` are those of the implausible ones that another key may have written, see `_is_noise`.
+    `hints` counts the implausible ones that another key may have written, see `_is_noise`.
     """
 
     bits: float = 0.0
@@ -55,13 +55,13 @@ class Evidence:
 
     @property
     def refutes(self) -> bool:
-        """Whether it speaks against a data key, whatever an unwrap says: its secrets are under another one."""
+        """Whether it refutes a data key, even one that unwraps: its secrets are under another one."""
         return not self.authenticated and self.bits < 0
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One ciphertext to look at; `kind` is what its plaintext should be, `clipped` that only its beginning is here."""
+    """One ciphertext to judge; `kind` is the expected plaintext, `clipped` means that only its beginning is here."""
 
     envelope: Envelope
     kind: Kind
@@ -95,7 +95,7 @@ def weigh(samples: Iterable[Sample], password: bytes, cache: DerivedKeyCache, *,
 
 
 def _is_noise(envelope: Envelope) -> bool:
-    """Whether no Grafana wrote this under any key: a bare legacy value whose salt is not letters and digits.
+    """Whether Grafana cannot have written this under any key: a bare legacy value whose salt is not letters and digits.
 
     Overwritten bytes look like that. They are implausible, but hint at no earlier `secret_key`.
     """
@@ -133,9 +133,9 @@ def judge_secret_key(groups: Mapping[str | None, Evidence]) -> Verdict:
 
 @dataclass(frozen=True, slots=True)
 class KeyStanding:
-    """What is known of a key when a secret under it comes up.
+    """Facts about the key of a secret.
 
-    `key_id` is None for `secret_key` over legacy values. `conclusive`: its unwrap was the proof, with two witnesses
+    `key_id` is None for `secret_key` over legacy values. `conclusive`: its unwrap is the proof, with two witnesses
     where a service answered. `under_secret_key`: a proven `secret_key` can vouch for it.
     """
 
@@ -146,19 +146,19 @@ class KeyStanding:
 
     @classmethod
     def of_secret_key(cls) -> KeyStanding:
-        """`secret_key` over legacy values."""
+        """Return `secret_key` over legacy values."""
         return cls(None, SECRET_KEY_PROVIDER, conclusive=False, under_secret_key=True)
 
     @classmethod
     def of(cls, row: DataKey, entry: Unwrapped) -> KeyStanding:
-        """A data key and what its unwrap proves."""
+        """Return a data key with what its unwrap proves."""
         return cls(
             row.id, row.provider, conclusive=entry.is_proof, under_secret_key=row.provider == SECRET_KEY_PROVIDER
         )
 
 
 class Admission(Enum):
-    """What may be done with a decrypted secret. `ACCEPTED` is implausible and moves: the user, or its tag, vouches."""
+    """Decision on a decrypted secret. `ACCEPTED` is implausible and moves: the user, or its tag, vouches for it."""
 
     MOVE = "move"
     ACCEPTED = "accepted"
@@ -170,7 +170,7 @@ class Admission(Enum):
 class Proof:
     """The verdict on `secret_key`, the evidence per data key, and the doubt that one operation accumulates.
 
-    It has one owner, who adds to it; others get a copy. The owner's threads ask it at the same time; `doubt` only ever
+    It has one owner, who adds to it; others get a copy. The owner's threads read it at the same time; `doubt` only
     turns on, so no lock is needed.
     """
 
@@ -190,13 +190,13 @@ class Proof:
         accepted: frozenset[str] = frozenset(),
         skipped: frozenset[str] = frozenset(),
     ) -> Proof:
-        """Judge what the gate has weighed: `groups` under `secret_key`, `others` under key services.
+        """Judge the evidence of the key checks: `groups` under `secret_key`, `others` under key services.
 
         `opened` are the data keys among the groups whose GCM wrapping opened. That proves `secret_key`, and says
         nothing of the secrets under the data key, which may have been written under the one that stood there before.
         """
         data_keys = {key_id: found for key_id, found in groups.items() if key_id is not None} | dict(others)
-        # The hint: something implausible among just those that a proven secret_key would have to vouch for.
+        # The hint: an implausible secret among just those that a proven secret_key would have to vouch for.
         doubt = any(
             found.hints and (key_id is None or not (found.proves or key_id in opened))
             for key_id, found in groups.items()
@@ -204,11 +204,11 @@ class Proof:
         return cls(Verdict.PROVEN if opened else judge_secret_key(groups), data_keys, doubt, accepted, skipped)
 
     def copy(self) -> Proof:
-        """The same, for an owner of its own."""
+        """Return a copy for another owner."""
         return replace(self, data_keys=dict(self.data_keys))
 
     def following(self, before: Proof) -> Proof:
-        """This judgement with what an earlier one of the same keys, over more secrets, has settled."""
+        """Return this judgement with the verdicts of an earlier one of the same keys, over more secrets."""
         return replace(
             self,
             secret_key=Verdict.PROVEN if before.secret_key is Verdict.PROVEN else self.secret_key,
@@ -217,22 +217,22 @@ class Proof:
         )
 
     def learn(self, key_id: str, found: Evidence, *, under_secret_key: bool) -> None:
-        """Take in what was weighed under a data key that came up in mid-run."""
+        """Add the evidence of a data key that appeared in mid-run."""
         self.data_keys[key_id] = found
         if under_secret_key and found.hints and not found.proves:
             self.doubt = True
 
     def forget(self, key_ids: Iterable[str]) -> None:
-        """Drop what was weighed under data keys whose rows have changed since."""
+        """Drop the evidence of data keys whose rows have changed since."""
         for key_id in key_ids:
             self.data_keys.pop(key_id, None)
 
     def knows(self, key_id: str) -> bool:
-        """Whether the data key has been weighed."""
+        """Whether there is evidence of the data key."""
         return key_id in self.data_keys
 
     def is_shown_by_secrets(self, key_id: str) -> bool:
-        """Whether the secrets under a data key prove it, so that nobody need be asked a second time."""
+        """Whether the secrets under a data key prove it, so that no second answer is needed."""
         return key_id in self.data_keys and self.data_keys[key_id].proves
 
     def admit(
@@ -240,10 +240,10 @@ class Proof:
     ) -> Admission:
         """Decide whether a secret that has decrypted to `plaintext` may be rewritten from it.
 
-        `keeps_tag` says that what is written is authenticated too.
+        `keeps_tag`: the new ciphertext is authenticated too.
         """
         if envelope.algorithm is Algorithm.AES_GCM:
-            # Its own tag is proof, so that it may be anything. Where the tag is lost, that is remembered instead.
+            # Its own tag is proof, so its content does not matter. Where the tag is lost, an acceptance replaces it.
             return Admission.MOVE if keeps_tag or is_plausible(plaintext, kind) else Admission.ACCEPTED
         if not envelope.body:
             # An empty CFB body is empty under every key.
@@ -261,16 +261,16 @@ class Proof:
         return Admission.MOVE if self.is_firm(key) or vouched else Admission.UNPROVEN
 
     def skipped_as(self, key_id: str | None, row: DataKey | None) -> str | None:
-        """The name, its own or its provider's, under which the user wants a data key, or `secret_key`, left alone."""
+        """Return the name in --skip-key, its own or its provider's, that excludes a data key or `secret_key`."""
         names = (SECRET_KEY_PROVIDER,) if key_id is None else (key_id, row.provider) if row else (key_id,)
         return next((name for name in names if name in self.skipped), None)
 
     def accepts(self, key_id: str, provider: str) -> bool:
-        """Whether the user believes the data key, or all under its provider, without proof."""
+        """Whether the user trusts the data key, or all under its provider, without proof."""
         return key_id in self.accepted or provider in self.accepted
 
     def vouches_for(self, key: KeyStanding) -> bool:
-        """Whether other secrets prove the key, so that one which is implausible may be so by nature."""
+        """Whether other secrets prove the key, so that an implausible one may be genuine."""
         return self.proves_data_key(key) if key.key_id is not None else self.secret_key is Verdict.PROVEN
 
     def is_firm(self, key: KeyStanding) -> bool:

@@ -14,7 +14,7 @@ DATA_KEY_BYTES: Final = 16
 SECRET_KEY_PROVIDER: Final = "secretKey.v1"  # noqa: S105 - the provider's name, not a secret
 #: Independent answers that prove what a service unwraps.
 ENOUGH_WITNESSES: Final = 2
-#: What reports say of values that no data key encrypts.
+#: The name in reports of values that no data key encrypts.
 LEGACY_PROVIDER: Final = "secret_key"
 _SECRET_KEY_PROVIDER_BEFORE_9: Final = "secretKey"  # noqa: S105 - the same
 
@@ -30,7 +30,7 @@ class Unwrapped:
 
     `conclusive` tells whether the padding or tag notices a wrong key: RSA-OAEP and GCM do, RSA1_5 and CFB do not.
     `witnesses` counts the independent answers that agree on the data key. One answer of a service is no proof: a proxy
-    may mix up two answers. What was computed in this process needs no second one.
+    may mix up two answers. A result of this process needs no second one.
     `version` is the version of the vault's key that unwrapped it, `algorithm` and `operation` are how it was asked.
     """
 
@@ -44,7 +44,7 @@ class Unwrapped:
 
     @property
     def is_proof(self) -> bool:
-        """Whether the unwrap proves the data key without a look at the secrets under it."""
+        """Whether the unwrap proves the data key without the secrets under it."""
         return self.conclusive and self.witnesses >= ENOUGH_WITNESSES
 
     def __repr__(self) -> str:
@@ -61,7 +61,7 @@ class KeyProvider(Protocol):
 
     @property
     def needs_wrap_format(self) -> bool:
-        """Whether `wrap` must be told a format, because Grafana's own is not public."""
+        """Whether `wrap` needs a format, because Grafana's own is not public."""
         ...
 
     async def unwrap(self, wrapped: bytes) -> Unwrapped:
@@ -72,7 +72,7 @@ class KeyProvider(Protocol):
         ...
 
     async def unwrap_again(self, wrapped: bytes, first: Unwrapped) -> bytes | None:
-        """Unwrap a second time, as independently of the first answer as can be; None where it does not unwrap now.
+        """Unwrap a second time, as independently of the first answer as possible; None where it does not unwrap now.
 
         Raises a `ReencryptError` where the provider itself fails.
         """
@@ -87,11 +87,11 @@ class KeyProvider(Protocol):
         ...
 
     async def versions(self) -> list[str]:
-        """The enabled versions of its key, as far as it may look; empty where it has none."""
+        """Return the enabled versions of its key, if it may list them; empty where it has none."""
         ...
 
     async def diagnose(self) -> list[Check]:
-        """Check everything that this provider needs, by use where that changes nothing; what fails raises nothing."""
+        """Check everything that this provider needs, by real use where that changes nothing; raises nothing."""
         ...
 
     async def close(self) -> None:

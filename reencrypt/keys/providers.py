@@ -20,11 +20,11 @@ from reencrypt.settings.providers import kind_of
 class Providers:
     """The providers of one configuration; use as an async context manager.
 
-    Raises `ConfigurationError` where a version that the user has named can be none of any kind that is configured.
+    Raises `ConfigurationError` where the user has named a version that no configured kind can have.
     """
 
     def __init__(self, settings: Settings, cache: DerivedKeyCache, context: ProviderContext | None = None) -> None:
-        #: What the configuration says of each provider, open or not.
+        #: The configuration of each provider, open or not.
         self.configured = read_providers(settings)
         self.secret_key = SecretKeyProvider(settings.secret_key, Algorithm(settings.algorithm), cache)
         self._open: dict[str, KeyProvider] = {SECRET_KEY_PROVIDER: self.secret_key}
@@ -34,7 +34,7 @@ class Providers:
         self._versions = _by_kind(used or kinds.values(), self._context.options.key_versions)
 
     def get(self, name: str) -> KeyProvider:
-        """The provider of that name; raises `ConfigurationError` where it is unknown or half-configured."""
+        """Return the provider of that name; raises `ConfigurationError` where it is unknown or incomplete."""
         if name not in self._open:
             options = replace(self._context.options, key_versions=self._versions.get(kind_of(name), ()))
             self._open[name] = self.configured.require(name).open(replace(self._context, options=options))
@@ -49,7 +49,7 @@ class Providers:
 
 
 def _by_kind(kinds: Collection[ProviderKind], versions: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """Of the versions that the user has named those that each kind can have; raises where one can be none of any."""
+    """Return, by kind, the named versions that the kind can have; raises where no kind can have one."""
     found: dict[str, tuple[str, ...]] = {kind.name: () for kind in kinds}
     for version in versions:
         refusals = []

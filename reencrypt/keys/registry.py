@@ -1,7 +1,7 @@
 """Registry of the kinds of provider: a line for each that is built in, and entry points for all others.
 
-A package brings a kind along as an entry point of the group `reencrypt.providers`, with the kind's name, that is a
-`ProviderKind`. It is imported only where Grafana's configuration names a provider of that kind.
+A package adds a kind as an entry point of the group `reencrypt.providers`: a `ProviderKind` under the kind's name. It
+is imported only where Grafana's configuration names a provider of that kind.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from reencrypt.settings.providers import kind_of
 
 BUILT_IN: Final[tuple[ProviderKind, ...]] = (
     AZURE_KEY_VAULT,
-    # A new one goes here.
+    # A new kind goes here.
 )
 GROUP: Final = "reencrypt.providers"
 
 
 def find_outside(name: str) -> ProviderKind | None:
-    """Load the kind that an installed package offers by this name; None where none does.
+    """Load the kind of this name from an installed package; None where no package has it.
 
-    Raises `ConfigurationError` where what it offers cannot be used.
+    Raises `ConfigurationError` where it cannot be used.
     """
     if name == kind_of(SECRET_KEY_PROVIDER):
         return None
@@ -46,7 +46,7 @@ def _load(point: EntryPoint) -> ProviderKind:
     hint = "Install a version of that package that fits this version of reencrypt and of Python, or uninstall it."
     try:
         kind = point.load()
-    except (Exception, SystemExit) as error:  # Whatever the import of somebody else's code raises.
+    except (Exception, SystemExit) as error:  # The import of foreign code may raise anything.
         raise ConfigurationError(
             f"The kind {point.name} cannot be loaded from {_place(point)}: {type(error).__name__}: {error}", hint=hint
         ) from error

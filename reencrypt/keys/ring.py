@@ -1,4 +1,4 @@
-"""The key ring: every data key unwrapped at most once per process, and what became of it."""
+"""The key ring: every data key is unwrapped at most once per process, with its result."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ class DataKey:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a data key is of no use: `unknown` where `data_keys` lacks it, else the unwrap failed."""
+    """Why a data key is unusable: `unknown` where `data_keys` lacks it, else the unwrap failed."""
 
     unknown: bool
     detail: str
 
 
 class KeyRing:
-    """Rows of `data_keys` and, once asked for, their unwrapped keys; `read` reads the rows."""
+    """Rows of `data_keys` and, once needed, their unwrapped keys; `read` reads the rows."""
 
     def __init__(
         self, provider_of: Callable[[str], KeyProvider], read: Callable[[], Awaitable[Iterable[DataKey]]]
@@ -47,12 +47,12 @@ class KeyRing:
     async def reload(self) -> set[str]:
         """Read the rows again; a key that was unknown or has other bytes now is unwrapped anew.
 
-        Returns the ids of those that were known and are not any more: what was found out about them is void.
+        Returns the ids of those that were known and are not any more: findings about them are void.
         """
         return self.load(await self._read())
 
     def load(self, rows: Iterable[DataKey]) -> set[str]:
-        """Do what `reload` does, with rows that were read already."""
+        """Do what `reload` does, with given rows."""
         fresh = {row.id: row for row in rows}
         forgotten = set()
         for key_id, row in fresh.items():
@@ -72,11 +72,11 @@ class KeyRing:
         return self._rows.get(key_id)
 
     def entry(self, key_id: str) -> Unwrapped | Failure:
-        """What became of a key that `ensure` has seen."""
+        """The result for a key that `ensure` has seen."""
         return self._entries[key_id]
 
     def knows(self, key_id: str) -> bool:
-        """Whether the key was unwrapped, or failed to be, already."""
+        """Whether the key has a result: unwrapped or failed."""
         return key_id in self._entries
 
     async def ensure(self, key_ids: Iterable[str]) -> None:
@@ -88,7 +88,7 @@ class KeyRing:
         if any(key_id not in self._entries and key_id not in self._rows for key_id in asked):
             # Grafana may have made it a moment ago.
             await self.reload()
-        # After the reload, which forgets keys that were wrapped anew.
+        # After the reload, which drops rewrapped keys.
         wanted = [key_id for key_id in asked if key_id not in self._entries]
         if wanted:
             # The first alone: it fetches the token and learns version and padding for all others.
@@ -131,14 +131,14 @@ class KeyRing:
                 current = self._rows.get(key_id)
                 if current is not None and current.wrapped == row.wrapped:
                     self._entries[key_id] = entry
-                # Else it was wrapped anew meanwhile: what the old bytes gave is not what the ring stands for.
+                # Else it was rewrapped meanwhile: the result of the old bytes is void.
 
     async def unwrap_row(self, row: DataKey) -> Unwrapped | Failure:
-        """Unwrap one row through its provider, without remembering it."""
+        """Unwrap one row through its provider, without keeping the result."""
         try:
             provider = self._provider_of(row.provider)
         except ConfigurationError as error:
-            # Its secrets are quarantined; those under other providers are not held up.
+            # Its secrets are quarantined; those under other providers continue.
             return Failure(unknown=False, detail=f"its provider cannot be used: {error.message}")
         try:
             return await provider.unwrap(row.wrapped)
@@ -147,20 +147,20 @@ class KeyRing:
         except KeyDisabledError as error:
             raise KeyDisabledError(
                 f"data key {row.id}: {error.message}",
-                hint=f"{error.hint}; or leave its secrets with --skip-key {row.id}",
+                hint=f"{error.hint} Or leave its secrets with --skip-key {row.id}.",
             ) from None
 
 
 async def confirmed_by(provider: KeyProvider, key_id: str, wrapped: bytes, first: Unwrapped) -> Unwrapped:
-    """What was unwrapped, with a second witness.
+    """Return an unwrapped key with a second witness.
 
     Raises `ContradictionError` where the provider answers differently now.
     """
     if await provider.unwrap_again(wrapped, first) != first.data_key:
         raise ContradictionError(
             f"{provider.name} gave two different answers for data key {key_id}: one of them is wrong",
-            hint="nothing more is written; find out what mixes up answers between here and the vault (a proxy, for "
-            "instance), then start again; progress is saved",
+            hint="Nothing more is written. Find what mixes up answers between here and the vault (a proxy, for "
+            "instance), then start again; progress is saved.",
         )
     return replace(first, witnesses=first.witnesses + 1)
 

@@ -22,7 +22,7 @@ class SecretKeyProvider:
     """Wraps under `secret_key` (source: `pkg/services/kmsproviders/defaultprovider/grafana_provider.go`)."""
 
     def __init__(self, secret_key: Secret, algorithm: Algorithm, cache: DerivedKeyCache) -> None:
-        # A variable that is not UTF-8 arrives with its bytes escaped; Grafana uses the bytes as they are.
+        # Python escapes the bytes of a variable that is not UTF-8; Grafana uses them as they are.
         self._password = secret_key.reveal().encode(errors="surrogateescape")
         self._algorithm = algorithm
         self._cache = cache
@@ -51,14 +51,14 @@ class SecretKeyProvider:
         if parsed.key_id is not None or parsed.plaintext_bytes != DATA_KEY_BYTES:
             raise UnwrapFailedError(f"it does not hold {DATA_KEY_BYTES} bytes under {SECRET_KEY_PROVIDER}")
         try:
-            # A derivation takes about a millisecond, which the event loop has better uses for.
+            # A derivation takes about a millisecond: too long for the event loop.
             data_key = await asyncio.to_thread(envelope.decrypt, parsed, self._password, self._cache)
         except AuthenticationFailedError:
             raise UnwrapFailedError("its GCM tag does not match secret_key") from None
         return Unwrapped(data_key, conclusive=parsed.algorithm is Algorithm.AES_GCM, witnesses=ENOUGH_WITNESSES)
 
     async def unwrap_again(self, wrapped: bytes, first: Unwrapped) -> bytes | None:
-        """Decrypt once more; no service is asked, so the answer is the same."""
+        """Decrypt once more; without a service the answer is the same."""
         del first
         return (await self.unwrap(wrapped)).data_key
 
@@ -87,6 +87,6 @@ class SecretKeyProvider:
 
 
 def fingerprint_of(secret_key: Secret, salt: bytes) -> str:
-    """Recognises a `secret_key`: a key derived with the salt, hashed. As hard to guess from as a ciphertext."""
+    """Fingerprint of a `secret_key`: a key derived with the salt, hashed. As hard to guess from as a ciphertext."""
     derived = derive_key(secret_key.reveal().encode(errors="surrogateescape"), salt)
     return hashlib.sha256(derived).hexdigest()

@@ -1,4 +1,4 @@
-"""How key-management services are asked. They have these options in their own layer, so nothing translates them."""
+"""Options of calls to key-management services, in their own layer, so that nothing translates them."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Final
 
 from reencrypt.option import option
 
-#: How much of a service's quota is used, so that the rest is left to Grafana and others.
+#: The share of a service's quota to use; the rest is left to Grafana and others.
 DEFAULT_SHARE: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceOptions:
-    """How vaults are asked.
+    """Calls to vaults.
 
-    `deadline_seconds` is for one call with all its tries. `key_versions` are tried last, for where none may be listed.
+    `deadline_seconds` is for one call with all its tries. `key_versions` are tried last, where none may be listed.
     """
 
     deadline_seconds: float = option(

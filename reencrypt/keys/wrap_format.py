@@ -1,4 +1,4 @@
-"""Wrap formats: how an RSA block stands in `data_keys`, which Grafana Enterprise's documentation does not say.
+"""Wrap formats: the form of an RSA block in `data_keys`, which Grafana Enterprise's documentation does not say.
 
 Here rather than beside Azure, because a run's row and the option `--wrap-format` hold one.
 """
@@ -14,7 +14,7 @@ from reencrypt.errors import ConfigurationError
 
 
 class Framing(StrEnum):
-    """How the RSA block stands in `data_keys.encrypted_data`. Grafana Enterprise's choice is not public."""
+    """Framing of the RSA block in `data_keys.encrypted_data`. Grafana Enterprise's choice is not public."""
 
     RAW = "raw"
     BASE64 = "base64"
@@ -51,7 +51,7 @@ class RsaAlgorithm(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class WrapFormat:
-    """How a provider writes wrapped data keys: `FRAMING/ALGORITHM`, learned from Grafana or named by the user."""
+    """Format of a provider's wrapped data keys: `FRAMING/ALGORITHM`, learned from Grafana or named by the user."""
 
     framing: Framing
     algorithm: RsaAlgorithm
@@ -65,7 +65,7 @@ class WrapFormat:
         except ValueError:
             choices = f"{'|'.join(Framing)}/{'|'.join(RsaAlgorithm)}"
             raise ConfigurationError(
-                f"{text!r} is not a wrap format", hint=f"write FRAMING/ALGORITHM, one of {choices}"
+                f"{text!r} is not a wrap format", hint=f"Write FRAMING/ALGORITHM, one of {choices}."
             ) from None
 
     def __str__(self) -> str:

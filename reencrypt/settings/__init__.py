@@ -1,6 +1,6 @@
 """Grafana's configuration, read as Grafana reads it: ini dialect, layers, `GF_…` variables, `${…}`, then frozen facts.
 
-Nothing in here connects to a database or a vault.
+Nothing here connects to a database or a vault.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """`[database]`, or the URL that takes its place, as `DatabaseSettings`.
 
-The engines' own connection strings (`connection_string`) are passed on and not looked into.
+The engines' own connection strings (`connection_string`) are passed on unread.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ OPTION: Final = "--database"
 _TYPES: Final[Mapping[str, DatabaseType]] = {kind: kind for kind in ENGINES}
 _SCHEMES: Final = {scheme: kind for kind, engine in ENGINES.items() for scheme in engine.schemes}
 _PRINTABLE_TYPE: Final = re.compile(r"[A-Za-z0-9_.+-]{1,40}", re.ASCII)
-#: What go-ini takes for true; everything else is false here, because that is Grafana's default.
+#: Values that go-ini reads as true; all others are false here, because that is Grafana's default.
 _TRUE: Final = frozenset(("1", "t", "T", "true", "TRUE", "True", "YES", "yes", "Yes", "y", "ON", "on", "On"))
 _FALLBACK_PATH: Final = "data/grafana.db"
 _LOCAL: Final = "127.0.0.1"
@@ -34,7 +34,7 @@ _TLS_KEYS: Final = ("ssl_mode", "ca_cert_path", "client_key_path", "client_cert_
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """The settings, and for `config show` where each field came from."""
+    """The settings, and the origin of each field for `config show`."""
 
     settings: DatabaseSettings
     origins: Mapping[str, str]
@@ -95,9 +95,9 @@ def _listed(texts: Sequence[str]) -> str:
 
 
 def _same_engine(layers: Layers, kind: DatabaseType, keys: tuple[str, ...]) -> dict[str, Value]:
-    """Keep how to connect (TLS, for one) from the configuration, if it is about the same engine.
+    """Keep the connection settings (such as TLS) of the configuration, if it has the same engine.
 
-    A configured URL that cannot be resolved is often why the option is given, so it is no error then.
+    A configured URL that cannot be resolved is often the reason for the option, so it is no error then.
     """
     try:
         url = layers.get(SECTION, "url").text

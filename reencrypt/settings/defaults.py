@@ -1,14 +1,14 @@
 """Grafana's built-in defaults for the keys that matter here, as data.
 
-They are used where its `conf/defaults.ini` is not at hand. Which keys stand here matters too, because Grafana applies a
-`GF_…` variable only to keys that its defaults or the custom file have. Source: `conf/defaults.ini` of grafana/grafana.
+They are used where its `conf/defaults.ini` is missing. The set of keys matters too, because Grafana applies a `GF_…`
+variable only to keys that its defaults or the custom file have. Source: `conf/defaults.ini` of grafana/grafana.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-#: The `secret_key` that every Grafana is shipped with.
+#: The `secret_key` that Grafana is shipped with.
 DEFAULT_SECRET_KEY: Final = "SW2YcwTIb9zpOOhoPsMm"  # noqa: S105 (public: it stands in Grafana's repository)
 DEFAULT_PROVIDER: Final = "secretKey.v1"
 DEFAULT_ALGORITHM: Final = "aes-cfb"

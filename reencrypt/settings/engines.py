@@ -1,6 +1,6 @@
-"""The database engines that a configuration can name: how their URLs are written, and what these hold.
+"""The database engines that a configuration can name, and the form of their URLs.
 
-What connects to each of them is in `reencrypt.databases`.
+`reencrypt.databases` connects to them.
 """
 
 from __future__ import annotations

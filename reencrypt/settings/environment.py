@@ -1,6 +1,6 @@
 """Environment variables as Grafana sees them, after its Docker image has read the `GF_…__FILE` ones.
 
-Nothing is read before it is asked for, so that a secret file of another setting may be missing or forbidden.
+Nothing is read before it is needed, so the secret file of another setting may be missing or forbidden.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _FILE_SUFFIX: Final = "__FILE"
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A variable that is set and not empty, and how to name where it came from."""
+    """A variable that is set and not empty, and the name of its origin."""
 
     text: str = field(repr=False)
     origin: str

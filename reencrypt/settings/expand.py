@@ -1,6 +1,6 @@
 """`${VAR}`, `$__env{VAR}` and `$__file{path}` inside a value, replaced as Grafana replaces them.
 
-A pure function: what a variable or a file holds is asked of the caller.
+A pure function: the caller looks up variables and files.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ _FILE: Final = "__file"
 
 @dataclass(frozen=True, slots=True)
 class Expansion:
-    """The text after expansion, and for each expression a few words on where it led (never what it gave)."""
+    """The text after expansion, and a note on the source of each expression (never on its value)."""
 
     text: str = field(repr=False)
     notes: tuple[str, ...]
 
 
 def has_expression(text: str) -> bool:
-    """Whether Grafana would look for something to expand in `text`."""
+    """Whether `text` has an expression that Grafana would expand."""
     return _EXPRESSION.search(text) is not None
 
 
@@ -36,8 +36,8 @@ def unknown_expanders(text: str) -> tuple[str, ...]:
 def expand(text: str, *, variable: Callable[[str], str], read: Callable[[str], str]) -> Expansion:
     """Expand `text`: all variables first, then all files, so that a variable may hold `$__file{…}`.
 
-    Within one pass nothing is expanded twice: the expressions are found first and replaced one by one after that, each
-    at its first occurrence. Other expanders are left as they stand.
+    Nothing is expanded twice: all expressions are found first and then replaced one by one, each at its first
+    occurrence. Other expanders stay as they are.
     """
     notes: list[str] = []
     for words in (_ENV, (_FILE,)):

@@ -1,6 +1,6 @@
 """Whether Grafana's configuration can hold a value: as a line of an ini file, and as a variable.
 
-A value that it reads otherwise, or that nobody can see on a screen, is no `secret_key`: what is encrypted under it
+A value that Grafana reads differently, or that is invisible on a screen, cannot be a `secret_key`: secrets under it
 would be lost with the program that knows it.
 """
 
@@ -26,7 +26,7 @@ _NAMED: Final = (
     ("\0", "has a NUL"),
     ("\ufeff", "has a byte order mark (BOM), as some editors put before the text"),
 )
-#: What an ini file or an expander would cut off, unquote or replace, in some place of the value or with some other key.
+#: Text that an ini file or an expander may cut off, unquote or replace.
 _READ_OTHERWISE: Final = ("$__", "${", "%(", "#", ";", "`", '"', "'", "\\")
 _OTHERWISE: Final = "which Grafana's configuration may read otherwise"
 
@@ -34,7 +34,7 @@ _OTHERWISE: Final = "which Grafana's configuration may read otherwise"
 def problem_of(section: str, key: str, text: str) -> str:
     """Say why Grafana would not read exactly this text from `[section] key` or its variable; empty where it would.
 
-    A predicate for "the value …". Never says more of the text than one character that does not belong there.
+    The answer completes "the value …". It shows at most one character of the text, one that is not allowed.
     """
     return _odd_character(text) or _odd_form(text) or _not_read_back(section, key, text)
 
@@ -50,7 +50,7 @@ def _odd_character(text: str) -> str:
     for character in text:
         if not character.isprintable() or _BLANK.match(character):
             name = unicodedata.name(character, "a control character")
-            return f"has a character that nobody sees (U+{ord(character):04X}, {name})"
+            return f"has an invisible character (U+{ord(character):04X}, {name})"
     return ""
 
 
@@ -62,7 +62,7 @@ def _odd_form(text: str) -> str:
 
 
 def _not_read_back(section: str, key: str, text: str) -> str:
-    """Write the value, and read it as everything else is read: whatever the checks above forgot shows here."""
+    """Write the value and read it back with the real reader, which finds what the checks above miss."""
     line = f"[{section}]\n{key} = {text}\n"
     variable = variable_name(section, key)
     for where, file, variables in (
@@ -86,4 +86,4 @@ def _read(section: str, key: str, file: str, variables: dict[str, str]) -> str:
 
 
 def _no_file(_path: str, purpose: str) -> str:
-    raise ConfigurationError(f"{purpose}, and none is read here", hint="give the value itself")
+    raise ConfigurationError(f"{purpose}, and none is read here", hint="Give the value itself.")

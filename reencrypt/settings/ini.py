@@ -1,7 +1,7 @@
 """The ini dialect of Grafana (Go's `gopkg.in/ini.v1` with its default options), as a pure function on text.
 
-It knows nothing of Grafana's keys, of variables or of files. Checked against go-ini 1.67: what looks odd here (a
-comment sign anywhere in an unquoted value, `[a] ; b]` naming a section `a] ; b`) is what Grafana does.
+It knows no keys of Grafana, no variables and no files. Checked against go-ini 1.67: Grafana does the odd things here
+too (a comment sign anywhere in an unquoted value, `[a] ; b]` naming a section `a] ; b`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from reencrypt.errors import ConfigurationError
 
 DEFAULT_SECTION: Final = "DEFAULT"
 
-#: What Go's `unicode.IsSpace` takes for white space; Python's `str.strip()` would also take U+001C to U+001F.
+#: White space of Go's `unicode.IsSpace`; Python's `str.strip()` would also strip U+001C to U+001F.
 GO_SPACE: Final = (
     "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000"
@@ -23,13 +23,13 @@ GO_SPACE: Final = (
 _TRIPLE: Final = '"""'
 _DELIMITERS: Final = "=:"
 _COMMENTS: Final = "#;"
-#: A key is taken for triple-quoted only if its line has room for both quotes and more.
+#: A key counts as triple-quoted only if its line has room for both quotes and more.
 _TRIPLE_QUOTED_KEY: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
 class IniValue:
-    """One value as written, quotes removed, and the line (from 1) that its key stands on."""
+    """One value as written, without quotes, and the line (from 1) of its key."""
 
     text: str = field(repr=False)
     line: int
@@ -44,13 +44,13 @@ def parse_ini(text: str, source: str) -> Sections:
     Sections and keys are case-sensitive; a section that is written twice is one, and the last of two equal keys wins.
     Keys before the first header belong to `DEFAULT`.
 
-    Raises `ConfigurationError` with the line's number, and never with its content, which may be a secret.
+    Raises `ConfigurationError` with the line's number, never with its content, which may be a secret.
     """
     return _Parser(text, source).parse()
 
 
 class _Lines:
-    """Lines with their line break, one at a time; like Go's reader it has ended once the last one is taken."""
+    """Lines with their line break, one at a time; like Go's reader it ends once the last one is read."""
 
     def __init__(self, text: str) -> None:
         self._lines = text.split("\n")
@@ -104,7 +104,7 @@ class _Parser:
         end = line.find(quote, len(quote)) if quote else 0
         if end == -1:
             raise self._error("a quoted key has no closing quote")
-        # go-ini skips the quote's length from the closing quote on, also where the closing quote is shorter.
+        # go-ini skips the length of the opening quote, even where the closing quote is shorter.
         delimiter = _find_any(line, _DELIMITERS, end + len(quote))
         if delimiter == -1:
             raise self._error("there is no = between key and value")
@@ -133,7 +133,7 @@ class _Parser:
         return line[1:-1] if _is_quoted(line) else line
 
     def _further_lines(self, first: str, quote: str, number: int) -> str:
-        """Read on to the line that has the closing quote: the last such quote in it."""
+        """Read up to the line with the closing quote: the last such quote in it."""
         parts = [first]
         while not self._lines.ended:
             line = self._lines.take()
@@ -144,7 +144,7 @@ class _Parser:
         raise self._error(f"the value that begins here has no closing {quote}", number)
 
     def _continued(self, value: str) -> str:
-        r"""Join the lines after a trailing `\`; neither comments nor quotes mean anything in them."""
+        r"""Join the lines after a trailing `\`; comments and quotes mean nothing in them."""
         while line := self._lines.take().strip(GO_SPACE):
             value += line
             if not value.endswith("\\"):
@@ -172,7 +172,7 @@ def _value_quote(line: str) -> str:
 
 
 def _is_quoted(text: str) -> bool:
-    """Whether `text` stands in one pair of single or double quotes, with none of them inside."""
+    """Whether `text` is in one pair of single or double quotes, with none of them inside."""
     return any(
         len(text) > 1 and text[0] == quote and text.find(quote, 1) == len(text) - 1  # the next one is the last
         for quote in "'\""

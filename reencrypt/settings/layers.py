@@ -1,7 +1,7 @@
-"""Grafana's layers of configuration, one over the other, and what a key is worth in the end.
+"""Grafana's layers of configuration, and the effective value of a key.
 
-Order: defaults, custom file, `GF_…` variables, expansion of `${…}`, interpolation of `%(key)s`. A value is worked out
-only when it is asked for, so that a setting which matters to nobody here cannot be an error.
+Order: defaults, custom file, `GF_…` variables, expansion of `${…}`, interpolation of `%(key)s`. A value is resolved
+only when it is needed, so that a setting without use here cannot be an error.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ DEFAULT_ORIGIN: Final = "default"
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Value:
-    """A value and where it came from. Its text may be a secret, so it is not in the `repr`."""
+    """A value and its origin. Its text may be a secret, so it is not in the `repr`."""
 
     text: str
     origin: str
@@ -35,7 +35,7 @@ class Value:
 
     @property
     def source(self) -> str:
-        """The origin, with what its expressions led to."""
+        """The origin, with the sources of its expressions."""
         return f"{self.origin} ({', '.join(self.notes)})" if self.notes else self.origin
 
     def __repr__(self) -> str:
@@ -51,16 +51,16 @@ class Layers:
     _sections: dict[str, dict[str, Value]] = field(init=False, default_factory=lambda: {DEFAULT_SECTION: {}})
 
     def start(self, sections: Mapping[str, Mapping[str, str]]) -> None:
-        """Put the defaults at the bottom; here empty values count too, because a variable may fill them."""
+        """Lay the defaults first; here empty values count too, because a variable may fill them."""
         for section, keys in sections.items():
             self._sections.setdefault(section, {}).update(
                 {key: Value(text, DEFAULT_ORIGIN) for key, text in keys.items()}
             )
 
     def lay(self, sections: Mapping[str, Mapping[str, str]], origin: str) -> None:
-        """Put the values of the custom file on top; those that are empty change nothing, as in Grafana.
+        """Lay the values of the custom file on top; empty ones change nothing, as in Grafana.
 
-        A key that its section does not have yet, but a section above it does (`a` is above `a.b`), is set up there:
+        A key that its section does not have yet, but a section above it does (`a` is above `a.b`), is set there:
         Grafana looks the key up by go-ini's inheritance before it writes.
         """
         for section, keys in sections.items():
@@ -79,7 +79,7 @@ class Layers:
         return iter(tuple(self._sections))
 
     def has(self, section: str, key: str) -> bool:
-        """Whether the section itself has the key, as against one above it."""
+        """Whether the section itself has the key, not one above it."""
         return key in self._sections.get(section, {})
 
     def get(self, section: str, key: str, default: str = "") -> Value:
@@ -96,8 +96,8 @@ class Layers:
     def get_overridable(self, section: str, key: str, default: str = "") -> Value:
         """Return what Grafana reads from `[security]` and `[security.encryption]`.
 
-        There a variable counts even if no file has the key. Grafana takes it as it stands, after expansion has already
-        happened, so an expression in it is refused rather than taken literally.
+        There a variable counts even if no file has the key. Grafana reads it after expansion, so an expression in it
+        would stay literal; it is refused instead.
         """
         variable = self.environment.lookup(variable_name(section, key))
         if variable is None:
@@ -125,7 +125,7 @@ class Layers:
             section = section.rpartition(".")[0] or DEFAULT_SECTION
 
     def _expanded(self, section: str, key: str) -> Value:
-        """Return the value after variables and expansion; this is what `%(key)s` elsewhere stands for."""
+        """Return the value after variables and expansion, which `%(key)s` elsewhere stands for."""
         value = self._sections[section][key]
         variable = self.environment.lookup(variable_name(section, key))
         if variable is not None:
@@ -158,7 +158,7 @@ class Layers:
             notes = (*notes, *(note for note in (reference[0], *other.notes) if note not in notes))
             if len(text) > _LONGEST:
                 raise ConfigurationError(
-                    f"[{section}] {key} in {value.origin} grows without end by {reference[0]}",
+                    f"[{section}] {key} in {value.origin} grows without end through {reference[0]}",
                     hint="Remove the references of keys to each other.",
                 )
         return replace(value, text=text, notes=notes)

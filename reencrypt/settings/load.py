@@ -1,4 +1,4 @@
-"""Reading all of it: find the files, lay them over each other, and take out what matters."""
+"""Load the configuration: find the files, lay them over each other, and extract the settings."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def _algorithm(layers: Layers) -> Value:
 
 
 def _cache_ttl(layers: Layers) -> tuple[timedelta, Value]:
-    """Return how long a running Grafana may use a data key from memory; what is no duration is 15 minutes to it."""
+    """Return how long a running Grafana may cache a data key; it reads an invalid duration as 15 minutes."""
     value = layers.get_overridable(_ENCRYPTION, "data_keys_cache_ttl", DEFAULT_CACHE_TTL)
     ttl = parse_duration(value.text)
     if ttl is not None:

@@ -1,4 +1,4 @@
-"""Which files Grafana's configuration is in, and their text: the only module here that reads the disk."""
+"""Find and read the files of Grafana's configuration: the only module here that reads the disk."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _DEFAULTS: Final = Path("conf", "defaults.ini")
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """Where a package puts its configuration, and the `[paths] data` that its service passes to Grafana."""
+    """The configuration file of a package, and the `[paths] data` that its service passes to Grafana."""
 
     config: Path
     data: Path
@@ -24,7 +24,7 @@ class Installation:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What a machine offers when nothing is given; the tests bring another one."""
+    """What a machine offers when no file is named; tests pass their own."""
 
     installations: tuple[Installation, ...] = (
         Installation(Path("/etc/grafana/grafana.ini"), Path("/var/lib/grafana")),
@@ -38,7 +38,7 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """The files to read. `data` is what the package's service passes, if the configuration is a package's."""
+    """The files to read. `data` comes from the package's service, if the configuration is a package's."""
 
     config: Path | None
     home: Path | None
@@ -109,7 +109,7 @@ def _home_of(config: Path | None) -> Path | None:
 
 
 def _exists(path: Path) -> bool:
-    """Whether something is there; a forbidden folder counts, so that reading it says so instead of passing it by."""
+    """Whether a path exists; a forbidden folder counts, so that its reading fails instead of being skipped."""
     try:
         return path.exists()
     except PermissionError:

@@ -1,4 +1,4 @@
-"""What reading Grafana's configuration yields: frozen facts, without any knowledge of how they were read."""
+"""Settings of Grafana's configuration: frozen facts, independent of how they were read."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class ShownValue:
 class DatabaseSettings:
     """Where Grafana's database is.
 
-    `path` is absolute and there for SQLite alone; `socket` is MySQL's Unix socket. For PostgreSQL `host` may be the
+    `path` is absolute and only for SQLite; `socket` is MySQL's Unix socket. For PostgreSQL `host` may be the
     absolute folder of a socket. `connection_string` is as written, and empty if there is none. `parameters` are those
-    of the URL's query that no other field took. `origin` names what decided, for error messages.
+    of the URL's query that no other field uses. `origin` names their source, for error messages.
     """
 
     type: DatabaseType
@@ -55,10 +55,10 @@ class DatabaseSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything of Grafana's configuration that matters here.
+    """The settings of Grafana that matter here.
 
     Provider ids are normalised (`secretKey` is `secretKey.v1`). `providers` are the sections of those with a key
-    service, usable or not: what is wrong with one is an error only when that provider is needed.
+    service, usable or not: a fault in one is an error only when that provider is needed.
     """
 
     config_file: Path | None

@@ -1,6 +1,6 @@
-"""Sections of key-management providers, `[security.encryption.KIND.NAME]`: which there are, and the values in them.
+"""Sections of key-management providers, `[security.encryption.KIND.NAME]`, and their values.
 
-What the values mean is the affair of the kind (`reencrypt.keys`): a section is read key by key, as a kind asks for it.
+The kind interprets the values (`reencrypt.keys`): it reads a section key by key.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final
 from reencrypt.settings.defaults import DEFAULT_PROVIDER
 from reencrypt.settings.layers import Layers, Value
 
-#: The kinds of Grafana Enterprise that this program does not bring along.
+#: The kinds of Grafana Enterprise that this program does not have.
 UNSUPPORTED_KINDS: Final = ("awskms", "googlekms", "hashicorpvault")
 _PREFIX: Final = "security.encryption."
 

@@ -21,7 +21,7 @@ def show_secret(section: str, key: str, value: Value) -> ShownValue:
 
 
 def show_database(database: Database) -> tuple[ShownValue, ...]:
-    """Return a line for each part of the database's address that its engine uses, as it is in effect."""
+    """Return a line for each part of the database's address that its engine uses, with its effective value."""
     settings, origins = database.settings, database.origins
     parts: dict[str, str | Secret] = {"type": settings.type}
     if settings.type == "sqlite3":
@@ -45,7 +45,7 @@ def show_database(database: Database) -> tuple[ShownValue, ...]:
         )
         for key, part in parts.items()
     ]
-    # A parameter's value may be a password by another name.
+    # A parameter may hold a password under another name.
     lines += [
         ShownValue(database_keys.SECTION, f"url parameter {key}", str(Secret(text)), settings.origin, secret=True)
         for key, text in settings.parameters.items()

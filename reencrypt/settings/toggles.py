@@ -1,4 +1,4 @@
-"""Grafana's `[feature_toggles]`, for the one toggle that matters here, and its way of writing lists."""
+"""Grafana's `[feature_toggles]`: the one toggle that matters here, and the syntax of lists."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SECTION: Final = "feature_toggles"
 DISABLE_ENVELOPE: Final = "disableEnvelopeEncryption"
 
 _ITEM: Final = re.compile(r'"[^"]+"|[^,\t\n\v\f\r ]+')
-#: What Go's `strconv.ParseBool` takes.
+#: Values that Go's `strconv.ParseBool` accepts.
 _TRUE: Final = frozenset(("1", "t", "T", "TRUE", "true", "True"))
 _FALSE: Final = frozenset(("0", "f", "F", "FALSE", "false", "False"))
 
@@ -32,7 +32,7 @@ def split_list(text: str) -> tuple[str, ...]:
 
 
 def envelope_disabled(layers: Layers) -> Value:
-    """Return `true` or `false`, and where it came from.
+    """Return `true` or `false`, and its origin.
 
     The toggle's own key wins over the list `enable`. Its variable is `GF_FEATURE_TOGGLES_disableEnvelopeEncryption`,
     in this spelling also without a key in a file (newer versions), or in capitals for a key that is there.

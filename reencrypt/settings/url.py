@@ -1,4 +1,4 @@
-"""Database URLs, split and decoded as Go's `net/url` does it; an error says what is wrong and never shows the URL."""
+"""Database URLs, split and decoded as by Go's `net/url`; an error names the fault and never shows the URL."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Url:
 
 
 def parse_url(text: str, origin: str) -> Url:
-    """Split `text`; `origin` says in errors where it came from. Raises `ConfigurationError`."""
+    """Split `text`; errors name its `origin`. Raises `ConfigurationError`."""
 
     def fail(problem: str) -> ConfigurationError:
         return ConfigurationError(
@@ -74,7 +74,7 @@ def parse_url(text: str, origin: str) -> Url:
 
 
 def _query(text: str) -> tuple[tuple[str, str], ...]:
-    """Split a query; like Go, leave out what is malformed."""
+    """Split a query; malformed parts are left out, as by Go."""
     pairs = []
     for part in text.split("&"):
         if not part or ";" in part or _BAD_ESCAPE.search(part):
@@ -87,7 +87,7 @@ def _query(text: str) -> tuple[tuple[str, str], ...]:
 
 
 def split_host_port(text: str, *, default_host: str, default_port: int, origin: str) -> tuple[str, int]:
-    """Split `host:port`, `[::1]:port` or either without the other, as Grafana's `SplitHostPortDefault` does."""
+    """Split `host:port`, `[::1]:port` or one part alone, as Grafana's `SplitHostPortDefault` does."""
     bracketed = re.fullmatch(r"\[([^\[\]]*)\](?::(.*))?", text)
     if bracketed is not None:
         host, port = bracketed[1], bracketed[2] or ""

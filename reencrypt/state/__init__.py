@@ -1,1 +1,1 @@
-"""What survives a process: the state tables beside Grafana's own, behind one store for each of them."""
+"""Stores of the state that survives a process: one module for each state table."""

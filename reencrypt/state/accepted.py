@@ -1,8 +1,8 @@
-"""What the user has accepted: secrets that are not what Grafana stores in their place, and are right all the same.
+"""Accepted secrets: implausible ones that the user vouches for.
 
-An acceptance is the SHA-256 of a ciphertext as it stands in its column, so it covers every copy of these bytes, and
-ends when Grafana saves the secret again. What is moved on its word is remembered by its new bytes too, in the
-transaction that writes them; the old hash stays, so that an undo brings accepted bytes back.
+An acceptance is the SHA-256 of a ciphertext as it is in its column, so it covers every copy of these bytes, and
+ends when Grafana saves the secret again. A secret that moves because of it is accepted by its new bytes too, in the
+transaction that writes them; the old hash stays, so that an undo restores accepted bytes.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ class Accepted:
         return bool(self.hashes) and digest(text) in self.hashes
 
     def __or__(self, hashes: Iterable[bytes]) -> Accepted:
-        """These and others."""
+        """Return these and others."""
         return Accepted(self.hashes.union(hashes))
 
 
 NOTHING: Final = Accepted()
 
-#: What `_hashes` gives of each.
+#: The columns of `_hashes`.
 _COLUMNS: Final = ("location", "row_key", "field", "secret_hash")
 
 
 async def read_accepted(executor: Executor) -> Accepted:
-    """All that was accepted in this database; its table must exist."""
+    """Read all acceptances of this database; their table must exist."""
     rows = await executor.fetch("accepted")
     return Accepted(frozenset(each for (each,) in rows if isinstance(each, bytes)))
 
@@ -64,7 +64,7 @@ async def save_accepted(
 
 
 def _hashes(location: Location, row: Row, fields: Sequence[str]) -> list[tuple[str, bytes | None]]:
-    # Where there is a tag nobody's word is needed; and it is evidence, which what is accepted is not.
+    # A GCM tag needs no acceptance; and it is evidence, which an acceptance is not.
     return [
         (each.field, digest(each.text_in(row)))
         for each in secrets_of(location, row)

@@ -1,6 +1,6 @@
-"""How far a run has come: in its locations, in `data_keys`, and, for an undo, in the journal.
+"""Checkpoints: the progress of a run in its locations, in `data_keys`, and, for an undo, in the journal.
 
-All of it is in `reencrypt_checkpoint`, in JSON of one form, whatever is counted.
+All of it is in `reencrypt_checkpoint`, in one form of JSON.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from reencrypt.state.counts import Counts
 from reencrypt.state.rowkey import key_from_text, key_to_text
 
 _COVERAGE: Final = "coverage"  # beside the counters
-#: What is counted besides secrets stands where a location's name does.
+#: Progress with things other than secrets has these names in place of a location's.
 _DATA_KEYS, _JOURNAL = "data_keys", "journal"
 
 
 @dataclass(slots=True)
 class Checkpoint:
-    """How far a pass has come in a location, what it counted until there, and how many of the rows it looked at."""
+    """The progress of a sweep in a location: its last key, its counters, and how many rows it has read."""
 
     location: str
     pass_number: int
@@ -35,22 +35,22 @@ class Checkpoint:
 
 @dataclass(slots=True)
 class DataKeyProgress:
-    """How many data keys were wrapped anew, or got their old wrapping back, and why others kept theirs."""
+    """How many data keys got a new wrapping, or their old one back, and why others kept theirs."""
 
     changed: int = 0
     kept_because: dict[str, int] = field(default_factory=dict)
 
     def keep(self, reason: str) -> None:
-        """Count one that keeps its wrapping."""
+        """Count a data key that keeps its wrapping."""
         self.kept_because[reason] = self.kept_because.get(reason, 0) + 1
 
 
 @dataclass(slots=True)
 class ColumnProgress:
-    """How far an undo is in the journal, newest entry first, and what became of the columns.
+    """The progress of an undo in the journal, newest entry first, and what became of the columns.
 
-    `restored` got their old bytes back, `as_before` had them already. `last` is the last entry that was looked at,
-    None at the beginning.
+    `restored` got their old bytes back, `as_before` had them already. `last` is the last entry that was read, None at
+    the beginning.
     """
 
     restored: int = 0
@@ -61,7 +61,7 @@ class ColumnProgress:
 
     @property
     def back(self) -> int:
-        """All columns that hold what they held before the run."""
+        """The number of columns that hold what they held before the run."""
         return self.restored + self.as_before
 
     def keep(self, reason: str) -> None:
@@ -70,12 +70,12 @@ class ColumnProgress:
 
 
 async def read_checkpoints(executor: Executor, run_id: str) -> list[Checkpoint]:
-    """The checkpoints of a run in its locations, of all passes."""
+    """Read the checkpoints of a run in its locations, of all sweeps."""
     return [each for each in await _read(executor, run_id) if each.location not in (_DATA_KEYS, _JOURNAL)]
 
 
 async def read_data_key_progress(executor: Executor, run_id: str) -> DataKeyProgress | None:
-    """How far a run, or an undo, is with data keys; None where it has not begun with them."""
+    """Read the progress of a run or an undo with data keys; None where it has not begun with them."""
     for each in await _read(executor, run_id):
         if each.location == _DATA_KEYS:
             return DataKeyProgress(each.counts.re_encrypted, each.counts.left_because)
@@ -83,7 +83,7 @@ async def read_data_key_progress(executor: Executor, run_id: str) -> DataKeyProg
 
 
 async def read_column_progress(executor: Executor, undo_id: str) -> ColumnProgress | None:
-    """How far an undo is with columns; None where it has not begun with them."""
+    """Read the progress of an undo with columns; None where it has not begun with them."""
     for each in await _read(executor, undo_id):
         if each.location == _JOURNAL:
             last = int(each.last_key[0]) if each.last_key else None
@@ -135,7 +135,7 @@ async def save_data_key_progress(
 
 
 async def save_column_progress(transaction: Transaction, undo_id: str, progress: ColumnProgress) -> None:
-    """Record how far an undo is with columns."""
+    """Record progress of an undo with columns."""
     counts = Counts(
         re_encrypted=progress.restored,
         already_current=progress.as_before,
@@ -147,13 +147,13 @@ async def save_column_progress(transaction: Transaction, undo_id: str, progress:
 
 
 def latest_coverage(checkpoints: Sequence[Checkpoint]) -> dict[str, Coverage]:
-    """The coverage of each location in the last pass that came to its end there."""
+    """Return the coverage of each location in the last sweep that finished it."""
     ended = sorted((each for each in checkpoints if each.done), key=lambda each: each.pass_number)
     return {each.location: each.coverage for each in ended}
 
 
 def latest_counts(checkpoints: Sequence[Checkpoint]) -> dict[str, Counts]:
-    """What is known of each location: the counters of its last finished pass, else of the one under way."""
+    """Return the counters of each location: those of its last finished sweep, else of the one in progress."""
     latest: dict[str, Checkpoint] = {}
     for checkpoint in sorted(checkpoints, key=lambda each: (each.done, each.pass_number)):
         latest[checkpoint.location] = checkpoint

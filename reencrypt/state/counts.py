@@ -1,4 +1,4 @@
-"""Counters of secrets by what became of them; their sum is the total at every moment."""
+"""Counters of secrets by what became of them; their sum is always the total."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-#: Why a legacy value is left that may be plain text, or that nothing proves to be under `secret_key`.
+#: Why a legacy value is left: it may be plain text, or nothing proves that it is under `secret_key`.
 PLAIN_OR_UNPROVEN: Final = "plain_or_unproven"
 
 
@@ -24,7 +24,7 @@ class Counts:
 
     @property
     def total(self) -> int:
-        """All secrets that were looked at."""
+        """All secrets that were examined."""
         return self.re_encrypted + self.already_current + self.quarantined + self.left + self.not_applicable
 
     def quarantine(self, reason: str) -> None:
@@ -52,7 +52,7 @@ class Counts:
                 mine[reason] = mine.get(reason, 0) + count
 
     def as_numbers(self) -> dict[str, int]:
-        """The six numbers of reports."""
+        """Return the six numbers of reports."""
         return {
             "total": self.total,
             "re_encrypted": self.re_encrypted,
@@ -63,14 +63,14 @@ class Counts:
         }
 
     def to_numbers(self) -> dict[str, Any]:
-        """What a checkpoint keeps."""
+        """Return the numbers that a checkpoint keeps."""
         numbers: dict[str, Any] = self.as_numbers()
         del numbers["total"]
         return numbers | {"left_because": self.left_because, "quarantined_because": self.quarantined_because}
 
     @classmethod
     def from_numbers(cls, numbers: Mapping[str, Any]) -> Counts:
-        """Read back what `to_numbers` gave."""
+        """Build counters from the result of `to_numbers`."""
         return cls(**numbers)
 
     @classmethod
@@ -83,5 +83,5 @@ class Counts:
 
 
 def per_location(parts: Mapping[str, Counts]) -> dict[str, dict[str, int]]:
-    """The numbers of each location that holds secrets."""
+    """Return the numbers of each location that holds secrets."""
     return {name: counts.as_numbers() for name, counts in parts.items() if counts.total}

@@ -1,4 +1,4 @@
-"""The one place that writes to Grafana's `data_keys`: each change is journaled with it, in the same transaction."""
+"""Store of Grafana's `data_keys`, its only writer: each change is journaled in the same transaction."""
 
 from __future__ import annotations
 
@@ -23,29 +23,29 @@ class KeyTable(Enum):
 
 
 class Wrapping(NamedTuple):
-    """What a row of `data_keys` holds of its key: the wrapped bytes, under which provider, and its label."""
+    """A data key in its row of `data_keys`: the wrapped bytes, the provider, and the label."""
 
     wrapped: bytes
     provider: str
     label: str
 
     def as_columns(self) -> Mapping[str, bytes]:
-        """As the journal keeps it."""
+        """Return its form in the journal."""
         return {"encrypted_data": self.wrapped, "provider": self.provider.encode(), "label": self.label.encode()}
 
 
 async def read_data_keys(executor: Executor, table: KeyTable) -> list[DataKey]:
-    """The rows of `data_keys`, whatever its shape."""
+    """Read the rows of `data_keys`, in any of its shapes."""
     if table is KeyTable.NONE:
         return []
     return [data_key_of(row) for row in await executor.fetch(table.value)]
 
 
 async def read_ambiguous_keys(executor: Executor, table: KeyTable) -> frozenset[str]:
-    """The data keys whose name more than one row of `data_keys` has, as the server compares names.
+    """Read the data keys whose name more than one row of `data_keys` has, as the server compares names.
 
-    Without its primary key the table admits that, and after a careless copy it has none. Grafana uses whichever row
-    the database gives it first.
+    Without its primary key, as after a careless copy, the table allows that. Grafana then uses the row that the
+    database returns first.
     """
     if table is KeyTable.NONE:
         return frozenset()
@@ -54,24 +54,24 @@ async def read_ambiguous_keys(executor: Executor, table: KeyTable) -> frozenset[
 
 
 async def read_secrets_manager(executor: Executor) -> list[tuple[str, bytes | None]]:
-    """The providers and wrappings of the data keys of Grafana's secrets manager, whose table must exist."""
+    """Read provider and wrapping of the data keys of Grafana's secrets manager, whose table must exist."""
     rows = await executor.fetch("secrets_manager_keys")
     return [(str(name), wrapped if isinstance(wrapped, bytes) else None) for name, wrapped in rows]
 
 
 async def read_wrapped(executor: Executor, key_id: str) -> bytes | None:
-    """The wrapped bytes of a data key, or None where there is none."""
+    """Read the wrapped bytes of a data key, None where there is none."""
     rows = await executor.fetch("data_key_read", id=key_id)
     return rows[0][0] if rows and isinstance(rows[0][0], bytes) else None
 
 
 async def read_own(executor: Executor) -> dict[str, str]:
-    """The data keys whose present wrapping we made here, each with the run that did."""
+    """Read the data keys whose present wrapping reencrypt made, each with the run that made it."""
     return {str(key_id): str(run_id) for key_id, run_id in await executor.fetch("own_data_keys")}
 
 
 async def is_held(transaction: Transaction, key_id: str, wrapped: bytes) -> bool:
-    """Whether a row still has this wrapping; if so, nobody can delete or change it before the transaction ends."""
+    """Lock a row that still has this wrapping until the transaction ends; returns whether it has."""
     return bool(await transaction.fetch("data_key_lock", id=key_id, wrapped=wrapped))
 
 
@@ -84,7 +84,7 @@ class DataKeyStore:
     journal_id: str
 
     async def insert(self, key_id: str, wrapping: Wrapping) -> None:
-        """Add a data key that is not active, and remember that it is ours."""
+        """Add an inactive data key, and remember that reencrypt made it."""
         await self.transaction.execute(
             "data_key_insert",
             id=key_id,
@@ -100,21 +100,21 @@ class DataKeyStore:
         await self._record("insert", key_id, None, wrapping.wrapped)
 
     async def activate(self, key_id: str, wrapped: bytes) -> bool:
-        """Have Grafana write under a data key from now on; returns whether it still has this wrapping."""
+        """Set a data key active, so that Grafana writes under it; returns whether it still has this wrapping."""
         if not await self._set_active(key_id, wrapped, active=True):
             return False
         await self._record("activate", key_id, wrapped, wrapped)
         return True
 
     async def deactivate(self, key_id: str, wrapped: bytes) -> bool:
-        """Have Grafana write no more under a data key; returns whether it still has this wrapping."""
+        """Set a data key inactive, so that Grafana stops writing under it; returns whether it has this wrapping."""
         if not await self._set_active(key_id, wrapped, active=False):
             return False
         await self._record("deactivate", key_id, wrapped, wrapped)
         return True
 
     async def deactivate_all_but(self, key_id: str) -> int:
-        """Set every other active data key inactive, whatever it holds; returns how many."""
+        """Set every other active data key inactive, with any wrapping; returns how many."""
         number = 0
         for other, wrapped in await self.transaction.fetch("data_keys_active"):
             if str(other) == key_id:
@@ -129,7 +129,7 @@ class DataKeyStore:
         return number
 
     async def rewrap(self, key_id: str, held: bytes, change: Callable[[Wrapping], Wrapping]) -> bool:
-        """Replace a wrapping by what `change` makes of it; returns whether the row still held the bytes."""
+        """Replace a wrapping by the result of `change`; returns whether the row still held the bytes."""
         rows = await self.transaction.fetch("data_key_wrapping", id=key_id, wrapped=held)
         if not rows:
             return False
@@ -145,7 +145,7 @@ class DataKeyStore:
         return True
 
     async def discard(self, key_id: str, wrapped: bytes) -> bool:
-        """Delete a data key of ours that was never active, naming its bytes, so that no other can be hit."""
+        """Delete a data key that reencrypt made and that was never active, by its bytes, so that no other is hit."""
         if not await self.transaction.execute("data_key_discard", id=key_id, wrapped=wrapped, active=False):
             return False
         await self.forget(key_id, self.journal_id)
@@ -153,11 +153,11 @@ class DataKeyStore:
         return True
 
     async def delete(self, key_id: str, wrapped: bytes) -> bool:
-        """Delete an inactive data key for good. Nothing is journaled: the journal goes with it."""
+        """Delete an inactive data key for good. Nothing is journaled, because the journal is deleted with it."""
         return bool(await self.transaction.execute("data_key_delete", id=key_id, wrapped=wrapped, active=False))
 
     async def remember(self, key_id: str, provider: str) -> None:
-        """Remember that the present form of a wrapping is ours: no evidence of what Grafana can read."""
+        """Remember that reencrypt made the present wrapping, which is then no evidence of what Grafana can read."""
         await self.transaction.execute(
             "own_data_key_remember", id=key_id, run_id=self.journal_id, provider=provider, at=stamp()
         )

@@ -1,4 +1,4 @@
-"""How many secrets under each key did not decrypt to what they should: damage is rare, a wrong key hits all."""
+"""Failure rate of the secrets under each key: damage is rare, a wrong key makes all of them fail."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _MOST_REMEMBERED: Final = 1024  # ciphertexts of each key, good and bad apart
 
 @dataclass(slots=True)
 class FailureRate:
-    """Secrets that were decrypted under each key, and how many of them failed. The key `""` is `secret_key`.
+    """Decrypted secrets under each key, and how many of them failed. The key `""` is `secret_key`.
 
-    A ciphertext counts once however often it is copied: history tables keep a hundred copies of one dead secret.
+    All copies of a ciphertext count once: history tables keep a hundred copies of one damaged secret.
     """
 
     tried: dict[str, int] = field(default_factory=dict)
@@ -36,7 +36,7 @@ class FailureRate:
         self._count(key, 1, failed=failed)
 
     def note_moved(self, key: str, number: int) -> None:
-        """Count secrets that have a column each, where copies are rare."""
+        """Count secrets that each fill a column, where copies are rare."""
         self._count(key, number, failed=False)
 
     def _count(self, key: str, number: int, *, failed: bool) -> None:
@@ -45,7 +45,7 @@ class FailureRate:
             self.failed[key] = self.failed.get(key, 0) + number
 
     def add(self, other: FailureRate) -> None:
-        """Add another tally to this one."""
+        """Add another failure rate to this one."""
         for mine, theirs in ((self.tried, other.tried), (self.failed, other.failed)):
             for key, count in theirs.items():
                 mine[key] = mine.get(key, 0) + count
@@ -55,25 +55,25 @@ class FailureRate:
             seen.update(itertools.islice(marks - seen, max(0, _MOST_REMEMBERED - len(seen))))
 
     def to_json(self) -> str:
-        """For the run's row: the keys under which anything failed, so that a run without failures writes nothing."""
+        """Return the form in the run's row: only keys with failures, so that a run without any writes nothing."""
         return json.dumps({key: [self.tried[key], failed] for key, failed in sorted(self.failed.items())})
 
     @staticmethod
     def from_json(text: str) -> FailureRate:
-        """What `to_json` wrote."""
+        """Build it from the result of `to_json`."""
         counts = json.loads(text)
         return FailureRate(
             {key: tried for key, (tried, _) in counts.items()}, {key: bad for key, (_, bad) in counts.items()}
         )
 
     def check(self, share: float, keys: Iterable[str]) -> None:
-        """Raise `RefusedError` where more than this share has failed under one of these keys, from 20 secrets on."""
+        """Raise `RefusedError` where more than this share of at least 20 secrets under one of these keys has failed."""
         for key in keys:
             tried, failed = self.tried[key], self.failed.get(key, 0)
             if tried >= _LEAST and failed > share * tried:
                 raise RefusedError(
                     f"{failed} of {tried} secrets under {f'data key {key}' if key else 'secret_key'} do not decrypt to "
                     "what Grafana stores there: that is a wrong key rather than damage",
-                    hint="nothing of this page was written; check the key, leave what is under it with "
-                    f"--skip-key {key or 'secretKey.v1'}, or raise --max-quarantine",
+                    hint="Nothing of this page was written. Check the key, leave its secrets with "
+                    f"--skip-key {key or 'secretKey.v1'}, or raise --max-quarantine.",
                 )

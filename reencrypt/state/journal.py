@@ -1,4 +1,4 @@
-"""The journal: what a run replaced, in the transaction that replaced it, so that it can be undone."""
+"""Store of the journal: what a run replaced, written in the same transaction, so that it can be undone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from reencrypt.state.rowkey import key_from_text, key_to_text
 #: A column of a row: table, the row's key as text, column.
 ColumnPlace = tuple[str, str, str]
 
-#: Behind every entry of the journal.
+#: Greater than every entry of the journal.
 END: Final = 2**62
 _PAGE_ROWS: Final = 100
 #: What an entry holds besides its run, action and table.
@@ -22,7 +22,7 @@ _COLUMNS: Final = ("row_key", "column_name", "old_bytes", "new_hash")
 
 
 def digest(data: bytes | None) -> bytes | None:
-    """SHA-256 of written bytes: enough to recognise them, and it gives nothing away."""
+    """Return the SHA-256 of written bytes: it recognises them and reveals nothing."""
     return hashlib.sha256(data).digest() if data is not None else None
 
 
@@ -36,14 +36,14 @@ async def journal_updates(
 async def journal_entries(
     transaction: Transaction, run_id: str, location: Location, entries: Sequence[tuple[Value, ...]]
 ) -> None:
-    """Record what `swap_entries` has made."""
+    """Record the result of `update_entries`."""
     await transaction.execute_many(
         "journal_append", _COLUMNS, entries, run_id=run_id, action="rewrite", table_name=location.table
     )
 
 
 def update_entries(location: Location, updates: Sequence[RowUpdate]) -> list[tuple[Value, ...]]:
-    """What the journal gets for these swaps, so that it can be made before anything is locked."""
+    """Build the journal's entries for row updates, before anything is locked."""
     columns = location.columns
     return [
         (key_to_text(update.key), column, old, digest(new))
@@ -72,7 +72,7 @@ async def journal_data_key(
 async def journal_rewrap(
     transaction: Transaction, run_id: str, key_id: str, *, old: Mapping[str, bytes], new: Mapping[str, bytes]
 ) -> None:
-    """Record by column what a row of `data_keys` held, and a hash of what it holds now."""
+    """Record by column the old values of a row of `data_keys`, and a hash of the new ones."""
     row = key_to_text((key_id,))
     entries = [(row, column, before, digest(new[column])) for column, before in old.items()]
     await transaction.execute_many(
@@ -93,7 +93,7 @@ class JournalEntry:
 
     @property
     def place(self) -> ColumnPlace:
-        """The column that was rewritten."""
+        """The rewritten column."""
         return self.table, self.row_key, self.column
 
     @property
@@ -105,7 +105,7 @@ class JournalEntry:
 async def read_entries(
     database: Database, run_id: str, before: int = END, *, rows: int = _PAGE_ROWS
 ) -> list[JournalEntry]:
-    """The next rewrites by a run in front of the entry `before`, newest first; none at the end."""
+    """Read the next rewrites of a run older than the entry `before`, newest first; none at the end."""
     return [_entry(row) for row in await database.fetch("journal_of_run", run_id=run_id, before=before, rows=rows)]
 
 
@@ -123,19 +123,19 @@ def _bytes(value: object) -> bytes | None:
 
 
 async def read_hashes(database: Database, run_ids: Iterable[str]) -> frozenset[bytes]:
-    """The hashes of all that some runs wrote."""
+    """Read the hashes of everything that some runs wrote."""
     rows = [row for run_id in run_ids for row in await database.fetch("journal_hashes", run_id=run_id)]
     return frozenset(new_hash for (new_hash,) in rows if isinstance(new_hash, bytes))
 
 
 async def read_rewritten_again(database: Database, run_id: str) -> frozenset[ColumnPlace]:
-    """The columns that a run rewrote more than once: few, where keys were proven late or Grafana saved meanwhile."""
+    """Read the columns that a run rewrote more than once: few, after a late proof or a save by Grafana."""
     rows = await database.fetch("journal_rewritten_again", run_id=run_id)
     return frozenset((str(table), str(row_key), str(column)) for table, row_key, column in rows)
 
 
 async def read_newest(database: Database, *, longest: int, after: int, rows: int) -> list[tuple[ColumnPlace, bytes]]:
-    """The newest old values that are not longer than so many bytes, behind the entry `after`."""
+    """Read the newest old values up to a length in bytes, after the entry `after`."""
     found = await database.fetch("journal_newest", size=longest, after=after, rows=rows)
     return [
         ((str(table), str(row_key), str(column)), old)
@@ -145,19 +145,19 @@ async def read_newest(database: Database, *, longest: int, after: int, rows: int
 
 
 async def read_end(database: Database, run_id: str) -> int:
-    """The last entry of a run; 0 where it has none."""
+    """Read the last entry of a run; 0 where it has none."""
     ((end,),) = await database.fetch("journal_end", run_id=run_id)
     return int(str(end or 0))
 
 
 async def read_extents(database: Database) -> dict[str, tuple[int, int]]:
-    """How many columns each run has written, and its last entry."""
+    """Read how many columns each run has written, and its last entry."""
     rows = await database.fetch("journal_extents")
     return {str(run_id): (int(str(count)), int(str(last))) for run_id, count, last in rows}
 
 
 async def read_places(database: Database, after: int, *, rows: int) -> list[tuple[int, str, ColumnPlace]]:
-    """The next rewrites behind the entry `after` by all runs: the entry, its run and the column."""
+    """Read the next rewrites of all runs after the entry `after`: the entry, its run and the column."""
     return [
         (int(str(number)), str(run_id), (str(table), str(row_key), str(column)))
         for number, run_id, table, row_key, column in await database.fetch("journal_places", after=after, rows=rows)
@@ -165,7 +165,7 @@ async def read_places(database: Database, after: int, *, rows: int) -> list[tupl
 
 
 async def read_old_bytes(database: Database, number: int) -> bytes | None:
-    """What a column held before an entry."""
+    """Read the bytes of a column before an entry."""
     rows = await database.fetch("journal_old_bytes", id=number)
     return _bytes(rows[0][0]) if rows else None
 
@@ -182,7 +182,7 @@ class DataKeyEntry:
 
 
 async def read_data_key_entries(database: Database, run_id: str) -> list[DataKeyEntry]:
-    """What a run has wrapped anew or set inactive, in its order."""
+    """Read the data keys that a run has rewrapped or set inactive, in order."""
     return [
         DataKeyEntry(str(action), str(key_from_text(str(row_key))[0]), str(column), _bytes(old), _bytes(new_hash))
         for action, row_key, column, old, new_hash in await database.fetch("journal_of_data_keys", run_id=run_id)
@@ -190,7 +190,7 @@ async def read_data_key_entries(database: Database, run_id: str) -> list[DataKey
 
 
 async def read_rewraps(database: Database) -> list[tuple[str, str, str, bytes]]:
-    """Run, data key, column and old bytes of every rewrap of all runs, in their order."""
+    """Read run, data key, column and old bytes of every rewrap of all runs, in order."""
     return [
         (str(run_id), str(key_from_text(str(row_key))[0]), str(column), old)
         for run_id, row_key, column, old in await database.fetch("journal_rewraps")

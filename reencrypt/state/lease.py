@@ -1,7 +1,7 @@
-"""The lease: one run at a time per database, with a fencing token that every transaction of a run checks.
+"""Store of the lease: one run at a time per database, with a fencing token that every transaction of a run checks.
 
-A holder is dead when its heartbeat counter has not moved for a while of the contender's own monotonic clock. Wall
-clocks, which differ between machines and step, are not consulted.
+A holder is dead when its heartbeat counter has not moved for the timeout on the contender's own monotonic clock. Wall
+clocks differ between machines and step, so they are not used.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ _RELEASE_SECONDS: Final = 2.0
 
 
 def holder_name() -> str:
-    """Who we are, for the person who reads it: process and host."""
+    """Name this process for people: its id and its host."""
     return f"process {os.getpid()} on {socket.gethostname()}"
 
 
 @dataclass(slots=True)
 class Lease:
-    """A lease that was taken; `token` grows with every take-over.
+    """A lease that this process has taken; `token` grows with every take-over.
 
-    It `is_kept` until the block that holds it ends, and `is_dropped` where its table is gone with the others.
+    It `is_kept` until the block that holds it ends, and `is_dropped` once its table is dropped with the others.
     """
 
     token: int
@@ -45,7 +45,7 @@ class Lease:
     _beating: asyncio.Task[None] | None = None
 
     async def check(self, transaction: Transaction) -> None:
-        """Beat inside a transaction: locks the lease row, so that no take-over can come between this and the commit.
+        """Beat inside a transaction. This locks the lease row, so that no take-over is possible before the commit.
 
         Raises `LeaseHeldError` when the lease was taken over while this process slept.
         """
@@ -54,11 +54,11 @@ class Lease:
             holder = rows[0][1] if rows else "nobody"
             raise LeaseHeldError(
                 f"the lease of this run was taken over by {holder!s}",
-                hint="that run goes on from the same checkpoint; `reencrypt status` shows it",
+                hint="That run continues from the same checkpoint; `reencrypt status` shows it.",
             )
 
     def start_beating(self, database: Database, group: asyncio.TaskGroup) -> None:
-        """Beat from now on, so that contenders see a living holder while nothing is committed."""
+        """Start the heartbeat, so that contenders see a live holder while nothing is committed."""
 
         async def beat() -> None:
             while self.is_kept:
@@ -68,15 +68,15 @@ class Lease:
         self._beating = group.create_task(beat())
 
     async def stop_beating(self) -> None:
-        """Return when no beat comes any more."""
+        """Stop the heartbeat; returns when no beat can follow."""
         self.is_kept = False
         if self._beating is not None:
-            # Cancelling alone is not enough: a driver may have lost it to an answer that came at the same moment.
+            # One cancel() is not enough: a driver may lose it to an answer that arrives at the same moment.
             self._beating.cancel()
             await asyncio.wait((self._beating,))
 
     async def apply(self, database: Database, statement: str, **parameters: Value) -> int:
-        """Run one statement in a transaction of its own, if the lease is still ours; returns the rows it matched."""
+        """Run one statement in its own transaction if this process still has the lease; returns the rows it matched."""
 
         async def body(transaction: Transaction) -> int:
             await self.check(transaction)
@@ -85,7 +85,7 @@ class Lease:
         return await retry_transaction(database, body)
 
     async def drop_state(self, database: Database) -> None:
-        """Drop the state tables, this lease's own among them: nothing can be done under it after that."""
+        """Drop the state tables with the lease's own: nothing can be done under it after that."""
         await self.stop_beating()
         async with database.transaction() as transaction:
             await self.check(transaction)
@@ -93,7 +93,7 @@ class Lease:
         self.is_dropped = True
 
     async def release(self, database: Database) -> None:
-        """Give the lease back, so that the next run need not wait; no harm where it was taken over, or dropped."""
+        """Release the lease, so that the next run need not wait; harmless where it was taken over or dropped."""
         if self.is_dropped:
             return
         async with database.transaction() as transaction:
@@ -109,10 +109,10 @@ async def held_lease(
     stop: StopRequest,
     known_dead: DeadHolder | None = None,
 ) -> AsyncIterator[Lease]:
-    """Take the lease, beat while the block runs, and give it back.
+    """Hold the lease while the block runs: take it, beat, and release it.
 
-    Of the errors of its tasks, a lost heartbeat among them, the one that says most is raised. Raises
-    `StoppedEarlyError` where a stop is asked for while a silent holder is watched.
+    Raises the most telling error of its tasks, such as a lost heartbeat, and `StoppedEarlyError` where a stop is
+    requested while it watches a silent holder.
     """
     taking = take_lease(database, timeout_seconds=timeout_seconds, waiting=waiting, known_dead=known_dead)
     lease = await stop.interruptible(taking)
@@ -126,8 +126,8 @@ async def held_lease(
     except BaseExceptionGroup as group:
         raise first_error(group) from group
     finally:
-        # Also when we are cancelled: the next run need not wait for our death to be proven. Where even that fails, or
-        # takes longer than whoever asked to stop will wait, what came before is what has to be told.
+        # Also on cancellation: then the next run need not wait until this holder counts as dead. Where the release
+        # fails, or takes longer than a requested stop allows, the earlier error is the one to report.
         patience = _RELEASE_SECONDS if stop.reason else None
         with suppress(ReencryptError, TimeoutError):
             await asyncio.shield(_release(lease, database, patience))
@@ -138,7 +138,7 @@ async def _release(lease: Lease, database: Database, patience: float | None) -> 
         await lease.release(database)
 
 
-#: Token and beats of a holder, as they were when it was found dead.
+#: Token and beats of a holder when it was found dead.
 DeadHolder = tuple[object, object]
 
 
@@ -148,9 +148,9 @@ async def wait_until_free(
     waiting: Callable[[str], None],
     known_dead: DeadHolder | None = None,
 ) -> DeadHolder | None:
-    """Return when nobody holds the lease (None) or its holder is dead; raise `LeaseHeldError` as soon as it moves.
+    """Wait until the lease is free (None) or its holder is dead; raises `LeaseHeldError` as soon as the holder beats.
 
-    A holder that stands still where it was `known_dead` is not watched again.
+    A holder that has not beaten since it was `known_dead` is not watched again.
     """
     watched: DeadHolder | None = None
     loop = asyncio.get_running_loop()
@@ -168,7 +168,7 @@ async def wait_until_free(
             waiting(f"{holder!s} holds the lease; if its heartbeat does not move for {patience:g} s, it is dead")
         elif watched != (token, beats):
             raise LeaseHeldError(
-                f"another run is at work: {holder!s}", hint="let it finish; `reencrypt status` shows how far it is"
+                f"another run is at work: {holder!s}", hint="Let it finish; `reencrypt status` shows its progress."
             )
         elif loop.time() - since >= patience:
             return watched
@@ -176,7 +176,7 @@ async def wait_until_free(
 
 
 async def read_holder(database: Database) -> str:
-    """Who holds the lease, empty for nobody."""
+    """Read who holds the lease, empty where it is free."""
     rows = await database.fetch("lease_read")
     return str(rows[0][1]) if rows else ""
 
@@ -188,7 +188,7 @@ async def take_lease(
     waiting: Callable[[str], None],
     known_dead: DeadHolder | None = None,
 ) -> Lease:
-    """Take the lease, waiting for a silent holder to be proven dead. The state tables must exist.
+    """Take the lease once it is free or its silent holder is proven dead. The state tables must exist.
 
     Raises `LeaseHeldError` when another run is alive.
     """
@@ -211,4 +211,4 @@ async def take_lease(
             )
         if taken:
             return Lease(token + 1, beat_seconds)
-        # Another contender was faster; the next round sees it alive.
+        # Another contender was faster; the next iteration sees it alive.

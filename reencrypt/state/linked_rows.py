@@ -1,4 +1,4 @@
-"""Rows that hold one text change together, in one transaction, whichever of them was come across."""
+"""Linked rows: rows that hold one text change together, in one transaction."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ async def follow(
     changed: Sequence[tuple[Row, RowUpdate]],
     locations: Mapping[str, Location],
 ) -> None:
-    """Give the twins of rows that were swapped the same new text, and journal that."""
+    """Give the linked rows of updated rows the same new text, and journal that."""
     if location.linked is None:
         return
     for row, update in changed:
@@ -37,7 +37,7 @@ async def follow(
 
 
 def scope_of(location: Location, row: Row) -> Value:
-    """The value that ties a row to its twins."""
+    """Return the value that ties a row to its linked rows."""
     if location.linked is None:
         return None
     value = row.extras[location.extras.index(location.linked.scope)]
@@ -45,7 +45,7 @@ def scope_of(location: Location, row: Row) -> Value:
 
 
 def with_text(location: Location, row: Row, text: bytes) -> tuple[bytes | None, ...]:
-    """The cells of a row with another text, and the hash that goes with it."""
+    """Return the cells of a row with a new text and its hash."""
     new = [text, *row.cells[1:]]
     if location.text_hash:
         new[-1] = rehash(location, row, new)

@@ -1,4 +1,4 @@
-"""The quarantine: secrets that could not be re-encrypted, each with a reason code, over all runs of a database."""
+"""Store of the quarantine: secrets that could not be re-encrypted, each with a reason, over all runs of a database."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Place = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class KnownSecret:
-    """Why a secret was in quarantine, the SHA-256 of its text then (`digest`), and whether the user vouches for it."""
+    """An earlier finding: its reason, the SHA-256 of the text then (`digest`), and whether the user vouches for it."""
 
     reason: Reason
     detail: str
@@ -30,9 +30,9 @@ class KnownSecret:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A secret for the quarantine; `text` is what stands in the column in its place.
+    """A secret for the quarantine; `text` is its text in the column.
 
-    It is no `news` where the secret was left this time and an older finding stands.
+    It is no `news` where the secret was left this time and an older finding remains.
     """
 
     key: Key
@@ -47,8 +47,8 @@ class Finding:
 class QuarantineEntry:
     """A row of `reencrypt_quarantine`; `row_key` is the row's key as a JSON array.
 
-    `state` is open, or acknowledged where somebody has given the secret up knowingly; that lasts until its text
-    in the column, whose SHA-256 is `secret_hash`, changes. Its neighbours in the same document may change.
+    `state` is open, or acknowledged where the user has given the secret up knowingly. That lasts until its text in the
+    column, whose SHA-256 is `secret_hash`, changes. Other secrets of the same document may change.
     """
 
     location: str
@@ -61,7 +61,7 @@ class QuarantineEntry:
 
     @property
     def is_open(self) -> bool:
-        """Whether it is still in the way of a run that is done."""
+        """Whether it still keeps a run from being done."""
         return self.state == "open"
 
     @property
@@ -71,7 +71,7 @@ class QuarantineEntry:
 
 
 async def read_quarantine(executor: Executor) -> list[QuarantineEntry]:
-    """Everything in quarantine, by location, key and field."""
+    """Read the quarantine, by location, key and field."""
     return [
         QuarantineEntry(str(location), str(key), str(name), str(reason), str(detail), str(state), _bytes(secret_hash))
         for location, key, name, reason, detail, state, secret_hash in await executor.fetch("quarantine")
@@ -85,7 +85,7 @@ def _bytes(value: Value) -> bytes:
 def known_secrets(
     entries: Sequence[QuarantineEntry], accepts: Callable[[QuarantineEntry], bool]
 ) -> dict[Place, KnownSecret]:
-    """What was found before, by place. `accepts` tells for which of them the user vouches."""
+    """Index earlier findings by place. `accepts` tells which of them the user vouches for."""
     return {
         entry.place: KnownSecret(
             Reason(entry.reason),
@@ -100,7 +100,7 @@ def known_secrets(
 def known_of(
     known: Mapping[Place, KnownSecret], location: Location, secret: FoundSecret, row: Row
 ) -> KnownSecret | None:
-    """What the quarantine knows of a secret, if the secret is as it was then."""
+    """Return the finding about a secret, if the secret has not changed since."""
     if not known:
         return None
     found = known.get((location.name, key_to_text(row.key), secret.field))
@@ -108,7 +108,7 @@ def known_of(
 
 
 async def acknowledge(database: Database, lease: Lease, entry: QuarantineEntry) -> bool:
-    """Give a secret up knowingly; returns whether it still is the entry that was looked at."""
+    """Acknowledge an entry; returns whether it is still the one that was read."""
     matched = await lease.apply(
         database,
         "quarantine_acknowledge",
@@ -123,7 +123,7 @@ async def acknowledge(database: Database, lease: Lease, entry: QuarantineEntry) 
 async def save_findings(
     transaction: Transaction, run_id: str, pass_number: int, location: str, findings: Sequence[Finding]
 ) -> None:
-    """Enter findings, or refresh the entries they already have. `secret_hash` tells later whether it changed."""
+    """Save findings, or refresh their entries. `secret_hash` tells later whether a secret changed."""
     entries = [
         (key_to_text(each.key), each.field, each.reason.value, each.detail, digest(each.text)) for each in findings
     ]
@@ -140,5 +140,5 @@ async def save_findings(
 
 
 async def drop_stale(transaction: Transaction, run_id: str, pass_number: int, location: str) -> None:
-    """Forget entries that a finished pass over the location did not see again: healed, or gone."""
+    """Delete entries that a finished sweep of the location did not see again: repaired, or gone."""
     await transaction.execute("quarantine_drop_stale", run_id=run_id, pass_number=pass_number, location=location)

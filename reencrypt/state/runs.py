@@ -1,4 +1,4 @@
-"""Runs: the durable identity of an operation, which survives interruption and is resumed."""
+"""Store of runs: a run is an operation with a durable identity, which survives interruption and is resumed."""
 
 from __future__ import annotations
 
@@ -18,11 +18,10 @@ from reencrypt.state.stamp import stamp
 class Run:
     """A row of `reencrypt_run`.
 
-    `target_key_state` is none, made, active, or alone where all others were set
-    inactive. A `fresh` run has a data key of its own. `tally` counts failures over all resumptions: a wrong key must
-    not slip through in small portions. `salt` is the salt of everything this run writes; it is not secret, and tells
-    its ciphertexts from others. `wrap_format` is what the user named, or for a change of `secret_key` a fingerprint of
-    the next one.
+    `target_key_state` is none, made, active, or alone where all others were set inactive. A `fresh` run has its own
+    data key. `failure_rate` counts over all resumptions, so that a wrong key is not overlooked in small portions.
+    `salt` is the salt of everything this run writes; it is not secret, and tells its ciphertexts from others.
+    `wrap_format` is the one that the user named, or for a change of `secret_key` a fingerprint of the next one.
     """
 
     id: str
@@ -43,14 +42,14 @@ class Run:
 
     @property
     def is_over(self) -> bool:
-        """Whether it came to its end, whatever has become of its journal since."""
+        """Whether it has finished, with or without its journal."""
         return self.state in (RunState.FINISHED, RunState.COMPLETED)
 
     @classmethod
     def begin(
         cls, operation: str, target_provider: str, algorithm: str, *, salt: bytes, wrap_format: str, fresh: bool = False
     ) -> Run:
-        """A run that has done nothing yet, and stands in no table."""
+        """Return a run that has done nothing yet, and is in no table."""
         return cls(
             id=new_run_id(),
             operation=operation,
@@ -70,12 +69,12 @@ class Run:
 
 
 def new_run_id() -> str:
-    """A short id that sorts by time: people type it."""
+    """Return a short id, because people type it, that sorts by time."""
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
 
 async def read_runs(executor: Executor) -> list[Run]:
-    """All runs, oldest first: by the lease's token, which only grows, because clocks step back."""
+    """Read all runs, oldest first, ordered by the lease's token, because clocks step back."""
     return [_run(row) for row in await executor.fetch("runs")]
 
 
@@ -101,12 +100,12 @@ def _run(row: Sequence[Value]) -> Run:
 
 
 def find_open(runs: Sequence[Run]) -> Run | None:
-    """The run that was interrupted, if any; there is at most one."""
+    """Return the interrupted run, if any; there is at most one."""
     return next((run for run in reversed(runs) if run.state == RunState.OPEN), None)
 
 
 def last_rekey(runs: Sequence[Run]) -> Run | None:
-    """The latest change of `secret_key` that was committed; the commit itself ends such a run."""
+    """Return the latest committed change of `secret_key`; the commit itself ends such a run."""
     return next((run for run in reversed(runs) if run.operation == Operation.REKEY and run.is_over), None)
 
 
@@ -130,18 +129,18 @@ async def insert_run(database: Database, lease: Lease, run: Run) -> None:
 
 
 async def record_target_key(transaction: Transaction, run: Run, key_id: str, state: str) -> None:
-    """Record the run's target data key and how far it is: none, made, active or alone."""
+    """Record the run's target data key and its state: none, made, active or alone."""
     await transaction.execute("run_target_key", id=run.id, target_key=key_id, target_key_state=state, at=stamp())
     run.target_key, run.target_key_state = key_id, state
 
 
 async def save_failure_rate(transaction: Transaction, run: Run) -> None:
-    """Record the failures of the main pass in the transaction that met them."""
+    """Record the failure rate of the first sweep in the transaction that met the failures."""
     await transaction.execute("run_tally", id=run.id, tally=run.failure_rate.to_json(), at=stamp())
 
 
 async def enter_pass(database: Database, lease: Lease, run: Run, number: int) -> None:
-    """Record that a run has begun with another pass."""
+    """Record that a run has started another sweep."""
     await lease.apply(database, "run_pass", id=run.id, pass_number=number, at=stamp())
     run.pass_number = number
 
@@ -152,12 +151,12 @@ async def choose_format(database: Database, lease: Lease, run: Run, wrap_format:
 
 
 async def finish_run(transaction: Transaction, run: Run, outcome: str) -> None:
-    """Record that a run is finished in the transaction that finishes it: nobody has to come back to it."""
+    """Record that a run is finished, in the transaction that finishes it."""
     await transaction.execute("run_close", id=run.id, state=RunState.FINISHED, outcome=outcome, at=stamp())
 
 
 async def complete_runs(transaction: Transaction) -> None:
-    """Record of all runs that have ended that their journal is gone."""
+    """Record for all runs that have ended that their journal is gone."""
     await transaction.execute("runs_complete")
 
 

@@ -1,4 +1,4 @@
-"""Requests to stop: signals and clocks set one, work asks for it between two pages, and waits are cut short by it."""
+"""Stop requests: signals and clocks set one, work checks for it between two pages, and it cuts waits short."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from reencrypt.errors import StoppedEarlyError
 
 _T = TypeVar("_T")
 
-#: How long work that writes may go on after a request: for the page or batch in hand. Then it is rolled back.
+#: How long work that writes may continue after a request, to finish its page or batch. Then it is rolled back.
 STOP_GRACE_SECONDS: Final = 4.0
 
 
 class StopRequest:
-    """A request with its reason; the first one counts."""
+    """A stop request with its reason; the first one counts."""
 
     def __init__(self) -> None:
         self._reason: str | None = None
@@ -23,20 +23,19 @@ class StopRequest:
 
     @property
     def reason(self) -> str | None:
-        """Why to stop, in words, or None while nothing asks to. Work that writes asks once for each page."""
+        """The reason to stop, None without a request. Work that writes checks it once for each page."""
         return self._reason
 
     def set(self, reason: str) -> None:
-        """Ask to stop."""
+        """Request a stop."""
         if self._reason is None:
             self._reason = reason
             self._event.set()
 
     async def interruptible(self, work: Awaitable[_T], *, grace_seconds: float = 0.0) -> _T:
-        """Do some work until a request comes, which gives it `grace_seconds` to end and then cancels it.
+        """Do some work; after a request it has `grace_seconds` to end before it is cancelled.
 
-        Raises `StoppedEarlyError` where it was cancelled. A result, or an error of its own, is passed on, also where it
-        came after the request.
+        Raises `StoppedEarlyError` where it was cancelled. Its result or error is passed on, even after the request.
         """
         task = asyncio.ensure_future(work)
         asked = asyncio.ensure_future(self.wait())
@@ -48,12 +47,12 @@ class StopRequest:
                 task.cancel()
                 await asyncio.wait((task,))
             if task.cancelled():
-                raise StoppedEarlyError(f"stopped: {self._reason}", hint="`reencrypt status` says how to go on")
+                raise StoppedEarlyError(f"stopped: {self._reason}", hint="`reencrypt status` says how to continue.")
             return task.result()
         finally:
             asked.cancel()
             if not task.done():
-                # We are cancelled ourselves: the work must not outlive us.
+                # This task is cancelled itself: the work must not outlive it.
                 task.cancel()
                 await asyncio.shield(asyncio.wait((task,)))
 

@@ -115,7 +115,7 @@ def test_a_bug_shows_places_and_types_but_not_what_it_choked_on(story: Story) ->
         "import reencrypt.crypto.envelope as e\n"
         "def broken(self, plaintext):\n"
         "    raise KeyError(plaintext)\n"
-        "e.Sealer.seal = broken\n"
+        "e.Encryptor.encrypt = broken\n"
     )
     python_path = f"{site}:{Path(__file__).parents[2]}"
     cli = CommandLine(story.cli.database, story.cli.configuration, story.vault, {"PYTHONPATH": python_path})
@@ -168,4 +168,4 @@ async def test_no_object_shows_a_canary_when_it_is_printed(story: Story, monkeyp
     assert report.exit_code == 3
     assert looks > 20
     # Those that hold what must not be seen were among them.
-    assert {"Secret", "SecretKeyProvider", "Sealer", "TargetDataKey", "Unwrapped", "DerivedKeyCache"} <= seen
+    assert {"Secret", "SecretKeyProvider", "Encryptor", "TargetDataKey", "Unwrapped", "DerivedKeyCache"} <= seen

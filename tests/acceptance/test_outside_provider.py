@@ -170,7 +170,7 @@ def test_a_version_that_is_disabled_stops_and_says_how_to_enable_it(world: World
     error = world.cli.json("run", "--to", "secretKey.v1", expect=6)["error"]
     assert error["code"] == "key_disabled"
     assert "1.key is disabled" in error["message"]
-    assert "rename 1.disabled to 1.key; or leave its secrets with --skip-key" in error["hint"]
+    assert "Rename 1.disabled to 1.key. Or leave its secrets with --skip-key" in error["hint"]
     left = world.cli.json("rewrap", expect=3)["left_because"]
     assert ["1.key is disabled" in reason for reason in left.values()] == [True]
 

@@ -132,7 +132,7 @@ def test_state_of_a_later_version_is_refused_by_every_command(story: Story, comm
     digest = story.digest()
     error = story.cli.json(*command, expect=6)["error"]
     assert f"version {STATE_VERSION + 1}" in error["message"]
-    assert "use the newer reencrypt" in error["hint"]
+    assert "Use the newer reencrypt" in error["hint"]
     assert story.digest() == digest
 
 

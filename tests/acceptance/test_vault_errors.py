@@ -235,7 +235,7 @@ IN_THE_VAULT = {
     "expired version": Case(
         6,
         ("key expired in https://", "version ", "expired"),
-        ("make a new version",),
+        ("Make a new version",),
         arguments=(*WRAP, "--to", "azurekv.expired"),
     ),
     "no unwrapping permission": Case(

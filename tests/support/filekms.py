@@ -80,7 +80,7 @@ class FileKeyProvider:
     async def newest_version(self) -> str:
         versions = await self.versions()
         if not versions:
-            raise KeyMissingError(f"{self._key.folder} holds no key file", hint="make one: 32 random bytes in 1.key")
+            raise KeyMissingError(f"{self._key.folder} holds no key file", hint="Make one: 32 random bytes in 1.key.")
         return versions[0]
 
     async def versions(self) -> list[str]:
@@ -101,11 +101,11 @@ class FileKeyProvider:
     def _cipher(self, version: str) -> AESGCM:
         path = self._key.folder / f"{version}.key"
         if path.with_suffix(".disabled").exists():
-            raise KeyDisabledError(f"{path} is disabled", hint=f"rename {version}.disabled to {version}.key")
+            raise KeyDisabledError(f"{path} is disabled", hint=f"Rename {version}.disabled to {version}.key.")
         try:
             return AESGCM(path.read_bytes())
         except FileNotFoundError:
-            raise KeyMissingError(f"{path} does not exist", hint="bring it back from a backup") from None
+            raise KeyMissingError(f"{path} does not exist", hint="Bring it back from a backup.") from None
 
 
 def read(section: ProviderSection) -> FileKey:

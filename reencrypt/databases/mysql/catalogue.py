@@ -1,7 +1,7 @@
-"""What MySQL tells about Grafana's tables: their engine, form, types and keys, and what it hides from an account.
+"""MySQL's own catalogue of Grafana's tables: engine, form, types and keys, and what it hides from an account.
 
-information_schema shows only what the account has a right on. What it does not show is asked for: 1146 and 1054 prove
-that it does not exist, 1142 and 1143 say that it is denied, whether it exists or not.
+information_schema shows only tables that the account has a right on. Others are queried: errors 1146 and 1054 prove
+that a table or column does not exist, 1142 and 1143 say that it is denied, whether it exists or not.
 """
 
 from __future__ import annotations
@@ -55,17 +55,17 @@ JOIN information_schema.tables AS t ON t.table_schema = c.table_schema AND t.tab
 WHERE c.table_schema = DATABASE() AND t.table_type IN ('BASE TABLE', 'SYSTEM VERSIONED')
 ORDER BY c.table_name, c.ordinal_position
 """
-# Of a table that keeps its history, what a query reads is the present alone.
+# Of a table with history, a query reads only the present rows.
 _SHAPE_GAPS: Final = """
 SELECT table_name, 'its history: rows as they were before' FROM information_schema.tables
 WHERE table_schema = DATABASE() AND table_type = 'SYSTEM VERSIONED' ORDER BY table_name
 """
-# What stands for the tables that MySQL does not show to an account without rights on them.
+# The entry for tables that MySQL hides from an account without rights on them.
 _HIDDEN: Final = (
     "hidden-tables",
     "MySQL hides tables that this account has no rights on; GRANT SELECT on the whole database shows all",
 )
-# Those are left out whose order is not the one that a comparison with a literal has.
+# Without columns whose order differs from a comparison with a literal.
 _SHAPE_KEYS: Final = """
 SELECT s.table_name, s.index_name, s.column_name FROM information_schema.statistics AS s
 WHERE s.table_schema = DATABASE() AND s.non_unique = 0 AND NOT EXISTS (
@@ -82,7 +82,7 @@ ORDER BY s.table_name, s.index_name <> 'PRIMARY', s.index_name, s.seq_in_index
 _KINDS: Final = {"VIEW": "a view", "SYSTEM VERSIONED": "a system-versioned table", "SEQUENCE": "a sequence"}
 _ABSENT: Final = frozenset((1054, 1146))
 _DENIED: Final = frozenset((1142, 1143))
-# Of no database: asking for it tells an account that is denied tables one by one from one that sees them all.
+# In no database: a query for it tells an account that is denied single tables from one that sees them all.
 _NOBODYS: Final = "reencrypt_no_such_table"
 
 
@@ -99,7 +99,7 @@ class Table:
 
 
 class MysqlCatalogue:
-    """The tables of one database. `name` is how messages call it, `database` how the server does."""
+    """The tables of one database. `name` is its name in messages, `database` its name on the server."""
 
     def __init__(self, name: str, database: str) -> None:
         self._name = name
@@ -112,18 +112,18 @@ class MysqlCatalogue:
             if table in _OURS and str(engine).lower() != "innodb":
                 raise ConfigurationError(
                     f"{self._name}: the table {table} uses the engine {engine}, which has no transactions",
-                    hint=f"convert it, with Grafana stopped: ALTER TABLE `{table}` ENGINE = InnoDB",
+                    hint=f"Run ALTER TABLE `{table}` ENGINE = InnoDB with Grafana stopped.",
                 )
             found.setdefault(table, set()).add(column)
         return {table: frozenset(columns) for table, columns in found.items()}
 
     async def sight(self, session: Session, tables: Collection[str]) -> Sight:
-        """Which of the tables are none."""
+        """Return which of the tables are not plain tables."""
         forms = await session.fetch(_FORMS)
         return Sight({table: _KINDS[form] for table, form in forms if table in tables and form in _KINDS})
 
     async def may_hide(self, session: Session, table: str | None = None, column: str | None = None) -> bool:
-        """Whether the server denies what is asked for, rather than say that it does not exist.
+        """Whether the server denies the table or column, rather than say that it does not exist.
 
         Without a table: whether it may hide any table of the database from this account.
         """
@@ -144,7 +144,7 @@ class MysqlCatalogue:
             if kind.charset is not None and kind.charset not in _CHARSETS:
                 raise ConfigurationError(
                     f"{self._name}: {table}.{column} has the character set {kind.charset}, which Grafana never uses",
-                    hint=f"convert it: ALTER TABLE `{table}` CONVERT TO CHARACTER SET utf8mb4",
+                    hint=f"Run ALTER TABLE `{table}` CONVERT TO CHARACTER SET utf8mb4 to convert it.",
                 )
         never_null = {row[0] for row in rows if row[-1] == "NO"}
         indexes: dict[str, set[str]] = {}

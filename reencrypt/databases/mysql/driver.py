@@ -1,7 +1,7 @@
-"""asyncmy, as a server's connection uses it: a session that is set up the same way on every server.
+"""Driver for asyncmy: a session that is set up the same way on every server.
 
-asyncmy speaks the text protocol here; every session sets its own SQL mode, so that nothing is ever truncated and a
-backslash escapes wherever the server is configured otherwise.
+asyncmy uses the text protocol here. Every session sets its own SQL mode, so that nothing is ever truncated and a
+backslash escapes on every server.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from reencrypt.errors import ConfigurationError
 _CONNECT_SECONDS: Final = 15.0
 # A statement waits five seconds for a lock and works for milliseconds; one that takes longer has lost its server. The
 # driver's own timeouts are not used: it waits with `asyncio.wait_for`, which on Python 3.11 forgets a cancellation that
-# comes at the same moment as the answer (python/cpython#86296), and whoever cancelled waits for ever.
+# comes at the same moment as the answer (python/cpython#86296), and the canceller waits forever.
 _STATEMENT_SECONDS: Final = 60.0
 _STATEMENT_SHARE: Final = 0.9  # of the largest packet
 _OLDEST: Final = {"MariaDB": (10, 2), "MySQL": (8, 0)}  # window functions
 
-# The handshake's character set is no promise: a server may be told to ignore it, and in some a byte of a ciphertext
-# swallows the backslash that escapes the next. Nobody's row stays locked for the server's default of 50 seconds, or of
-# a day behind a table lock, while we wait for another one. Notes are not errors: "table exists" is what IF NOT EXISTS
-# is for. A limit on the rows of every answer would cut pages and totals in silence, and DEFAULT would be the server's;
-# a moment in the past would show the rows of then, and only MariaDB knows it. A server may refuse statements that no
-# key bounds, or that may look at many rows (errors 1175 and 1104): it would stop a run in the middle.
+# SET NAMES: a server may ignore the handshake's character set, and in some sets a byte of a ciphertext swallows the
+# backslash that escapes the next one. Lock waits: the server's default is 50 seconds, or a day behind a table lock, and
+# rows that are locked already would stay locked meanwhile. Notes: "table exists" is no error with IF NOT EXISTS. Row
+# limit: it would silently cut pages and totals, and DEFAULT would be the server's. `system_versioning_asof` (MariaDB
+# only) could show rows of the past. Safe updates and big selects: a server may refuse statements without a key or over
+# many rows (errors 1175 and 1104), which would stop a run in the middle.
 _SESSION: Final = (
     "SET NAMES utf8mb4",
     "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
@@ -48,7 +48,7 @@ _SERVER: Final = """
 SELECT VERSION(), @@max_allowed_packet, @@character_set_client, @@character_set_connection, @@character_set_results
 """
 
-# The driver reports what a server calls a warning (VALUES() is deprecated in MySQL 8) as if it were ours to heed.
+# The driver raises Python warnings for a server's warnings (VALUES() is deprecated in MySQL 8).
 logging.getLogger("asyncmy").setLevel(logging.ERROR)
 
 
@@ -72,7 +72,7 @@ class MysqlSession:
         await self._connection.ensure_closed()
 
     async def command(self, command: str) -> None:
-        """Run a statement. Raises `TimeoutError`, as all of these do."""
+        """Run a statement. Raises `TimeoutError`, like all methods here."""
         await _run(self._connection, command)
 
     async def fetch(self, query: str, values: Sequence[Any] | None = None) -> list[tuple[Any, ...]]:
@@ -84,7 +84,7 @@ class MysqlSession:
         return int((await _run(self._connection, query, values)).rowcount)
 
     async def execute_many(self, query: str, rows: Sequence[Sequence[Any]]) -> None:
-        """Run an INSERT for many rows: as one statement, or as few as the largest packet allows."""
+        """Run an INSERT for many rows, in as few statements as the largest packet allows."""
         cursor = self._connection.cursor()
         cursor.max_stmt_length = min(cursor.max_stmt_length, self.statement_bytes)
         async with asyncio.timeout(_STATEMENT_SECONDS):
@@ -92,7 +92,7 @@ class MysqlSession:
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[None]:
-        """A statement on its own reads what was committed before it."""
+        """Nothing to do: each statement reads what was committed before it."""
         yield
 
 
@@ -126,12 +126,12 @@ class MysqlDriver:
                     _heed_cancellation(asked)
                     if isinstance(error, MySQLError | OSError | EOFError):
                         raise
-                    # Anything else comes of a greeting that asyncmy cannot read, or of a kind of password that it
-                    # does not know.
+                    # Other errors come from a greeting that asyncmy cannot read, or from an unknown kind of
+                    # password.
                     raise ConfigurationError(
                         f"{self.name}: asyncmy cannot sign in there: {error}",
-                        hint="check the address in [database]; if it is right, give the account "
-                        "caching_sha2_password (MySQL) or mysql_native_password (MariaDB)",
+                        hint="Check the address in [database]. If it is right, give the account "
+                        "caching_sha2_password (MySQL) or mysql_native_password (MariaDB).",
                     ) from error
                 try:
                     _heed_cancellation(asked)
@@ -145,7 +145,7 @@ class MysqlDriver:
         return MysqlSession(connection, int(int(packet) * _STATEMENT_SHARE))
 
     def translated(self) -> AbstractContextManager[None]:
-        """Make our errors of asyncmy's."""
+        """Translate asyncmy's errors."""
         return translated(self.name)
 
 
@@ -163,7 +163,7 @@ def _cancellations() -> int:
 
 
 def _heed_cancellation(before: int) -> None:
-    """Raise what `wait_for` has forgotten since; the driver connects with it whatever the arguments."""
+    """Raise a cancellation that `wait_for` has lost; the driver always connects with it."""
     if _cancellations() > before:
         raise asyncio.CancelledError
 
@@ -171,12 +171,12 @@ def _heed_cancellation(before: int) -> None:
 def _check(name: str, version: str, charsets: Sequence[str]) -> None:
     if set(charsets) != {"utf8mb4"}:
         raise ConfigurationError(
-            f"{name} does not speak utf8mb4 with us but {', '.join(charsets)}",
-            hint="allow SET NAMES utf8mb4 on the server, or in the proxy before it",
+            f"{name} does not use utf8mb4 for this session but {', '.join(charsets)}",
+            hint="Allow SET NAMES utf8mb4 on the server, or in the proxy before it.",
         )
     product = "MariaDB" if "mariadb" in version.lower() else "MySQL"
-    # Some proxies put 5.5.5- before MariaDB's own version, as its protocol once had to.
+    # Some proxies put 5.5.5- before MariaDB's version, which its protocol once needed.
     numbers = re.match(r"(?:5\.5\.5-)?(\d+)\.(\d+)", version)
     if numbers and (int(numbers[1]), int(numbers[2])) < _OLDEST[product]:
         oldest = ".".join(map(str, _OLDEST[product]))
-        raise ConfigurationError(f"{name} is {product} {version}", hint=f"{product} {oldest} or newer is needed")
+        raise ConfigurationError(f"{name} is {product} {version}", hint=f"{product} {oldest} or newer is needed.")

@@ -35,12 +35,12 @@ _MODES: Final = {
 
 
 class _NamedContext(ssl.SSLContext):
-    """A context that expects the name of the certificate rather than that of the host: `server_cert_name`."""
+    """TLS context that expects the certificate's name, `server_cert_name`, instead of the host's."""
 
     certificate_name = ""
 
     def wrap_bio(self, *args: Any, **kwargs: Any) -> SSLObject:  # noqa: ANN401 - passed on
-        """Begin TLS under the certificate's name."""
+        """Start TLS under the certificate's name."""
         kwargs["server_hostname"] = self.certificate_name or kwargs.get("server_hostname")
         return super().wrap_bio(*args, **kwargs)
 
@@ -83,16 +83,16 @@ class MysqlTarget:
 
     @property
     def may_be_plain(self) -> bool:
-        """Whether to go on without TLS where the server has none: `preferred`."""
+        """Whether to continue without TLS where the server has none: `preferred`."""
         return self.ssl_mode == _PREFER
 
     def tls(self) -> ssl.SSLContext | None:
-        """TLS by the driver's modes: `true` verifies chain and name, `skip-verify` and `preferred` verify nobody."""
+        """TLS by the driver's modes: `true` verifies chain and name, `skip-verify` and `preferred` verify nothing."""
         mode = _MODES.get(self.ssl_mode)
         if mode is None:
             raise ConfigurationError(
                 f"ssl_mode {self.ssl_mode!r} is not one of MySQL's in Grafana",
-                hint="set false, true, skip-verify or preferred (ssl_mode in [database], tls in a URL)",
+                hint="Set false, true, skip-verify or preferred (ssl_mode in [database], tls in a URL).",
             )
         if not mode or self.socket:
             return None
@@ -108,7 +108,7 @@ class MysqlTarget:
         except OSError as error:
             raise ConfigurationError(
                 f"a certificate in [database] cannot be read: {error}",
-                hint="check ca_cert_path, client_cert_path and client_key_path",
+                hint="Check ca_cert_path, client_cert_path and client_key_path.",
             ) from None
         if mode != _VERIFY:
             context.check_hostname = False
@@ -176,5 +176,5 @@ def parse_dsn(text: str) -> MysqlTarget:
 
 def _unreadable(problem: str) -> ConfigurationError:
     return ConfigurationError(
-        f"{_ORIGIN} cannot be read: {problem}", hint="write user:password@tcp(host:port)/name?tls=true"
+        f"{_ORIGIN} cannot be read: {problem}", hint="Write user:password@tcp(host:port)/name?tls=true."
     )

@@ -1,4 +1,4 @@
-"""Grafana's database on MySQL or MariaDB: what these servers do in their own way."""
+"""Grafana's database on MySQL or MariaDB: the dialect of these servers."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ class MysqlDialect:
     """MySQL and MariaDB."""
 
     folder = "mysql"
-    schema = ""  # a database is one
-    state_lock: str | None = None  # IF NOT EXISTS holds also between two that begin at once
+    schema = ""  # a database is its own schema
+    state_lock: str | None = None  # IF NOT EXISTS also holds between two runs that start at once
     fire_deferred: str | None = None
 
     def __init__(self, catalogue: MysqlCatalogue) -> None:
@@ -77,7 +77,7 @@ class MysqlDialect:
         await session.execute_many(*in_order(_text(statement), _MARK, names, rows, shared))
 
     async def rendering(self, session: Session, location: Location) -> Rendering:
-        """The SQL of a location, with the types and indexes of its table, which are read once."""
+        """Return the SQL of a location; the types and indexes of its table are read once."""
         table = self._tables.get(location.table)
         if table is None:
             table = await self.catalogue.table(session, location.table)

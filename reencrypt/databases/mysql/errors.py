@@ -1,4 +1,4 @@
-"""What a MySQL or MariaDB server or its connection says, as our errors, in one place; the cause is kept.
+"""Translate the errors of MySQL and MariaDB servers and connections, in one place; the cause is kept.
 
 Numbers are from the servers' own lists of error messages: 1xxx to 4xxx the server's, 2xxx the client's.
 """
@@ -18,7 +18,7 @@ from reencrypt.errors import ConfigurationError, ReencryptError, RefusedError, T
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """Errors of one kind: their numbers, and what to say and do about them."""
+    """Errors of one kind: their numbers, message and hint."""
 
     numbers: frozenset[int]
     error: type[ReencryptError]
@@ -31,68 +31,68 @@ _KINDS: Final = (
         frozenset((1045,)),
         ConfigurationError,
         "refuses the connection",
-        # The server says no more, also where it wants TLS, or has no RSA key to send a password by without TLS.
-        "check user, password and name in [database]; if they are right, the account may need TLS (ssl_mode), or "
-        "caching_sha2_password in place of an older kind of password",
+        # The server says no more, even where it wants TLS, or has no RSA key for a password without TLS.
+        "Check user, password and name in [database]. If they are right, the account may need TLS (ssl_mode), or "
+        "caching_sha2_password in place of an older kind of password.",
     ),
     _Kind(
         frozenset((3159,)),
         ConfigurationError,
         "takes TLS connections only",
-        "set ssl_mode in [database], with ca_cert_path if a CA of your own has signed the server's certificate",
+        "Set ssl_mode in [database], with ca_cert_path if your own CA has signed the server's certificate.",
     ),
     _Kind(
         frozenset((1044, 1049, 1129, 1130, 1251, 1698, 1820, 1862, 2059, 3118, 4151)),
         ConfigurationError,
         "refuses the connection",
-        "check user, password and name in [database]",
+        "Check user, password and name in [database].",
     ),
     _Kind(
         frozenset((1142, 1143, 1227, 1370)),
         ConfigurationError,
         "does not allow that",
-        "grant the account what it lacks; `reencrypt plan` prints the statements that create the state tables, "
-        "for a DBA to run",
+        "Grant the account what it lacks; `reencrypt plan` prints the statements that create the state tables, "
+        "for a DBA to run.",
     ),
     _Kind(
         frozenset((1036, 1290, 1792, 1836, 1874)),
         ConfigurationError,
         "is read-only",
-        "give the address of the primary in [database]",
+        "Give the address of the primary in [database].",
     ),
     _Kind(
         frozenset((1054, 1146)),
         UnavailableError,
         "has another schema than a moment ago",
-        "let Grafana finish its migrations, then start again; progress is saved",
+        "Let Grafana finish its migrations, then start again; progress is saved.",
     ),
     _Kind(
         frozenset((1442, 1644)),  # a trigger that writes to its own table, or raises
         RefusedError,
         "has a trigger that refuses what is written",
-        "nothing of this page was committed; drop the trigger, then start again",
+        "Nothing of this page was committed. Drop the trigger, then start again.",
     ),
     _Kind(
         frozenset((1665,)),
         ConfigurationError,
         "replicates by statement",
-        "set binlog_format to ROW or MIXED: READ COMMITTED cannot be replicated by statement",
+        "Set binlog_format to ROW or MIXED: READ COMMITTED cannot be replicated by statement.",
     ),
     _Kind(
         frozenset((1153, 1301, 2020)),
         UnavailableError,
         "takes no row as large as one with its new ciphertext",
-        "raise max_allowed_packet on the server, then start again; progress is saved",
+        "Raise max_allowed_packet on the server, then start again; progress is saved.",
     ),
     _Kind(
         frozenset((3, 1021, 1026, 1030, 1037, 1038, 1041, 1114, 1135, 1206)),
         UnavailableError,
         "is out of room",
-        "make room on the server, then start again; progress is saved",
+        "Make room on the server, then start again; progress is saved.",
     ),
 )
 
-# The server gave the transaction up, or is not there for a while: begin again.
+# The server aborted the transaction, or is away for a while: start again.
 _AGAIN: Final = frozenset(
     (
         *(1205, 1213, 1020, 1614),  # lock wait timeout, deadlock, snapshot isolation, XA deadlock
@@ -129,12 +129,12 @@ def _translation(name: str, error: errors.MySQLError) -> ReencryptError:
         # The server answers in plain text.
         return NoTlsError(
             f"{name} offers no TLS",
-            hint="turn TLS on there, or set ssl_mode = false in [database] if the network is yours",
+            hint="Turn TLS on there, or set ssl_mode = false in [database] if the network is yours.",
         )
     if isinstance(error.__cause__, ssl.SSLError):
         return ConfigurationError(
             f"{name}: TLS failed: {error.__cause__.reason or error.__cause__}",
-            hint="check ssl_mode, ca_cert_path and server_cert_name in [database]",
+            hint="Check ssl_mode, ca_cert_path and server_cert_name in [database].",
         )
     for kind in _KINDS:
         if number in kind.numbers:
@@ -144,12 +144,12 @@ def _translation(name: str, error: errors.MySQLError) -> ReencryptError:
         return _lost(name, message)
     return UnavailableError(
         f"{name} refuses a statement: {message} ({number})",
-        hint="nothing of its page was written; report this with the version of the server",
+        hint="Nothing of its page was written. Report this with the version of the server.",
     )
 
 
 def _lost(name: str, message: str) -> TransactionLostError:
     return TransactionLostError(
         f"{name} is not available: {message}",
-        hint="check the server, its address in [database] and the network, then start again; progress is saved",
+        hint="Check the server, its address in [database] and the network, then start again; progress is saved.",
     )

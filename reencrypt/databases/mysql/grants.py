@@ -1,4 +1,4 @@
-"""What an account of MySQL or MariaDB may see, by the answer to SHOW GRANTS."""
+"""Rights of an account of MySQL or MariaDB, from SHOW GRANTS."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """SQL for a location on MySQL and MariaDB. Identifiers come from the catalogue, types from the server's own.
 
-Text compares there without case and trailing spaces, so whatever must be exact is compared as bytes.
+Text compares there without case and trailing spaces, so exact comparisons use bytes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _ROW_OVERHEAD: Final = 256  # keys, digests and commas of a row in a bulk statem
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column's type: how much it holds, and its character set and collation, which bytes have none of."""
+    """A column's type: its size, and its character set and collation, which binary columns lack."""
 
     type_name: str
     characters: int | None
@@ -31,7 +31,7 @@ class Column:
 
     @property
     def is_binary(self) -> bool:
-        """Whether it holds bytes rather than text, or a number. JSON of MySQL's own is text without a character set."""
+        """Whether it holds bytes or a number rather than text. MySQL's JSON is text without a character set."""
         return self.charset is None and self.type_name != "json"
 
     @property
@@ -61,7 +61,7 @@ class Rendering:
     statement_bytes: int
 
     def _bytes(self, column: str, prefix: str = "t.") -> str:
-        # By way of utf8mb4, so that the bytes are those that we read, whatever the column's own character set.
+        # Through utf8mb4, so that the bytes are those that a page reads, in any character set.
         return self._as_bytes(column, f"{prefix}{quote(column)}")
 
     def _as_bytes(self, column: str, expression: str) -> str:
@@ -75,11 +75,11 @@ class Rendering:
         return self._as_bytes(column, f"IF(LENGTH({name}) > {clip}, LEFT({name}, {clip}), {name})")
 
     def _key(self, column: str) -> str:
-        """A key column in the order of the pages: its index's, where that tells all keys apart, else that of bytes."""
+        """Return a key column in page order: its index's, where that tells all keys apart, else that of bytes."""
         return f"t.{quote(column)}" if self.unique else self._bytes(column)
 
     def _same_key(self, column: str, other: str) -> str:
-        """Find a row by its key's index, then insist on the bytes."""
+        """Find a row by its key's index, then compare the bytes."""
         kind = self.types[column]
         if kind.is_binary:
             return f"t.{quote(column)} = {other}"
@@ -92,9 +92,9 @@ class Rendering:
         return f"UNHEX(SHA2({text}, 256))"
 
     def _columns(self) -> str:
-        """Key, secret columns as bytes, extras, and which secret columns are not NULL: the order that `to_row` takes.
+        """Key, secret columns as bytes, extras, and which secret columns are not NULL: the order that `to_rows` reads.
 
-        The last because a function gives NULL, with no more than a warning, for what is larger than a packet.
+        The last because a function returns NULL, with only a warning, for a value larger than a packet.
         """
         location = self.location
         columns = [f"t.{quote(name)}" for name in location.key]
@@ -143,7 +143,7 @@ class Rendering:
     def page(self, after: Sequence[Value] | None, rows: int, size: int | None) -> Query:
         """The next page in key order, cut off where it has grown beyond `size` bytes, in one round trip.
 
-        What is sorted and summed up are keys and lengths; the large columns are fetched for the page alone. A row's
+        Only keys and lengths are sorted and summed up; the large columns are fetched for the page alone. A row's
         own length is subtracted from the sum with it: of a frame that ends one row before the own one MariaDB and
         MySQL 9 make different sums where that frame is empty.
         """
@@ -169,7 +169,7 @@ class Rendering:
         ), [*values, rows, size]
 
     def end_of_stretch(self, after: Sequence[Value] | None, rows: int) -> Query:
-        """The key of the last of the next rows, whatever they hold; no row where there are fewer."""
+        """Read the key of the last of the next rows, with any content; no row where there are fewer."""
         keys = ", ".join(self._key(name) for name in self.location.key)
         between, values = self._between(after, None)
         where = f"WHERE {' AND '.join(between)} " if between else ""
@@ -185,7 +185,7 @@ class Rendering:
         return f"SELECT COUNT(*) FROM {quote(self.location.table)} AS t WHERE {' AND '.join(where)}", values
 
     def by_keys(self, keys: Sequence[Key]) -> Query:
-        """The rows with these keys, and those that only the collation takes for the same."""
+        """Read the rows with these keys, and those that are equal only by collation."""
         names = ", ".join(f"t.{quote(name)}" for name in self.location.key)
         one = f"({', '.join(['%s'] * len(self.location.key))})"
         return (
@@ -194,7 +194,7 @@ class Rendering:
         ), [part for key in keys for part in key]
 
     def of_keys(self, keys: Sequence[Key], raws: Iterable[tuple[Any, ...]]) -> list[Row]:
-        """Build rows from a result of `by_keys`, without those that only the collation takes for the same."""
+        """Build rows from a result of `by_keys`, without those that are equal only by collation."""
         wanted = set(keys)
         return [row for row in self.to_rows(raws) if row.key in wanted]
 
@@ -213,8 +213,8 @@ class Rendering:
     def _update(self, updates: Sequence[RowUpdate], updated: Value) -> Query:
         """Compare and swap rows in one statement.
 
-        The old bytes are compared by their SHA-256, so that a statement carries each row once: Grafana has brought a
-        row of that size past `max_allowed_packet` before. The page comes first in the join, so that only its rows are
+        The old bytes are compared by their SHA-256, so that a statement carries each row once: Grafana has already sent
+        a row of that size within `max_allowed_packet`. The page comes first in the join, so that only its rows are
         locked, one by one through the key's index.
         """
         location = self.location
@@ -273,7 +273,7 @@ class Rendering:
         return f"page.new{index}" if self.types[column].is_binary else f"CONVERT(page.new{index} USING utf8mb4)"
 
     def to_rows(self, raws: Iterable[tuple[Any, ...]]) -> list[Row]:
-        """Build rows from a result of `page`, `by_keys` or `twins`."""
+        """Build rows from a result of `page`, `by_keys` or `linked`."""
         key_end = len(self.location.key)
         cells_end = key_end + len(self.location.columns)
         rows = []
@@ -282,14 +282,14 @@ class Rendering:
             if len(cells) - cells.count(None) != raw[-1]:
                 raise UnavailableError(
                     f"{self.location.table} {list(raw[:key_end])} holds more than the server's max_allowed_packet",
-                    hint="raise max_allowed_packet on the server, then start again; progress is saved",
+                    hint="Raise max_allowed_packet on the server, then start again; progress is saved.",
                 )
             rows.append(Row(raw[:key_end], cells, raw[cells_end:-1]))
         return rows
 
 
 def by_packet(updates: Sequence[RowUpdate], limit: int) -> Iterator[Sequence[RowUpdate]]:
-    """Split swaps so that a statement stays below `limit` bytes, though every byte were escaped; a row at least."""
+    """Split row updates so that a statement stays below `limit` bytes with every byte escaped; at least one each."""
     batch: list[RowUpdate] = []
     size = 0
     for update in updates:

@@ -1,4 +1,4 @@
--- What MySQL and MariaDB write otherwise.
+-- Statements that MySQL and MariaDB write differently.
 
 -- name: data_key_lock
 SELECT name FROM data_keys WHERE name = :id AND encrypted_data = :wrapped LOCK IN SHARE MODE

@@ -1,7 +1,7 @@
-"""What PostgreSQL's own catalogue tells about Grafana's tables: their schema, form, row policies, types and keys.
+"""PostgreSQL's own catalogue of Grafana's tables: schema, form, row policies, types and keys.
 
-Not from information_schema, which hides the tables that the role has no rights on: pg_catalog shows everything to
-everybody, so that what it does not show does not exist.
+The queries use pg_catalog, which shows everything to every role, so what it does not show does not exist.
+information_schema hides the tables that the role has no rights on.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid
 WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped
 """
-# A partition may be a foreign table: its rows are another server's.
+# A partition may be a foreign table, with its rows on another server.
 _FORMS: Final = """
 WITH RECURSIVE
     wanted AS (
@@ -57,7 +57,7 @@ JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid
 WHERE n.nspname NOT IN ($1, 'pg_catalog') AND c.relname = ANY ($2::text[]) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 ORDER BY path.place
 """
-# Not those that enforce foreign keys, which change no other table's secrets, and not what is switched off.
+# Without triggers for foreign keys, which change no other table's secrets, and without disabled ones.
 _CAUSES: Final = """
 WITH RECURSIVE wanted (oid) AS (
     SELECT c.oid FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
@@ -133,7 +133,7 @@ WHERE s.nspname = $1 AND i.indisunique AND i.indisvalid AND i.indimmediate AND i
         AND NOT n.attnotnull)
 ORDER BY c.relname, i.indisprimary DESC, i.indexrelid, k.place
 """
-# What a search of these tables does not see.
+# Rows that a search of these tables does not see.
 _SHAPE_GAPS: Final = """
 SELECT c.relname, 'a foreign table: its rows are on another server' FROM pg_class AS c
 JOIN pg_namespace AS s ON s.oid = c.relnamespace WHERE s.nspname = $1 AND c.relkind = 'f'
@@ -146,13 +146,13 @@ UNION ALL
 SELECT 'pg_largeobject', format('%s large objects', count(*)) FROM pg_largeobject_metadata HAVING count(*) > 0
 ORDER BY 1, 2
 """
-# The place of a row, which a column of no table can be named like.
+# The place of a row; no column of a table can have this name.
 _PLACE: Final = "ctid"
 _KINDS: Final = {"v": "a view", "m": "a materialized view", "f": "a foreign table"}
 
 
 async def schema_of(session: Session) -> str:
-    """The one schema of the search path that holds this Grafana, empty where none does."""
+    """Find the one schema of the search path that holds this Grafana, empty where none does."""
     found = await session.fetch(_SCHEMA)
     return str(found[0][0]) if found else ""
 
@@ -171,7 +171,7 @@ class PostgresCatalogue:
         return {table: frozenset(columns) for table, columns in found.items()}
 
     async def sight(self, session: Session, tables: Collection[str]) -> Sight:
-        """In which form the tables are there, and what else there is of their names."""
+        """Read the form of the tables, and other relations of their names."""
         kinds: dict[str, str] = {}
         policies: dict[str, tuple[str, ...]] = {}
         for table, kind, active, names, foreign in await session.fetch(_FORMS, (self._schema, list(tables))):
@@ -187,7 +187,7 @@ class PostgresCatalogue:
         return Sight(kinds, policies, elsewhere)
 
     async def may_hide(self, session: Session, table: str | None, column: str | None) -> bool:
-        """PostgreSQL's own catalogue shows every role all that there is."""
+        """Nothing is hidden: PostgreSQL's catalogue shows everything to every role."""
         del session, table, column
         return False
 

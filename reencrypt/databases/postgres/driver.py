@@ -1,4 +1,4 @@
-"""asyncpg, as a server's connection uses it. The only module that speaks to it, but for its errors."""
+"""Driver for asyncpg. No other module uses it, except for its errors."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import asyncpg
 from reencrypt.databases.postgres.dsn import PostgresTarget
 from reencrypt.databases.postgres.errors import translated
 
-# Whatever the server's default: a swap must see what was committed before it.
-# Nor is anybody kept waiting for our rows while we wait for his.
-# A row policy is an error then, not a smaller answer.
+# READ COMMITTED on every server: a compare and swap must see what was committed before it. The lock timeout: others
+# must not wait long for rows of this transaction while it waits for theirs. Row security off: a row policy is an error
+# then, not a smaller answer.
 _BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL row_security = off; SET LOCAL lock_timeout = '5s'"
 _BEGIN_READING: Final = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; SET LOCAL row_security = off"
-_MESSAGE_BYTES: Final = 1 << 30  # of the protocol; no page comes near it
+_MESSAGE_BYTES: Final = 1 << 30  # the protocol's limit, far above any page
 
 
 class PostgresSession:
@@ -58,7 +58,7 @@ class PostgresSession:
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[None]:
-        """A short transaction: PgBouncer may give each its own server."""
+        """A short transaction, because PgBouncer may give each one another server."""
         await self.command(_BEGIN_READING)
         try:
             yield
@@ -85,5 +85,5 @@ class PostgresDriver:
             return PostgresSession(await asyncpg.connect(**self._target.arguments()))
 
     def translated(self) -> AbstractContextManager[None]:
-        """Make our errors of asyncpg's."""
+        """Translate asyncpg's errors."""
         return translated(self.name)

@@ -63,13 +63,13 @@ class PostgresTarget:
         }
 
     def tls(self) -> ssl.SSLContext | bool:
-        """TLS by lib/pq's modes: `require` verifies nobody, unless a CA is named; `verify-full` the name as well."""
+        """TLS by lib/pq's modes: `require` verifies nothing unless a CA is named; `verify-full` also the name."""
         if self.ssl_mode in ("disable", "") or self.host.startswith("/"):
             return False
         if self.ssl_mode not in ("require", "verify-ca", "verify-full"):
             raise ConfigurationError(
                 f"ssl_mode {self.ssl_mode!r} is not one of PostgreSQL's in Grafana",
-                hint="set disable, require, verify-ca or verify-full in [database] ssl_mode",
+                hint="Set disable, require, verify-ca or verify-full in [database] ssl_mode.",
             )
         try:
             context = self._context()
@@ -78,7 +78,7 @@ class PostgresTarget:
         except OSError as error:
             raise ConfigurationError(
                 f"a certificate in [database] cannot be read: {error}",
-                hint="check ca_cert_path, client_cert_path and client_key_path",
+                hint="Check ca_cert_path, client_cert_path and client_key_path.",
             ) from None
         context.check_hostname = self.ssl_mode == "verify-full"
         if self.ssl_mode == "require" and not self.ca_cert_path:
@@ -98,7 +98,7 @@ class PostgresTarget:
 
 
 class _WithoutServerName(ssl.SSLContext):
-    """A client's TLS that does not say which server it wants: asyncpg always gives a name."""
+    """TLS context that sends no server name, although asyncpg always gives one."""
 
     def wrap_bio(
         self,
@@ -108,7 +108,7 @@ class _WithoutServerName(ssl.SSLContext):
         server_hostname: str | bytes | None = None,
         session: ssl.SSLSession | None = None,
     ) -> ssl.SSLObject:
-        """Begin TLS without a server name."""
+        """Start TLS without a server name."""
         del server_hostname
         return super().wrap_bio(incoming, outgoing, server_side, None, session)
 
@@ -161,7 +161,7 @@ def parse_keywords(text: str) -> dict[str, str]:
         if match is None:
             raise ConfigurationError(
                 f"[database] connection_string cannot be read from character {position + 1} on",
-                hint="write host=… dbname=… user=… password='…', with \\' and \\\\ inside quotes",
+                hint="Write host=… dbname=… user=… password='…', with \\' and \\\\ inside quotes.",
             )
         raw = match[2] if match[2] is not None else match[3]
         values[match[1]] = re.sub(r"\\(.)", r"\1", raw, flags=re.DOTALL)
@@ -185,5 +185,5 @@ def _port(text: str) -> int:
     if not text:
         return _DEFAULT_PORT
     if not text.isdigit():
-        raise ConfigurationError("the port in [database] connection_string is not a number", hint="write port=5432")
+        raise ConfigurationError("the port in [database] connection_string is not a number", hint="Write port=5432.")
     return int(text)

@@ -1,4 +1,4 @@
-"""Grafana's database on PostgreSQL: what its server does in its own way."""
+"""Grafana's database on PostgreSQL: the dialect of this server."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from reencrypt.databases.server.dialect import Query
 from reencrypt.databases.statements import load_statements, qualified
 from reencrypt.settings import DatabaseSettings
 
-_STATE_LOCK: Final = 0x7265656E  # names our advisory lock: "reen"
+_STATE_LOCK: Final = 0x7265656E  # the key of the advisory lock: "reen"
 
 
 async def open_database(settings: DatabaseSettings, *, write: bool) -> ServerDatabase:
@@ -44,7 +44,7 @@ def _bulk_statement(name: str, schema: str) -> Positional | None:
 
 
 def _qualified(text: str, schema: str) -> Positional:
-    # The schema's name last: whatever it is, it holds no parameter.
+    # The schema's name last, because it may look like a parameter.
     statement = Positional.of(text)
     return Positional(qualified(statement.text, quote(schema)), statement.names)
 
@@ -53,7 +53,7 @@ class PostgresDialect:
     """PostgreSQL with a schema, that of `data_keys`, else of the migration log: every statement names it."""
 
     folder = "postgres"
-    #: IF NOT EXISTS is no protection against two that begin at once; this lock is, also behind PgBouncer.
+    #: IF NOT EXISTS does not protect against two runs that start at once; this lock does, also behind PgBouncer.
     state_lock: str | None = f"SELECT pg_advisory_xact_lock({_STATE_LOCK})"
     fire_deferred: str | None = "SET CONSTRAINTS ALL IMMEDIATE"
 
@@ -79,7 +79,7 @@ class PostgresDialect:
         rows: Sequence[tuple[Value, ...]],
         shared: Mapping[str, Value],
     ) -> None:
-        """Run a named statement for many rows in one round trip: with arrays where there is such a form of it."""
+        """Run a named statement for many rows in one round trip, in its form with arrays where it has one."""
         query = _bulk_statement(statement, self.schema)
         if query is None:
             query = _statement(statement, self.schema)
@@ -90,7 +90,7 @@ class PostgresDialect:
         await session.execute(query.text, values)
 
     async def rendering(self, session: Session, location: Location) -> Rendering:
-        """The SQL of a location, with the types of its table's columns, which are read once."""
+        """Return the SQL of a location; the types of its table's columns are read once."""
         types = self._types.get(location.table)
         if types is None:
             types = self._types[location.table] = await self.catalogue.types(session, location.table)
@@ -99,10 +99,10 @@ class PostgresDialect:
     async def count_stretch(
         self, session: Session, location: Location, after: Key | None, rows: int
     ) -> tuple[int, Key | None]:
-        """Count to the end in one scan: to look for the end of a stretch takes ten times as long as to count it."""
+        """Count to the end in one scan: to find the end of a stretch takes ten times as long as to count it."""
         del rows
         rendering = await self.rendering(session, location)
-        # A limit on statements is meant for questions of an application; this one takes what the table takes.
+        # A limit on statements is meant for an application's queries; this count may take as long as the table needs.
         await session.command("SET LOCAL statement_timeout = 0")
         ((number,),) = await session.fetch(*rendering.count(after))
         return int(number), None

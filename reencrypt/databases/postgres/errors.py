@@ -1,4 +1,4 @@
-"""What a PostgreSQL server or its connection says, as our errors, in one place; the cause is kept."""
+"""Translate the errors of PostgreSQL servers and connections, in one place; the cause is kept."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from reencrypt.errors import (
     UnavailableError,
 )
 
-# The server gave the transaction up, or is not there for a while: begin again.
+# The server aborted the transaction, or is away for a while: start again.
 _AGAIN: Final = (
     asyncpg.DeadlockDetectedError,
     asyncpg.SerializationError,
@@ -26,7 +26,7 @@ _AGAIN: Final = (
     asyncpg.PostgresConnectionError,
     asyncpg.TooManyConnectionsError,
     asyncpg.IdleInTransactionSessionTimeoutError,
-    asyncpg.InterfaceError,  # the connection was closed under us
+    asyncpg.InterfaceError,  # the connection was closed meanwhile
     asyncpg.InternalClientError,  # the same, in the middle of a statement
     ConnectionError,
     TimeoutError,
@@ -40,10 +40,10 @@ _REFUSED: Final = (
     asyncpg.StatementTooComplexError,
 )
 _ROW_SECURITY: Final = "check_enable_rls"
-#: What lifts a row policy for an account.
+#: The hint that lifts a row policy for an account.
 ROW_POLICY_HINT: Final = (
-    "a row policy hides rows from this account: ALTER ROLE … BYPASSRLS, or connect as the owner of the table, without "
-    "FORCE ROW LEVEL SECURITY"
+    "A row policy hides rows from this account: use ALTER ROLE … BYPASSRLS, or connect as the owner of the table, "
+    "without FORCE ROW LEVEL SECURITY."
 )
 _REJECTED: Final = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
 
@@ -55,37 +55,37 @@ def translated(name: str) -> Iterator[None]:
         yield
     except _REJECTED as error:
         raise ConfigurationError(
-            f"{name} refuses the connection: {error}", hint="check user, password and name in [database]"
+            f"{name} refuses the connection: {error}", hint="Check user, password and name in [database]."
         ) from error
     except asyncpg.InsufficientPrivilegeError as error:
-        # By the server's own function, for its messages come in the language of its administrator.
+        # By the name of the server's function, because its messages are localised.
         if error.as_dict().get("server_source_function") == _ROW_SECURITY:
             raise NotVisibleError(f"{name}: {error}", hint=ROW_POLICY_HINT) from error
         raise ConfigurationError(
             f"{name}: {error}",
-            hint="grant the role what it lacks; `reencrypt plan` prints the statements that create the state tables, "
-            "for a DBA to run",
+            hint="Grant the role what it lacks; `reencrypt plan` prints the statements that create the state tables, "
+            "for a DBA to run.",
         ) from error
     except _REFUSED as error:
         raise RefusedError(
             f"{name}: a trigger, a rule or a function of the database refuses what is written: {error}",
-            hint="nothing of this page was committed; drop or disable it, then start again",
+            hint="Nothing of this page was committed. Drop or disable it, then start again.",
         ) from error
     except (asyncpg.DiskFullError, asyncpg.OutOfMemoryError) as error:
         raise UnavailableError(
-            f"{name}: {error}", hint="make room on the server, then start again; progress is saved"
+            f"{name}: {error}", hint="Make room on the server, then start again; progress is saved."
         ) from error
     except ssl.SSLError as error:
         raise ConfigurationError(
-            f"{name}: TLS failed: {error.reason or error}", hint="check ssl_mode and ca_cert_path in [database]"
+            f"{name}: TLS failed: {error.reason or error}", hint="Check ssl_mode and ca_cert_path in [database]."
         ) from error
     except _AGAIN as error:
         raise TransactionLostError(
             f"{name} is not available: {error or type(error).__name__}",
-            hint="check the server and the network, then start again; progress is saved",
+            hint="Check the server and the network, then start again; progress is saved.",
         ) from error
     except OSError as error:
         raise TransactionLostError(
             f"{name} cannot be reached: {error.strerror or error}",
-            hint="check host and port in [database], then start again; progress is saved",
+            hint="Check host and port in [database], then start again; progress is saved.",
         ) from error

@@ -32,7 +32,7 @@ def quote(identifier: str) -> str:
 
 
 def _bind(values: list[Value], value: Value) -> str:
-    """Add a value to those of a query; returns the mark that stands for it."""
+    """Add a value to those of a query; returns its mark."""
     values.append(value)
     return f"${len(values)}"
 
@@ -54,17 +54,17 @@ class Rendering:
             return expression if clip is None else f"substr({expression}, 1, {clip})"
         text = f"{expression}::text"
         if clip is not None:
-            # Lengths are cheap, and cutting text is not.
+            # A length is cheap, a cut of text is not.
             text = f"CASE WHEN octet_length({text}) > {clip} THEN left({text}, {clip}) ELSE {text} END"
         return f"convert_to({text}, 'UTF8')"
 
     def _length(self, column: str) -> str:
-        # Of text and bytes the header alone is read, for which a cast that changes nothing is none.
+        # Of text and bytes only the header is read; a cast to the same type costs nothing.
         name = quote(column)
         return f"octet_length({name if self.types[column].is_binary else f'{name}::text'})"
 
     def _select(self) -> str:
-        """Key, secret columns as bytes, extras: the order that `to_row` takes."""
+        """Key, secret columns as bytes, extras: the order that `to_rows` reads."""
         location = self.location
         columns = [quote(name) for name in location.key]
         columns += [self._bytes(name, quote(name)) for name in location.columns]
@@ -72,7 +72,7 @@ class Rendering:
         return f"SELECT {', '.join(columns)} FROM {self._own_rows()}"
 
     def _own_rows(self) -> str:
-        # A search comes by a table's children too, whose rows may have the keys of its own.
+        # A search reads a table's children too, whose rows may repeat its keys.
         only = "" if self.location.clip is None else "ONLY "
         return f"{only}{self._table()}"
 
@@ -107,7 +107,7 @@ class Rendering:
 
         octet_length reads a value's header alone, so nothing is fetched from storage that the page leaves out. Key
         order and comparison are those of the column's own collation, so that its index serves both. A row's own length
-        is subtracted from the sum with it, so that no sum depends on what a server makes of an empty frame.
+        is subtracted from the sum with it, so that no sum depends on a server's treatment of an empty frame.
         """
         location = self.location
         where, values = self._where(after)
@@ -137,7 +137,7 @@ class Rendering:
         return f"SELECT COUNT(*) FROM {self._own_rows()} WHERE {' AND '.join(where)}", values
 
     def by_keys(self, keys: Sequence[Key]) -> Query:
-        """The rows with these keys, which stand in one array for each key column."""
+        """Read the rows with these keys, given in one array for each key column."""
         names = self.location.key
         arrays = ", ".join(f"${index + 1}::{self._array(name)}" for index, name in enumerate(names))
         return f"{self._select()} WHERE ({', '.join(map(quote, names))}) IN (SELECT * FROM unnest({arrays}))", [
@@ -145,7 +145,7 @@ class Rendering:
         ]
 
     def of_keys(self, keys: Sequence[Key], raws: Iterable[tuple[Any, ...]]) -> list[Row]:
-        """Build rows from a result of `by_keys`: there are no others among them."""
+        """Build rows from a result of `by_keys`, which has no others."""
         del keys
         return self.to_rows(raws)
 
@@ -177,7 +177,7 @@ class Rendering:
         same += [self._same(column, f"page.old{index}", "t.") for index, column in enumerate(location.columns)]
         unnest = ", ".join(f"${index + 1}::{array}" for index, array in enumerate(arrays))
         if self._has_range:
-            # Else the planner, which knows nothing of the arrays, reads the whole table for every page of some sizes.
+            # Else the planner, which knows nothing of the arrays, reads the whole table for some page sizes.
             same.append(f"t.{quote(location.key[0])} BETWEEN ${len(arrays) + 1} AND ${len(arrays) + 2}")
         return (
             f"UPDATE {self._table()} AS t SET {', '.join(sets)} "
@@ -185,7 +185,7 @@ class Rendering:
         )
 
     def holding(self, rows: Mapping[Key, Sequence[bytes | None]]) -> Iterator[Query]:
-        """Count the rows that hold exactly these bytes, which stand in arrays: one for each key column and column."""
+        """Count the rows that hold exactly these bytes, given in an array for each key column and column."""
         location = self.location
         names = (*location.key, *location.columns)
         unnest = ", ".join(f"${index + 1}::{self._array(name)}" for index, name in enumerate(names))
@@ -206,7 +206,7 @@ class Rendering:
         )
 
     def _same(self, column: str, other: str, prefix: str = "") -> str:
-        # Bytes, whatever the column's collation takes for equal.
+        # By bytes, not by the column's collation.
         collate = "" if self.types[column].is_binary else ' COLLATE "C"'
         return f"{prefix}{quote(column)}{collate} IS NOT DISTINCT FROM {other}"
 
@@ -214,7 +214,7 @@ class Rendering:
         return f"{self.types[column].type_name}[]"
 
     def _swap_arrays(self, updates: Sequence[RowUpdate]) -> list[list[Any]]:
-        """The arrays that `_swap` takes, one for each key column, then old and new for each column."""
+        """The arrays for `_update`: one for each key column, then old and new for each column."""
         arrays: list[list[Any]] = [[update.key[index] for update in updates] for index in range(len(self.location.key))]
         for index, column in enumerate(self.location.columns):
             if self.types[column].is_binary:
@@ -225,7 +225,7 @@ class Rendering:
         return arrays
 
     def _swap_range(self, updates: Sequence[RowUpdate]) -> list[Any]:
-        """What `_swap` takes behind the arrays: the least and the largest key, where keys are numbers."""
+        """The values of `_update` after the arrays: the least and the largest key, where keys are numbers."""
         if not self._has_range:
             return []
         keys = [update.key[0] for update in updates]
@@ -233,15 +233,15 @@ class Rendering:
 
     @property
     def _has_range(self) -> bool:
-        """Whether the server orders keys as we do."""
+        """Whether the server orders keys as Python does."""
         return len(self.location.key) == 1 and self.types[self.location.key[0]].type_name in _INTEGERS
 
     def _value(self, column: str, cell: bytes | None) -> bytes | str | None:
-        """A cell as the driver takes it; text came from the server as UTF-8, and what we put in is ASCII."""
+        """A cell as the driver takes it; text came from the server as UTF-8, and new text is ASCII."""
         return cell if cell is None or self.types[column].is_binary else cell.decode()
 
     def to_rows(self, raws: Iterable[tuple[Any, ...]]) -> list[Row]:
-        """Build rows from a result of `page`, `by_keys` or `twins`."""
+        """Build rows from a result of `page`, `by_keys` or `linked`."""
         key_end = len(self.location.key)
         cells_end = key_end + len(self.location.columns)
         return [Row(raw[:key_end], raw[key_end:cells_end], raw[cells_end:]) for raw in raws]

@@ -1,4 +1,4 @@
--- What PostgreSQL writes otherwise.
+-- Statements that PostgreSQL writes differently.
 
 -- name: data_key_lock
 SELECT name FROM data_keys WHERE name = :id AND encrypted_data = :wrapped FOR SHARE

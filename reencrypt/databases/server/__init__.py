@@ -1,1 +1,1 @@
-"""What the engines of database servers share: composed of a driver, which connects, and a dialect, which knows SQL."""
+"""Base of the engines for database servers, composed of a driver, which connects, and a dialect, which knows SQL."""

@@ -1,6 +1,6 @@
-"""A connection to a database server that comes back: opened when it is needed, cut when its state is in doubt.
+"""Self-healing connection to a database server: opened when needed, cut when its state is in doubt.
 
-It is built on a `Driver`, which opens a `Session`: what the client libraries do differently.
+It uses a `Driver`, which opens a `Session`: these hide the differences of the client libraries.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Session(Protocol):
         ...
 
     def cut(self) -> None:
-        """Drop the connection without a word; the server rolls back."""
+        """Cut the connection at once; the server rolls back."""
         ...
 
     async def leave(self) -> None:
@@ -54,12 +54,12 @@ class Session(Protocol):
         ...
 
     def reading(self) -> AbstractAsyncContextManager[None]:
-        """What a read is wrapped in."""
+        """The context of a read."""
         ...
 
 
 class Driver(Protocol):
-    """How to connect to a server."""
+    """Protocol of a client library: how to connect to a server."""
 
     #: The database's URL without the password.
     name: str
@@ -71,7 +71,7 @@ class Driver(Protocol):
         ...
 
     def translated(self) -> AbstractContextManager[None]:
-        """Make a `ReencryptError` of what a session raises; `TransactionLostError` where trying again may help."""
+        """Translate a session's errors into `ReencryptError`; `TransactionLostError` where a retry may help."""
         ...
 
 
@@ -84,7 +84,7 @@ class Connection:
         self._in_use = asyncio.Lock()
 
     async def read(self, work: Callable[[Session], Awaitable[_T]], *, deadline_seconds: float | None = None) -> _T:
-        """Read with `work`, again from the start while the server is away; past the deadline `UnavailableError`."""
+        """Read with `work`, and retry while the server is away; past the deadline `UnavailableError`."""
 
         async def once() -> _T:
             async with self._undoubted() as session:
@@ -103,7 +103,7 @@ class Connection:
             try:
                 await self._begin_anew()
             except TransactionLostError:
-                # A server or a firewall has closed it while it was idle; nothing was begun, so nothing is repeated.
+                # A server or a firewall closed it while it was idle; nothing was started, so nothing is repeated.
                 if not was_open:
                     raise
                 await self._begin_anew()
@@ -112,7 +112,7 @@ class Connection:
                     yield session
                     await self._command(session, "COMMIT")
                 except Exception:
-                    # An orderly end, so that locks are gone before the next transaction; a dead connection has none.
+                    # An orderly end releases locks before the next transaction; a dead connection has none.
                     with suppress(Exception):
                         async with asyncio.timeout(_GOODBYE_SECONDS):
                             await self._command(session, "ROLLBACK")
@@ -138,8 +138,8 @@ class Connection:
                 self._drop()
             raise
         except BaseException:
-            # Cancelled in the middle of a statement or of the commit itself: the outcome is the server's secret, and
-            # the protocol's state ours no longer. A new connection knows neither.
+            # Cancelled in the middle of a statement or of the commit: the outcome and the state of the protocol are
+            # unknown. A new connection starts clean.
             self._drop()
             raise
 
@@ -149,7 +149,7 @@ class Connection:
             self._session = None
 
     async def close(self) -> None:
-        """Say goodbye, or cut the connection where nobody answers."""
+        """Close the connection, or cut it where the server does not answer."""
         if self._session is not None:
             with suppress(Exception):
                 async with asyncio.timeout(_GOODBYE_SECONDS):

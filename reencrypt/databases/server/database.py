@@ -1,6 +1,6 @@
-"""Grafana's database on a server: pages in one statement each way, row locks only, connections that come back.
+"""Grafana's database on a server: one statement per page each way, row locks only, self-healing connections.
 
-What a server does in its own way is its driver's and its dialect's.
+The driver and the dialect hold what differs between servers.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class ServerDatabase:
 
     @classmethod
     async def open(cls, driver: Driver, look: Callable[[Session], Awaitable[Dialect]]) -> ServerDatabase:
-        """Connect as Grafana does; `look` finds out in the first session what the dialect has to know.
+        """Connect as Grafana does; `look` reads in the first session what the dialect needs.
 
         Raises `ConfigurationError` or, past the deadline, `UnavailableError`.
         """
@@ -58,16 +58,16 @@ class ServerDatabase:
 
     @property
     def schema(self) -> str:
-        """The schema of Grafana's tables, empty where a database is one."""
+        """The schema of Grafana's tables, empty where the database has none."""
         return self._dialect.schema
 
     @property
     def lock_policy(self) -> LockPolicy:
-        """Row locks for about 50 ms, back to back: other rows are free all the time."""
+        """Row locks for about 50 ms, back to back: other rows stay free."""
         return _LOCK_POLICY
 
     def now(self) -> datetime:
-        """The time for a column of Grafana's, in UTC, to the second."""
+        """The time for a Grafana column, in UTC, to the second."""
         return _now()
 
     async def columns(self) -> Mapping[str, frozenset[str]]:
@@ -75,7 +75,7 @@ class ServerDatabase:
         return await self._reader.read(self._dialect.catalogue.columns)
 
     async def sight(self, tables: Collection[str]) -> Sight:
-        """What is odd about these tables."""
+        """Read what is unusual about these tables."""
         return await self._reader.read(lambda session: self._dialect.catalogue.sight(session, tables))
 
     async def may_hide(self, table: str | None = None, column: str | None = None) -> bool:
@@ -101,7 +101,7 @@ class ServerDatabase:
         return await self._reader.read(self._dialect.catalogue.shapes)
 
     async def column_limits(self, location: Location) -> tuple[ColumnLimit | None, ...]:
-        """How much each of the location's columns holds."""
+        """Return the size of each of the location's columns."""
         rendering = await self._reader.read(lambda session: self._dialect.rendering(session, location))
         return rendering.limits()
 
@@ -140,7 +140,7 @@ class ServerDatabase:
         return tuple(map(self._dialect.qualified, load_schema(f"{self._dialect.folder}/schema.sql", since)))
 
     async def create_state(self) -> None:
-        """Make the steps that are missing; where none is, the account needs no right to create a table."""
+        """Make the missing steps; without any, the account needs no right to create a table."""
         version = await read_state_version(self, (await self.columns()).keys())
         if version == STATE_VERSION:
             return
@@ -151,7 +151,7 @@ class ServerDatabase:
                 await session.command(statement)
 
         if lock is None:
-            # Every statement is a transaction of its own, so that to be begun again is no harm.
+            # Every statement is its own transaction, so a retry is harmless.
             await self._writer.read(work)
             return
         async with self._writer.transaction() as session:
@@ -206,7 +206,7 @@ class ServerTransaction:
                 count = await self._session.execute(*query)
                 losers: list[Key] = []
                 if count == 0:
-                    # Also those that hold the new bytes already, from a commit whose answer was lost.
+                    # Including rows that hold the new bytes already, from a commit whose answer was lost.
                     losers = [update.key for update in batch]
                 elif count != len(batch):
                     losers = await self._losers(location, batch)
@@ -215,13 +215,13 @@ class ServerTransaction:
         return lost
 
     async def _losers(self, location: Location, updates: Sequence[RowUpdate]) -> list[Key]:
-        # Ciphertexts never repeat, so whatever holds the new bytes has been swapped just now.
+        # Ciphertexts never repeat, so a row with the new bytes was updated just now.
         rows = await _rows(self._session, self._dialect, location, [update.key for update in updates])
         cells = {row.key: row.cells for row in rows}
         return [update.key for update in updates if cells.get(update.key) != update.new]
 
     async def causes(self, tables: Sequence[str]) -> Causes:
-        """What may change rows of these tables and of our own."""
+        """Read what may change rows of these tables and of the state tables."""
         with self._driver.translated():
             return await self._dialect.catalogue.causes(self._session, [*tables, *OUR_TABLES])
 
@@ -230,7 +230,7 @@ class ServerTransaction:
         await self.written.check(self)
 
     async def fire_deferred(self) -> None:
-        """Deferred triggers fire now, where a server has any, and from here on with their statement."""
+        """Fire deferred triggers now, where a server has any, and from here on with their statement."""
         if self._dialect.fire_deferred is not None:
             with self._driver.translated():
                 await self._session.command(self._dialect.fire_deferred)
@@ -248,7 +248,7 @@ class ServerTransaction:
         return found
 
     async def drop_state(self) -> None:
-        """Drop the state tables, but not the list of the data keys that we made."""
+        """Drop the state tables, except the list of data keys that reencrypt made."""
         for table in TEMPORARY_TABLES:
             with self._driver.translated():
                 await self._session.command(self._dialect.qualified(f"DROP TABLE IF EXISTS {table}"))

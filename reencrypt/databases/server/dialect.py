@@ -1,4 +1,4 @@
-"""The seam between what all database servers do alike and what each does in its own way."""
+"""Protocols of a dialect: everything that differs between database servers, except the driver."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Rendering(Protocol):
     """The SQL of one location, once the types of its table's columns are known."""
 
     def limits(self) -> tuple[ColumnLimit | None, ...]:
-        """How much each of the location's columns holds; see `Database.column_limits`."""
+        """Return the size of each of the location's columns; see `Database.column_limits`."""
         ...
 
     def count_keys(self) -> Query:
@@ -32,7 +32,7 @@ class Rendering(Protocol):
         ...
 
     def by_keys(self, keys: Sequence[Key]) -> Query:
-        """The rows with these keys; others may be among them that `of_keys` has to leave out."""
+        """Read the rows with these keys, and possibly others that `of_keys` leaves out."""
         ...
 
     def linked(self, scope: str, value: Value, text: bytes) -> Query:
@@ -40,7 +40,7 @@ class Rendering(Protocol):
         ...
 
     def updates(self, updates: Sequence[RowUpdate], now: Value) -> Iterable[tuple[Sequence[RowUpdate], Query]]:
-        """Compare and swap rows, in as few statements as the server takes: each with the swaps that it makes."""
+        """Compare and swap rows, in as few statements as the server takes: each with its row updates."""
         ...
 
     def holding(self, rows: Mapping[Key, Cells]) -> Iterable[Query]:
@@ -48,7 +48,7 @@ class Rendering(Protocol):
         ...
 
     def to_rows(self, raws: Iterable[tuple[Any, ...]]) -> list[Row]:
-        """Build rows from a result of `page` or `twins`."""
+        """Build rows from a result of `page` or `linked`."""
         ...
 
     def of_keys(self, keys: Sequence[Key], raws: Iterable[tuple[Any, ...]]) -> list[Row]:
@@ -57,14 +57,14 @@ class Rendering(Protocol):
 
 
 class Catalogue(Protocol):
-    """What a server tells about its tables. What fails in a session is for the caller to translate."""
+    """A server's own catalogue of its tables. The caller translates a session's errors."""
 
     async def columns(self, session: Session) -> Mapping[str, frozenset[str]]:
         """The tables with their columns. Raises `ConfigurationError` where one of Grafana's has no transactions."""
         ...
 
     async def sight(self, session: Session, tables: Collection[str]) -> Sight:
-        """What is odd about these tables."""
+        """Read what is unusual about these tables."""
         ...
 
     async def may_hide(self, session: Session, table: str | None, column: str | None) -> bool:
@@ -80,25 +80,25 @@ class Catalogue(Protocol):
         ...
 
     async def causes(self, session: Session, tables: Collection[str]) -> Causes:
-        """What may change rows of these tables, and whether this account sees all of it."""
+        """Read what may change rows of these tables, and whether this account sees all of it."""
         ...
 
 
 class Dialect(Protocol):
-    """A server's SQL. What fails in a session is for the caller to translate."""
+    """A server's SQL. The caller translates a session's errors."""
 
     #: The folder of the engine, where its `.sql` files are.
     folder: str
     #: See `Database`.
     schema: str
-    #: What begins the one transaction that makes the state tables; None where each statement commits by itself.
+    #: Begins the one transaction that makes the state tables; None where each statement commits by itself.
     state_lock: str | None
-    #: Lets triggers fire now that would fire at the commit; None where every trigger fires with its statement.
+    #: Fires deferred triggers before the commit; None where every trigger fires with its statement.
     fire_deferred: str | None
 
     @property
     def catalogue(self) -> Catalogue:
-        """What the server tells about its tables."""
+        """The server's own catalogue of its tables."""
         ...
 
     def statement(self, name: str, parameters: Mapping[str, Value]) -> Query:
@@ -106,7 +106,7 @@ class Dialect(Protocol):
         ...
 
     def qualified(self, statement: str) -> str:
-        """A statement that stands in the code, with what its tables have to be called."""
+        """Return a statement of the code with the full names of its tables."""
         ...
 
     async def execute_many(
@@ -121,7 +121,7 @@ class Dialect(Protocol):
         ...
 
     async def rendering(self, session: Session, location: Location) -> Rendering:
-        """The SQL of a location, with the types of its table's columns, which are read once."""
+        """Return the SQL of a location; the types of its table's columns are read once."""
         ...
 
     async def count_stretch(

@@ -1,4 +1,4 @@
-"""What SQLite's own catalogue tells about Grafana's tables: their form, and which indexes tell rows apart."""
+"""SQLite's own catalogue of Grafana's tables: their form, and the indexes that tell rows apart."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from reencrypt.databases.shapes import Shape
 from reencrypt.databases.sqlite.rendering import quote
 
 FORMS: Final = "SELECT name, type, sql FROM sqlite_master WHERE type IN ('table', 'view')"
-#: A rowid's alias is never NULL, nor is a column of a table without rowid's primary key; others need NOT NULL. Neither
-#: a partial index counts nor one over an expression, and a collation of its own makes an index another's.
+#: A rowid's alias and the primary key of a table without rowid are never NULL; other columns need NOT NULL. Partial
+#: indexes, indexes over an expression and indexes with their own collation do not count.
 UNIQUE: Final = """
 SELECT 1 FROM sqlite_master AS m WHERE m.type = 'table' AND m.name = :table AND m.sql NOT LIKE '%COLLATE%' AND (
     (SELECT group_concat(name) FROM pragma_table_info(m.name) WHERE pk AND UPPER(type) = 'INTEGER') = :key
@@ -32,7 +32,7 @@ _VIRTUAL: Final = "CREATE VIRTUAL TABLE"
 
 
 def kind_of(form: str, sql: str) -> str:
-    """What a table of `FORMS` is instead of one, empty for a table."""
+    """Return the kind of a relation of `FORMS`, empty for a plain table."""
     if form == "view":
         return "a view"
     return "a virtual table" if sql.upper().startswith(_VIRTUAL) else ""
@@ -51,12 +51,12 @@ def count_keys(location: Location) -> str:
 def shapes_of(rows: Iterable[tuple[str, str, str, int, str]]) -> list[Shape]:
     """Build the shapes from a result of `SHAPES`.
 
-    Each table has a rowid unless it was created without, and types are a suggestion.
+    Each table has a rowid unless it was created without, and types are only hints.
     """
     texts: dict[str, list[str]] = {}
     keys: dict[str, list[tuple[int, str]]] = {}
     for table, column, _declared, place, sql in rows:
-        # Whatever the declared type says, any column may hold text.
+        # A column of any declared type may hold text.
         texts.setdefault(table, []).append(column)
         if "WITHOUT ROWID" in sql.upper():
             keys.setdefault(table, [])
@@ -73,6 +73,6 @@ def shapes_of(rows: Iterable[tuple[str, str, str, int, str]]) -> list[Shape]:
 
 
 def _rowid(columns: Iterable[str]) -> tuple[str, ...]:
-    """A name of SQLite's row id that no column of the table has taken."""
+    """Return a name of SQLite's row id that no column of the table has."""
     taken = {name.lower() for name in columns}
     return tuple(name for name in ("rowid", "_rowid_", "oid") if name not in taken)[:1]

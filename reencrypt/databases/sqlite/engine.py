@@ -32,13 +32,13 @@ from reencrypt.settings import DatabaseSettings
 
 _T = TypeVar("_T")
 
-_BUSY_SECONDS: Final = 1.0  # one wait of SQLite's own handler, which hears of no cancellation
+_BUSY_SECONDS: Final = 1.0  # one wait of SQLite's own handler, which ignores cancellation
 _DEADLINE_SECONDS: Final = 60.0  # of all waits for one lock together
 _OPENING_SECONDS: Final = 5.0  # the same when the file is opened
 _CHECKED_BYTES: Final = 64 * 1024 * 1024
 _FIRST_LENGTHS: Final = 16  # rows of a page that are measured in the first hop to the connection's thread
 
-# The file is locked 10 to 20 ms at a time: what another writer notices is less than one of its own disk syncs.
+# The file is locked 10 to 20 ms at a time: another writer loses less than one of its own disk syncs.
 _LOCK_POLICY: Final = LockPolicy(hold_seconds=0.015, gaps=True)
 
 
@@ -69,7 +69,7 @@ class SqliteDatabase:
         try:
             return await cls._open(path, write=write, mode="rw" if write else "ro")
         except UnfinishedError:
-            # Rolling back is SQLite's own affair, and what any reader of the file does; we still only query.
+            # SQLite itself rolls back, as for any reader of the file; this connection still only queries.
             return await cls._open(path, write=write, mode="rw")
 
     @classmethod
@@ -97,7 +97,7 @@ class SqliteDatabase:
 
     @property
     def schema(self) -> str:
-        """SQLite has none: a file is one."""
+        """SQLite has no schemas."""
         return ""
 
     @property
@@ -111,7 +111,7 @@ class SqliteDatabase:
 
     async def check(self) -> None:
         """Refuse a damaged file before anything is read for a decision."""
-        # A large file is not read twice, nor locked for so long: its damage shows where the census comes by.
+        # A large file is not read twice or locked for so long; the census finds its damage.
         small = self._path.stat().st_size <= _CHECKED_BYTES
         check = "PRAGMA quick_check(1)" if small else "SELECT 'ok'"
 
@@ -142,7 +142,7 @@ class SqliteDatabase:
         return Sight({name: kind for name, kind in kinds.items() if kind})
 
     async def may_hide(self, table: str | None = None, column: str | None = None) -> bool:
-        """A file shows all that it holds."""
+        """Nothing is hidden in a file."""
         del table, column
         return False
 
@@ -176,7 +176,7 @@ class SqliteDatabase:
         return catalogue.shapes_of(await self._all(catalogue.SHAPES))
 
     async def column_limits(self, location: Location) -> tuple[ColumnLimit | None, ...]:
-        """SQLite's columns hold whatever is written."""
+        """SQLite's columns have no size limit."""
         return (None,) * len(location.columns)
 
     async def read_page(self, location: Location, after: Key | None, *, rows: int, size: int | None) -> list[Row]:
@@ -190,12 +190,12 @@ class SqliteDatabase:
         async def work() -> list[Row]:
             fitting = rows
             if size is not None:
-                # How many have room is found by their lengths, which take none, whatever comes behind a small row.
+                # Lengths tell how many rows fit; a large row behind a small one then takes no memory.
                 fitting = await self._fitting(f"SELECT {length(location)} {tail}", (*values, rows), size)
             raws = await self._reader.execute_fetchall(f"SELECT {columns(location)} {tail}", (*values, fitting))
             return to_rows(location, raws)
 
-        # A cursor that is left open keeps everybody from committing, us included.
+        # An open cursor blocks all commits, this program's included.
         return await self._patiently(lambda: _to_the_end(work()))
 
     async def count_stretch(self, location: Location, after: Key | None, *, rows: int) -> tuple[int, Key | None]:
@@ -244,7 +244,7 @@ class SqliteDatabase:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[SqliteTransaction]:
-        """BEGIN IMMEDIATE, so that the compare and the swap see the same file."""
+        """BEGIN IMMEDIATE, so that compare and swap see the same file."""
         async with self._writing:
             try:
                 await self._locked("BEGIN IMMEDIATE")
@@ -254,7 +254,7 @@ class SqliteDatabase:
                 await self._locked("COMMIT")
             except BaseException:
                 # Also after a cancelled COMMIT, which may still have happened: then there is nothing to roll back.
-                # The shield lets the rollback finish when we are cancelled once more.
+                # The shield lets the rollback finish on a second cancellation.
                 with translated(self._path):
                     await asyncio.shield(self._writer.rollback())
                 raise
@@ -268,7 +268,7 @@ class SqliteDatabase:
         await self._patiently(work)
 
     async def _patiently(self, work: Callable[[], Awaitable[_T]], *, deadline_seconds: float = _DEADLINE_SECONDS) -> _T:
-        """Do something that needs the file, waiting for its lock for longer than SQLite's own handler does."""
+        """Retry work that needs the file's lock for longer than SQLite's own handler waits."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + deadline_seconds
         while True:
@@ -276,7 +276,7 @@ class SqliteDatabase:
                 with translated(self._path):
                     return await work()
             except DatabaseLockedError:
-                # The handler has waited already; anything else, a full disk for one, is not waited for.
+                # The handler has waited already; other errors, such as a full disk, are not retried.
                 if loop.time() > deadline:
                     raise
 
@@ -285,7 +285,7 @@ class SqliteDatabase:
         return load_schema("sqlite/schema.sql", since)
 
     async def create_state(self) -> None:
-        """Make the steps that are missing in one transaction, so that all are made or none."""
+        """Make the missing steps in one transaction, so that all are made or none."""
         version = await read_state_version(self, (await self.columns()).keys())
         if version == STATE_VERSION:
             return
@@ -301,23 +301,23 @@ class SqliteDatabase:
 
 
 async def _to_the_end(work: Coroutine[Any, Any, _T]) -> _T:
-    """Do something whole, however often we are cancelled meanwhile, and be cancelled then."""
+    """Finish the work in spite of any number of cancellations, and raise the cancellation then."""
     task = asyncio.ensure_future(work)
     cancelled = False
     while not task.done():
         try:
             await asyncio.wait((task,))
         except asyncio.CancelledError:
-            # Once by whoever stops the pipeline, and once more by whoever stops that.
+            # The pipeline's stop cancels once, and its own cancellation once more.
             cancelled = True
     if cancelled:
-        task.exception()  # seen, and of no use any more
+        task.exception()  # retrieved, and dropped
         raise asyncio.CancelledError
     return task.result()
 
 
 async def _connect(uri: str, *, query_only: bool) -> aiosqlite.Connection:
-    # No implicit transactions: every BEGIN is ours.
+    # No implicit transactions: every BEGIN is explicit.
     connection = await aiosqlite.connect(uri, uri=True, isolation_level=None, timeout=_BUSY_SECONDS)
     try:
         if query_only:

@@ -1,4 +1,4 @@
-"""What can be wrong with an SQLite file, as our errors: checked before opening, translated while working."""
+"""Errors of an SQLite file: checked before opening, translated while working."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reencrypt.errors import ConfigurationError, RefusedError, UnavailableError
 
 
 class UnfinishedError(ConfigurationError):
-    """A program died in the middle of a commit; only somebody who may write can roll that back, which reading needs."""
+    """A program died in the middle of a commit. A read needs its rollback, and only a writer can do that."""
 
 
 class DatabaseLockedError(UnavailableError):
@@ -28,20 +28,20 @@ def check_file(path: Path, *, write: bool) -> None:
             header = file.read(16)
     except FileNotFoundError:
         raise ConfigurationError(
-            f"the database {path} does not exist", hint="check [database] path and [paths] data, or give --database"
+            f"the database {path} does not exist", hint="Check [database] path and [paths] data, or give --database."
         ) from None
     except OSError as error:
         raise ConfigurationError(
             f"the database {path} cannot be read: {error.strerror}",
-            hint="run as the user that owns it, usually grafana",
+            hint="Run as the user that owns it, usually grafana.",
         ) from error
     if header and not header.startswith(b"SQLite format 3\0"):
-        raise ConfigurationError(f"{path} is not an SQLite database", hint="check [database] path, or give --database")
+        raise ConfigurationError(f"{path} is not an SQLite database", hint="Check [database] path, or give --database.")
     for needed, what in ((path, "database"), (path.parent, "folder")):
         if write and not os.access(needed, os.W_OK):
             # The folder too, because SQLite puts its journal beside the file.
             raise ConfigurationError(
-                f"the {what} {needed} is read-only for this user", hint="run as the user that owns it, usually grafana"
+                f"the {what} {needed} is read-only for this user", hint="Run as the user that owns it, usually grafana."
             )
 
 
@@ -49,13 +49,13 @@ def damaged(path: Path, detail: str) -> ConfigurationError:
     """The error for a file whose pages do not fit together."""
     return ConfigurationError(
         f"the database {path} is damaged: {detail}",
-        hint="repair it first (sqlite3 FILE .recover, or a backup); nothing was changed",
+        hint="Repair it first (sqlite3 FILE .recover, or a backup); nothing was changed.",
     )
 
 
 @contextmanager
 def translated(path: Path) -> Iterator[None]:
-    """Turn the driver's errors into ours in one place; the cause is kept."""
+    """Translate the driver's errors in one place; the cause is kept."""
     try:
         yield
     except sqlite3.OperationalError as error:
@@ -63,21 +63,21 @@ def translated(path: Path) -> Iterator[None]:
         if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
             raise DatabaseLockedError(
                 f"the database {path} stayed locked by another program",
-                hint="wait until it is done, then start again; progress is saved",
+                hint="Wait until it is done, then start again; progress is saved.",
             ) from error
         if name in ("SQLITE_READONLY_ROLLBACK", "SQLITE_READONLY_RECOVERY"):
             raise UnfinishedError(
-                f"the database {path} holds the half of a commit of some program that died",
-                hint="run as the user that owns it, usually grafana, so that it can be rolled back",
+                f"the database {path} holds an unfinished commit of a program that died",
+                hint="Run as the user that owns it, usually grafana, so that it can be rolled back.",
             ) from error
         if name.startswith("SQLITE_READONLY"):
             raise ConfigurationError(
-                f"the database {path} is read-only", hint="run as the user that owns it, usually grafana"
+                f"the database {path} is read-only", hint="Run as the user that owns it, usually grafana."
             ) from error
         if name.startswith(("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN")):
             raise UnavailableError(
                 f"the database {path} could not be accessed: {error}",
-                hint="check the disk's free space and the folder's permissions, then start again; progress is saved",
+                hint="Check the disk's free space and the folder's permissions, then start again; progress is saved.",
             ) from error
         raise
     except sqlite3.DatabaseError as error:
@@ -85,7 +85,7 @@ def translated(path: Path) -> Iterator[None]:
         if name == "SQLITE_CONSTRAINT_TRIGGER":
             raise RefusedError(
                 f"the database {path}: a trigger refuses what is written: {error}",
-                hint="nothing of this page was committed; drop the trigger, then start again",
+                hint="Nothing of this page was committed. Drop the trigger, then start again.",
             ) from error
         if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
             raise damaged(path, str(error)) from error

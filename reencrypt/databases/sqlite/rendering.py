@@ -15,7 +15,7 @@ def quote(identifier: str) -> str:
 
 
 def columns(location: Location) -> str:
-    """The columns of a row in the order that `to_rows` takes: key, secret columns as bytes, extras."""
+    """The columns of a row in the order that `to_rows` reads: key, secret columns as bytes, extras."""
     names = [quote(name) for name in location.key]
     cells = [f"CAST({quote(name)} AS BLOB)" for name in location.columns]
     names += cells if location.clip is None else [f"SUBSTR({cell}, 1, {location.clip})" for cell in cells]

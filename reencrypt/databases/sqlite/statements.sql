@@ -1,4 +1,4 @@
--- What SQLite writes otherwise: a wrapped data key may be stored as text there, and text never equals a blob.
+-- Statements that SQLite writes differently: a wrapped data key may be stored as text there, and text never equals a blob.
 
 -- name: data_keys
 SELECT name, active, provider, CAST(encrypted_data AS BLOB), label, created FROM data_keys ORDER BY name

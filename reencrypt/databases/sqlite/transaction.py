@@ -80,7 +80,7 @@ class SqliteTransaction:
         return lost
 
     async def causes(self, tables: Sequence[str]) -> Causes:
-        """The triggers of the file, whatever their table: there is hardly ever one."""
+        """Read the triggers of the file, of any table: there is hardly ever one."""
         del tables
         with translated(self._path):
             rows = await self._connection.execute_fetchall(
@@ -93,7 +93,7 @@ class SqliteTransaction:
         await self.written.check(self)
 
     async def fire_deferred(self) -> None:
-        """Nothing: here every trigger fires with its statement."""
+        """Nothing to do: every trigger fires with its statement."""
 
     async def count_holding(self, location: Location, rows: Mapping[Key, Cells]) -> int:
         """Count them by their bytes, a hundred in a statement."""
@@ -106,7 +106,7 @@ class SqliteTransaction:
         return found
 
     async def drop_state(self) -> None:
-        """Drop the state tables, but not the list of the data keys that we made."""
+        """Drop the state tables, except the list of data keys that reencrypt made."""
         for table in TEMPORARY_TABLES:
             with translated(self._path):
                 await self._connection.execute(f"DROP TABLE IF EXISTS {table}")

@@ -1,6 +1,6 @@
 """Addresses of vaults that a client secret may be sent to: Azure's own, this machine, or one named as trusted.
 
-The vault names in its challenge the resource that a token is for, so the check of its host is the only one that counts.
+The vault itself names the resource of the token in its challenge, so only the check of its host protects.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class VaultAddress:
 
 
 def check_vault_uri(text: str, trusted: Collection[str]) -> VaultAddress | str:
-    """Return the address, or what is wrong with it as the end of a sentence that begins with the key's name.
+    """Return the address, or its fault as the end of a sentence that begins with the key's name.
 
     `trusted` holds further hosts, as `host` (any port) or `host:port`.
     """

@@ -1,7 +1,7 @@
 """Key Vault's key operations for one key, over the SDK's public `send_request`, with every answer checked.
 
-`send_request` keeps the SDK's authentication and costs about a quarter less than its crypto client; and the `kid` of
-an answer says which version was used, which the crypto client drops.
+`send_request` keeps the SDK's authentication and costs about a quarter less than its crypto client. The `kid` of an
+answer names the version that was used; the crypto client drops it.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ T = TypeVar("T")
 Operation = Literal["encrypt", "decrypt", "wrapkey", "unwrapkey"]
 
 _NOT_ENTRA: Final = "Unexpected response from Microsoft Entra ID"
-_HINT: Final = "check the network and the vault's health, then start again; progress is saved"
+_HINT: Final = "Check the network and the vault's health, then start again; progress is saved."
 _BLOCKS: Final = (256, 384, 512)
 _REQUEST_ID: Final = "x-ms-client-request-id"
 _USER_INFO: Final = re.compile(r"//[^/@\s]*@")
@@ -74,14 +74,14 @@ class VaultClient:
         self._primed = False
         #: The newest version as it was last read, if it may be read.
         self.newest: KeyVersion | None = None
-        #: How far the vault's clock is ahead of ours, in seconds, as of its last answer.
+        #: How far the vault's clock is ahead of this machine's, in seconds, as of its last answer.
         self.clock_ahead: float | None = None
-        # Until the key is known: the dearest of the usual ones.
+        # Until the key is known: the highest of the usual weights.
         self._weight = weight_of(2048, hsm=True)
 
     @property
     def key_name(self) -> str:
-        """For messages: the key and its vault."""
+        """The key and its vault, for messages."""
         return f"key {self._settings.key_name} in {self._settings.vault_uri}"
 
     async def get_key(self, version: str = "") -> KeyVersion:
@@ -95,7 +95,7 @@ class VaultClient:
         return found
 
     async def prime(self) -> None:
-        """Make the first request alone, whatever it answers: it fetches the token and learns what a request costs.
+        """Make the first request alone, with any result: it fetches the token and learns the cost of a request.
 
         Fifty first requests at once would be fifty challenges and fifty tokens.
         """
@@ -107,7 +107,7 @@ class VaultClient:
                     self._primed = True
 
     async def rotates_after(self) -> str | None:
-        """When the vault makes a new version by itself, in words around an ISO 8601 duration; None for never.
+        """Return when the vault makes a new version by itself, in words with an ISO 8601 duration; None for never.
 
         Needs `keys/getrotationpolicy`.
         """
@@ -126,7 +126,7 @@ class VaultClient:
                 )
                 found += page
             if not found or (self.newest and self.newest.version not in [each.version for each in found]):
-                # A key has a version, and the one that was read just now is among them.
+                # A key has at least one version, and the one that was just read is among them.
                 raise TransientError("a list of versions that cannot be whole")
             return sorted(found, key=lambda each: (each.created, each.version), reverse=True)
 
@@ -137,7 +137,7 @@ class VaultClient:
     ) -> tuple[bytes, str]:
         """Encrypt, decrypt, wrap or unwrap; returns the result and the version that the vault used.
 
-        An `independent` request travels over a connection that others do not use, and its answer has to name it.
+        An `independent` request uses a connection of its own, and its answer has to name it.
         Raises `BadCiphertextError`, `AccessDeniedError`, `KeyDisabledError`, `KeyMissingError`, and
         `UnavailableError` when there is no answer before the deadline.
         """
@@ -158,7 +158,7 @@ class VaultClient:
         )
 
     def _weight_of(self, length: int) -> float:
-        """What a request costs: a block is as long as the key that made it, whichever version that was."""
+        """Return the cost of a request: a block is as long as the key that made it, in any version."""
         if self.newest is not None and length * 8 != self.newest.bits and length in _BLOCKS:
             return weight_of(length * 8, hsm=True)
         if self.newest is None and length in _BLOCKS:
@@ -176,7 +176,7 @@ class VaultClient:
         path: str,
         read: Callable[[dict[str, Any]], T],
     ) -> T:
-        """One operation with its retries; an answer that `read` can make nothing of is tried again, too."""
+        """Run one operation with its retries; an answer that `read` cannot parse is retried too."""
         return await self._retried(operation, lambda: self._once(operation, method, path, read), self._weight)
 
     async def _once(
@@ -193,7 +193,7 @@ class VaultClient:
         client = self._connection.client(independent=independent)
         response = await self._send(client, method, path, body, independent=independent)
         if response.status_code == UNAUTHORIZED:
-            # The SDK answers a challenge with the token it remembers, also where exactly that one was refused.
+            # The SDK answers a challenge with its cached token, even where that token was refused.
             await self._connection.forget_token(client)
             client = self._connection.client(independent=independent)
             response = await self._send(client, method, path, body, independent=independent)
@@ -230,7 +230,7 @@ class VaultClient:
             if error.status_code == THROTTLED or error.status_code in TRANSIENT:
                 raise TransientError(f"the token endpoint answered {error.status_code}") from None
             if _NOT_ENTRA in str(error.message):
-                # A page of some proxy; the SDK drops its status.
+                # A proxy's page; the SDK drops its status.
                 raise TransientError("the token endpoint gave no answer of Microsoft Entra") from None
             raise unauthorized(self._settings, str(error.message)) from None
         except (exceptions.ServiceRequestError, exceptions.ServiceResponseError) as error:
@@ -242,12 +242,12 @@ class VaultClient:
                 raise
             raise ConfigurationError(
                 f"{self._settings.vault_uri} asks for a token for somebody else's resource",
-                hint=f"check vault_uri in [{self._settings.section}]: this is not Azure's Key Vault",
+                hint=f"Check vault_uri in [{self._settings.section}]: this is not Azure's Key Vault.",
             ) from None
         return response
 
     def _check_echo(self, response: AsyncHttpResponse, request_id: str, *, independent: bool) -> None:
-        """Refuse the answer to another request: the service sends each request's own id back with its answer."""
+        """Refuse the answer to another request: the service returns each request's id with its answer."""
         echo = response.headers.get(_REQUEST_ID)
         if echo is not None and echo.lower() != request_id:
             raise TransientError("the answer to another request")
@@ -261,11 +261,11 @@ class VaultClient:
         if "CERTIFICATE_VERIFY_FAILED" in reason:
             return ConfigurationError(
                 f"a certificate is not trusted: {reason}",
-                hint="set SSL_CERT_FILE to the CA bundle of your network's proxy, if it inspects TLS",
+                hint="Set SSL_CERT_FILE to the CA bundle of your network's proxy, if it inspects TLS.",
             )
         return TransientError(f"no connection ({reason})")
 
 
 def _first_line(error: Exception) -> str:
-    """What the SDK says, without the password of a proxy in a URL."""
+    """Return the SDK's message without the password of a proxy in a URL."""
     return _USER_INFO.sub("//", (str(error).splitlines() or [type(error).__name__])[0])[:200]

@@ -18,18 +18,18 @@ class VaultConnection:
     def __init__(self, settings: AzureKeyVaultSettings) -> None:
         self._settings = settings
         self._credential: Any = None
-        # By whether they are for second, independent answers, which come over sessions of their own.
+        # One for first answers, one for second, independent ones, which come over other sessions.
         self._sessions: dict[bool, Any] = {}
         self._clients: dict[bool, KeyClient] = {}
 
     @staticmethod
     def name_of(settings: AzureKeyVaultSettings) -> str:
-        """A name for the vault and the identity: what has the same name can share a connection."""
+        """Name the vault and the identity: keys with one name can share a connection."""
         secret = hashlib.sha256(settings.client_secret.reveal().encode()).hexdigest()
         return f"{settings.vault_uri} {settings.tenant_id} {settings.client_id} {secret}"
 
     def client(self, *, independent: bool) -> KeyClient:
-        """The SDK's client; the one for `independent` requests uses a session that no other request does."""
+        """Return the SDK's client; the one for `independent` requests uses a session that no other request does."""
         if independent in self._clients:
             return self._clients[independent]
         # Heavy imports, needed only where a vault is.
@@ -44,7 +44,7 @@ class VaultConnection:
         return self._clients[independent]
 
     async def forget_token(self, refused: KeyClient) -> None:
-        """Drop clients and credential, which all remember the token, unless another call has done so."""
+        """Drop clients and credential, which all cache the token, unless another call has done so."""
         if refused in self._clients.values():
             opened = (*self._clients.values(), self._credential)
             self._clients, self._credential = {}, None

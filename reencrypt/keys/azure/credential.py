@@ -26,29 +26,29 @@ _THIS_MACHINE: Final = ("localhost", "127.0.0.1", "::1")
 
 
 class SharedCredential:
-    """A credential of azure-identity whose token is fetched once for all who need it at that moment.
+    """A credential of azure-identity that fetches a token once for all concurrent calls.
 
-    The SDK has no lock there: fifty calls under way when a token expires are fifty requests for the next one.
+    The SDK has no lock there: fifty concurrent calls at the end of a token are fifty requests for the next one.
     """
 
     def __init__(self, credential: Any) -> None:  # noqa: ANN401 - azure-identity's
         self._credential = credential
         self._tokens: dict[tuple[object, ...], AccessTokenInfo] = {}
         self._fetching = asyncio.Lock()
-        # A token endpoint that is down is asked once for all who wait, not once by each of them.
+        # A token endpoint that is down is called once for all waiting calls, not once for each.
         self._failure: Exception | None = None
         self._failed_until = 0.0
         self._pause = _FIRST_PAUSE_SECONDS
 
     async def get_token_info(self, *scopes: str, options: TokenRequestOptions | None = None) -> AccessTokenInfo:
-        """The token for these scopes, tenant and claims: the one at hand while it is good, else one new one."""
+        """Return the token for these scopes, tenant and claims: the cached one while it is good, else a new one."""
         asked = options or {}
         wanted = (*scopes, asked.get("tenant_id"), asked.get("claims"))
         async with self._fetching:
             token = self._tokens.get(wanted)
             if token is None or _is_stale(token):
                 token = await self._fetch(scopes, asked)
-                # A token that answers a claims challenge stands for those from before it, too.
+                # A token that answers a claims challenge replaces earlier ones too.
                 self._tokens |= {wanted: token, (*scopes, asked.get("tenant_id"), None): token}
             return token
 
@@ -70,19 +70,19 @@ class SharedCredential:
 
 
 def _is_stale(token: AccessTokenInfo) -> bool:
-    """As the SDK sees it: past its time to be refreshed, or in its last five minutes."""
+    """Whether the SDK would refresh it: past its refresh time, or in its last five minutes."""
     now = time.time()
     return bool(token.refresh_on and token.refresh_on <= now) or token.expires_on - now < _LAST_SECONDS
 
 
 def make_credential(settings: AzureKeyVaultSettings, transport: AioHttpTransport) -> SharedCredential:
-    """The service principal of the section, or without a client_secret whatever identity this machine has.
+    """Open the service principal of the section, or without a client_secret the identity of this machine.
 
-    `AZURE_TOKEN_CREDENTIALS=WorkloadIdentityCredential` goes before a client_secret: a pod has Grafana's own file.
+    `AZURE_TOKEN_CREDENTIALS=WorkloadIdentityCredential` overrides a client_secret: a pod has Grafana's own file.
     """
     from azure.identity import aio  # noqa: PLC0415
 
-    # What the SDK has to say reaches us as exceptions; without a handler its warnings go to stderr, between our lines.
+    # The SDK reports by exceptions; without a handler its warnings would go to stderr between this program's lines.
     sdk = logging.getLogger("azure")
     if not sdk.handlers:
         sdk.addHandler(logging.NullHandler())
@@ -122,19 +122,19 @@ def make_credential(settings: AzureKeyVaultSettings, transport: AioHttpTransport
         # A tenant_id of the wrong form, an authority that is not https.
         raise ConfigurationError(
             f"[{settings.section}]: {str(error).splitlines()[0]}",
-            hint="check tenant_id there, and the AZURE_… variables",
+            hint="Check tenant_id there, and the AZURE_… variables.",
         ) from None
 
 
 def authority_for(vault_uri: str) -> str:
-    """Where to sign in: as `AZURE_AUTHORITY_HOST` says, else by the cloud that the vault's name is in."""
+    """Return where to sign in: `AZURE_AUTHORITY_HOST`, else the cloud of the vault's name."""
     host = urlsplit(vault_uri).hostname or ""
     by_suffix = (authority for suffix, authority in _AUTHORITIES.items() if host.endswith(suffix))
     return os.environ.get("AZURE_AUTHORITY_HOST") or next(by_suffix, "login.microsoftonline.com")
 
 
 def proxies_for(url: str) -> dict[str, str] | None:
-    """The proxy for a host by the usual variables, which may except it; vault and sign-in can differ in that."""
+    """Return the proxy for a host by the usual variables, which may exclude it; vault and sign-in can differ."""
     host = urlsplit(url).hostname or ""
     proxy = urllib.request.getproxies().get("https")
     if not proxy or host in _THIS_MACHINE or urllib.request.proxy_bypass(host):

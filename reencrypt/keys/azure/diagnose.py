@@ -1,4 +1,4 @@
-"""Diagnose a key in a vault operation by operation: what works, what does not, and what to do about it."""
+"""Diagnostics of a key in a vault: check each operation, with a remedy for each failure."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _SKEW_SECONDS: Final = 60.0
 
 
 async def diagnose(vault: VaultClient, vault_uri: str, share: float) -> list[Check]:
-    """Check one key with real requests that change nothing; what nothing can be said about is left out."""
+    """Check one key with real requests that change nothing; checks without a result are left out."""
     return [_proxy(vault_uri), *await _Diagnosis(vault, share).run()]
 
 
@@ -45,7 +45,7 @@ class _Diagnosis:
     async def run(self) -> list[Check]:
         newest = await self._asked("get", self._vault.get_key)
         if self._checks[-1].exit_code:
-            # Without a token, a key or a network there is nothing else to find out.
+            # Without a token, a key or a network all other checks would fail too.
             return self._checks
         self._look_at_clock()
         versions = await self._asked("list", self._vault.list_versions)
@@ -62,7 +62,7 @@ class _Diagnosis:
         self._checks.append(Check(name, state, detail, remedy, code))
 
     async def _asked(self, permission: str, ask: Callable[[], Awaitable[_T]]) -> _T | None:
-        """Try a read; the first one tells about the token too."""
+        """Try a read; the first one checks the token too."""
         first = not self._checks
         try:
             answer = await ask()
@@ -94,7 +94,7 @@ class _Diagnosis:
                 "clock",
                 State.WARNING if far else State.OK,
                 f"the vault's clock is {abs(ahead):.0f} s {'ahead of' if ahead >= 0 else 'behind'} this machine's",
-                "synchronise this machine's clock (NTP): tokens are good for a limited time" if far else "",
+                "Synchronise this machine's clock (NTP): tokens are good for a limited time." if far else "",
             )
 
     def _look_at_key(self, newest: KeyVersion) -> None:
@@ -175,18 +175,18 @@ class _Diagnosis:
             "rotation policy",
             State.WARNING,
             f"the vault makes a new version by itself, {rotates}; whether Grafana finds the older one is not public",
-            "rotate by hand and let `reencrypt` follow, or make sure that it follows each rotation at once",
+            "Rotate by hand and let `reencrypt` follow, or make sure that it follows each rotation at once.",
         )
 
 
 def _validity(newest: KeyVersion) -> tuple[State, str, str]:
     now = time.time()
-    make = "make a new version of the key, or change its activation or expiry date"
+    make = "Make a new version of the key, or change its activation or expiry date."
     if not newest.enabled:
         return (
             State.FAILED,
             "the newest version is disabled",
-            "enable it: az keyvault key set-attributes --enabled true",
+            "Enable it with `az keyvault key set-attributes --enabled true`.",
         )
     if newest.not_before is not None and newest.not_before > now:
         return State.FAILED, f"the newest version is not valid before {_day(newest.not_before)}", make
@@ -208,6 +208,6 @@ def _day(seconds: int) -> str:
 
 def _proxy(vault_uri: str) -> Check:
     proxy = urlsplit((proxies_for(vault_uri) or {}).get("https", ""))
-    # Without the user and the password that may stand in it.
+    # Without the user and the password in it.
     address = f"{proxy.scheme}://{proxy.hostname}:{proxy.port}" if proxy.port else f"{proxy.scheme}://{proxy.hostname}"
     return Check("proxy", State.OK, f"{address} (HTTPS_PROXY)" if proxy.hostname else "none")

@@ -13,7 +13,7 @@ from reencrypt.errors import ConfigurationError, RefusedError
 from reencrypt.keys.azure.settings import AzureKeyVaultSettings
 from reencrypt.keys.errors import AccessDeniedError, KeyDisabledError
 
-#: What each operation needs: its access-policy permission.
+#: The access-policy permission that each operation needs.
 _PERMISSION: Final = {
     "get": "get",
     "list": "list",
@@ -25,7 +25,7 @@ _PERMISSION: Final = {
 }
 
 
-OUTSIDE_VALIDITY: Final = "make a new version of the key, or change its activation or expiry date"
+OUTSIDE_VALIDITY: Final = "Make a new version of the key, or change its activation or expiry date."
 _ENTRA_CODE: Final = re.compile(r"AADSTS\d+|AKV\d+")
 
 
@@ -55,12 +55,12 @@ def forbidden(
     if inner == "KeyOperationForbidden":
         return KeyOperationForbiddenError(
             f"{exactly}: its key_ops do not allow {permission}",
-            hint=f"{_set_attributes(settings, version)} --ops encrypt decrypt wrapKey unwrapKey",
+            hint=f"Run `{_set_attributes(settings, version)} --ops encrypt decrypt wrapKey unwrapKey`.",
         )
     if inner in ("ForbiddenByFirewall", "ForbiddenByConnection") or "network access" in message:
         return ConfigurationError(
             f"the firewall of {settings.vault_uri} refuses this machine",
-            hint="allow its address in the vault's networking settings, or run where Grafana runs",
+            hint="Allow its address in the vault's networking settings, or run where Grafana runs.",
         )
     if "expired" in message.lower() or "not yet valid" in message.lower():
         return RefusedError(f"{exactly} is outside its validity period and cannot {permission}", hint=OUTSIDE_VALIDITY)
@@ -71,23 +71,24 @@ def forbidden(
 
 
 def _grant(settings: AzureKeyVaultSettings, operation: str, inner: str) -> str:
-    """The command that grants what is missing, for the vault's kind and its model of permissions."""
+    """Return the hint with the command that grants a permission, by the vault's kind and permission model."""
     vault, who = _vault_name(settings), settings.client_id or "CLIENT_ID"
     if operation == "rotationpolicy":
         # Not worth a permission of its own.
-        return f"let the vault's owner look: az keyvault key rotation-policy show {_place(settings)}"
+        return f"Have the vault's owner run `az keyvault key rotation-policy show {_place(settings)}`."
     if settings.is_managed_hsm:
         return (
-            f"az keyvault role assignment create --hsm-name {vault} --assignee {who} "
-            f"--role 'Managed HSM Crypto User' --scope /keys/{settings.key_name}"
+            f"Run `az keyvault role assignment create --hsm-name {vault} --assignee {who} "
+            f"--role 'Managed HSM Crypto User' --scope /keys/{settings.key_name}`."
         )
     if inner == "ForbiddenByRbac":
         scope = f"az keyvault show --name {vault} --query id --output tsv"
-        return f"az role assignment create --assignee {who} --role 'Key Vault Crypto User' --scope \"$({scope})\""
-    # The command replaces what was granted before, so it names all that is of use.
+        command = f"az role assignment create --assignee {who} --role 'Key Vault Crypto User' --scope \"$({scope})\""
+        return f"Run `{command}`."
+    # The command replaces earlier grants, so it names all useful permissions.
     return (
-        f"az keyvault set-policy --name {vault} --spn {who} "
-        "--key-permissions get list encrypt decrypt wrapKey unwrapKey"
+        f"Run `az keyvault set-policy --name {vault} --spn {who} "
+        "--key-permissions get list encrypt decrypt wrapKey unwrapKey`."
     )
 
 
@@ -97,11 +98,11 @@ def _place(settings: AzureKeyVaultSettings) -> str:
 
 
 def disabled(settings: AzureKeyVaultSettings, version: str) -> KeyDisabledError:
-    """Say which version is disabled, where it is known: a request for the newest one is not told which that is."""
+    """Build the error for a disabled version, named where known: an answer about the newest one does not say."""
     key = f"key {settings.key_name} in {settings.vault_uri}"
     return KeyDisabledError(
         f"{key}, version {version} is disabled" if version else f"the newest version of {key} is disabled",
-        hint=f"{_set_attributes(settings, version)} --enabled true",
+        hint=f"Run `{_set_attributes(settings, version)} --enabled true`.",
     )
 
 
@@ -115,7 +116,7 @@ def _vault_name(settings: AzureKeyVaultSettings) -> str:
 
 
 def unauthorized(settings: AzureKeyVaultSettings, message: str) -> TokenError:
-    """Say which of the three credentials is wrong where Entra's code tells; the codes hold no secret."""
+    """Name the wrong one of the three credentials where Entra's code tells; the codes hold no secret."""
     where = f"[{settings.section}]"
     for code, what in (
         ("AADSTS7000215", "client_secret is wrong"),
@@ -126,15 +127,15 @@ def unauthorized(settings: AzureKeyVaultSettings, message: str) -> TokenError:
         ("not configured to acquire tokens for tenant", "tenant_id is not the vault's tenant"),
     ):
         if code in message:
-            return TokenError(f"{where}: {what} ({code})", hint=f"correct it in {where}")
+            return TokenError(f"{where}: {what} ({code})", hint=f"Correct it in {where}.")
     if not settings.client_secret:
         return TokenError(
             f"{where} has no client_secret, and this machine's own identity got no token for {settings.vault_uri}",
-            hint="give this machine a managed or workload identity (AZURE_… variables), or set tenant_id, client_id "
-            f"and client_secret in {where}",
+            hint="Give this machine a managed or workload identity (AZURE_… variables), or set tenant_id, client_id "
+            f"and client_secret in {where}.",
         )
     known = _ENTRA_CODE.search(message)
     return TokenError(
         f"{where}: no token for {settings.vault_uri}{f' ({known[0]})' if known else ''}",
-        hint="check tenant_id, client_id and client_secret there",
+        hint="Check tenant_id, client_id and client_secret there.",
     )

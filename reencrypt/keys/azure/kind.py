@@ -1,4 +1,4 @@
-"""Registration of Azure Key Vault: how Grafana names it, what its section has, and what its service answers."""
+"""Registration of Azure Key Vault: its names in Grafana, the keys of its section, and its quota."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _read_key_version(text: str) -> str:
     if not re.fullmatch(r"[0-9a-fA-F]{32}", text):
         raise ConfigurationError(
             f"--key-version {text!r} is not a version of a key in Key Vault",
-            hint="give the last part of the key's identifier, 32 hexadecimal digits",
+            hint="Give the last part of the key's identifier, 32 hexadecimal digits.",
         )
     return text.lower()
 
@@ -37,7 +37,7 @@ class ConfiguredVaultKey:
         return self.settings.key_id(version)
 
     def disable_command(self, version: str) -> str:
-        """Azure's command line, which disables one version."""
+        """Return the command of Azure's command line that disables one version."""
         return f"az keyvault key set-attributes --id {self.key_id(version)} --enabled false"
 
     def open(self, context: ProviderContext) -> KeyProvider:

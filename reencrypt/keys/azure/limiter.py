@@ -1,4 +1,4 @@
-"""Limiter of the requests to one vault: by quota, by how many are under way, and by what the vault asks for."""
+"""Limiter of the requests to one vault: by quota, by concurrency, and by the vault's `Retry-After`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _FIRST_PAUSE_SECONDS: Final = 1.0
 _LONGEST_PAUSE_SECONDS: Final = 16.0
 _FIRST_LIMIT: Final = 8.0
 _HIGHEST_LIMIT: Final = 128.0
-#: Twice the shortest time, and some milliseconds that say nothing.
+#: Twice the shortest time, plus some milliseconds of noise.
 _QUICK_FACTOR: Final = 2.0
 _QUICK_SECONDS: Final = 0.05
 
@@ -34,7 +34,7 @@ class ConcurrencyLimit:
         return int(self._limit)
 
     def answered(self, seconds: float, under_way: int) -> None:
-        """An answer came after so long, while so many were under way; an idle limit does not grow."""
+        """Note the time of an answer and how many requests were in flight; an idle limit does not grow."""
         self._quickest = min(self._quickest, seconds)
         if seconds > self._quickest * _QUICK_FACTOR + _QUICK_SECONDS:
             self._threshold = min(self._threshold, self._limit)
@@ -43,10 +43,10 @@ class ConcurrencyLimit:
             self._limit = min(_HIGHEST_LIMIT, self._limit + step)
 
     def congested(self, asked_at: float, now: float) -> bool:
-        """A refusal or a silence halves the limit; returns whether it is news.
+        """Halve the limit after a refusal or a timeout; returns whether it did.
 
-        One event, a full window for one, is reported by every request that it hits. Those that were asked before the
-        last cut have nothing to add.
+        One event, such as a full window, is reported by every request that it hits. Requests that were sent before the
+        last cut are ignored.
         """
         if asked_at <= self._cut_at:
             return False
@@ -55,15 +55,14 @@ class ConcurrencyLimit:
         return True
 
     def probe(self) -> None:
-        """Begin with one request after a pause, and grow quickly from there: the vault may be as full as before."""
+        """Restart with one request after a pause, and grow quickly: the vault may be as full as before."""
         self._limit = 1.0
 
 
 class Limiter:
-    """Lets requests to one vault go, oldest first. `window` is None where the service has no quota (Managed HSM).
+    """Admits requests to one vault, oldest first. `window` is None where the service has no quota (Managed HSM).
 
-    A request takes a `ticket` once, and `admit`s itself before each try: one that has to be repeated stands before all
-    that came after it.
+    A request takes a `ticket` once, and calls `admit` before each try: a retry goes before all later requests.
     """
 
     def __init__(self, window: Window | None, *, first_pause_seconds: float = _FIRST_PAUSE_SECONDS) -> None:
@@ -77,7 +76,7 @@ class Limiter:
         self._first_pause = self._pause = first_pause_seconds
 
     def ticket(self) -> int:
-        """A place in the queue."""
+        """Return a place in the queue."""
         self._tickets += 1
         return self._tickets
 
@@ -98,21 +97,21 @@ class Limiter:
             raise
 
     def leave(self) -> None:
-        """The request is over, whatever came of it."""
+        """Note the end of a request, with any result."""
         self._under_way -= 1
         self._dispatch()
 
     def answered(self, seconds: float) -> None:
-        """The vault has answered in so many seconds, with whatever result."""
+        """Note an answer of the vault and its time in seconds, with any result."""
         self._concurrency.answered(seconds, self._under_way)
         self._pause = self._first_pause
 
     def unanswered(self, asked_at: float) -> None:
-        """The vault did not answer in time what it was asked then."""
+        """Note that the vault did not answer a request of that time before the timeout."""
         self._concurrency.congested(asked_at, asyncio.get_running_loop().time())
 
     def throttled(self, asked_at: float, retry_after: float | None) -> float:
-        """The vault is throttling: hold all requests back for as long as it asks. Returns the seconds until then."""
+        """Hold all requests back for as long as the throttling vault asks; returns the seconds until then."""
         now = asyncio.get_running_loop().time()
         if self._concurrency.congested(asked_at, now):
             self._concurrency.probe()

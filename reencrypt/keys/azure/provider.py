@@ -1,8 +1,7 @@
 """The provider `azurekv.NAME`: data keys wrapped by an RSA key in Azure Key Vault.
 
-An RSA block names neither the version nor the padding that made it, and how Grafana Enterprise frames it is not
-public. So unwrapping tries what is known to work for this provider, then everything in the order in which a success
-means most; wrapping never guesses.
+An RSA block names neither its version nor its padding, and Grafana Enterprise's framing of it is not public. So unwrap
+tries what has worked for this provider, then everything else, beginning with what proves most; wrap never guesses.
 """
 
 from __future__ import annotations
@@ -109,7 +108,7 @@ class AzureKeyProvider:
                 data_key, used, operation = found
                 self._remember(version, algorithm)
                 self._warn_of_expiry(used)
-                # Only what we would write just so is a format learned: base64 may differ in its padding.
+                # A format is learned only if it gives exactly these bytes: base64 may differ in its padding.
                 exact = framing.frame(block) == wrapped
                 return Unwrapped(
                     data_key,
@@ -122,10 +121,10 @@ class AzureKeyProvider:
         return None
 
     async def _search_again(self, framing: Framing, block: bytes, wrapped: bytes) -> Unwrapped | None:
-        """Look once more at everything, knowing nothing.
+        """Try everything once more, without what was learned.
 
-        The verdict on a data key is for the whole run, and one wrong answer, a permission that was granted a moment
-        ago or a version that was made since may be behind it.
+        The verdict on a data key lasts for the whole run, and it may come from one wrong answer, or precede a new
+        permission or a new version.
         """
         if not self._searched_again:
             self._searched_again = True
@@ -139,7 +138,7 @@ class AzureKeyProvider:
     async def unwrap_again(self, wrapped: bytes, first: Unwrapped) -> bytes | None:
         """Ask the same version once more: over another connection, and by the other operation where both are permitted.
 
-        Returns None where the vault says now that the bytes are not its own.
+        Returns None where the vault now says that it cannot decrypt the bytes.
         """
         framed = unframe(wrapped)
         if framed is None:
@@ -183,7 +182,7 @@ class AzureKeyProvider:
         return wrap_format.framing.frame(encrypt_locally(newest.public_key, algorithm, data_key))
 
     async def newest_version(self) -> str:
-        """The version that `wrap` uses; where `get` is denied, that of a wrapping made for the purpose."""
+        """The version that `wrap` uses; where `get` is denied, that of a test wrapping."""
         try:
             return (await self._newest()).version
         except AccessDeniedError:
@@ -202,7 +201,7 @@ class AzureKeyProvider:
         return await diagnose(self.vault, self._settings.vault_uri, self._options.share)
 
     async def _newest(self) -> KeyVersion:
-        """The newest version as of a moment ago: a thousand keys must not cost a thousand looks."""
+        """Return the newest version, cached for a moment: a thousand keys must not cost a thousand reads."""
         now = asyncio.get_running_loop().time()
         if self.vault.newest is None or now - self._newest_at > _NEWEST_SECONDS:
             self._newest_at = now
@@ -215,7 +214,7 @@ class AzureKeyProvider:
             await self._own_connection.close()
 
     async def _candidates(self) -> AsyncIterator[tuple[str, RsaAlgorithm]]:
-        """What works, then OAEP over all versions, then RSA1_5: only an OAEP success proves anything."""
+        """Yield what has worked, then OAEP over all versions, then RSA1_5: only an OAEP success proves anything."""
         tried = set(self._known)
         # RSA1_5 last here too: it may answer a block of OAEP with bytes that mean nothing.
         for candidate in sorted(self._known, key=lambda known: known[1] is RsaAlgorithm.PKCS1):
@@ -230,7 +229,7 @@ class AzureKeyProvider:
                             yield version, algorithm
 
     async def _all_versions(self) -> list[str]:
-        """Those that the vault lists, newest first, then those that the operator has named."""
+        """Return the versions that the vault lists, newest first, then those that the operator has named."""
         if self._versions is None:
             try:
                 self._versions = await self.vault.list_versions()
@@ -250,7 +249,7 @@ class AzureKeyProvider:
             self._warn(f"{self.vault.key_name}, version {version} has expired; it still unwraps what it wrapped")
 
     async def _try(self, version: str, algorithm: RsaAlgorithm, block: bytes) -> tuple[bytes, str, Operation] | None:
-        """One version with one padding: the data key, the version and the operation, None where it is not the one."""
+        """Try one version with one padding: returns data key, version and operation, None where it fails."""
         data_key, used, operation = b"", "", _UNWRAPPING[0]
         if version not in self._unusable:
             try:
@@ -262,13 +261,13 @@ class AzureKeyProvider:
             except KeyOperationForbiddenError as error:
                 self._unusable[version] = error
             except KeyMissingError:
-                # A version that the vault has named cannot vanish; one that the operator named may never have been.
+                # A version that the vault has named cannot vanish; one that the operator named may never have existed.
                 if version not in self._options.key_versions:
                     raise
         if len(data_key) != DATA_KEY_BYTES:
             return None
         if not version:
-            # Pin what "newest" meant, so that a rotation during the run does not send us searching.
+            # Pin the newest version, so that a rotation during the run starts no search.
             self._remember(used, algorithm)
         return data_key, used or version, operation
 
@@ -285,15 +284,15 @@ class AzureKeyProvider:
                     self._denied[operation] = error
         for operation in _UNWRAPPING:
             if (version, operation) in self._left_out:
-                # A matter of this version: another one may allow it.
+                # This version alone: another one may allow it.
                 raise self._left_out[version, operation]
-        # Not remembered: a permission that was granted a moment ago takes its time.
+        # Not cached: a new permission takes time to apply.
         denied = self._denied[_UNWRAPPING[0]]
         self._denied.clear()
         raise denied
 
     async def _naming_newest(self, error: KeyDisabledError) -> KeyDisabledError:
-        """Find out which version the newest one is, because an operator has to enable exactly that."""
+        """Find the id of the newest version, because an operator has to enable exactly that one."""
         try:
             newest = await self.vault.get_key()
         except (AccessDeniedError, KeyDisabledError):
@@ -301,7 +300,7 @@ class AzureKeyProvider:
         return self.vault.disabled(newest.version)
 
     def _remember(self, version: str, algorithm: RsaAlgorithm) -> None:
-        """Move what worked to the front: a thousand keys must not cost a thousand guesses."""
+        """Move the success to the front: a thousand keys must not cost a thousand guesses."""
         if not version:
             return
         entry = (version, algorithm)
@@ -310,7 +309,7 @@ class AzureKeyProvider:
         self._known.insert(0, entry)
 
     async def _wrap_remotely(self, algorithm: RsaAlgorithm, data_key: bytes) -> tuple[bytes, str]:
-        """The block, and the version that made it."""
+        """Return the block, and the version that made it."""
         try:
             return await self.vault.crypt("encrypt", algorithm, data_key)
         except AccessDeniedError as denied:

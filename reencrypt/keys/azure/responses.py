@@ -1,6 +1,6 @@
 """Checked answers of Key Vault: keys, versions, values, and refusals as errors with a remedy.
 
-Whatever is not Key Vault's own answer, a proxy's page for one, is no verdict on anything: it is asked for again.
+An answer that is not Key Vault's own, such as a proxy's page, proves nothing: the request is repeated.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class KeyVersion:
 
     @property
     def weight(self) -> float:
-        """What a request with it costs of the vault's quota."""
+        """The cost of a request with it in the vault's quota."""
         return weight_of(self.bits, hsm=self.kty.endswith("-HSM"))
 
     @property
@@ -88,8 +88,8 @@ def base64url(data: bytes) -> str:
 
 
 def unbase64url(text: object) -> bytes:
-    """Decode a value; raises `TransientError` for what is none."""
-    # Nothing is a value too: RSA1_5 may make it of a block that is not its own.
+    """Decode a value; raises `TransientError` for anything else."""
+    # The empty value is valid: RSA1_5 may return it for a foreign block.
     if not isinstance(text, str):
         raise TransientError("an answer without a value")
     try:
@@ -99,7 +99,7 @@ def unbase64url(text: object) -> bytes:
 
 
 def version_of(kid: str, key_name: str) -> str:
-    """The version in a key's id; raises ValueError where it is not an id of that key."""
+    """Return the version in a key's id; raises ValueError where it is not an id of that key."""
     id_ = _KID.fullmatch(kid)
     if id_ is None or id_["name"].lower() != key_name.lower():
         raise ValueError(kid)
@@ -113,7 +113,7 @@ def read_key(bundle: dict[str, Any], settings: AzureKeyVaultSettings) -> KeyVers
         raise TransientError("an answer that is not a key")
     if not str(key.get("kty", "")).startswith("RSA"):
         raise ConfigurationError(
-            f"{_key(settings)} has type {key.get('kty')}, not RSA", hint="Grafana wraps with RSA keys only"
+            f"{_key(settings)} has type {key.get('kty')}, not RSA", hint="Grafana wraps with RSA keys only."
         )
     return KeyVersion(
         version=version_of(str(key["kid"]), settings.key_name),
@@ -143,7 +143,7 @@ def read_versions(answer: dict[str, Any], key_name: str) -> tuple[list[ListedVer
 
 
 def _next(link: object) -> str | None:
-    """Follow a next link by its path alone: where the token goes is not the answer's to say."""
+    """Follow a next link by its path alone: an answer must not decide where the token goes."""
     if not isinstance(link, str) or not link:
         return None
     parts = urlsplit(link)
@@ -152,7 +152,7 @@ def _next(link: object) -> str | None:
 
 
 def read_rotation(policy: dict[str, Any]) -> str | None:
-    """When a rotation policy makes a new version, in words; None for never."""
+    """Return when a rotation policy makes a new version, in words; None for never."""
     for action in policy.get("lifetimeActions") or []:
         if str(action["action"]["type"]).lower() == "rotate":
             trigger = action.get("trigger") or {}
@@ -162,9 +162,9 @@ def read_rotation(policy: dict[str, Any]) -> str | None:
 
 
 def judge(settings: AzureKeyVaultSettings, operation: str, response: AsyncHttpResponse, version: str) -> dict[str, Any]:
-    """The object of a good answer; everything else raises.
+    """Return the object of a good answer; everything else raises.
 
-    `TransientError` for what may pass, `BadCiphertextError`, the errors of `vault_errors` for what the vault refuses.
+    `TransientError` for temporary faults, `BadCiphertextError`, and the errors of `errors` for the vault's refusals.
     """
     status = response.status_code
     if status == THROTTLED:
@@ -178,7 +178,7 @@ def judge(settings: AzureKeyVaultSettings, operation: str, response: AsyncHttpRe
         return answer
     code, inner, message = _error_of(answer)
     if status >= _SERVER_ERRORS or not (code or (status == UNAUTHORIZED and "WWW-Authenticate" in response.headers)):
-        # A proxy's or a gateway's. What Key Vault refuses, it refuses in its own words.
+        # From a proxy or a gateway. Key Vault's refusals have its own form.
         raise TransientError(f"an answer {status} that is not Key Vault's")
     if status == _BAD_REQUEST and operation in ("decrypt", "unwrapkey"):
         if code != "BadParameter" or "'value'" in message:
@@ -201,13 +201,13 @@ def _refusal(
         return unauthorized(settings, message)
     if status == _NOT_FOUND:
         return KeyMissingError(
-            f"{named} does not exist", hint=f"check key_id in [{settings.section}]; deleted keys can be recovered"
+            f"{named} does not exist", hint=f"Check key_id in [{settings.section}]; deleted keys can be recovered."
         )
     if status == _FORBIDDEN:
         return forbidden(settings, operation, version, inner, message)
     return ConfigurationError(
         f"{operation} with {named}: the vault answered {status} {code}".rstrip(),
-        hint=f"Azure's support finds it by its request id, {response.headers.get('x-ms-request-id', 'not given')}",
+        hint=f"Azure's support finds it by its request id, {response.headers.get('x-ms-request-id', 'not given')}.",
     )
 
 
@@ -216,7 +216,7 @@ def _key(settings: AzureKeyVaultSettings) -> str:
 
 
 def _error_of(answer: dict[str, Any] | None) -> tuple[str, str, str]:
-    """Code, inner code and message of Key Vault's envelope; empty where it is none."""
+    """Return code, inner code and message of Key Vault's envelope; empty where it has another form."""
     error = (answer or {}).get("error")
     if not isinstance(error, dict) or not isinstance(error.get("code"), str):
         return "", "", ""
@@ -225,7 +225,7 @@ def _error_of(answer: dict[str, Any] | None) -> tuple[str, str, str]:
 
 
 def clock_ahead(date: str) -> float | None:
-    """How far a `Date` header is ahead of our clock, in seconds."""
+    """Return how far a `Date` header is ahead of this machine's clock, in seconds."""
     try:
         return parsedate_to_datetime(date).timestamp() - time.time()
     except (TypeError, ValueError):
@@ -233,7 +233,7 @@ def clock_ahead(date: str) -> float | None:
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """The seconds that a vault asks for; a date, or what is no time to wait, counts as nothing said."""
+    """Return the seconds that a vault asks for; a date or another value that is no delay is ignored."""
     try:
         seconds = float(headers.get("Retry-After", ""))
     except ValueError:

@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class TransientError(Exception):
-    """The service could not answer now; `retry_after` is what it asked for, in seconds."""
+    """The service could not answer now; it asked for `retry_after`, in seconds."""
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
@@ -32,9 +32,9 @@ class ThrottledError(TransientError):
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """`attempt_seconds` bounds one call, `deadline_seconds` all tries of it together; waits double from the first.
+    """Retry limits: `attempt_seconds` bounds one call, `deadline_seconds` all its tries; waits double from the first.
 
-    The time that a call stands in our own queue is not the vault's, and does not count.
+    The time of a call in this program's own queue does not count.
     """
 
     attempt_seconds: float = 10.0
@@ -45,7 +45,7 @@ class RetryPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked, for the queue and for messages: `weight` in units of the quota, `what` and `hint` for errors."""
+    """A request, for the queue and for messages: `weight` in units of the quota, `what` and `hint` for errors."""
 
     weight: float
     what: str
@@ -88,7 +88,7 @@ async def call_with_retries(
         except TransientError as error:
             reason, wait = str(error), error.retry_after or 0.0
         except Exception:
-            # An answer, though no welcome one.
+            # An error is an answer too.
             limiter.answered(loop.time() - since)
             raise
         else:
@@ -96,7 +96,7 @@ async def call_with_retries(
             return result
         finally:
             limiter.leave()
-        # Full jitter: many waiting calls must not come back together. What the vault asks for is the least.
+        # Full jitter: many waiting calls must not come back together. The vault's own delay is the minimum.
         ceiling = min(policy.longest_wait_seconds, policy.first_wait_seconds * 2**tries)
         wait = max(wait, random.uniform(0, ceiling))  # noqa: S311 - spreads load
         tries += 1

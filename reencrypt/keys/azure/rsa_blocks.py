@@ -1,4 +1,4 @@
-"""RSA blocks: how a wrapped data key is framed, and how one is made with the public key alone."""
+"""RSA blocks: find one in a wrapped data key, and make one with the public key alone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from reencrypt.keys.wrap_format import Framing, RsaAlgorithm
 
-_BLOCK_BYTES: Final = (256, 384, 512)  # RSA 2048, 3072, 4096: what Key Vault offers
+_BLOCK_BYTES: Final = (256, 384, 512)  # RSA 2048, 3072, 4096: the sizes of Key Vault
 
 
 def unframe(wrapped: bytes) -> tuple[Framing, bytes] | None:

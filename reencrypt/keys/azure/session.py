@@ -1,4 +1,4 @@
-"""Session and client of the SDK, without what would cost every call time. Imports the SDK, so import it late."""
+"""Session and client of the SDK, without the parts that slow every call. Imports the SDK, so import it late."""
 
 from __future__ import annotations
 
@@ -20,21 +20,20 @@ Answered = TypeVar("Answered")
 
 
 class Once(AsyncHTTPPolicy[Asked, Answered]):
-    """Stands where the SDK repeats a request or follows a redirect, and does neither.
+    """Replaces the SDK's policies for retries and redirects, and does neither.
 
-    We repeat by ourselves, and Key Vault redirects nowhere: a token must not follow where a proxy points.
+    `VaultClient` retries itself, and Key Vault never redirects: a token must not follow a proxy's redirect.
     """
 
     async def send(self, request: PipelineRequest[Asked]) -> PipelineResponse[Asked, Answered]:
-        """Hand the request on."""
+        """Pass the request on."""
         return await self.next.send(request)
 
 
 def open_session() -> aiohttp.ClientSession:
-    """One session with one TLS context, for the vault and for tokens alike.
+    """Open one session with one TLS context, for both the vault and tokens.
 
-    A context per request defeats keep-alive and costs a handshake per call, and a CA that one of them trusts the other
-    must trust too.
+    A context per request defeats keep-alive and costs a handshake per call, and both must trust the same CAs.
     """
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(ssl=ssl.create_default_context(), limit=0),
@@ -44,7 +43,7 @@ def open_session() -> aiohttp.ClientSession:
 
 
 def transport_over(session: aiohttp.ClientSession) -> AioHttpTransport:
-    """The SDK's transport over our session."""
+    """Return the SDK's transport over this session."""
     return AioHttpTransport(session=session, session_owner=False)
 
 
@@ -59,7 +58,7 @@ def open_client(
         proxies=proxies_for(settings.vault_uri),
         retry_policy=Once(),
         redirect_policy=Once(),
-        # The vault numbers requests by itself, and its number is the one that Azure's support asks for.
+        # The vault sets its own request id, which Azure's support asks for.
         auto_request_id=False,
         # A vault outside Azure's domains cannot name a resource above itself; its host was allowed by name.
         verify_challenge_resource=settings.trusted_suffix,

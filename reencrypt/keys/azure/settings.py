@@ -1,4 +1,4 @@
-"""Settings of a key in Azure Key Vault: what `[security.encryption.azurekv.NAME]` says, checked."""
+"""Settings of a key in Azure Key Vault: the checked values of `[security.encryption.azurekv.NAME]`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reencrypt.settings import ProviderSection
 
 CLIENT_SECRET: Final = "client_secret"  # noqa: S105 - a key's name
 KEYS: Final = ("tenant_id", "client_id", CLIENT_SECRET, "key_id", "vault_uri")
-#: The keys that no provider can do without.
+#: The keys that every provider needs.
 _REQUIRED: Final = ("key_id", "vault_uri")
 _KEY_NAME: Final = re.compile(r"[0-9A-Za-z-]{1,127}", re.ASCII)
 
@@ -47,7 +47,7 @@ class AzureKeyVaultSettings:
 
 
 def read_section(section: ProviderSection) -> AzureKeyVaultSettings:
-    """Check a section; raises `ConfigurationError` with what is missing or wrong."""
+    """Check a section; raises `ConfigurationError` with its fault."""
     text = {key: section.get(key).text for key in KEYS}
     where = f"[{section.name}]"
     required = [*_REQUIRED, *(("tenant_id", "client_id") if text[CLIENT_SECRET] else ())]
@@ -58,7 +58,7 @@ def read_section(section: ProviderSection) -> AzureKeyVaultSettings:
         note = f"; {', '.join(ignored)} is ignored, because the key has no value in a file" if ignored else ""
         raise ConfigurationError(f"{where} has no {' and no '.join(missing)}{because}{note}")
     if not text[CLIENT_SECRET] and (name := section.ignored_variable(CLIENT_SECRET)):
-        # Somebody means to sign in with it; another identity of this machine would be used in silence.
+        # The user means to sign in with it; without it another identity of this machine would be used silently.
         raise ConfigurationError(
             f"{where} client_secret: {name} is ignored, because the key has no value in a file; "
             "give it any value there, and the variable overrides it"

@@ -94,7 +94,7 @@ async def test_an_account_that_needs_tls_is_told_where_to_turn_it_on(mysql: OwnS
     try:
         with pytest.raises(ConfigurationError, match="takes TLS connections only") as refused:
             await opened(keys_of(mysql, "caching", "plain"), tmp_path)
-        assert "set ssl_mode" in refused.value.hint
+        assert "Set ssl_mode" in refused.value.hint
         await (await opened(keys_of(mysql, "caching", "skip-verify"), tmp_path)).close()
     finally:
         statements(mysql, "SET GLOBAL require_secure_transport = OFF")
@@ -128,7 +128,7 @@ async def test_a_wrong_password_is_named_as_what_to_check_and_never_shown(mysql:
         keys = keys_of(mysql, "caching", mode).replace(PASSWORD, "canary-password")
         with pytest.raises(ConfigurationError, match="Access denied") as refused:
             await opened(keys, tmp_path)
-        assert "check user, password and name" in refused.value.hint
+        assert "Check user, password and name" in refused.value.hint
         assert "canary" not in str(refused.value)
 
 
@@ -160,4 +160,4 @@ async def test_what_greets_as_no_mysql_does_is_a_clear_refusal(greeting: bytes, 
         port = server.sockets[0].getsockname()[1]
         with pytest.raises(ConfigurationError, match="cannot sign in") as refused:
             await opened(f"host = 127.0.0.1:{port}\nuser = u", tmp_path)
-    assert "check the address" in refused.value.hint
+    assert "Check the address" in refused.value.hint

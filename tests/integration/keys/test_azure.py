@@ -505,7 +505,7 @@ async def test_a_version_outside_its_validity_unwraps_and_refuses_to_wrap(
     with pytest.raises(RefusedError) as caught:
         await provider.wrap(b"k" * 16, RAW_OAEP_256)
     assert ("newest version" if denied else only_version(state)) in caught.value.message
-    assert "make a new version" in caught.value.hint
+    assert "Make a new version" in caught.value.hint
 
 
 async def test_key_ops_are_those_of_one_version(state: Path, emulator: Emulator, provider_of: ProviderOf) -> None:

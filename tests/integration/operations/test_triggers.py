@@ -73,7 +73,7 @@ def is_named(error: RefusedError, table: str, kind: str) -> None:
     assert error.exit_code == 6
     assert error.message.startswith(f"{table}: ")
     assert f"the {word} {triggers.NAME} on {table} changes it" in error.message
-    assert "nothing of this page was committed" in error.hint
+    assert "Nothing of this page was committed" in error.hint
 
 
 @pytest.mark.parametrize(("name", "kind"), MEDDLED)
@@ -218,7 +218,7 @@ async def test_a_trigger_that_refuses_a_write_is_no_bug_of_ours(name: str, opene
     triggers.plant_refusing(grafana.engine, "user_auth")
     with pytest.raises(RefusedError, match="not allowed") as raised:
         await grafana.run()
-    assert "nothing of this page was committed" in raised.value.hint
+    assert "Nothing of this page was committed" in raised.value.hint
 
 
 async def test_a_trigger_on_a_partition_and_one_that_is_switched_off(opened: Open) -> None:

@@ -98,9 +98,9 @@ BY_RBAC = (
             RefusedError,
             6,
             f"{KEY}, version abc is outside its validity period",
-            "make a new version",
+            "Make a new version",
         ),
-        ("", "Key is not yet valid or it is expired.", RefusedError, 6, "outside its validity", "make a new version"),
+        ("", "Key is not yet valid or it is expired.", RefusedError, 6, "outside its validity", "Make a new version"),
     ],
 )
 def test_every_403_is_told_by_what_to_do_about_it(
