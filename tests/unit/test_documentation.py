@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 import sys
+import tomllib
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -12,12 +15,20 @@ from click.testing import CliRunner, Result
 
 from reencrypt.cli.main import cli
 from reencrypt.cli.options import CommandFailedError, all_commands
+from reencrypt.databases.statements import OUR_TABLES, load_schema
 from reencrypt.outcomes import ExitCode
 from tests import reference
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 REFERENCE = (ROOT / "docs/reference.md").read_text()
+ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text()
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
+FOR_DEVELOPERS = {"ARCHITECTURE.md": ARCHITECTURE, "CONTRIBUTING.md": CONTRIBUTING}
+#: Where a path in them may begin.
+FOLDERS = ("", "reencrypt", "tests", "tests/grafana", "tests/support")
+#: What the walks create, what a benchmark writes, and what lies beside the checkout.
+ELSEWHERE = {"NAME", "bench.json", "bench-vault.json", "../shared/real-grafana", "~/.cache/reencrypt-tests"}
 ALL = dict(all_commands(cli))
 
 
@@ -137,3 +148,65 @@ def test_every_promise_of_security_names_a_test_that_exists() -> None:
         assert named, row
         for name in named:
             assert (Path(__file__).parents[1] / name).exists(), name
+
+
+def paths_in(text: str) -> set[str]:
+    """The files and folders that a document names between backticks."""
+    words = set(re.findall(r"`([\w./~…-]+)`", text))
+    files = {word for word in words if re.search(r"/|\w\.(?:py|sql|md|toml|yaml|ini|json)$", word)}
+    return {word for word in files if word not in ELSEWHERE and "NAME" not in word and not word.startswith("…")}
+
+
+@pytest.mark.parametrize("name", FOR_DEVELOPERS)
+def test_every_path_in_the_documents_for_developers_exists(name: str) -> None:
+    paths = paths_in(FOR_DEVELOPERS[name])
+    assert len(paths) > 30
+    # A name without a folder is one of many, such as `errors.py` of an engine.
+    names = {path.name for folder in ("reencrypt", "tests") for path in (ROOT / folder).rglob("*.*")}
+    missing = {path for path in paths if not any((ROOT / folder / path).exists() for folder in FOLDERS)}
+    assert {path for path in missing if "/" in path or path not in names} == set()
+
+
+@pytest.mark.parametrize("path", [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")], ids=lambda path: path.name)
+def test_every_link_in_a_document_leads_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", path.read_text()):
+        file, _, heading = target.partition("#")
+        if not file.startswith("https://"):
+            found = path.parent / file if file else path
+            assert found.exists(), target
+            headings = re.findall(r"^#+ (.*)$", found.read_text(), re.MULTILINE) if heading else []
+            assert not heading or heading in {
+                re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings
+            }
+
+
+def test_the_state_tables_of_the_architecture_are_those_of_the_schema() -> None:
+    documented: dict[str, set[str]] = {}
+    table = ""
+    for line in ARCHITECTURE.split("## The state tables")[1].split("\n## ")[0].splitlines():
+        cells = line.strip("| ").split(" | ") if line.startswith("| `") else line.split(" | ")[1:]
+        if line.startswith("| `"):
+            table = cells.pop(0).strip("`")
+        if line.startswith("| ") and table:
+            documented.setdefault(table, set()).update(re.findall(r"`(\w+)`", cells[0]))
+    with closing(sqlite3.connect(":memory:")) as connection:
+        for statement in load_schema("sqlite/schema.sql"):
+            connection.execute(statement)
+        actual = {
+            name: {column for (column,) in connection.execute("SELECT name FROM pragma_table_info(?)", (name,))}
+            for name in OUR_TABLES
+        }
+    assert documented == actual
+
+
+def test_the_picture_of_the_architecture_has_every_layer_in_the_order_that_is_enforced() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    layers = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
+    picture = ARCHITECTURE.split("```")[1]
+    names = [re.findall(r"reencrypt\.(\w+)", layer) for layer in layers]
+    lines = [
+        min(i for i, line in enumerate(picture.splitlines()) if re.search(rf"\b{name}\b", line))
+        for part in names
+        for name in part
+    ]
+    assert lines == sorted(lines)
