@@ -101,7 +101,7 @@ def _failure_of(error: BaseException, command: str) -> Failure:
     if isinstance(error, ReencryptError):
         return Failure(error.code, error.exit_code, error.message, error.hint)
     if isinstance(error, click.ClickException):
-        hint = f"see reencrypt {command} --help".replace("  ", " ")
+        hint = f"See `reencrypt {command} --help`.".replace("  ", " ")
         return Failure("usage", ExitCode.USAGE, error.format_message(), hint)
     if isinstance(error, (click.Abort, KeyboardInterrupt)):
         return Failure("stopped", ExitCode.STOPPED, "interrupted", "")
@@ -110,7 +110,7 @@ def _failure_of(error: BaseException, command: str) -> Failure:
     # Types and places, without the exception's own text: it could quote what it choked on.
     places = "".join(traceback.format_tb(error.__traceback__))
     return Failure(
-        "bug", ExitCode.BUG, f"a bug in reencrypt: {type(error).__name__}", "please report the lines above", places
+        "bug", ExitCode.BUG, f"a bug in reencrypt: {type(error).__name__}", "Please report the lines above.", places
     )
 
 

@@ -25,8 +25,8 @@ def demo_folder(keep: Path | None) -> Iterator[Path]:
         occupied = any(keep.iterdir())
     except OSError as error:
         raise ConfigurationError(
-            f"The folder {keep} cannot be used: {error.strerror}.", hint="Name a new folder with --keep."
+            f"the folder {keep} cannot be used: {error.strerror}", hint="Name a new folder with --keep."
         ) from error
     if occupied:
-        raise ConfigurationError(f"The folder {keep} is not empty.", hint="Name a new folder with --keep.")
+        raise ConfigurationError(f"the folder {keep} is not empty", hint="Name a new folder with --keep.")
     yield keep.resolve()

@@ -85,7 +85,7 @@ async def doctor(settings: Settings, options: RunOptions, shared: Shared, *, emi
     report.groups["run"] = await _rehearsal(settings, options, shared, emit)
     for name, problem in providers.configured.unusable.items():
         broken = providers.configured.broken.get(kind_of(name))
-        remedy = broken.hint if broken else "complete it, or take it out"
+        remedy = broken.hint if broken else "Complete it, or take it out."
         report.groups[name] = [Check("configuration", State.WARNING, problem, remedy)]
     return report
 
@@ -149,7 +149,7 @@ def _state_tables(schema: Schema) -> Check:
         f"those of an earlier version; the next run adds {missing}"
         if schema.has_state
         else "not yet there; the first run creates them",
-        "where its account may not create tables, hand the statements that `reencrypt plan` prints to a DBA",
+        "Where its account may not create tables, hand the statements that `reencrypt plan` prints to a DBA.",
     )
 
 
@@ -161,7 +161,7 @@ def _grafana(settings: Settings, options: RunOptions, found: _Found) -> list[Che
                 "secret_key",
                 State.WARNING,
                 "is the default that Grafana ships, which everybody knows",
-                "is this the right configuration file? give --grafana-config",
+                "Is this the right configuration file? If not, give --grafana-config.",
             )
         )
     else:
@@ -173,7 +173,7 @@ def _grafana(settings: Settings, options: RunOptions, found: _Found) -> list[Che
                 "encryption_provider",
                 State.WARNING,
                 f"is {configured}: Grafana writes new secrets under secret_key, not under a vault",
-                "set [security] encryption_provider = azurekv.NAME, and restart every instance",
+                "Set [security] encryption_provider = azurekv.NAME, and restart every instance.",
             )
         )
     else:
@@ -184,7 +184,7 @@ def _grafana(settings: Settings, options: RunOptions, found: _Found) -> list[Che
                 "target",
                 State.WARNING,
                 f"is {target}, by --to: Grafana keeps writing under {configured}",
-                f"set [security] encryption_provider = {target}, and restart every instance, if that is to stay so",
+                f"If that is to stay so, set [security] encryption_provider = {target}, and restart every instance.",
             )
         )
     if target == SECRET_KEY_PROVIDER:
@@ -198,8 +198,8 @@ def _grafana(settings: Settings, options: RunOptions, found: _Found) -> list[Che
                 "Grafana uses it",
                 State.WARNING,
                 f"no data key under {target} is Grafana's own, so nothing shows that the running Grafana knows it",
-                "it takes Grafana Enterprise, and a restart of every instance with this configuration; save a data "
-                "source, then look again; and begin with a pilot: reencrypt run --location data_source --limit 5",
+                "It takes Grafana Enterprise, and a restart of every instance with this configuration. Save a data "
+                "source, then look again. Begin with a pilot: `reencrypt run --location data_source --limit 5`.",
             )
         )
     return checks

@@ -46,14 +46,14 @@ async def acknowledge_quarantine(settings: Settings, selection: QuarantineSelect
     if selection.is_empty:
         raise ConfigurationError(
             "nothing says which secrets are given up",
-            hint="give --location, --key, --field or --reason, or --all",
+            hint="Give --location, --key, --field or --reason, or --all.",
         )
     database = await open_database(settings.database, write=True)
     try:
         entries = await _selected(database, selection)
         if not entries:
             raise ConfigurationError(
-                "no secret in quarantine fits that", hint="`reencrypt quarantine list` shows what there is"
+                "no secret in quarantine fits that", hint="`reencrypt quarantine list` shows what there is."
             )
         timeout = SafetyOptions().lease_timeout
         lease = await take_lease(database, timeout_seconds=timeout, waiting=lambda reason: emit(Waiting(reason)))

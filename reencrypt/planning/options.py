@@ -102,7 +102,7 @@ class RotationOptions:
     def __post_init__(self) -> None:
         if self.if_older_than is not None and not self.fresh_data_key:
             raise ConfigurationError(
-                "--if-older-than is about data keys that get replaced", hint="give --fresh-data-key with it"
+                "--if-older-than is about data keys that get replaced", hint="Give --fresh-data-key with it."
             )
 
 

@@ -141,7 +141,7 @@ class _Planner:
     def _no_secrets(self) -> NoSecretsError:
         return NoSecretsError(
             f"{self.session.database.name} holds no secrets at all",
-            hint="is this the right database? if so, give --allow-empty",
+            hint="Is this the right database? If so, give --allow-empty.",
         )
 
     async def _census(self, rekeyed: Run | None) -> Census:
@@ -271,7 +271,8 @@ def _check_names(plan: Plan, configured: ProviderConfiguration) -> None:
     ):
         for name in sorted(_normalised(names) - known):
             raise ConfigurationError(
-                f"{option} {name}: there is no such data key or provider", hint="`reencrypt plan` names those there are"
+                f"{option} {name}: there is no such data key or provider",
+                hint="`reencrypt plan` names those that exist.",
             )
 
 

@@ -65,7 +65,7 @@ def before_keys(plan: Plan) -> list[RefusedError]:
         found.append(
             RefusedError(
                 f"this database has {missing}: the Grafana that wrote it (before 9) cannot read what we would write",
-                hint="upgrade Grafana to version 9 or later, let it start once, then run again",
+                hint="Upgrade Grafana to version 9 or later, let it start once, then run again.",
             )
         )
     if plan.target.is_legacy:
@@ -74,14 +74,14 @@ def before_keys(plan: Plan) -> list[RefusedError]:
         found.append(
             RefusedError(
                 "Grafana's feature toggle disableEnvelopeEncryption is on: it would not read envelopes",
-                hint="remove the toggle and restart Grafana",
+                hint="Remove the toggle and restart Grafana.",
             )
         )
     if target != SECRET_KEY_PROVIDER and target not in settings.available_providers:
         found.append(
             RefusedError(
                 f"{target} is not among [security] available_encryption_providers, so Grafana would not load it",
-                hint=f"set available_encryption_providers = {' '.join((*settings.available_providers, target))}",
+                hint=f"Set `available_encryption_providers = {' '.join((*settings.available_providers, target))}`.",
             )
         )
     if target == SECRET_KEY_PROVIDER and plan.options.target.to is None:
@@ -89,7 +89,7 @@ def before_keys(plan: Plan) -> list[RefusedError]:
         found += [
             RefusedError(
                 f"{what} under {provider} would move out of that key-management service into secret_key",
-                hint=f"if that is what you want, give --to {SECRET_KEY_PROVIDER}; else --to {provider}",
+                hint=f"If you want that, give `--to {SECRET_KEY_PROVIDER}`, else `--to {provider}`.",
             )
             for provider in sorted(plan.providers_left())
         ]
@@ -102,7 +102,7 @@ def of_stale_secret_key(run: Run | None, settings: Settings) -> RefusedError | N
         return None
     return RefusedError(
         f"run {run.id} changed secret_key, and the configured one (from {settings.secret_key_origin}) is another",
-        hint="put the new secret_key into the configuration, also where Grafana has it",
+        hint="Put the new secret_key into the configuration, also where Grafana has it.",
     )
 
 
@@ -120,8 +120,8 @@ def of_secret_key(plan: Plan) -> list[RefusedError]:
         RefusedError(
             f"secret_key (from {plan.settings.secret_key_origin}) is wrong: what it decrypts in "
             f"{', '.join(places)} is not what Grafana stores there",
-            hint="give Grafana's own secret_key, in its file or as GF_SECURITY_SECRET_KEY; "
-            f"or leave all that is under it with --skip-key {SECRET_KEY_PROVIDER}",
+            hint="Give Grafana's own secret_key, in its file or as GF_SECURITY_SECRET_KEY, "
+            f"or leave all that is under it with `--skip-key {SECRET_KEY_PROVIDER}`.",
         )
     ]
 
@@ -138,8 +138,8 @@ def of_target(plan: Plan, provider: KeyProvider) -> list[RefusedError]:
         return [
             RefusedError(
                 "secret_key is the target, and what is in this database does not prove that it is Grafana's own",
-                hint="set GF_SECURITY_SECRET_KEY as Grafana has it; if you are sure, give "
-                f"--accept-unproven {SECRET_KEY_PROVIDER}",
+                hint="Set GF_SECURITY_SECRET_KEY as Grafana has it. If you are sure, give "
+                f"`--accept-unproven {SECRET_KEY_PROVIDER}`.",
             )
         ]
     if provider.needs_wrap_format and not plan.grafana_knows_target and not plan.format_named:
@@ -147,16 +147,16 @@ def of_target(plan: Plan, provider: KeyProvider) -> list[RefusedError]:
             RefusedError(
                 f"Grafana has written no data key under {target} yet, so nothing shows that it knows this provider "
                 "or how it frames data keys",
-                hint="restart every Grafana Enterprise instance with this configuration and save a data source, then "
-                "run again; or name the format with --wrap-format raw/RSA-OAEP-256 and begin with a pilot "
-                "(--location NAME --limit N)",
+                hint="Restart every Grafana Enterprise instance with this configuration and save a data source, then "
+                "run again. Or name the format with --wrap-format raw/RSA-OAEP-256 and begin with a pilot "
+                "(--location NAME --limit N).",
             )
         ]
     if provider.needs_wrap_format and not plan.existing and plan.wrap_format is None:
         return [
             RefusedError(
                 f"no data key that Grafana wrote under {target} unwraps, so its format cannot be learned",
-                hint="check the vault key and its versions, or name the format with --wrap-format",
+                hint="Check the vault key and its versions, or name the format with --wrap-format.",
             )
         ]
     return []

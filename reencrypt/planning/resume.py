@@ -43,7 +43,7 @@ class Resumption:
         found = find_open(await read_runs(database))
         if (found.id if found else None) != (plan.open_run.id if plan.open_run else None):
             raise LeaseHeldError(
-                "another run began or ended while this one was preparing", hint="start again; progress is saved"
+                "another run began or ended while this one was preparing", hint="Start again; progress is saved."
             )
         wrap_format = str(plan.options.target.wrap_format or "")
         if interrupted := plan.run_to_continue:
@@ -62,7 +62,8 @@ class Resumption:
         if found and found.fresh and not target.fresh:
             raise RefusedError(
                 f"run {found.id} is an interrupted rotation: what it has not moved is under old data keys still",
-                hint=f"first finish it: {command_for(found, plan.settings)}; or: reencrypt undo {found.id}",
+                hint=f"First finish it with `{command_for(found, plan.settings)}`, "
+                f"or undo it with `reencrypt undo {found.id}`.",
             )
         if found:
             # It went elsewhere; this run takes over whatever it left.

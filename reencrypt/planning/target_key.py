@@ -49,7 +49,7 @@ class TargetDataKey:
         if not await is_held(transaction, self.id, self.wrapped):
             raise RefusedError(
                 f"the target data key {self.id} is gone from data_keys, or was wrapped anew",
-                hint="nothing more was written; find out who changed data_keys, then run again",
+                hint="Nothing more was written. Find out who changed data_keys, then run again.",
             )
 
 
@@ -87,7 +87,7 @@ class NoTargetKey:
     async def lock(self, transaction: Transaction) -> None:
         """Stop whoever would write all the same."""
         del transaction
-        raise RefusedError("a run that only looks was about to write", hint="please report this")
+        raise RefusedError("a run that only looks was about to write", hint="Please report this.")
 
 
 #: What a run writes under.
@@ -123,11 +123,11 @@ async def rehearse(provider: KeyProvider, wrap_format: WrapFormat | None) -> Non
         unwrapped = await provider.unwrap(await provider.wrap(data_key, wrap_format))
     except UnwrapFailedError as error:
         raise RefusedError(
-            f"what {provider.name} wraps does not unwrap again: {error}", hint="check --wrap-format and the vault key"
+            f"what {provider.name} wraps does not unwrap again: {error}", hint="Check --wrap-format and the vault key."
         ) from None
     if unwrapped.data_key != data_key:
         raise RefusedError(
-            f"what {provider.name} wraps unwraps to something else", hint="check --wrap-format and the vault key"
+            f"what {provider.name} wraps unwraps to something else", hint="Check --wrap-format and the vault key."
         )
 
 
@@ -159,7 +159,7 @@ async def finish_target_key(
     wrapped = await read_wrapped(database, key_id)
     if wrapped is None:
         raise RefusedError(
-            f"the new data key {key_id} vanished from data_keys", hint="find out who changed data_keys, then run again"
+            f"the new data key {key_id} vanished from data_keys", hint="Find out who changed data_keys, then run again."
         )
     try:
         unwrapped: Unwrapped | None = await provider.unwrap(wrapped)
@@ -172,13 +172,14 @@ async def finish_target_key(
         await discard_target_key(database, lease, run, wrapped)
         raise RefusedError(
             f"the new data key {key_id} does not unwrap again under {provider.name}",
-            hint="it was removed and nothing was written under it; check --wrap-format and the vault key, run again",
+            hint="It was removed; nothing was written under it. Check --wrap-format and the vault key, then run again.",
         )
     async with database.transaction() as transaction:
         await lease.check(transaction)
         if not await DataKeyStore(database, transaction, run.id).activate(key_id, wrapped):
             raise RefusedError(
-                f"the new data key {key_id} vanished from data_keys", hint="find out who changed data_keys, run again"
+                f"the new data key {key_id} vanished from data_keys",
+                hint="Find out who changed data_keys, then run again.",
             )
         await record_target_key(transaction, run, key_id, "active")
     return TargetDataKey(key_id, provider.name, unwrapped.data_key, wrapped, made=True)

@@ -33,7 +33,7 @@ _SECRETS_MANAGER: Final = ("secret_data_key", "secret_encrypted_value")
 _ALWAYS: Final = (*_GRAFANAS_OWN, *LOGS, "data_keys", *OUR_TABLES)
 #: Every table that the program reads by name.
 _READ: Final = tuple(dict.fromkeys((*_ALWAYS, *_CATALOGUE, *_SECRETS_MANAGER)))
-_TEMPORARY: Final = "a temporary table stands before Grafana's: find the trigger or the pooler that creates it"
+_TEMPORARY: Final = "A temporary table hides Grafana's: find the trigger or the pooler that creates it."
 _LOG_COLUMNS: Final = frozenset(("migration_id", "success"))
 _NAMED: Final = 5  # names in one message
 
@@ -50,7 +50,7 @@ async def obstacles(database: Database, columns: Columns) -> list[ConfigurationE
         where = f" in the schema {database.schema}" if database.schema else ""
         raise ConfigurationError(
             f"{database.name} is not a Grafana database: it has no tables org, migration_log and data_source{where}",
-            hint="check [database] and [paths] data, or give --database",
+            hint="Check [database] and [paths] data, or give --database.",
         )
     wanted = demanded(await _migrations(database, columns)) if not hidden else {}
     found += _elsewhere(database, columns, wanted, sight)
@@ -59,7 +59,7 @@ async def obstacles(database: Database, columns: Columns) -> list[ConfigurationE
         found.append(
             NotVisibleError(
                 f"{database.name} may hide {_listed(names)} from this account: what it does not show is not absent",
-                hint="GRANT SELECT on the whole database to this account, ON DATABASE.*, so that it sees all there is",
+                hint="GRANT SELECT on the whole database to this account, ON DATABASE.*, so that it sees all there is.",
             )
         )
     return found
@@ -80,8 +80,8 @@ async def ambiguous_keys(database: Database, locations: Sequence[Location]) -> l
             KeyNotUniqueError(
                 f"{database.name}: {count.rows} rows of {location.table} have {count.keys} different keys ({names}): "
                 "they cannot be told apart",
-                hint=f"has a copy lost the PRIMARY KEY? give each row its own {names}, then ALTER TABLE "
-                f"{location.table} ADD PRIMARY KEY ({', '.join(location.key)}); SQLite takes a unique index",
+                hint=f"Has a copy lost the PRIMARY KEY? Give each row its own {names}, then ALTER TABLE "
+                f"{location.table} ADD PRIMARY KEY ({', '.join(location.key)}); SQLite takes a unique index.",
             )
         )
     return found
@@ -91,8 +91,8 @@ def _not_tables(database: Database, sight: Sight) -> Iterator[UnsupportedTableEr
     for table, kind in sight.kinds.items():
         yield UnsupportedTableError(
             f"{database.name}: {table} is {kind}, and Grafana's own is a plain table",
-            hint="put a plain table in its place, as Grafana creates it; where several instances share one, connect to "
-            "the database that holds it",
+            hint="Put a plain table in its place, as Grafana creates it. Where several instances share one, connect to "
+            "the database that holds it.",
         )
 
 
@@ -110,8 +110,8 @@ def _elsewhere(database: Database, columns: Columns, wanted: Columns, sight: Sig
                     f"schema {database.schema}",
                     hint=_TEMPORARY
                     if other.schema.startswith("pg_temp")
-                    else f"if it is this Grafana's, ALTER TABLE {other.schema}.{table} SET SCHEMA {database.schema}; "
-                    f"else set the search_path of this account to {database.schema} alone",
+                    else f"If it is this Grafana's, ALTER TABLE {other.schema}.{table} SET SCHEMA {database.schema}; "
+                    f"else set the search_path of this account to {database.schema} alone.",
                 )
                 break
 
@@ -129,7 +129,7 @@ def _policies(database: Database, sight: Sight) -> Iterator[NotVisibleError]:
         yield NotVisibleError(
             f"{database.name}: {policies} for this account in {table}, and may hide rows of it",
             hint="ALTER ROLE … BYPASSRLS for this account, or connect as the owner of the table, without FORCE ROW "
-            "LEVEL SECURITY",
+            "LEVEL SECURITY.",
         )
 
 

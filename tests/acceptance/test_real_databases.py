@@ -57,7 +57,7 @@ def test_a_grafana_before_9_is_refused_and_left_as_it_is(name: str, tmp_path: Pa
     before = story.digest()
     report = story.cli.json("run", *WRAP, expect=6)
     assert "before 9" in report["error"]["message"]
-    assert "upgrade Grafana" in report["error"]["hint"]
+    assert "Upgrade Grafana" in report["error"]["hint"]
     assert story.digest() == before
     assert story.cli.json("plan")["exit_code"] == 0
     story.cli("plan", "--check", expect=6)

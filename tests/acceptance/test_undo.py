@@ -135,7 +135,7 @@ def test_a_later_run_has_to_be_undone_first(story: Story) -> None:
 @pytest.mark.one_engine
 def test_a_run_that_does_not_exist(story: Story) -> None:
     fill(story, 10)
-    assert "there has been no run" in story.cli.json("undo", "nonsense", expect=2)["error"]["hint"]
+    assert "There has been no run" in story.cli.json("undo", "nonsense", expect=2)["error"]["hint"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])

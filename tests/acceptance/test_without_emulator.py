@@ -22,7 +22,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_what_needs_the_local_vault_says_how_to_install_it(arguments: tuple[str, ...]) -> None:
     ended = run(*arguments)
     assert ended.returncode == 2
-    assert "hint: in a checkout: pip install ./emulator" in ended.stderr
+    assert "hint: In a checkout, type `pip install ./emulator`." in ended.stderr
     assert ended.stdout == ""
 
 

@@ -59,6 +59,6 @@ def imported() -> tuple[Callable[..., Coroutine[Any, Any, None]], type[EmulatorE
     except ImportError as error:
         raise ConfigurationError(
             "the local Key Vault is a package of its own, which is not installed",
-            hint="in a checkout: pip install ./emulator",
+            hint="In a checkout, type `pip install ./emulator`.",
         ) from error
     return serve, EmulatorError

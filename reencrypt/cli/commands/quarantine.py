@@ -114,7 +114,7 @@ def retry(
     if not (wanted.accept_implausible or chosen.is_empty):
         raise ConfigurationError(
             "retry looks over everything; --location, --key and --field choose what is accepted",
-            hint="add --accept-implausible, or leave them out",
+            hint="Add --accept-implausible, or leave them out.",
         )
     accepted = chosen if wanted.accept_implausible else None
     options = RunOptions(target=target, trust=trust, vault=vault, safety=safety, accepted=accepted)

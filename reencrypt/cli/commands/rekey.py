@@ -83,11 +83,11 @@ def _new_key(path: Path | None) -> Secret:
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigurationError(
                 f"{path} cannot be read: {getattr(error, 'strerror', None) or 'it is not text'}",
-                hint="--new-secret-key-file names the file that holds the next secret_key",
+                hint="--new-secret-key-file names the file that holds the next secret_key.",
             ) from None
     if not text:
         raise ConfigurationError(
-            "there is no new secret_key", hint=f"give --new-secret-key-file FILE, or set {VARIABLE}"
+            "there is no new secret_key", hint=f"Give --new-secret-key-file FILE, or set {VARIABLE}."
         )
     return Secret(text)
 

@@ -174,7 +174,7 @@ class KeyUsageReader:
         quarantine = await read_quarantine(session.database) if schema.has_state else []
         found = await self._search(locations, rows, quarantine)
         for gap in self._gaps(found):
-            raise RefusedError(gap, hint="nothing was deleted; start again")
+            raise RefusedError(gap, hint="Nothing was deleted. Start again.")
         return census.key_ids | _named(found)
 
     async def _search(

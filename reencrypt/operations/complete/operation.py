@@ -125,14 +125,14 @@ def check(wanted: CompleteOptions) -> None:
         for name in (name for name, given in acts.items() if given):
             raise ConfigurationError(
                 f"{name} changes the database, and `complete` only answers",
-                hint=f"give --finish with {name}: it answers anew, and on yes drops the journal too",
+                hint=f"Give --finish with {name}: it answers anew, and on yes drops the journal too.",
             )
     if wanted.finish and wanted.check_only:
-        raise ConfigurationError("--check only answers, and --finish acts on a yes", hint="give one of the two")
+        raise ConfigurationError("--check only answers, and --finish acts on a yes", hint="Give one of the two.")
     if wanted.delete_data_keys is not None and wanted.delete_data_keys.exists():
         raise ConfigurationError(
             f"{wanted.delete_data_keys} exists already",
-            hint="data keys are saved to a new file before they are deleted",
+            hint="Data keys are saved to a new file before they are deleted.",
         )
 
 
@@ -187,7 +187,8 @@ class _Job:
         usage = await self.session.stop.interruptible(self.reader.gather(self.wanted.retire, settled=rested.runs))
         if unknown := sorted(set(self.wanted.retire) - set(usage.keks)):
             raise ConfigurationError(
-                f"--retire {unknown[0]}: nothing here is under such a key", hint=f"one of: {', '.join(usage.keks)}"
+                f"--retire {unknown[0]}: nothing here is under such a key",
+                hint=f"Choose one of: {', '.join(usage.keks)}.",
             )
         report = CompleteReport(Outcome.NO, usage, usage.retiring(self.wanted.retire))
         if report.is_no or usage.faults:
@@ -239,14 +240,14 @@ class _Job:
             for row in keys:
                 if not await DataKeyStore(self.session.database, transaction, "").delete(row.id, row.wrapped):
                     raise RefusedError(
-                        f"data key {row.id} was changed while we waited", hint="nothing was deleted; start again"
+                        f"data key {row.id} was changed while we waited", hint="Nothing was deleted. Start again."
                     )
             # All that the answer counted: a running Grafana writes under none of them any more, but who puts a backup
             # of a table back may name one.
             used = await self.reader.references(rows)
             if back := sorted(row.id for row in keys if row.id in used):
                 raise RefusedError(
-                    f"secrets came up under data key {back[0]} while we waited", hint="nothing was deleted; run again"
+                    f"secrets came up under data key {back[0]} while we waited", hint="Nothing was deleted. Run again."
                 )
         return [row.id for row in keys]
 
@@ -310,5 +311,5 @@ def _save(keys: list[DataKey], path: Path) -> None:
             raise
     except OSError as error:
         raise ConfigurationError(
-            f"{path} cannot be written: {error.strerror}", hint="no data key was deleted"
+            f"{path} cannot be written: {error.strerror}", hint="No data key was deleted."
         ) from error

@@ -125,7 +125,7 @@ class NotSecrets:
             if match is None:
                 raise ConfigurationError(
                     f"--not-a-secret {text}: not a find",
-                    hint="give TABLE.COLUMN:DIGEST as the answer names it, at least 12 digits of the SHA-256",
+                    hint="Give TABLE.COLUMN:DIGEST as the answer names it, at least 12 digits of the SHA-256.",
                 )
             digests[match[1]] = (*digests.get(match[1], ()), match[2].lower())
         return cls(digests)

@@ -61,8 +61,8 @@ class ReadBack:
             raise RefusedError(
                 f"{len(bad)} of {len(samples)} secrets that run {self.run.id} wrote do not read back, {name} {row_key} "
                 f"{field} among them",
-                hint="the run stays open; find out what changes Grafana's tables besides Grafana, then look with "
-                f"`reencrypt verify`; `reencrypt undo {self.run.id}` gives the old bytes back",
+                hint="The run stays open. Find out what changes Grafana's tables besides Grafana, then look with "
+                f"`reencrypt verify`. `reencrypt undo {self.run.id}` gives the old bytes back.",
             )
         return len(samples)
 
@@ -85,8 +85,8 @@ class ReadBack:
     def _lost(self, target: TargetDataKey, what: str) -> RefusedError:
         return RefusedError(
             f"the target data key {target.id} {what}",
-            hint="the run stays open: start it again; if this comes again, restore data_keys and the vault's key as "
-            f"they were, or give the old bytes back with `reencrypt undo {self.run.id}`",
+            hint="The run stays open: start it again. If it fails again, restore data_keys and the vault's key as "
+            f"they were, or give the old bytes back with `reencrypt undo {self.run.id}`.",
         )
 
     async def _samples(self, target: TargetKey) -> dict[Place, Sample]:

@@ -67,7 +67,7 @@ async def _check_accepted(session: Session) -> None:
     entries = await read_quarantine(session.database) if session.schema.has_state else []
     if not any(session.options.accepts(entry) for entry in entries):
         raise ConfigurationError(
-            "no open secret in quarantine fits that", hint="`reencrypt quarantine list` shows what there is"
+            "no open secret in quarantine fits that", hint="`reencrypt quarantine list` shows what there is."
         )
 
 
@@ -115,7 +115,9 @@ class _Job:
         known = [location.name for location in plan.locations]
         for name in self.session.options.scope.locations:
             if name not in known:
-                raise ConfigurationError(f"this database has no location {name!r}", hint=f"one of: {', '.join(known)}")
+                raise ConfigurationError(
+                    f"this database has no location {name!r}", hint=f"Choose one of: {', '.join(known)}."
+                )
 
     async def _nothing_to_move(self, plan: Plan) -> RunReport:
         # What waits in quarantine is in the way also of a rotation that is not due.

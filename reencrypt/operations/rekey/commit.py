@@ -203,16 +203,16 @@ async def commit(
             # It was committed, and only the answer was lost.
             return before.outcome == Outcome.DONE
         if not await unchanged(transaction):
-            raise RefusedError(_NOT_STOPPED, hint="nothing was changed; stop Grafana, and start again")
+            raise RefusedError(_NOT_STOPPED, hint="Nothing was changed. Stop Grafana, and start again.")
         store = DataKeyStore(database, transaction, run.id)
         for each in wrappings:
             if not await store.rewrap(each.row.id, each.row.wrapped, each.instead_of):
                 await transaction.check_written()
-                raise RefusedError(_NOT_STOPPED, hint="nothing was changed; stop Grafana, and start again")
+                raise RefusedError(_NOT_STOPPED, hint="Nothing was changed. Stop Grafana, and start again.")
         if location is not None and alerting.updates:
             if await transaction.update_rows(location, alerting.updates):
                 await transaction.check_written()
-                raise RefusedError(_NOT_STOPPED, hint="nothing was changed; stop Grafana, and start again")
+                raise RefusedError(_NOT_STOPPED, hint="Nothing was changed. Stop Grafana, and start again.")
             await journal_updates(transaction, run.id, location, alerting.updates)
             await save_accepted(transaction, run.id, location, alerting.accepted)
         if location is not None:

@@ -130,17 +130,17 @@ async def _refuse_what_would_be_lost(session: Session, legacy: RunReport) -> Non
         missed = "; ".join(f"{name}: {coverage}" for name, coverage in legacy.incomplete.items())
         raise IncompleteScanError(
             f"the database leaves rows out of its answers, and their secrets would be lost with secret_key: {missed}",
-            hint="look for what leaves rows out: a proxy, a limit on the rows of a result, a damaged index",
+            hint="Look for what leaves rows out: a proxy, a limit on the rows of a result, a damaged index.",
         )
     if lost := {reason: number for reason, number in legacy.total.left_because.items() if reason != PLAIN_OR_UNPROVEN}:
         raise RefusedError(
             f"secrets are left directly under secret_key ({', '.join(lost)}), and would be lost with it",
-            hint="see `reencrypt plan`; move them, or give up those in quarantine",
+            hint="See `reencrypt plan`. Move them, or acknowledge those in quarantine.",
         )
     if await _in_danger(session, legacy.quarantine):
         raise RefusedError(
             "secrets are in quarantine, and would be lost with the old secret_key",
-            hint="see `reencrypt quarantine list`; retry them, or acknowledge that they are given up",
+            hint="See `reencrypt quarantine list`. Retry them, or acknowledge that they are given up.",
         )
 
 
@@ -174,7 +174,8 @@ def check_new_secret_key(settings: Settings, new: Secret) -> None:
     else:
         return
     raise ConfigurationError(
-        f"the new secret_key {problem}", hint="make one of a single line: openssl rand -base64 32; nothing was changed"
+        f"the new secret_key {problem}",
+        hint="Nothing was changed. Make one of a single line with `openssl rand -base64 32`.",
     )
 
 
@@ -194,7 +195,7 @@ class _Job:
         if plan.schema.key_table is not KeyTable.CURRENT:
             raise RefusedError(
                 "the Grafana that wrote this database (before 9) does not read what would be written",
-                hint="upgrade Grafana to version 9 or later, let it start once, then start again",
+                hint="Upgrade Grafana to version 9 or later, let it start once, then start again.",
             )
         await session.database.create_state()
         async with leased(session) as lease:
@@ -218,7 +219,7 @@ class _Job:
         if (wrappings.new or alerting.moved or alerting.unproven) and not _is_proven(checks.proof):
             raise RefusedError(
                 "nothing in this database proves that the configured secret_key is Grafana's own",
-                hint=f"if you are sure, give --accept-unproven {SECRET_KEY_PROVIDER}",
+                hint=f"If you are sure, give `--accept-unproven {SECRET_KEY_PROVIDER}`.",
             )
         if alerting.unproven:
             raise _unproven_refusal(alerting.unproven)
@@ -304,8 +305,8 @@ class _Job:
         raise RefusedError(
             f"{len(bad)} secrets of legacy alerting do not read under the configured secret_key, and would be lost "
             "with it; they are in quarantine now",
-            hint="see `reencrypt quarantine list`; retry with --accept-implausible what is right all the same, "
-            "acknowledge what is given up, then start again",
+            hint="See `reencrypt quarantine list`. Retry with --accept-implausible what is right all the same, "
+            "acknowledge what is given up, then start again.",
         )
 
     async def _run(self, lease: Lease) -> Run:
@@ -355,7 +356,7 @@ async def _wrap_all(
         if not (checks.proves(row) or proof.accepts(row.id, row.provider)):
             raise RefusedError(
                 f"nothing proves that data key {row.id} is what the configured secret_key makes of it",
-                hint=f"leave it behind with --skip-key {row.id}, or believe it with --accept-unproven {row.id}",
+                hint=f"Leave it behind with `--skip-key {row.id}`, or believe it with `--accept-unproven {row.id}`.",
             )
         found.new.append(await wrap_anew(row, entry.data_key, new))
     return found
@@ -371,8 +372,8 @@ def _unproven_refusal(places: Sequence[str]) -> RefusedError:
     return RefusedError(
         f"other secrets cast doubt on secret_key, and nothing proves that it encrypted {len(places)} secrets of legacy "
         f"alerting: {named}",
-        hint="delete the notification channels that no longer work, in quarantine and out of it; if Grafana reads all "
-        f"that are left, give --accept-unproven {SECRET_KEY_PROVIDER}",
+        hint="Delete the notification channels that no longer work, in quarantine and out of it. If Grafana reads all "
+        f"that are left, give `--accept-unproven {SECRET_KEY_PROVIDER}`.",
     )
 
 

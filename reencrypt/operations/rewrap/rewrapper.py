@@ -96,7 +96,7 @@ class Rewrapper:
         if again != data_key:
             raise RefusedError(
                 f"data key {row.id}, wrapped under {self.provider.name}, does not unwrap again",
-                hint="nothing of its batch was written; check --wrap-format and the vault key",
+                hint="Nothing of its batch was written. Check --wrap-format and the vault key.",
             )
         return _NewWrapping(row, wrapped, same_form)
 

@@ -119,20 +119,20 @@ async def _find(session: Session, run_id: str) -> _Found:
     runs = await read_runs(database) if session.schema.has_state else []
     ids = [run.id for run in runs]
     if run_id not in ids:
-        known = f"known are {', '.join(ids[-5:])}" if ids else "there has been no run"
-        raise ConfigurationError(f"there is no run {run_id}", hint=f"{known}; `reencrypt status` lists them")
+        known = f"Known are {', '.join(ids[-5:])}" if ids else "There has been no run"
+        raise ConfigurationError(f"there is no run {run_id}", hint=f"{known}. `reencrypt status` lists them.")
     at = ids.index(run_id)
     if runs[at].state == RunState.UNDONE:
         return _Found(runs[at], secret_key_changed=False)
     if runs[at].state == RunState.COMPLETED:
         raise RefusedError(
             f"run {run_id} was completed, and its journal dropped: there is nothing to go back to",
-            hint="to have secrets under another key, run again with --to; to have them legacy, `reencrypt rollback`",
+            hint="To have secrets under another key, run again with --to. To have them legacy: `reencrypt rollback`.",
         )
     if runs[at].operation == Operation.REKEY:
         raise RefusedError(
             f"run {run_id} changed secret_key, and Grafana holds only one: undoing it alone would lock Grafana out",
-            hint="change it back the same way: reencrypt rekey-secret-key, with the former key as the new one",
+            hint="Change it back with `reencrypt rekey-secret-key`, with the former key as the new one.",
         )
     if stale := of_stale_secret_key(last_rekey(runs), session.settings):
         # What is legacy in the journal would be readable here, and for no Grafana.
@@ -153,7 +153,7 @@ async def _find(session: Session, run_id: str) -> _Found:
         newest = max(later, key=lambda run: extents[run.id][1])
         raise RefusedError(
             f"run {newest.id} is later than {run_id} and has written {extents[newest.id][0]} columns",
-            hint=f"first: reencrypt undo {newest.id}",
+            hint=f"First undo that one: `reencrypt undo {newest.id}`.",
         )
     # A change that had nothing to rewrite stands nowhere in the journal, but among the runs it does.
     changed = any(

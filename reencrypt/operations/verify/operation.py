@@ -103,7 +103,7 @@ async def verify(session: Session) -> VerifyReport:
     if not session.options.trust.allow_empty and not found.total:
         raise NoSecretsError(
             f"{database.name} holds no secrets at all",
-            hint="is this the right database? if so, give --allow-empty",
+            hint="Is this the right database? If so, give --allow-empty.",
         )
     needed = found.needed_key_ids
     target = Target.resolve(session.settings, session.options).provider

@@ -28,7 +28,7 @@ class Fault:
     hint: str
 
     def __str__(self) -> str:
-        return f"configuration: {self.setting}: {self.message}; {self.hint}"
+        return f"configuration: {self.setting}: {self.message}. {self.hint}"
 
     def as_json(self) -> dict[str, str]:
         """For `--output json`."""
@@ -52,7 +52,7 @@ def faults_of(
             Fault(
                 _TOGGLE,
                 "the feature toggle disableEnvelopeEncryption is on, so Grafana neither reads nor writes envelopes",
-                "remove the toggle and restart Grafana",
+                "Remove the toggle and restart Grafana.",
             )
         )
     for provider in sorted(providers - {SECRET_KEY_PROVIDER}):
@@ -61,7 +61,7 @@ def faults_of(
                 Fault(
                     _AVAILABLE,
                     f"{provider} is not among available_encryption_providers, so Grafana would not load it",
-                    f"set available_encryption_providers = {' '.join((*settings.available_providers, provider))}",
+                    f"Set `available_encryption_providers = {' '.join((*settings.available_providers, provider))}`.",
                 )
             )
         if problem := configured.problem(provider):
@@ -69,8 +69,8 @@ def faults_of(
                 Fault(
                     f"[security.encryption.{provider}]",
                     f"provider {provider} cannot be loaded: {problem}",
-                    f"complete [security.encryption.{provider}] in "
-                    f"{settings.config_file or 'the configuration file of Grafana'}",
+                    f"Complete [security.encryption.{provider}] in "
+                    f"{settings.config_file or 'the configuration file of Grafana'}.",
                 )
             )
     return found
