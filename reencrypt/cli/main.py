@@ -14,7 +14,7 @@ import click
 import reencrypt
 from reencrypt.cli import output
 from reencrypt.cli.options import CommandFailedError
-from reencrypt.cli.output import Failure
+from reencrypt.cli.output import ReportedError
 from reencrypt.errors import ReencryptError
 from reencrypt.outcomes import ExitCode
 
@@ -89,27 +89,27 @@ def run_command_line(arguments: Sequence[str]) -> int:
         return ExitCode.BUG
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - so that a bug too has its exit code
         if isinstance(error, CommandFailedError):
-            failure, json_wanted = _failure_of(error.error, command), error.as_json
+            reported, json_wanted = _reported(error.error, command), error.as_json
         else:
-            failure = _failure_of(error, command)
-        output.print_failure(command, failure, as_json=json_wanted)
-        return failure.exit_code
+            reported = _reported(error, command)
+        output.print_error(command, reported, as_json=json_wanted)
+        return reported.exit_code
     return result if isinstance(result, int) else 0
 
 
-def _failure_of(error: BaseException, command: str) -> Failure:
+def _reported(error: BaseException, command: str) -> ReportedError:
     if isinstance(error, ReencryptError):
-        return Failure(error.code, error.exit_code, error.message, error.hint)
+        return ReportedError(error.code, error.exit_code, error.message, error.hint)
     if isinstance(error, click.ClickException):
         hint = f"See `reencrypt {command} --help`.".replace("  ", " ")
-        return Failure("usage", ExitCode.USAGE, error.format_message(), hint)
+        return ReportedError("usage", ExitCode.USAGE, error.format_message(), hint)
     if isinstance(error, (click.Abort, KeyboardInterrupt)):
-        return Failure("stopped", ExitCode.STOPPED, "interrupted", "")
+        return ReportedError("stopped", ExitCode.STOPPED, "interrupted", "")
     import traceback  # noqa: PLC0415 - help does not need it
 
     # Types and places, without the exception's own text: it could quote what it choked on.
     places = "".join(traceback.format_tb(error.__traceback__))
-    return Failure(
+    return ReportedError(
         "bug", ExitCode.BUG, f"a bug in reencrypt: {type(error).__name__}", "Please report the lines above.", places
     )
 

@@ -43,7 +43,7 @@ def answer(command: str, common: Common, exit_code: int, report: _R, show: Calla
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class ReportedError:
     """An error as it is reported; `above` is printed before it on stderr."""
 
     code: str
@@ -53,16 +53,16 @@ class Failure:
     above: str = ""
 
 
-def print_failure(command: str, failure: Failure, *, as_json: bool) -> None:
+def print_error(command: str, reported: ReportedError, *, as_json: bool) -> None:
     """Report an error: `error:` and `hint:` lines on stderr, and the object on stdout where JSON was asked for."""
-    if failure.above:
-        click.echo(failure.above, err=True)
-    click.echo(f"error: {failure.message}", err=True)
-    if failure.hint:
-        click.echo(f"hint: {failure.hint}", err=True)
+    if reported.above:
+        click.echo(reported.above, err=True)
+    click.echo(f"error: {reported.message}", err=True)
+    if reported.hint:
+        click.echo(f"hint: {reported.hint}", err=True)
     if as_json:
-        error = {"code": failure.code, "message": failure.message, "hint": failure.hint}
-        print_json(command, failure.exit_code, {"outcome": failure.code, "error": error})
+        error = {"code": reported.code, "message": reported.message, "hint": reported.hint}
+        print_json(command, reported.exit_code, {"outcome": reported.code, "error": error})
 
 
 def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

@@ -121,13 +121,13 @@ class _Grafana:
         self.data_key_id = "d" + secrets.token_hex(6)
         data_key = secrets.token_bytes(16)
         self.wrapped = self.encrypt(_PREFIXED, data_key)
-        self._sealer = _sealer(self.data_key_id, data_key)
+        self._encryptor = _encryptor_of(self.data_key_id, data_key)
 
     def encrypt(self, age: str, plaintext: bytes) -> bytes:
         """Encrypt as a Grafana of that age."""
         if age == _ENVELOPE:
-            return self._sealer.encrypt(plaintext)
-        value = _sealer(None, self.secret_key.encode()).encrypt(plaintext)
+            return self._encryptor.encrypt(plaintext)
+        value = _encryptor_of(None, self.secret_key.encode()).encrypt(plaintext)
         return value.removeprefix(algorithm_prefix(_ALGORITHM)) if age == _BARE else value
 
     def encrypted(self, row: _Row) -> dict[str, str | bytes]:
@@ -147,7 +147,7 @@ class _Grafana:
         return gobase64.encode(self.encrypt(age, text.encode()), padded=True).decode()
 
 
-def _sealer(key_id: str | None, password: bytes) -> Encryptor:
+def _encryptor_of(key_id: str | None, password: bytes) -> Encryptor:
     return Encryptor.create(
         key_id=key_id, password=password, algorithm=_ALGORITHM, salt=new_salt(), cache=DerivedKeyCache(1)
     )

@@ -63,7 +63,7 @@ class DoctorReport:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _DataKeysFound:
     """What the database tells about keys: its rows, and the ids of those that we have made."""
 
     rows: list[DataKey]
@@ -109,14 +109,14 @@ async def _rehearsal(settings: Settings, options: RunOptions, shared: Shared, em
     return [Check("refusals", State.OK, f"nothing keeps `reencrypt run` from {plan.target_provider}")]
 
 
-async def _database(settings: Settings, report: DoctorReport) -> _Found:
+async def _database(settings: Settings, report: DoctorReport) -> _DataKeysFound:
     checks: list[Check] = []
     report.groups["database"] = checks
     try:
         database = await open_database(settings.database, write=True)
     except ReencryptError as error:
         checks.append(failed("connection", error))
-        return _Found([], frozenset())
+        return _DataKeysFound([], frozenset())
     try:
         checks.append(Check("connection", State.OK, database.name))
         schema, obstacles = await examine(database)
@@ -126,15 +126,15 @@ async def _database(settings: Settings, report: DoctorReport) -> _Found:
         checks.append(Check("schema", State.OK, places))
         if obstacles:
             checks += [failed("visibility", obstacle) for obstacle in obstacles]
-            return _Found([], frozenset())
+            return _DataKeysFound([], frozenset())
         checks.append(
             Check("visibility", State.OK, "this account sees every table, column and row, and each row has a key")
         )
         checks.append(_state_tables(schema))
-        return _Found(await read_data_keys(database, schema.key_table), await read_own_keys(database, schema))
+        return _DataKeysFound(await read_data_keys(database, schema.key_table), await read_own_keys(database, schema))
     except ReencryptError as error:
         checks.append(failed("schema", error))
-        return _Found([], frozenset())
+        return _DataKeysFound([], frozenset())
     finally:
         await database.close()
 
@@ -153,7 +153,7 @@ def _state_tables(schema: Schema) -> Check:
     )
 
 
-def _grafana(settings: Settings, options: RunOptions, found: _Found) -> list[Check]:
+def _grafana(settings: Settings, options: RunOptions, found: _DataKeysFound) -> list[Check]:
     checks = []
     if settings.secret_key_is_default:
         checks.append(

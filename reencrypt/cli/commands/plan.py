@@ -62,7 +62,7 @@ def _print(report: PlanReport) -> None:
     if plan.movable and not report.refusals:
         out.line(f"They would be written under {report.target()}; {proof_in_words(plan.proof)}.")
         _print_estimate(report)
-    _print_oddities(report)
+    _print_problems(report)
     for refusal in report.refusals:
         out.line(f"A run would refuse (exit {refusal.exit_code}): {refusal.message}")
         if refusal.hint:
@@ -100,7 +100,7 @@ def _print_estimate(report: PlanReport) -> None:
         out.line(f"    leaves {way.leaves}")
 
 
-def _print_oddities(report: PlanReport) -> None:
+def _print_problems(report: PlanReport) -> None:
     plan = report.plan
     for name in report.orphaned_keys():
         out.line(f"orphaned: secrets name the data key {name}, which data_keys lacks")

@@ -15,7 +15,7 @@ from reencrypt.keys.ring import DataKey
 from reencrypt.operations.complete.last_copies import LastCopies
 from reencrypt.operations.complete.retirement import UNKNOWN_VERSION, Retirement, read_versions
 from reencrypt.operations.complete.search import CACHE, Known, NotSecrets, Place, Search, search
-from reencrypt.operations.complete.secrets_manager import Use, notes, read_uses
+from reencrypt.operations.complete.secrets_manager import ProviderUse, notes, read_uses
 from reencrypt.operations.session import renewed
 from reencrypt.operations.verify.keys import KEY_RETIRES, PROVIDER_NOT_CONFIGURED, RingKeys, StayingKeys
 from reencrypt.operations.verify.readability import Fault, ambiguous, faults_of, providers_of
@@ -236,7 +236,7 @@ class KeyUsageReader:
         configured = self.session.providers.configured.usable.get(kek.provider)
         return configured.key_id(kek.version) if configured and kek.version else ""
 
-    def _judge(self, usage: KeyUsage, uses: Sequence[Use]) -> None:
+    def _judge(self, usage: KeyUsage, uses: Sequence[ProviderUse]) -> None:
         for kek in usage.keks.values():
             kek.kid = self._kid(kek)
             self._judge_alone(usage, kek)
@@ -317,10 +317,10 @@ def _unreadable(verification: Verification, locations: Iterable[Location]) -> It
         number = result.by_key[UNREADABLE] - result.in_quarantine[UNREADABLE]
         if location.reencrypted and number > 0:
             yield f"{number} secrets in {location.name} are damaged: `reencrypt run` quarantines them; look at each"
-    told = (KEY_RETIRES, PROVIDER_NOT_CONFIGURED)
-    number = verification.unreadable - sum(verification.reasons[reason] for reason in told)
+    reported = (KEY_RETIRES, PROVIDER_NOT_CONFIGURED)
+    number = verification.unreadable - sum(verification.reasons[reason] for reason in reported)
     if number:
-        unknown = [each for each in verification.problems if not (each.known or each.reason in told)]
+        unknown = [each for each in verification.problems if not (each.known or each.reason in reported)]
         named = "; ".join(f"{each.place}: {each.reason}" for each in unknown[:_NAMED])
         yield f"{number} secrets do not read: `reencrypt verify` names them ({named}{' …' if number > _NAMED else ''})"
 

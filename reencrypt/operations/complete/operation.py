@@ -146,13 +146,13 @@ async def complete(session: Session, wanted: CompleteOptions) -> CompleteReport:
     target = Target.resolve(session.settings, session.options).provider
     reader = KeyUsageReader(session, target, wanted.unsearched, NotSecrets.parse(wanted.not_secrets))
     try:
-        return await _Job(session, reader, wanted).run()
+        return await _Completion(session, reader, wanted).run()
     except StoppedEarlyError:
         return CompleteReport(Outcome.STOPPED, stop_reason=session.stop.reason)
 
 
 @dataclass(frozen=True, slots=True)
-class _Rested:
+class _Settled:
     """What Grafana's cache time has been waited for: inactive data keys, and runs with their last change."""
 
     inactive: list[DataKey] = field(default_factory=list)
@@ -160,31 +160,31 @@ class _Rested:
 
 
 @dataclass(frozen=True, slots=True)
-class _Job:
+class _Completion:
     session: Session
     reader: KeyUsageReader
     wanted: CompleteOptions
 
     async def run(self) -> CompleteReport:
-        rested = _Rested()
+        settled = _Settled()
         if self.wanted.settle or self.wanted.delete_data_keys is not None:
-            rested = await self._rest()
+            settled = await self._settle()
         if self.wanted.delete_data_keys is not None:
             # For the lease, also where a run has never been or its state was dropped.
             await self.session.database.create_state()
         # Asked anew: Grafana's cache may have been waited for.
         if not (self.wanted.finish and (await inspect(self.session.database)).has_state):
             # Without state tables there is no journal to drop.
-            return await self._answer(rested)
+            return await self._answer(settled)
         # Nobody begins a run between the answer and what is done about it.
         async with leased(self.session) as lease:
-            report = await self._answer(rested)
+            report = await self._answer(settled)
             if report.outcome is Outcome.YES:
-                await self._dispose(lease, rested.inactive, report)
+                await self._dispose(lease, settled.inactive, report)
             return report
 
-    async def _answer(self, rested: _Rested) -> CompleteReport:
-        usage = await self.session.stop.interruptible(self.reader.gather(self.wanted.retire, settled=rested.runs))
+    async def _answer(self, settled: _Settled) -> CompleteReport:
+        usage = await self.session.stop.interruptible(self.reader.gather(self.wanted.retire, settled=settled.runs))
         if unknown := sorted(set(self.wanted.retire) - set(usage.keks)):
             raise ConfigurationError(
                 f"--retire {unknown[0]}: nothing here is under such a key",
@@ -201,7 +201,7 @@ class _Job:
         report.commands = sorted({command for kek in report.retiring if (command := self._command(kek))})
         return report
 
-    async def _rest(self) -> _Rested:
+    async def _settle(self) -> _Settled:
         """Wait for Grafana's cache by our own clock; returns what was over before."""
         schema = self.session.schema
         before = await read_data_keys(self.session.database, schema.key_table) if self.wanted.delete_data_keys else []
@@ -209,13 +209,13 @@ class _Job:
         seconds = self.session.settings.data_keys_cache_ttl.total_seconds()
         self.session.emit(Waiting(f"Grafana keeps data keys in its cache for {seconds:g} s"))
         await self.session.stop.interruptible(asyncio.sleep(seconds))
-        return _Rested([row for row in before if not row.active], frozenset((run.id, run.updated) for run in runs))
+        return _Settled([row for row in before if not row.active], frozenset((run.id, run.updated) for run in runs))
 
-    async def _dispose(self, lease: Lease, resting: list[DataKey], report: CompleteReport) -> None:
+    async def _dispose(self, lease: Lease, inactive: list[DataKey], report: CompleteReport) -> None:
         assert report.usage is not None  # noqa: S101 - for the type checker
         if self.wanted.delete_data_keys is not None:
             unused = {row.id: row.wrapped for row in report.usage.unused}
-            keys = [row for row in resting if unused.get(row.id) == row.wrapped]
+            keys = [row for row in inactive if unused.get(row.id) == row.wrapped]
             report.deleted = await self._delete(lease, keys, self.wanted.delete_data_keys)
 
         async def body(transaction: Transaction) -> None:
@@ -254,8 +254,8 @@ class _Job:
     def _command(self, kek: Kek) -> str:
         """What disables the key; empty where nothing can, or where its version could not be told."""
         configured = self.session.providers.configured.usable.get(kek.provider)
-        told = configured is not None and kek.version not in ("", UNKNOWN_VERSION)
-        return configured.disable_command(kek.version) if configured and told else ""
+        is_known = configured is not None and kek.version not in ("", UNKNOWN_VERSION)
+        return configured.disable_command(kek.version) if configured and is_known else ""
 
 
 def finds(found: Search) -> list[dict[str, Any]]:

@@ -201,11 +201,11 @@ async def _search_table(
     def begin() -> LookAt:
         nonlocal part
         part = Search()
-        look = _Look(shape, known, part)
+        table_search = _TableSearch(shape, known, part)
 
         async def look_at(rows: list[Row]) -> None:
-            await asyncio.get_running_loop().run_in_executor(pool, look.at, rows)
-            look.found.rows += len(rows)
+            await asyncio.get_running_loop().run_in_executor(pool, table_search.page, rows)
+            table_search.found.rows += len(rows)
             emit(Surveyed(shape.table, len(rows)))
 
         return look_at
@@ -226,14 +226,14 @@ def _whole(shape: Shape) -> Location:
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
+class _TableSearch:
     """The look at the pages of one table."""
 
     shape: Shape
     known: Known
     found: Search
 
-    def at(self, rows: Sequence[Row]) -> None:
+    def page(self, rows: Sequence[Row]) -> None:
         """Look at a page: all of its cells at once, then at those that deserve it."""
         location = self.known.locations.get(self.shape.table)
         cells = [

@@ -19,7 +19,7 @@ _KIND_OF_OURS: Final = "secretkey"
 
 
 @dataclass(slots=True)
-class Use:
+class ProviderUse:
     """The data keys under one of its providers: how many, and how many of them may need `secret_key`."""
 
     provider: str
@@ -41,16 +41,16 @@ class Use:
         return self.number if self.kind in names else 0
 
 
-async def read_uses(database: Database, secret_key: SecretKeyProvider) -> list[Use]:
+async def read_uses(database: Database, secret_key: SecretKeyProvider) -> list[ProviderUse]:
     """Look at every data key of the secrets manager, if there is one.
 
     Its `secret_key` is a setting of its own, which may be the same: GCM tells, and what CFB wrapped may be under ours.
     """
     if _TABLE not in await database.columns():
         return []
-    uses: dict[str, Use] = {}
+    uses: dict[str, ProviderUse] = {}
     for name, wrapped in await read_secrets_manager(database):
-        use = uses.setdefault(name, Use(name))
+        use = uses.setdefault(name, ProviderUse(name))
         use.number += 1
         if use.kind == _KIND_OF_OURS and wrapped is not None:
             try:
@@ -61,6 +61,6 @@ async def read_uses(database: Database, secret_key: SecretKeyProvider) -> list[U
     return list(uses.values())
 
 
-def notes(uses: Iterable[Use]) -> list[str]:
+def notes(uses: Iterable[ProviderUse]) -> list[str]:
     """What the report says of them all: no operation of ours covers them."""
     return [f"not covered: {use.number} data keys of Grafana's secrets manager under {use.provider}" for use in uses]

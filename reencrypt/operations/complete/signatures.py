@@ -158,7 +158,7 @@ def _first_base64(data: bytes, text: bytes, start: int) -> int:
     return start
 
 
-def _is_dull(data: bytes, marks: Marks) -> bool:
+def _holds_nothing(data: bytes, marks: Marks) -> bool:
     """Whether there is nothing in the bytes, neither a signature nor a layer."""
     if len(data) < _FEW:
         return _ANYTHING.search(data) is None
@@ -186,7 +186,7 @@ class _Unpacking:
 
     def look(self, data: bytes, depth: int) -> None:
         """Search the bytes, then each layer below them; one at a time, so that memory stays bounded."""
-        if _is_dull(data, self._marks):
+        if _holds_nothing(data, self._marks):
             return
         self._sighting.key_ids.update(_signatures(data, self._marks))
         for unpacked in self._layers(data, depth):

@@ -86,12 +86,12 @@ class Committer:
             page = page.without(set(lost))
             entries = update_entries(location, page.updates)
         await journal_entries(transaction, self.run.id, location, entries)
-        by_key = {each.key: each for each in page.updates} if page.told else {}
-        accepted = [(row.row, by_key.get(row.row.key), row.accepted) for row in page.told if row.accepted]
+        by_key = {each.key: each for each in page.updates} if page.detailed else {}
+        accepted = [(row.row, by_key.get(row.row.key), row.accepted) for row in page.detailed if row.accepted]
         await save_accepted(transaction, self.run.id, location, accepted)
-        changed = [(row.row, by_key[row.row.key]) for row in page.told if row.moved]
+        changed = [(row.row, by_key[row.row.key]) for row in page.detailed if row.moved]
         await follow(transaction, self.run.id, location, changed, self.locations)
-        findings = [finding for row in page.told for finding in row.findings]
+        findings = [finding for row in page.detailed for finding in row.findings]
         await save_findings(transaction, self.run.id, checkpoint.pass_number, location.name, findings)
         if checkpoint.done and not lost:
             await drop_stale(transaction, self.run.id, checkpoint.pass_number, location.name)
@@ -106,7 +106,7 @@ def _alike(location: Location, page: PageOutcome) -> list[RowUpdate]:
     """The updates of a page, those of twins within it made alike: one text stays one text."""
     if location.linked is None:
         return page.updates
-    rows = {each.row.key: each.row for each in page.told}
+    rows = {each.row.key: each.row for each in page.detailed}
     first: dict[tuple[Value, bytes | None], bytes | None] = {}
     updates: list[RowUpdate] = []
     for update in page.updates:

@@ -26,11 +26,11 @@ from reencrypt.operations.migrate.slow_path import PageOutcome, Transformer, Unu
 from reencrypt.state.quarantine import KnownSecret, Place
 from reencrypt.state.rowkey import key_to_text
 
-_MOST_BEGINNINGS: Final = 32
+_MOST_PREFIXES: Final = 32
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class _Beginning:
+class _Prefix:
     """What values begin with: key id, algorithm and salt; and the keys that follow from them."""
 
     value: bytes
@@ -60,7 +60,7 @@ class FastPath:
         self._location = location
         self._held = {key for name, key, _ in known if name == location.name}
         self._kinds: dict[tuple[object, ...], Kind] = {}
-        self._beginnings: dict[bytes, _Beginning] = {}
+        self._prefixes: dict[bytes, _Prefix] = {}
 
     @staticmethod
     def fits(location: Location) -> bool:
@@ -82,11 +82,11 @@ class FastPath:
             return
         value = beginning(envelope.key_id, envelope.algorithm, envelope.salt)
         key = transformer.key_of(envelope.key_id)
-        if value in self._beginnings or isinstance(key, UnusableKey):
+        if value in self._prefixes or isinstance(key, UnusableKey):
             return
-        if len(self._beginnings) == _MOST_BEGINNINGS:
-            del self._beginnings[next(iter(self._beginnings))]
-        self._beginnings[value] = _Beginning(
+        if len(self._prefixes) == _MOST_PREFIXES:
+            del self._prefixes[next(iter(self._prefixes))]
+        self._prefixes[value] = _Prefix(
             value, envelope.key_id, envelope.algorithm, key.password, transformer.cache.get(key.password, envelope.salt)
         )
 
@@ -94,13 +94,11 @@ class FastPath:
         """Move what is ordinary among a page's rows; returns that, and the rows that need the long way."""
         page = PageOutcome()
         rest: list[Row] = []
-        beginnings = [each for each in self._beginnings.values() if _holds(each, transformer)]
+        prefixes = [each for each in self._prefixes.values() if _holds(each, transformer)]
         done = _done(transformer)
         shortest_done = len(transformer.encryptor.prefix) + transformer.encryptor.algorithm.overhead_bytes
-        alike: dict[bytes, tuple[_Beginning, list[Row], list[bytes]]] = {
-            each.value: (each, [], []) for each in beginnings
-        }
-        latest = beginnings[-1] if beginnings else None
+        alike: dict[bytes, tuple[_Prefix, list[Row], list[bytes]]] = {each.value: (each, [], []) for each in prefixes}
+        latest = prefixes[-1] if prefixes else None
         decode = self._encoding.decode
         for row in rows:
             if self._held and key_to_text(row.key) in self._held:
@@ -112,19 +110,19 @@ class FastPath:
                 value = b""
             if latest is None or not value.startswith(latest.value):
                 if done and value.startswith(done) and len(value) >= shortest_done:
-                    page.settled.re_encrypted += 1
+                    page.unchanged.re_encrypted += 1
                     continue
-                latest = next((each for each in beginnings if value.startswith(each.value)), None)
+                latest = next((each for each in prefixes if value.startswith(each.value)), None)
             if latest is None or len(value) < latest.shortest:
                 rest.append(row)
                 continue
-            _, group, sealed = alike[latest.value]
+            _, group, bodies = alike[latest.value]
             group.append(row)
-            sealed.append(value[len(latest.value) :])
+            bodies.append(value[len(latest.value) :])
         odd: list[Row] = []
-        for each, group, sealed in alike.values():
+        for each, group, bodies in alike.values():
             if group:
-                odd += self._move(each, group, sealed, transformer, page)
+                odd += self._move(each, group, bodies, transformer, page)
         if odd:
             # In the order of the page, as the long way would have come across them.
             wanted = {id(row) for row in (*rest, *odd)}
@@ -133,15 +131,15 @@ class FastPath:
 
     def _move(
         self,
-        alike: _Beginning,
+        alike: _Prefix,
         rows: Sequence[Row],
-        sealed: Sequence[bytes],
+        bodies: Sequence[bytes],
         transformer: Transformer,
         page: PageOutcome,
     ) -> list[Row]:
         """Move rows that begin alike; returns those that are not ordinary after all."""
         try:
-            plaintexts = ciphers.decrypt(alike.algorithm, alike.derived_key, sealed)
+            plaintexts = ciphers.decrypt(alike.algorithm, alike.derived_key, bodies)
         except AuthenticationFailedError:
             return list(rows)
         rest: list[Row] = []
@@ -175,14 +173,14 @@ class FastPath:
         return kind
 
 
-def _holds(learnt: _Beginning, transformer: Transformer) -> bool:
-    """Whether what was learnt still holds: keys are judged again, wrapped anew, and made the target."""
-    key = transformer.key_of(learnt.key_id)
+def _holds(prefix: _Prefix, transformer: Transformer) -> bool:
+    """Whether what was learned of a prefix still holds: keys are judged again, wrapped anew, and made the target."""
+    key = transformer.key_of(prefix.key_id)
     return (
         not isinstance(key, UnusableKey)
-        and key.password == learnt.password
+        and key.password == prefix.password
         and transformer.proof.is_firm(key.standing)
-        and not transformer.is_current(learnt.key_id, learnt.algorithm)
+        and not transformer.is_current(prefix.key_id, prefix.algorithm)
     )
 
 

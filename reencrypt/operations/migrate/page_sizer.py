@@ -30,6 +30,6 @@ class PageSizer:
             wanted = min(2.0 * self.rows, max(0.5 * self.rows, wanted))
             self.rows = max(1, min(_MOST_ROWS, round(wanted)))
 
-    def gap(self, locked_seconds: float) -> float:
+    def pause_after(self, locked_seconds: float) -> float:
         """Seconds to leave the database alone after a page, so that other writers get their turn."""
         return max(locked_seconds, self.policy.hold_seconds) if self.policy.gaps else 0.0

@@ -39,7 +39,7 @@ _PAGES_AHEAD: Final = 1  # in each queue: one waits while one is worked on
 _RACE_ATTEMPTS: Final = 5
 _FEW_SALTS: Final = 4
 _CHUNK_ROWS: Final = 32  # of keys to derive, about a millisecond each
-_SETTLED_SECONDS: Final = 1.0  # how long progress through rows without changes may stay unsaved
+_UNSAVED_SECONDS: Final = 1.0  # how long progress through rows without changes may stay unsaved
 
 
 @dataclass(slots=True)
@@ -95,7 +95,7 @@ class Pipeline:
         self._session = session
         self._database = session.database
         self._committer = committer
-        self._sealer = encryptor
+        self._encryptor = encryptor
         self._is_current = is_current
         self._known = known
         self._accepted = accepted
@@ -160,7 +160,7 @@ class Pipeline:
 
     def _transformer(self) -> Transformer:
         return Transformer(
-            self._sealer,
+            self._encryptor,
             cache(self._is_current),
             cache(self._resolver.key_of),
             self._resolver.proof,
@@ -215,7 +215,7 @@ class Pipeline:
             page = await pages.get()
             if self._limit.left is not None:
                 page = await self._within_budget(location, page, self._limit.left)
-            unsaved.settled.add(page.outcome.settled)
+            unsaved.unchanged.add(page.outcome.unchanged)
             unsaved.failure_rate.add(page.outcome.failure_rate)
             if page.rows:
                 checkpoint.last_key = page.rows[-1].key
@@ -223,8 +223,8 @@ class Pipeline:
             checkpoint.done = page.last
             stopped = self._session.stop.reason
             # Rows without a change need no transaction of their own: their progress is saved now and then.
-            if not page.outcome.is_settled or page.last or stopped or loop.time() - saved > _SETTLED_SECONDS:
-                unsaved.updates, unsaved.told = page.outcome.updates, page.outcome.told
+            if not page.outcome.is_unchanged or page.last or stopped or loop.time() - saved > _UNSAVED_SECONDS:
+                unsaved.updates, unsaved.detailed = page.outcome.updates, page.outcome.detailed
                 moved += await self._commit_page(location, unsaved, checkpoint, len(page.rows))
                 unsaved, saved = PageOutcome(), loop.time()
             stopped = stopped or self._limit.reason
@@ -256,7 +256,7 @@ class Pipeline:
             again = await self._database.read_rows(location, committed.lost)
             outcome = await self._by_slow_path(location, again)
             if attempts == _RACE_ATTEMPTS:
-                outcome = replace(outcome, updates=[], told=[_give_up(row) for row in outcome.told])
+                outcome = replace(outcome, updates=[], detailed=[_give_up(row) for row in outcome.detailed])
             committed = await self._write(location, outcome, checkpoint)
             moved += self._report(location, committed, 0)
             attempts += 1
@@ -269,7 +269,7 @@ class Pipeline:
         async with self._turn:
             committed = await self._committer.commit(location, page, checkpoint)
         if committed.moved or committed.findings:
-            self._free_at = loop.time() + self._page_sizer.gap(committed.locked_seconds)
+            self._free_at = loop.time() + self._page_sizer.pause_after(committed.locked_seconds)
         return committed
 
     def _report(self, location: Location, committed: Committed, secrets: int) -> int:

@@ -47,7 +47,7 @@ async def run(session: Session) -> RunReport:
     try:
         await _check_accepted(session)
         session, dead = await _wait_until_free(session)
-        report = await _Job(session, dead).run()
+        report = await _Migration(session, dead).run()
     except StoppedEarlyError:
         # Before the run itself began: nothing was looked at, so there is nothing to count.
         report = RunReport(
@@ -87,7 +87,7 @@ async def _wait_until_free(session: Session) -> tuple[Session, DeadHolder | None
 
 
 @dataclass(frozen=True, slots=True)
-class _Job:
+class _Migration:
     """One invocation of `run`; `dead` is a holder of the lease that was found dead already."""
 
     session: Session

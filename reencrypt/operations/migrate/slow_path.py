@@ -58,55 +58,55 @@ class RowOutcome:
 class PageOutcome:
     """What becomes of a page. `updates` are all the rows that change.
 
-    `told` are the rows of which there is more to tell than that their one secret moves, or that nothing changes;
-    `settled` counts the secrets of those that do not change.
+    `detailed` are the rows of which there is more to tell than that their one secret moves, or that nothing changes;
+    `unchanged` counts the secrets of those that do not change.
     """
 
     updates: list[RowUpdate] = field(default_factory=list)
-    told: list[RowOutcome] = field(default_factory=list)
-    settled: Counts = field(default_factory=Counts)
+    detailed: list[RowOutcome] = field(default_factory=list)
+    unchanged: Counts = field(default_factory=Counts)
     failure_rate: FailureRate = field(default_factory=FailureRate)
 
     @property
     def moved(self) -> int:
         """Secrets that get a new ciphertext."""
-        return self._ordinary + sum(each.moved for each in self.told)
+        return self._ordinary + sum(each.moved for each in self.detailed)
 
     @property
-    def is_settled(self) -> bool:
+    def is_unchanged(self) -> bool:
         """Whether there is nothing to write but progress."""
-        return not (self.updates or self.told)
+        return not (self.updates or self.detailed)
 
     @property
     def secrets(self) -> int:
         """All secrets that were looked at."""
-        return self.settled.total + self._ordinary + sum(each.counts.total for each in self.told)
+        return self.unchanged.total + self._ordinary + sum(each.counts.total for each in self.detailed)
 
     @property
     def counts(self) -> Counts:
         """What became of them."""
-        counts = Counts.sum([self.settled, *(each.counts for each in self.told)])
+        counts = Counts.sum([self.unchanged, *(each.counts for each in self.detailed)])
         counts.re_encrypted += self._ordinary
         return counts
 
     @property
     def _ordinary(self) -> int:
         """Rows of which nothing is told, with one secret each."""
-        return len(self.updates) - sum(each.moved > 0 for each in self.told)
+        return len(self.updates) - sum(each.moved > 0 for each in self.detailed)
 
     def without(self, keys: Collection[Key]) -> PageOutcome:
         """The same without the changes of some rows, and what is told of them."""
         return replace(
             self,
             updates=[each for each in self.updates if each.key not in keys],
-            told=[each for each in self.told if not (each.moved and each.row.key in keys)],
+            detailed=[each for each in self.detailed if not (each.moved and each.row.key in keys)],
         )
 
     def merge(self, other: PageOutcome) -> None:
         """Append the outcome of the rows that follow."""
         self.updates += other.updates
-        self.told += other.told
-        self.settled.add(other.settled)
+        self.detailed += other.detailed
+        self.unchanged.add(other.unchanged)
         self.failure_rate.add(other.failure_rate)
 
 
@@ -136,9 +136,9 @@ class Transformer:
             if update:
                 page.updates.append(update)
             if update or outcome.findings or outcome.accepted:
-                page.told.append(outcome)
+                page.detailed.append(outcome)
             else:
-                page.settled.add(outcome.counts)
+                page.unchanged.add(outcome.counts)
         return page
 
     def _row(

@@ -40,7 +40,7 @@ class DoneBefore:
 
 
 @dataclass(slots=True)
-class _Legacy:
+class _LegacyCount:
     """Values directly under some `secret_key`: `certain` ones, and those that may be plain text."""
 
     certain: int = 0
@@ -65,7 +65,7 @@ async def done_before(session: Session, new: Secret) -> DoneBefore | None:
     rows = [row for row in await read_data_keys(database, schema.key_table) if row.provider == SECRET_KEY_PROVIDER]
     left = {row.id: _LEFT_KEY for row in rows if digest(row.wrapped) not in written}
     values = len(rows) - len(left)
-    legacy = _Legacy()
+    legacy = _LegacyCount()
     for location in schema.fitted.locations:
         if location.reencrypted:
             await _count_legacy(database, location, known, legacy)
@@ -89,9 +89,9 @@ def left_plain(number: int) -> str:
     return f"{number} values that may be plain text stay as they are: look at them"
 
 
-async def _count_legacy(database: Database, location: Location, known: frozenset[bytes], total: _Legacy) -> None:
+async def _count_legacy(database: Database, location: Location, known: frozenset[bytes], total: _LegacyCount) -> None:
     """Add the values of a location that no data key encrypts, but for those in quarantine."""
-    found = _Legacy()
+    found = _LegacyCount()
 
     def begin() -> LookAt:
         found.certain = found.maybe_plain = 0

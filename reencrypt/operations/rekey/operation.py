@@ -120,7 +120,7 @@ async def rekey(session: Session, new: Secret, *, grafana_stopped: bool) -> Reke
     session = await renewed(session)
     await _refuse_what_would_be_lost(session, legacy)
     try:
-        return await _Job(session, new, legacy).run()
+        return await _Rekey(session, new, legacy).run()
     except StoppedEarlyError:
         return RekeyReport(Outcome.STOPPED, legacy, left=_left_plain(legacy))
 
@@ -180,7 +180,7 @@ def check_new_secret_key(settings: Settings, new: Secret) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Job:
+class _Rekey:
     """The second part, with Grafana stopped. `legacy` is what the first part has done."""
 
     session: Session

@@ -85,14 +85,14 @@ async def rewrap(session: Session) -> RewrapReport:
         if plan.refusals:
             raise plan.refusals[0]
         version = await session.stop.interruptible(session.providers.get(plan.target.provider).newest_version())
-        return await _Job(session, plan, version).run()
+        return await _Rewrap(session, plan, version).run()
     except StoppedEarlyError:
         warnings = plan.warnings if plan else ()
         return RewrapReport(Outcome.STOPPED, target, version, stop_reason=session.stop.reason, warnings=warnings)
 
 
 @dataclass(slots=True)
-class _Sorted:
+class _DataKeysByNeed:
     """The data keys as they are now: to be wrapped anew, where they belong already, or left for a reason."""
 
     candidates: list[Candidate] = field(default_factory=list)
@@ -101,7 +101,7 @@ class _Sorted:
 
 
 @dataclass(frozen=True, slots=True)
-class _Job:
+class _Rewrap:
     """One invocation of `rewrap`."""
 
     session: Session
@@ -111,8 +111,8 @@ class _Job:
     async def run(self) -> RewrapReport:
         session, plan, version = self.session, self.plan, self.version
         provider = session.providers.get(plan.target.provider)
-        sorting = _Sorting(plan, KeyChecks(session, plan.census.samples, plan.proof.copy()), provider, version)
-        found = await session.stop.interruptible(sorting.sort())
+        classifier = _Classifier(plan, KeyChecks(session, plan.census.samples, plan.proof.copy()), provider, version)
+        found = await session.stop.interruptible(classifier.classify())
         if not found.candidates and plan.run_to_continue is None:
             return RewrapReport(
                 _outcome(0, found.left),
@@ -129,19 +129,21 @@ class _Job:
                 raise refused[0]
         await session.database.create_state()
         async with leased(session) as lease:
-            return await self._under_lease(plan, provider, sorting, lease)
+            return await self._under_lease(plan, provider, classifier, lease)
 
-    async def _under_lease(self, plan: Plan, provider: KeyProvider, sorting: _Sorting, lease: Lease) -> RewrapReport:
+    async def _under_lease(
+        self, plan: Plan, provider: KeyProvider, classifier: _Classifier, lease: Lease
+    ) -> RewrapReport:
         session, database = self.session, self.session.database
         current, resumed = await Resumption(session, plan, lease).run()
         session.emit(RunStarted(current.id, resumed, plan.target_provider, len(plan.ring.rows)))
         progress = await read_data_key_progress(database, current.id) or DataKeyProgress()
         work = Rewrapper(database, lease, current, provider, plan.wrap_format)
         try:
-            rewrapping = self._until_current(sorting, work, progress)
+            rewrapping = self._until_current(classifier, work, progress)
             found, stopped = await session.stop.interruptible(rewrapping, grace_seconds=STOP_GRACE_SECONDS)
         except StoppedEarlyError:
-            found, stopped = _Sorted(), session.stop.reason
+            found, stopped = _DataKeysByNeed(), session.stop.reason
             # What was cancelled may have committed without knowing.
             progress = await read_data_key_progress(database, current.id) or progress
         left = found.left | {each.row.id: "changed_meanwhile" for each in found.candidates}
@@ -152,7 +154,7 @@ class _Job:
         return RewrapReport(
             outcome,
             plan.target_provider,
-            sorting.version,
+            classifier.version,
             current.id,
             resumed=resumed,
             rewrapped=progress.changed,
@@ -164,16 +166,16 @@ class _Job:
         )
 
     async def _until_current(
-        self, sorting: _Sorting, work: Rewrapper, progress: DataKeyProgress
-    ) -> tuple[_Sorted, str | None]:
+        self, classifier: _Classifier, work: Rewrapper, progress: DataKeyProgress
+    ) -> tuple[_DataKeysByNeed, str | None]:
         """Rewrap batch by batch, then again what Grafana made or changed meanwhile.
 
         Returns how the keys are then, and why it stopped before its end, else None.
         """
-        found = _Sorted()
+        found = _DataKeysByNeed()
         for _ in range(_MOST_LOOKS):
-            await sorting.checks.reload()
-            found = await sorting.sort()
+            await classifier.checks.reload()
+            found = await classifier.classify()
             for batch in _batches(found.candidates):
                 if stopped := self.session.stop.reason:
                     return found, stopped
@@ -185,7 +187,7 @@ class _Job:
 
 
 @dataclass(frozen=True, slots=True)
-class _Sorting:
+class _Classifier:
     """Finds out what each data key needs, to be under this `version` of the key of its target, the `provider`."""
 
     plan: Plan
@@ -193,9 +195,9 @@ class _Sorting:
     provider: KeyProvider
     version: str
 
-    async def sort(self) -> _Sorted:
+    async def classify(self) -> _DataKeysByNeed:
         """Unwrap every data key that the user does not want left, and see what it needs."""
-        plan, ring, proof, found = self.plan, self.plan.ring, self.checks.proof, _Sorted()
+        plan, ring, proof, found = self.plan, self.plan.ring, self.checks.proof, _DataKeysByNeed()
         wanted = [row for row in ring.rows if not plan.is_skipped(row.id)]
         found.left = {row.id: "skipped_key" for row in ring.rows if row not in wanted}
         with suppress(KeyDisabledError):

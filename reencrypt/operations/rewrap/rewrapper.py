@@ -37,7 +37,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class _NewWrapping:
+class _CheckedWrapping:
     """`same_form` says that provider, framing and padding are those of before, whoever chose them."""
 
     row: DataKey
@@ -80,7 +80,7 @@ class Rewrapper:
         progress.changed += done
         return done
 
-    async def _wrap(self, candidate: Candidate) -> _NewWrapping:
+    async def _wrap(self, candidate: Candidate) -> _CheckedWrapping:
         row, data_key = candidate.row, candidate.unwrapped.data_key
         # Within a provider a key keeps its form: whoever wrote it so reads it so.
         own_format = candidate.unwrapped.wrap_format if row.provider == self.provider.name else None
@@ -98,9 +98,9 @@ class Rewrapper:
                 f"data key {row.id}, wrapped under {self.provider.name}, does not unwrap again",
                 hint="Nothing of its batch was written. Check --wrap-format and the vault key.",
             )
-        return _NewWrapping(row, wrapped, same_form)
+        return _CheckedWrapping(row, wrapped, same_form)
 
-    async def _replace(self, transaction: Transaction, new: _NewWrapping) -> bool:
+    async def _replace(self, transaction: Transaction, new: _CheckedWrapping) -> bool:
         provider = self.provider.name
         store = DataKeyStore(self.database, transaction, self.run.id)
 

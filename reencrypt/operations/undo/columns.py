@@ -54,7 +54,7 @@ class _Restorable(NamedTuple):
 
 
 @dataclass(slots=True)
-class Undo:
+class ColumnUndo:
     """Undoes one run, under the lease; `journal_id` is the run id under which it journals itself.
 
     `of_later_runs` are hashes of what later runs wrote whose own undo had to keep something.

@@ -18,7 +18,7 @@ from reencrypt.keys.provider import Unwrapped, normalise_provider
 from reencrypt.keys.ring import DataKey
 from reencrypt.operations.rewrap.rewrapper import DATA_KEYS
 from reencrypt.operations.undo.journal import SkippedColumn, UndoSkipReason
-from reencrypt.operations.undo.readers import Candidates, Readers, find_readers
+from reencrypt.operations.undo.readers import DataKeyPair, KeyReaders, find_readers
 from reencrypt.planning.session import Session
 from reencrypt.state.accepted import NOTHING, Accepted
 from reencrypt.state.checkpoints import DataKeyProgress, save_data_key_progress
@@ -39,7 +39,7 @@ class _Change:
 
 
 @dataclass(slots=True)
-class UndoKeys:
+class DataKeyUndo:
     """Undoes what one run did to `data_keys`, under the lease; all of it may be done twice."""
 
     session: Session
@@ -49,8 +49,8 @@ class UndoKeys:
     accepted: Accepted = NOTHING
     restored: int = 0
     kept: list[SkippedColumn] = field(default_factory=list)
-    disputed: list[Readers] = field(default_factory=list)
-    _candidates: dict[str, Candidates] = field(default_factory=dict)
+    disputed: list[KeyReaders] = field(default_factory=list)
+    _differing: dict[str, DataKeyPair] = field(default_factory=dict)
 
     async def compare(self) -> None:
         """Give the data keys that the run rewrapped their old wrapping back, where it holds what the present one holds.
@@ -59,7 +59,7 @@ class UndoKeys:
         """
         changes, _ = await self._journal()
         await self.session.ring.reload()
-        self._candidates.clear()
+        self._differing.clear()
         for key_id, change in changes.items():
             row = self.session.ring.row(key_id)
             if row is None:
@@ -71,13 +71,13 @@ class UndoKeys:
             else:
                 await self._compare(row, change)
 
-    async def read(self) -> Mapping[str, Readers]:
+    async def read(self) -> Mapping[str, KeyReaders]:
         """Read the secrets under the data keys whose two wrappings differ. Changes nothing."""
-        if not self._candidates:
+        if not self._differing:
             return {}
-        return await find_readers(self.session, self._candidates, self.accepted)
+        return await find_readers(self.session, self._differing, self.accepted)
 
-    async def settle(self, readers: Mapping[str, Readers]) -> None:
+    async def settle(self, readers: Mapping[str, KeyReaders]) -> None:
         """Give those their old wrapping back that the secrets under them need."""
         changes, _ = await self._journal()
         for key_id, found in readers.items():
@@ -105,7 +105,7 @@ class UndoKeys:
         if now == before:
             await self._give_back(row.id, change)
         else:
-            self._candidates[row.id] = Candidates(before, now)
+            self._differing[row.id] = DataKeyPair(before, now)
 
     async def _unwrap(self, row: DataKey) -> bytes | None:
         try:

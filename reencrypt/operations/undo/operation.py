@@ -9,11 +9,11 @@ from typing import Any
 from reencrypt.databases.protocol import Database
 from reencrypt.errors import ConfigurationError, RefusedError, StoppedEarlyError
 from reencrypt.operations.session import leased
-from reencrypt.operations.undo.columns import Undo
-from reencrypt.operations.undo.data_keys import UndoKeys
+from reencrypt.operations.undo.columns import ColumnUndo
+from reencrypt.operations.undo.data_keys import DataKeyUndo
 from reencrypt.operations.undo.journal import FINAL, SkippedColumn
 from reencrypt.operations.undo.old_keys import OldKeys
-from reencrypt.operations.undo.readers import Readers
+from reencrypt.operations.undo.readers import KeyReaders
 from reencrypt.outcomes import ExitCode, Operation, Outcome, RunState
 from reencrypt.planning.preflight import of_stale_secret_key
 from reencrypt.planning.schema import Schema, read_accepted_secrets
@@ -43,7 +43,7 @@ class UndoReport:
     restored: int = 0
     kept_because: dict[str, int] = field(default_factory=dict)
     kept: list[SkippedColumn] = field(default_factory=list)
-    disputed: list[Readers] = field(default_factory=list)
+    disputed: list[KeyReaders] = field(default_factory=list)
     data_keys: int = 0
     deactivated: str | None = None
     stop_reason: str | None = None
@@ -97,13 +97,13 @@ async def undo(session: Session, run_id: str) -> UndoReport:
             found = await _find(session, run_id)
             if found.run.state == RunState.UNDONE:
                 return await _already(session.database, found.run)
-            return await _Job(session, lease, found).run()
+            return await _UndoOperation(session, lease, found).run()
     except StoppedEarlyError:
         return UndoReport(run_id, Outcome.STOPPED, stop_reason=session.stop.reason)
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _UndoableRun:
     """The run that is to be undone, and whether a change of `secret_key` came after it.
 
     `kept_later` are later runs whose own undo had to keep something.
@@ -114,7 +114,7 @@ class _Found:
     kept_later: tuple[str, ...] = ()
 
 
-async def _find(session: Session, run_id: str) -> _Found:
+async def _find(session: Session, run_id: str) -> _UndoableRun:
     database = session.database
     runs = await read_runs(database) if session.schema.has_state else []
     ids = [run.id for run in runs]
@@ -123,7 +123,7 @@ async def _find(session: Session, run_id: str) -> _Found:
         raise ConfigurationError(f"there is no run {run_id}", hint=f"{known}. `reencrypt status` lists them.")
     at = ids.index(run_id)
     if runs[at].state == RunState.UNDONE:
-        return _Found(runs[at], secret_key_changed=False)
+        return _UndoableRun(runs[at], secret_key_changed=False)
     if runs[at].state == RunState.COMPLETED:
         raise RefusedError(
             f"run {run_id} was completed, and its journal dropped: there is nothing to go back to",
@@ -161,7 +161,7 @@ async def _find(session: Session, run_id: str) -> _Found:
         for number, run in enumerate(runs)
     )
     kept = [run.id for run in runs if run.state == RunState.UNDONE_PARTLY and extents[run.id][1] > extents[run_id][1]]
-    return _Found(runs[at], secret_key_changed=changed, kept_later=tuple(kept))
+    return _UndoableRun(runs[at], secret_key_changed=changed, kept_later=tuple(kept))
 
 
 async def _already(database: Database, run: Run) -> UndoReport:
@@ -178,12 +178,12 @@ def _journal_id(run: Run) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Job:
+class _UndoOperation:
     """One undo under the lease."""
 
     session: Session
     lease: Lease
-    found: _Found
+    found: _UndoableRun
 
     async def run(self) -> UndoReport:
         session, database, run = self.session, self.session.database, self.found.run
@@ -207,15 +207,15 @@ class _Job:
             progress = await read_column_progress(database, _journal_id(run)) or progress
         return await self._report(work, keys, progress, stopped)
 
-    async def _work(self) -> tuple[Undo, UndoKeys]:
+    async def _work(self) -> tuple[ColumnUndo, DataKeyUndo]:
         session, run = self.session, self.found.run
         accepted = await read_accepted_secrets(session.database, session.schema)
         old_keys = OldKeys(session, self.found.secret_key_changed, accepted)
         of_later_runs = await read_hashes(session.database, self.found.kept_later)
-        work = Undo(session, self.lease, run, _journal_id(run), old_keys, of_later_runs)
-        return work, UndoKeys(session, self.lease, run.id, _journal_id(run), accepted)
+        work = ColumnUndo(session, self.lease, run, _journal_id(run), old_keys, of_later_runs)
+        return work, DataKeyUndo(session, self.lease, run.id, _journal_id(run), accepted)
 
-    async def _give_back(self, work: Undo, keys: UndoKeys, progress: ColumnProgress) -> str | None:
+    async def _give_back(self, work: ColumnUndo, keys: DataKeyUndo, progress: ColumnProgress) -> str | None:
         """Give back columns, then data keys; returns why it stopped before its end, else None.
 
         Columns first: their old bytes may need a data key in the wrapping that it has now.
@@ -229,7 +229,9 @@ class _Job:
         await keys.settle(await self.session.stop.interruptible(keys.read()))
         return None
 
-    async def _report(self, work: Undo, keys: UndoKeys, progress: ColumnProgress, stopped: str | None) -> UndoReport:
+    async def _report(
+        self, work: ColumnUndo, keys: DataKeyUndo, progress: ColumnProgress, stopped: str | None
+    ) -> UndoReport:
         session, run = self.session, self.found.run
         restored, kept = progress.back, [*work.kept, *keys.kept]
         because = Counter(progress.kept_because) + Counter(each.reason.value for each in keys.kept)

@@ -38,7 +38,7 @@ _OLD, _PRESENT, _NEITHER = _SIDES
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Candidates:
+class DataKeyPair:
     """The data key of the old wrapping and that of the present one, None where the present one does not unwrap."""
 
     old: bytes
@@ -56,7 +56,7 @@ class DisputedSecret:
 
 
 @dataclass(slots=True)
-class Readers:
+class KeyReaders:
     """What the secrets under one data key id say: how many only the old data key reads, only the present one, neither.
 
     `bits` is the evidence for the old one, `authenticated` whether a GCM tag matched under it. `secrets` names the
@@ -104,25 +104,23 @@ class Readers:
             self.secrets.append(DisputedSecret(location.table, key_to_text(row.key), secret.field, side))
 
 
-async def find_readers(
-    session: Session, candidates: Mapping[str, Candidates], accepted: Accepted
-) -> dict[str, Readers]:
-    """Decrypt every secret under these data keys with both candidates; one read-only pass over all locations.
+async def find_readers(session: Session, pairs: Mapping[str, DataKeyPair], accepted: Accepted) -> dict[str, KeyReaders]:
+    """Decrypt every secret under these data keys with both pairs; one read-only pass over all locations.
 
     What is `accepted` says nothing: it is implausible under the right key too.
     """
-    found = {key_id: Readers(key_id, each.present is not None) for key_id, each in candidates.items()}
+    found = {key_id: KeyReaders(key_id, each.present is not None) for key_id, each in pairs.items()}
     for location in session.schema.fitted.locations:
         before = found
 
-        def begin(location: Location = location, before: dict[str, Readers] = before) -> LookAt:
+        def begin(location: Location = location, before: dict[str, KeyReaders] = before) -> LookAt:
             nonlocal found
             # A location that is read again counts once.
             found = copy.deepcopy(before)
 
             async def look(rows: list[Row]) -> None:
                 # A derivation takes about a millisecond, which the event loop has better uses for.
-                await asyncio.to_thread(_read, location, rows, candidates, found, session.cache, accepted)
+                await asyncio.to_thread(_read, location, rows, pairs, found, session.cache, accepted)
 
             return look
 
@@ -133,15 +131,15 @@ async def find_readers(
 def _read(
     location: Location,
     rows: Iterable[Row],
-    candidates: Mapping[str, Candidates],
-    found: Mapping[str, Readers],
+    pairs: Mapping[str, DataKeyPair],
+    found: Mapping[str, KeyReaders],
     cache: DerivedKeyCache,
     accepted: Accepted,
 ) -> None:
     for row in rows:
         for secret in secrets_of(location, row):
             envelope = secret.envelope
-            keys = candidates.get(envelope.key_id) if envelope is not None and envelope.key_id is not None else None
+            keys = pairs.get(envelope.key_id) if envelope is not None and envelope.key_id is not None else None
             if envelope is None or keys is None or envelope.key_id is None or accepted.covers(secret.text_in(row)):
                 continue
             readers = found[envelope.key_id]

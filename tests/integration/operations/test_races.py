@@ -15,7 +15,7 @@ from reencrypt.catalogue.location import Row
 from reencrypt.errors import LeaseHeldError, RefusedError
 from reencrypt.events import Event, PageCommitted, PassStarted, RunStarted, TargetKeyReady, Waiting
 from reencrypt.operations.report import RunReport
-from reencrypt.operations.undo.columns import Undo
+from reencrypt.operations.undo.columns import ColumnUndo
 from reencrypt.operations.undo.operation import undo
 from reencrypt.planning.options import RunOptions, SafetyOptions, ScopeOptions, TargetOptions
 from reencrypt.settings import load_settings
@@ -305,16 +305,16 @@ async def test_a_data_key_that_somebody_deletes_in_mid_undo_is_given_no_secret_b
     run = await grafana.run(environ={"GF_SECURITY_ENCRYPTION_ALGORITHM": "aes-gcm"})
     assert run.total.re_encrypted == 570
     pages = 0
-    real = Undo._commit  # noqa: SLF001 - between compare and commit there is no other place
+    real = ColumnUndo._commit  # noqa: SLF001 - between compare and commit there is no other place
 
-    async def delete_first(self: Undo, *arguments: Any) -> list[Any]:
+    async def delete_first(self: ColumnUndo, *arguments: Any) -> list[Any]:
         nonlocal pages
         pages += 1
         if pages == 2:
             await asyncio.to_thread(grafana.execute, "DELETE FROM data_keys WHERE name = ?", old.key_id)
         return await real(self, *arguments)
 
-    monkeypatch.setattr(Undo, "_commit", delete_first)
+    monkeypatch.setattr(ColumnUndo, "_commit", delete_first)
     settings = load_settings(
         config=None, home=None, database_url=grafana.engine.url, environ={"GF_SECURITY_SECRET_KEY": SECRET_KEY}
     )

@@ -71,7 +71,7 @@ def both_ways(location: Location, fast_path: FastPath, rows: Sequence[Row], by: 
     return page
 
 
-def told(page: PageOutcome) -> tuple[object, ...]:
+def outcome_of(page: PageOutcome) -> tuple[object, ...]:
     """All that an outcome says but for the random bytes of its new values: those are decrypted."""
     texts = {}
     for update in page.updates:
@@ -79,7 +79,7 @@ def told(page: PageOutcome) -> tuple[object, ...]:
         envelope = envelopes.parse(gobase64.decode(cell or b""))
         assert (envelope.key_id, envelope.salt) == ("target", TARGET.salt)
         texts[update.key] = (update.old, envelopes.decrypt(envelope, PASSWORDS["target"], CACHE))
-    findings = sorted((each.key, each.reason, each.detail, each.text) for one in page.told for each in one.findings)
+    findings = sorted((each.key, each.reason, each.detail, each.text) for one in page.detailed for each in one.findings)
     counts = page.counts
     return (
         texts,
@@ -92,7 +92,7 @@ def told(page: PageOutcome) -> tuple[object, ...]:
     )
 
 
-def learnt(*encryptors: Encryptor, known: dict[Place, KnownSecret] | None = None) -> FastPath:
+def with_prefixes(*encryptors: Encryptor, known: dict[Place, KnownSecret] | None = None) -> FastPath:
     fast_path = FastPath(SECRETS, known or {})
     for encryptor in encryptors:
         fast_path.learn(row(0, encryptor.encrypt(b"an example")), transformer(known))
@@ -124,11 +124,13 @@ def test_both_ways_lead_to_the_same(values: list[bytes | None]) -> None:
         )
         for each in rows[::5]
     }
-    fast_path = learnt(
+    fast_path = with_prefixes(
         OLD, encryptor_of("older", b"others00"), encryptor_of("old", b"saltsalt", Algorithm.AES_GCM), known=known
     )
     by = transformer(known)
-    assert told(both_ways(SECRETS, fast_path, rows, by)) == told(by.transform(SECRETS, parse_rows(SECRETS, rows)))
+    assert outcome_of(both_ways(SECRETS, fast_path, rows, by)) == outcome_of(
+        by.transform(SECRETS, parse_rows(SECRETS, rows))
+    )
 
 
 def test_what_is_ordinary_takes_the_short_way_and_nothing_else() -> None:
@@ -142,20 +144,22 @@ def test_what_is_ordinary_takes_the_short_way_and_nothing_else() -> None:
         row(5, encryptor_of("older", b"others00").encrypt(b"of another salt")),
         row(6, TARGET.encrypt(b"of this run")),
     ]
-    page, rest = learnt(OLD).take(rows, transformer())
+    page, rest = with_prefixes(OLD).take(rows, transformer())
     assert [update.key for update in page.updates] == [(1,), (3,)]
     assert [each.key for each in rest] == [(2,), (4,), (5,)]
-    assert (page.settled.re_encrypted, page.failure_rate.tried, page.failure_rate.failed) == (1, {"old": 2}, {})
+    assert (page.unchanged.re_encrypted, page.failure_rate.tried, page.failure_rate.failed) == (1, {"old": 2}, {})
 
 
 def test_a_value_that_the_column_would_not_hold_takes_the_long_way() -> None:
-    _, rest = learnt(OLD).take([row(1, OLD.encrypt(b"one"))], transformer(limit=ColumnLimit(20, in_characters=False)))
+    _, rest = with_prefixes(OLD).take(
+        [row(1, OLD.encrypt(b"one"))], transformer(limit=ColumnLimit(20, in_characters=False))
+    )
     assert len(rest) == 1
 
 
 def test_what_was_in_quarantine_takes_the_long_way() -> None:
     known = {("secrets", "[1]", "value"): KnownSecret(Reason.RACE_LOST, "", b"", accepted=False)}
-    _, rest = learnt(OLD, known=known).take(
+    _, rest = with_prefixes(OLD, known=known).take(
         [row(1, OLD.encrypt(b"one")), row(2, OLD.encrypt(b"two"))], transformer(known)
     )
     assert [each.key for each in rest] == [(1,)]
@@ -172,18 +176,18 @@ def test_what_was_in_quarantine_takes_the_long_way() -> None:
     ids=["not proven any more", "skipped", "other bytes", "the target itself"],
 )
 def test_what_was_learnt_is_given_up_where_it_no_longer_holds(now: Transformer) -> None:
-    page, rest = learnt(OLD).take([row(1, OLD.encrypt(b"one"))], now)
+    page, rest = with_prefixes(OLD).take([row(1, OLD.encrypt(b"one"))], now)
     assert (page.updates, len(rest)) == ([], 1)
 
 
 def test_what_is_where_it_should_be_takes_no_place_among_the_beginnings() -> None:
     others = [encryptor_of("target", b"salt%04d" % number) for number in range(40)]
-    page, rest = learnt(OLD, *others).take([row(1, OLD.encrypt(b"one"))], transformer())
+    page, rest = with_prefixes(OLD, *others).take([row(1, OLD.encrypt(b"one"))], transformer())
     assert (len(page.updates), rest) == (1, [])
 
 
 def test_a_key_that_others_vouch_for_is_no_ordinary_one() -> None:
-    fast_path = learnt(encryptor_of("unproven", b"nobody00"))
+    fast_path = with_prefixes(encryptor_of("unproven", b"nobody00"))
     page, rest = fast_path.take([row(1, encryptor_of("unproven", b"nobody00").encrypt(b"one"))], transformer())
     assert (page.updates, len(rest)) == ([], 1)
 
@@ -191,7 +195,7 @@ def test_a_key_that_others_vouch_for_is_no_ordinary_one() -> None:
 def test_the_oldest_beginnings_make_room() -> None:
     encryptors = [encryptor_of("old", b"salt%04d" % number) for number in range(40)]
     rows = [row(number, each.encrypt(b"one")) for number, each in enumerate(encryptors)]
-    _, rest = learnt(*encryptors).take(rows, transformer())
+    _, rest = with_prefixes(*encryptors).take(rows, transformer())
     assert [each.key for each in rest] == [(number,) for number in range(8)]
 
 
@@ -204,5 +208,5 @@ def test_only_columns_that_are_one_secret_have_a_short_way() -> None:
 
 
 def test_nothing_is_tallied_where_nothing_moves() -> None:
-    page, _ = learnt().take([], transformer())
+    page, _ = with_prefixes().take([], transformer())
     assert page.failure_rate == FailureRate()

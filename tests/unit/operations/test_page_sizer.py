@@ -13,34 +13,34 @@ POLICY = LockPolicy(hold_seconds=0.05, gaps=False)
 
 @given(st.floats(1e-5, 1e-3), st.integers(1, 1000))
 def test_pages_become_as_long_as_the_policy_says(row_seconds: float, start: int) -> None:
-    pace = PageSizer(POLICY, start)
+    sizer = PageSizer(POLICY, start)
     for _ in range(20):
-        pace.learn(pace.rows, pace.rows * row_seconds)
-    assert pace.rows == 1000 or 0.04 < pace.rows * row_seconds < 0.06
+        sizer.learn(sizer.rows, sizer.rows * row_seconds)
+    assert sizer.rows == 1000 or 0.04 < sizer.rows * row_seconds < 0.06
 
 
 def test_one_page_moves_it_by_half_or_double_at_most() -> None:
-    pace = PageSizer(POLICY, 400)
-    pace.learn(400, 1e-9)
-    assert pace.rows == 800
-    pace.learn(800, 60.0)
-    assert pace.rows == 400
+    sizer = PageSizer(POLICY, 400)
+    sizer.learn(400, 1e-9)
+    assert sizer.rows == 800
+    sizer.learn(800, 60.0)
+    assert sizer.rows == 400
 
 
 def test_the_short_last_page_of_a_location_changes_nothing() -> None:
-    pace = PageSizer(POLICY, 800)
+    sizer = PageSizer(POLICY, 800)
     for rows in (0, 1, 30):
-        pace.learn(rows, 0.002)
-    assert pace.rows == 800
+        sizer.learn(rows, 0.002)
+    assert sizer.rows == 800
 
 
 def test_a_short_page_that_was_locked_for_long_counts() -> None:
-    pace = PageSizer(POLICY, 1000)
-    pace.learn(10, 0.2)
-    assert pace.rows == 500
+    sizer = PageSizer(POLICY, 1000)
+    sizer.learn(10, 0.2)
+    assert sizer.rows == 500
 
 
 def test_a_page_has_a_row_at_least() -> None:
-    pace = PageSizer(POLICY, 1)
-    pace.learn(1, 9.0)
-    assert pace.rows == 1
+    sizer = PageSizer(POLICY, 1)
+    sizer.learn(1, 9.0)
+    assert sizer.rows == 1
