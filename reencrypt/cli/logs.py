@@ -41,7 +41,7 @@ _LINES: Final[dict[type[object], tuple[str, str, int]]] = {
 
 
 def log_listener(log_format: str, verbosity: int) -> Emit:
-    """A listener that writes the events to stderr, as `console` or `json` lines."""
+    """Make a listener that writes the events to stderr, as `console` or `json` lines."""
     renderer: Any
     if log_format == "json":
         renderer = structlog.processors.JSONRenderer()

@@ -84,7 +84,7 @@ def run_command_line(arguments: Sequence[str]) -> int:
         click.echo(error.format_message(), err=True)
         return ExitCode.USAGE
     except BrokenPipeError:
-        # The reader of our output is gone; nobody is left to tell.
+        # The reader of the output is gone.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.BUG
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - so that a bug too has its exit code
@@ -107,7 +107,7 @@ def _reported(error: BaseException, command: str) -> ReportedError:
         return ReportedError("stopped", ExitCode.STOPPED, "interrupted", "")
     import traceback  # noqa: PLC0415 - help does not need it
 
-    # Types and places, without the exception's own text: it could quote what it choked on.
+    # Types and places, without the exception's own text, which could quote a secret.
     places = "".join(traceback.format_tb(error.__traceback__))
     return ReportedError(
         "bug", ExitCode.BUG, f"a bug in reencrypt: {type(error).__name__}", "Please report the lines above.", places

@@ -30,7 +30,7 @@ class CommandFailedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Common:
-    """Where Grafana's configuration is, and how results and talk look."""
+    """The options of every command: where Grafana's configuration is, and the form of results and log lines."""
 
     config: Path | None = option("--config", "Settings file (TOML); its keys are option names.", default=None)
     grafana_config: Path | None = option(
@@ -52,7 +52,7 @@ class Common:
         "--trust-vault HOST",
         "Accept a vault at this host, outside Azure's known domains.",
         default=(),
-        details="Loopback addresses need no such leave.",
+        details="Loopback addresses do not need it.",
         example="vault.example.internal",
     )
     output: Literal["text", "json"] = option("--output", "Result as text, or as one JSON object.", default="text")
@@ -72,12 +72,12 @@ class Only:
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """Beside a text in a signature: it stands on the command line without a name."""
+    """Beside a text in a signature: a positional argument of the command."""
 
     metavar: str
 
 
-#: What click is to take for a parameter of a command's function, and how that becomes its value.
+#: click's parameters for one parameter of a command's function, and how they become its value.
 _Parameter: TypeAlias = tuple[Sequence[click.Parameter], Callable[[Mapping[str, Any]], Any]]
 
 
@@ -88,7 +88,7 @@ class StatedOption(click.Option):
         self.stated: Option = field.metadata["option"]
         self.group, self.field = group, field.name
         self._several = get_origin(hint) if get_origin(hint) in (tuple, frozenset) else None
-        # What `T | None`, `tuple[T, ...]` and `frozenset[T]` are about.
+        # The `T` of `T | None`, `tuple[T, ...]` and `frozenset[T]`.
         self._kind = hint if get_origin(hint) is Literal else next(iter(get_args(hint)), hint)
         attributes: dict[str, Any] = {"required": field.default is MISSING}
         if field.default not in (MISSING, None, False, 0, (), frozenset()):
@@ -142,7 +142,7 @@ class StatedOption(click.Option):
 
 @cache
 def options_of(group: type) -> tuple[StatedOption, ...]:
-    """What a group states, in its order."""
+    """The options of a group, in its order."""
     hints = get_type_hints(group)
     return tuple(StatedOption(group, each, hints[each.name]) for each in fields(group))
 
@@ -227,7 +227,7 @@ def _read_settings_file(ctx: click.Context, _parameter: click.Parameter, path: P
 
 
 def all_commands(command: click.Command, name: str = "") -> Iterator[tuple[str, click.Command]]:
-    """Every command that does something, with its whole name."""
+    """Every command that is no group, with its full name."""
     if not isinstance(command, click.Group):
         yield name, command
         return

@@ -1,4 +1,4 @@
-"""Results on stdout, talk on stderr; text for people or one JSON object for programs."""
+"""Output: results on stdout, errors on stderr; text for people or one JSON object for programs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def print_json(command: str, exit_code: int, content: Mapping[str, Any]) -> None
 
 
 class Report(Protocol):
-    """What an operation returns."""
+    """The result of an operation."""
 
     def as_json(self) -> Mapping[str, Any]:
         """For `--output json`."""

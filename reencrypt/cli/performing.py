@@ -1,6 +1,6 @@
 """Runs an operation for a command: reads the configuration, chooses who listens, opens a session in an event loop.
 
-Whatever is heavy is imported where it is used, because help needs none of it; asyncio alone takes twenty milliseconds.
+Heavy modules are imported where they are used, because help needs none; asyncio alone takes twenty milliseconds.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ def perform(
 ) -> _T:
     """Open a session, run an operation in it, and return its report.
 
-    The configuration is read unless it is given as `settings`. Where the operation `stops`, a signal asks it to; else a
-    signal ends the process at once.
+    The configuration is read unless it is given as `settings`. Where the operation `stops`, a signal requests that,
+    else it ends the process at once.
     """
     from reencrypt.cli.signals import stop_on_signals  # noqa: PLC0415
     from reencrypt.operations.session import open_session, open_shared  # noqa: PLC0415
@@ -72,8 +72,8 @@ def load(common: Common) -> Settings:
 
 @contextmanager
 def listening(common: Common) -> Iterator[Emit]:
-    """The listener to the events: a progress bar for a person at a terminal, log lines otherwise."""
-    # Who asks for log lines gets them at a terminal too.
+    """Listen to the events: with a progress bar for a person at a terminal, with log lines otherwise."""
+    # -v and --log-format ask for log lines at a terminal too.
     if (common.output, common.log_format, common.verbose) == ("text", "console", 0) and sys.stderr.isatty():
         from reencrypt.cli.progress import progress_listener  # noqa: PLC0415
 

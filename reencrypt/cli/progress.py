@@ -1,4 +1,4 @@
-"""Events as a progress bar on a terminal: rate, time to go, and what the run waits for."""
+"""Events as a progress bar on a terminal: rate, remaining time, and why the run waits."""
 
 from __future__ import annotations
 

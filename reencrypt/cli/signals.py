@@ -9,7 +9,7 @@ from reencrypt.state.stop import StopRequest
 
 
 def stop_on_signals() -> StopRequest:
-    """A request that signals set, in the running loop. A limit or the time may have set it before the first signal."""
+    """Make a stop request that signals set, in the running loop. A limit may have set it before the first signal."""
     stop = StopRequest()
     loop = asyncio.get_running_loop()
     received: list[signal.Signals] = []
@@ -17,7 +17,7 @@ def stop_on_signals() -> StopRequest:
     def asked(number: signal.Signals) -> None:
         received.append(number)
         if len(received) > 1:
-            # The second time at once: die of the signal, which loses nothing that is committed.
+            # A second signal kills the process, which loses nothing that is committed.
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
         stop.set(f"{number.name} received")

@@ -1,4 +1,4 @@
-"""The commands of the demonstration as real subprocesses: what a visitor sees is what they would get by typing it."""
+"""The commands of the demonstration as real subprocesses: visitors see what they would get by typing them."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from typing import Any, Final
 from reencrypt.errors import ReencryptError
 from reencrypt.outcomes import ExitCode
 
-#: Seconds that a child gets to end after it was asked to; a run needs them for the page in hand.
+#: Seconds that a child gets to end after a signal; a run needs them for its current page.
 _GRACE: Final = 10.0
-#: Seconds after which a command is stuck: nothing here takes ten.
+#: Seconds after which a command counts as stuck: nothing here takes ten.
 _TIMEOUT: Final = 120.0
 _EMULATOR_LOG: Final = "emulator.log"
-#: What could make a command here talk to something other than the demonstration. All of it is on this machine, so a
-#: proxy would only be in the way.
+#: Variables that could make a command talk to something other than the demonstration. All of it is on this machine,
+#: so a proxy would only interfere.
 _FOREIGN: Final = ("GF_", "AZURE_", "REENCRYPT_", "SSL_CERT_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
 
@@ -44,7 +44,7 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Children:
-    """Starts commands in `folder`, with `environment` as all they see of the visitor's."""
+    """Starts commands in `folder`, with no environment but `environment`."""
 
     folder: Path
     environment: Mapping[str, str]
@@ -69,9 +69,9 @@ class Children:
 
 @asynccontextmanager
 async def emulator(folder: Path, *arguments: str) -> AsyncIterator[dict[str, Any]]:
-    """Run `reencrypt emulator` while the block lasts; gives what it prints when it is ready.
+    """Run `reencrypt emulator` while the block lasts; yields what it prints when it is ready.
 
-    What it says besides goes to a file, because nobody reads a pipe meanwhile.
+    Its other output goes to a file, because nobody reads a pipe meanwhile.
     """
     with (folder / _EMULATOR_LOG).open("wb") as log:
         process = await asyncio.create_subprocess_exec(
@@ -96,7 +96,7 @@ async def emulator(folder: Path, *arguments: str) -> AsyncIterator[dict[str, Any
 
 
 def clean_environment() -> dict[str, str]:
-    """The visitor's environment without what belongs to a real Grafana, a real Azure or other commands of ours."""
+    """The visitor's environment without variables of a real Grafana, a real Azure or reencrypt."""
     return {name: text for name, text in os.environ.items() if not name.upper().startswith(_FOREIGN)}
 
 
@@ -113,7 +113,7 @@ async def _within(seconds: float, awaited: Any, arguments: tuple[str, ...]) -> A
 
 
 async def _end(process: Process) -> None:
-    """Ask the process to stop, wait, and kill it where it does not, or where we are cancelled once more."""
+    """Ask the process to stop, wait, and kill it where it does not, or where this task is cancelled again."""
     if process.returncode is not None:
         return
     process.terminate()

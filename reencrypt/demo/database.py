@@ -23,14 +23,14 @@ from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.crypto.envelope import Encryptor, algorithm_prefix
 from reencrypt.crypto.salt import new_salt
 
-#: The damaged secret. Its location is the first that a run comes to, so it is found before the interruption.
+#: The damaged secret. A run reads its location first, so it is found before the interruption.
 DAMAGED_TABLE: Final = "dashboard_snapshot"
 DAMAGED_ID: Final = 2
 #: The tables with secrets, as the catalogue names their locations.
 TABLES: Final = ("dashboard_snapshot", "data_source", "user_auth", "alert_notification")
 
 _NOW: Final = "2025-01-31 08:00:00"
-#: Columns as in Grafana 12.3, those that matter here. Every table has an id before them, and the two times behind.
+#: The columns that matter here, as in Grafana 12.3. Every table has an id before them, and the two times behind.
 _COLUMNS: Final = {
     "org": "version INTEGER NOT NULL, name TEXT NOT NULL",
     "migration_log": "migration_id TEXT NOT NULL, sql TEXT NOT NULL, success INTEGER NOT NULL, error TEXT NOT NULL",
@@ -57,7 +57,7 @@ _AGES: Final = (_BARE, _ENVELOPE, _PREFIXED, _ENVELOPE, _ENVELOPE)
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """What is in the new database; `secret_key` is what its Grafana would be configured with."""
+    """The content of the new database; `secret_key` is that of its Grafana."""
 
     secret_key: str = field(repr=False)
     secrets: int
@@ -101,9 +101,9 @@ def build(path: Path, wanted: int) -> Built:
         with ThreadPoolExecutor() as pool:  # PBKDF2 releases the GIL
             for row, values in zip(rows, pool.map(grafana.encrypted, rows), strict=True):
                 names, marks = ", ".join(f'"{name}"' for name in values), ", ".join("?" * len(values))
-                sql = f"INSERT INTO {row.table} ({names}) VALUES ({marks})"  # noqa: S608 - names of our own
+                sql = f"INSERT INTO {row.table} ({names}) VALUES ({marks})"  # noqa: S608 - constant names
                 connection.execute(sql, list(values.values()))
-        # Cut off within its header: no key can read it, and nothing about any key follows from it.
+        # Cut off within its header: no key reads it, and it is no evidence about any key.
         connection.execute(
             f"UPDATE {DAMAGED_TABLE} SET dashboard_encrypted = ? WHERE id = ?",  # noqa: S608 - a constant
             (grafana.encrypt(_ENVELOPE, b"")[:-4], DAMAGED_ID),
@@ -158,7 +158,7 @@ def _rows() -> Iterator[_Row]:
     for number in count():
         age = _AGES[number % len(_AGES)]
         if number % 3 == 0:
-            # A table's rows take their ages in turn, and so one of the damaged one's neighbours is of each.
+            # A table's rows take their ages in turn, so the damaged row has neighbours of each age.
             board = json.dumps({"title": f"Snapshot {number}", "panels": [{"id": each} for each in range(20)]})
             names = {"name": f"Snapshot {number}", "key": secrets.token_hex(16), "delete_key": secrets.token_hex(16)}
             yield _Row("dashboard_snapshot", names, {"dashboard_encrypted": board.encode()}, _AGES[number // 3 % 5])

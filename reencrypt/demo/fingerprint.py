@@ -1,4 +1,4 @@
-"""A hash of everything in a database that is not a ciphertext, so that before can be held against after."""
+"""A hash of everything in a database that is not a ciphertext, to compare before and after."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CUT = b"\x00secret\x00"
 def fingerprint(path: Path) -> str:
     """Hash Grafana's tables with the secrets cut out, storage classes included.
 
-    Left out is what a rewrite is meant to change: `data_keys`, `updated` of a location and the hash of a text.
+    It leaves out what a rewrite is meant to change: `data_keys`, `updated` of a location and the hash of a text.
     """
     by_table = {location.table: location for location in LOCATIONS}
     state = hashlib.sha256()

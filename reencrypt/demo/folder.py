@@ -1,4 +1,4 @@
-"""The folder that everything of a demonstration lies in: a temporary one, or a new one that is kept."""
+"""The folder of a demonstration: a temporary one, or a new one that is kept."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reencrypt.errors import ConfigurationError
 
 @contextmanager
 def demo_folder(keep: Path | None) -> Iterator[Path]:
-    """A folder for its owner alone; without `keep` it is removed at the end, whatever the end is.
+    """Make a folder for its owner alone; without `keep` it is removed at the end in any case.
 
     Raises `ConfigurationError` where `keep` holds something already or cannot be made.
     """

@@ -1,4 +1,4 @@
-"""Interrupts a run as Ctrl-C would, once it has moved something: decided by its log, not by the clock."""
+"""Interrupts a run as Ctrl-C would, once its log says that it has moved something."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 from reencrypt.demo.children import Children, DemoFailedError, Finished
 from reencrypt.errors import first_error
 
-#: What makes a run write each committed page to stderr, for us to read.
+#: Options that make a run write each committed page to stderr.
 WATCHED = ("-v", "--log-format", "json")
 
 
@@ -28,16 +28,16 @@ class Page:
 async def interrupted_run(
     children: Children, arguments: tuple[str, ...], *, after: int, committed: Callable[[Page], None]
 ) -> Finished:
-    """Start a run, tell of its pages, and send SIGINT when it has moved at least `after` secrets; wait for its end.
+    """Start a run, report its pages, and send SIGINT when it has moved at least `after` secrets; wait for its end.
 
-    Raises `DemoFailedError` when the run ended before it had moved as many.
+    Raises `DemoFailedError` where the run ends before that.
     """
     async with children.started(*arguments, *WATCHED) as process:
         if process.stdout is None or process.stderr is None:  # only for the types: pipes were asked for
             raise DemoFailedError("the run has no output")
         stdout, stderr = process.stdout, process.stderr
         try:
-            # Both at once: a pipe that nobody reads would fill up and stop the run.
+            # Both at once: an unread pipe would fill up and block the run.
             async with asyncio.TaskGroup() as group:
                 result = group.create_task(stdout.read())
                 log = group.create_task(_watch(stderr, after, committed, lambda: process.send_signal(signal.SIGINT)))
@@ -68,7 +68,7 @@ async def _watch(
 
 
 def _page(text: str) -> Page | None:
-    """The page that a log line speaks of, if it is a log line and does."""
+    """The page that a log line reports, or None."""
     try:
         event: dict[str, Any] = json.loads(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The story of the demonstration, step by step: what is going to happen, the command, its output, what it shows."""
+"""The story of the demonstration: for each step what will happen, the command, its output, and what it shows."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ Announce = Callable[[str], None]
 def tell(announce: Announce, *, secrets: int, keep: Path | None) -> None:
     """Tell the whole story; lines of text go to `announce`.
 
-    Raises `DemoFailedError` where it does not go as told, `ConfigurationError` for a `keep` that holds something, and
-    `StoppedEarlyError` on SIGTERM or SIGHUP. However it ends, its processes end, and its folder goes unless it is kept.
+    Raises `DemoFailedError` where it fails, `ConfigurationError` for a `keep` that is not empty, `StoppedEarlyError` on
+    SIGTERM or SIGHUP. In every case its processes end, and its folder is removed unless it is kept.
     """
     with demo_folder(keep) as folder:
         try:
             asyncio.run(_tell(_Story(announce, folder, secrets, kept=keep is not None)))
         except asyncio.CancelledError:
-            raise StoppedEarlyError("the demonstration was stopped, and has cleaned up behind itself") from None
+            raise StoppedEarlyError("the demonstration was stopped, and has cleaned up") from None
 
 
 async def _tell(story: _Story) -> None:
@@ -119,7 +119,7 @@ class _Story:
         path.write_text(text + database)
 
     def _setup(self, ready: Mapping[str, str]) -> tuple[str, ...]:
-        """What to type for the same vault and the same surroundings."""
+        """The commands that set up the same vault and environment."""
         return (
             f"cd {self.folder}",
             f"reencrypt emulator --state {_VAULT} --key {_KEY} --port {ready['vault_uri'].rpartition(':')[2]} &",
@@ -140,16 +140,16 @@ class _Story:
             self._line(f"{_INDENT}({number} SQL statements for the state tables are left out here)")
 
     async def _interrupt(self, children: Children, built: Built) -> float:
-        """Returns the seconds that the run took, as `_resume` does."""
+        """Interrupt a run; returns the seconds that it took, as `_resume` does."""
         self._heading(
             "4. A run that is interrupted",
             "Now the secrets move, page by page; each page commits together with its checkpoint. In the middle of it "
-            "the run gets the signal of Ctrl-C. It finishes the page in hand, saves its progress and exits with 4.",
+            "the run gets the signal of Ctrl-C. It finishes its current page, saves its progress and exits with 4.",
         )
         started = time.monotonic()
         arguments = ("run", *_CONFIG, *_WRAP)
         self._line(f"$ reencrypt {' '.join(arguments)}")
-        # A quarter is enough to show, and leaves the run far too much to be done before the signal arrives.
+        # A quarter is enough to show, and the run cannot finish the rest before the signal arrives.
         finished = await interrupted_run(children, arguments, after=built.secrets // 4, committed=self._page)
         self._line(f"{_INDENT}^C")
         self._output(finished.stdout)
@@ -189,7 +189,7 @@ class _Story:
         self._output((await self._command(children, command, *_CONFIG, expect=_DONE)).stdout)
 
     async def _conclude(self, built: Built, before: str, seconds: float) -> None:
-        """Hold what the run recorded, and the database, against what was promised."""
+        """Check the run's records and the database against what was promised."""
         run = await self._only_run()
         counts = Counts.sum(run.counts.values())
         expected = built.secrets - counts.not_applicable - 1

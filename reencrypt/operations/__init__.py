@@ -1,1 +1,1 @@
-"""What a user asks for, one module each. Only these know settings, keys, databases and the worker together."""
+"""The operations, a folder or module each. Only these know settings, keys, databases and state together."""

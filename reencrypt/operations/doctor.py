@@ -1,4 +1,4 @@
-"""Every precondition of a run, one by one, each failure with its remedy. Changes nothing, anywhere."""
+"""`reencrypt doctor`: checks every precondition of a run and gives each failure its remedy. Changes nothing."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _NAMED: Final = 5  # data keys in one line
 
 @dataclass(slots=True)
 class DoctorReport:
-    """The checks by what they are about: `database`, `grafana`, and each provider.
+    """The checks by subject: `database`, `grafana`, `run`, and each provider.
 
     `schema` is that of Grafana's tables, empty where the engine has none.
     """
@@ -39,7 +39,7 @@ class DoctorReport:
 
     @property
     def exit_code(self) -> int:
-        """0, or what a command would end with because of the first check that failed."""
+        """0, or the exit code that a command would end with because of the first failed check."""
         codes = (check.exit_code for checks in self.groups.values() for check in checks)
         return next((code for code in codes if code), 0)
 
@@ -64,14 +64,14 @@ class DoctorReport:
 
 @dataclass(frozen=True, slots=True)
 class _DataKeysFound:
-    """What the database tells about keys: its rows, and the ids of those that we have made."""
+    """The rows of `data_keys`, and the ids of those that runs made."""
 
     rows: list[DataKey]
     own: frozenset[str]
 
 
 async def doctor(settings: Settings, options: RunOptions, shared: Shared, *, emit: Emit) -> DoctorReport:
-    """Examine database, configuration and every key that is configured; what fails becomes a check, no error."""
+    """Check the database, the configuration and every configured key; a failure becomes a check, not an error."""
     report = DoctorReport()
     opening = open_providers(settings, DerivedKeyCache(), options.vault, shared.services, emit)
     found = await _database(settings, report)
@@ -98,7 +98,7 @@ async def _diagnose(providers: Providers, name: str) -> list[Check]:
 
 
 async def _rehearsal(settings: Settings, options: RunOptions, shared: Shared, emit: Emit) -> list[Check]:
-    """Everything that `run` looks at before it writes: whatever would refuse it fails here."""
+    """Make the plan that `run` makes before it writes: each refusal is a failed check."""
     try:
         async with open_session(settings, options, shared, emit=emit, stop=StopRequest(), write=False) as session:
             plan = await make_plan(session)
@@ -106,7 +106,7 @@ async def _rehearsal(settings: Settings, options: RunOptions, shared: Shared, em
         return [failed("refusals", error)]
     if plan.refusals:
         return [failed("refusals", refusal) for refusal in plan.refusals]
-    return [Check("refusals", State.OK, f"nothing keeps `reencrypt run` from {plan.target_provider}")]
+    return [Check("refusals", State.OK, f"nothing would stop `reencrypt run` to {plan.target_provider}")]
 
 
 async def _database(settings: Settings, report: DoctorReport) -> _DataKeysFound:
@@ -206,7 +206,7 @@ def _grafana(settings: Settings, options: RunOptions, found: _DataKeysFound) -> 
 
 
 async def _needed_versions(providers: Providers, rows: list[DataKey]) -> list[Check]:
-    """Unwrap every data key under a provider, to see which versions of its key are still needed."""
+    """Unwrap every data key under a provider, to find which versions of its key are still needed."""
     if not rows:
         return [Check("data keys", State.OK, "none are under it yet")]
 

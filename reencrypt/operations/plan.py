@@ -29,7 +29,7 @@ class KeyLine:
 
 @dataclass(frozen=True, slots=True)
 class PlanReport:
-    """The census and the decisions of a preparation, for printing."""
+    """A plan, for printing."""
 
     plan: Plan
     database: str
@@ -135,7 +135,7 @@ class PlanReport:
 
 
 async def plan(session: Session) -> PlanReport:
-    """Plan as a run would, and stop there."""
+    """Make the plan that a run would make, and stop there."""
     made = await make_plan(session)
     database = session.database
     statements = database.state_statements(made.schema.state_version)
@@ -143,6 +143,6 @@ async def plan(session: Session) -> PlanReport:
 
 
 def proof_in_words(proof: Proof) -> str:
-    """For the table: the verdict on `secret_key`, and a doubt."""
+    """The verdict on `secret_key`, and a doubt, for people."""
     doubt = ", but something under it is implausible" if proof.doubt else ""
     return f"secret_key is {proof.secret_key.value}{doubt}"

@@ -1,4 +1,4 @@
-"""`reencrypt quarantine`: what could not be moved, and giving it up knowingly."""
+"""`reencrypt quarantine`: lists and acknowledges the secrets that could not be re-encrypted."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class QuarantineReport:
 
 
 async def list_quarantine(settings: Settings, selection: QuarantineSelection) -> QuarantineReport:
-    """The entries that are meant, all of them where nothing was said. Changes nothing."""
+    """List the selected entries, all of them without an option. Changes nothing."""
     database = await open_database(settings.database, write=False)
     try:
         return QuarantineReport(await _selected(database, selection))
@@ -42,10 +42,10 @@ async def list_quarantine(settings: Settings, selection: QuarantineSelection) ->
 
 
 async def acknowledge_quarantine(settings: Settings, selection: QuarantineSelection, *, emit: Emit) -> QuarantineReport:
-    """Mark entries as given up. Raises `ConfigurationError` where nothing was said, or nothing fits."""
+    """Mark entries as acknowledged. Raises `ConfigurationError` without an option, or where no entry fits."""
     if selection.is_empty:
         raise ConfigurationError(
-            "nothing says which secrets are given up",
+            "no option says which secrets to acknowledge",
             hint="Give --location, --key, --field or --reason, or --all.",
         )
     database = await open_database(settings.database, write=True)

@@ -1,4 +1,4 @@
-"""The result of an operation: an exit code, an object for JSON, and nothing secret."""
+"""The report of a run: an exit code, an object for JSON, and nothing secret."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from reencrypt.state.quarantine import QuarantineEntry
 
 @dataclass(frozen=True, slots=True)
 class RunReport:
-    """What a run did, over all its resumptions. `counts` are by location in the catalogue's order.
+    """The result of a run, over all its resumptions. `counts` are by location in the catalogue's order.
 
-    `due` (UTC, naive) is when a rotation by age has something to do, `resume` the command that goes on after a stop.
+    `due` (UTC, naive) is when a rotation by age has something to do, `resume` the command that resumes after a stop.
     `incomplete` are the locations of which two passes in a row missed rows.
     """
 

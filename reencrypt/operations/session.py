@@ -1,4 +1,4 @@
-"""Opens the session of an operation, and closes it; takes the lease as the user's options say."""
+"""Opens and closes the session of an operation, and takes the lease as the user's options say."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from reencrypt.state.stop import StopRequest
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What outlives a session, because one process may have many of them.
+    """What sessions share, because one process may have many of them.
 
     `pool` is for work that needs a processor, `services` holds the limiters and connections of key services.
     """
@@ -37,7 +37,7 @@ class Shared:
 
 @asynccontextmanager
 async def open_shared() -> AsyncIterator[Shared]:
-    """Open it for a command, and close it when the block ends."""
+    """Open the shared part for a command, and close it when the block ends."""
     shared = Shared(ThreadPoolExecutor(available_threads(), thread_name_prefix="reencrypt"))
     try:
         yield shared
@@ -68,7 +68,7 @@ async def open_session(
 ) -> AsyncIterator[Session]:
     """Open everything that an operation works with, and close it when the block ends.
 
-    Raises `ConfigurationError` for a database that is not Grafana's, or that this account does not see whole.
+    Raises `ConfigurationError` for a database that is not Grafana's, or that this account cannot see completely.
     """
     cache = DerivedKeyCache()
     # Before the database: what the options say wrongly must not wait for a server that does not answer.
@@ -84,7 +84,7 @@ async def open_session(
 
 
 async def renewed(session: Session) -> Session:
-    """The same session for another part of an operation: with the schema as it is now, and no data key unwrapped."""
+    """Copy the session for another part of an operation: with the present schema, and no data key unwrapped."""
     schema = await inspect(session.database)
     return replace(session, schema=schema, ring=_ring(session.database, session.providers, schema))
 
@@ -94,7 +94,7 @@ def _ring(database: Database, providers: Providers, schema: Schema) -> KeyRing:
 
 
 def leased(session: Session, *, known_dead: DeadHolder | None = None) -> AbstractAsyncContextManager[Lease]:
-    """The lease of the session's database; what it waits for becomes an event."""
+    """The lease of the session's database; waiting for it emits an event."""
     return held_lease(
         session.database,
         timeout_seconds=session.options.safety.lease_timeout,

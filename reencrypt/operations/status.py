@@ -1,4 +1,4 @@
-"""`reencrypt status`: the runs of this database, how far they are, and the next command to type."""
+"""`reencrypt status`: the runs of this database, their progress, and the next command to type."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class RunStatus:
 
 @dataclass(frozen=True, slots=True)
 class StatusReport:
-    """All runs, oldest first; `holder` is who holds the lease now, empty for nobody.
+    """All runs, oldest first; `holder` holds the lease now, empty for nobody.
 
-    `resume` is the command that goes on with the interrupted run, empty where there is none.
+    `resume` is the command that resumes the interrupted run, empty where there is none.
     """
 
     runs: list[RunStatus]
@@ -42,14 +42,14 @@ class StatusReport:
 
     @property
     def next_command(self) -> str:
-        """What to type next."""
+        """The command to type next."""
         if self.holder:
             return "reencrypt status (a run is at work, or died a moment ago)"
         if self.resume:
-            return f"{self.resume} (goes on where it was interrupted)"
+            return f"{self.resume} (resumes where it was interrupted)"
         for each in self.runs:
             if each.run.state == RunState.UNDOING:
-                return f"reencrypt undo {each.run.id} (goes on where it was interrupted)"
+                return f"reencrypt undo {each.run.id} (resumes where it was interrupted)"
         if not self.runs:
             return "reencrypt plan"
         if any(entry.is_open for entry in self.quarantine):

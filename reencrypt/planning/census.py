@@ -37,7 +37,7 @@ _NAMED: Final = 20  # how many single secrets a report names before it only coun
 
 @dataclass(slots=True)
 class LocationCensus:
-    """What a location holds. `by_key` counts (key id or None for legacy, algorithm) pairs; `named` lists places."""
+    """The count of one location. `by_key` counts (key id or None for legacy, algorithm) pairs; `named` lists places."""
 
     total: int = 0
     by_key: dict[tuple[str | None, Algorithm], int] = field(default_factory=dict)
@@ -67,7 +67,7 @@ class Samples:
         return cls(max(_FEWEST_SAMPLES, min(_SAMPLES_PER_KEY, _ALL_SAMPLES // max(1, keys))))
 
     def offer(self, location: str, envelope: Envelope, kind: Kind) -> None:
-        """Consider one ciphertext. Copies, as Grafana's history of alerting configurations is full of, count once."""
+        """Consider one ciphertext. Copies count once: Grafana's history of alerting configurations is full of them."""
         heap = self._heaps.setdefault(envelope.key_id, {}).setdefault(location, [])
         length = min(envelope.plaintext_bytes, _CLIP_BYTES)
         if len(heap) >= self._of_location and length <= heap[0][0]:
@@ -94,7 +94,7 @@ class Samples:
 
     @property
     def key_ids(self) -> set[str]:
-        """The data keys that there are samples of."""
+        """The data keys with samples."""
         return {key_id for key_id in self._heaps if key_id is not None}
 
     def of(self, key_id: str | None) -> list[Sample]:
@@ -106,7 +106,7 @@ class Samples:
 
 
 def identity_of(envelope: Envelope) -> bytes:
-    """What tells a ciphertext from all others but its own copies: its nonce is random."""
+    """Salt and nonce, which only copies of a ciphertext share: the nonce is random."""
     return envelope.salt + envelope.nonce
 
 
@@ -147,7 +147,7 @@ async def take_census(
 ) -> Census:
     """Read every location to its end. `keys` is the number of rows in `data_keys`, which bounds the samples of each.
 
-    What is `accepted` is no sample: it is implausible under the right key too.
+    `accepted` secrets are no samples: they are implausible under the right key too.
     """
     census = Census({}, Samples.for_keys(keys))
 

@@ -1,4 +1,4 @@
-"""Estimate of the two ways to a provider, side by side: what each moves, costs, and protects from."""
+"""Estimates of the two ways to a provider: what each moves, costs, and protects from."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _BATCH: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """One way: the rows it writes, the calls of key services it makes, about how long it takes, what it is good for."""
+    """One way: the rows it writes, its calls of key services, about how long it takes, and what it protects from."""
 
     command: str
     rows: int
@@ -35,10 +35,10 @@ class Estimate:
 
 
 def estimate(plan: Plan, quota_of: Callable[[str], Quota | None]) -> tuple[Estimate, Estimate]:
-    """`rewrap`, then `run`; `quota_of` tells of a provider what its key service answers, None where it asks none."""
+    """Estimate `rewrap`, then `run`. `quota_of` gives the quota of a provider's key service, None where it has none."""
     target = plan.target
     rows = [row for row in plan.ring.rows if row.provider != target.provider]
-    # Unwrapped where it is, or to see its version; wrapped with the public key, and unwrapped before it counts.
+    # One unwrap of each data key, also to see its version. Wrapping uses the public key; one unwrap checks the result.
     asked = [*(row.provider for row in plan.ring.rows), *(target.provider for _ in rows)]
     calls, seconds = _cost(asked, quota_of, plan.options.vault.share)
     legacy = sum(number for key_id, _, number in plan.entries() if key_id is None)
@@ -47,7 +47,7 @@ def estimate(plan: Plan, quota_of: Callable[[str], Quota | None]) -> tuple[Estim
         len(rows),
         calls,
         seconds + len(rows) / _BATCH * _SECONDS_PER_BATCH,
-        "whoever gets the old key from now on, without a copy of the database from before",
+        "anybody who gets the old key from now on, without an earlier copy of the database",
         f"{legacy} secrets directly under {LEGACY_PROVIDER}, which need `run` either way" if legacy else "nothing",
     )
     needed = [plan.ring.row(key_id) for key_id in plan.moving_key_ids()]
@@ -65,12 +65,12 @@ def estimate(plan: Plan, quota_of: Callable[[str], Quota | None]) -> tuple[Estim
         moving,
         calls,
         seconds + moving * _SECONDS_PER_DERIVATION / available_threads(),
-        "whoever ever had the old key and a copy of the data keys, too: nothing stays under what it knew",
+        "anybody who ever had the old key and a copy of the data keys, too: no secret stays under a known data key",
         "nothing",
     )
 
 
 def _cost(asked: Iterable[str], quota_of: Callable[[str], Quota | None], share: float) -> tuple[int, float]:
-    """Calls of key services when each of these providers is asked once, and about how many seconds they take."""
+    """Calls of key services for one request to each of these providers, and about how many seconds they take."""
     calls = Counter(quota for provider in asked if (quota := quota_of(provider)) is not None)
     return calls.total(), sum(quota.seconds_for(number, share) for quota, number in calls.items())

@@ -1,7 +1,7 @@
-"""What earlier runs moved is evidence for the keys of what is left.
+"""Old values from the journal, as evidence for the keys of the secrets that are left.
 
-After a run hardly anything is under `secret_key` any more, perhaps one damaged secret alone, which would refute the
-right key. The journal still holds what was decrypted under it.
+After a run hardly anything is under `secret_key`, perhaps one damaged secret alone, which would refute the right
+key. The journal still holds what was decrypted under it.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ async def offer_journal_samples(
 ) -> None:
     """Add the old values of the journal's newest entries to the samples. The state tables must exist.
 
-    What is older than the latest change of `secret_key` (`rekeyed`) speaks of a key that is gone, and what is
-    `accepted` of none.
+    Values older than the latest change of `secret_key` (`rekeyed`) are evidence for a key that is gone, and `accepted`
+    ones for none.
     """
     after = 0
     if rekeyed is not None:

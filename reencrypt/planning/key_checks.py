@@ -1,4 +1,4 @@
-"""Checks keys before anything is written: what the samples of a census say about each of them."""
+"""Key checks: what the samples of a census say about every key, before anything is written."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from reencrypt.planning.session import Session
 
 @dataclass(slots=True)
 class KeyChecks:
-    """Proves data keys for one operation, and keeps in `proof`, which it owns, what it found out."""
+    """The key checks of one operation. It owns `proof`, and keeps there what it found out."""
 
     session: Session
     samples: Samples
@@ -53,11 +53,11 @@ class KeyChecks:
         return cls(session, samples, proof)
 
     async def reload(self) -> None:
-        """Read `data_keys` again, and forget what was found out about keys that were wrapped anew."""
+        """Read `data_keys` again, and forget the verdicts on keys that were wrapped anew."""
         self.proof.forget(await self.session.ring.reload())
 
     async def prove(self, key_ids: Sequence[str]) -> None:
-        """Unwrap data keys and gather what proves them: their secrets, or a second answer where those do not.
+        """Unwrap data keys and prove them by their secrets, or by a second answer where those do not suffice.
 
         Raises `ContradictionError` where a key service answers differently, and its own error where it fails.
         """
@@ -76,7 +76,7 @@ class KeyChecks:
         return isinstance(entry, Unwrapped) and self.proof.proves_data_key(KeyStanding.of(row, entry))
 
     async def confirm(self, key_ids: Iterable[str]) -> None:
-        """Ask a second time for the data keys that nothing but one answer speaks for.
+        """Ask a second time for the data keys that have only one answer as proof.
 
         Raises `ContradictionError` where a key service answers differently, and its own error where it fails.
         """
@@ -93,9 +93,9 @@ async def weigh_keys(
     accepted: frozenset[str] = frozenset(),
     skipped: frozenset[str] = frozenset(),
 ) -> Proof:
-    """Judge `secret_key` over all that it decrypts, and each data key over its own secrets.
+    """Judge `secret_key` by all that it decrypts, and each data key by its own secrets.
 
-    `ring` holds what was unwrapped; a data key that nobody unwrapped takes no part.
+    `ring` holds the unwrapped data keys; others take no part.
     """
     loop = asyncio.get_running_loop()
     groups: dict[str | None, Evidence] = {}
@@ -112,7 +112,7 @@ async def weigh_keys(
         under_secret_key = row.provider == SECRET_KEY_PROVIDER
         if isinstance(entry, Failure):
             if under_secret_key and _is_gcm(row):
-                # The tag says that this secret_key is not the one.
+                # The tag says that this secret_key is the wrong one.
                 groups[row.id] = Evidence(bits=-8.0, implausible=1, hints=1)
         elif under_secret_key:
             if entry.conclusive:
@@ -126,7 +126,7 @@ async def weigh_keys(
 async def weigh_data_keys(
     samples: Samples, ring: KeyRing, key_ids: Iterable[str], cache: DerivedKeyCache, pool: Pool
 ) -> dict[str, Evidence]:
-    """What the samples say about each of these data keys that was unwrapped."""
+    """The evidence of the samples for each of these data keys that was unwrapped."""
     loop = asyncio.get_running_loop()
     unwrapped = {
         key_id: entry for key_id in key_ids if ring.knows(key_id) and isinstance(entry := ring.entry(key_id), Unwrapped)

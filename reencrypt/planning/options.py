@@ -1,4 +1,4 @@
-"""What the user asks of an operation, apart from Grafana's configuration: each option is stated here, and only here.
+"""The options of every operation: what the user asks, apart from Grafana's configuration. Each is stated once, here.
 
 From these fields `reencrypt.cli.options` makes the command line, and reads environment and settings file;
 `docs/reference.md` is written from them too. A command takes a group of them, or `Only` a part, in its signature.
@@ -39,7 +39,7 @@ def parse_age(text: str) -> timedelta:
 
 @dataclass(frozen=True, slots=True)
 class TargetOptions:
-    """Where secrets go, and in which form."""
+    """Target and form of the secrets."""
 
     to: str | None = option(
         "--to PROVIDER",
@@ -82,7 +82,7 @@ class TrustOptions:
 
 @dataclass(frozen=True, slots=True)
 class RotationOptions:
-    """Whether secrets get a data key that nothing was ever under, and when."""
+    """Whether secrets get a fresh data key, and when."""
 
     fresh_data_key: bool = option(
         "--fresh-data-key",
@@ -94,8 +94,8 @@ class RotationOptions:
         "With --fresh-data-key: only if a data key in use is older, e.g. 90d; else nothing is to do.",
         default=None,
         parse=parse_age,
-        details="That is exit 0. What no run can move makes nothing due, and is said again (exit 3) while it waits "
-        "in quarantine.",
+        details="That is exit 0. Secrets that no run can move make nothing due. While they wait in quarantine, the run "
+        "exits with 3.",
         example="90d",
     )
 
@@ -129,7 +129,7 @@ class ScopeOptions:
 
 @dataclass(frozen=True, slots=True)
 class SafetyOptions:
-    """When a command stops for safety, and when another run counts as dead."""
+    """Limits at which a command stops for safety, or takes another run for dead."""
 
     max_quarantine: float = option(
         "--max-quarantine SHARE",
@@ -146,7 +146,7 @@ class SafetyOptions:
 
 @dataclass(frozen=True, slots=True)
 class QuarantineSelection:
-    """Which entries of the quarantine are meant: those that fit everything that is given."""
+    """A selection of quarantine entries: those that fit every given option."""
 
     location: str | None = option(
         "--location NAME", "Only entries of this location.", default=None, example="data_source"
@@ -163,7 +163,7 @@ class QuarantineSelection:
     everything: bool = option("--all", "Every entry.", default=False)
 
     def takes(self, entry: QuarantineEntry) -> bool:
-        """Whether an entry is meant."""
+        """Whether the selection contains an entry."""
         wanted = ((self.location, entry.location), (self.field, entry.field), (self.reason, entry.reason))
         return all(value in (None, actual) for value, actual in wanted) and self.row_key in (
             None,
@@ -173,13 +173,13 @@ class QuarantineSelection:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing at all was said."""
+        """Whether no option was given."""
         return not self.everything and not any((self.location, self.row_key, self.field, self.reason))
 
 
 @dataclass(frozen=True, slots=True)
 class CompleteOptions:
-    """What `complete` is asked, and what it does after a yes.
+    """The question to `complete`, and what it does after a yes.
 
     Without `retire` all keys but the target are to go. Without `finish` it only answers, as `check_only` says too.
     """
@@ -202,7 +202,9 @@ class CompleteOptions:
         "--settle", "Wait for Grafana's cache of data keys (data_keys_cache_ttl) first.", default=False
     )
     drop_state: bool = option(
-        "--drop-state", "With --finish: drop our tables, but for the list of data keys that we made.", default=False
+        "--drop-state",
+        "With --finish: drop the state tables, but for the list of data keys that reencrypt made.",
+        default=False,
     )
     delete_data_keys: Path | None = option(
         "--delete-data-keys FILE",
@@ -228,7 +230,7 @@ class CompleteOptions:
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """All that an operation is asked; a command fills in the groups that it takes.
+    """All options of an operation; a command fills in the groups that it takes.
 
     `accepted` are the implausible secrets in quarantine that the user vouches for.
     """
@@ -247,7 +249,7 @@ class RunOptions:
         return self.accepted is not None and entry.is_open and self.accepted.takes(entry)
 
     def applied_to(self, settings: Settings) -> Settings:
-        """The configuration with what the user decided against it, for the providers, which wrap data keys."""
+        """The configuration with the options that override it, for the providers, which wrap data keys."""
         return replace(settings, algorithm=self.target.algorithm) if self.target.algorithm else settings
 
 

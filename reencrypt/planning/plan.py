@@ -52,11 +52,11 @@ class Plan:
 
     @property
     def target_provider(self) -> str:
-        """Where secrets go: a provider, or back under `secret_key`."""
+        """The provider that secrets go to, `secret_key` for a rollback."""
         return self.target.name
 
     def is_current(self, key_id: str | None, algorithm: Algorithm) -> bool:
-        """Whether a secret under this data key (None for a legacy value) is where this operation wants it."""
+        """Whether a secret under this data key (None for a legacy value) is current: where this operation wants it."""
         row = self.ring.row(key_id) if key_id is not None else None
         return self.target.is_reached(key_id, algorithm, row)
 
@@ -68,7 +68,7 @@ class Plan:
                     yield key_id, algorithm, number
 
     def counts(self) -> dict[str, Counts]:
-        """The census as counters, as if a run looked and moved nothing."""
+        """The census as the counters of a run that moves nothing."""
         found: dict[str, Counts] = {}
         for location in self.locations:
             census, counts = self.census.locations[location.name], Counts()
@@ -93,13 +93,13 @@ class Plan:
 
     @property
     def has_work(self) -> bool:
-        """Whether secrets, or for a rewrap data keys, are to move; a rewrap within its provider is not known here."""
+        """Whether secrets, or data keys for a rewrap, are to move. A rewrap within one provider is not known here."""
         if self.target.operation is Operation.REWRAP:
             return any(row.provider != self.target.provider for row in self.ring.rows)
         return bool(self.movable)
 
     def providers_left(self) -> set[str]:
-        """The providers that the operation takes something away from."""
+        """The providers that secrets, or data keys, are moved away from."""
         rewraps = self.target.operation is Operation.REWRAP
         rows = self.ring.rows if rewraps else map(self.ring.row, self.moving_key_ids())
         return {row.provider for row in rows if row is not None} - {self.target.provider}
@@ -111,7 +111,7 @@ class Plan:
 
     @property
     def needs_run(self) -> bool:
-        """Whether a run has anything to do, be it to look again at what is in quarantine."""
+        """Whether a run has anything to do, including another look at the quarantine."""
         if self.target.waits_until is not None:
             return False
         return bool(self.movable or self.unreadable or self.quarantined or self.run_to_continue)
@@ -119,7 +119,7 @@ class Plan:
     def due_at(self, older_than: timedelta, now: object, stuck: Counter[tuple[str, str | None]]) -> datetime | None:
         """When a rotation by age will be due; None for now. A legacy value is as old as `secret_key`.
 
-        `stuck` counts what no run can move, by location and data key: it makes no rotation due.
+        `stuck` counts secrets that no run can move, by location and data key. They make no rotation due.
         """
         secrets: Counter[tuple[str, str | None]] = Counter()
         for location in self.locations:
@@ -129,27 +129,27 @@ class Plan:
         used = {place[1] for place in secrets - stuck}
         rows = [row for row in self.ring.rows if row.id in used]
         if None in used or any(row.provider != self.target.provider for row in rows):
-            # A migration that is not over is not to be waited for.
+            # An unfinished migration goes on at once.
             return None
         return due_at(rows, older_than, now)
 
     @property
     def run_to_continue(self) -> Run | None:
-        """The interrupted run, if the next one goes on with it: the same operation towards the same target."""
+        """The interrupted run that the next one resumes: the same operation towards the same target."""
         run = self.open_run
         return run if run is not None and run.fresh is self.target.fresh and leads_to(run, self.target) else None
 
     def is_skipped(self, key_id: str) -> bool:
-        """Whether the user wants what is under a data key left alone."""
+        """Whether the user wants the secrets under a data key left alone."""
         return self.proof.skipped_as(key_id, self.ring.row(key_id)) is not None
 
     def moving_key_ids(self) -> list[str]:
-        """The data keys that decrypt what is to move."""
+        """The data keys of the secrets that are to move."""
         moving = (key_id for key_id, algorithm, _ in self.entries() if not self.is_current(key_id, algorithm))
         return list(dict.fromkeys(key_id for key_id in moving if key_id is not None))
 
     def keys_to_unwrap(self) -> list[str]:
-        """Those, and the data keys under `secret_key`, whose secrets are evidence for it and cost no vault call."""
+        """Those, and the data keys under `secret_key`: their secrets are evidence for it and cost no vault call."""
         ids = self.census.key_ids | self.census.samples.key_ids
         local = [row.id for row in self.ring.rows if row.provider == SECRET_KEY_PROVIDER and row.id in ids]
         return list(dict.fromkeys((*self.moving_key_ids(), *local)))
@@ -163,6 +163,6 @@ class Plan:
 
 
 def leads_to(run: Run, target: Target) -> bool:
-    """Whether a run has the same operation and target, be it with a data key of its own or not."""
+    """Whether a run has the same operation and target, with or without a data key of its own."""
     aim = (target.operation, target.name, target.algorithm)
     return (run.operation, run.target_provider, run.algorithm) == aim

@@ -1,4 +1,4 @@
-"""Makes a plan: takes the census, unwraps what is needed, judges the keys and finds the target. Only reads."""
+"""Makes a plan: takes the census, unwraps data keys, checks the keys and finds the target key. Only reads."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ from reencrypt.state.runs import Run, find_open, last_rekey, read_runs
 
 
 async def make_plan(session: Session) -> Plan:
-    """Read everything that the session's operation depends on.
+    """Make the plan of the session's operation.
 
-    Raises `ConfigurationError` for a foreign database and for a key that is named and does not exist; what would
-    stop the operation is collected in `refusals`.
+    Raises `ConfigurationError` for a foreign database and for a named key that does not exist; `refusals` collects
+    what would stop the operation.
     """
     return await _Planner(session).plan()
 
@@ -60,7 +60,7 @@ class _Planner:
         plan = await self._survey(runs)
         _check_names(plan, session.providers.configured)
         if stale := preflight.of_stale_secret_key(plan.rekeyed, settings):
-            # Everything below would judge by a key that the database has left behind.
+            # Everything below would judge by a key that is gone from the database.
             return replace(plan, refusals=(stale,))
         if not (plan.census.total or (plan.target.operation is Operation.REWRAP and session.ring.rows)):
             return replace(plan, refusals=() if options.trust.allow_empty else (self._no_secrets(),))
@@ -76,10 +76,10 @@ class _Planner:
         refusals: list[ReencryptError] = []
         try:
             if plan.has_work:
-                # Before all other refusals: a provider that does not exist is a slip of the pen.
+                # Before all other refusals: a provider that does not exist is a typing error.
                 session.providers.get(plan.target.provider)
                 refusals += preflight.before_keys(plan)
-            # Also where nothing is to move: a wrong secret_key must not pass for "nothing to do".
+            # Also where nothing is to move: a wrong secret_key must not look like "nothing to do".
             wanted = self._to_unwrap(plan)
             checks = await self._judge(plan, wanted)
             plan = replace(plan, proof=checks.proof)
@@ -106,7 +106,7 @@ class _Planner:
         wanted = self._to_unwrap(plan)
         checks = await self._judge(plan, wanted)
         await checks.confirm(wanted)
-        # The same keys as before: what was proven stays proven although its secrets have moved on.
+        # The same keys as before: a proven key stays proven although its secrets have moved.
         return replace(plan, proof=checks.proof.following(proof))
 
     async def _survey(self, runs: Sequence[Run]) -> Plan:
@@ -132,7 +132,7 @@ class _Planner:
         )
 
     def _target(self, open_run: Run | None) -> Target:
-        """Where the operation leads; an interrupted rotation goes on as one, also when a plain run is asked for."""
+        """The target. An interrupted rotation is resumed as one, also when a plain run is asked for."""
         target = Target.resolve(self.session.settings, self.session.options)
         if open_run is not None and open_run.fresh and leads_to(open_run, target):
             return replace(target, fresh=True, own_key=open_run.target_key)
@@ -167,7 +167,7 @@ class _Planner:
         return census
 
     async def _accepted(self) -> Accepted:
-        """What was accepted before, and what is in quarantine and the user accepts now: it says nothing of any key."""
+        """Secrets accepted before, and those in quarantine that the user accepts now: evidence for no key."""
         session = self.session
         accepted = await read_accepted_secrets(session.database, session.schema)
         if session.options.accepted is None or not session.schema.has_state:
@@ -176,7 +176,7 @@ class _Planner:
         return accepted | {entry.secret_hash for entry in entries if session.options.accepts(entry)}
 
     async def _stuck(self, plan: Plan, runs: Sequence[Run]) -> Counter[tuple[str, str | None]]:
-        """What no run moves, by location and data key: in quarantine, skipped, or not known for a secret."""
+        """Values that no run moves, by location and data key: in quarantine, skipped, or not known for a secret."""
         database = self.session.database
         if not plan.schema.has_state:
             return Counter()
@@ -202,7 +202,7 @@ class _Planner:
         )
 
     async def _with_target_key(self, plan: Plan, checks: KeyChecks, provider: KeyProvider) -> Plan:
-        """Find the data keys that could be the target, and how Grafana wraps under the target provider."""
+        """Find the data keys that could be the target key, and the wrap format of Grafana under the target provider."""
         target = plan.target
         if target.is_legacy:
             return plan
@@ -224,7 +224,7 @@ class _Planner:
     async def _usable(
         self, checks: KeyChecks, candidates: Iterable[DataKey], own: frozenset[str]
     ) -> tuple[tuple[DataKey, ...], WrapFormat | None]:
-        """The first candidate that is proven, and how Grafana has wrapped it if it did."""
+        """The first proven candidate, and its wrap format if Grafana wrapped it."""
         for row in candidates:
             await checks.prove([row.id])
             if checks.proves(row):
@@ -261,7 +261,7 @@ def _candidates(rows: list[DataKey], target: Target, interrupted: Run | None) ->
 
 
 def _check_names(plan: Plan, configured: ProviderConfiguration) -> None:
-    """Refuse a key or provider that is named and is nowhere: a slip of the pen must not pass for a decision."""
+    """Refuse a named key or provider that does not exist: a typing error must not count as a decision."""
     options, rows = plan.options, plan.ring.rows
     known = {SECRET_KEY_PROVIDER, *configured.usable, *configured.unusable}
     known |= {row.id for row in rows} | {row.provider for row in rows} | plan.census.key_ids

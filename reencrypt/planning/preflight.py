@@ -1,4 +1,4 @@
-"""What would leave Grafana unable to read the result, or write under a wrong key: each refusal with its remedy."""
+"""Preflight: refuses what would leave Grafana unable to read the result, or write under a wrong key."""
 
 from __future__ import annotations
 
@@ -15,13 +15,11 @@ from reencrypt.state.runs import Run
 
 
 def warnings(plan: Plan) -> list[str]:
-    """What an operator should know although nothing stops."""
+    """What an operator should know although it stops nothing."""
     found = []
     settings = plan.settings
     if settings.secret_key_is_default:
-        found.append(
-            "secret_key is Grafana's shipped default, which everybody knows: whatever is under it is not protected"
-        )
+        found.append("secret_key is Grafana's shipped default, which everybody knows: nothing under it is protected")
     target = plan.target
     if target.is_legacy:
         found.append(
@@ -64,7 +62,7 @@ def before_keys(plan: Plan) -> list[RefusedError]:
         missing = "no data_keys table" if plan.schema.key_table is KeyTable.NONE else "data_keys without a label"
         found.append(
             RefusedError(
-                f"this database has {missing}: the Grafana that wrote it (before 9) cannot read what we would write",
+                f"this database has {missing}: the Grafana that wrote it (before 9) cannot read what would be written",
                 hint="Upgrade Grafana to version 9 or later, let it start once, then run again.",
             )
         )
@@ -97,7 +95,7 @@ def before_keys(plan: Plan) -> list[RefusedError]:
 
 
 def of_stale_secret_key(run: Run | None, settings: Settings) -> RefusedError | None:
-    """A configuration that has not followed the latest change of `secret_key`: it proves only what is past."""
+    """Refusal of a configuration that has not followed the latest change of `secret_key`."""
     if run is None or run.wrap_format == fingerprint_of(settings.secret_key, run.salt):
         return None
     return RefusedError(
@@ -107,7 +105,7 @@ def of_stale_secret_key(run: Run | None, settings: Settings) -> RefusedError | N
 
 
 def of_secret_key(plan: Plan) -> list[RefusedError]:
-    """A refuted `secret_key` stops everything before anything is written."""
+    """Refusals of a refuted `secret_key`."""
     if plan.proof.secret_key is not Verdict.REFUTED:
         return []
     ids = {row.id for row in plan.ring.rows if row.provider == SECRET_KEY_PROVIDER}
@@ -127,7 +125,7 @@ def of_secret_key(plan: Plan) -> list[RefusedError]:
 
 
 def of_target(plan: Plan, provider: KeyProvider) -> list[RefusedError]:
-    """The target must be proven, and known to the running Grafana in a format it reads."""
+    """Refusals of a target that is not proven, or not known to the running Grafana in a format it reads."""
     target = plan.target.provider
     if target == SECRET_KEY_PROVIDER:
         # One long value of an earlier secret_key outweighs many short ones: with such a doubt it proves no target.

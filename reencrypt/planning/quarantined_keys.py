@@ -1,4 +1,4 @@
-"""Secrets in quarantine by the data key that they are under: what stays there, however often a run passes by."""
+"""Counts quarantined secrets by data key: those that stay, however often a run looks at them."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from reencrypt.state.journal import digest
 from reencrypt.state.quarantine import QuarantineEntry
 from reencrypt.state.rowkey import key_from_text
 
-#: Stands for the data key of what cannot be taken apart.
+#: The data key of secrets that cannot be taken apart.
 UNREADABLE: Final = ""
 
 
 async def count_unchanged(
     database: Database, locations: Iterable[Location], entries: Iterable[QuarantineEntry]
 ) -> Counter[tuple[str, str | None]]:
-    """How many of these entries' secrets are as they were found, by location and data key (None for a legacy value)."""
+    """Count the secrets that are still as their entries found them, by location and data key (None: legacy value)."""
     by_name = {location.name: location for location in locations}
     found: Counter[tuple[str, str | None]] = Counter()
     for entry in entries:

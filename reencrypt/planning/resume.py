@@ -1,4 +1,4 @@
-"""Resumes the interrupted run under the lease, or begins a new one, and gets the key that it writes under."""
+"""Resumes the interrupted run under the lease, or begins a new one, and gets its target key."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Resumption:
     lease: Lease
 
     async def run(self) -> tuple[Run, bool]:
-        """Go on with the interrupted run, or begin a new one; returns it, and whether it was interrupted.
+        """Resume the interrupted run, or begin a new one; returns it, and whether it was interrupted.
 
         Raises `LeaseHeldError` where another one began or ended since the plan was made.
         """
@@ -66,16 +66,16 @@ class Resumption:
                 f"or undo it with `reencrypt undo {found.id}`.",
             )
         if found:
-            # It went elsewhere; this run takes over whatever it left.
+            # It had another target; this run takes over the secrets that it left.
             await self._discard_unfinished(found)
             await supersede(database, lease, found)
         await insert_run(database, lease, fresh)
         return fresh, False
 
     async def target_key(self, run: Run) -> TargetKey:
-        """What to write under: `secret_key` for a rollback, a data key otherwise, alone where it has to be fresh.
+        """Get the target key: `secret_key` for a rollback, a data key otherwise, the only active one where it is fresh.
 
-        Nothing where nothing is to move and there is no data key to move it under.
+        `NoTargetKey` where nothing is to move and no data key is there to write under.
         """
         plan = self.plan
         if plan.target.is_legacy:
@@ -96,7 +96,7 @@ class Resumption:
                 await discard_target_key(self.session.database, self.lease, run, wrapped)
 
     async def _data_key(self, run: Run) -> TargetDataKey:
-        """A proven existing data key, the one this run had begun to make, or a new one."""
+        """A proven existing data key, the one that this run had begun to make, or a new one."""
         plan, database = self.plan, self.session.database
         provider = self.session.providers.get(plan.target.provider)
         if run.target_key_state == "made":
@@ -105,7 +105,7 @@ class Resumption:
                 return await finish_target_key(database, self.lease, run, provider, expected=None)
             await self._discard_unfinished(run)
         for row in plan.existing:
-            # What was proven, not what another answer of the service might be.
+            # The proven answer: the service may give another one now.
             entry = plan.ring.entry(row.id)
             if isinstance(entry, Unwrapped):
                 if run.target_key != row.id:
@@ -117,7 +117,7 @@ class Resumption:
 
 
 def command_for(run: Run, settings: Settings) -> str:
-    """What to type, with the options that make it the same operation under this configuration."""
+    """The command that resumes a run, with the options that make it the same operation under this configuration."""
     if run.operation in (Operation.REKEY, Operation.ENVELOP):
         return "reencrypt rekey-secret-key, with the same --new-secret-key-file"
     words = ["reencrypt", run.operation]

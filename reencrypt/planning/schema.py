@@ -18,10 +18,10 @@ from reencrypt.state.data_keys import KeyTable, read_own
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """What this database has: its locations, the shape of `data_keys`, and whether our state tables exist.
+    """The schema of a database: its locations, the shape of `data_keys`, and whether the state tables exist.
 
-    Two of these outlast the others: the data keys that we made, and what the user has accepted. `name` is that of the
-    schema all of it is in, empty where the engine has none.
+    Two of those outlast the others: the data keys that runs made, and the accepted secrets. `name` is the database
+    schema that contains everything, empty where the engine has none.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Schema:
 
 
 async def inspect(database: Database, *, pages: bool = True) -> Schema:
-    """Read the schema, and make sure that it is all of it; without `pages` the rows of no location will be read.
+    """Read the schema, and make sure that it is complete; without `pages` no rows will be read page by page.
 
     Raises `ConfigurationError` when it is not Grafana's, or when this session does not see all that Grafana has.
     """
@@ -51,18 +51,18 @@ async def inspect(database: Database, *, pages: bool = True) -> Schema:
 
 
 async def examine(database: Database, *, pages: bool = True) -> tuple[Schema, list[ConfigurationError]]:
-    """The same, with everything that would be raised. Raises `ConfigurationError` for a database not Grafana's."""
+    """Read the schema and all obstacles. Raises `ConfigurationError` for a database that is not Grafana's."""
     columns = await database.columns()
     found = await obstacles(database, columns)
     schema = Schema(
         database.schema,
         fit(LOCATIONS, columns),
         _key_table(columns),
-        # On MySQL each of our tables is created by itself, and a crash may come in between.
+        # MySQL commits each CREATE TABLE by itself, so a crash may leave some state tables out.
         set(columns) >= set(STATE_TABLES),
         "reencrypt_data_key" in columns,
         ACCEPTED_TABLE in columns,
-        # Where a table of ours is hidden nothing of it is read: that is an obstacle already.
+        # A hidden state table is not read: it is an obstacle already.
         0 if found else await read_state_version(database, columns.keys()),
         tuple(table for table in OUR_TABLES if table not in columns),
     )
@@ -81,12 +81,12 @@ def _key_table(columns: Mapping[str, frozenset[str]]) -> KeyTable:
 
 
 async def read_own_keys(database: Database, schema: Schema) -> frozenset[str]:
-    """The ids of the data keys that we have made here: they are no evidence of what Grafana can read."""
+    """The ids of the data keys that runs made here: they are no evidence of what Grafana can read."""
     if not schema.has_own_keys:
         return frozenset()
     return frozenset(await read_own(database))
 
 
 async def read_accepted_secrets(database: Database, schema: Schema) -> Accepted:
-    """What the user has accepted here although it is not what Grafana stores there."""
+    """The secrets that the user has accepted although they are implausible."""
     return await read_accepted(database) if schema.has_accepted else NOTHING

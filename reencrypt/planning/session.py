@@ -1,4 +1,4 @@
-"""What an operation works with. Facts alone: `reencrypt.operations.session` opens one, and nobody changes it."""
+"""The session: what an operation works with. Only facts; `reencrypt.operations.session` opens it, nobody changes it."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from reencrypt.state.stop import StopRequest
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One Grafana database, its key-encryption keys, and the user's wishes.
+    """One Grafana database, its key-encryption keys, and the user's options.
 
     `schema` is that of the moment it was opened, `ring` holds the rows of `data_keys` since. `cache` holds derived
-    keys, `pool` is for deriving more and for all other work that needs a processor. `stop` may be asked at any time.
+    keys, `pool` runs work that needs a processor, such as deriving more. `stop` may be asked at any time.
     """
 
     database: Database

@@ -1,4 +1,4 @@
-"""Where an operation wants the secrets, which decides what is current and what is to move."""
+"""The target of an operation, which decides what is current and what is to move."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Target:
     """The provider and algorithm that an operation wants secrets, or data keys, to be under.
 
     `fresh` asks for a data key of the run's own, which is `own_key` once there is one. `waits_until` (UTC, naive) is
-    when a rotation that is not yet due will be; until then everything is current.
+    when a rotation will be due that is not yet; until then everything is current.
     """
 
     operation: Operation
@@ -31,7 +31,7 @@ class Target:
 
     @classmethod
     def resolve(cls, settings: Settings, options: RunOptions) -> Target:
-        """The one place that derives it from Grafana's configuration and the user's options."""
+        """Derive the target from Grafana's configuration and the user's options; nothing else does."""
         legacy = options.operation is Operation.ROLLBACK
         return cls(
             options.operation,
@@ -60,7 +60,7 @@ class Target:
         if self.is_legacy:
             return key_id is None
         if self.operation is Operation.REWRAP:
-            # Legacy values have no data key, and one that is missing cannot be wrapped.
+            # Legacy values have no data key, and a missing one cannot be wrapped.
             return row is None or row.provider == self.provider
         if row is None:
             return False
@@ -72,7 +72,7 @@ class Target:
 
 
 def due_at(rows: Iterable[DataKey], older_than: timedelta, now: object) -> datetime | None:
-    """When the oldest of these data keys reaches an age (UTC, naive); None where it has, or where that is not known."""
+    """When the oldest of these data keys reaches an age (UTC, naive); None where it has, or its age is unknown."""
     created = [created_at(row.created) for row in rows]
     today = created_at(now)
     known = [each for each in created if each is not None]

@@ -1,4 +1,4 @@
-"""The target data key of a run: chosen among Grafana's, or made, read back, unwrapped and only then activated."""
+"""The target key of a run: chosen among Grafana's, or made, read back, unwrapped and only then activated."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _ID_ALPHABET: Final = string.ascii_lowercase + string.digits
 
 @dataclass(frozen=True, slots=True, repr=False)
 class TargetDataKey:
-    """The data key that a run writes under, in the clear and wrapped; `made` by the run itself or found."""
+    """The data key that a run writes under, in the clear and wrapped; `made` says that the run made it."""
 
     id: str
     provider: str
@@ -38,13 +38,13 @@ class TargetDataKey:
     made: bool
 
     def encryptor(self, algorithm: Algorithm, salt: bytes, cache: DerivedKeyCache) -> Encryptor:
-        """What encrypts under this key with the run's salt."""
+        """The encryptor of this key with the run's salt."""
         return Encryptor.create(key_id=self.id, password=self.data_key, algorithm=algorithm, salt=salt, cache=cache)
 
     async def lock(self, transaction: Transaction) -> None:
         """Check inside a page's transaction that the key is still there with the bytes that were proven.
 
-        Raises `RefusedError` when somebody deleted or rewrapped it: what we wrote would have no key.
+        Raises `RefusedError` when somebody deleted or rewrapped it: new ciphertext would have no key.
         """
         if not await is_held(transaction, self.id, self.wrapped):
             raise RefusedError(
@@ -55,7 +55,7 @@ class TargetDataKey:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class TargetSecretKey:
-    """`secret_key` itself, with no data key: what a rollback writes under. There is nothing that could be deleted."""
+    """`secret_key` itself, without a data key, as the target key of a rollback. Nobody can delete it."""
 
     password: bytes
     id: str = ""
@@ -63,7 +63,7 @@ class TargetSecretKey:
     made: bool = False
 
     def encryptor(self, algorithm: Algorithm, salt: bytes, cache: DerivedKeyCache) -> Encryptor:
-        """What encrypts directly under `secret_key` with the run's salt."""
+        """The encryptor of `secret_key` with the run's salt."""
         return Encryptor.create(key_id=None, password=self.password, algorithm=algorithm, salt=salt, cache=cache)
 
     async def lock(self, transaction: Transaction) -> None:
@@ -72,25 +72,25 @@ class TargetSecretKey:
 
 @dataclass(frozen=True, slots=True)
 class NoTargetKey:
-    """For a run that has nothing to move, only to look again at what is in quarantine: it cannot write."""
+    """The target key of a run that only looks at the quarantine again: it cannot write."""
 
     id: str = ""
     provider: str = ""
     made: bool = False
 
     def encryptor(self, algorithm: Algorithm, salt: bytes, cache: DerivedKeyCache) -> Encryptor:
-        """A sealer that is never used."""
+        """An encryptor that is never used."""
         return Encryptor.create(
             key_id=None, password=secrets.token_bytes(DATA_KEY_BYTES), algorithm=algorithm, salt=salt, cache=cache
         )
 
     async def lock(self, transaction: Transaction) -> None:
-        """Stop whoever would write all the same."""
+        """Refuse to write."""
         del transaction
-        raise RefusedError("a run that only looks was about to write", hint="Please report this.")
+        raise RefusedError("a run without a target key was about to write", hint="Please report this.")
 
 
-#: What a run writes under.
+#: The key that a run writes under.
 TargetKey = TargetDataKey | TargetSecretKey | NoTargetKey
 
 
@@ -114,9 +114,9 @@ def new_key_id() -> str:
 
 
 async def rehearse(provider: KeyProvider, wrap_format: WrapFormat | None) -> None:
-    """Wrap and unwrap a data key that is thrown away, so that what is wrong with the vault shows before any write.
+    """Wrap and unwrap a throw-away data key, so that a fault of the vault shows before any write.
 
-    Raises the provider's own error, or `RefusedError` where it does not return what it was given.
+    Raises the provider's own error, or `RefusedError` where the unwrapped key is another one.
     """
     data_key = secrets.token_bytes(DATA_KEY_BYTES)
     try:
@@ -164,7 +164,7 @@ async def finish_target_key(
     try:
         unwrapped: Unwrapped | None = await provider.unwrap(wrapped)
         if expected is None and unwrapped is not None and not unwrapped.is_proof and unwrapped.conclusive:
-            # Nobody remembers what it has to be, and one answer of a service is no proof.
+            # Nobody knows its bytes any more, and one answer of a service is no proof.
             unwrapped = await confirmed_by(provider, key_id, wrapped, unwrapped)
     except UnwrapFailedError:
         unwrapped = None
@@ -204,12 +204,12 @@ async def deactivate_others(database: Database, lease: Lease, run: Run) -> int:
 def _is_sound(unwrapped: Unwrapped, expected: bytes | None) -> bool:
     if expected is not None:
         return unwrapped.data_key == expected
-    # Unused as yet, so whatever it unwraps to is the key, as long as it always unwraps to the same: RSA1_5 need not.
+    # Nothing is under it yet, so any result is the key, if it is always the same: RSA1_5 need not give that.
     return unwrapped.conclusive or unwrapped.wrap_format is None
 
 
 async def discard_target_key(database: Database, lease: Lease, run: Run, wrapped: bytes) -> None:
-    """Delete the run's key that was never active, naming that and its bytes, so that no other can be hit."""
+    """Delete the run's key that was never active. The condition names that and its bytes, so no other can be hit."""
     key_id = run.target_key
     async with database.transaction() as transaction:
         await lease.check(transaction)

@@ -1,7 +1,6 @@
-"""Refuses a database of which this session sees less than there is, or whose tables cannot be read page by page.
+"""Refuses a database that this session does not see whole, or whose tables cannot be read page by page.
 
-What cannot be seen is not absent: a table that Grafana has and this account, schema or session does not show would make
-every total smaller than the truth.
+A table that Grafana has and this account, schema or session does not show would make every total too small.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ Columns = Mapping[str, frozenset[str]]
 _GRAFANAS_OWN: Final = ("org", MAIN_LOG, "data_source")
 _CATALOGUE: Final = tuple(location.table for location in LOCATIONS)
 _SECRETS_MANAGER: Final = ("secret_data_key", "secret_encrypted_value")
-#: What must be seen, or proven to be absent, whatever the migration logs say: they are what tells the rest.
+#: Must be seen, or proven to be absent, whatever the migration logs say: these tell about the rest.
 _ALWAYS: Final = (*_GRAFANAS_OWN, *LOGS, "data_keys", *OUR_TABLES)
 #: Every table that the program reads by name.
 _READ: Final = tuple(dict.fromkeys((*_ALWAYS, *_CATALOGUE, *_SECRETS_MANAGER)))
@@ -39,7 +38,7 @@ _NAMED: Final = 5  # names in one message
 
 
 async def obstacles(database: Database, columns: Columns) -> list[ConfigurationError]:
-    """What keeps this session from seeing all that this Grafana has, the first reason first.
+    """The reasons why this session does not see all that this Grafana has, the first one first.
 
     `columns` is what `Database.columns` shows. Raises `ConfigurationError` for a database that is not Grafana's.
     """
@@ -58,7 +57,7 @@ async def obstacles(database: Database, columns: Columns) -> list[ConfigurationE
     if names := [name async for name in _hidden(database, columns, wanted, sight)]:
         found.append(
             NotVisibleError(
-                f"{database.name} may hide {_listed(names)} from this account: what it does not show is not absent",
+                f"{database.name} may hide {_listed(names)} from this account: a hidden table is not an absent one",
                 hint="GRANT SELECT on the whole database to this account, ON DATABASE.*, so that it sees all there is.",
             )
         )
@@ -66,7 +65,7 @@ async def obstacles(database: Database, columns: Columns) -> list[ConfigurationE
 
 
 async def ambiguous_keys(database: Database, locations: Sequence[Location]) -> list[ConfigurationError]:
-    """The locations whose key does not tell their rows apart: paging by it would pass over some, or read some twice."""
+    """The locations whose key is not unique: paging by it would pass over some rows, or read some twice."""
     found: list[ConfigurationError] = []
     unique = await database.unique_keys(locations)
     for location in locations:
@@ -117,7 +116,7 @@ def _elsewhere(database: Database, columns: Columns, wanted: Columns, sight: Sig
 
 
 def _is_missed(table: str, other: Elsewhere, wanted: Columns) -> bool:
-    """Whether a table that this schema lacks belongs to it all the same."""
+    """Whether a table that is elsewhere should be in this schema."""
     if table in OUR_TABLES:
         return not other.is_grafana
     return table in wanted or (not wanted and not other.is_grafana)
@@ -138,7 +137,7 @@ async def _hidden(database: Database, columns: Columns, wanted: Columns, sight: 
         return
     known = bool(wanted)
     wanted = {**wanted, **{log: _LOG_COLUMNS for log in LOGS if log in columns}}
-    # A log without a known entry tells nothing: then every table of the catalogue may be there.
+    # Without a known entry in a log, every table of the catalogue may be there.
     tables = dict.fromkeys((*wanted, *_ALWAYS, *(() if known else _CATALOGUE)))
     for table in tables:
         if table not in columns and table not in sight.kinds:

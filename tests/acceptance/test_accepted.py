@@ -285,7 +285,7 @@ def test_no_kill_parts_a_secret_from_its_acceptance(story: Story, tmp_path: Path
                 break
             # 2: all is accepted already, and the one before was killed when only the telling was left.
             if done.returncode == 2:
-                assert json.loads(done.stdout)["error"]["message"] == "no open secret in quarantine fits that"
+                assert json.loads(done.stdout)["error"]["message"] == "no open secret in quarantine fits the options"
                 break
             assert done.returncode == -9, done.stderr
             killed += 1

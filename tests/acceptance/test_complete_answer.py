@@ -439,7 +439,9 @@ def test_data_keys_that_change_while_everything_is_counted_are_a_no(story: Story
     report = completed(story, listen, CompleteOptions(settle=True))
     assert report.outcome == "no"
     assert report.usage is not None
-    assert "1 data keys were changed or deleted while this was counted: ask again (grafanas)" in (report.usage.blockers)
+    assert "1 data keys were changed or deleted during the count: run the command again (grafanas)" in (
+        report.usage.blockers
+    )
 
 
 @pytest.mark.one_engine

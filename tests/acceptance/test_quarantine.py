@@ -49,7 +49,7 @@ def test_a_secret_is_listed_given_up_and_looked_at_again_when_it_changes(story: 
     assert "save the setting again" in text
     assert story.cli.json("quarantine list", "--reason", "race_lost")["quarantine"] == []
 
-    assert "nothing says" in story.cli.json("quarantine acknowledge", expect=2)["error"]["message"]
+    assert "no option says" in story.cli.json("quarantine acknowledge", expect=2)["error"]["message"]
     story.cli("quarantine acknowledge", "--location", "user_auth", expect=2)
     done = story.cli.json("quarantine acknowledge", "--location", "data_source", "--key", entry["key"].strip("[]"))
     assert done["acknowledged"] == 1

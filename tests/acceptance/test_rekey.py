@@ -355,7 +355,7 @@ def test_what_does_not_read_in_legacy_alerting_casts_doubt_on_data_keys_before_o
     rekey = ("rekey-secret-key", "--to", "secretKey.v1", *next_key, "--grafana-stopped")
     assert "do not read" in story.cli.json(*rekey, expect=6)["error"]["message"]
     story.cli.json("quarantine acknowledge", "--all")
-    assert "nothing proves that data key ancient" in story.cli.json(*rekey, expect=6)["error"]["message"]
+    assert "unwraps data key ancient correctly" in story.cli.json(*rekey, expect=6)["error"]["message"]
     assert story.query("SELECT name, encrypted_data FROM data_keys ORDER BY name") == keys
     report = story.cli.json(*rekey, "--skip-key", "ancient", expect=3)
     assert report["left_because"] == {"ancient": "skipped_key"}

@@ -180,7 +180,7 @@ def test_what_is_too_deep_or_too_large_is_named_with_its_place(story: Story) -> 
     assert story.cli.json(*ASK, "--unsearched", "odd_bytes.kept")["outcome"] == "yes"
     known = [argument for each in digests for argument in ("--not-a-secret", f"odd_bytes.kept:{each[:16]}")]
     assert story.cli.json(*ASK, *known)["outcome"] == "yes"
-    assert "not looked at whole" in str(story.cli.json(*ASK, *known[:2], expect=8)["blockers"])
+    assert "not searched completely" in str(story.cli.json(*ASK, *known[:2], expect=8)["blockers"])
 
 
 @pytest.mark.parametrize("engine", ["sqlite", "postgres"], indirect=True)

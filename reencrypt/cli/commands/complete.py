@@ -38,7 +38,7 @@ def command(
 ) -> int:
     """Answer whether the old key may go, yes (exit 0) or no (exit 8), with the evidence. It changes nothing.
 
-    Every secret is counted and decrypted afresh with the keys that stay alone, and every text and blob column of the
+    Every secret is counted and decrypted anew with only the keys that stay, and every text and blob column of the
     database searched for ciphertext that the catalogue does not know. A yes names the command that disables the old
     version. Exit 2 says that only a setting is in the way: Grafana could not read what is there.
 
@@ -61,7 +61,7 @@ def _print(report: CompleteReport) -> None:
     _print_usage(report, report.usage)
     for spot in (*BLIND_SPOTS, *unseen(report.usage.search)[:_SHOWN]):
         out.line(f"not seen: {spot}")
-    out.line("Yes: what was asked about may go." if report.outcome == "yes" else "No: the old key has to stay.")
+    out.line("Yes: the old key may go." if report.outcome == "yes" else "No: the old key has to stay.")
     if report.outcome == "yes" and not report.journal_dropped:
         out.line("Nothing was changed: with --finish the journal is dropped, and no run before that can be undone.")
     if report.journal_dropped:
@@ -92,7 +92,7 @@ def _print_usage(report: CompleteReport, usage: KeyUsage) -> None:
     lines += [f"no: {kek.name}: {reason}" for kek in report.retiring for reason in kek.reasons]
     verified, searched = usage.verification, usage.search
     readable = sum(each.readable for each in verified.locations.values())
-    lines.append(f"Decrypted {readable} of {verified.total} secrets with the keys that stay alone.")
+    lines.append(f"Decrypted {readable} of {verified.total} secrets with only the keys that stay.")
     lines.append(f"Searched {searched.rows} rows of {searched.tables} tables for ciphertext in unknown places.")
     for stray in searched.strays.values():
         column = f"{stray.table}.{stray.column}"
@@ -100,7 +100,7 @@ def _print_usage(report: CompleteReport, usage: KeyUsage) -> None:
         if stray.number > _SHOWN:
             lines.append(f"found: {stray.number - _SHOWN} more in {column}")
     if searched.strays:
-        lines.append("Where a find is no secret, say so: --not-a-secret TABLE.COLUMN:SHA256")
+        lines.append("If a find is no secret, give --not-a-secret TABLE.COLUMN:SHA256")
     lines += [f"not searched: {part}: {reason}" for part, reason in searched.unsearched.items()]
     lines += [f"note: {note}" for note in usage.notes]
     for text in lines:

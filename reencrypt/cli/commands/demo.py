@@ -14,7 +14,7 @@ from reencrypt.option import option
 
 @dataclass(frozen=True, slots=True)
 class DemoOptions:
-    """What `demo` leaves behind, and on how much it works."""
+    """The options of `demo`."""
 
     keep: Path | None = option("--keep DIR", "Keep everything in this new folder.", default=None)
     secrets: int = option(
@@ -34,7 +34,7 @@ def command(wanted: DemoOptions) -> int:
     """Show the whole story on a throw-away database: no Azure account, no Grafana.
 
     Builds a Grafana database on SQLite with one damaged secret among many, starts a local Key Vault, plans, runs, is
-    interrupted, resumes and verifies, with the very commands that you would type. Takes some seconds. Everything lies
+    interrupted, resumes and verifies, with the commands that you would type. Takes some seconds. Everything lies
     in a temporary folder that is removed at the end, unless --keep is given.
     """
     from reencrypt.demo.story import tell  # noqa: PLC0415

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class EmulatorOptions:
-    """Where the local Key Vault keeps its things, and what it serves."""
+    """The options of `emulator`."""
 
     state: Path = option("--state", "Folder for keys, CA and credentials.")
     port: int | None = option(
@@ -53,12 +53,12 @@ def command(wanted: EmulatorOptions) -> int:
 
 
 def imported() -> tuple[Callable[..., Coroutine[Any, Any, None]], type[EmulatorError]]:
-    """The emulator's own distribution, which this one does not need; raises `ConfigurationError` without it."""
+    """Import the emulator, an optional distribution; raises `ConfigurationError` without it."""
     try:
         from keyvault_emulator import EmulatorError, serve  # noqa: PLC0415
     except ImportError as error:
         raise ConfigurationError(
-            "the local Key Vault is a package of its own, which is not installed",
+            "the local Key Vault is a package of its own, and not installed",
             hint="In a checkout, type `pip install ./emulator`.",
         ) from error
     return serve, EmulatorError

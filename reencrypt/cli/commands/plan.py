@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PlanOptions:
-    """What `plan` answers with."""
+    """The options of `plan` alone."""
 
     check: bool = option("--check", "Exit with the code that `run` would start with.", default=False)
 

@@ -35,12 +35,12 @@ Example:
 """,
 )
 def command() -> None:
-    """Show, try again or give up the secrets that could not be re-encrypted."""
+    """Show, retry or give up the secrets that could not be re-encrypted."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetryOptions:
-    """Whether a retry takes what is implausible."""
+    """The options of `quarantine retry` alone."""
 
     accept_implausible: bool = option(
         "--accept-implausible",
@@ -108,7 +108,7 @@ def retry(
     wanted: RetryOptions,
     chosen: Annotated[QuarantineSelection, Only("location", "row_key", "field")],
 ) -> int:
-    """Try the secrets in quarantine again: a run, which looks over everything else too."""
+    """Retry the secrets in quarantine: a run, which looks over everything else too."""
     from reencrypt.cli.commands.run import run_and_report  # noqa: PLC0415
 
     if not (wanted.accept_implausible or chosen.is_empty):

@@ -24,7 +24,7 @@ VARIABLE = "REENCRYPT_NEW_SECRET_KEY"
 
 @dataclass(frozen=True, slots=True)
 class RekeyOptions:
-    """The next `secret_key`, and whether the change may be made."""
+    """The options of `rekey-secret-key` alone."""
 
     new_secret_key_file: Path | None = option(
         "--new-secret-key-file FILE",
@@ -78,7 +78,7 @@ def _new_key(path: Path | None) -> Secret:
     text = os.environ.get(VARIABLE, "")
     if path is not None:
         try:
-            # As it is: reading as text would make a line break of every carriage return.
+            # As bytes: reading text would turn every carriage return into a line break.
             text = path.read_bytes().decode().rstrip("\r\n")
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigurationError(

@@ -30,9 +30,9 @@ def command(
     vault: ServiceOptions,
     safety: Annotated[SafetyOptions, Only("lease_timeout")],
 ) -> int:
-    """Wrap the data keys alone under the target's newest key version; not one secret changes.
+    """Wrap only the data keys, under the target's newest key version; no secret changes.
 
-    A matter of seconds. Whoever once had the old key-encryption key and a copy of the database still knows the data
+    It takes seconds. Anybody who once had the old key-encryption key and a copy of the database still knows the data
     keys: after a leak use `run --fresh-data-key`. Legacy secrets have no data key; they need `run`.
     """
     from reencrypt.operations.rewrap.operation import rewrap  # noqa: PLC0415
@@ -50,4 +50,6 @@ def _print(report: RewrapReport) -> None:
     for key_id, reason in report.left.items():
         out.line(f"left: {key_id}: {reason}")
     if report.stop_reason:
-        out.line(f"Stopped: {report.stop_reason}. Progress is saved; `{report.resume or 'reencrypt rewrap'}` goes on.")
+        out.line(
+            f"Stopped: {report.stop_reason}. Progress is saved; `{report.resume or 'reencrypt rewrap'}` resumes from here."
+        )

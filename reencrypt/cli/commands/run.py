@@ -49,7 +49,7 @@ def command(
 
 
 def run_and_report(name: str, common: Common, options: RunOptions) -> int:
-    """Run, print what came of it under the command's name, and return the exit code."""
+    """Run, print the report under the command's name, and return the exit code."""
     from reencrypt.operations.migrate.run import run  # noqa: PLC0415
 
     report = perform(common, options, run)
@@ -57,7 +57,7 @@ def run_and_report(name: str, common: Common, options: RunOptions) -> int:
 
 
 def _print(report: RunReport) -> None:
-    """Print what a run did, as text."""
+    """Print the report of a run, as text."""
     rows = [(name, *counts.as_numbers().values()) for name, counts in report.counts.items() if counts.total]
     rows.append(("all", *report.total.as_numbers().values()))
     header = ("location", "total", "re-encrypted", "already current", "quarantined", "left", "not applicable")
@@ -78,7 +78,7 @@ def _in_words(report: RunReport) -> str:
     total = report.total
     match report.outcome:
         case "done":
-            given_up = f", but for {total.quarantined} that were given up knowingly" if total.quarantined else ""
+            given_up = f", but for {total.quarantined} acknowledged in quarantine" if total.quarantined else ""
             return (
                 f"Done in {report.seconds:.1f} s: every applicable secret is under {report.target_provider}{given_up}."
             )
@@ -89,7 +89,7 @@ def _in_words(report: RunReport) -> str:
         case "stopped":
             return (
                 f"Stopped: {report.stop_reason}. Progress is saved; "
-                f"`{report.resume or f'reencrypt {report.operation}'}` goes on from here."
+                f"`{report.resume or f'reencrypt {report.operation}'}` resumes from here."
             )
         case _ if report.incomplete:
             return (

@@ -28,11 +28,11 @@ def command(
     vault: ServiceOptions,
     safety: Annotated[SafetyOptions, Only("lease_timeout")],
 ) -> int:
-    """Give every column that RUN rewrote its old bytes back, byte for byte.
+    """Restore the old bytes of every column that RUN rewrote.
 
     Only where it still holds what the run wrote, and where the old bytes decrypt now: to the same plaintext as the
     present ones, or to a plausible one under a key that the old values of the run prove. So it helps where what the run
-    wrote cannot be read. Whatever stays is listed with its reason (exit 3). Data keys get their old wrapping back
+    wrote cannot be read. Columns that stay are listed with their reason (exit 3). Data keys get their old wrapping back
     where both hold the same data key, or where only the old one's decrypts the secrets under it. The data key that the
     run made is set inactive, never deleted.
     """
@@ -63,4 +63,4 @@ def _print(report: UndoReport) -> None:
     if report.deactivated:
         out.line(f"Data key {report.deactivated} is inactive now; Grafana makes another when it saves next.")
     if report.stop_reason:
-        out.line(f"Stopped: {report.stop_reason}. The same command goes on from here.")
+        out.line(f"Stopped: {report.stop_reason}. The same command resumes from here.")

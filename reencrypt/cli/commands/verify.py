@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _VERDICTS: Final = {
     0: "Verified.",
     2: "Grafana does not read these secrets with this configuration.",
-    8: "Some secrets do not read, and no run knows of them.",
+    8: "Some secrets do not read, and are not in quarantine.",
 }
 
 
@@ -35,7 +35,7 @@ def command(
     trust: Annotated[TrustOptions, Only("allow_empty")],
     vault: ServiceOptions,
 ) -> int:
-    """Read every secret as Grafana would, trusting no bookkeeping of any run.
+    """Read every secret as Grafana would, without trust in any record of a run.
 
     Exits 8 when a secret does not decrypt to something plausible, or is encoded as Grafana does not decode it, and is
     not in quarantine; or when a data key that a secret names has two rows. Exits 2 when only a setting keeps Grafana
@@ -56,7 +56,7 @@ def _print(report: VerifyReport) -> None:
     ]
     out.print_table("Secrets", ("location", "total", "readable", "under"), rows)
     if report.found.accepted:
-        out.line(f"{report.found.accepted} of them are not what Grafana stores there, and were accepted as they are.")
+        out.line(f"{report.found.accepted} of them are implausible, and were accepted as they are.")
     for problem in report.problems:
         known = " (in quarantine)" if problem.known else ""
         out.line(f"unreadable{known}: {problem.place}: {problem.reason} ({problem.detail})")

@@ -1,4 +1,4 @@
-"""What still needs which key-encryption key: counted by a fresh read, trusting no bookkeeping of any run."""
+"""Key usage: what still needs which key-encryption key, by a fresh read that trusts no record of any run."""
 
 from __future__ import annotations
 
@@ -53,16 +53,15 @@ class Kek:
 
     @property
     def version(self) -> str:
-        """The version of the provider's key, `UNKNOWN_VERSION` where it could not be told; `secret_key` has none."""
+        """The version of the provider's key, or `UNKNOWN_VERSION`; `secret_key` has none."""
         return self.name.partition("/")[2]
 
 
 @dataclass(slots=True)
 class KeyUsage:
-    """All key-encryption keys by name, what keeps every one of them from going, and what was looked at.
+    """All key-encryption keys by name, the blockers that keep each of them, and the evidence.
 
-    `verification` was made with the keys that stay alone. `faults` are settings because of which Grafana could not read
-    what is there.
+    `verification` used only the keys that stay. `faults` are settings that would keep Grafana from reading.
     """
 
     target: str
@@ -81,9 +80,10 @@ class KeyUsage:
 
 @dataclass(frozen=True, slots=True)
 class KeyUsageReader:
-    """Reads everything; `target` is the provider that stays, `unsearched` what is known to hold no ciphertext.
+    """Reads the key usage of a database; `target` is the provider that stays.
 
-    The latter are tables, or TABLE.COLUMN. `not_secrets` are finds of the search that are known to be none.
+    `unsearched` are tables, or TABLE.COLUMN, that the user says hold no ciphertext. `not_secrets` are finds of the
+    search that are no secrets.
     """
 
     session: Session
@@ -94,10 +94,10 @@ class KeyUsageReader:
     async def gather(self, retire: Sequence[str], *, settled: frozenset[tuple[str, str]]) -> KeyUsage:
         """Count, verify with the keys that stay, search and judge.
 
-        `retire` names the keys that are to go, all but the target where it is empty; `settled` are the runs, with their
-        last change, that Grafana's cache is over.
+        `retire` names the keys that are to go, all but the target where it is empty. `settled` are runs, with their
+        last change, whose data keys Grafana's cache no longer holds.
         """
-        # As everything is now: Grafana's cache may have been waited for.
+        # The database as it is now: the command may have waited for Grafana's cache.
         session = await renewed(self.session)
         database, schema, ring = session.database, session.schema, session.ring
         locations = schema.fitted.locations
@@ -116,13 +116,13 @@ class KeyUsageReader:
         )
         rows = list(ring.rows)
         found = await self._search(locations, rows, quarantine)
-        # Which version a data key needs is believed by one answer no more than what it is: those that no secret proves
-        # are asked for again, the ones that something outside the catalogue names among them.
+        # One answer proves the version of a data key as little as its bytes: those that no secret proves are asked for
+        # again, also those that only something outside the catalogue names.
         await ring.confirm([row.id for row in rows if not verification.is_proven(row.id)])
         keks = _keks(verification, locations, rows, versions)
         keks.setdefault(target, Kek(target, self.target))
         for version in await self._enabled_versions():
-            # Also those that nothing needs any more: they are the ones that can go.
+            # Also those that nothing needs any more: these can go.
             keks.setdefault(f"{self.target}/{version}", Kek(f"{self.target}/{version}", self.target))
         needed = verification.needed_key_ids
         ambiguous_keys = needed & await read_ambiguous_keys(self.session.database, schema.key_table)
@@ -142,7 +142,7 @@ class KeyUsageReader:
                 self.session.settings,
                 self.session.providers.configured,
                 providers_of(ring, needed),
-                # Without envelopes it would go on writing under secret_key.
+                # Without envelopes Grafana would keep writing under secret_key.
                 has_envelopes=bool(needed) or self.target != SECRET_KEY_PROVIDER,
                 target=self.target,
             ),
@@ -157,7 +157,7 @@ class KeyUsageReader:
         return usage
 
     async def references(self, rows: Sequence[DataKey]) -> set[str]:
-        """Which of these data keys something names now, be it in the catalogue or outside of it.
+        """Find which of these data keys something names now, in the catalogue or outside it.
 
         Raises `RefusedError` where a part of the database cannot be searched any more.
         """
@@ -200,7 +200,7 @@ class KeyUsageReader:
 
     @property
     def _is_unusable(self) -> bool:
-        """Whether the provider that stays cannot be asked: then that is what is wrong with the configuration."""
+        """Whether the provider that stays cannot be asked: a fault of the configuration reports it."""
         return bool(self.session.providers.configured.problem(self.target))
 
     def _blockers(
@@ -210,7 +210,7 @@ class KeyUsageReader:
         if still:
             yield f"{still} secrets are in quarantine and not acknowledged: see `reencrypt quarantine list`"
         if any(run.state == RunState.OPEN for run in runs):
-            yield "a run is not over: let it finish; if it was interrupted, finish it, or begin another one"
+            yield "a run is not finished: let it finish; if it was interrupted, resume it, or begin another one"
         for run in runs:
             if run.state == RunState.UNDOING:
                 yield f"an undo is interrupted: finish it with `reencrypt undo {run.id}`"
@@ -228,7 +228,7 @@ class KeyUsageReader:
             column = f"{each.table}.{each.column}"
             if not {column, each.table} & self.unsearched:
                 yield (
-                    f"{each.number} values in {column} were not looked at whole ({each.reason}): "
+                    f"{each.number} values in {column} were not searched completely ({each.reason}): "
                     f"if they are no secrets, give --unsearched {column}, or {not_a_secret(column, each.places)}"
                 )
 
@@ -246,8 +246,8 @@ class KeyUsageReader:
                 if (number := use.may_need(kek.provider, self._secrets_manager_names(kek.provider)))
             ]
         stays = usage.keks[usage.target]
-        stays.reasons.append("it is what stays: new data keys are wrapped by it")
-        # One key may serve several providers: what one of them needs, no other may disable.
+        stays.reasons.append("it stays: new data keys are wrapped by it")
+        # One key may serve several providers: while one of them needs it, it must stay.
         own = {kek.name: list(kek.reasons) for kek in usage.keks.values()}
         for kek in usage.keks.values():
             for other in usage.keks.values():
@@ -266,11 +266,11 @@ class KeyUsageReader:
             if other is not kek and needed and self._may_be(other, kek):
                 kek.reasons.append(
                     f"{other.secrets.total()} secrets, {other.active} active data keys and {len(other.strays)} places "
-                    f"outside the catalogue need {other.name}, a version that could not be told: it may be this one"
+                    f"outside the catalogue need {other.name}, an unknown version: it may be this one"
                 )
 
     def _may_be(self, unknown: Kek, kek: Kek) -> bool:
-        """Whether a version that could not be told may be this key; a provider without settings may use any one's."""
+        """Whether an unknown version may be this key; a provider without settings may use any key of its kind."""
         usable = self.session.providers.configured.usable
         if unknown.version != UNKNOWN_VERSION or kek.provider not in usable:
             return False
@@ -301,16 +301,16 @@ def _keks(
             if key_id is None or key_id in by_id:
                 _kek_of(keks, by_id[key_id] if key_id is not None else None, versions).secrets[location.name] += left
         if not location.reencrypted and (damaged := result.by_key[UNREADABLE]):
-            # No run looks at them; whatever they are, they are under secret_key.
+            # No run looks at them; they are under secret_key in any case.
             _kek_of(keks, None, versions).secrets[location.name] += damaged
     return keks
 
 
 def _unreadable(verification: Verification, locations: Iterable[Location]) -> Iterable[str]:
-    """What does not read with the keys that stay; what of it is in quarantine has been told already.
+    """Blockers of secrets that the keys that stay do not read, apart from those in quarantine.
 
-    What cannot be taken apart may be under any key. Secrets under a key that is to go are counted with that key, and a
-    provider that is not configured is told with its setting.
+    Damaged ones may be under any key. Secrets under a key that is to go count with that key; `faults` report a provider
+    that is not configured.
     """
     for location in locations:
         result = verification.locations[location.name]
@@ -326,11 +326,11 @@ def _unreadable(verification: Verification, locations: Iterable[Location]) -> It
 
 
 def _changed(before: Iterable[DataKey], now: Iterable[DataKey]) -> Iterable[str]:
-    """Data keys that were wrapped anew or deleted while everything was counted by what they were; new ones may come."""
+    """Blocker of data keys that were wrapped anew or deleted during the count; new ones may come."""
     present = {(row.id, row.provider, row.wrapped) for row in now}
     changed = sorted({row.id for row in before if (row.id, row.provider, row.wrapped) not in present})
     if changed:
-        yield f"{len(changed)} data keys were changed or deleted while this was counted: ask again ({changed[0]})"
+        yield f"{len(changed)} data keys were changed or deleted during the count: run the command again ({changed[0]})"
 
 
 def _kek_of(keks: dict[str, Kek], row: DataKey | None, versions: Mapping[str, str]) -> Kek:
@@ -359,7 +359,7 @@ def _place_strays(usage: KeyUsage, rows: Sequence[DataKey], versions: Mapping[st
 
 
 def _named(found: Search) -> set[str]:
-    """The data keys that something outside the catalogue names, or damaged text inside it."""
+    """The data keys that a value outside the catalogue names, or damaged text inside it."""
     return {stray.key_id for stray in found.strays.values() if stray.key_id is not None} | found.given_up
 
 
@@ -380,7 +380,7 @@ def _search_notes(found: Search, not_secrets: NotSecrets) -> Iterable[str]:
 
 
 def _cached_until(runs: Sequence[Run], cache_time: timedelta) -> str | None:
-    """Until when a Grafana may use what it had in its cache as the last run ended; None if that is over."""
+    """Until when a Grafana may use what it had in its cache as the last run ended; None if that time has passed."""
     now = datetime.now(UTC).replace(tzinfo=None)
     last = max(datetime.fromisoformat(run.updated) for run in runs)
     until = last + cache_time

@@ -1,6 +1,6 @@
-"""Secrets that do not read while the journal still holds what they were: it must not be dropped before they are back.
+"""Finds unreadable secrets whose last good copy is in the journal, which must not be dropped before they are back.
 
-A run that wrote under a wrong key, or a data key that was wrapped wrongly, leaves its only good copy there.
+A run under a wrong key, or a wrong wrapping of a data key, leaves the only good copy there.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from reencrypt.state.runs import Run
 
 _PAGE_ROWS: Final = 1000
 _NAMED: Final = 5  # secrets in one line
-#: Reasons that tell of the key that was used, and nothing of the secret: it reads where that key does.
+#: Reasons that are about the key, not the secret: it reads again when its key does.
 _OF_KEYS: Final = frozenset((KEY_RETIRES, PROVIDER_NOT_CONFIGURED))
-#: What a wrong wrapping of a data key makes of the secrets under it.
+#: The reasons of secrets under a data key that was wrapped wrongly.
 _OF_WRAPPINGS: Final = frozenset((Reason.IMPLAUSIBLE_PLAINTEXT, Reason.AUTHENTICATION_FAILED, Reason.UNWRAP_FAILED))
 
 
@@ -59,7 +59,7 @@ class LastCopies:
         return [self._sentence(run_id, places) for run_id, places in by_run.items()]
 
     async def _columns(self, problems: Sequence[Problem]) -> dict[Problem, str]:
-        """By secret the last run that replaced another text of it."""
+        """By secret, the last run that replaced another text of it."""
         by_place: dict[tuple[str, str, str], list[Problem]] = {}
         for problem in problems:
             by_place.setdefault((problem.table, problem.key, problem.column), []).append(problem)
@@ -74,29 +74,29 @@ class LastCopies:
         return found
 
     def _better(self, old: bytes, problems: Iterable[Problem]) -> Iterator[Problem]:
-        """The secrets that these bytes of their column hold another text of, in a form that can be taken apart."""
+        """The secrets of which these old bytes of their column hold another text that can be taken apart."""
         for problem in problems:
             location = next(each for each in self.locations if each.name == problem.location)
             codec = next(each.codec for each in location.fields if each.column == problem.column)
             for slot in codec.find(old):
                 name = problem.column + slot.path
-                # Where the document as a whole is damaged, every secret of the old one is another text.
+                # In a damaged document every secret of the old one counts as another text.
                 same = name == problem.field or name.startswith((f"{problem.field}.", f"{problem.field}["))
                 if same and slot.problem is None and digest(old[slot.start : slot.end]) != problem.digest:
                     yield problem
                     break
 
     async def _wrappings(self, key_ids: set[str], verification: Verification) -> dict[str, str]:
-        """By data key the last run that replaced a wrapping of it which holds, or may hold, another data key.
+        """By data key, the last run that replaced a wrapping of it which holds, or may hold, another data key.
 
-        Also of one that Grafana has saved under since, and that is proven by that.
+        Includes data keys that are proven by what Grafana has saved under them since.
         """
         if not key_ids:
             return {}
         wrappings: dict[tuple[str, str], dict[str, bytes]] = {}
         for run_id, key_id, column, old in await read_rewraps(self.database):
             if key_id in key_ids:
-                # Of several rewrappings by one run the first tells what was before.
+                # Of several rewraps by one run the first has the wrapping from before.
                 wrappings.setdefault((run_id, key_id), {}).setdefault(column, old)
         return {
             key_id: run_id
@@ -105,12 +105,12 @@ class LastCopies:
         }
 
     async def _differs(self, run_id: str, key_id: str, old: Mapping[str, bytes], *, doubtful: bool) -> bool:
-        """Whether the old wrapping holds another data key; where nobody can tell, whether the present is doubtful."""
+        """Whether the old wrapping holds another data key; if that is unknown, whether the present one is doubtful."""
         row = self.ring.row(key_id)
         if row is None or row.wrapped == old["encrypted_data"]:
             return row is None
         if any(run.id == run_id and run.operation == Operation.REKEY for run in self.runs):
-            # It is under a secret_key that is gone, and the present one makes 16 other bytes of it.
+            # It is under a former secret_key, and the present one makes 16 other bytes of it.
             return doubtful
         provider = normalise_provider(old["provider"].decode())
         try:

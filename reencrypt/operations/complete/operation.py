@@ -1,4 +1,4 @@
-"""`reencrypt complete`: may the old key go? Yes or no, with the evidence; only `--finish` removes what is left over."""
+"""`reencrypt complete`: may the old key go? Yes or no, with the evidence; only `--finish` changes the database."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ from reencrypt.state.journal import empty_journal
 from reencrypt.state.lease import Lease
 from reencrypt.state.runs import complete_runs, read_runs
 
-#: What no search of this database can see, said with every answer.
+#: Places that no search of this database can see. Every answer lists them.
 BLIND_SPOTS: Final = (
-    "legacy values without a prefix outside the catalogue: nothing tells them from noise",
+    "legacy values without a prefix outside the catalogue: they look like noise",
     "text in encodings other than base64, hexadecimal, JSON escapes, gzip and UTF-16 (once), or encrypted once more",
     "files of Live pipelines, unified storage outside this database, and the server's other schemas and databases",
-    "a cache in Redis or Memcached, and what the database keeps beside rows: deleted rows, statistics, logs",
-    "backups and replicas: whoever restores one needs the old key",
+    "a cache in Redis or Memcached, and the database's deleted rows, statistics and logs",
+    "backups and replicas: restoring one needs the old key",
 )
 
 
 @dataclass(slots=True)
 class CompleteReport:
-    """The answer, its evidence, and what was done about it."""
+    """The answer, its evidence, and what was done after a yes."""
 
     outcome: Outcome
     usage: KeyUsage | None = None
@@ -57,7 +57,7 @@ class CompleteReport:
 
     @property
     def exit_code(self) -> int:
-        """0 for yes, 8 for no, 2 where only the configuration is in the way, 4 where it was stopped before that."""
+        """0 for yes, 8 for no, 2 where only the configuration is in the way, 4 where it was stopped before."""
         return ExitCode.USAGE if self.outcome is Outcome.NO and not self.is_no else self.outcome.exit_code
 
     @property
@@ -105,7 +105,7 @@ class CompleteReport:
 
 
 def _verified(verification: Verification) -> dict[str, Any]:
-    """What the verification with the keys that stay has found."""
+    """The result of the verification with the keys that stay."""
     return {
         "total": verification.total,
         "readable": sum(each.readable for each in verification.locations.values()),
@@ -118,7 +118,7 @@ def _verified(verification: Verification) -> dict[str, Any]:
 
 
 def check(wanted: CompleteOptions) -> None:
-    """Refuse to act on a question, and what contradicts itself; raises `ConfigurationError`."""
+    """Refuse options that contradict each other; raises `ConfigurationError`."""
     NotSecrets.parse(wanted.not_secrets)
     acts = {"--drop-state": wanted.drop_state, "--delete-data-keys": wanted.delete_data_keys is not None}
     if not wanted.finish:
@@ -137,7 +137,7 @@ def check(wanted: CompleteOptions) -> None:
 
 
 async def complete(session: Session, wanted: CompleteOptions) -> CompleteReport:
-    """Answer, which writes nothing and needs no lease; with `finish` drop on yes the journal, and the rest as `wanted`.
+    """Answer without writing or a lease; with `finish` and a yes, drop the journal and what else is `wanted`.
 
     A yes contains a verification of every secret with the keys that stay alone. Raises `ConfigurationError` for options
     that contradict each other or a key that nothing is under, and a `ReencryptError` where database or vault fails.
@@ -153,7 +153,7 @@ async def complete(session: Session, wanted: CompleteOptions) -> CompleteReport:
 
 @dataclass(frozen=True, slots=True)
 class _Settled:
-    """What Grafana's cache time has been waited for: inactive data keys, and runs with their last change."""
+    """What is settled after waiting for Grafana's cache: inactive data keys, and runs with their last change."""
 
     inactive: list[DataKey] = field(default_factory=list)
     runs: frozenset[tuple[str, str]] = frozenset()
@@ -170,13 +170,13 @@ class _Completion:
         if self.wanted.settle or self.wanted.delete_data_keys is not None:
             settled = await self._settle()
         if self.wanted.delete_data_keys is not None:
-            # For the lease, also where a run has never been or its state was dropped.
+            # For the lease, also where there was no run or the state was dropped.
             await self.session.database.create_state()
         # Asked anew: Grafana's cache may have been waited for.
         if not (self.wanted.finish and (await inspect(self.session.database)).has_state):
             # Without state tables there is no journal to drop.
             return await self._answer(settled)
-        # Nobody begins a run between the answer and what is done about it.
+        # The lease keeps others from beginning a run between the answer and the changes.
         async with leased(self.session) as lease:
             report = await self._answer(settled)
             if report.outcome is Outcome.YES:
@@ -202,7 +202,7 @@ class _Completion:
         return report
 
     async def _settle(self) -> _Settled:
-        """Wait for Grafana's cache by our own clock; returns what was over before."""
+        """Wait for Grafana's cache by the local clock; returns what was settled before the wait."""
         schema = self.session.schema
         before = await read_data_keys(self.session.database, schema.key_table) if self.wanted.delete_data_keys else []
         runs = await read_runs(self.session.database) if schema.has_state else []
@@ -230,7 +230,7 @@ class _Completion:
             report.state_dropped = True
 
     async def _delete(self, lease: Lease, keys: list[DataKey], path: Path) -> list[str]:
-        """Save, delete, count again, and only then commit: whoever wrote under one of them meanwhile keeps it."""
+        """Save, delete, count again, and only then commit: a data key that something names by then stays."""
         if not keys:
             return []
         rows = await read_data_keys(self.session.database, self.session.schema.key_table)
@@ -240,26 +240,26 @@ class _Completion:
             for row in keys:
                 if not await DataKeyStore(self.session.database, transaction, "").delete(row.id, row.wrapped):
                     raise RefusedError(
-                        f"data key {row.id} was changed while we waited", hint="Nothing was deleted. Start again."
+                        f"data key {row.id} was changed during the wait", hint="Nothing was deleted. Start again."
                     )
-            # All that the answer counted: a running Grafana writes under none of them any more, but who puts a backup
-            # of a table back may name one.
+            # Count all that the answer counted: a running Grafana no longer writes under them, but a restored table may
+            # name one.
             used = await self.reader.references(rows)
             if back := sorted(row.id for row in keys if row.id in used):
                 raise RefusedError(
-                    f"secrets came up under data key {back[0]} while we waited", hint="Nothing was deleted. Run again."
+                    f"secrets came up under data key {back[0]} during the wait", hint="Nothing was deleted. Run again."
                 )
         return [row.id for row in keys]
 
     def _command(self, kek: Kek) -> str:
-        """What disables the key; empty where nothing can, or where its version could not be told."""
+        """The command that disables the key; empty where there is none, or where the version is unknown."""
         configured = self.session.providers.configured.usable.get(kek.provider)
         is_known = configured is not None and kek.version not in ("", UNKNOWN_VERSION)
         return configured.disable_command(kek.version) if configured and is_known else ""
 
 
 def finds(found: Search) -> list[dict[str, Any]]:
-    """What the search has found outside the catalogue, with the digest of each value's bytes, never their text."""
+    """The finds of the search outside the catalogue, with the digest of each value's bytes, never their text."""
     return [
         {
             "table": stray.table,
@@ -273,7 +273,7 @@ def finds(found: Search) -> list[dict[str, Any]]:
 
 
 def unseen(found: Search) -> list[str]:
-    """The values that were not looked at whole, by place."""
+    """The values that were not searched completely, by place."""
     return [
         f"{each.table}.{each.column} {place.row}, SHA-256 {place.short}: {each.reason}"
         for each in found.unseen.values()
@@ -282,7 +282,7 @@ def unseen(found: Search) -> list[str]:
 
 
 def _save(keys: list[DataKey], path: Path) -> None:
-    """Write the rows, wrapped as they are, to a new file that only we may read; it is on disk when this returns."""
+    """Write the rows, wrapped as they are, to a new file for its owner alone; it is on disk when this returns."""
     content = [
         {
             "name": row.id,
@@ -300,7 +300,7 @@ def _save(keys: list[DataKey], path: Path) -> None:
                 json.dump({"data_keys": content}, file, indent=2)
                 file.flush()
                 os.fsync(file.fileno())
-            # The name as well: a file that no folder names is lost.
+            # Sync the folder too: a file without its name there is lost.
             folder = os.open(path.parent, os.O_RDONLY)
             try:
                 os.fsync(folder)

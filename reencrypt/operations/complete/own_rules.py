@@ -1,4 +1,4 @@
-"""Columns of Grafana's whose ciphertext is counted by rules of its own: no find for a search of unknown places.
+"""Columns whose ciphertext is counted by rules of its own, so that the search of unknown places leaves it out.
 
 They hold wrapped data keys, and what Grafana's secrets manager encrypts under data keys of its own. Both begin like a
 legacy value, and `secret_key` does not encrypt them, or not as a secret.
@@ -35,7 +35,7 @@ _SNAPSHOT: Final = ("spec", "dashboardEncrypted")
 
 
 def without_own(table: str, column: str, cell: bytes, marks: Marks, snapshots: Counter[tuple[str, str]]) -> bytes:
-    """A cell without what is counted elsewhere. Snapshots under the secrets manager's data keys are counted here.
+    """Cut out of a cell what is counted elsewhere. Snapshots under the secrets manager's data keys are counted here.
 
     `snapshots` counts them by table and data key.
     """

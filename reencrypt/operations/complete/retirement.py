@@ -1,4 +1,4 @@
-"""Which data keys go when key-encryption keys go: by the version of the vault's key that unwraps each of them."""
+"""Retirement: which data keys go with a key-encryption key, by the version of the key that unwraps each of them."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from reencrypt.errors import ReencryptError
 from reencrypt.keys.provider import LEGACY_PROVIDER, SECRET_KEY_PROVIDER, Unwrapped
 from reencrypt.keys.ring import KeyRing
 
-#: What stands for a version that nobody could find out.
+#: Stands for a version that could not be found out.
 UNKNOWN_VERSION: Final = "unknown"
 
 
 async def read_versions(ring: KeyRing) -> dict[str, str]:
-    """By data key the version of the vault's key that unwraps it, or `UNKNOWN_VERSION`; raises nothing."""
+    """By data key, the version of the vault's key that unwraps it, or `UNKNOWN_VERSION`; raises nothing."""
     remote = [row for row in ring.rows if row.provider != SECRET_KEY_PROVIDER]
     versions = {row.id: UNKNOWN_VERSION for row in remote}
     for provider in sorted({row.provider for row in remote}):
@@ -25,7 +25,7 @@ async def read_versions(ring: KeyRing) -> dict[str, str]:
         for row in mine:
             entry = ring.entry(row.id) if ring.knows(row.id) else None
             if entry is None:
-                # One of them failed in a way that stops all; each is asked by itself then.
+                # One of them failed in a way that stops all, so each is asked by itself.
                 with suppress(ReencryptError):
                     entry = await ring.unwrap_row(row)
             if isinstance(entry, Unwrapped):
@@ -35,9 +35,9 @@ async def read_versions(ring: KeyRing) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Retirement:
-    """Which key-encryption key goes and takes a data key along; of a new data key that is known once it is unwrapped.
+    """Tells which key-encryption key that goes takes a data key along, of a new data key once it is unwrapped.
 
-    It writes down in `versions` what it learns.
+    It records the versions that it learns in `versions`.
     """
 
     ring: KeyRing
@@ -46,7 +46,7 @@ class Retirement:
     target: str
 
     def of(self, key_id: str | None) -> str:
-        """The name of the key that goes, or nothing. None stands for `secret_key`."""
+        """The name of the key that takes this data key along, or empty. None stands for `secret_key`."""
         name = LEGACY_PROVIDER if key_id is None else self._kek(key_id)
         return name if name and self._goes(name) else ""
 

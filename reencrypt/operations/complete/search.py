@@ -1,7 +1,7 @@
 """Search every text and blob column of a database for ciphertext in places that the catalogue does not know.
 
-What to look for, and in which encodings, is the affair of `signatures`. This module walks the tables, leaves out what
-the census counts, and remembers where something was found or could not be looked at.
+`signatures` knows what to look for, and in which encodings. This module walks the tables, leaves out what the census
+counts, and records the finds and what could not be searched.
 """
 
 from __future__ import annotations
@@ -38,21 +38,21 @@ _PAGE_BYTES: Final = 4 * 1024 * 1024
 _NAMED: Final = 1000  # places of a find that are named; more are counted
 _SHOWN_DIGITS: Final = 16
 
-#: Our own tables.
+#: The state tables.
 _STATE: Final = frozenset(OUR_TABLES)
 _NOT_A_SECRET: Final = re.compile(r"(.+):([0-9A-Fa-f]{12,64})")
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A row with a find, and the SHA-256 of the bytes that were searched, in hexadecimal: never what they say."""
+    """A row with a find, and the SHA-256 of the bytes that were searched, in hexadecimal, never their text."""
 
     row: str
     sha256: str
 
     @property
     def short(self) -> str:
-        """As much of the digest as tells it apart."""
+        """The beginning of the digest, long enough to be unique."""
         return self.sha256[:_SHOWN_DIGITS]
 
 
@@ -69,7 +69,7 @@ class Stray:
 
 @dataclass(slots=True)
 class Unseen:
-    """Values of one column that were not looked at whole, for one reason."""
+    """Values of one column that were not searched completely, for one reason."""
 
     table: str
     column: str
@@ -80,10 +80,10 @@ class Unseen:
 
 @dataclass(slots=True)
 class Search:
-    """What was found, and what could not be searched, TABLE or TABLE.COLUMN, each with the reason.
+    """The finds, and what could not be searched, TABLE or TABLE.COLUMN, each with the reason.
 
-    `given_up` are the data keys that only text names which somebody has acknowledged. `snapshots` counts those under
-    data keys of the secrets manager, by table and data key. `acknowledged` counts by what was acknowledged.
+    `given_up` are the data keys that only acknowledged secrets name. `snapshots` counts dashboard snapshots under data
+    keys of the secrets manager, by table and data key. `acknowledged` counts finds by the option that names them.
     """
 
     strays: dict[tuple[str, str, str | None], Stray] = field(default_factory=dict)
@@ -96,7 +96,7 @@ class Search:
     unsearched: dict[str, str] = field(default_factory=dict)
 
     def add(self, other: Search) -> None:
-        """Add what another table holds."""
+        """Add the result for another table."""
         self.strays |= other.strays
         self.unseen |= other.unseen
         self.given_up |= other.given_up
@@ -109,7 +109,7 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class NotSecrets:
-    """Finds that somebody has looked at and that are no secrets: by column, the digests of their bytes.
+    """Finds that the user says are no secrets: by column, the digests of their bytes.
 
     A find counts again as soon as its bytes change.
     """
@@ -131,21 +131,21 @@ class NotSecrets:
         return cls(digests)
 
     def entry(self, column: str, sha256: str) -> str | None:
-        """What was acknowledged, as it was given, if this find was."""
+        """The option that names this find, as it was given, or None."""
         return next((f"{column}:{each}" for each in self.digests.get(column, ()) if sha256.startswith(each)), None)
 
     @property
     def entries(self) -> set[str]:
-        """All that was acknowledged."""
+        """All options that name a find."""
         return {f"{column}:{each}" for column, digests in self.digests.items() for each in digests}
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the search knows beforehand: the catalogue, the data keys, and what was acknowledged.
+    """Prior knowledge of the search: the catalogue, the data keys, and what was acknowledged.
 
-    `given_up` are acknowledged secrets, each its place and the SHA-256 of its text. `unsearched` are the tables that
-    somebody vouches for as a whole.
+    `given_up` are acknowledged secrets, each by its place and the SHA-256 of its text. `unsearched` are the tables that
+    the user vouches for.
     """
 
     locations: Mapping[str, Location]
@@ -165,12 +165,12 @@ class Known:
     ) -> Known:
         """Put it together. `key_ids` are the data keys there are."""
         by_table = {location.table: location for location in locations}
-        # What is damaged in a table of the catalogue names data keys that only the search sees.
+        # Damaged text in a table of the catalogue names data keys that only the search sees.
         return cls(by_table, marks_of(key_ids), given_up, not_secrets, unsearched - by_table.keys())
 
 
 async def search(database: Database, known: Known, pool: Pool, *, emit: Emit) -> Search:
-    """Look through every table but ours."""
+    """Search every table but the state tables."""
     found = Search()
     for shape in await database.shapes():
         if shape.table in _STATE:
@@ -195,7 +195,7 @@ async def search(database: Database, known: Known, pool: Pool, *, emit: Emit) ->
 async def _search_table(
     database: Database, shape: Shape, known: Known, pool: Pool, found: Search, emit: Emit
 ) -> str | None:
-    """Search a table; returns why it was not searched whole."""
+    """Search a table; returns why it was not searched completely."""
     part = Search()
 
     def begin() -> LookAt:
@@ -220,21 +220,21 @@ async def _search_table(
 
 
 def _whole(shape: Shape) -> Location:
-    """The table as a location whose every text column is one secret; what is larger than we unpack is cut off."""
+    """The table as a location whose every text column is one secret; larger values than are unpacked are cut off."""
     fields = tuple(Field(column, WholeColumn(RAW)) for column in shape.texts)
     return Location(shape.table, shape.table, shape.key, fields, clip=MOST_BYTES + 1)
 
 
 @dataclass(frozen=True, slots=True)
 class _TableSearch:
-    """The look at the pages of one table."""
+    """The search of one table, page by page."""
 
     shape: Shape
     known: Known
     found: Search
 
     def page(self, rows: Sequence[Row]) -> None:
-        """Look at a page: all of its cells at once, then at those that deserve it."""
+        """Search a page: all of its cells at once, then the suspects closely."""
         location = self.known.locations.get(self.shape.table)
         cells = [
             self._unknown(location, row, column, cell) if cell else b""
@@ -248,7 +248,7 @@ class _TableSearch:
             self._note(self.shape.texts[index % width], place, sighting.key_ids, sighting.beyond)
 
     def _unknown(self, location: Location | None, row: Row, column: str, cell: bytes) -> bytes:
-        """What of a cell the census does not count: each secret that it knows is left out."""
+        """Cut out of a cell each secret that the census counts."""
         table = self.shape.table
         if len(cell) > MOST_BYTES:
             self.found.unsearched[f"{table}.{column}"] = (
@@ -260,7 +260,7 @@ class _TableSearch:
             for slot in reversed(codec.find(cell)):
                 text = cell[slot.start : slot.end]
                 if slot.problem is not None:
-                    # The census does not know what damaged text is under: it is searched like any other.
+                    # The census does not know the key of damaged text, so it is searched like any other.
                     secret = (location.name, _shown(row.key), column + slot.path, digest(text) or b"")
                     if secret not in self.known.given_up:
                         continue
@@ -270,7 +270,7 @@ class _TableSearch:
         return without_own(table, column, cell, self.known.marks, self.found.snapshots)
 
     def _note(self, column: str, place: Place, key_ids: set[str | None], beyond: str) -> None:
-        """Remember a find, unless somebody has looked at it and it is no secret."""
+        """Record a find, unless the user says that it is no secret."""
         if not key_ids and not beyond:
             return
         found, table = self.found, self.shape.table
@@ -294,7 +294,7 @@ def _data_keys(key_ids: set[str | None]) -> set[str]:
 
 
 def _shown(key: Key) -> str:
-    """A row's key for people, of whatever type: a plugin's may be bytes, a UUID or a moment."""
+    """A row's key as text, of any type: a plugin's may be bytes, a UUID or a timestamp."""
     try:
         return key_to_text(key)
     except TypeError:

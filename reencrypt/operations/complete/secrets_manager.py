@@ -1,4 +1,4 @@
-"""Whether Grafana 12's secrets manager, whose data keys are its own, uses a key-encryption key of ours."""
+"""Data keys of Grafana 12's secrets manager, which may use the same key-encryption keys."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from reencrypt.keys.secret_key import SecretKeyProvider
 from reencrypt.state.data_keys import read_secrets_manager
 
 _TABLE: Final = "secret_data_key"
-# Its kinds of provider are spelled otherwise than the others, and not the same in all releases (`secretKey.v1`,
+# It spells its kinds of provider differently, and not the same in all releases (`secretKey.v1`,
 # `secret_key.v1`); sources: pkg/setting/setting_secrets_manager.go and its tests.
 _KIND_OF_OURS: Final = "secretkey"
 
 
 @dataclass(slots=True)
 class ProviderUse:
-    """The data keys under one of its providers: how many, and how many of them may need `secret_key`."""
+    """The number of data keys under one of its providers, and how many of them may need `secret_key`."""
 
     provider: str
     number: int = 0
@@ -28,11 +28,11 @@ class ProviderUse:
 
     @property
     def kind(self) -> str:
-        """The kind of provider, however the release spells it."""
+        """The kind of provider, in one spelling for all releases."""
         return self.provider.partition(".")[0].replace("_", "").lower()
 
     def may_need(self, provider: str, names: Collection[str]) -> int:
-        """How many may need the key of a provider in `data_keys`, whose kind has these names in the secrets manager.
+        """Count those that may need the key of a provider in `data_keys`; `names` are those of its kind here.
 
         Which key a provider of the secrets manager uses is not public, so it may be any of that kind.
         """
@@ -44,7 +44,7 @@ class ProviderUse:
 async def read_uses(database: Database, secret_key: SecretKeyProvider) -> list[ProviderUse]:
     """Look at every data key of the secrets manager, if there is one.
 
-    Its `secret_key` is a setting of its own, which may be the same: GCM tells, and what CFB wrapped may be under ours.
+    Its `secret_key` is a setting of its own, which may have the same value: GCM tells, and with CFB it may be so.
     """
     if _TABLE not in await database.columns():
         return []
@@ -62,5 +62,5 @@ async def read_uses(database: Database, secret_key: SecretKeyProvider) -> list[P
 
 
 def notes(uses: Iterable[ProviderUse]) -> list[str]:
-    """What the report says of them all: no operation of ours covers them."""
+    """The notes of a report on them: no operation covers them."""
     return [f"not covered: {use.number} data keys of Grafana's secrets manager under {use.provider}" for use in uses]

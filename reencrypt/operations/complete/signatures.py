@@ -1,11 +1,11 @@
 """Recognise Grafana's ciphertext by its first bytes, in every encoding in which Grafana or a plugin may store it.
 
-Two beginnings are searched for: `#` base64(data key id) `#` of an envelope, and `*` base64(algorithm) `*` of what
-`secret_key` encrypts directly. What has neither, a legacy value of an old release, no search can tell from noise.
+Two beginnings are searched for: `#` base64(data key id) `#` of an envelope, and `*` base64(algorithm) `*` of a
+value directly under `secret_key`. A legacy value of an old release has neither, so no search can tell it from noise.
 
 A cell is unpacked step by step: base64 of both alphabets, hexadecimal, JSON escapes, UTF-16 and gzip, at most
-`DEEPEST` layers one inside the other and `MOST_BYTES` in all. What goes beyond is said, never passed over. JSON inside
-of JSON is one layer, however deep: query languages double backslashes too, so their number tells nothing.
+`DEEPEST` layers one inside the other and `MOST_BYTES` in all. What goes beyond is reported. JSON inside of JSON is
+one layer, however deep: query languages double backslashes too, so their number tells nothing.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from reencrypt.crypto.envelope import algorithm_prefix
 DEEPEST: Final = 3
 MOST_BYTES: Final = 64 * 1024 * 1024
 
-#: Stands for the key of a legacy value, which names none: it is `secret_key`.
+#: Stands for `secret_key`, the key of a legacy value, which names none.
 LEGACY: Final = None
 
-#: The ids of the data keys there are, by how they stand between two `#`.
+#: The ids of the data keys, by their text between two `#`.
 Marks = Mapping[bytes, str]
 
 _SHORTEST_VALUE: Final = 36  # an algorithm, a salt and an IV
 _MARK: Final = rb"#([A-Za-z0-9+/]{2,200})"
-# The mark at the end of one id may begin the next, so it is not taken along.
+# The mark at the end of one id may begin the next, so the match leaves it.
 _KEY_ID: Final = re.compile(_MARK + rb"(?=#)")
 _KEY_ID_BEFORE: Final = re.compile(_MARK + rb"#\Z")
 _LONGEST_HEADER: Final = 202
@@ -44,7 +44,7 @@ _ALGORITHM_START: Final = b"*YWVzLW"
 _NAME: Final = re.compile(r"[A-Za-z0-9_.:/@-]{2,100}")
 _PREFIXES: Final = tuple(map(algorithm_prefix, Algorithm))
 
-# The same as text. An id of a data key is as long as an algorithm at least, so no envelope is shorter. A SHA-256 is.
+# The same as text. A data key's id is at least as long as an algorithm, so no envelope is shorter. A SHA-256 is.
 _SHORTEST_BASE64: Final = 48
 _SHORTEST_HEX: Final = 72
 
@@ -74,14 +74,14 @@ _ESCAPED: Final = re.compile(
 _UNICODE: Final = re.compile(rb"\\u00([0-9A-Fa-f]{2})")
 _ESCAPES: Final = ((b"\\/", b"/"), (b'\\"', b'"'), (b"\\n", b"\n"), (b"\\r", b"\r"))
 
-_UTF16: Final = b"1\0" * 8  # of printable characters, as the table for them sees them
+_UTF16: Final = b"1\0" * 8  # of printable characters, translated by their table
 _GZIP: Final = b"\x1f\x8b\x08"
-_GZIP_WINDOW: Final = 31  # zlib's way of saying: with gzip's header
-_GZIP_FIRST: Final = 512  # bytes; more and more are taken, so that many short members cost no more than one long
-_GZIP_COST: Final = 4096  # of a member that holds nothing
+_GZIP_WINDOW: Final = 31  # zlib's number for: with gzip's header
+_GZIP_FIRST: Final = 512  # bytes; grows, so that many short members cost no more than one long
+_GZIP_COST: Final = 4096  # bytes that an empty member counts as
 _GZIP_PART: Final = 1024 * 1024
 
-# All that makes bytes worth a look, for those that are so few that a pass costs less than the steps of several.
+# Everything that makes bytes worth a look in one pattern: for few bytes one pass costs less than several.
 _ANYTHING: Final = re.compile(
     b"|".join(
         (
@@ -99,21 +99,21 @@ _FEW: Final = 1024
 
 @dataclass(slots=True)
 class Sighting:
-    """What a cell holds: ids of data keys (`LEGACY` for a value under `secret_key`), and why a part was not seen."""
+    """The finds of a cell: ids of data keys (`LEGACY` for a value under `secret_key`), and why a part was not seen."""
 
     key_ids: set[str | None] = field(default_factory=set)
     beyond: str = ""
 
 
 def marks_of(key_ids: Iterable[str]) -> Marks:
-    """What to look for, for these data keys."""
+    """The marks to look for, for these data keys."""
     return {gobase64.encode(key_id.encode(), padded=False): key_id for key_id in key_ids}
 
 
 def suspects(cells: Sequence[bytes], marks: Marks) -> list[int]:
-    """The indexes of the cells that deserve a closer look: a few quick passes over all of them together.
+    """Find the indexes of the cells that deserve a closer look, by a few quick passes over all of them together.
 
-    It may name too many, and never too few: what `examine` would find in a cell, or say of it, makes it a suspect.
+    It may name too many, never too few: every cell that `examine` would report anything about is a suspect.
     """
     page = b"\x01".join(cells)  # a byte that no encoding contains
     if len(page) < _SHORTEST_VALUE:
@@ -131,13 +131,13 @@ def suspects(cells: Sequence[bytes], marks: Marks) -> list[int]:
 
 
 def _detectors(data: bytes, marks: Marks) -> Iterator[Callable[[int], int]]:
-    """Quick passes, each of which finds the next place worth a look from a position on, or -1."""
+    """Quick passes, each of which finds the next suspicious place from a position on, or -1."""
     text = data.translate(_BASE64_TABLE)
     yield lambda start: next((place for place, _ in _named_keys(data, marks, start)), -1)
     yield lambda start: data.find(_ALGORITHM_START, start)
     yield lambda start: _first_base64(data, text, start)
     yield lambda start: match.start() if (match := _ESCAPED.search(data, start)) else -1
-    # A single byte, which no text has, is found ten times as fast.
+    # Searching a single byte, which no text has, is ten times as fast.
     if _GZIP[:1] in data:
         yield lambda start: data.find(_GZIP, start)
     if b"\0" in data:
@@ -146,7 +146,7 @@ def _detectors(data: bytes, marks: Marks) -> Iterator[Callable[[int], int]]:
 
 
 def _first_base64(data: bytes, text: bytes, start: int) -> int:
-    """The first base64 or long hexadecimal text; hashes, of which there are many, cost no more than this."""
+    """Find the first base64 or long hexadecimal text; the many hashes cost no more than this."""
     while (start := text.find(b"1" * _SHORTEST_BASE64, start)) >= 0:
         match = _HEX.match(data, start)
         if match is None:
@@ -166,7 +166,7 @@ def _holds_nothing(data: bytes, marks: Marks) -> bool:
 
 
 def examine(cell: bytes, marks: Marks) -> Sighting:
-    """Look for both signatures in a cell's bytes and in what they unpack to. `marks` are the data keys there are.
+    """Look for both signatures in a cell's bytes and in what they unpack to. `marks` are the known data keys.
 
     An id that no data key has counts only with an algorithm behind it: text between two `#` is common.
     """
@@ -176,7 +176,7 @@ def examine(cell: bytes, marks: Marks) -> Sighting:
 
 
 class _Unpacking:
-    """The look at one cell: what was found so far, and how much may still be unpacked."""
+    """The search of one cell: the finds so far, and how much may still be unpacked."""
 
     def __init__(self, marks: Marks, sighting: Sighting) -> None:
         self._marks = marks
@@ -198,16 +198,16 @@ class _Unpacking:
                 return
 
     def _takes(self, size: int) -> bool:
-        """Whether so many bytes more may be unpacked."""
+        """Whether that many more bytes may be unpacked."""
         self._left -= size
         if self._left < 0:
             self._sighting.beyond = f"more than {MOST_BYTES // 1024**2} MiB unpacked"
         return self._left >= 0
 
     def _is_new(self, text: bytes, depth: int, *, carried: bool) -> bool:
-        """Whether this base64 text was not decoded yet, at this depth or above it; remembered if it is `carried` on.
+        """Whether this base64 text was not decoded yet, at this depth or above it; recorded if it is `carried` on.
 
-        What undoes escapes carries the rest of a cell along, and its texts are no layer deeper for that.
+        Undoing escapes carries the rest of a cell along, whose texts are no layer deeper.
         """
         if not (carried or self._decoded):
             return True
@@ -286,12 +286,12 @@ def _runs(data: bytes, alphabet: re.Pattern[bytes], table: bytes, shortest: int)
 def _from_base64(data: bytes, takes: _Takes, is_new: Callable[[bytes], bool]) -> Iterator[bytes]:
     """Decode each base64 text, of either alphabet, with or without padding or line breaks; or hexadecimal text.
 
-    What stands right before it may be of the same alphabet, like a path, so it may begin at any of four characters.
+    Characters of the same alphabet, such as a path, may precede it, so it may begin at any of four characters.
     """
     done = 0
     for start, end in _runs(data, _BASE64, _BASE64_TABLE, _SHORTEST_BASE64):
         if start < done:
-            continue  # it was a line of the one before
+            continue  # a line of the text before
         text, done = _lines(data, start, end)
         if not is_new(text):
             continue
@@ -316,7 +316,7 @@ def _lines(data: bytes, start: int, end: int) -> tuple[bytes, int]:
 
 
 def _next_line(data: bytes, end: int) -> re.Match[bytes] | None:
-    """What goes on behind a line break."""
+    """The text behind a line break."""
     breaks = next((each for each in _LINE_BREAKS if data.startswith(each, end)), None)
     return _BASE64.match(data, end + len(breaks)) if breaks else None
 
@@ -332,7 +332,7 @@ def _from_hex(text: bytes, takes: _Takes) -> Iterator[bytes]:
 
 
 def _from_escapes(data: bytes, takes: _Takes) -> Iterator[bytes]:
-    """Undo JSON's escapes, again and again, while there are any that a ciphertext's text may need."""
+    """Undo JSON's escapes repeatedly, while there are any that a ciphertext's text may need."""
     escaped = data
     while _ESCAPED.search(data):
         if not takes(len(data)):
@@ -351,14 +351,14 @@ def _unescaped(data: bytes) -> bytes:
 
 
 def _from_utf16(data: bytes, takes: _Takes) -> Iterator[bytes]:
-    """The odd and the even bytes of what holds text in UTF-16: one of them is the text, whichever comes first."""
+    """The odd and the even bytes of text in UTF-16: in either byte order one of them is the text."""
     if b"\0" in data and data.translate(_PRINTABLE_TABLE).find(_UTF16) >= 0 and takes(len(data)):
         yield data[::2]
         yield data[1::2]
 
 
 def _from_gzip(data: bytes, takes: _Takes) -> Iterator[bytes]:
-    """Unpack each gzip member, as far as it is whole."""
+    """Unpack each gzip member, as far as it is undamaged."""
     start = data.find(_GZIP)
     while start >= 0:
         unpacked, end = _member(data, start, takes)
@@ -370,7 +370,7 @@ def _from_gzip(data: bytes, takes: _Takes) -> Iterator[bytes]:
 
 
 def _member(data: bytes, start: int, takes: _Takes) -> tuple[bytes, int | None]:
-    """What a member holds, and where it ends: None where no more may be unpacked."""
+    """The content of a member, and where it ends: None where no more may be unpacked."""
     if not takes(_GZIP_COST):
         return b"", None
     stream = zlib.decompressobj(_GZIP_WINDOW)
@@ -382,13 +382,13 @@ def _member(data: bytes, start: int, takes: _Takes) -> tuple[bytes, int | None]:
             position += len(chunk)
             while chunk and not stream.eof:
                 part = stream.decompress(chunk, _GZIP_PART)
-                # Input counts too: a stream may go on for ever and hold nothing.
+                # Input counts too: an endless stream may hold nothing.
                 if not takes(len(part) + len(chunk) - len(stream.unconsumed_tail)):
                     return b"".join(parts), None
                 parts.append(part)
                 chunk = stream.unconsumed_tail
             size = min(size * 4, _GZIP_PART)
     except zlib.error:
-        # No gzip at all, or damaged from here on.
+        # Not gzip, or damaged from here on.
         return b"".join(parts), start + 1
     return b"".join(parts), position - len(stream.unused_data)

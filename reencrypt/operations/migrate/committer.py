@@ -1,4 +1,4 @@
-"""Commits a page: rows, twins, journal, quarantine and checkpoint in one transaction, or none of them."""
+"""Commits a page: rows, linked rows, journal, quarantine and checkpoint in one transaction, or none of them."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from reencrypt.state.runs import Run, save_failure_rate
 
 @dataclass(slots=True)
 class Committed:
-    """What a commit did: the rows that lost a race and must be read again, and how long locks were held.
+    """The result of a commit: the rows that lost a race and must be read again, and how long locks were held.
 
-    `counts` are the checkpoint's, with the page.
+    `counts` are those of the checkpoint, with the page.
     """
 
     lost: list[Key]
@@ -103,7 +103,7 @@ class Committer:
 
 
 def _alike(location: Location, page: PageOutcome) -> list[RowUpdate]:
-    """The updates of a page, those of twins within it made alike: one text stays one text."""
+    """The updates of a page, linked rows within it made alike: one text stays one text."""
     if location.linked is None:
         return page.updates
     rows = {each.row.key: each.row for each in page.detailed}

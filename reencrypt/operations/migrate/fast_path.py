@@ -1,8 +1,8 @@
-"""The short way of ordinary secrets: whole columns that begin like one whose key has been judged already.
+"""Fast path for columns that hold exactly one secret, with the prefix of one whose key was judged already.
 
-A rotation moves hundreds of thousands of values that share data key, algorithm and salt, and differ in nonce and body
-alone. Where the key is proven by itself, what is left to do for each is to decrypt it, to look at it and to seal it.
-Nothing is judged bad here: whatever is unlike the others, in any way, takes the long way of `transform`.
+A rotation moves hundreds of thousands of values that share data key, algorithm and salt, and differ only in nonce and
+body. Where the key is proven by itself, each needs no more than to be decrypted, checked and encrypted. Nothing is
+judged bad here: every value that differs from the others in any way takes the slow path.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _MOST_PREFIXES: Final = 32
 
 @dataclass(frozen=True, slots=True, repr=False)
 class _Prefix:
-    """What values begin with: key id, algorithm and salt; and the keys that follow from them."""
+    """The common beginning of values, key id, algorithm and salt, and the keys that follow from it."""
 
     value: bytes
     key_id: str
@@ -46,9 +46,9 @@ class _Prefix:
 
 
 class FastPath:
-    """The short way through one location, for one run; one page at a time.
+    """The fast path of one location, for one run; one page at a time.
 
-    `known` is what was in quarantine before: the long way knows how to treat it.
+    `known` are the secrets that were in quarantine before: the slow path treats them.
     """
 
     def __init__(self, location: Location, known: Mapping[Place, KnownSecret]) -> None:
@@ -64,7 +64,7 @@ class FastPath:
 
     @staticmethod
     def fits(location: Location) -> bool:
-        """Whether a row holds nothing but one secret, on which no other column or row depends."""
+        """Whether a row holds only one secret, on which no other column or row depends."""
         return (
             location.reencrypted
             and len(location.columns) == 1
@@ -73,7 +73,7 @@ class FastPath:
         )
 
     def learn(self, row: Row, transformer: Transformer) -> None:
-        """Remember how the secret of a row begins that has come the long way. Not while a page is taken."""
+        """Record the prefix of a row's secret that took the slow path. Not while a page is taken."""
         secret = next(secrets_of(self._location, row), None)
         envelope = secret.envelope if secret is not None else None
         if envelope is None or envelope.key_id is None or not envelope.prefixed:
@@ -91,7 +91,7 @@ class FastPath:
         )
 
     def take(self, rows: Sequence[Row], transformer: Transformer) -> tuple[PageOutcome, list[Row]]:
-        """Move what is ordinary among a page's rows; returns that, and the rows that need the long way."""
+        """Move the ordinary rows of a page; returns their outcome, and the rows that need the slow path."""
         page = PageOutcome()
         rest: list[Row] = []
         prefixes = [each for each in self._prefixes.values() if _holds(each, transformer)]
@@ -124,7 +124,7 @@ class FastPath:
             if group:
                 odd += self._move(each, group, bodies, transformer, page)
         if odd:
-            # In the order of the page, as the long way would have come across them.
+            # In the order of the page, as the slow path would meet them.
             wanted = {id(row) for row in (*rest, *odd)}
             rest = [row for row in rows if id(row) in wanted]
         return page, rest
@@ -137,7 +137,7 @@ class FastPath:
         transformer: Transformer,
         page: PageOutcome,
     ) -> list[Row]:
-        """Move rows that begin alike; returns those that are not ordinary after all."""
+        """Move rows with one prefix; returns those that are not ordinary after all."""
         try:
             plaintexts = ciphers.decrypt(alike.algorithm, alike.derived_key, bodies)
         except AuthenticationFailedError:
@@ -164,7 +164,7 @@ class FastPath:
         return rest
 
     def _kind_of(self, row: Row) -> Kind:
-        """What the row's plaintext should be; asked for each row, so it is remembered."""
+        """The kind of the row's plaintext, cached, because it is needed for each row."""
         if not row.extras:
             return self._kind
         kind = self._kinds.get(row.extras)
@@ -174,7 +174,7 @@ class FastPath:
 
 
 def _holds(prefix: _Prefix, transformer: Transformer) -> bool:
-    """Whether what was learned of a prefix still holds: keys are judged again, wrapped anew, and made the target."""
+    """Whether a prefix may still be used: keys are judged again, wrapped anew, and made the target."""
     key = transformer.key_of(prefix.key_id)
     return (
         not isinstance(key, UnusableKey)
@@ -185,6 +185,6 @@ def _holds(prefix: _Prefix, transformer: Transformer) -> bool:
 
 
 def _done(transformer: Transformer) -> bytes | None:
-    """What values begin with that this run has written: they come again in a sweep, and behind an interruption."""
+    """The prefix of values that this run has written: a sweep and a resumed run meet them again."""
     encryptor = transformer.encryptor
     return encryptor.prefix if transformer.is_current(encryptor.key_id, encryptor.algorithm) else None

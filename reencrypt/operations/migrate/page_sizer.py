@@ -1,4 +1,4 @@
-"""How large a page is: steered so that its transaction holds its locks about as long as the engine's policy says."""
+"""Sizes pages so that a transaction holds its locks about as long as the engine's policy says."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class PageSizer:
     rows: int = _FIRST_ROWS
 
     def learn(self, rows: int, locked_seconds: float) -> None:
-        """Take in how long a page of that many rows was locked; moves at most by half or double.
+        """Adjust to how long a page of that many rows was locked, at most by half or double.
 
-        That a short page, the last of a location, was quick says nothing about long ones.
+        A quick short page, the last of a location, says nothing about long ones.
         """
         factor = self.policy.hold_seconds / max(locked_seconds, 1e-4)
         wanted = rows * factor
@@ -31,5 +31,5 @@ class PageSizer:
             self.rows = max(1, min(_MOST_ROWS, round(wanted)))
 
     def pause_after(self, locked_seconds: float) -> float:
-        """Seconds to leave the database alone after a page, so that other writers get their turn."""
+        """Seconds to wait after a page, so that other writers get their turn."""
         return max(locked_seconds, self.policy.hold_seconds) if self.policy.gaps else 0.0

@@ -1,7 +1,7 @@
-"""The pipeline: one location read by pages, resolved, transformed and committed, three stages at the same time.
+"""The pipeline: reads a location by pages, resolves keys, transforms and commits, three stages at the same time.
 
 Page n+2 is read while n+1 is transformed and n commits. Reading holds no transaction open. Cancelling it at any await
-leaves the database as of some checkpoint, because nothing counts that did not commit.
+leaves the database as of some checkpoint, because only commits count.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _UNSAVED_SECONDS: Final = 1.0  # how long progress through rows without changes 
 
 @dataclass(slots=True)
 class _Page:
-    """A page on its way; `last` says that the location ends with it, and then `counted` are the rows it has now."""
+    """A page on its way; `last` says that the location ends with it; then `counted` is its present number of rows."""
 
     rows: list[Row]
     outcome: PageOutcome
@@ -54,25 +54,25 @@ class _Page:
 
 @dataclass(slots=True)
 class Limit:
-    """How many secrets a pilot may move, over all its locations; `most` is None for all there are."""
+    """The number of secrets that a pilot may move, over all its locations; `most` is None for all."""
 
     most: int | None = None
     moved: int = 0
 
     @property
     def left(self) -> int | None:
-        """How many more, None for any number."""
+        """The number of secrets that may still move, None for any number."""
         return None if self.most is None else self.most - self.moved
 
     @property
     def reason(self) -> str | None:
-        """Why to stop, once it is reached."""
+        """The reason to stop, once the limit is reached."""
         return f"the limit of {self.most} secrets is reached" if self.left is not None and self.left <= 0 else None
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What was moved, and why work stopped before the end; None where it came to its end."""
+    """The number of secrets moved, and why work stopped before the end, None where it did not."""
 
     moved: int = 0
     stopped: str | None = None
@@ -102,8 +102,8 @@ class Pipeline:
         self._failure_rate = failure_rate
         self._limit = Limit(session.options.scope.limit)
         self._page_sizer = PageSizer(session.database.lock_policy)
-        # Where a lock keeps everybody out, nothing of ours slows down whoever holds it: neither a thread that fights
-        # for the interpreter, nor a reader whom the commit has to wait for. They work in the gaps.
+        # Where a lock keeps everybody out, nothing here may slow down its holder: neither a thread that competes for
+        # the interpreter, nor a reader that the commit has to wait for. They work in the pauses.
         gaps = session.database.lock_policy.gaps
         self._turn: AbstractAsyncContextManager[None] = asyncio.Lock() if gaps else nullcontext()
         self._free_at = 0.0
@@ -137,7 +137,7 @@ class Pipeline:
         while True:
             async with self._turn:
                 rows = await next_page(self._database, location, after, rows=self._page_rows(), size=PAGE_BYTES)
-                # At once: what comes between the end and the count would pass for a row that was missed.
+                # At once: a row that comes between the end and the count would look like a missed one.
                 counted = None if rows else await count_rows(self._database, location)
             await out.put(_Page(rows, PageOutcome(), last=not rows, counted=counted))
             if not rows:
@@ -172,7 +172,7 @@ class Pipeline:
         )
 
     async def _outcome(self, location: Location, rows: Sequence[Row]) -> PageOutcome:
-        """Transform rows, the ordinary ones by the short way."""
+        """Transform rows, the ordinary ones by the fast path."""
         if self._fast_path is None:
             return await self._by_slow_path(location, rows)
         async with self._turn:
@@ -192,7 +192,7 @@ class Pipeline:
             lambda parsed, secret: known_of(self._known, location, secret, parsed.row) is not None,
         )
         transformer = self._transformer()
-        # Deriving keys gives the GIL away, everything else fights for it: then one thread is faster than two. Small
+        # Deriving keys releases the GIL. Everything else competes for it, so that one thread is faster than two. Small
         # chunks, so that no thread waits long for the last one.
         derives = _salts(rows) > _FEW_SALTS
         size = _CHUNK_ROWS if derives else max(1, len(rows))
@@ -222,7 +222,7 @@ class Pipeline:
             checkpoint.coverage = checkpoint.coverage.read(len(page.rows)).ended(page.counted)
             checkpoint.done = page.last
             stopped = self._session.stop.reason
-            # Rows without a change need no transaction of their own: their progress is saved now and then.
+            # Rows without a change need no transaction of their own; their progress is saved from time to time.
             if not page.outcome.is_unchanged or page.last or stopped or loop.time() - saved > _UNSAVED_SECONDS:
                 unsaved.updates, unsaved.detailed = page.outcome.updates, page.outcome.detailed
                 moved += await self._commit_page(location, unsaved, checkpoint, len(page.rows))
@@ -243,12 +243,12 @@ class Pipeline:
     async def _commit_page(self, location: Location, page: PageOutcome, checkpoint: Checkpoint, rows: int) -> int:
         """Commit, and take rows that lost a race through the pipeline again until they win or have lost too often."""
         if checkpoint.pass_number == 0:
-            # A sweep tries hardly anything but what has failed already.
+            # A sweep mostly tries what has failed already.
             self._failure_rate.add(page.failure_rate)
             self._failure_rate.check(self._session.options.safety.max_quarantine, page.failure_rate.failed)
         committed = await self._write(location, page, checkpoint)
         if committed.moved or committed.findings:
-            # Else the lock was held for the checkpoint alone.
+            # Otherwise the lock was held for the checkpoint alone.
             self._page_sizer.learn(rows, committed.locked_seconds)
         moved = self._report(location, committed, page.secrets)
         attempts = 1
@@ -263,7 +263,7 @@ class Pipeline:
         return moved
 
     async def _write(self, location: Location, page: PageOutcome, checkpoint: Checkpoint) -> Committed:
-        """Commit when the others have had their turn."""
+        """Commit after the pause in which other writers had their turn."""
         loop = asyncio.get_running_loop()
         await asyncio.sleep(max(0.0, self._free_at - loop.time()))
         async with self._turn:
@@ -279,7 +279,7 @@ class Pipeline:
             key = key_to_text(finding.key)
             place = (location.name, key, finding.field)
             if place in self._told or not finding.news:
-                continue  # a sweep comes across it again
+                continue  # a sweep meets it again
             self._told.add(place)
             self._session.emit(Quarantined(location.name, key, finding.field, finding.reason, finding.detail))
         return committed.moved
@@ -289,12 +289,12 @@ class Pipeline:
 
 
 def _salts(rows: Sequence[ParsedRow]) -> int:
-    """How many keys have to be derived for these rows, if none is known yet."""
+    """The number of keys to derive for these rows, if none is cached yet."""
     return len({each.envelope.salt for row in rows for each in row.secrets if each.envelope is not None})
 
 
 def _give_up(row: RowOutcome) -> RowOutcome:
-    """Quarantine the secrets of a row that somebody else kept changing."""
+    """Quarantine the secrets of a row that others kept changing."""
     counts = replace(row.counts, re_encrypted=row.counts.re_encrypted - row.moved)
     findings = list(row.findings)
     for _ in range(row.moved):

@@ -1,7 +1,7 @@
-"""Reads back what a run wrote, before the run says that it is done.
+"""Reads back a sample of what a run wrote, before the run says `done`.
 
-A run writes under one data key, as it knew that key. So the key is unwrapped anew, and a sample of what stands in the
-database now is decrypted with what that gives.
+A run writes under one data key, as it was once unwrapped. So it is unwrapped anew, and a sample of the database as it
+is now decrypted with the result.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class ReadBack:
         """Unwrap the target data key anew and decrypt a sample with it; returns how many secrets that were.
 
         Raises `RefusedError` where the key or a secret does not read, a `ReencryptError` where the provider or the
-        database fails: in both cases the run is not over.
+        database fails: in both cases the run stays open.
         """
         password = await self._password(target, provider)
         if password is None:
@@ -90,8 +90,8 @@ class ReadBack:
         )
 
     async def _samples(self, target: TargetKey) -> dict[Place, Sample]:
-        """What the run wrote last, by its journal, and what it wrote of the first rows of each location."""
-        # What the user has accepted is implausible under the right key too.
+        """Secrets that the run wrote last, by its journal, and those in the first rows of each location."""
+        # Accepted secrets are implausible under the right key too.
         accepted = await read_accepted(self.database)
         entries = await read_entries(self.database, self.run.id, rows=_NEWEST)
         samples: dict[Place, Sample] = {}

@@ -1,4 +1,4 @@
-"""Finds the key that decrypts a secret: unwraps what a page needs and judges keys before their secrets are touched."""
+"""Resolves the keys of a page: unwraps data keys and judges them before their secrets are touched."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from reencrypt.state.accepted import Accepted
 class _Needs:
     """The data keys of a page that are not ready: of secrets that move, and of those in quarantine that do not.
 
-    `samples` are what the page has under the first.
+    `samples` are the secrets that move.
     """
 
     moved: set[str] = field(default_factory=set)
@@ -34,8 +34,8 @@ class _Needs:
 class Resolver:
     """The keys of one pass: ring, `proof`, which it owns, and what the user decided about keys.
 
-    A run that `only_looks` moves nothing: what has come up since its plan was made is left for the next one.
-    `only_read` are the data keys that were unwrapped only to read with.
+    A run that `only_looks` moves nothing: secrets written since its plan was made are left for the next one.
+    `only_read` are the data keys that were unwrapped only to read.
     """
 
     def __init__(
@@ -58,9 +58,9 @@ class Resolver:
         is_current: Callable[[str | None, Algorithm], bool],
         is_held: Callable[[ParsedRow, FoundSecret], bool],
     ) -> None:
-        """Unwrap the data keys of a page's secrets that are to move, and weigh those that are met for the first time.
+        """Unwrap the data keys of a page's secrets that are to move, and weigh those met for the first time.
 
-        `is_held` tells what is in quarantine: that is read also where it need not move, and is no sample there.
+        `is_held` tells whether a secret is in quarantine: it is read then even if it does not move, and is no sample.
         Raises a `ReencryptError` where a provider fails as a whole.
         """
         needs = self._needs(rows, is_current, is_held)
@@ -68,7 +68,7 @@ class Resolver:
             await self._prepare_to_move(sorted(needs.moved), needs.samples)
         for key_id in sorted(needs.read - needs.moved - self._only_read):
             if self._skipped_as(key_id) is None:
-                # Nothing moves for these, so that no vault that is gone, and no disabled key, may stop a run.
+                # Nothing under these moves, so an unreachable vault or a disabled key must not stop the run.
                 self._only_read.add(key_id)
                 with suppress(ReencryptError):
                     await self.ring.ensure([key_id])
@@ -95,11 +95,11 @@ class Resolver:
         return needs
 
     def _is_ready(self, key_id: str) -> bool:
-        """Whether a key is there and may move secrets; one that was only read with has to be proven first."""
+        """Whether a key is there and may move secrets; one unwrapped only to read has to be proven first."""
         return self.ring.knows(key_id) and key_id not in self._only_read
 
     async def _prepare_to_move(self, key_ids: Sequence[str], samples: Mapping[str, list[Sample]]) -> None:
-        # Whatever was weighed under such an id was so under another row.
+        # Earlier evidence under such an id is about another row.
         self.proof.forget(key_ids)
         self._only_read.difference_update(key_ids)
         if any(self.ring.row(key_id) is None for key_id in key_ids):
@@ -107,7 +107,7 @@ class Resolver:
         await self.ring.ensure([key_id for key_id in key_ids if self._skipped_as(key_id) is None])
         for key_id in key_ids:
             await self._weigh(key_id, samples.get(key_id, []))
-        # A second answer is asked for only where the secrets do not prove the first one.
+        # A second answer is needed only where the secrets do not prove the first one.
         await self.ring.confirm(key_id for key_id in key_ids if not self.proof.is_shown_by_secrets(key_id))
 
     def _skipped_as(self, key_id: str | None) -> str | None:
@@ -133,7 +133,7 @@ class Resolver:
         return self.key_to_read(key_id)
 
     def key_to_read(self, key_id: str | None) -> UsableKey | UnusableKey:
-        """The same for a secret that is read and does not move, whatever the run may write."""
+        """The key for a secret that is read and does not move, whatever the run may write."""
         skipped = self._skipped_as(key_id)
         if skipped is not None:
             return UnusableKey(None, f"skipped_key {skipped}")

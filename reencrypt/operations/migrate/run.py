@@ -37,8 +37,8 @@ from reencrypt.state.stop import STOP_GRACE_SECONDS
 async def run(session: Session) -> RunReport:
     """Re-encrypt. Nothing is written before the keys are checked.
 
-    Raises a `ReencryptError` for whatever keeps it from its work. After a request to stop it finishes or rolls back the
-    page in hand; the report then says `stopped`.
+    Raises a `ReencryptError` where it cannot work. After a request to stop it finishes or rolls back the current page;
+    the report then says `stopped`.
     """
     started = time.monotonic()
     if session.options.scope.max_runtime is not None:
@@ -49,7 +49,7 @@ async def run(session: Session) -> RunReport:
         session, dead = await _wait_until_free(session)
         report = await _Migration(session, dead).run()
     except StoppedEarlyError:
-        # Before the run itself began: nothing was looked at, so there is nothing to count.
+        # Stopped before the run began: there is nothing to count.
         report = RunReport(
             Outcome.STOPPED,
             Target.resolve(session.settings, session.options).name,
@@ -67,12 +67,12 @@ async def _check_accepted(session: Session) -> None:
     entries = await read_quarantine(session.database) if session.schema.has_state else []
     if not any(session.options.accepts(entry) for entry in entries):
         raise ConfigurationError(
-            "no open secret in quarantine fits that", hint="`reencrypt quarantine list` shows what there is."
+            "no open secret in quarantine fits the options", hint="`reencrypt quarantine list` shows what there is."
         )
 
 
 async def _wait_until_free(session: Session) -> tuple[Session, DeadHolder | None]:
-    """Tell at once, before the long scan, that somebody else is at work; returns the session as it is afterwards."""
+    """Report at once, before the long scan, that somebody else is at work; returns the session as it is afterwards."""
     if not session.schema.has_state:
         return session, None
     waited: list[str] = []
@@ -120,7 +120,7 @@ class _Migration:
                 )
 
     async def _nothing_to_move(self, plan: Plan) -> RunReport:
-        # What waits in quarantine is in the way also of a rotation that is not due.
+        # Open entries in quarantine count also where a rotation is not due.
         entries = await read_quarantine(self.session.database) if plan.quarantined else []
         return RunReport(
             Outcome.PARTLY_DONE if any(entry.is_open for entry in entries) else Outcome.NOTHING_TO_DO,
@@ -174,9 +174,9 @@ class _Migration:
         )
 
     async def _announce_stop(self) -> None:
-        """Acknowledge a request to stop at once, and say what takes the seconds until the end."""
+        """Announce a stop as soon as it is requested, and why the end takes some seconds."""
         reason = await self.session.stop.wait()
-        self._waiting(f"{reason}: the page in hand is finished or rolled back")
+        self._waiting(f"{reason}: the current page is finished or rolled back")
 
     async def _move(self, plan: Plan, lease: Lease, current: Run) -> str | None:
         """Get the target key, move, sweep and read back; returns why it stopped before its end, else None."""
@@ -202,7 +202,7 @@ class _Migration:
         return stopped
 
     async def _settle(self, sweeper: Sweeper) -> str | None:
-        """Wait until no Grafana can have the data keys of before in its cache, then sweep for what it wrote."""
+        """Wait until no Grafana has older data keys in its cache, then sweep for what it wrote."""
         seconds = self.session.settings.data_keys_cache_ttl.total_seconds()
         self._waiting(f"Grafana keeps data keys in its cache for {seconds:g} s; a last sweep follows")
         await self.session.stop.interruptible(asyncio.sleep(seconds))
@@ -215,7 +215,7 @@ class _Migration:
     async def _resolver(self, plan: Plan, key: TargetKey) -> Resolver:
         accepted = await read_accepted(self.session.database)
         resolver = Resolver(self.session, plan.proof, accepted, only_looks=isinstance(key, NoTargetKey))
-        # With the target key among the rows: whatever names it is current from here on.
+        # With the target key among the rows: secrets under it are current from here on.
         resolver.proof.forget(await self.session.ring.reload())
         return resolver
 

@@ -1,4 +1,4 @@
-"""Turns rows into their new bytes: pure functions run in threads, knowing neither database nor network."""
+"""Slow path: parses, judges and re-encrypts every secret of a row. Pure functions, run in threads."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from reencrypt.state.quarantine import Finding, KnownSecret, Place, known_of
 
 @dataclass(frozen=True, slots=True, repr=False)
 class UsableKey:
-    """A key that decrypts: its bytes (a data key, or `secret_key`) and how far they are proven."""
+    """A key that decrypts: its bytes (a data key, or `secret_key`) and how far it is proven."""
 
     password: bytes
     standing: KeyStanding
@@ -34,7 +34,7 @@ class UsableKey:
 
 @dataclass(frozen=True, slots=True)
 class UnusableKey:
-    """Why secrets under a key stay: a reason code for the quarantine, or None and in `detail` why they are left."""
+    """Why secrets under a key stay: a reason code for the quarantine, or None and the reason in `detail`."""
 
     reason: Reason | None
     detail: str
@@ -42,9 +42,9 @@ class UnusableKey:
 
 @dataclass(slots=True)
 class RowOutcome:
-    """What there is to tell of one row: findings, counters, and how many of its secrets `moved`.
+    """The outcome of one row: findings, counters, and how many of its secrets `moved`.
 
-    `accepted` are the fields whose plaintexts are implausible and which move, or stay, all the same.
+    `accepted` are the fields with implausible plaintexts that the user accepts, whether they move or stay.
     """
 
     row: Row
@@ -56,10 +56,10 @@ class RowOutcome:
 
 @dataclass(slots=True)
 class PageOutcome:
-    """What becomes of a page. `updates` are all the rows that change.
+    """The outcome of a page. `updates` are all row updates.
 
-    `detailed` are the rows of which there is more to tell than that their one secret moves, or that nothing changes;
-    `unchanged` counts the secrets of those that do not change.
+    `detailed` are the outcomes of rows that need more than one moved secret or no change to describe them; `unchanged`
+    counts the secrets of rows that do not change.
     """
 
     updates: list[RowUpdate] = field(default_factory=list)
@@ -69,7 +69,7 @@ class PageOutcome:
 
     @property
     def moved(self) -> int:
-        """Secrets that get a new ciphertext."""
+        """The number of secrets that get a new ciphertext."""
         return self._ordinary + sum(each.moved for each in self.detailed)
 
     @property
@@ -79,23 +79,23 @@ class PageOutcome:
 
     @property
     def secrets(self) -> int:
-        """All secrets that were looked at."""
+        """The number of all secrets."""
         return self.unchanged.total + self._ordinary + sum(each.counts.total for each in self.detailed)
 
     @property
     def counts(self) -> Counts:
-        """What became of them."""
+        """The counters of all secrets."""
         counts = Counts.sum([self.unchanged, *(each.counts for each in self.detailed)])
         counts.re_encrypted += self._ordinary
         return counts
 
     @property
     def _ordinary(self) -> int:
-        """Rows of which nothing is told, with one secret each."""
+        """The number of row updates without a detailed outcome, with one secret each."""
         return len(self.updates) - sum(each.moved > 0 for each in self.detailed)
 
     def without(self, keys: Collection[Key]) -> PageOutcome:
-        """The same without the changes of some rows, and what is told of them."""
+        """Copy without the changes of some rows and their outcomes."""
         return replace(
             self,
             updates=[each for each in self.updates if each.key not in keys],
@@ -112,10 +112,10 @@ class PageOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Transformer:
-    """Everything that a secret's fate depends on, fixed for a page.
+    """Everything that decides about a secret, fixed for a page.
 
-    `is_current` tells whether a data key and algorithm are where the run wants secrets; `key_of` finds a data key.
-    `known` is what was in quarantine before, `accepted` what the user vouches for since an earlier run.
+    `is_current` tells whether a data key and algorithm are the target; `key_of` finds a data key. `known` are the
+    secrets in quarantine, `accepted` those that the user has vouched for since an earlier run.
     """
 
     encryptor: Encryptor
@@ -150,7 +150,7 @@ class Transformer:
             left = outcome.counts.left
             ciphertext = self._secret(location, secret, outcome, failure_rate)
             if outcome.counts.left > left and (known := self._known(location, secret, parsed.row)):
-                # Nobody has looked at it this time, so what was found before stands, and an acknowledgement with it.
+                # It was not read this time, so the earlier finding stands, with its acknowledgement.
                 text = secret.text_in(parsed.row)
                 outcome.findings.append(
                     Finding(parsed.row.key, secret.field, known.reason, known.detail, text, news=False)
@@ -175,7 +175,7 @@ class Transformer:
     def _too_long(
         self, outcome: RowOutcome, secrets: Sequence[tuple[FoundSecret, bytes]], length: int, limit: ColumnLimit
     ) -> None:
-        """Quarantine the secrets of a column that would not hold them: an engine might cut them off silently."""
+        """Quarantine secrets that are too long for their column: an engine might cut them off silently."""
         outcome.counts.re_encrypted -= len(secrets)
         fields = {secret.field for secret, _ in secrets}
         outcome.accepted = [each for each in outcome.accepted if each not in fields]
@@ -198,7 +198,7 @@ class Transformer:
         if self.is_current(envelope.key_id, envelope.algorithm):
             if self._is_still_bad(location, secret, outcome):
                 return None
-            # The run's own salt tells what this run has written, also before an interruption, from what it found.
+            # The run's own salt marks what this run has written, also before an interruption.
             if envelope.salt == self.encryptor.salt:
                 counts.re_encrypted += 1
             else:
@@ -216,7 +216,7 @@ class Transformer:
     def _is_still_bad(self, location: Location, secret: FoundSecret, outcome: RowOutcome) -> bool:
         """Whether a secret that does not move is in quarantine, and must stay there because it does not read yet.
 
-        Where the user has accepted it now, that is remembered instead.
+        Where the user accepts it now, that is recorded instead.
         """
         known = self._known(location, secret, outcome.row)
         if known is None:
@@ -234,7 +234,7 @@ class Transformer:
     def _reads(self, secret: FoundSecret, known: KnownSecret, row: Row) -> bool:
         """Whether a secret decrypts to what it should, or to what the user has accepted.
 
-        What was implausible before says something else under another key only, and may look right by chance then.
+        An implausible secret becomes plausible only under another key, and then perhaps by chance.
         """
         envelope = secret.envelope
         key = self.key_to_read(envelope.key_id) if envelope is not None else None
@@ -286,7 +286,7 @@ class Transformer:
         named = known is not None and known.accepted and known.reason is Reason.IMPLAUSIBLE_PLAINTEXT
         tagged = envelope.algorithm is Algorithm.AES_GCM
         if (remembered or named) and not tagged and not is_plausible(plaintext, secret.kind):
-            # Being implausible it speaks neither for its key nor against it: others have to prove that.
+            # An accepted secret is no evidence for or against its key: others have to prove that.
             if self.proof.vouches_for(key) or self.proof.accepts(key.key_id or "", key.provider):
                 return Admission.ACCEPTED
             return Admission.UNPROVEN if remembered else Admission.IMPLAUSIBLE
@@ -310,7 +310,7 @@ class Transformer:
             outcome.counts.leave(f"unproven_key {key.key_id or key.provider}")
             return None
         if secret.needs_own_proof and evidence(plaintext, secret.kind) < PROVEN_BITS:
-            # It may be plain text that only looks like an old ciphertext, and must not become garbage.
+            # It may be plain text that only looks like an old ciphertext, and must not be damaged.
             outcome.counts.leave(PLAIN_OR_UNPROVEN)
             return None
         outcome.counts.re_encrypted += 1

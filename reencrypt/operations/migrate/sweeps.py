@@ -1,4 +1,4 @@
-"""The passes of a run: one that moves the secrets, then sweeps for what Grafana wrote behind the cursor meanwhile."""
+"""The passes of a run: one moves the secrets, then sweeps find what Grafana wrote behind the cursor."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ MOST_SWEEPS: Final = 3
 class Sweeper:
     """Runs the passes of one run over its `locations`.
 
-    `plan` is the one that the run began with. A sweep that may move what was left gets another one, and a `resolver`
-    that judges by it.
+    The run begins with `plan`. A sweep that may move what was left gets another plan, and a `resolver` that judges by
+    it.
     """
 
     session: Session
@@ -40,7 +40,7 @@ class Sweeper:
     locations: Sequence[Location]
 
     async def main_pass(self) -> str | None:
-        """Move what is to be moved, from the checkpoints on. Returns why it stopped before its end, else None."""
+        """Move the secrets, from the checkpoints on. Returns why it stopped before its end, else None."""
         if self.run.pass_number and not self.session.options.scope.locations:
             return None
         number = self.run.pass_number + 1 if self.run.pass_number else 0
@@ -49,19 +49,19 @@ class Sweeper:
         return (await self._pass(number)).stopped
 
     async def sweeps(self) -> str | None:
-        """Look over every location again until a sweep moves nothing, three times at the most.
+        """Sweep all locations until a sweep moves nothing, three times at the most.
 
         Returns why it stopped before its end, else None.
 
-        Each sweep counts anew, so that its counters are the truth about the database as the run leaves it. One that was
-        interrupted is not gone on with: Grafana has had all the time in between. A pass that missed rows of a location
-        is repeated as a sweep, once. If that misses rows as well, no sweep helps: see `incomplete_scans`.
+        Each sweep counts anew, so its counters are right for the database as the run leaves it. An interrupted sweep is
+        not resumed, because Grafana may have written since. A pass that missed rows of a location is repeated as a
+        sweep, once. If that misses rows as well, no sweep helps: see `incomplete_scans`.
         """
         first = self.run.pass_number + 1
         short = await incomplete_scans(self.session.database, self.run)
         for number in range(first, first + MOST_SWEEPS + 1):
             if Counts.sum((await self.counts()).values()).left:
-                # Keys may have been proven, or doubted, since.
+                # Keys may have been proven or doubted meanwhile.
                 again = await plan_again(self.session, self.plan, self.resolver.proof)
                 self.resolver = self.resolver.judging_by(again.proof)
             self.session.emit(PassStarted(number))
@@ -112,6 +112,6 @@ async def counts_of(database: Database, run: Run, locations: Sequence[Location])
 
 
 async def incomplete_scans(database: Database, run: Run) -> dict[str, Coverage]:
-    """The locations of which the last pass that came to its end there missed rows."""
+    """The locations of which the last complete pass missed rows."""
     covered = latest_coverage(await read_checkpoints(database, run.id))
     return {name: coverage for name, coverage in covered.items() if coverage.is_short}

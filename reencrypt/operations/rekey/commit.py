@@ -1,7 +1,7 @@
 """Moves what `secret_key` itself encrypts, data keys and legacy alerting, to another `secret_key`, in one transaction.
 
-Grafana holds one `secret_key` at a time, so it is stopped meanwhile. After a crash the journal tells, by the hash of
-what was written, under which of the two a value is; plausibility decides nothing.
+Grafana holds one `secret_key` at a time, so it is stopped meanwhile. After a crash the journal tells, by
+hashes of what was written, under which of the two a value is; plausibility decides nothing.
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ class NewWrapping:
 
 @dataclass(slots=True, repr=False)
 class Alerting:
-    """The rows of legacy alerting: what changes, how many secrets that are, what is left, and what was done before.
+    """The rows of legacy alerting: updates, how many secrets move, findings, and how many were done before.
 
-    `unproven` are places of secrets that nothing proves to be what the old key makes of them. `accepted` are the rows
-    with fields that are implausible and move on the user's word or their tag's.
+    `unproven` are places of secrets that the old key decrypts without proof. `accepted` are the rows with implausible
+    fields that move because the user or their tag vouches for them.
     """
 
     updates: list[RowUpdate] = field(default_factory=list)
@@ -85,10 +85,10 @@ def alerting_anew(
     accepted: Accepted,
     given_up: Collection[bytes],
 ) -> Alerting:
-    """Encrypt the secrets of legacy alerting under the new `secret_key`; `written` are the hashes of what we wrote.
+    """Encrypt the secrets of legacy alerting under the new `secret_key`; `written` are the hashes of earlier writes.
 
-    What does not decrypt plausibly under the old one is a finding, and stays, unless the user has accepted it. What was
-    `given_up`, by the hash of its text, stays too, unless it proves by itself that it is right.
+    A secret that does not decrypt plausibly under the old one is a finding, and stays, unless the user has accepted it.
+    One that was `given_up`, by the hash of its text, stays too, unless it proves itself.
     """
     result = Alerting()
     readings: list[tuple[Row, list[_Reading]]] = []
@@ -102,7 +102,7 @@ def alerting_anew(
     for row, in_row in readings:
         for each in in_row:
             each.judge(proof, row, accepted, keeps_tag=keeps_tag)
-    # Again: a bad one casts doubt on the short ones that were judged before it.
+    # Again: a bad one casts doubt on short ones that were judged before it.
     for row, in_row in readings:
         for each in in_row:
             each.judge(proof, row, accepted, keeps_tag=keeps_tag)
@@ -114,7 +114,7 @@ def alerting_anew(
 
 @dataclass(slots=True, repr=False)
 class _Reading:
-    """A secret, what the old `secret_key` makes of it or why that is nothing, and what may be done with it."""
+    """A secret, its plaintext under the old `secret_key` or the reason for none, and whether it may move."""
 
     secret: FoundSecret
     plaintext: bytes | None
@@ -122,7 +122,7 @@ class _Reading:
     admission: Admission = Admission.IMPLAUSIBLE
 
     def judge(self, proof: Proof, row: Row, accepted: Accepted, *, keeps_tag: bool) -> None:
-        """Decide by a run's rules; an accepted secret, being implausible, speaks neither for its key nor against it."""
+        """Decide by a run's rules. An accepted secret is implausible, so it is no evidence for or against its key."""
         envelope, plaintext = self.secret.envelope, self.plaintext
         if envelope is None or plaintext is None:
             return
@@ -136,7 +136,7 @@ class _Reading:
 
     @property
     def proves_itself(self) -> bool:
-        """Whether it has a tag that matches, or is longer than chance would make it look right."""
+        """Whether its tag matches, or it is too long to look right by chance."""
         if self.secret.envelope is None or self.plaintext is None:
             return False
         tagged = self.secret.envelope.algorithm is Algorithm.AES_GCM
@@ -156,7 +156,7 @@ def _read(secret: FoundSecret, old: bytes, cache: DerivedKeyCache) -> _Reading:
 def _row_anew(
     location: Location, row: Row, readings: Sequence[_Reading], encryptor: Encryptor, result: Alerting
 ) -> None:
-    """Add what becomes of one row to the result."""
+    """Add the outcome of one row to the result."""
     replacements: list[tuple[FoundSecret, bytes]] = []
     on_word: list[str] = []
     for each in readings:
@@ -191,16 +191,16 @@ async def commit(
     unchanged: Callable[[Transaction], Awaitable[bool]],
     complete: bool,
 ) -> bool:
-    """Everything in one transaction, or nothing; returns whether nothing is left, which `complete` says of the rest.
+    """Commit everything in one transaction; returns whether nothing is left, which `complete` says of the rest.
 
-    Raises `RefusedError` where a value was changed meanwhile, or, says `unchanged`, one came that would be left behind.
+    Raises `RefusedError` where a value was changed meanwhile, or where `unchanged` finds a new one.
     """
 
     async def body(transaction: Transaction) -> bool:
         await lease.check(transaction)
         before = next((each for each in await read_runs(transaction) if each.id == run.id), run)
         if before.state == RunState.FINISHED:
-            # It was committed, and only the answer was lost.
+            # It was committed; only the answer was lost.
             return before.outcome == Outcome.DONE
         if not await unchanged(transaction):
             raise RefusedError(_NOT_STOPPED, hint="Nothing was changed. Stop Grafana, and start again.")

@@ -1,4 +1,4 @@
-"""What the journal tells of a change of `secret_key`: under which of the two keys a value is."""
+"""Reads from the journal of a change of `secret_key` under which of the two keys a value is."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _LEFT_KEY: Final = "not_under_the_new_secret_key"
 class DoneBefore:
     """A change that was committed before: `values` are under the new key, `left` names what is not.
 
-    `quarantined` counts open entries. `complete` says that nothing is left, then as now.
+    `quarantined` counts open entries. `complete` says that nothing was left then, and nothing is now.
     """
 
     values: int
@@ -48,9 +48,9 @@ class _LegacyCount:
 
 
 async def done_before(session: Session, new: Secret) -> DoneBefore | None:
-    """What the change towards this key has done, by the journal and not by plausibility.
+    """Read what the change to this key has done, by the journal and not by plausibility.
 
-    None where there was no such change, or where something came since that it has not moved: a Grafana that was
+    None where there was no such change, or where there are later values that it has not moved: a Grafana that was
     started again with the old key saves under that one.
     """
     database, schema = session.database, session.schema
@@ -85,12 +85,12 @@ async def done_before(session: Session, new: Secret) -> DoneBefore | None:
 
 
 def left_plain(number: int) -> str:
-    """What a report says of values that the change leaves because they may be plain text."""
+    """The text for values that the change leaves because they may be plain text."""
     return f"{number} values that may be plain text stay as they are: look at them"
 
 
 async def _count_legacy(database: Database, location: Location, known: frozenset[bytes], total: _LegacyCount) -> None:
-    """Add the values of a location that no data key encrypts, but for those in quarantine."""
+    """Count the values of a location without a data key, except those in quarantine."""
     found = _LegacyCount()
 
     def begin() -> LookAt:
@@ -132,7 +132,7 @@ async def all_rows(database: Database, location: Location) -> list[Row]:
 
 
 async def written_towards(database: Database, new: Secret) -> frozenset[bytes]:
-    """Hashes of what the change towards this key has written: what holds such bytes is under it already."""
+    """Hashes of what the change to this key has written: values with such bytes are under it already."""
     latest = _towards(await read_runs(database), new)
     if latest is None:
         return frozenset()

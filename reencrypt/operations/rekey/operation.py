@@ -1,4 +1,4 @@
-"""`reencrypt rekey-secret-key`: from the configured `secret_key` to the next, which Grafana itself cannot do."""
+"""`reencrypt rekey-secret-key`: changes the configured `secret_key` to the next, which Grafana itself cannot do."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ from reencrypt.state.runs import Run, find_open, insert_run, read_runs, supersed
 _SHORTEST: Final = 16
 _MOST_NAMED: Final = 10
 
-#: Printed when the database is done, because only then may the configuration follow.
+#: Printed when the database is done: only then may the configuration change.
 NEXT_STEPS: Final = (
     "put the new secret_key into Grafana's configuration: [security] secret_key, or GF_SECURITY_SECRET_KEY",
     "start Grafana, every instance with the new one",
     "reencrypt verify, with the new configuration",
     "everybody signs in again: Grafana hashes session tokens with secret_key",
 )
-#: Printed when all that can be done beside a running Grafana is done.
+#: Printed when only the part is left for which Grafana has to be stopped.
 STOP_GRAFANA_FIRST: Final = (
     "stop every Grafana that uses this database",
     "start this command again, with --grafana-stopped",
@@ -61,7 +61,7 @@ STOP_GRAFANA_FIRST: Final = (
 
 @dataclass(frozen=True, slots=True)
 class RekeyReport:
-    """How far the change is. `legacy` is what became of secrets that were directly under `secret_key`."""
+    """How far the change is. `legacy` is the report on secrets that were directly under `secret_key`."""
 
     outcome: Outcome
     legacy: RunReport
@@ -75,7 +75,7 @@ class RekeyReport:
 
     @property
     def exit_code(self) -> int:
-        """4 while Grafana has to be stopped first, else as for a run."""
+        """4 where Grafana has to be stopped first, else as for a run."""
         return self.outcome.exit_code
 
     def as_json(self) -> dict[str, Any]:
@@ -96,12 +96,12 @@ class RekeyReport:
 async def rekey(session: Session, new: Secret, *, grafana_stopped: bool) -> RekeyReport:
     """Put legacy secrets into envelopes; once Grafana is stopped, move what `secret_key` itself encrypts.
 
-    Raises `ConfigurationError` for a new key that cannot be one, `RefusedError` for what would be lost.
+    Raises `ConfigurationError` for an unusable new key, `RefusedError` where secrets would be lost.
     """
     check_new_secret_key(session.settings, new)
     before = await done_before(session, new)
     if before is not None:
-        # So it is after a crash behind the commit, while the configuration still has the old key.
+        # After a crash behind the commit the configuration still has the old key.
         nothing = RunReport(Outcome.NOTHING_TO_DO, LEGACY_PROVIDER, {}, operation=Operation.ENVELOP)
         return RekeyReport(
             Outcome.DONE if before.complete else Outcome.PARTLY_DONE,
@@ -145,7 +145,7 @@ async def _refuse_what_would_be_lost(session: Session, legacy: RunReport) -> Non
 
 
 async def _in_danger(session: Session, quarantine: Sequence[QuarantineEntry]) -> bool:
-    """Whether open entries hold what is directly under `secret_key`, or nobody knows under what."""
+    """Whether open entries hold secrets directly under `secret_key`, or under an unknown key."""
     entries = [entry for entry in quarantine if entry.is_open]
     if not entries:
         return False
@@ -160,14 +160,14 @@ def _left_plain(legacy: RunReport) -> dict[str, str]:
 
 
 def check_new_secret_key(settings: Settings, new: Secret) -> None:
-    """Refuse what cannot be, or should not be, the next `secret_key`; raises `ConfigurationError`."""
+    """Refuse an unusable or unsafe next `secret_key`; raises `ConfigurationError`."""
     text = new.reveal()
     if text == settings.secret_key.reveal():
         problem = "is the configured one: is Grafana's configuration changed already?"
     elif text == DEFAULT_SECRET_KEY:
         problem = "is the default that Grafana ships, which everybody knows"
     elif unfit := problem_of("security", "secret_key", text):
-        # Grafana would have another key than the one that everything is under.
+        # Grafana would read another key than the one that encrypted everything.
         problem = unfit
     elif len(text.encode()) < _SHORTEST:
         problem = f"has fewer than {_SHORTEST} bytes"
@@ -181,7 +181,7 @@ def check_new_secret_key(settings: Settings, new: Secret) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Rekey:
-    """The second part, with Grafana stopped. `legacy` is what the first part has done."""
+    """The second part, with Grafana stopped. `legacy` is the report of the first part."""
 
     session: Session
     new: Secret
@@ -212,7 +212,7 @@ class _Rekey:
         await checks.prove([row.id for row in rows if row.id not in skipped and digest(row.wrapped) not in written])
         location = next((each for each in plan.locations if not each.reencrypted), None)
         alerts = await all_rows(database, location) if location is not None else []
-        # Before a data key is believed: what does not read there casts doubt on all that secret_key alone vouches for.
+        # Before any data key is believed: unreadable alerting casts doubt on all that only secret_key vouches for.
         alerting = await self._alerting(checks.proof, location, alerts, new, written)
         await self._refuse_unreadable(location, alerting, lease)
         wrappings = await _wrap_all(checks, rows, new, written)
@@ -285,7 +285,7 @@ class _Rekey:
         )
 
     async def _refuse_unreadable(self, location: Location | None, alerting: Alerting, lease: Lease) -> None:
-        """Enter what does not read into the quarantine, and refuse, unless all of it has been given up there."""
+        """Quarantine what does not read, and refuse, unless all of it is acknowledged."""
         if location is None:
             return
         database = self.session.database
@@ -329,7 +329,7 @@ class _Rekey:
 
 @dataclass(slots=True)
 class _Wrappings:
-    """The `new` wrappings of data keys, how many had theirs `before`, and why others are left."""
+    """The `new` wrappings of data keys, how many were wrapped `before`, and why others are left."""
 
     new: list[NewWrapping] = field(default_factory=list)
     before: int = 0
@@ -339,7 +339,7 @@ class _Wrappings:
 async def _wrap_all(
     checks: KeyChecks, rows: Iterable[DataKey], new: SecretKeyProvider, written: frozenset[bytes]
 ) -> _Wrappings:
-    """Every data key under `secret_key` in its new wrapping, but for those that the journal says are there."""
+    """Wrap every data key under `secret_key` anew, except those that the journal says are done."""
     found, proof = _Wrappings(), checks.proof
     for row in rows:
         if digest(row.wrapped) in written:
@@ -350,12 +350,12 @@ async def _wrap_all(
             continue
         entry = checks.session.ring.entry(row.id)
         if not isinstance(entry, Unwrapped):
-            # It does not open under the old secret_key either: nothing is lost.
+            # It does not unwrap under the old secret_key either: nothing is lost.
             found.left[row.id] = f"unwrap_failed: {entry.detail}"
             continue
         if not (checks.proves(row) or proof.accepts(row.id, row.provider)):
             raise RefusedError(
-                f"nothing proves that data key {row.id} is what the configured secret_key makes of it",
+                f"nothing proves that the configured secret_key unwraps data key {row.id} correctly",
                 hint=f"Leave it behind with `--skip-key {row.id}`, or believe it with `--accept-unproven {row.id}`.",
             )
         found.new.append(await wrap_anew(row, entry.data_key, new))
@@ -363,7 +363,7 @@ async def _wrap_all(
 
 
 def _is_proven(proof: Proof) -> bool:
-    # Each data key and each secret is judged by itself besides.
+    # Each data key and each secret is judged by itself too.
     return proof.secret_key is Verdict.PROVEN or SECRET_KEY_PROVIDER in proof.accepted
 
 

@@ -1,4 +1,4 @@
-"""`reencrypt rewrap`: data keys under the newest version of a vault's key, another vault or another provider."""
+"""`reencrypt rewrap`: wraps data keys under the newest version of a vault's key, another vault or provider."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _MOST_LOOKS: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class RewrapReport:
-    """What became of every data key. `left` are those that stay as they are, each with the reason."""
+    """The outcome for every data key. `left` are those that stay as they are, each with the reason."""
 
     outcome: Outcome
     target_provider: str
@@ -73,9 +73,9 @@ class RewrapReport:
 
 
 async def rewrap(session: Session) -> RewrapReport:
-    """Wrap every proven data key under the target's newest version. May be interrupted at any moment, and goes on.
+    """Wrap every proven data key under the target's newest version. May be interrupted at any moment, and resumes.
 
-    Raises a `ReencryptError` for whatever keeps it from its work, as `run` does.
+    Raises a `ReencryptError` where it cannot work, as `run` does.
     """
     target, version, plan = Target.resolve(session.settings, session.options).name, "", None
     try:
@@ -93,7 +93,7 @@ async def rewrap(session: Session) -> RewrapReport:
 
 @dataclass(slots=True)
 class _DataKeysByNeed:
-    """The data keys as they are now: to be wrapped anew, where they belong already, or left for a reason."""
+    """The data keys now: candidates to rewrap, current ones, and those left for a reason."""
 
     candidates: list[Candidate] = field(default_factory=list)
     current: int = 0
@@ -123,7 +123,7 @@ class _Rewrap:
                 warnings=plan.warnings,
             )
         if found.candidates:
-            # Within a provider the plan saw nothing to do, and so nothing to refuse.
+            # Within one provider the plan found nothing to do, and so nothing to refuse.
             refused = [*preflight.before_keys(plan), *preflight.of_target(plan, provider)]
             if refused:
                 raise refused[0]
@@ -144,7 +144,7 @@ class _Rewrap:
             found, stopped = await session.stop.interruptible(rewrapping, grace_seconds=STOP_GRACE_SECONDS)
         except StoppedEarlyError:
             found, stopped = _DataKeysByNeed(), session.stop.reason
-            # What was cancelled may have committed without knowing.
+            # The cancelled batch may have committed without counting.
             progress = await read_data_key_progress(database, current.id) or progress
         left = found.left | {each.row.id: "changed_meanwhile" for each in found.candidates}
         outcome = Outcome.STOPPED if stopped else _outcome(progress.changed, left)
@@ -168,9 +168,9 @@ class _Rewrap:
     async def _until_current(
         self, classifier: _Classifier, work: Rewrapper, progress: DataKeyProgress
     ) -> tuple[_DataKeysByNeed, str | None]:
-        """Rewrap batch by batch, then again what Grafana made or changed meanwhile.
+        """Rewrap batch by batch, then again the data keys that Grafana made or changed meanwhile.
 
-        Returns how the keys are then, and why it stopped before its end, else None.
+        Returns the data keys as they are then, and why it stopped before its end, else None.
         """
         found = _DataKeysByNeed()
         for _ in range(_MOST_LOOKS):
@@ -188,7 +188,7 @@ class _Rewrap:
 
 @dataclass(frozen=True, slots=True)
 class _Classifier:
-    """Finds out what each data key needs, to be under this `version` of the key of its target, the `provider`."""
+    """Classifies data keys by what they need to be under this `version` of the target `provider`'s key."""
 
     plan: Plan
     checks: KeyChecks
@@ -196,12 +196,12 @@ class _Classifier:
     version: str
 
     async def classify(self) -> _DataKeysByNeed:
-        """Unwrap every data key that the user does not want left, and see what it needs."""
+        """Unwrap every data key that the user does not skip, and classify it."""
         plan, ring, proof, found = self.plan, self.plan.ring, self.checks.proof, _DataKeysByNeed()
         wanted = [row for row in ring.rows if not plan.is_skipped(row.id)]
         found.left = {row.id: "skipped_key" for row in ring.rows if row not in wanted}
         with suppress(KeyDisabledError):
-            # Those behind the one that raises are asked one by one below.
+            # Those behind the one that raises are unwrapped one by one below.
             await ring.ensure([row.id for row in wanted])
         disabled: dict[str, str] = {}
         for row in wanted:

@@ -1,6 +1,6 @@
 """Wraps data keys anew: under the newest version of a vault's key, another vault or another provider.
 
-The data keys stay what they are, so not one secret changes. A new wrapping replaces the old one only after it was
+The data keys stay the same, so no secret changes. A new wrapping replaces the old one only after it was
 unwrapped again, and only while the row still holds the bytes that were read.
 """
 
@@ -23,14 +23,14 @@ from reencrypt.state.data_keys import DataKeyStore, Wrapping
 from reencrypt.state.lease import Lease
 from reencrypt.state.runs import Run
 
-#: The name of the table, among those of columns that an undo had to keep.
+#: The table's name, also in the list of columns that an undo kept.
 DATA_KEYS: Final = "data_keys"
 BATCH_KEYS: Final = 100
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Candidate:
-    """A data key that is to be wrapped anew, in the clear and as its row is."""
+    """A data key to rewrap: its row, and the key in the clear."""
 
     row: DataKey
     unwrapped: Unwrapped
@@ -38,7 +38,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class _CheckedWrapping:
-    """`same_form` says that provider, framing and padding are those of before, whoever chose them."""
+    """A checked new wrapping; `same_form` says that provider, framing and padding stay."""
 
     row: DataKey
     wrapped: bytes
@@ -82,7 +82,7 @@ class Rewrapper:
 
     async def _wrap(self, candidate: Candidate) -> _CheckedWrapping:
         row, data_key = candidate.row, candidate.unwrapped.data_key
-        # Within a provider a key keeps its form: whoever wrote it so reads it so.
+        # Within a provider a key keeps its form: its writer can read it.
         own_format = candidate.unwrapped.wrap_format if row.provider == self.provider.name else None
         same_form = own_format is not None or (
             row.provider == self.provider.name and not self.provider.needs_wrap_format
@@ -109,7 +109,7 @@ class Rewrapper:
 
         done = await store.rewrap(new.row.id, new.row.wrapped, change)
         if done and not new.same_form:
-            # What we wrapped as we were told is no evidence of what Grafana can read. In its own form it still is.
+            # A form that the user chose is no evidence of what Grafana can read. The form from before still is.
             await store.remember(new.row.id, provider)
         return done
 

@@ -1,8 +1,7 @@
 """Undo: gives columns their old bytes back, one page of the journal at a time, newest first.
 
 A column is restored only while it holds what the run wrote, and only where each secret in it that the run changed may
-come back: see `old_keys`. So nothing that Grafana saved since is lost, and no key that is gone, or wrong, comes into
-use.
+come back: see `old_keys`. So nothing that Grafana saved since is lost, and no missing or wrong key comes into use.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ class _Step(NamedTuple):
 
 
 class _Restorable(NamedTuple):
-    """A row, how it changes, and because of which entries."""
+    """A row, its update, and the journal entries behind it."""
 
     row: Row
     update: RowUpdate
@@ -57,7 +56,7 @@ class _Restorable(NamedTuple):
 class ColumnUndo:
     """Undoes one run, under the lease; `journal_id` is the run id under which it journals itself.
 
-    `of_later_runs` are hashes of what later runs wrote whose own undo had to keep something.
+    `of_later_runs` are hashes of what later runs wrote and could not undo completely.
     """
 
     session: Session
@@ -75,7 +74,7 @@ class ColumnUndo:
         return {location.name: location for location in self.session.schema.fitted.locations}
 
     async def prepare(self) -> None:
-        """Read the whole journal of the run before anything is restored: what its old values prove, and their order."""
+        """Read the run's whole journal before anything is restored: for evidence, and for the order of rewrites."""
         again = await read_rewritten_again(self.session.database, self.run.id)
         self._steps = {place: [] for place in again}
         before = END
@@ -87,7 +86,7 @@ class ColumnUndo:
         await self.keys.survey(self.run, self.locations)
 
     async def page(self, progress: ColumnProgress) -> bool:
-        """Undo the next page behind what is done, and count it; returns False when there is nothing left."""
+        """Undo and count the next page of the journal; returns False when nothing is left."""
         before = END if progress.last is None else progress.last
         entries = await read_entries(self.session.database, self.run.id, before)
         progress.done = not entries
@@ -124,9 +123,9 @@ class ColumnUndo:
     async def _rows(
         self, location: Location, by_row: Mapping[Key, dict[str, JournalEntry]], progress: ColumnProgress
     ) -> dict[Key, dict[str, JournalEntry]]:
-        """Restore what can be; returns the rows that changed between read and write, to be looked at again.
+        """Restore the rows that can be; returns those that changed between read and write, to be tried again.
 
-        A commit whose answer was lost shows there, too: what it has restored holds the old bytes already.
+        A commit whose answer was lost shows there too: its rows hold the old bytes already.
         """
         rows = {row.key: row for row in await self.session.database.read_rows(location, list(by_row))}
         changed: dict[Key, list[tuple[JournalEntry, list[Rewritten]]]] = {}
@@ -150,7 +149,7 @@ class ColumnUndo:
     def _unchanged_since(
         self, location: Location, row: Row | None, columns: Mapping[str, JournalEntry], progress: ColumnProgress
     ) -> list[tuple[JournalEntry, list[Rewritten]]]:
-        """The columns of a row that still hold what the run wrote, and the secrets it wrote; the others are counted."""
+        """Find the columns of a row that still hold what the run wrote, with the secrets it wrote; count the others."""
         found = []
         for column, entry in columns.items():
             if row is None:
@@ -177,7 +176,7 @@ class ColumnUndo:
         entries: Sequence[tuple[JournalEntry, list[Rewritten]]],
         progress: ColumnProgress,
     ) -> _Restorable | None:
-        """How a row is restored; columns that cannot be are kept, each for its reason."""
+        """Decide how a row is restored; columns that cannot be are kept, each for its reason."""
         restored, key_ids = [], set()
         for entry, secrets in entries:
             reason: UndoSkipReason | None = None
@@ -192,7 +191,7 @@ class ColumnUndo:
         return _Restorable(row, _update(location, row, restored), restored, key_ids) if restored else None
 
     async def _commit(self, location: Location, wanted: Sequence[_Restorable]) -> list[Key]:
-        """Swap rows, their twins with them; returns the keys of those that had changed."""
+        """Update rows, linked rows with them; returns the keys of those that had changed."""
         needed = {key_id for each in wanted for key_id in each.key_ids}
 
         async def body(transaction: Transaction) -> list[Key]:
@@ -212,7 +211,7 @@ class ColumnUndo:
         try:
             return await retry_transaction(self.session.database, body)
         except _KeyGoneError:
-            # Judged again with the keys there are now, all of these rows.
+            # All of these rows are judged again with the present keys.
             await self.session.ring.reload()
             return [each.row.key for each in wanted]
 
@@ -224,12 +223,12 @@ class ColumnUndo:
         await retry_transaction(self.session.database, body)
 
     def _is_newest(self, entry: JournalEntry) -> bool:
-        """Whether no later rewrite of the column by this run is there: each column is counted by its newest."""
+        """Whether this is the run's last rewrite of the column: each column counts by its last."""
         steps = self._steps.get(entry.place)
         return not steps or steps[0].id == entry.id
 
     def _is_further_back(self, entry: JournalEntry, cell: bytes | None) -> bool:
-        """Whether a column holds what it held before an earlier rewrite, from which this one went on."""
+        """Whether a column holds its bytes from before an earlier rewrite, which this one followed."""
         expected = digest(entry.old)
         for step in self._steps.get(entry.place, ()):
             if step.id < entry.id:
@@ -243,9 +242,9 @@ class ColumnUndo:
     def _keep(self, entry: JournalEntry, reason: UndoSkipReason, progress: ColumnProgress) -> None:
         if not self._is_newest(entry):
             if reason in FINAL:
-                # The newest rewrite has told; and what Grafana saved between the two is what came back.
+                # The newest rewrite is counted already, and brought back what Grafana saved between the two.
                 return
-            # It went back by one rewrite, and does not by all of them.
+            # One rewrite of the column was undone, but not all of them.
             progress.restored -= 1
         self.kept.append(SkippedColumn(entry.table, entry.row_key, entry.column, reason))
         progress.keep(reason)
@@ -256,7 +255,7 @@ class _KeyGoneError(Exception):
 
 
 def _layers(entries: Sequence[JournalEntry]) -> list[list[JournalEntry]]:
-    """Of several rewrites of one column each in a layer of its own: the newest tells what the run left."""
+    """Put several rewrites of one column into a layer each: the newest tells what the run left."""
     layers: list[list[JournalEntry]] = []
     met: dict[ColumnPlace, int] = {}
     for entry in entries:
@@ -268,7 +267,7 @@ def _layers(entries: Sequence[JournalEntry]) -> list[list[JournalEntry]]:
 
 
 def _old_key_ids(columns: Iterable[Sequence[Rewritten]]) -> set[str]:
-    """The data keys that the old ones of these secrets need."""
+    """The data keys that the old texts of these secrets need."""
     envelopes = (secret.old.envelope for secrets in columns for secret in secrets)
     return {each.key_id for each in envelopes if each is not None and each.key_id is not None}
 

@@ -1,4 +1,4 @@
-"""Undo for rows of `data_keys`: old wrappings come back, and what a rotation set inactive is active again.
+"""Undo: restores old wrappings in `data_keys`, and activates the data keys that a rotation set inactive.
 
 A wrapping is restored only while the row holds what the run wrote, and only if the old one unwraps, now, to the same
 data key, or to the one that alone decrypts the secrets under it (`readers`). No row is deleted.
@@ -32,7 +32,7 @@ _WRAPPING = "encrypted_data"
 
 @dataclass(slots=True)
 class _Change:
-    """What a run did to a row of `data_keys`, by column: the bytes before, and a hash of those after."""
+    """A run's change of a row of `data_keys`, by column: the bytes before, and a hash of those after."""
 
     old: dict[str, bytes] = field(default_factory=dict)
     new_hash: bytes | None = None
@@ -40,7 +40,7 @@ class _Change:
 
 @dataclass(slots=True)
 class DataKeyUndo:
-    """Undoes what one run did to `data_keys`, under the lease; all of it may be done twice."""
+    """Undoes the changes of one run to `data_keys`, under the lease. All of it is idempotent."""
 
     session: Session
     lease: Lease
@@ -53,9 +53,9 @@ class DataKeyUndo:
     _differing: dict[str, DataKeyPair] = field(default_factory=dict)
 
     async def compare(self) -> None:
-        """Give the data keys that the run rewrapped their old wrapping back, where it holds what the present one holds.
+        """Restore the old wrapping of rewrapped data keys where both wrappings hold the same data key.
 
-        For the others `settle` asks the secrets under them.
+        For the others the secrets under them decide, in `settle`.
         """
         changes, _ = await self._journal()
         await self.session.ring.reload()
@@ -78,7 +78,7 @@ class DataKeyUndo:
         return await find_readers(self.session, self._differing, self.accepted)
 
     async def settle(self, readers: Mapping[str, KeyReaders]) -> None:
-        """Give those their old wrapping back that the secrets under them need."""
+        """Restore the old wrappings that the secrets under the data keys need."""
         changes, _ = await self._journal()
         for key_id, found in readers.items():
             reason = found.verdict()
@@ -90,7 +90,7 @@ class DataKeyUndo:
                 self.disputed.append(found)
 
     async def _compare(self, row: DataKey, change: _Change) -> None:
-        """Restore where both wrappings hold the same data key; else the secrets under it have to tell which one."""
+        """Restore where both wrappings hold the same data key; otherwise the secrets under it decide."""
         provider = normalise_provider(change.old["provider"].decode())
         before = await self._unwrap(replace(row, provider=provider, wrapped=change.old[_WRAPPING]))
         if before is None:
@@ -99,7 +99,7 @@ class DataKeyUndo:
         try:
             now = await self._unwrap(row)
         except ReencryptError as error:
-            # A vault that is gone must not be in the way of what leads back out of it.
+            # An unreachable vault must not block the undo that leads out of it.
             self.session.emit(Warned(f"the present wrapping of data key {row.id} cannot be unwrapped: {error.message}"))
             now = None
         if now == before:
@@ -132,14 +132,14 @@ class DataKeyUndo:
             back = Wrapping(old[_WRAPPING], old["provider"].decode(), old["label"].decode())
             done = await store.rewrap(row.id, row.wrapped, lambda _present: back)
             if done:
-                # Whoever wrote it first, it is theirs again.
+                # The wrapping is its first writer's again.
                 await store.forget(row.id, self.run_id)
             return done
 
         return await retry_transaction(self.session.database, body)
 
     async def save(self) -> None:
-        """Remember what became of the wrappings, for an undo that is asked for again."""
+        """Record the outcome for the wrappings, for an undo that is repeated."""
         progress = DataKeyProgress(self.restored)
         for each in self.kept:
             progress.keep(each.reason)
@@ -153,15 +153,15 @@ class DataKeyUndo:
         await retry_transaction(self.session.database, body)
 
     async def activity(self, own_key: str | None) -> bool:
-        """Make active again what the run set inactive, and its own key inactive, in one transaction.
+        """Activate the data keys that the run set inactive, and set its own key inactive, in one transaction.
 
-        A Grafana that reads in between must find an active key. Returns whether the run's own is inactive now.
+        A Grafana that reads in between must find an active key. Returns whether the run's own key is inactive now.
         """
         _, journalled = await self._journal()
         await self.session.ring.reload()
         inactive = [key_id for key_id, wrapped in journalled.items() if await self._is_usable(key_id, wrapped)]
         if journalled and not inactive and own_key is not None:
-            # Nothing that was active before opens now: without the run's own key Grafana would find none.
+            # No key that was active before unwraps now: without the run's own key Grafana would find none.
             return False
 
         async def body(transaction: Transaction) -> None:
@@ -178,7 +178,7 @@ class DataKeyUndo:
         return own_key is not None
 
     async def _is_usable(self, key_id: str, wrapped: bytes) -> bool:
-        """Whether a key is as it was when it was set inactive, or has been wrapped anew since so that it opens."""
+        """Whether a key is as it was when it was set inactive, or was wrapped anew since and unwraps."""
         row = self.session.ring.row(key_id)
         if row is None or row.wrapped == wrapped:
             return row is not None
@@ -188,7 +188,7 @@ class DataKeyUndo:
             return False
 
     async def _journal(self) -> tuple[dict[str, _Change], dict[str, bytes]]:
-        """The keys that were rewrapped, by id, and those that were set inactive, with their wrapping then."""
+        """Read the rewrapped data keys, by id, and those set inactive, with their wrapping at that time."""
         rewrapped: dict[str, _Change] = {}
         inactive: dict[str, bytes] = {}
         for entry in await read_data_key_entries(self.session.database, self.run_id):
@@ -197,7 +197,7 @@ class DataKeyUndo:
                 inactive[entry.key_id] = before
                 continue
             change = rewrapped.setdefault(entry.key_id, _Change())
-            # Of several rewrappings by one run the first tells what was before, the last what it left.
+            # Of several rewraps by one run the first has the wrapping from before, the last the one that it left.
             change.old.setdefault(entry.column, before)
             if entry.column == _WRAPPING:
                 change.new_hash = entry.new_hash

@@ -1,4 +1,4 @@
-"""What an undo reads from the journal of a run: entries, newest first, and the secrets that each of them changed."""
+"""Reads the journal of a run for its undo: entries, newest first, and the secrets that each of them changed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class UndoSkipReason(StrEnum):
     UNDER_BOTH = "secrets_under_both_wrappings"
 
 
-#: What to do about each, said where it is told.
+#: The remedy for each, shown with it.
 REMEDY: Final[Mapping[UndoSkipReason, str]] = {
     UndoSkipReason.ROW_GONE: "the row was deleted since the run: nothing to do",
     UndoSkipReason.CHANGED_SINCE: "something else was saved there since the run, and stays: nothing to do",
@@ -58,7 +58,7 @@ REMEDY: Final[Mapping[UndoSkipReason, str]] = {
     ),
 }
 
-#: Reasons that nothing removes: an undo that has met no others is over.
+#: Reasons that nothing removes: an undo that met no others is finished.
 FINAL: Final = frozenset((UndoSkipReason.ROW_GONE, UndoSkipReason.CHANGED_SINCE, UndoSkipReason.NO_LOCATION))
 
 
@@ -73,7 +73,7 @@ class SkippedColumn:
 
 
 class Rewritten(NamedTuple):
-    """A secret that a run rewrote: as it was, and as it is now; `old_text` is what stood in the column."""
+    """A secret that a run rewrote: as it was, and as it is now; `old_text` is its old text in the column."""
 
     old: FoundSecret
     present: FoundSecret
@@ -88,14 +88,14 @@ def old_secrets(location: Location, row: Row, entry: JournalEntry) -> list[Found
 
 
 def old_text(entry: JournalEntry, secret: FoundSecret) -> bytes:
-    """What stood in the column in the place of one of its old secrets, encoded as it was there."""
+    """The text of one old secret in the column, encoded as it was there."""
     return (entry.old or b"")[secret.slot.start : secret.slot.end]
 
 
 def rewritten_secrets(location: Location, row: Row, entry: JournalEntry) -> list[Rewritten] | None:
-    """The secrets of a column that differ from what they were; None where these are not the same secrets.
+    """Find the secrets of a column that differ from the old ones; None where the column holds other secrets.
 
-    All others are left alone, and nobody asks for their keys.
+    The rest is left alone, and needs no keys.
     """
     index = location.columns.index(entry.column)
     old = old_secrets(location, row, entry)

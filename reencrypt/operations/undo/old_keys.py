@@ -1,6 +1,6 @@
-"""Whether an old value may come back: what the journal of the run says about its key, judged as a run judges.
+"""Decides whether an old value may come back: judges its key by the run's journal, as a run judges.
 
-An old key is believed for what it makes of the run's old values, not for its unwrap: one answer is no proof. Memory
+The run's old values prove an old key; its unwrap does not, because one answer is no proof. Memory
 is bounded: a few clipped values for each key in each location.
 """
 
@@ -33,9 +33,9 @@ from reencrypt.state.runs import Run
 
 @dataclass(slots=True)
 class OldKeys:
-    """The keys of one run's old values. `secret_key_changed`: a change of `secret_key` came after the run.
+    """The keys of one run's old values. `secret_key_changed` says that a change of `secret_key` came after it.
 
-    After such a change the old values are no proof, because the key that they prove may be the former one.
+    After such a change the old values are no proof, because they may prove the former key.
     """
 
     session: Session
@@ -74,14 +74,14 @@ class OldKeys:
             if row is None or entry.column not in location.columns:
                 continue
             for secret in _touched(location, row, entry):
-                # The run's own salt: it wrote this itself, and rewrote the column once more later.
+                # The run's own salt: the run wrote this itself, and rewrote the column later.
                 if secret.envelope is None or self.accepted.covers(old_text(entry, secret)):
                     continue
                 if secret.envelope.salt != run.salt:
                     self._samples.offer(location.name, secret.envelope, secret.kind)
 
     async def _judge(self) -> None:
-        """Judge `secret_key` over its old values, and those of the data keys that it unwraps, which costs no call."""
+        """Judge `secret_key` by its old values, and by those of the data keys that it unwraps, which costs no call."""
         local = [row.id for row in self.session.ring.rows if row.provider == SECRET_KEY_PROVIDER]
         await self.ensure([key_id for key_id in local if key_id in self._samples.key_ids])
         session = self.session
@@ -91,9 +91,9 @@ class OldKeys:
                 self._weighed[key_id] = data_key
 
     async def ensure(self, key_ids: Collection[str]) -> None:
-        """Unwrap what has not been; raises a `ReencryptError` where a provider fails as a whole.
+        """Unwrap the data keys that are still wrapped; raises a `ReencryptError` where a provider fails as a whole.
 
-        Where the vault's key is disabled or gone, all else can still come back.
+        Where the vault's key is disabled or gone, everything else can still come back.
         """
         wanted = [key_id for key_id in key_ids if key_id not in self._unusable]
         try:
@@ -110,10 +110,10 @@ class OldKeys:
         self.session.emit(Warned(f"data key {key_id} cannot be unwrapped: {error.message}"))
 
     async def verdict(self, secret: Rewritten) -> UndoSkipReason | None:
-        """Whether a secret may be what it was, None, or why not. `ensure` has seen the old one's data key.
+        """Return None where the old secret may come back, else why not. Call `ensure` for its data key first.
 
-        It may where the old plaintext is plausible, or accepted, and its key is proven by the journal. The present one
-        is read only where that is not so: then both have to say the same.
+        It may where the old plaintext is plausible, or accepted, and the journal proves its key. Otherwise the present
+        plaintext has to be the same.
         """
         plaintext = self._decrypt(secret.old.envelope)
         if plaintext is None:
@@ -127,7 +127,7 @@ class OldKeys:
         return None if present == plaintext and not self._by_chance(secret.old, plaintext) else reason
 
     def _by_chance(self, old: FoundSecret, plaintext: bytes) -> bool:
-        """Whether one byte alone says the same, as it does one time in 256, and all else speaks against the key."""
+        """Whether only one byte is the same, as happens one time in 256, and everything else refutes the key."""
         if len(plaintext) != 1 or old.envelope is None or old.envelope.algorithm is Algorithm.AES_GCM:
             return False
         if old.envelope.key_id is None:
@@ -143,7 +143,7 @@ class OldKeys:
             await self._weigh(envelope.key_id)
         standing = self._standing(envelope.key_id)
         if self.accepted.covers(secret.old_text) and not is_plausible(plaintext, old.kind):
-            # On the user's word, but not under a key that nothing else proves.
+            # The user vouches for it, but not under a key that nothing else proves.
             return None if self._proof.vouches_for(standing) else UndoSkipReason.OLD_UNPROVEN
         admission = self._proof.admit(standing, envelope, plaintext, old.kind, keeps_tag=True)
         if admission is Admission.IMPLAUSIBLE:
@@ -153,11 +153,11 @@ class OldKeys:
         return UndoSkipReason.OLD_UNPROVEN
 
     async def _needs_no_more(self, old: FoundSecret, envelope: Envelope, plaintext: bytes) -> bool:
-        """Whether it is enough that the key is proven, or vouched for."""
+        """Whether a proven or accepted key is enough."""
         if envelope.algorithm is Algorithm.AES_GCM or not envelope.body:
             return True
         if old.kind is Kind.BYTES:
-            # Any bytes are plausible ones, so that nothing would tell what is vouched for wrongly.
+            # All bytes are plausible, so nothing would show that a key was accepted wrongly.
             return await self._proves_itself(envelope.key_id)
         return not old.needs_own_proof or evidence(plaintext, old.kind) >= PROVEN_BITS
 
@@ -167,7 +167,7 @@ class OldKeys:
         return KeyStanding(key_id, provider, conclusive=False, under_secret_key=provider == SECRET_KEY_PROVIDER)
 
     async def _weigh(self, key_id: str) -> None:
-        """Weigh a data key as it is unwrapped now: evidence is about a key, and not about its name."""
+        """Weigh a data key as it is unwrapped now: evidence is about the key, not its id."""
         data_key = self._data_key(key_id)
         if data_key is None or self._weighed.get(key_id) == data_key:
             return
@@ -186,7 +186,7 @@ class OldKeys:
         ).proves
 
     def _data_key(self, key_id: str) -> bytes | None:
-        # Unwrapped once is not there still.
+        # It may have gone since it was unwrapped.
         if self.session.ring.row(key_id) is None or not self.session.ring.knows(key_id):
             return None
         entry = self.session.ring.entry(key_id)
@@ -204,7 +204,7 @@ class OldKeys:
             return None
 
     async def _decrypt_present(self, envelope: Envelope | None) -> bytes | None:
-        """The present plaintext; a vault that is gone keeps one column, and not all that come behind it."""
+        """The present plaintext. An unreachable vault keeps one column, not all that follow."""
         if envelope is None or envelope.key_id in self._unusable:
             return None
         if envelope.key_id is not None:
@@ -220,8 +220,8 @@ class OldKeys:
 
 
 def _touched(location: Location, row: Row, entry: JournalEntry) -> list[FoundSecret]:
-    """The old secrets that the run rewrote, as far as that can be told: the others are no evidence of what it did."""
+    """The old secrets that the run rewrote, as far as is known: the others are no evidence of what it did."""
     if digest(row.cells[location.columns.index(entry.column)]) == entry.new_hash:
         return [each.old for each in rewritten_secrets(location, row, entry) or ()]
-    # Back already, or changed since. What may be plain text speaks neither for a key nor against one.
+    # Restored already, or changed since. Possible plain text is no evidence for or against a key.
     return [each for each in old_secrets(location, row, entry) if not each.needs_own_proof]

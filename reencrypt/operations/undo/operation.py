@@ -1,4 +1,4 @@
-"""`reencrypt undo RUN`: returns to what the journal holds, as far as nothing has changed since."""
+"""`reencrypt undo RUN`: restores what the journal holds, where nothing has changed since."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from reencrypt.state.stop import STOP_GRACE_SECONDS
 
 @dataclass(frozen=True, slots=True)
 class UndoReport:
-    """What was given back. `kept` are the columns that could not be, of this invocation; the numbers are of all.
+    """The result of an undo. `kept` are the columns that this invocation could not restore; numbers cover all.
 
     `disputed` are the data keys whose secrets are split between their old wrapping and the present one.
     """
@@ -50,7 +50,7 @@ class UndoReport:
 
     @property
     def exit_code(self) -> int:
-        """0 when everything is back, 3 when something had to stay, 4 when it was stopped."""
+        """0 where everything is restored, 3 where something was kept, 4 where it was stopped."""
         already = self.outcome is Outcome.ALREADY_UNDONE
         return ExitCode.PARTLY_DONE if already and self.kept_because else self.outcome.exit_code
 
@@ -83,17 +83,17 @@ class UndoReport:
 
 
 async def undo(session: Session, run_id: str) -> UndoReport:
-    """Undo a run; may be interrupted at any moment, and goes on when it is called again.
+    """Undo a run. May be interrupted at any moment, and resumes when it is called again.
 
     Raises `ConfigurationError` for a run that does not exist, `RefusedError` while a later one is not undone, and
-    where the configuration has not followed a change of `secret_key`. What is undone already is left alone.
+    where the configuration has not followed a change of `secret_key`. A finished undo is left alone.
     """
     try:
         found = await _find(session, run_id)
         if found.run.state == RunState.UNDONE:
             return await _already(session.database, found.run)
         async with leased(session) as lease:
-            # Again: somebody else may have run while we waited for the lease.
+            # Again: another run may have ended during the wait for the lease.
             found = await _find(session, run_id)
             if found.run.state == RunState.UNDONE:
                 return await _already(session.database, found.run)
@@ -106,7 +106,7 @@ async def undo(session: Session, run_id: str) -> UndoReport:
 class _UndoableRun:
     """The run that is to be undone, and whether a change of `secret_key` came after it.
 
-    `kept_later` are later runs whose own undo had to keep something.
+    `kept_later` are later runs whose own undo kept something.
     """
 
     run: Run
@@ -126,7 +126,7 @@ async def _find(session: Session, run_id: str) -> _UndoableRun:
         return _UndoableRun(runs[at], secret_key_changed=False)
     if runs[at].state == RunState.COMPLETED:
         raise RefusedError(
-            f"run {run_id} was completed, and its journal dropped: there is nothing to go back to",
+            f"run {run_id} was completed, and its journal dropped: nothing is left to restore",
             hint="To have secrets under another key, run again with --to. To have them legacy: `reencrypt rollback`.",
         )
     if runs[at].operation == Operation.REKEY:
@@ -135,12 +135,12 @@ async def _find(session: Session, run_id: str) -> _UndoableRun:
             hint="Change it back with `reencrypt rekey-secret-key`, with the former key as the new one.",
         )
     if stale := of_stale_secret_key(last_rekey(runs), session.settings):
-        # What is legacy in the journal would be readable here, and for no Grafana.
+        # Legacy values from the journal would be readable here, but not in Grafana.
         raise stale
     extents = dict.fromkeys(ids, (0, 0)) | await read_extents(database)
     # By the journal, whose ids only grow: clocks step back.
-    # One that has written nothing is in nobody's way, and nobody in its own. Nor is a change of secret_key, which is
-    # not undone: what went back into bytes of before it would not decrypt now, and so stays.
+    # A run that has written nothing blocks no other, and no other blocks it. Nor does a change of secret_key, which
+    # is not undone: old bytes from before it would not decrypt now, and so stay.
     later = [
         run
         for run in runs
@@ -155,7 +155,7 @@ async def _find(session: Session, run_id: str) -> _UndoableRun:
             f"run {newest.id} is later than {run_id} and has written {extents[newest.id][0]} columns",
             hint=f"First undo that one: `reencrypt undo {newest.id}`.",
         )
-    # A change that had nothing to rewrite stands nowhere in the journal, but among the runs it does.
+    # A change without rewrites is not in the journal, but it is among the runs.
     changed = any(
         run.operation == Operation.REKEY and run.is_over and (number > at or extents[run.id][1] > extents[run_id][1])
         for number, run in enumerate(runs)
@@ -165,7 +165,7 @@ async def _find(session: Session, run_id: str) -> _UndoableRun:
 
 
 async def _already(database: Database, run: Run) -> UndoReport:
-    """What the undo that is over has said, from its checkpoints; nothing is written."""
+    """Report a finished undo again, from its checkpoints; nothing is written."""
     columns = await read_column_progress(database, _journal_id(run)) or ColumnProgress()
     keys = await read_data_key_progress(database, _journal_id(run)) or DataKeyProgress()
     because = dict(Counter(columns.kept_because) + Counter(keys.kept_because))
@@ -190,11 +190,11 @@ class _UndoOperation:
         await close_run(database, self.lease, run, RunState.UNDOING, run.outcome)
         for other in await read_runs(database):
             if other.state == RunState.OPEN:
-                # What it counted as moved may be moved back now; the next run begins anew.
+                # What it counted as moved may be undone now, so the next run begins anew.
                 await supersede(database, self.lease, other)
         progress = await read_column_progress(database, _journal_id(run))
         if progress is None or (progress.done and progress.kept_because):
-            # What was kept may be possible now, with another configuration for one: then all is looked at again.
+            # What was kept may be possible now, with another configuration for example, so everything is tried again.
             progress = ColumnProgress()
         await session.ring.reload()
         work, keys = await self._work()
@@ -203,7 +203,7 @@ class _UndoOperation:
             stopped = await session.stop.interruptible(giving_back, grace_seconds=STOP_GRACE_SECONDS)
         except StoppedEarlyError:
             stopped = session.stop.reason
-            # What was cancelled may have counted what it did not commit.
+            # The cancelled page may have counted what it did not commit.
             progress = await read_column_progress(database, _journal_id(run)) or progress
         return await self._report(work, keys, progress, stopped)
 
@@ -216,7 +216,7 @@ class _UndoOperation:
         return work, DataKeyUndo(session, self.lease, run.id, _journal_id(run), accepted)
 
     async def _give_back(self, work: ColumnUndo, keys: DataKeyUndo, progress: ColumnProgress) -> str | None:
-        """Give back columns, then data keys; returns why it stopped before its end, else None.
+        """Restore columns, then data keys; returns why it stopped before its end, else None.
 
         Columns first: their old bytes may need a data key in the wrapping that it has now.
         """
@@ -246,7 +246,7 @@ class _UndoOperation:
             await close_run(session.database, self.lease, run, RunState.UNDONE, Outcome.UNDONE)
         else:
             outcome = Outcome.PARTLY_DONE
-            # It may be tried again, with another configuration for one, and stands in nobody's way.
+            # It may be tried again, with another configuration for example, and blocks no other run.
             await close_run(session.database, self.lease, run, RunState.UNDONE_PARTLY, run.outcome)
         return UndoReport(
             run.id, outcome, restored, dict(because), kept, keys.disputed, keys.restored, deactivated, stopped

@@ -1,7 +1,7 @@
-"""Which of two wrappings of a data key is the right one: what the secrets under it say, all of them.
+"""Finds which of two wrappings of a data key is right, by all secrets under it.
 
-A wrapping that holds another data key than the one before it makes every secret under its id unreadable; and what
-Grafana saves from then on is under the other one. Only where one of the two reads nothing may the other stand.
+A wrapping with another data key than the one before makes every secret under its id unreadable, and Grafana saves under
+the other key from then on. The old wrapping may come back only where the present one reads nothing.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from reencrypt.state.rowkey import key_to_text
 
 _PAGE_ROWS: Final = 1000
 _PAGE_BYTES: Final = 4 * 1024 * 1024
-#: How many secrets of each side are named; beyond that the report would be longer than anybody reads.
-_MOST_WEIGHED: Final = 4096  # secrets under a data key, far more than tell right from wrong
+#: Secrets of each side that are named; more would make the report unreadable.
+_MOST_WEIGHED: Final = 4096  # secrets under a data key, far more than a proof needs
 _NAMED: Final = 1000
 _SIDES: Final = ("old", "present", "neither")
 _OLD, _PRESENT, _NEITHER = _SIDES
@@ -57,7 +57,7 @@ class DisputedSecret:
 
 @dataclass(slots=True)
 class KeyReaders:
-    """What the secrets under one data key id say: how many only the old data key reads, only the present one, neither.
+    """Counts of the secrets under one data key id that only the old data key reads, only the present one, neither.
 
     `bits` is the evidence for the old one, `authenticated` whether a GCM tag matched under it. `secrets` names the
     first thousand of each; the numbers are of all.
@@ -72,21 +72,21 @@ class KeyReaders:
     _weighed: set[bytes] = field(default_factory=set)
 
     def weigh(self, envelope: Envelope, bits: float) -> None:
-        """Add what a secret says for the old data key; a copy of a ciphertext says nothing more."""
+        """Add a secret's evidence for the old data key; a copy of a ciphertext adds none."""
         identity = identity_of(envelope)
         if identity not in self._weighed and len(self._weighed) < _MOST_WEIGHED:
             self._weighed.add(identity)
             self.bits += bits
 
     def verdict(self) -> UndoSkipReason | None:
-        """Whether the old wrapping may come back, None, or why not."""
+        """Return None where the old wrapping may come back, else why not."""
         if self.numbers[_PRESENT]:
             return UndoSkipReason.UNDER_BOTH if self.numbers[_OLD] else UndoSkipReason.OLD_IMPLAUSIBLE
         if not (self.authenticated or self.bits >= PROVEN_BITS):
             if self.bits < 0:
                 return UndoSkipReason.OLD_IMPLAUSIBLE
             return UndoSkipReason.OLD_UNPROVEN if self.present_unwraps else UndoSkipReason.PRESENT_UNREADABLE
-        # What the old one does not read may have been saved under the present one, which cannot be asked.
+        # Secrets that the old one does not read may be under the present one, which does not unwrap.
         return UndoSkipReason.PRESENT_UNREADABLE if self.numbers[_NEITHER] and not self.present_unwraps else None
 
     def count(
@@ -107,7 +107,7 @@ class KeyReaders:
 async def find_readers(session: Session, pairs: Mapping[str, DataKeyPair], accepted: Accepted) -> dict[str, KeyReaders]:
     """Decrypt every secret under these data keys with both pairs; one read-only pass over all locations.
 
-    What is `accepted` says nothing: it is implausible under the right key too.
+    `accepted` secrets are no evidence: they are implausible under the right key too.
     """
     found = {key_id: KeyReaders(key_id, each.present is not None) for key_id, each in pairs.items()}
     for location in session.schema.fitted.locations:
@@ -119,7 +119,7 @@ async def find_readers(session: Session, pairs: Mapping[str, DataKeyPair], accep
             found = copy.deepcopy(before)
 
             async def look(rows: list[Row]) -> None:
-                # A derivation takes about a millisecond, which the event loop has better uses for.
+                # A derivation takes about a millisecond, which would block the event loop.
                 await asyncio.to_thread(_read, location, rows, pairs, found, session.cache, accepted)
 
             return look

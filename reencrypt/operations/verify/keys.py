@@ -11,13 +11,13 @@ from reencrypt.keys.errors import KeyDisabledError
 from reencrypt.keys.provider import LEGACY_PROVIDER
 from reencrypt.keys.ring import Failure, KeyRing
 
-#: Reasons of a verification alone: a run meets neither.
+#: Reasons that only a verification has.
 PROVIDER_NOT_CONFIGURED: Final = "provider_not_configured"
 KEY_RETIRES: Final = "key_retires"
 
 
 class Unusable(NamedTuple):
-    """Why a key decrypts nothing; the reason becomes that of every secret under it."""
+    """Why a key decrypts nothing; every secret under it gets the reason."""
 
     reason: str
     detail: str
@@ -31,14 +31,14 @@ class Keys(Protocol):
         ...
 
     async def confirm(self, key_ids: Sequence[str]) -> None:
-        """Have a key service asked a second time for those that only one answer of it speaks for.
+        """Ask a key service a second time for the data keys that have only one answer as proof.
 
         Raises `ContradictionError` where it answers differently, a `ReencryptError` where it fails.
         """
         ...
 
     def key_for(self, key_id: str | None) -> tuple[str, bytes | Unusable]:
-        """The provider of a data key (None: of a legacy value), and the key itself or why it is of no use."""
+        """The provider of a data key (None: of a legacy value), and the key itself or why it is unusable."""
         ...
 
     @property
@@ -51,7 +51,7 @@ class Keys(Protocol):
 class RingKeys:
     """All keys of a configuration: data keys from the ring, `secret_key` for legacy values.
 
-    `not_configured` says of a provider, in a clause, which setting keeps it from being loaded, or nothing.
+    `not_configured` names the setting that keeps a provider from being loaded, in a clause, or is empty.
     """
 
     ring: KeyRing
@@ -60,7 +60,7 @@ class RingKeys:
     _disabled: dict[str, str] = field(default_factory=dict)
 
     async def ensure(self, key_ids: Sequence[str]) -> None:
-        """Unwrap; a data key under a disabled version is of no use to Grafana either, and holds up no other."""
+        """Unwrap; a data key under a disabled version is unusable for Grafana too, and stops no other."""
         wanted = [key_id for key_id in key_ids if key_id not in self._disabled]
         try:
             await self.ring.ensure(wanted)
@@ -103,8 +103,8 @@ class RingKeys:
 class StayingKeys:
     """The keys of another set without those that are to retire.
 
-    `retires` says of a data key (None: of `secret_key`) which key-encryption key goes and takes it along, or nothing.
-    A data key that retires is never asked for, unless it takes an unwrap to know that.
+    `retires` names the key-encryption key that goes and takes a data key (None: `secret_key`) along, or is empty. A
+    retiring data key is never unwrapped, unless only the unwrap tells that it retires.
     """
 
     keys: Keys

@@ -1,4 +1,4 @@
-"""`reencrypt verify`: an independent read of every secret, trusting no bookkeeping of any run."""
+"""`reencrypt verify`: reads every secret independently, without trust in any record of a run."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ class VerifyReport:
 
     @property
     def problems(self) -> Sequence[Problem]:
-        """The secrets that do not read, by name as far as they are named."""
+        """The unreadable secrets that are named."""
         return self.found.problems
 
     def sentences(self) -> list[str]:
-        """What is wrong apart from single secrets, for people."""
+        """The problems apart from single secrets, for people."""
         return [
             *(f"ambiguous: {ambiguous(name)}" for name in self.ambiguous_keys),
             *map(str, self.faults),
@@ -78,7 +78,7 @@ class VerifyReport:
 
 
 def problem_as_json(problem: Problem) -> dict[str, object]:
-    """One secret that does not read."""
+    """One unreadable secret."""
     return {
         "location": problem.location,
         "key": problem.key,

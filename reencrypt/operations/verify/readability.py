@@ -1,4 +1,4 @@
-"""Whether this Grafana, with its configuration and this database, could read what is stored: beyond the secrets.
+"""Checks that Grafana could read the secrets with its configuration: faults beyond single secrets.
 
 Sources: `pkg/services/secrets/manager/manager.go` (providers are loaded at the start unless envelope encryption is off;
 an envelope is then not decrypted; a data key is looked up by name, and the first row wins).
@@ -21,7 +21,7 @@ _AVAILABLE: Final = "[security] available_encryption_providers"
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A setting because of which Grafana would not read, or write, secrets that are sound."""
+    """A setting that keeps Grafana from reading, or writing, sound secrets."""
 
     setting: str
     message: str
@@ -38,10 +38,10 @@ class Fault:
 def faults_of(
     settings: Settings, configured: ProviderConfiguration, needed: Iterable[str], *, has_envelopes: bool, target: str
 ) -> list[Fault]:
-    """What is wrong with the configuration for a database whose data keys are under the `needed` providers.
+    """Find the faults of a configuration for a database whose data keys are under the `needed` providers.
 
-    Grafana also loads the provider that it writes under, and so does whoever means to retire another key for it: the
-    `target`. With envelope encryption off it loads none, and reads no envelope.
+    Grafana also has to load the provider that it writes under: the `target`, when another key retires for it. With
+    envelope encryption off it loads none, and reads no envelope.
     """
     found: list[Fault] = []
     providers = set(needed)
@@ -82,8 +82,8 @@ def providers_of(ring: KeyRing, key_ids: Iterable[str]) -> set[str]:
 
 
 def ambiguous(name: str) -> str:
-    """What is wrong with such a data key, in a sentence for people."""
+    """The problem of a data key with several rows, in a sentence for people."""
     return (
-        f"data key {name} has more than one row in data_keys, and Grafana uses whichever the database gives it first: "
+        f"data key {name} has more than one row in data_keys, and Grafana uses the one that comes first: "
         "delete those that do not unwrap, or are copies, and give the table its primary key back"
     )

@@ -1,6 +1,6 @@
-"""Reads every secret as Grafana would and trusts no bookkeeping of any run: the core of `verify` and of `complete`.
+"""Reads every secret as Grafana would and trusts no record of a run: the core of `verify` and of `complete`.
 
-It knows neither configuration nor report. Memory is bounded: counts by key, and a limited number of problems by name.
+It knows no configuration and no report. Memory is bounded: counts by key, and a limited number of problems by name.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ NAMED_PROBLEMS: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A secret that does not read as Grafana reads it.
+    """A secret that Grafana could not read.
 
-    `quarantine` is the state of its quarantine entry, empty where it has none: one that was saved since, and fails
-    again, is news. `table`, `column` and `digest` (SHA-256 of its text) tell whether other bytes of it exist. `key_id`
-    is its data key, None for a legacy value, `UNREADABLE` for what cannot be taken apart.
+    `quarantine` is the state of its quarantine entry, empty where it has none, or where the secret was saved since.
+    `table`, `column` and `digest` (SHA-256 of its text) tell whether other bytes of it exist. `key_id` is its data key,
+    None for a legacy value, `UNREADABLE` for a text that cannot be taken apart.
     """
 
     location: str
@@ -67,7 +67,7 @@ class Problem:
 
     @property
     def acknowledged(self) -> bool:
-        """Whether somebody has given it up knowingly."""
+        """Whether its quarantine entry is acknowledged."""
         return self.quarantine == "acknowledged"
 
     @property
@@ -78,11 +78,11 @@ class Problem:
 
 @dataclass(slots=True)
 class LocationResult:
-    """What a location's secrets are under, and how many decrypt plausibly, or were `accepted` as they are.
+    """The secrets of a location by key, and how many decrypt plausibly, or were `accepted` as they are.
 
-    The counters are by data key: None stands for legacy values, `UNREADABLE` for what cannot be taken apart.
-    `in_quarantine` counts what does not read and is still as a run found it, `given_up` those of them that are
-    acknowledged, and which no key of the configuration reads, one that is to go included.
+    The counters are by data key: None stands for legacy values, `UNREADABLE` for texts that cannot be
+    taken apart. `in_quarantine` counts unreadable secrets that are still as a run found them, `given_up` those of them
+    that are acknowledged and that no key of the configuration reads, retiring ones included.
     """
 
     total: int = 0
@@ -96,9 +96,9 @@ class LocationResult:
 
 @dataclass(slots=True)
 class Verification:
-    """The result. `problems` are the named ones, the numbers are of all.
+    """The result. `problems` are the named ones; the numbers cover all.
 
-    `reasons` counts those that are in no quarantine. `proven_bits` is the evidence for a data key in what it decrypts,
+    `reasons` counts those outside the quarantine. `proven_bits` is the evidence for a data key in what it decrypts,
     summed up until it is enough.
     """
 
@@ -118,12 +118,12 @@ class Verification:
 
     @property
     def accepted(self) -> int:
-        """How many of the readable ones are not what Grafana stores in their place, and were accepted as such."""
+        """How many of the readable ones are implausible and were accepted."""
         return sum(each.accepted for each in self.locations.values())
 
     @property
     def of_configuration(self) -> int:
-        """How many of the unreadable ones a setting alone keeps from being read."""
+        """How many of the unreadable ones only a setting keeps from being read."""
         return self.reasons[PROVIDER_NOT_CONFIGURED]
 
     @property
@@ -138,7 +138,7 @@ class Verification:
 
     @property
     def needed_key_ids(self) -> set[str]:
-        """The data keys that a secret names which nobody has given up."""
+        """The data keys that a secret names which is not given up."""
         return {key_id for each in self.locations.values() for key_id in each.by_key - each.given_up if key_id}
 
     def is_proven(self, key_id: str | None) -> bool:
@@ -146,7 +146,7 @@ class Verification:
         return self.proven_bits.get(key_id, 0.0) >= PROVEN_BITS
 
     def copy(self) -> Verification:
-        """The same numbers and problems, to go on counting from."""
+        """Copy the numbers and problems, to count on from them."""
         return replace(
             self,
             locations=dict(self.locations),
@@ -157,7 +157,7 @@ class Verification:
         )
 
     def weigh(self, envelope: Envelope, bits: float) -> None:
-        """Add what a secret says for its key; sixteen of them are enough, and each counts once."""
+        """Add a secret's evidence for its key; sixteen secrets are enough, and each counts once."""
         weighed, identity = self.weighed.setdefault(envelope.key_id, set()), identity_of(envelope)
         if bits > 0 and identity not in weighed:
             weighed.add(identity)
@@ -180,8 +180,8 @@ async def verify_secrets(
     """Read, decrypt and judge every secret with these keys.
 
     One answer of a key service is no proof: a data key that its secrets do not prove, because they are few, raw bytes
-    or nonsense, is asked for a second time. Raises `ContradictionError` where the second answer is another one, and a
-    `ReencryptError` where the database or a key service fails; a secret that does not read is a problem.
+    or nonsense, is asked for a second time. Raises `ContradictionError` where the answers differ, and a
+    `ReencryptError` where the database or a key service fails. An unreadable secret is a problem, not an error.
     """
     by_place = {entry.place: entry for entry in quarantine}
     loop = asyncio.get_running_loop()
@@ -219,7 +219,7 @@ class _Verifier:
     verification: Verification
 
     def given_up_key_ids(self, location: Location, rows: Sequence[ParsedRow]) -> list[str]:
-        """The data keys of acknowledged secrets, which may read again."""
+        """The data keys of acknowledged secrets, which may be readable again."""
         return [
             secret.envelope.key_id
             for row, secrets in rows
@@ -242,7 +242,7 @@ class _Verifier:
                 result.providers[provider] = result.providers.get(provider, 0) + 1
                 if entry is not None and problem is not None:
                     result.in_quarantine[key_id] += 1
-                    # What somebody gave up when its data key was damaged may read since, and is alive then.
+                    # A secret acknowledged when its data key was damaged may read now, and then counts.
                     result.given_up[key_id] += not entry.is_open and not self._reads_at_all(secret, row)
                 if problem is None:
                     result.readable += 1
@@ -262,14 +262,14 @@ class _Verifier:
                     )
 
     def _entry(self, location: Location, row: Row, secret: FoundSecret) -> QuarantineEntry | None:
-        """Its entry in the quarantine; one that was saved since, and may fail again, has none."""
+        """Its entry in the quarantine; a secret that was saved since has none."""
         if not self.quarantine:
             return None
         entry = self.quarantine.get((location.name, key_to_text(row.key), secret.field))
         return entry if entry is not None and entry.secret_hash == digest(secret.text_in(row)) else None
 
     def _reads_at_all(self, secret: FoundSecret, row: Row) -> bool:
-        """Whether some key of the configuration reads it, be it one that is to go."""
+        """Whether any key of the configuration reads it, retiring ones included."""
         _, problem = self._judge(secret, self.keys.whole)
         if problem and problem[0] == Reason.IMPLAUSIBLE_PLAINTEXT:
             return self.accepted.covers(secret.text_in(row))
@@ -287,7 +287,7 @@ class _Verifier:
             plaintext = envelopes.decrypt(envelope, password, self.cache)
         except AuthenticationFailedError as error:
             return provider, (Reason.AUTHENTICATION_FAILED, str(error))
-        # A tag that matches says that Grafana reads what was written, whatever that is.
+        # A matching tag says that Grafana reads what was written, plausible or not.
         if envelope.algorithm is not Algorithm.AES_GCM and not is_plausible(plaintext, secret.kind):
             return provider, (Reason.IMPLAUSIBLE_PLAINTEXT, f"what its key yields is not {secret.kind}")
         if not self.verification.is_proven(envelope.key_id):
