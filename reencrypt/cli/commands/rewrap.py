@@ -50,6 +50,5 @@ def _print(report: RewrapReport) -> None:
     for key_id, reason in report.left.items():
         out.line(f"left: {key_id}: {reason}")
     if report.stop_reason:
-        out.line(
-            f"Stopped: {report.stop_reason}. Progress is saved; `{report.resume or 'reencrypt rewrap'}` resumes from here."
-        )
+        resume = report.resume or "reencrypt rewrap"
+        out.line(f"Stopped: {report.stop_reason}. Progress is saved; `{resume}` resumes from here.")
