@@ -12,7 +12,7 @@ from aiohttp import web
 
 from keyvault_emulator.control import PREFIX
 from keyvault_emulator.entra import MACHINE_PATH, tenant_of
-from keyvault_emulator.mishaps import LIES, SILENT, keep_silent, of_another_request, refusal_of, spoilt
+from keyvault_emulator.fault_effects import LIES, SILENT, keep_silent, of_another_request, refusal_of, spoilt
 from keyvault_emulator.permissions import permission_of
 from keyvault_emulator.requestlog import RequestRecord
 from keyvault_emulator.routes import find_route, is_vault_path

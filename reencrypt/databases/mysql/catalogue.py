@@ -83,7 +83,7 @@ _KINDS: Final = {"VIEW": "a view", "SYSTEM VERSIONED": "a system-versioned table
 _ABSENT: Final = frozenset((1054, 1146))
 _DENIED: Final = frozenset((1142, 1143))
 # In no database: a query for it tells an account that is denied single tables from one that sees them all.
-_NOBODYS: Final = "reencrypt_no_such_table"
+_NO_SUCH_TABLE: Final = "reencrypt_no_such_table"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,9 @@ class MysqlCatalogue:
         Without a table: whether it may hide any table of the database from this account.
         """
         try:
-            await session.fetch(f"SELECT {quote(column) if column else 1} FROM {quote(table or _NOBODYS)} LIMIT 0", ())
+            await session.fetch(
+                f"SELECT {quote(column) if column else 1} FROM {quote(table or _NO_SUCH_TABLE)} LIMIT 0", ()
+            )
         except errors.MySQLError as error:
             number = error.args[0] if error.args else None
             if number in _ABSENT | _DENIED:

@@ -123,7 +123,7 @@ class MysqlDriver:
                         **self._target.arguments(), ssl=tls, client_flag=CLIENT.FOUND_ROWS, autocommit=True
                     )
                 except Exception as error:
-                    _heed_cancellation(asked)
+                    _raise_lost_cancellation(asked)
                     if isinstance(error, MySQLError | OSError | EOFError):
                         raise
                     # Other errors come from a greeting that asyncmy cannot read, or from an unknown kind of
@@ -134,7 +134,7 @@ class MysqlDriver:
                         "caching_sha2_password (MySQL) or mysql_native_password (MariaDB).",
                     ) from error
                 try:
-                    _heed_cancellation(asked)
+                    _raise_lost_cancellation(asked)
                     for statement in _SESSION:
                         await _run(connection, statement)
                     ((version, packet, *charsets),) = await (await _run(connection, _SERVER)).fetchall()
@@ -162,7 +162,7 @@ def _cancellations() -> int:
     return task.cancelling() if task else 0
 
 
-def _heed_cancellation(before: int) -> None:
+def _raise_lost_cancellation(before: int) -> None:
     """Raise a cancellation that `wait_for` has lost; the driver always connects with it."""
     if _cancellations() > before:
         raise asyncio.CancelledError

@@ -157,7 +157,7 @@ class Rendering:
 
     def updates(self, updates: Sequence[RowUpdate], now: Value) -> Iterator[tuple[Sequence[RowUpdate], Query]]:
         """Compare and swap a whole page in one statement."""
-        values: list[Any] = [*self._swap_arrays(updates), *self._swap_range(updates)]
+        values: list[Any] = [*self._update_arrays(updates), *self._update_range(updates)]
         if self.location.updated:
             values.append(now)
         yield updates, (self._update(), values)
@@ -213,7 +213,7 @@ class Rendering:
     def _array(self, column: str) -> str:
         return f"{self.types[column].type_name}[]"
 
-    def _swap_arrays(self, updates: Sequence[RowUpdate]) -> list[list[Any]]:
+    def _update_arrays(self, updates: Sequence[RowUpdate]) -> list[list[Any]]:
         """The arrays for `_update`: one for each key column, then old and new for each column."""
         arrays: list[list[Any]] = [[update.key[index] for update in updates] for index in range(len(self.location.key))]
         for index, column in enumerate(self.location.columns):
@@ -224,7 +224,7 @@ class Rendering:
                 arrays.append([self._value(column, update.new[index]) for update in updates])
         return arrays
 
-    def _swap_range(self, updates: Sequence[RowUpdate]) -> list[Any]:
+    def _update_range(self, updates: Sequence[RowUpdate]) -> list[Any]:
         """The values of `_update` after the arrays: the least and the largest key, where keys are numbers."""
         if not self._has_range:
             return []

@@ -119,7 +119,7 @@ class SqliteDatabase:
             rows = list(await self._reader.execute_fetchall(check))
             return rows, await (await self._reader.execute("PRAGMA encoding")).fetchone()
 
-        rows, encoding = await self._patiently(work, deadline_seconds=_OPENING_SECONDS)
+        rows, encoding = await self._retry(work, deadline_seconds=_OPENING_SECONDS)
         for (verdict,) in rows:
             if verdict != "ok":
                 raise damaged(self._path, str(verdict).splitlines()[0])
@@ -169,7 +169,7 @@ class SqliteDatabase:
         async def work() -> list[Any]:
             return list(await self._reader.execute_fetchall(query, values))
 
-        return await self._patiently(work)
+        return await self._retry(work)
 
     async def shapes(self) -> list[Shape]:
         """The tables of the file."""
@@ -196,7 +196,7 @@ class SqliteDatabase:
             return to_rows(location, raws)
 
         # An open cursor blocks all commits, this program's included.
-        return await self._patiently(lambda: _to_the_end(work()))
+        return await self._retry(lambda: _to_the_end(work()))
 
     async def count_stretch(self, location: Location, after: Key | None, *, rows: int) -> tuple[int, Key | None]:
         """Find where the stretch ends, then count up to there."""
@@ -214,7 +214,7 @@ class SqliteDatabase:
             ((number,),) = await self._reader.execute_fetchall(query, (*values, *keys, *(end or ())))
             return int(number), end
 
-        return await self._patiently(lambda: _to_the_end(work()))
+        return await self._retry(lambda: _to_the_end(work()))
 
     async def _fitting(self, query: str, values: tuple[Value, ...], size: int) -> int:
         """How many rows begin within `size` bytes, by a query for their lengths."""
@@ -265,9 +265,9 @@ class SqliteDatabase:
         async def work() -> None:
             await self._writer.execute(statement)
 
-        await self._patiently(work)
+        await self._retry(work)
 
-    async def _patiently(self, work: Callable[[], Awaitable[_T]], *, deadline_seconds: float = _DEADLINE_SECONDS) -> _T:
+    async def _retry(self, work: Callable[[], Awaitable[_T]], *, deadline_seconds: float = _DEADLINE_SECONDS) -> _T:
         """Retry work that needs the file's lock for longer than SQLite's own handler waits."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + deadline_seconds
