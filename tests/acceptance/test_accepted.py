@@ -68,7 +68,7 @@ def test_what_was_accepted_reads_and_goes_through_every_later_operation(story: S
     assert accepted["outcome"] == "done"
     before = story.plaintexts()
     assert_verified(story, 3)
-    assert "3 of them are not what Grafana stores there, and were accepted" in story.cli("verify").stdout
+    assert "3 of them are implausible, and were accepted" in story.cli("verify").stdout
 
     rotated = story.cli.json("run", *WRAP, "--fresh-data-key")
     assert (rotated["outcome"], rotated["secrets"]["quarantined"], rotated["secrets"]["left"]) == ("done", 0, 0)
