@@ -1,1 +1,1 @@
-"""The operations, a folder or module each. Only these know settings, keys, databases and state together."""
+"""The operations that commands run, a folder or module each."""

@@ -88,9 +88,10 @@ class _Planner:
                 refusals += preflight.of_secret_key(plan)
             if plan.needs_run or plan.target.operation is Operation.REWRAP:
                 provider = session.providers.get(plan.target.provider)
-                plan = await self._with_target_key(plan, checks, provider)
+                own = await read_own_keys(session.database, plan.schema)
+                plan = await self._with_target_key(plan, checks, provider, own)
                 if plan.wrap_format is None and provider.needs_wrap_format and not plan.target.is_legacy:
-                    plan = replace(plan, wrap_format=await self._learn_format(plan, checks))
+                    plan = replace(plan, wrap_format=await self._learn_format(plan, checks, own))
                 if plan.has_work or plan.target.is_legacy:
                     refusals += preflight.of_target(plan, provider)
                     if not (refusals or plan.existing or plan.target.is_legacy):
@@ -201,12 +202,11 @@ class _Planner:
             self.session, plan.census.samples, wanted, accepted=proof.accepted, skipped=proof.skipped
         )
 
-    async def _with_target_key(self, plan: Plan, checks: KeyChecks, provider: KeyProvider) -> Plan:
+    async def _with_target_key(self, plan: Plan, checks: KeyChecks, provider: KeyProvider, own: frozenset[str]) -> Plan:
         """Find the data keys that could be the target key, and the wrap format of Grafana under the target provider."""
         target = plan.target
         if target.is_legacy:
             return plan
-        own = await read_own_keys(self.session.database, plan.schema)
         rows = [row for row in plan.ring.rows if row.provider == target.provider]
         written_by_grafana = [row for row in rows if row.id not in own]
         interrupted = plan.run_to_continue
@@ -231,8 +231,7 @@ class _Planner:
                 return (row,), None if row.id in own else _format_of(self.session.ring, row)
         return (), None
 
-    async def _learn_format(self, plan: Plan, checks: KeyChecks) -> WrapFormat | None:
-        own = await read_own_keys(self.session.database, plan.schema)
+    async def _learn_format(self, plan: Plan, checks: KeyChecks, own: frozenset[str]) -> WrapFormat | None:
         rows = [row for row in plan.ring.rows if row.provider == plan.target.provider and row.id not in own]
         for row in sorted(rows, key=lambda each: str(each.created), reverse=True):
             if plan.is_skipped(row.id):

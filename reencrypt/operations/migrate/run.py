@@ -26,7 +26,7 @@ from reencrypt.planning.session import Session
 from reencrypt.planning.target import Target
 from reencrypt.planning.target_key import NoTargetKey, TargetKey
 from reencrypt.settings import Settings
-from reencrypt.state.accepted import read_accepted
+from reencrypt.state.accepted import Accepted, read_accepted
 from reencrypt.state.counts import Counts
 from reencrypt.state.lease import DeadHolder, Lease, wait_until_free
 from reencrypt.state.quarantine import QuarantineEntry, known_secrets, read_quarantine
@@ -184,10 +184,11 @@ class _Migration:
         key = await Resumption(session, plan, lease).target_key(current)
         if plan.target.fresh and key.id:
             plan = replace(plan, target=replace(plan.target, own_key=key.id))
-        resolver = await self._resolver(plan, key)
+        accepted = await read_accepted(session.database)
+        resolver = await self._resolver(plan, key, accepted)
         if key.id:
             session.emit(TargetKeyReady(key.id, key.provider, key.made))
-        pipeline = await self._pipeline(plan, lease, current, key)
+        pipeline = await self._pipeline(plan, lease, current, key, accepted)
         sweeper = Sweeper(session, plan, lease, current, pipeline, resolver, self._chosen(plan))
         stopped = await sweeper.main_pass()
         if not stopped and session.options.scope.locations:
@@ -212,14 +213,13 @@ class _Migration:
         by_name = {location.name: location for location in plan.locations}
         return [by_name[name] for name in self.session.options.scope.locations] or list(plan.locations)
 
-    async def _resolver(self, plan: Plan, key: TargetKey) -> Resolver:
-        accepted = await read_accepted(self.session.database)
+    async def _resolver(self, plan: Plan, key: TargetKey, accepted: Accepted) -> Resolver:
         resolver = Resolver(self.session, plan.proof, accepted, only_looks=isinstance(key, NoTargetKey))
         # With the target key among the rows: secrets under it are current from here on.
         resolver.proof.forget(await self.session.ring.reload())
         return resolver
 
-    async def _pipeline(self, plan: Plan, lease: Lease, current: Run, key: TargetKey) -> Pipeline:
+    async def _pipeline(self, plan: Plan, lease: Lease, current: Run, key: TargetKey, accepted: Accepted) -> Pipeline:
         session = self.session
         by_name = {location.name: location for location in plan.locations}
         return Pipeline(
@@ -228,7 +228,7 @@ class _Migration:
             key.encryptor(plan.target.algorithm, current.salt, session.cache),
             plan.is_current,
             known=known_secrets(await read_quarantine(session.database), session.options.accepts),
-            accepted=await read_accepted(session.database),
+            accepted=accepted,
             failure_rate=current.failure_rate,
         )
 

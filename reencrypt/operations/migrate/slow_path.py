@@ -149,7 +149,7 @@ class Transformer:
         for secret in parsed.secrets:
             left = outcome.counts.left
             ciphertext = self._secret(location, secret, outcome, failure_rate)
-            if outcome.counts.left > left and (known := self._known(location, secret, parsed.row)):
+            if outcome.counts.left > left and (known := known_of(self.known, location, secret, parsed.row)):
                 # It was not read this time, so the earlier finding stands, with its acknowledgement.
                 text = secret.text_in(parsed.row)
                 outcome.findings.append(
@@ -218,7 +218,7 @@ class Transformer:
 
         Where the user accepts it now, that is recorded instead.
         """
-        known = self._known(location, secret, outcome.row)
+        known = known_of(self.known, location, secret, outcome.row)
         if known is None:
             return False
         if known.accepted and known.reason is Reason.IMPLAUSIBLE_PLAINTEXT:
@@ -263,7 +263,7 @@ class Transformer:
         try:
             plaintext = envelopes.decrypt(envelope, key.password, self.cache)
         except AuthenticationFailedError as error:
-            if self._known(location, secret, outcome.row) is None:
+            if known_of(self.known, location, secret, outcome.row) is None:
                 failure_rate.note(key.standing.key_id or "", secret.text_in(outcome.row), failed=True)
             self._quarantine(outcome, secret, Reason.AUTHENTICATION_FAILED, str(error))
             return None
@@ -281,7 +281,7 @@ class Transformer:
         failure_rate: FailureRate,
     ) -> Admission:
         """Decide whether a secret may move: by its plaintext, or by the user's word for exactly this text."""
-        known = self._known(location, secret, row)
+        known = known_of(self.known, location, secret, row)
         remembered = self.accepted.covers(secret.text_in(row))
         named = known is not None and known.accepted and known.reason is Reason.IMPLAUSIBLE_PLAINTEXT
         tagged = envelope.algorithm is Algorithm.AES_GCM
@@ -295,9 +295,6 @@ class Transformer:
         if known is None:
             failure_rate.note(key.key_id or "", secret.text_in(row), failed=admission is Admission.IMPLAUSIBLE)
         return admission
-
-    def _known(self, location: Location, secret: FoundSecret, row: Row) -> KnownSecret | None:
-        return known_of(self.known, location, secret, row)
 
     def _move(
         self, secret: FoundSecret, plaintext: bytes, admission: Admission, key: KeyStanding, outcome: RowOutcome

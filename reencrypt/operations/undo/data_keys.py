@@ -50,6 +50,7 @@ class DataKeyUndo:
     restored: int = 0
     kept: list[SkippedColumn] = field(default_factory=list)
     disputed: list[KeyReaders] = field(default_factory=list)
+    _changes: dict[str, _Change] = field(default_factory=dict)
     _differing: dict[str, DataKeyPair] = field(default_factory=dict)
 
     async def compare(self) -> None:
@@ -57,10 +58,10 @@ class DataKeyUndo:
 
         For the others the secrets under them decide, in `settle`.
         """
-        changes, _ = await self._journal()
+        self._changes, _ = await self._journal()
         await self.session.ring.reload()
         self._differing.clear()
-        for key_id, change in changes.items():
+        for key_id, change in self._changes.items():
             row = self.session.ring.row(key_id)
             if row is None:
                 self._keep(key_id, UndoSkipReason.ROW_GONE)
@@ -79,11 +80,10 @@ class DataKeyUndo:
 
     async def settle(self, readers: Mapping[str, KeyReaders]) -> None:
         """Restore the old wrappings that the secrets under the data keys need."""
-        changes, _ = await self._journal()
         for key_id, found in readers.items():
             reason = found.verdict()
             if reason is None:
-                await self._give_back(key_id, changes[key_id])
+                await self._give_back(key_id, self._changes[key_id])
             else:
                 self._keep(key_id, reason)
             if reason in (UndoSkipReason.UNDER_BOTH, UndoSkipReason.PRESENT_UNREADABLE):
