@@ -1,0 +1,9 @@
+"""Faults: servers that stop answering."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tests.faults.table import Fault
+
+FAULTS: Final[tuple[Fault, ...]] = ()
