@@ -46,6 +46,15 @@ class Control:
                 return
         raise ValueError(f"bad_padding is one of {', '.join(BAD_PADDINGS)}")
 
+    def set_api_versions(self, known: object) -> None:
+        """Know exactly these values of `api-version`, oldest first (None: all stable ones).
+
+        Raises ValueError where there is none.
+        """
+        if known is not None and not (isinstance(known, list | tuple) and all(isinstance(each, str) for each in known)):
+            raise ValueError("'known' is a list of versions, or null")
+        self._vault.api_versions.know(known)
+
     def add_fault(self, content: Mapping[str, object]) -> None:
         """Inject a fault, see `Fault.of`; raises ValueError where it is not valid."""
         self._faults.add(Fault.of(content))
@@ -86,6 +95,7 @@ class Control:
             ("POST", "demand-claims"): self._tokens.demand_claims,
             ("POST", "faults"): lambda: self.add_fault(content),
             ("DELETE", "faults"): self._faults.clear,
+            ("PUT", "api-versions"): lambda: self.set_api_versions(content.get("known")),
             ("PUT", "quota"): lambda: self.set_quota(content.get("budget", BUDGET), content.get("retry_after")),
         }
         switch = switches.get(asked)

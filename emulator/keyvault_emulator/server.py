@@ -165,6 +165,10 @@ class Emulator:
         """Choose what RSA1_5 does with wrong padding: `error` (400) or `random` (bytes that mean nothing)."""
         self._running.control.set_bad_padding(behaviour)
 
+    def set_api_versions(self, known: Sequence[str] | None = None) -> None:
+        """Know exactly these values of `api-version`, oldest first; None: all stable ones."""
+        self._running.control.set_api_versions(known)
+
     def expire_tokens(self) -> None:
         """Refuse every token issued so far."""
         self._running.tokens.expire_all()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from keyvault_emulator import rsa
+from keyvault_emulator.apiversions import ApiVersions
 from keyvault_emulator.bodies import CreateBody, parse_attributes, parse_create, parse_crypto
 from keyvault_emulator.keystore import generate
 from keyvault_emulator.keyversion import RECOVERABLE_DAYS
@@ -60,6 +61,8 @@ class Vault:
         self._executor = executor
         self._clock = clock
         self._rotation = RotationPolicies(clock)
+        #: The versions of the interface.
+        self.api_versions = ApiVersions()
         #: The quota of ten seconds.
         self.quota = Quota(clock)
         #: The permissions of the application.
@@ -105,8 +108,7 @@ class Vault:
 
     def _admit(self, call: Call, route: Route) -> Operation:
         """Return the operation of a request that is well formed and permitted; others do not learn what exists."""
-        if not call.query.get("api-version"):
-            raise bad_parameter("api-version must be specified")
+        self.api_versions.check(call.query.get("api-version", ""))
         if route.operation is None:
             raise RefusalError(
                 405, "MethodNotAllowed", f"The requested resource does not support http method '{call.method}'."

@@ -4,9 +4,10 @@ import datetime as dt
 from typing import TYPE_CHECKING
 
 import pytest
-from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
+from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
 from emulator_clients import API, Wire, decode, version_of
 from keyvault_emulator import ALL_PERMISSIONS, Emulator
+from keyvault_emulator.apiversions import API_VERSIONS
 
 if TYPE_CHECKING:
     from azure.keyvault.keys import KeyVaultKey
@@ -86,6 +87,37 @@ async def test_a_path_of_the_wrong_shape_gets_the_page_of_the_web_server(wire: W
 async def test_a_request_without_api_version_is_refused(wire: Wire) -> None:
     reply = await wire.get("/keys/prod", query="")
     assert (reply.status, reply.code) == (400, "BadParameter")
+    assert reply.message == "api-version must be specified"
+
+
+async def test_every_stable_version_is_known(wire: Wire) -> None:
+    assert len(API_VERSIONS) == 10
+    for version in API_VERSIONS:
+        assert (await wire.get("/keys/prod", query=f"api-version={version}")).status == 200
+
+
+async def test_a_version_that_does_not_exist_is_refused_with_the_newest(wire: Wire) -> None:
+    reply = await wire.get("/keys/prod", query="api-version=7.9")
+    assert (reply.status, reply.code) == (400, "BadParameter")
+    assert reply.message == (
+        "The specified version (7.9) is not recognized. Consider using the latest supported version (2026-04-01)."
+    )
+
+
+async def test_a_cloud_may_know_older_versions_only(emulator: Emulator, wire: Wire, keys: KeyClient) -> None:
+    older = {"known": ["7.3", "7.4"]}
+    assert (await wire.request("PUT", "/_control/api-versions", older)).status == 200
+    for method, path in (("GET", "/keys/prod"), ("GET", "/keys"), ("POST", "/keys/prod/unwrapkey")):
+        reply = await wire.request(method, path)
+        assert (reply.status, reply.code) == (400, "BadParameter")
+        assert reply.message == (
+            "The specified version (2025-07-01) is not recognized. Consider using the latest supported version (7.4)."
+        )
+    with pytest.raises(HttpResponseError, match="is not recognized"):
+        await keys.get_key("prod")
+    assert (await wire.get("/keys/prod", query="api-version=7.4")).status == 200
+    emulator.set_api_versions()
+    assert (await keys.get_key("prod")).name == "prod"
 
 
 async def test_a_name_that_cannot_be_is_refused(wire: Wire) -> None:
