@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 
 #: Some TLS clients refuse server certificates that are valid for more than 398 days.
 SERVER_LIFETIME: Final = dt.timedelta(days=397)
-#: Names under which a client may reach the emulator; the wildcards are for clients with their own resolver.
-SERVER_NAMES: Final = ("localhost", "*.vault.localhost", "*.vault.azure.net", "127.0.0.1", "::1")
+#: Names under which a client may reach the emulator; those of Azure are for clients with their own resolver.
+SERVER_NAMES: Final = (
+    *("localhost", "*.vault.localhost", "127.0.0.1", "::1"),
+    *("*.vault.azure.net", "login.microsoftonline.com"),
+)
 
 #: Clocks of containers and hosts differ a little; a certificate must not be "not yet valid" for that.
 _CLOCK_SKEW: Final = dt.timedelta(hours=1)

@@ -52,7 +52,9 @@ class Fault:
         if share is not None and (not isinstance(share, int | float) or not 0 < share <= 1):
             raise ValueError("'share' is a fraction of 1")
         if not isinstance(operations, list) or not all(isinstance(each, str) for each in operations):
-            raise ValueError("'operations' is a list of permissions, and token for sign-ins")
+            raise ValueError(
+                "'operations' is a list of permissions, token for sign-ins and discovery for what goes before them"
+            )
         status = content.get("status", 503)
         if not isinstance(status, int) or status not in _STATUSES:
             raise ValueError(f"'status' is one of {', '.join(map(str, _STATUSES))}")

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 
 from keyvault_emulator.control import PREFIX
-from keyvault_emulator.entra import MACHINE_PATH, tenant_of
+from keyvault_emulator.entra import MACHINE_PATH, Endpoint, find_entra_route
 from keyvault_emulator.fault_effects import LIES, SILENT, keep_silent, of_another_request, refusal_of, spoilt
 from keyvault_emulator.permissions import permission_of
 from keyvault_emulator.requestlog import RequestRecord
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from keyvault_emulator.control import Control
-    from keyvault_emulator.entra import TokenEndpoint
+    from keyvault_emulator.entra import Entra
     from keyvault_emulator.faults import Fault, Faults
     from keyvault_emulator.requestlog import RequestLog
     from keyvault_emulator.tokens import Tokens
@@ -41,7 +41,7 @@ class Gateway:
         *,
         uri: str,
         tokens: Tokens,
-        endpoint: TokenEndpoint,
+        entra: Entra,
         vault: Vault,
         control: Control,
         faults: Faults,
@@ -50,7 +50,7 @@ class Gateway:
     ) -> None:
         self._uri = uri
         self._tokens = tokens
-        self._endpoint = endpoint
+        self._entra = entra
         self._vault = vault
         self._control = control
         self._faults = faults
@@ -70,7 +70,7 @@ class Gateway:
             await asyncio.sleep(fault.seconds)
         request_id = str(uuid.uuid4())
         trace = Trace()
-        headers = {"x-ms-request-id": request_id} if tenant_of(call.path) is not None else {}
+        headers = {"x-ms-request-id": request_id} if find_entra_route(call.path) is not None else {}
         if is_vault_path(call.path):
             headers = service_headers(call, request_id)
         answer = await self._answer(call, request, fault, trace)
@@ -79,18 +79,18 @@ class Gateway:
 
     async def _answer(self, call: Call, request: web.BaseRequest, fault: Fault | None, trace: Trace) -> Answer:
         """Return the answer, changed by a fault where one hits."""
-        tenant, operation = tenant_of(call.path), _operation_of(call)
+        route, operation = find_entra_route(call.path), _operation_of(call)
         if fault is not None and fault.kind == "status":
             return refusal_of(fault)
-        if tenant is not None:
-            answer = self._endpoint.answer(call, tenant, await _form(request))
-        elif call.path == MACHINE_PATH:
-            answer = self._endpoint.answer_machine(call)
-        elif is_vault_path(call.path):
+        if is_vault_path(call.path):
             body = await request.read()
             if fault is not None and fault.kind in LIES:
                 body = of_another_request(operation, body)
             answer = await self._ask_vault(call, body, trace)
+        elif route is not None:
+            answer = self._entra.answer(call, route, await _form(request))
+        elif call.path == MACHINE_PATH:
+            answer = self._entra.answer_machine(call)
         else:
             answer = NOT_FOUND
         return answer if fault is None else spoilt(fault, answer, operation)
@@ -139,11 +139,14 @@ async def _form(request: web.BaseRequest) -> dict[str, str]:
 
 
 def _operation_of(call: Call) -> str:
-    """The permission that an operation needs, `token` for a sign-in."""
-    if tenant_of(call.path) is not None or call.path == MACHINE_PATH:
+    """The permission that an operation needs, `token` for a sign-in, `discovery` for what goes before it."""
+    if is_vault_path(call.path):
+        route = find_route(call.method, call.path)
+        return permission_of(route.operation) if route is not None and route.operation is not None else ""
+    entra = find_entra_route(call.path)
+    if call.path == MACHINE_PATH or (entra is not None and entra.endpoint is Endpoint.TOKEN):
         return "token"
-    route = find_route(call.method, call.path) if is_vault_path(call.path) else None
-    return permission_of(route.operation) if route is not None and route.operation is not None else ""
+    return "discovery" if entra is not None else ""
 
 
 def _record(call: Call, status: int, request_id: str, now: float, *, operation: str = "") -> RequestRecord:

@@ -19,7 +19,8 @@ class RequestRecord:
     method: str
     #: As sent, without the query.
     path: str
-    #: The permission that the operation needs (`unwrapKey`, `get`, ...), `token` for a sign-in, "" for no operation.
+    #: The permission that the operation needs (`unwrapKey`, `get`, ...), `token` for a sign-in, `discovery` for what
+    #: goes before it, "" for no operation.
     operation: str
     #: Name of the key, "" where none was named.
     key: str

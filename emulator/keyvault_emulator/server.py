@@ -19,7 +19,7 @@ from keyvault_emulator import grafanaini
 from keyvault_emulator.certificates import CertificateAuthority
 from keyvault_emulator.control import Control
 from keyvault_emulator.credentials import Credentials
-from keyvault_emulator.entra import MACHINE_PATH, TokenEndpoint
+from keyvault_emulator.entra import MACHINE_PATH, Entra
 from keyvault_emulator.errors import EmulatorError
 from keyvault_emulator.faults import Faults
 from keyvault_emulator.gateway import Gateway
@@ -31,6 +31,7 @@ from keyvault_emulator.quota import BUDGET
 from keyvault_emulator.requestlog import RequestLog
 from keyvault_emulator.routes import is_key_name
 from keyvault_emulator.state import occupied, write_file
+from keyvault_emulator.tenants import DOMAIN
 from keyvault_emulator.tokens import Tokens
 from keyvault_emulator.vault import Vault
 
@@ -132,6 +133,11 @@ class Emulator:
         return self._running.credentials.tenant_id
 
     @property
+    def tenant_domain(self) -> str:
+        """A domain name of the tenant, which names it as well as its id does."""
+        return DOMAIN
+
+    @property
     def client_id(self) -> str:
         """The one application that exists."""
         return self._running.credentials.client_id
@@ -212,7 +218,7 @@ class Emulator:
             parts = self._assemble(uri, authority.bundle, store, executor)
             server = web.Server(parts.gateway.handle, access_log=None)
             runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_TIMEOUT)
-            stack.push_async_callback(runner.cleanup)
+            stack.push_async_callback(_close, server, runner)
             await runner.setup()
             await web.SockSite(runner, listener, ssl_context=authority.server_context()).start()
             self._parts, self._stack = parts, stack.pop_all()
@@ -244,7 +250,7 @@ class Emulator:
             gateway=Gateway(
                 uri=uri,
                 tokens=tokens,
-                endpoint=TokenEndpoint(credentials, identities, tokens),
+                entra=Entra(credentials, identities, tokens),
                 vault=vault,
                 control=control,
                 faults=faults,
@@ -284,6 +290,16 @@ async def serve(state: Path, port: int, keys: Sequence[str], announce: Callable[
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
+
+
+async def _close(server: web.Server, runner: web.ServerRunner) -> None:
+    """Answer open requests and close every connection."""
+    transports = [each.transport for each in server.connections if each.transport is not None]
+    await runner.cleanup()
+    for transport in transports:
+        # The goodbye of TLS waits for one of the client, and a client that does not read just now sends none.
+        transport.abort()
+    await asyncio.sleep(0)
 
 
 def _check_names(keys: Sequence[str]) -> None:

@@ -91,6 +91,11 @@ class RefusalError(Exception):
         return Answer.of_json({"error": error}, status=self.status, headers=self.headers)
 
 
+def not_emulated(what: str, why: str) -> RefusalError:
+    """Return the 501 for what the service has and the emulator has not; the service itself never sends one."""
+    return RefusalError(501, "NotImplemented", f"{what} is not implemented by the Key Vault emulator: {why}.")
+
+
 def bad_parameter(message: str) -> RefusalError:
     """Return the 400 for a request that cannot be understood, or a ciphertext that cannot be decrypted."""
     return RefusalError(400, "BadParameter", message)

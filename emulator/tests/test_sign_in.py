@@ -11,6 +11,7 @@ import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 from azure.core.exceptions import ClientAuthenticationError
 from azure.core.pipeline.transport import AioHttpTransport
+from azure.identity.aio import ClientSecretCredential
 from azure.keyvault.keys.aio import KeyClient
 from emulator_clients import API, Wire, credential_for, decode, session_for
 from keyvault_emulator import Emulator
@@ -189,7 +190,9 @@ async def test_under_the_url_of_a_real_vault_the_sdk_needs_no_option_at_all(emul
     async with aiohttp.ClientSession(connector=connector, auto_decompress=False) as session:
         transport = AioHttpTransport(session=session, session_owner=False)
         async with (
-            credential_for(emulator, session) as credential,
+            ClientSecretCredential(
+                emulator.tenant_id, emulator.client_id, emulator.client_secret, transport=transport
+            ) as credential,
             KeyClient("https://myvault.vault.azure.net", credential, transport=transport) as keys,
         ):
             key = await keys.get_key("prod")
