@@ -42,7 +42,7 @@ class Control:
         """Choose what RSA1_5 does with wrong padding, `error` or `random`; raises ValueError for anything else."""
         for known in BAD_PADDINGS:
             if behaviour == known:
-                self._vault.bad_padding = known
+                self._vault.usage.bad_padding = known
                 return
         raise ValueError(f"bad_padding is one of {', '.join(BAD_PADDINGS)}")
 

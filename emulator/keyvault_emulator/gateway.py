@@ -13,10 +13,10 @@ from aiohttp import web
 from keyvault_emulator.control import PREFIX
 from keyvault_emulator.entra import MACHINE_PATH, Endpoint, find_entra_route
 from keyvault_emulator.fault_effects import LIES, SILENT, keep_silent, of_another_request, refusal_of, spoilt
+from keyvault_emulator.lookup import Trace
 from keyvault_emulator.permissions import permission_of
 from keyvault_emulator.requestlog import RequestRecord
 from keyvault_emulator.routes import find_route, is_vault_path
-from keyvault_emulator.vault import Trace
 from keyvault_emulator.wire import NOT_FOUND, Answer, Call, RefusalError, service_headers
 
 if TYPE_CHECKING:

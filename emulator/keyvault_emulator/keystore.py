@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import uuid
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -62,7 +63,7 @@ class KeyStore:
         """Return the key of that name, deleted or not."""
         return self._keys.get(name.lower())
 
-    def keys(self) -> tuple[Key, ...]:
+    def all_keys(self) -> tuple[Key, ...]:
         """Return all keys, deleted ones included, by name."""
         return tuple(self._keys[name] for name in sorted(self._keys))
 
@@ -95,6 +96,29 @@ class KeyStore:
         self._keys[version.name.lower()] = replace(key, versions=versions)
         return changed
 
+    def restore(self, key: Key) -> None:
+        """Store a key whose name is free, with its versions as they are."""
+        folder = self._folder / key.name
+        folder.mkdir(exist_ok=True)
+        for version in key.versions:
+            version.save(folder)
+        self._keys[key.name.lower()] = key
+
+    def recover(self, key: Key) -> Key:
+        """Take the mark of a deletion away."""
+        (self._folder / key.name / "deleted").unlink(missing_ok=True)
+        recovered = replace(key, deleted=None)
+        self._keys[key.name.lower()] = recovered
+        return recovered
+
+    def purge(self, key: Key) -> None:
+        """Forget a key and its files."""
+        # Half a folder would be a damaged one at the next start.
+        grave = self._folder / f".purged-{uuid.uuid4().hex}"
+        (self._folder / key.name).rename(grave)
+        shutil.rmtree(grave)
+        del self._keys[key.name.lower()]
+
     def delete(self, key: Key) -> Key:
         """Mark `key` as deleted; its files stay."""
         deleted = int(self._clock())
@@ -110,7 +134,7 @@ def generate(bits: int) -> rsa.RSAPrivateKey:
 
 
 def _load(folder: Path) -> Key | None:
-    if not folder.is_dir():
+    if not folder.is_dir() or folder.name.startswith("."):
         return None
     versions = sorted((load_version(path) for path in folder.glob("*.json")), key=lambda known: known.order)
     if not versions:

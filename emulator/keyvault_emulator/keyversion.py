@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-#: The operations that an RSA key can allow, and allows by default; signing is not emulated.
+#: The operations that an RSA key can allow, and allows by default.
 KEY_OPERATIONS: Final = ("encrypt", "decrypt", "sign", "verify", "wrapKey", "unwrapKey")
 RECOVERABLE_DAYS: Final = 90
 
@@ -94,17 +94,15 @@ class KeyVersion:
             item["tags"] = dict(self.attributes.tags)
         return item
 
-    def save(self, folder: Path) -> None:
-        """Write VERSION.pem where it is missing, and VERSION.json."""
-        pem = folder / f"{self.version}.pem"
-        if not pem.exists():
-            write_file(
-                pem,
-                self.private.private_bytes(
-                    serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-                ),
-            )
-        content = {
+    def pem(self) -> bytes:
+        """Return the private key as PEM."""
+        return self.private.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+
+    def describe(self) -> dict[str, Any]:
+        """Return everything but the private key, as JSON."""
+        return {
             "kty": self.kty,
             "order": self.order,
             "created": self.created,
@@ -115,8 +113,42 @@ class KeyVersion:
             "key_ops": self.attributes.key_ops,
             "tags": dict(self.attributes.tags),
         }
+
+    def save(self, folder: Path) -> None:
+        """Write VERSION.pem where it is missing, and VERSION.json."""
+        pem = folder / f"{self.version}.pem"
         # The PEM file comes first: a version exists from the moment its JSON file does.
-        write_file(folder / f"{self.version}.json", json.dumps(content, indent=2).encode())
+        if not pem.exists():
+            write_file(pem, self.pem())
+        write_file(folder / f"{self.version}.json", json.dumps(self.describe(), indent=2).encode())
+
+    @staticmethod
+    def of(name: str, version: str, pem: bytes, content: Mapping[str, Any]) -> KeyVersion:
+        """Return the version that `pem` and `describe` of it make.
+
+        Raises:
+            ValueError, KeyError, TypeError: they are not those of a version.
+        """
+        # The skipped check detects malicious keys, and takes 40 ms for one of the emulator's.
+        private = serialization.load_pem_private_key(pem, password=None, unsafe_skip_rsa_key_validation=True)
+        if not isinstance(private, rsa.RSAPrivateKey):
+            raise TypeError("not an RSA key")
+        return KeyVersion(
+            name=name,
+            version=version,
+            kty=str(content["kty"]),
+            private=private,
+            attributes=Attributes(
+                enabled=bool(content["enabled"]),
+                nbf=_time(content["nbf"]),
+                exp=_time(content["exp"]),
+                key_ops=tuple(map(str, content["key_ops"])),
+                tags={str(tag): str(value) for tag, value in content["tags"].items()},
+            ),
+            created=int(content["created"]),
+            updated=int(content["updated"]),
+            order=int(content["order"]),
+        )
 
 
 def load_version(path: Path) -> KeyVersion:
@@ -127,33 +159,20 @@ def load_version(path: Path) -> KeyVersion:
     """
     try:
         content = json.loads(path.read_bytes())
-        # The skipped check detects malicious keys, and takes 40 ms for one of the emulator's.
-        private = serialization.load_pem_private_key(
-            path.with_suffix(".pem").read_bytes(), password=None, unsafe_skip_rsa_key_validation=True
-        )
-        if not isinstance(private, rsa.RSAPrivateKey):
-            raise TypeError("not an RSA key")  # noqa: TRY301 - the same report as for all other damage
-        return KeyVersion(
-            name=path.parent.name,
-            version=path.stem,
-            kty=content["kty"],
-            private=private,
-            attributes=Attributes(
-                enabled=content["enabled"],
-                nbf=content["nbf"],
-                exp=content["exp"],
-                key_ops=tuple(content["key_ops"]),
-                tags=content["tags"],
-            ),
-            created=content["created"],
-            updated=content["updated"],
-            order=content["order"],
-        )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return KeyVersion.of(path.parent.name, path.stem, path.with_suffix(".pem").read_bytes(), content)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise EmulatorError(
             f"{path} and its PEM file are not a key version of the emulator.",
             hint="Restore both files, or name another folder with --state.",
         ) from error
+
+
+def _time(value: object) -> int | None:
+    if value is None:
+        return None
+    if not isinstance(value, int):
+        raise TypeError("not a time")
+    return value
 
 
 def _encode_number(number: int) -> str:

@@ -52,6 +52,8 @@ async def test_the_sdk_for_javascript_does_everything(
     seen = await run(emulator, tmp_path, proof, value)
 
     assert seen["newest"]
+    assert seen["verified"]
+    assert seen["restored"]
     assert sorted(seen["made"]) == seen["versions"]
     assert seen["decrypted"] == seen["unwrapped"] == seen["versionless"] == "a data key"
     refusals = {name: (seen[name]["status"], seen[name]["code"]) for name in ("of_another", "disabled", "absent")}

@@ -68,20 +68,23 @@ async def test_an_absent_key_or_version_is_not_found(wire: Wire, keys: KeyClient
 @pytest.mark.parametrize(
     "path",
     [
-        "/keys/prod/01234567-89ab-cdef-0123-456789abcdef",
         "/keys/prod/01234567-89ab-cdef-0123-456789abcdef/decrypt",
-        "/keys/prod/0123456789ABCDEF0123456789ABCDEF",
+        "/keys/prod/0123456789ABCDEF0123456789ABCDEF/decrypt",
         "/keys/prod//",
+        "/keys//",
+        "/keys//create",
         f"/keys/prod/{UNKNOWN_VERSION}/nonsense",
-        "/secrets/x",
+        "/deletedkeys//recover",
+        "/keyring",
         "/",
     ],
 )
 async def test_a_path_of_the_wrong_shape_gets_the_page_of_the_web_server(wire: Wire, path: str) -> None:
-    reply = await wire.get(path)
-    assert reply.status == 404
-    assert reply.headers["Content-Type"] == "text/html"
-    assert "404 - File or directory not found." in reply.text
+    for method in ("GET", "POST"):
+        reply = await wire.request(method, path)
+        assert reply.status == 404
+        assert reply.headers["Content-Type"] == "text/html"
+        assert "404 - File or directory not found." in reply.text
 
 
 async def test_a_request_without_api_version_is_refused(wire: Wire) -> None:
@@ -125,9 +128,30 @@ async def test_a_name_that_cannot_be_is_refused(wire: Wire) -> None:
     assert (reply.status, reply.code) == (400, "BadParameter")
 
 
-async def test_a_method_that_does_not_fit_the_path_is_refused(wire: Wire) -> None:
-    assert (await wire.get("/keys/prod/decrypt")).status == 405
-    assert (await wire.post("/keys/prod", {})).status == 405
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "/keys/prod"), ("PUT", "/keys"), ("PATCH", "/deletedkeys/prod"), ("GET", "/rng")]
+)
+async def test_a_method_that_does_not_fit_the_path_is_refused(wire: Wire, method: str, path: str) -> None:
+    reply = await wire.request(method, path, {})
+    assert (reply.status, reply.code) == (405, "MethodNotAllowed")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "word"),
+    [
+        ("GET", "/keys/prod/decrypt", "decrypt"),
+        ("GET", f"/keys/prod/{UNKNOWN_VERSION}/wrapkey", "wrapkey"),
+        ("GET", "/keys/prod//sign", "sign"),
+        ("PUT", "/keys/prod/restore", "restore"),
+        ("GET", "/keys/prod/latest", "latest"),
+        ("GET", "/keys/prod/01234567-89ab-cdef-0123-456789abcdef", "01234567-89ab-cdef-0123-456789abcdef"),
+        ("DELETE", "/deletedkeys/prod/purge", "purge"),
+    ],
+)
+async def test_what_follows_a_name_is_taken_for_an_operation(wire: Wire, method: str, path: str, word: str) -> None:
+    reply = await wire.request(method, path)
+    assert (reply.status, reply.code) == (400, "BadParameter")
+    assert reply.message == f"Method {method} does not allow operation '{word}'"
 
 
 def modulus(key: KeyVaultKey) -> bytes:
@@ -156,7 +180,8 @@ async def test_the_sdk_creates_rotates_and_reads_keys(keys: KeyClient) -> None:
     "body",
     [
         {},
-        {"kty": "EC"},
+        {"kty": "oct"},
+        {"kty": ["RSA"]},
         {"kty": "RSA", "key_size": 1024},
         {"kty": "RSA", "key_size": "2048"},
         {"kty": "RSA", "public_exponent": 3},
@@ -320,8 +345,18 @@ async def test_without_a_permission_exactly_its_operations_are_refused(
         "create": ("POST", "/keys/prod/create", {"kty": "RSA"}),
         "rotate": ("POST", "/keys/prod/rotate", None),
         "update": ("PATCH", "/keys/prod", {}),
+        "sign": ("POST", "/keys/prod/sign", {"alg": "RS256", "value": "AAAA"}),
+        "verify": ("POST", "/keys/prod/verify", {"alg": "RS256", "value": "AAAA", "digest": "AAAA"}),
+        "import": ("PUT", "/keys/prod", {}),
+        "backup": ("POST", "/keys/prod/backup", None),
+        "restore": ("POST", "/keys/restore", {}),
+        "getRotationPolicy": ("GET", "/keys/prod/rotationpolicy", None),
+        "setRotationPolicy": ("PUT", "/keys/prod/rotationpolicy", {}),
         "delete": ("DELETE", "/keys/prod", None),
+        "recover": ("POST", "/deletedkeys/prod/recover", None),
+        "purge": ("DELETE", "/deletedkeys/prod", None),
     }
+    assert set(attempts) == set(ALL_PERMISSIONS)
     emulator.set_permissions([permission for permission in ALL_PERMISSIONS if permission != denied])
     for permission, (method, path, body) in attempts.items():
         reply = await wire.request(method, path, body)

@@ -46,6 +46,16 @@ const versionless = new CryptographyClient(`${vault}/keys/fresh`, credential, un
 const of_newest = await versionless.wrapKey("RSA-OAEP", text);
 seen.versionless = Buffer.from((await versionless.unwrapKey("RSA-OAEP", of_newest.result)).result).toString();
 
+const digest = Buffer.alloc(32, 7);
+const signed = await crypto.sign("RS256", digest);
+seen.verified = (await crypto.verify("RS256", digest, signed.result)).result;
+const backup = await keys.backupKey("fresh");
+await (await keys.beginDeleteKey("fresh", { intervalInMs: 10 })).pollUntilDone();
+await (await keys.beginRecoverDeletedKey("fresh", { intervalInMs: 10 })).pollUntilDone();
+await (await keys.beginDeleteKey("fresh", { intervalInMs: 10 })).pollUntilDone();
+await keys.purgeDeletedKey("fresh");
+seen.restored = (await keys.restoreKeyBackup(backup)).id === rotated.id;
+
 seen.of_another = await refusal(() => versionless.unwrapKey("RSA-OAEP-256", wrapped.result));
 await keys.updateKeyProperties("fresh", created.properties.version, { enabled: false });
 seen.disabled = await refusal(() => crypto.unwrapKey("RSA-OAEP-256", wrapped.result));
