@@ -12,7 +12,9 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
 
     from reencrypt.cli.main import run_command_line  # noqa: PLC0415 - what needs only --version needs no more
+    from reencrypt.cli.streams import adopt_standard_streams  # noqa: PLC0415
 
+    adopt_standard_streams()
     sys.exit(run_command_line(sys.argv[1:]))
 
 

@@ -51,7 +51,7 @@ class ExitCode(IntEnum):
 
     DONE = 0, "done, or nothing left to do"
     BUG = 1, "a bug"
-    USAGE = 2, "usage or configuration"
+    USAGE = 2, "usage or configuration, or a result that cannot be written"
     PARTLY_DONE = (
         3,
         "finished, but some secrets are quarantined or left, or the database left rows out of its answers twice",

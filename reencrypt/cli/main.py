@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import sys
 import textwrap
 from collections.abc import Sequence
 from typing import Final
@@ -15,6 +14,7 @@ import reencrypt
 from reencrypt.cli import output
 from reencrypt.cli.options import CommandFailedError
 from reencrypt.cli.output import ReportedError
+from reencrypt.cli.streams import OutputLostError
 from reencrypt.errors import ReencryptError
 from reencrypt.outcomes import ExitCode
 
@@ -83,18 +83,36 @@ def run_command_line(arguments: Sequence[str]) -> int:
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         return ExitCode.USAGE
-    except BrokenPipeError:
-        # The reader of the output is gone.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.BUG
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - so that a bug too has its exit code
+        cause: BaseException = error
         if isinstance(error, CommandFailedError):
-            reported, json_wanted = _reported(error.error, command), error.as_json
-        else:
-            reported = _reported(error, command)
-        output.print_error(command, reported, as_json=json_wanted)
+            cause, json_wanted = error.error, error.as_json
+        if isinstance(cause, OutputLostError):
+            return _without_output(cause)
+        reported = _reported(cause, command)
+        try:
+            output.print_error(command, reported, as_json=json_wanted)
+        except OutputLostError as lost:
+            return _without_output(lost.after(reported.exit_code))
         return reported.exit_code
     return result if isinstance(result, int) else 0
+
+
+def _without_output(lost: OutputLostError) -> int:
+    """Say that the result is lost, and return the exit code: that of the work, but never 0 for a result that is lost.
+
+    A reader that has gone away, such as `head -1`, has had what it wanted.
+    """
+    if lost.is_reader_gone:
+        return lost.exit_code
+    meaning = next(code.meaning for code in ExitCode if code == lost.exit_code)
+    hint = (
+        f"The work itself came to its end, with exit code {lost.exit_code} ({meaning}), and `reencrypt status` shows "
+        "the runs. Make room, or give another place for the output."
+    )
+    message = f"the result cannot be written to standard output: {lost.reason.strerror}"
+    output.print_error("", ReportedError("output", ExitCode.USAGE, message, hint), as_json=False)
+    return lost.exit_code or ExitCode.USAGE
 
 
 def _reported(error: BaseException, command: str) -> ReportedError:

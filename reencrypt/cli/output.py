@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol, TypeVar
 import click
 
 from reencrypt.cli.options import Common
+from reencrypt.cli.streams import OutputLostError
 
 _R = TypeVar("_R", bound="Report")
 
@@ -34,11 +35,17 @@ class Report(Protocol):
 
 
 def answer(command: str, common: Common, exit_code: int, report: _R, show: Callable[[_R], None]) -> int:
-    """Print a report in the form that was asked for, `show` as text, and return the exit code."""
-    if common.output == "json":
-        print_json(command, exit_code, report.as_json())
-    else:
-        show(report)
+    """Print a report in the form that was asked for, `show` as text, and return the exit code.
+
+    Raises `OutputLostError` with the exit code where standard output does not take it.
+    """
+    try:
+        if common.output == "json":
+            print_json(command, exit_code, report.as_json())
+        else:
+            show(report)
+    except OutputLostError as lost:
+        raise lost.after(exit_code) from lost.reason
     return exit_code
 
 
