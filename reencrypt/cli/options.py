@@ -12,10 +12,11 @@ from dataclasses import MISSING, Field, dataclass, fields
 from enum import Enum
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
+from typing import Any, Final, Literal, TypeAlias, get_args, get_origin, get_type_hints
 
 import click
 
+from reencrypt.errors import ConfigurationError
 from reencrypt.option import Option, option
 
 
@@ -81,6 +82,44 @@ class Argument:
 _Parameter: TypeAlias = tuple[Sequence[click.Parameter], Callable[[Mapping[str, Any]], Any]]
 
 
+#: The types of TOML, in words.
+_TOML_WORDS: Final[dict[type, str]] = {
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    str: "a text",
+    list: "a list of this kind",
+    dict: "a table",
+}
+#: Where the number of an option has no limit of its own: enough for seconds (30 years) and for secrets.
+_LARGEST: Final = 1_000_000_000
+
+
+def _sensible(limits: type[click.IntRange | click.FloatRange]) -> type[click.ParamType[Any]]:
+    """The ranges of a type, without the numbers at which every timer fails: no comparison keeps `nan` out."""
+
+    class Sensible(limits):  # type: ignore[valid-type, misc]
+        def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401
+            number = super().convert(value, param, ctx)
+            if not number <= _LARGEST:
+                self.fail(f"It can be {_LARGEST:,} at most.", param, ctx)
+            return number
+
+    return Sensible
+
+
+_INTEGERS: Final = _sensible(click.IntRange)
+_FLOATS: Final = _sensible(click.FloatRange)
+
+
+def _is_utf_8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 class StatedOption(click.Option):
     """An option of the command line, as a field of a group states it."""
 
@@ -117,7 +156,7 @@ class StatedOption(click.Option):
         if self._kind is Path:
             return click.Path(path_type=Path)
         if self._kind in (int, float):
-            limits: Callable[..., click.ParamType[Any]] = click.IntRange if self._kind is int else click.FloatRange
+            limits: Callable[..., click.ParamType[Any]] = _INTEGERS if self._kind is int else _FLOATS
             least = self.stated.minimum if self.stated.above is None else self.stated.above
             return limits(least, self.stated.maximum, min_open=self.stated.above is not None)
         return click.STRING
@@ -128,10 +167,32 @@ class StatedOption(click.Option):
         other.help = meaning
         return other
 
+    def takes(self, value: object) -> bool:
+        """Whether a settings file can give the option this value; `true` is no number, and `"5"` is none either."""
+        if self._several is not None:
+            return isinstance(value, list) and all(isinstance(each, str) for each in value)
+        if self._kind is bool:
+            return isinstance(value, bool)
+        if self._kind is int:
+            return isinstance(value, int) and not isinstance(value, bool)
+        if self._kind is float:
+            return isinstance(value, (int, float)) and not isinstance(value, bool)
+        return isinstance(value, str)
+
+    @property
+    def example(self) -> str:
+        """A value as a settings file gives it."""
+        if self._several is not None:
+            return '["…"]'
+        return {bool: "true", int: "100", float: "0.5"}.get(self._kind, '"…"')
+
     def read(self, given: Any) -> Any:  # noqa: ANN401 - click's value for the field's
         """The value of the field; raises `click.BadParameter`, or what `parse` raises."""
         is_enum = isinstance(self._kind, type) and issubclass(self._kind, Enum)
         parse = self.stated.parse or (self._kind if is_enum else lambda value: value)
+        texts = given if self._several else [given]
+        if any(isinstance(text, str) and not _is_utf_8(text) for text in texts or ()):
+            raise click.BadParameter("it is not text in UTF-8", param=self)
         try:
             if self._several:
                 return self._several(map(parse, given))
@@ -209,20 +270,29 @@ def _read_settings_file(ctx: click.Context, _parameter: click.Parameter, path: P
         return None
     import tomllib  # noqa: PLC0415 - help does not need it
 
+    from reencrypt.settings.files import read_text  # noqa: PLC0415
+
+    hint = "--config names a settings file in TOML, and `reencrypt COMMAND --help` shows the names of its keys."
+    text = read_text(path, "the settings file", hint).removeprefix("\ufeff")
     try:
-        values = tomllib.loads(path.read_text())
-    except OSError as error:
-        raise click.BadParameter(f"{path} cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise click.BadParameter(f"{path} is not TOML: {error}") from None
-    known = {name.lstrip("-"): parameter.name for parameter in ctx.command.params for name in parameter.opts}
+        values = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        detail = str(error) if isinstance(error, tomllib.TOMLDecodeError) else "a number or a nesting without end"
+        raise ConfigurationError(f"the settings file {path} is not TOML: {detail}", hint=hint) from None
+    known = {name.lstrip("-"): parameter for parameter in ctx.command.params for name in parameter.opts}
     commands = (each for _, each in all_commands(ctx.find_root().command))
     elsewhere = {name.lstrip("-") for each in commands for one in each.params for name in one.opts}
     for name, value in values.items():
-        if name in known:
-            ctx.default_map = {**(ctx.default_map or {}), str(known[name]): value}
-        elif name not in elsewhere:
+        parameter = known.get(name)
+        if parameter is None and name not in elsewhere:
             raise click.BadParameter(f"{path}: no command has an option {name!r}")
+        if isinstance(parameter, StatedOption):
+            if not parameter.takes(value):
+                raise ConfigurationError(
+                    f"the settings file {path}: {name} cannot be {_TOML_WORDS.get(type(value), 'a date or time')}",
+                    hint=f"Write {name} = {parameter.example}.",
+                )
+            ctx.default_map = {**(ctx.default_map or {}), str(parameter.name): value}
     return path
 
 

@@ -78,7 +78,10 @@ def due_at(rows: Iterable[DataKey], older_than: timedelta, now: object) -> datet
     known = [each for each in created if each is not None]
     if today is None or not known or len(known) < len(created):
         return None
-    due = min(known) + older_than
+    try:
+        due = min(known) + older_than
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC).replace(tzinfo=None)  # as far away as a date can be
     return due if due > today else None
 
 
@@ -86,6 +89,6 @@ def created_at(value: object) -> datetime | None:
     """A timestamp as Grafana's columns hold it (UTC): the driver's datetime, or SQLite's text."""
     try:
         found = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
-    except ValueError:
+        return found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo else found
+    except (ValueError, OverflowError):  # no date at all, or one beyond the years that there are in UTC
         return None
-    return found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo else found

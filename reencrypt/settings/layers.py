@@ -82,18 +82,24 @@ class Layers:
         """Whether the section itself has the key, not one above it."""
         return key in self._sections.get(section, {})
 
-    def get(self, section: str, key: str, default: str = "") -> Value:
+    def get(self, section: str, key: str, default: str = "", *, needed: bool = False) -> Value:
         """Return what Grafana reads from a plain section: `default` where the key is missing or empty.
 
-        Raises `ConfigurationError` where the value cannot be resolved, naming section and key.
+        Raises `ConfigurationError` where the value cannot be resolved, naming section and key. Where it is `needed`,
+        that includes an expression with nothing behind it: Grafana's own environment has something there, as a rule.
         """
         owner = self._owner(section, key)
         value = self._interpolated(owner, key, self._expanded(owner, key)) if owner is not None else None
+        if needed and value is not None and value.notes and not value.text:
+            raise ConfigurationError(
+                f"[{section}] {key} in {value.origin} comes to nothing: {', '.join(value.notes)}",
+                hint="Give this command the variable or the file that Grafana has.",
+            )
         if value is None or not value.text:
             return Value(default, value.source if value is not None and not default else DEFAULT_ORIGIN)
         return value
 
-    def get_overridable(self, section: str, key: str, default: str = "") -> Value:
+    def get_overridable(self, section: str, key: str, default: str = "", *, needed: bool = False) -> Value:
         """Return what Grafana reads from `[security]` and `[security.encryption]`.
 
         There a variable counts even if no file has the key. Grafana reads it after expansion, so an expression in it
@@ -101,7 +107,7 @@ class Layers:
         """
         variable = self.environment.lookup(variable_name(section, key))
         if variable is None:
-            return self.get(section, key, default)
+            return self.get(section, key, default, needed=needed)
         if has_expression(variable.text):
             raise ConfigurationError(
                 f"[{section}] {key}: Grafana does not expand the expression in {variable.origin}",

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os.path
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import fields
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Final
 
 from reencrypt.errors import ConfigurationError
 from reencrypt.secret import Secret
-from reencrypt.settings.database import read_database
+from reencrypt.settings.database import Database, read_database
 from reencrypt.settings.defaults import (
     BUILT_IN,
     DEFAULT_ALGORITHM,
@@ -20,9 +22,10 @@ from reencrypt.settings.defaults import (
 )
 from reencrypt.settings.duration import parse_duration
 from reencrypt.settings.environment import Environment
+from reencrypt.settings.files import read_text
 from reencrypt.settings.ini import parse_ini
 from reencrypt.settings.layers import Layers, Value
-from reencrypt.settings.locate import Location, Machine, locate, read_text
+from reencrypt.settings.locate import Location, Machine, locate
 from reencrypt.settings.model import Settings
 from reencrypt.settings.providers import read_sections
 from reencrypt.settings.show import show_database, show_secret, show_value
@@ -71,15 +74,16 @@ def load_on(
     trusted_vault_hosts: Collection[str] = (),
 ) -> Settings:
     """Do what `load_settings` does, on a given machine."""
-    environment = Environment(environ, lambda path, purpose: read_text(machine.working_directory / path, purpose))
+    environment = Environment(environ, _reader(machine))
     location = locate(config=config, home=home, environment=environment, machine=machine)
     layers = _layers(location, environment, machine)
 
     data = _data(layers, location, machine)
     database = read_database(layers, data=Path(data.text), override=database_url)
-    secret_key = layers.get(_SECURITY, "secret_key")
-    provider = _normalised(layers.get_overridable(_SECURITY, "encryption_provider", DEFAULT_PROVIDER))
-    available = layers.get_overridable(_SECURITY, "available_encryption_providers")
+    _refuse_nul(data, database)
+    secret_key = layers.get(_SECURITY, "secret_key", needed=True)
+    provider = _normalised(layers.get_overridable(_SECURITY, "encryption_provider", DEFAULT_PROVIDER, needed=True))
+    available = layers.get_overridable(_SECURITY, "available_encryption_providers", needed=True)
     available_ids = tuple(dict.fromkeys(_provider_id(item) for item in split_list(available.text)))
     algorithm = _algorithm(layers)
     ttl, ttl_shown = _cache_ttl(layers)
@@ -110,6 +114,20 @@ def load_on(
     )
 
 
+def _reader(machine: Machine) -> Callable[[str, str], str]:
+    """Read the files that values and variables name: each once, because a pipe gives its content once."""
+
+    @cache
+    def read(path: str, purpose: str) -> str:
+        return read_text(
+            machine.working_directory / path,
+            purpose,
+            "Check that path, and that the file is there for this command too.",
+        )
+
+    return read
+
+
 def _layers(location: Location, environment: Environment, machine: Machine) -> Layers:
     layers = Layers(environment, machine.host_name)
     layers.start(BUILT_IN if location.defaults is None else _texts(location.defaults, "Grafana's defaults"))
@@ -121,7 +139,8 @@ def _layers(location: Location, environment: Environment, machine: Machine) -> L
 
 
 def _texts(path: Path, purpose: str) -> Mapping[str, Mapping[str, str]]:
-    sections = parse_ini(read_text(path, purpose), str(path))
+    hint = "Check --grafana-config or GF_PATHS_CONFIG, and --grafana-home or GF_PATHS_HOME."
+    sections = parse_ini(read_text(path, purpose, hint), str(path))
     return {section: {key: value.text for key, value in keys.items()} for section, keys in sections.items()}
 
 
@@ -130,6 +149,21 @@ def _data(layers: Layers, location: Location, machine: Machine) -> Value:
     value = layers.get("paths", "data")
     home = location.home or machine.working_directory
     return Value(os.path.normpath(home / value.text), value.source)
+
+
+def _refuse_nul(data: Value, database: Database) -> None:
+    """No path, host, name or password of a database can have a NUL: it would end there."""
+    found = {"[paths] data": (data.text, data.source)}
+    for each in fields(database.settings):
+        value = getattr(database.settings, each.name)
+        origin = database.origins.get(each.name, database.settings.origin)
+        found[f"[database] {each.name}"] = (value.reveal() if isinstance(value, Secret) else str(value), origin)
+    for name, (text, origin) in found.items():
+        if "\0" in text:
+            raise ConfigurationError(
+                f"{name} from {origin} has a NUL, which no database can have there",
+                hint="Look for it in the file with `grep -naP '\\x00'`, and take it out; in a URL it is %00.",
+            )
 
 
 def _provider_id(text: str) -> str:

@@ -1,14 +1,16 @@
-"""Find and read the files of Grafana's configuration: the only module here that reads the disk."""
+"""Find the files of Grafana's configuration."""
 
 from __future__ import annotations
 
 import socket
+import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from reencrypt.errors import ConfigurationError
 from reencrypt.settings.environment import Environment
+from reencrypt.settings.files import shown_path
 
 _CUSTOM: Final = Path("conf", "custom.ini")
 _DEFAULTS: Final = Path("conf", "defaults.ini")
@@ -22,6 +24,16 @@ class Installation:
     data: Path
 
 
+def working_folder() -> Path:
+    """The working folder of this process; raises `ConfigurationError` where it has been removed."""
+    try:
+        return Path.cwd()
+    except OSError as error:
+        raise ConfigurationError(
+            f"the working folder of this command is not there: {error.strerror}", hint="Change to a folder that exists."
+        ) from None
+
+
 @dataclass(frozen=True, slots=True)
 class Machine:
     """What a machine offers when no file is named; tests pass their own."""
@@ -32,7 +44,7 @@ class Machine:
         Installation(Path("/opt/homebrew/etc/grafana/grafana.ini"), Path("/opt/homebrew/var/lib/grafana")),
     )
     home: Path = Path("/usr/share/grafana")
-    working_directory: Path = field(default_factory=Path.cwd)
+    working_directory: Path = field(default_factory=working_folder)
     host_name: str = field(default_factory=socket.gethostname)
 
 
@@ -58,9 +70,9 @@ def locate(*, config: Path | None, home: Path | None, environment: Environment, 
     named_home = home or _from_environment(environment, "GF_PATHS_HOME")
     if named_home is not None:
         named_home = machine.working_directory / named_home
-        if not named_home.is_dir():
+        if problem := _problem_of_folder(named_home):
             raise ConfigurationError(
-                f"Grafana's home {named_home} is not a folder",
+                f"Grafana's home {shown_path(named_home)} {problem}",
                 hint="Give the folder that holds Grafana's conf/defaults.ini with --grafana-home or GF_PATHS_HOME.",
             )
     found = config or _from_environment(environment, "GF_PATHS_CONFIG")
@@ -70,7 +82,7 @@ def locate(*, config: Path | None, home: Path | None, environment: Environment, 
         found = named_home / _CUSTOM
     else:
         found = next((place.config for place in machine.installations if _exists(place.config)), None)
-    final_home = named_home or _home_of(found) or (machine.home if machine.home.is_dir() else None)
+    final_home = named_home or _home_of(found) or (None if _problem_of_folder(machine.home) else machine.home)
     defaults = final_home / _DEFAULTS if final_home is not None else None
     return Location(
         config=found,
@@ -78,23 +90,6 @@ def locate(*, config: Path | None, home: Path | None, environment: Environment, 
         defaults=defaults if defaults is not None and _exists(defaults) else None,
         data=next((place.data for place in machine.installations if place.config == found), None),
     )
-
-
-def read_text(path: Path, purpose: str) -> str:
-    """Return the text of a file, line breaks as they are. Raises `ConfigurationError` naming `path` and `purpose`."""
-    try:
-        return path.read_bytes().decode()
-    except FileNotFoundError:
-        problem, hint = "does not exist", "Check --grafana-config or GF_PATHS_CONFIG."
-    except IsADirectoryError:
-        problem, hint = "is a folder, not a file", "Give the file inside it."
-    except PermissionError:
-        problem, hint = "may not be read by this user", "Run as the user that Grafana runs as, usually grafana."
-    except UnicodeDecodeError:
-        problem, hint = "is not UTF-8", "Save it as UTF-8 without changing its content."
-    except (OSError, ValueError) as error:
-        problem, hint = f"cannot be read ({type(error).__name__})", "Check --grafana-config or GF_PATHS_CONFIG."
-    raise ConfigurationError(f"{purpose} {path} {problem}", hint=hint)
 
 
 def _from_environment(environment: Environment, name: str) -> Path | None:
@@ -108,9 +103,24 @@ def _home_of(config: Path | None) -> Path | None:
     return config.parent.parent
 
 
+def _problem_of_folder(path: Path) -> str:
+    """Why a path is no folder that can be used, as the end of a sentence; empty where it is one."""
+    try:
+        return "" if stat.S_ISDIR(path.stat().st_mode) else "is not a folder"
+    except (FileNotFoundError, NotADirectoryError):
+        return "is not a folder"
+    except OSError as error:
+        return f"cannot be looked at: {error.strerror}"
+    except ValueError:  # a NUL
+        return "is not a folder"
+
+
 def _exists(path: Path) -> bool:
     """Whether a path exists; a forbidden folder counts, so that its reading fails instead of being skipped."""
     try:
-        return path.exists()
-    except PermissionError:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return False
+    except OSError:
         return True
+    return True

@@ -74,17 +74,12 @@ def command(
 def _new_key(path: Path | None) -> Secret:
     from reencrypt.errors import ConfigurationError  # noqa: PLC0415
     from reencrypt.secret import Secret  # noqa: PLC0415
+    from reencrypt.settings.files import read_text  # noqa: PLC0415
 
     text = os.environ.get(VARIABLE, "")
     if path is not None:
-        try:
-            # As bytes: reading text would turn every carriage return into a line break.
-            text = path.read_bytes().decode().rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigurationError(
-                f"{path} cannot be read: {getattr(error, 'strerror', None) or 'it is not text'}",
-                hint="--new-secret-key-file names the file that holds the next secret_key.",
-            ) from None
+        hint = "--new-secret-key-file names the file that holds the next secret_key."
+        text = read_text(path, "the file of the next secret_key", hint).rstrip("\r\n")
     if not text:
         raise ConfigurationError(
             "there is no new secret_key", hint=f"Give --new-secret-key-file FILE, or set {VARIABLE}."

@@ -117,6 +117,13 @@ def test_the_command_line_wins_over_the_environment_and_that_over_the_file(tmp_p
         (("--max-runtime", "-1"), click.BadParameter, "x>=0"),
         (("--algorithm", "des"), click.BadParameter, "aes-gcm"),
         (("--limit", "1"), click.NoSuchOption, "--limit"),
+        (("--max-runtime", "nan"), click.BadParameter, "1,000,000,000 at most"),
+        (("--max-runtime", "inf"), click.BadParameter, "1,000,000,000 at most"),
+        (("--max-runtime", "1e400"), click.BadParameter, "1,000,000,000 at most"),
+        (("--vault-share", "nan"), click.BadParameter, "at most"),
+        (("--vault-deadline", "1e300"), click.BadParameter, "at most"),
+        (("--database", "sqlite:////caf\udce9"), click.BadParameter, "not text in UTF-8"),
+        (("--skip-key", "a", "--skip-key", "caf\udce9"), click.BadParameter, "not text in UTF-8"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(arguments: tuple[str, ...], error: type[Exception], words: str) -> None:
@@ -136,6 +143,52 @@ def test_a_bad_value_names_its_option_and_answers_in_json_where_the_file_asks_fo
     assert failed.as_json
     assert isinstance(failed.error, click.BadParameter)
     assert "'--if-older-than'" in failed.error.format_message()
+
+
+@pytest.mark.parametrize("number", ["1" + "0" * 30, "9" * 5000])
+def test_a_count_without_end_is_refused(number: str) -> None:
+    command = dict(all_commands(cli))["run"]
+    with pytest.raises(click.BadParameter, match=r"at most|integer"):
+        invoked(command, ("--limit", number))
+
+
+SETTINGS_FILES = {
+    "limit = [1]": "a list of this kind",
+    "limit = {a = 1}": "a table",
+    "limit = true": "true or false",
+    "limit = 1.5": "a number",
+    'limit = "5"': "a text",
+    "settle = 3": "a number",
+    "settle = [true]": "a list of this kind",
+    'location = "data_source"': "a text",
+    "location = [1]": "a list of this kind",
+    "max-runtime = true": "true or false",
+    "to = 2026-01-01": "a date or time",
+    "to = 3": "a number",
+    "grafana-config = [1]": "a list of this kind",
+    "if-older-than = 90": "a number",
+    "verbose = true": "true or false",
+    "a = " + "[" * 100_000: "is not TOML",
+    "limit = 1" + "0" * 5000: "is not TOML",
+    "to = '\0'": "is not TOML",
+    "limit = 1 nonsense": "is not TOML",
+}
+
+
+@pytest.mark.parametrize("text", SETTINGS_FILES, ids=lambda text: text[:20])
+def test_a_settings_file_that_cannot_be_meant_is_refused(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text(text)
+    with pytest.raises(ConfigurationError, match=SETTINGS_FILES[text]) as refused:
+        invoked(dict(all_commands(cli))["run"], ("--config", str(file)))
+    assert str(file) in refused.value.message
+    assert refused.value.hint
+
+
+def test_a_settings_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text('\ufeffto = "azurekv.prod"\n')
+    assert given("--config", str(file))[0] == TargetOptions(to="azurekv.prod")
 
 
 @pytest.mark.parametrize("name", dict(all_commands(cli)))

@@ -6,11 +6,11 @@ import pytest
 
 from reencrypt.errors import ConfigurationError
 from reencrypt.settings.environment import Environment, variable_name
-from reencrypt.settings.locate import read_text
+from reencrypt.settings.files import read_text
 
 
 def environment(variables: dict[str, str]) -> Environment:
-    return Environment(variables, lambda path, purpose: read_text(Path(path), purpose))
+    return Environment(variables, lambda path, purpose: read_text(Path(path), purpose, "Look for it."))
 
 
 @pytest.mark.parametrize(

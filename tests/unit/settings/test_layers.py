@@ -88,10 +88,21 @@ def test_an_expression_is_expanded_from_the_environment(load: Load, tmp_path: Pa
 
 
 def test_an_unset_variable_is_empty_and_the_origin_says_so(load: Load) -> None:
-    settings = load("[security]\nsecret_key = ${MY_KEY}")
-    assert settings.secret_key.reveal() == ""
-    assert not settings.secret_key_is_default
-    assert settings.secret_key_origin.endswith("(${MY_KEY} is not set)")
+    shown = {each.key: each for each in load("[database]\ntype = mysql\npassword = ${MY_KEY}").shown}
+    assert shown["password"].text == ""
+    assert shown["password"].origin.endswith("(${MY_KEY} is not set)")
+
+
+@pytest.mark.parametrize("key", ["secret_key", "encryption_provider", "available_encryption_providers"])
+@pytest.mark.parametrize("expression", ["${MY_KEY}", "$__env{MY_KEY}", "$__file{EMPTY}"])
+def test_what_decides_about_keys_does_not_come_to_nothing(
+    load: Load, tmp_path: Path, key: str, expression: str
+) -> None:
+    (tmp_path / "empty").write_text("\n")
+    expression = expression.replace("EMPTY", str(tmp_path / "empty"))
+    with pytest.raises(ConfigurationError, match=rf"\[security\] {key} in .* comes to nothing: ") as caught:
+        load(f"[security]\n{key} = {expression}")
+    assert expression in caught.value.message
 
 
 def test_hostname_falls_back_to_the_name_of_the_machine(load: Load) -> None:

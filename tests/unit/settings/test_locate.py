@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from reencrypt.errors import ConfigurationError
 from reencrypt.settings import Settings
-from reencrypt.settings.locate import read_text
+from reencrypt.settings.files import read_text
 
 Load = Callable[..., Settings]
 
@@ -69,12 +70,12 @@ def test_a_file_that_is_not_utf8_is_an_error(load: Load, tmp_path: Path) -> None
 def test_a_file_that_may_not_be_read_is_an_error_that_names_the_user_to_be(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(path: Path) -> bytes:
+    def refuse(path: Path, _flags: int) -> int:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(ConfigurationError, match="may not be read") as caught:
-        read_text(tmp_path / "grafana.ini", "Grafana's configuration")
+        read_text(tmp_path / "grafana.ini", "Grafana's configuration", "Look for it.")
     assert "grafana" in caught.value.hint
 
 
@@ -82,14 +83,14 @@ def test_a_packaged_file_in_a_folder_that_may_not_be_entered_is_not_passed_by(
     load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     forbidden = tmp_path / "etc/grafana/grafana.ini"
-    real_exists = Path.exists
+    real_stat = Path.stat
 
-    def exists(path: Path) -> bool:
+    def stat(path: Path) -> os.stat_result:
         if path == forbidden:
             raise PermissionError(13, "Permission denied", str(path))
-        return real_exists(path)
+        return real_stat(path)
 
-    monkeypatch.setattr(Path, "exists", exists)
+    monkeypatch.setattr(Path, "stat", stat)
     with pytest.raises(ConfigurationError, match="etc/grafana"):
         load()
 

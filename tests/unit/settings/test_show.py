@@ -121,5 +121,6 @@ def test_the_commented_alternatives_of_the_example_work_when_they_are_uncommente
         assert alternative in text
         changed = tmp_path / "grafana.ini"
         changed.write_text(text.replace(alternative, alternative[1:]))
-        settings = load_settings(config=changed, home=None, database_url=None, environ={})
+        environ = {"GRAFANA_SECRET_KEY": "it"}
+        settings = load_settings(config=changed, home=None, database_url=None, environ=environ)
         assert settings.database.type == expected
