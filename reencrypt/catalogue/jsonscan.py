@@ -79,6 +79,17 @@ def scan_strings(document: bytes) -> Iterator[JsonString]:
             expects_key = False
 
 
+def scan_unparsed(document: bytes) -> Iterator[JsonString]:
+    """Do the same for bytes that may be no document at all, or the beginning of one.
+
+    Raises `MalformedEncodingError` where they stop being JSON.
+    """
+    try:
+        yield from scan_strings(document)
+    except (IndexError, ValueError):
+        raise MalformedEncodingError("not a JSON document") from None
+
+
 def locate(document: bytes, path: tuple[str | int, ...]) -> tuple[int, int]:
     """Return where the value at a path begins in a document that `parse` has accepted; an array or object: its bracket.
 

@@ -14,6 +14,7 @@ from reencrypt.catalogue.location import Key
 from reencrypt.databases.paging import Coverage
 from reencrypt.databases.protocol import Executor, Transaction, Value
 from reencrypt.state.counts import Counts
+from reencrypt.state.damaged import read_back, whole
 from reencrypt.state.rowkey import key_from_text, key_to_text
 
 _COVERAGE: Final = "coverage"  # beside the counters
@@ -86,29 +87,35 @@ async def read_column_progress(executor: Executor, undo_id: str) -> ColumnProgre
     """Read the progress of an undo with columns; None where it has not begun with them."""
     for each in await _read(executor, undo_id):
         if each.location == _JOURNAL:
-            last = int(each.last_key[0]) if each.last_key else None
+            with read_back("the progress of an undo in reencrypt_checkpoint"):
+                last = whole(each.last_key[0]) if each.last_key else None
             counts = each.counts
             return ColumnProgress(counts.re_encrypted, counts.already_current, counts.left_because, last, each.done)
     return None
 
 
 async def _read(executor: Executor, run_id: str) -> list[Checkpoint]:
-    return [_checkpoint(row) for row in await executor.fetch("checkpoints", run_id=run_id)]
+    return [read_checkpoint(row) for row in await executor.fetch("checkpoints", run_id=run_id)]
 
 
-def _checkpoint(row: Sequence[Value]) -> Checkpoint:
+def read_checkpoint(row: Sequence[Value]) -> Checkpoint:
+    """Read a row of `reencrypt_checkpoint` back; raises `DamagedStateError`."""
     location, number, last_key, done, text = row
-    numbers: dict[str, Any] = json.loads(str(text))
-    # Checkpoints of older versions have none.
-    coverage = Coverage(**numbers.pop(_COVERAGE, {}))
-    return Checkpoint(
-        location=str(location),
-        pass_number=int(str(number)),
-        last_key=key_from_text(str(last_key)) if last_key is not None else None,
-        done=bool(done),
-        counts=Counts.from_numbers(numbers),
-        coverage=coverage,
-    )
+    with read_back(f"the progress in {location!s} in reencrypt_checkpoint"):
+        numbers: dict[str, Any] = json.loads(str(text))
+        # Checkpoints of older versions have none.
+        kept: dict[str, Any] = {
+            name: None if each is None else whole(each) for name, each in numbers.pop(_COVERAGE, {}).items()
+        }
+        coverage = Coverage(**kept)
+        return Checkpoint(
+            location=str(location),
+            pass_number=int(str(number)),
+            last_key=key_from_text(str(last_key)) if last_key is not None else None,
+            done=bool(done),
+            counts=Counts.from_numbers(numbers),
+            coverage=coverage,
+        )
 
 
 async def save_checkpoint(transaction: Transaction, run_id: str, checkpoint: Checkpoint) -> None:

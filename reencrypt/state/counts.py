@@ -6,8 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from reencrypt.state.damaged import whole, wholes
+
 #: Why a legacy value is left: it may be plain text, or nothing proves that it is under `secret_key`.
 PLAIN_OR_UNPROVEN: Final = "plain_or_unproven"
+_SPLIT: Final = ("left_because", "quarantined_because")
 
 
 @dataclass(slots=True)
@@ -70,8 +73,11 @@ class Counts:
 
     @classmethod
     def from_numbers(cls, numbers: Mapping[str, Any]) -> Counts:
-        """Build counters from the result of `to_numbers`."""
-        return cls(**numbers)
+        """Build counters from the result of `to_numbers`; raises `ValueError` or `TypeError` for anything else."""
+        checked: dict[str, Any] = {
+            name: wholes(each) if name in _SPLIT else whole(each) for name, each in numbers.items()
+        }
+        return cls(**checked)
 
     @classmethod
     def sum(cls, parts: Iterable[Counts]) -> Counts:

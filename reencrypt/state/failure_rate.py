@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from reencrypt.errors import RefusedError
+from reencrypt.state.damaged import whole
 
 _LEAST: Final = 20
 _MOST_REMEMBERED: Final = 1024  # ciphertexts of each key, good and bad apart
@@ -60,8 +61,8 @@ class FailureRate:
 
     @staticmethod
     def from_json(text: str) -> FailureRate:
-        """Build it from the result of `to_json`."""
-        counts = json.loads(text)
+        """Build it from the result of `to_json`; raises `ValueError` or the like for anything else."""
+        counts = {key: (whole(tried), whole(bad)) for key, (tried, bad) in json.loads(text).items()}
         return FailureRate(
             {key: tried for key, (tried, _) in counts.items()}, {key: bad for key, (_, bad) in counts.items()}
         )

@@ -9,6 +9,7 @@ from typing import Final
 
 from reencrypt.catalogue.location import Key, Location
 from reencrypt.databases.protocol import Database, RowUpdate, Transaction, Value
+from reencrypt.state.damaged import read_back
 from reencrypt.state.rowkey import key_from_text, key_to_text
 
 #: A column of a row: table, the row's key as text, column.
@@ -106,12 +107,16 @@ async def read_entries(
     database: Database, run_id: str, before: int = END, *, rows: int = _PAGE_ROWS
 ) -> list[JournalEntry]:
     """Read the next rewrites of a run older than the entry `before`, newest first; none at the end."""
-    return [_entry(row) for row in await database.fetch("journal_of_run", run_id=run_id, before=before, rows=rows)]
+    return [read_entry(row) for row in await database.fetch("journal_of_run", run_id=run_id, before=before, rows=rows)]
 
 
-def _entry(row: Sequence[object]) -> JournalEntry:
+def read_entry(row: Sequence[object]) -> JournalEntry:
+    """Read a rewrite in `reencrypt_journal` back; raises `DamagedStateError`."""
     number, table, row_key, column, old, new_hash = row
-    return JournalEntry(int(str(number)), str(table), _canonical(row_key), str(column), _bytes(old), _bytes(new_hash))
+    with read_back(f"the row {number} of reencrypt_journal"):
+        return JournalEntry(
+            int(str(number)), str(table), _canonical(row_key), str(column), _bytes(old), _bytes(new_hash)
+        )
 
 
 def _canonical(row_key: object) -> str:

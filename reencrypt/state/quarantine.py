@@ -9,6 +9,7 @@ from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.catalogue.reading import FoundSecret
 from reencrypt.catalogue.reason import Reason
 from reencrypt.databases.protocol import Database, Executor, Transaction, Value
+from reencrypt.state.damaged import read_back
 from reencrypt.state.journal import digest
 from reencrypt.state.lease import Lease
 from reencrypt.state.rowkey import key_to_text
@@ -72,10 +73,16 @@ class QuarantineEntry:
 
 async def read_quarantine(executor: Executor) -> list[QuarantineEntry]:
     """Read the quarantine, by location, key and field."""
-    return [
-        QuarantineEntry(str(location), str(key), str(name), str(reason), str(detail), str(state), _bytes(secret_hash))
-        for location, key, name, reason, detail, state, secret_hash in await executor.fetch("quarantine")
-    ]
+    return [quarantine_entry(row) for row in await executor.fetch("quarantine")]
+
+
+def quarantine_entry(row: Sequence[Value]) -> QuarantineEntry:
+    """Read a row of `reencrypt_quarantine` back; raises `DamagedStateError`."""
+    location, key, name, reason, detail, state, secret_hash = row
+    with read_back(f"the row {location!s} {key!s} {name!s} of reencrypt_quarantine"):
+        return QuarantineEntry(
+            str(location), str(key), str(name), Reason(str(reason)), str(detail), str(state), _bytes(secret_hash)
+        )
 
 
 def _bytes(value: Value) -> bytes:

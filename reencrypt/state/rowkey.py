@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+from typing import Final
 
 from reencrypt.catalogue.location import Key
+from reencrypt.state.damaged import read_back
+
+_SHOWN: Final = 100
 
 
 def key_to_text(key: Key) -> str:
@@ -15,5 +19,13 @@ def key_to_text(key: Key) -> str:
 
 
 def key_from_text(text: str) -> Key:
-    """Parse the result of `key_to_text`."""
-    return tuple(json.loads(text))
+    """Parse the result of `key_to_text`; raises `DamagedStateError` for anything else."""
+    with read_back(f"the row key {_clipped(text)} in a state table"):
+        parts = json.loads(text)
+        if not (isinstance(parts, list) and parts and all(type(part) in (int, str) for part in parts)):
+            raise ValueError("not a key")
+        return tuple(parts)
+
+
+def _clipped(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

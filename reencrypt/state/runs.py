@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from reencrypt.databases.protocol import Database, Executor, Transaction, Value
 from reencrypt.outcomes import Operation, RunState
+from reencrypt.state.damaged import read_back
 from reencrypt.state.failure_rate import FailureRate
 from reencrypt.state.lease import Lease
 from reencrypt.state.stamp import stamp
@@ -75,10 +76,16 @@ def new_run_id() -> str:
 
 async def read_runs(executor: Executor) -> list[Run]:
     """Read all runs, oldest first, ordered by the lease's token, because clocks step back."""
-    return [_run(row) for row in await executor.fetch("runs")]
+    return [read_run(row) for row in await executor.fetch("runs")]
 
 
-def _run(row: Sequence[Value]) -> Run:
+def read_run(row: Sequence[Value]) -> Run:
+    """Read a row of `reencrypt_run` back; raises `DamagedStateError`."""
+    with read_back(f"the run {row[0]!r} in reencrypt_run"):
+        return _run_of(row)
+
+
+def _run_of(row: Sequence[Value]) -> Run:
     salt = row[5]
     return Run(
         id=str(row[0]),

@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from typing import Final
 
-from reencrypt.catalogue.jsonscan import scan_strings
+from reencrypt.catalogue.jsonscan import scan_unparsed
 from reencrypt.crypto import gobase64
 from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.crypto.envelope import algorithm_prefix
@@ -49,7 +49,7 @@ def without_own(table: str, column: str, cell: bytes, marks: Marks, snapshots: C
 
 def _without_snapshot(table: str, cell: bytes, snapshots: Counter[tuple[str, str]]) -> bytes:
     try:
-        found = {string.path[2:]: string for string in scan_strings(cell) if string.path[:2] == _SNAPSHOT}
+        found = {string.path[2:]: string for string in scan_unparsed(cell) if string.path[:2] == _SNAPSHOT}
     except MalformedEncodingError:
         return cell
     name, value = found.get(("dataKeyId",)), found.get(("encryptedData",))
