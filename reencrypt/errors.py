@@ -56,6 +56,18 @@ class KeyNotUniqueError(ConfigurationError):
     code = "key_not_unique"
 
 
+class NotWritableError(ConfigurationError):
+    """The database takes no writes: a replica, a read-only server, a protected file or folder (exit 2)."""
+
+    code = "not_writable"
+
+
+class UnsupportedColumnError(ConfigurationError):
+    """A column of Grafana has a type that cannot hold, or give back exactly, what Grafana stores there (exit 2)."""
+
+    code = "unsupported_column"
+
+
 class IncompleteScanError(ReencryptError):
     """A read of a whole table saw fewer rows than the database counts, and so did the next one (exit 3)."""
 
@@ -95,6 +107,12 @@ class TransactionLostError(UnavailableError):
     """The server aborted a transaction, or the connection was lost: start it again. Its outcome may be unknown."""
 
     code = "transaction_lost"
+
+
+class ReadOnlyError(TransactionLostError):
+    """The server takes no writes any more, as after a failover: a new connection may reach the one that does."""
+
+    code = "read_only"
 
 
 class NoSecretsError(ReencryptError):

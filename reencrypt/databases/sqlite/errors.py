@@ -4,11 +4,25 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
-from reencrypt.errors import ConfigurationError, RefusedError, UnavailableError
+from reencrypt.databases.meanings import (
+    CHANGED,
+    CONSTRAINT,
+    ENCODING,
+    LIMIT,
+    NO_VALUE,
+    OWN_FAULT,
+    REFUSED,
+    TRIGGER,
+    VALUE,
+    Meaning,
+    OwnFault,
+)
+from reencrypt.errors import ConfigurationError, ReencryptError, UnavailableError
 
 
 class UnfinishedError(ConfigurationError):
@@ -19,6 +33,99 @@ class DatabaseLockedError(UnavailableError):
     """Another program held the file's lock for longer than SQLite's own handler waits."""
 
     code = "locked"
+
+
+_LOCKED: Final = Meaning(
+    DatabaseLockedError,
+    "stayed locked by another program",
+    "Wait until it is done, then start again; progress is saved.",
+)
+_UNFINISHED: Final = Meaning(
+    UnfinishedError,
+    "holds an unfinished commit of a program that died",
+    "Run as the user that owns it, usually grafana, so that it can be rolled back.",
+)
+_READ_ONLY: Final = Meaning(
+    ConfigurationError, "is read-only", "Run as the user that owns it, usually grafana; progress is saved."
+)
+_MOVED: Final = Meaning(
+    UnavailableError,
+    "was moved or replaced while it was open",
+    "Start again when it is in its place; progress is saved in the file that was moved.",
+)
+_INACCESSIBLE: Final = Meaning(
+    UnavailableError,
+    "could not be accessed",
+    "Check the disk's free space and the folder's permissions, then start again; progress is saved.",
+)
+_DAMAGED: Final = Meaning(
+    ConfigurationError,
+    "is damaged",
+    "Repair it first (sqlite3 FILE .recover, or a backup); nothing was changed.",
+)
+_EXTENSION: Final = Meaning(
+    ConfigurationError,
+    "needs an extension of SQLite that this program does not load",
+    "Grafana itself needs none: drop what uses it, or take it out of the copy that you work on.",
+)
+
+#: By result code (https://sqlite.org/rescode.html); an extended one that is not here has the meaning of its code.
+CODES: Final[Mapping[str, Meaning | OwnFault]] = {
+    "SQLITE_ERROR_MISSING_COLLSEQ": _EXTENSION,
+    "SQLITE_ERROR_SNAPSHOT": _LOCKED,
+    "SQLITE_ERROR_RETRY": _LOCKED,
+    "SQLITE_INTERNAL": _DAMAGED,
+    "SQLITE_PERM": _READ_ONLY,
+    "SQLITE_ABORT": _INACCESSIBLE,
+    "SQLITE_BUSY": _LOCKED,
+    "SQLITE_LOCKED": _LOCKED,
+    "SQLITE_LOCKED_VTAB": _LOCKED,
+    "SQLITE_NOMEM": _INACCESSIBLE,
+    "SQLITE_READONLY": _READ_ONLY,
+    "SQLITE_READONLY_DBMOVED": _MOVED,
+    "SQLITE_READONLY_ROLLBACK": _UNFINISHED,
+    "SQLITE_READONLY_RECOVERY": _UNFINISHED,
+    "SQLITE_INTERRUPT": _INACCESSIBLE,
+    "SQLITE_IOERR": _INACCESSIBLE,
+    "SQLITE_CORRUPT": _DAMAGED,
+    "SQLITE_NOTFOUND": OWN_FAULT,
+    "SQLITE_FULL": _INACCESSIBLE,
+    "SQLITE_CANTOPEN": _INACCESSIBLE,
+    "SQLITE_PROTOCOL": _LOCKED,
+    "SQLITE_SCHEMA": CHANGED,
+    "SQLITE_TOOBIG": LIMIT,
+    "SQLITE_CONSTRAINT": CONSTRAINT,
+    "SQLITE_CONSTRAINT_DATATYPE": VALUE,
+    "SQLITE_CONSTRAINT_FUNCTION": TRIGGER,
+    "SQLITE_CONSTRAINT_NOTNULL": NO_VALUE,
+    "SQLITE_CONSTRAINT_TRIGGER": TRIGGER,
+    "SQLITE_CONSTRAINT_VTAB": TRIGGER,
+    "SQLITE_MISMATCH": VALUE,
+    "SQLITE_MISUSE": OWN_FAULT,
+    "SQLITE_NOLFS": _INACCESSIBLE,
+    "SQLITE_AUTH": REFUSED,
+    "SQLITE_FORMAT": _DAMAGED,
+    "SQLITE_RANGE": OWN_FAULT,
+    "SQLITE_NOTADB": _DAMAGED,
+}
+#: What SQLITE_ERROR and the driver say only in words.
+WORDS: Final = (
+    ("no such module", _EXTENSION),
+    ("no such function", _EXTENSION),
+    ("no such collation", _EXTENSION),
+    ("unsafe use of", _EXTENSION),
+    ("malformed database schema", _DAMAGED),
+    ("unsupported file format", _DAMAGED),
+    ("no such table", CHANGED),
+    ("no such column", CHANGED),
+    ("has no column named", CHANGED),
+    ("no such index", CHANGED),
+    ("Could not decode to UTF-8", ENCODING),
+    ("too many levels of trigger recursion", TRIGGER),
+    ("cannot UPDATE generated column", VALUE),
+    ("cannot INSERT into generated column", VALUE),
+    ("attempt to write a readonly database", _READ_ONLY),
+)
 
 
 def check_file(path: Path, *, write: bool) -> None:
@@ -45,12 +152,9 @@ def check_file(path: Path, *, write: bool) -> None:
             )
 
 
-def damaged(path: Path, detail: str) -> ConfigurationError:
+def damaged(path: Path, detail: str) -> ReencryptError:
     """The error for a file whose pages do not fit together."""
-    return ConfigurationError(
-        f"the database {path} is damaged: {detail}",
-        hint="Repair it first (sqlite3 FILE .recover, or a backup); nothing was changed.",
-    )
+    return _DAMAGED.of(f"the database {path}", detail)
 
 
 @contextmanager
@@ -58,35 +162,24 @@ def translated(path: Path) -> Iterator[None]:
     """Translate the driver's errors in one place; the cause is kept."""
     try:
         yield
-    except sqlite3.OperationalError as error:
-        name = getattr(error, "sqlite_errorname", "") or ""
-        if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-            raise DatabaseLockedError(
-                f"the database {path} stayed locked by another program",
-                hint="Wait until it is done, then start again; progress is saved.",
-            ) from error
-        if name in ("SQLITE_READONLY_ROLLBACK", "SQLITE_READONLY_RECOVERY"):
-            raise UnfinishedError(
-                f"the database {path} holds an unfinished commit of a program that died",
-                hint="Run as the user that owns it, usually grafana, so that it can be rolled back.",
-            ) from error
-        if name.startswith("SQLITE_READONLY"):
-            raise ConfigurationError(
-                f"the database {path} is read-only", hint="Run as the user that owns it, usually grafana."
-            ) from error
-        if name.startswith(("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN")):
-            raise UnavailableError(
-                f"the database {path} could not be accessed: {error}",
-                hint="Check the disk's free space and the folder's permissions, then start again; progress is saved.",
-            ) from error
-        raise
-    except sqlite3.DatabaseError as error:
-        name = getattr(error, "sqlite_errorname", "") or ""
-        if name == "SQLITE_CONSTRAINT_TRIGGER":
-            raise RefusedError(
-                f"the database {path}: a trigger refuses what is written: {error}",
-                hint="Nothing of this page was committed. Drop the trigger, then start again.",
-            ) from error
-        if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-            raise damaged(path, str(error)) from error
-        raise
+    except sqlite3.Error as error:
+        meaning = meaning_of(error)
+        if isinstance(meaning, OwnFault):
+            raise
+        raise meaning.of(f"the database {path}", _said(error)) from error
+
+
+def meaning_of(error: sqlite3.Error) -> Meaning | OwnFault:
+    """The meaning of an error, by its result code; the code of everything else says only in words what it means."""
+    name = getattr(error, "sqlite_errorname", None) or ""
+    if name in ("", "SQLITE_ERROR"):
+        said = str(error)
+        return next((meaning for words, meaning in WORDS if words in said), OWN_FAULT)
+    while name not in CODES and "_" in name:
+        name = name.rpartition("_")[0]
+    return CODES.get(name, REFUSED)
+
+
+def _said(error: sqlite3.Error) -> str:
+    # Behind these words the driver quotes the text itself.
+    return str(error).partition(" with text ")[0]
