@@ -80,7 +80,7 @@ def test_permissions_one_by_one(
     for name in fine:
         assert checks[TARGET, name]["state"] == "ok", name
     for name in failing:
-        assert checks[TARGET, name]["remedy"].startswith("Run `az keyvault set-policy --name")
+        assert checks[TARGET, name]["remedy"].startswith("Add ")
 
 
 @SQLITE
@@ -204,7 +204,9 @@ def test_text_has_every_check_and_its_remedy(story: Story) -> None:
     story.vault.control("PUT", "permissions", {"allow": ["get"]})
     text = story.cli("doctor", expect=2).stdout
     assert "failed   unwrapping" in text
-    assert "→ Run `az keyvault set-policy" in text
+    assert "→ Add decrypt to the key permissions of" in text
+    # It would replace the permissions that the identity has.
+    assert "set-policy" not in text
     assert text.rstrip().endswith("see what failed above.")
 
 

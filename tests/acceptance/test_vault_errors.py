@@ -241,13 +241,13 @@ IN_THE_VAULT = {
     "no unwrapping permission": Case(
         2,
         ("lacks the permission decrypt on key prod",),
-        ("az keyvault set-policy", "decrypt", "az keyvault set-policy"),
+        ("Add decrypt to the key permissions of", "keep those that it has"),
         allow=without("decrypt", "unwrapKey"),
     ),
     "no wrapping permission": Case(
         2,
         ("lacks the permission encrypt on key prod",),
-        ("az keyvault set-policy", "get list encrypt decrypt"),
+        ("Add encrypt to the key permissions of", "keep those that it has"),
         allow=without("get", "encrypt", "wrapKey"),
     ),
 }

@@ -9,15 +9,17 @@ from __future__ import annotations
 import asyncio
 import re
 import uuid
+import zlib
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from reencrypt.errors import ConfigurationError, RefusedError
 from reencrypt.keys.azure.connection import VaultConnection
-from reencrypt.keys.azure.errors import disabled, unauthorized
+from reencrypt.keys.azure.errors import unauthorized
 from reencrypt.keys.azure.limiter import Limiter
 from reencrypt.keys.azure.quota import weight_of
+from reencrypt.keys.azure.refusals import Asked, disabled
 from reencrypt.keys.azure.responses import (
     OK,
     THROTTLED,
@@ -87,7 +89,12 @@ class VaultClient:
     async def get_key(self, version: str = "") -> KeyVersion:
         """Read a version with its public key, the newest one by default; needs `keys/get`."""
         found = await self._call(
-            "get", "GET", f"/keys/{self._settings.key_name}/{version}", lambda bundle: read_key(bundle, self._settings)
+            # With a last slash where there is no version, as all SDKs send it.
+            "get",
+            "GET",
+            f"{self._path()}/{version}",
+            lambda bundle: read_key(bundle, self._settings),
+            version,
         )
         self._weight, self._primed = found.weight, True
         if not version:
@@ -111,19 +118,17 @@ class VaultClient:
 
         Needs `keys/getrotationpolicy`.
         """
-        path = f"/keys/{self._settings.key_name}/rotationpolicy"
-        return await self._call("rotationpolicy", "GET", path, read_rotation)
+        return await self._call("rotationpolicy", "GET", self._path("rotationpolicy"), read_rotation)
 
     async def list_versions(self) -> list[ListedVersion]:
         """All versions, newest first (the vault lists them by id, which looks random); needs `keys/list`."""
 
         async def whole() -> list[ListedVersion]:
             found: list[ListedVersion] = []
-            target: str | None = f"/keys/{self._settings.key_name}/versions"
-            while target:
-                page, target = await self._once(
-                    "list", "GET", target, lambda page: read_versions(page, self._settings.key_name)
-                )
+            query: str | None = ""
+            while query is not None:
+                path = f"{self._path('versions')}{f'?{query}' if query else ''}"
+                page, query = await self._once("list", "GET", path, lambda page: read_versions(page, self._settings))
                 found += page
             if not found or (self.newest and self.newest.version not in [each.version for each in found]):
                 # A key has at least one version, and the one that was just read is among them.
@@ -141,11 +146,11 @@ class VaultClient:
         Raises `BadCiphertextError`, `AccessDeniedError`, `KeyDisabledError`, `KeyMissingError`, and
         `UnavailableError` when there is no answer before the deadline.
         """
-        path = f"/keys/{self._settings.key_name}/{version}/{operation}"
+        path = self._path(version, operation)
         body = {"alg": algorithm, "value": base64url(data)}
 
         def read(answer: dict[str, Any]) -> tuple[bytes, str]:
-            value, used = unbase64url(answer.get("value")), version_of(answer["kid"], self._settings.key_name)
+            value, used = unbase64url(answer.get("value")), version_of(answer["kid"], self._settings)
             if version not in ("", used):
                 raise TransientError("an answer about another version than was asked for")
             return value, used
@@ -165,9 +170,16 @@ class VaultClient:
             return weight_of(length * 8, hsm=True)
         return self._weight
 
-    def disabled(self, version: str) -> KeyDisabledError:
-        """The error for a version that is disabled."""
-        return disabled(self._settings, version)
+    def disabled(self, version: str, words: str = "") -> KeyDisabledError:
+        """The error for a version that is disabled; `words` are the vault's own."""
+        return disabled(self._settings, version, words)
+
+    def _path(self, *rest: str) -> str:
+        """Return the path of the key, or below it; an operation without a version has one slash, not two.
+
+        Source: the recordings of .NET's SDK. The vault takes two, but some gateways in front of one redirect them.
+        """
+        return "/".join(("/keys", self._settings.key_name, *filter(None, rest)))
 
     async def _call(
         self,
@@ -175,9 +187,12 @@ class VaultClient:
         method: str,
         path: str,
         read: Callable[[dict[str, Any]], T],
+        version: str = "",
     ) -> T:
         """Run one operation with its retries; an answer that `read` cannot parse is retried too."""
-        return await self._retried(operation, lambda: self._once(operation, method, path, read), self._weight)
+        return await self._retried(
+            operation, lambda: self._once(operation, method, path, read, version=version), self._weight
+        )
 
     async def _once(
         self,
@@ -197,10 +212,10 @@ class VaultClient:
             await self._connection.forget_token(client)
             client = self._connection.client(independent=independent)
             response = await self._send(client, method, path, body, independent=independent)
-        answer = judge(self._settings, operation, response, version)
+        answer = judge(Asked(self._settings, operation, version), response, (body or {}).get("value", ""))
         try:
             return read(answer)
-        except (AttributeError, LookupError, TypeError, ValueError):
+        except (AttributeError, LookupError, TypeError, ValueError, OverflowError):
             raise TransientError("an answer of another form than Key Vault's") from None
 
     async def _retried(self, operation: str, once: Callable[[], Awaitable[T]], weight: float) -> T:
@@ -233,6 +248,9 @@ class VaultClient:
                 # A proxy's page; the SDK drops its status.
                 raise TransientError("the token endpoint gave no answer of Microsoft Entra") from None
             raise unauthorized(self._settings, str(error.message)) from None
+        except (exceptions.IncompleteReadError, zlib.error):
+            # The SDK decompresses before it returns.
+            raise TransientError("an answer that broke off, or is not compressed as its header says") from None
         except (exceptions.ServiceRequestError, exceptions.ServiceResponseError) as error:
             raise self._no_connection(error) from None
         except exceptions.HttpResponseError as error:

@@ -16,7 +16,12 @@ from reencrypt.errors import ReencryptError, RefusedError
 from reencrypt.keys.azure.client import Operation, VaultClient
 from reencrypt.keys.azure.connection import VaultConnection
 from reencrypt.keys.azure.diagnose import diagnose
-from reencrypt.keys.azure.errors import OUTSIDE_VALIDITY, BadCiphertextError, KeyOperationForbiddenError
+from reencrypt.keys.azure.errors import (
+    OUTSIDE_VALIDITY,
+    BadCiphertextError,
+    KeyOperationForbiddenError,
+    VersionDisabledError,
+)
 from reencrypt.keys.azure.limiter import Limiter
 from reencrypt.keys.azure.quota import Window
 from reencrypt.keys.azure.responses import KeyVersion, ListedVersion
@@ -256,7 +261,7 @@ class AzureKeyProvider:
                 data_key, used, operation = await self._first_permitted(algorithm, block, version)
             except BadCiphertextError:
                 pass
-            except KeyDisabledError as error:
+            except VersionDisabledError as error:
                 self._unusable[version] = error if version else await self._naming_newest(error)
             except KeyOperationForbiddenError as error:
                 self._unusable[version] = error
@@ -291,13 +296,13 @@ class AzureKeyProvider:
         self._denied.clear()
         raise denied
 
-    async def _naming_newest(self, error: KeyDisabledError) -> KeyDisabledError:
+    async def _naming_newest(self, error: VersionDisabledError) -> KeyDisabledError:
         """Find the id of the newest version, because an operator has to enable exactly that one."""
         try:
             newest = await self.vault.get_key()
         except (AccessDeniedError, KeyDisabledError):
             return error
-        return self.vault.disabled(newest.version)
+        return self.vault.disabled(newest.version, error.words)
 
     def _remember(self, version: str, algorithm: RsaAlgorithm) -> None:
         """Move the success to the front: a thousand keys must not cost a thousand guesses."""

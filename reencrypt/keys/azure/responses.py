@@ -1,6 +1,7 @@
 """Checked answers of Key Vault: keys, versions, values, and refusals as errors with a remedy.
 
-An answer that is not Key Vault's own, such as a proxy's page, proves nothing: the request is repeated.
+An answer that is not Key Vault's own, such as a proxy's page, proves nothing about a key. Its status decides what
+follows: what may pass by itself is asked again, a 4xx and a redirect are not.
 """
 
 from __future__ import annotations
@@ -13,27 +14,52 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPublicNumbers
 
 from reencrypt.errors import ConfigurationError
-from reencrypt.keys.azure.errors import BadCiphertextError, forbidden, unauthorized
+from reencrypt.keys.azure.errors import BadCiphertextError, ForeignAnswerError, unauthorized
 from reencrypt.keys.azure.quota import weight_of
+from reencrypt.keys.azure.refusals import Asked, Refusal, in_one_line, refused
 from reencrypt.keys.azure.retry import ThrottledError, TransientError
 from reencrypt.keys.azure.settings import AzureKeyVaultSettings
-from reencrypt.keys.errors import KeyMissingError
-
-if TYPE_CHECKING:
-    from azure.core.rest import AsyncHttpResponse
 
 THROTTLED: Final = 429
 TRANSIENT: Final = frozenset({408, 500, 502, 503, 504})
 UNAUTHORIZED: Final = 401
 OK: Final = 200
-_BAD_REQUEST, _FORBIDDEN, _NOT_FOUND, _SERVER_ERRORS = 400, 403, 404, 500
-_KID: Final = re.compile(r"https://[^/?#]+/keys/(?P<name>[^/?#]+)/(?P<version>[0-9a-f]{32})")
+_BAD_REQUEST, _REDIRECTS, _CLIENT_ERRORS, _SERVER_ERRORS = 400, 300, 400, 500
+#: Not implemented, a version of HTTP, and the sign-in of a network: no second request changes that.
+_LASTING: Final = frozenset({501, 505, 511})
+_DECRYPTING: Final = ("decrypt", "unwrapkey")
+#: A managed HSM says so of a block that it cannot decrypt, and need not use the vaults' code.
+_BAD_BLOCK: Final = re.compile(r"\berror while (decrypting|unwrapping)\b|\bdecoding OAEP padding\b", re.IGNORECASE)
+_LATEST_SECONDS: Final = 253_402_300_799  # the year 9999, the last of Python's calendar
+_KEY_BITS: Final = (2048, 3072, 4096)
+#: No braces: the SDK takes them for the names of its own arguments.
+_QUERY: Final = re.compile(r"[\w%&=.~+/:;,$!*'()@?-]+", re.ASCII)
+_KID: Final = re.compile(r"https://(?P<host>[^/?#]+)/keys/(?P<name>[^/?#]+)/(?P<version>[0-9a-f]{32})")
+
+
+class Response(Protocol):
+    """The parts of the SDK's response that an answer is judged by."""
+
+    @property
+    def status_code(self) -> int:
+        """The HTTP status."""
+        ...
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers, whose names have no case."""
+        ...
+
+    @property
+    def content(self) -> bytes:
+        """The body."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +124,17 @@ def unbase64url(text: object) -> bytes:
         raise TransientError("an answer whose value is not base64url") from None
 
 
-def version_of(kid: str, key_name: str) -> str:
-    """Return the version in a key's id; raises ValueError where it is not an id of that key."""
+def version_of(kid: str, settings: AzureKeyVaultSettings) -> str:
+    """Return the version in a key's id; raises `TransientError` where it is not an id of that key.
+
+    The host counts where the vault has one of Azure's names. Behind another name the vault still says its own.
+    """
     id_ = _KID.fullmatch(kid)
-    if id_ is None or id_["name"].lower() != key_name.lower():
-        raise ValueError(kid)
+    if id_ is None or id_["name"].lower() != settings.key_name.lower():
+        raise TransientError("an answer about another key")
+    host = id_["host"].lower().removesuffix(":443")
+    if settings.trusted_suffix and host != urlsplit(settings.vault_uri).netloc.lower().removesuffix(":443"):
+        raise TransientError("an answer of another vault")
     return id_["version"]
 
 
@@ -111,31 +143,40 @@ def read_key(bundle: dict[str, Any], settings: AzureKeyVaultSettings) -> KeyVers
     key, attributes = bundle.get("key"), bundle.get("attributes")
     if not isinstance(key, dict) or not isinstance(attributes, dict):
         raise TransientError("an answer that is not a key")
-    if not str(key.get("kty", "")).startswith("RSA"):
+    kty = key["kty"]
+    if not isinstance(kty, str):
+        raise TransientError("an answer that is not a key")
+    if kty not in ("RSA", "RSA-HSM"):
         raise ConfigurationError(
-            f"{_key(settings)} has type {key.get('kty')}, not RSA", hint="Grafana wraps with RSA keys only."
+            f"{_key(settings)} has type {in_one_line(kty, longest=40)}, not RSA",
+            hint="Grafana wraps with RSA keys only.",
         )
-    return KeyVersion(
-        version=version_of(str(key["kid"]), settings.key_name),
-        enabled=bool(attributes.get("enabled")),
-        not_before=attributes.get("nbf"),
-        expires=attributes.get("exp"),
-        created=int(attributes.get("created", 0)),
-        kty=str(key["kty"]),
+    found = KeyVersion(
+        version=version_of(str(key["kid"]), settings),
+        enabled=_flag(attributes["enabled"]),
+        not_before=_time(attributes.get("nbf")),
+        expires=_time(attributes.get("exp")),
+        created=_time(attributes.get("created")) or 0,
+        kty=kty,
         modulus=unbase64url(key.get("n")),
         exponent=unbase64url(key.get("e")),
     )
+    if found.bits not in _KEY_BITS:
+        raise TransientError(f"an answer whose key has {found.bits} bits, which Key Vault makes none of")
+    # Raises ValueError for numbers that are no key.
+    _ = found.public_key
+    return found
 
 
-def read_versions(answer: dict[str, Any], key_name: str) -> tuple[list[ListedVersion], str | None]:
-    """Read a page of versions, and the path of the next one."""
+def read_versions(answer: dict[str, Any], settings: AzureKeyVaultSettings) -> tuple[list[ListedVersion], str | None]:
+    """Read a page of versions, and the query of the next one, without its `api-version`."""
     page = [
         ListedVersion(
-            created=int(item["attributes"].get("created", 0)),
-            version=version_of(str(item["kid"]), key_name),
-            enabled=bool(item["attributes"].get("enabled", True)),
-            not_before=item["attributes"].get("nbf"),
-            expires=item["attributes"].get("exp"),
+            created=_time(item["attributes"].get("created")) or 0,
+            version=version_of(str(item["kid"]), settings),
+            enabled=_flag(item["attributes"].get("enabled", True)),
+            not_before=_time(item["attributes"].get("nbf")),
+            expires=_time(item["attributes"].get("exp")),
         )
         for item in answer["value"]
     ]
@@ -143,12 +184,32 @@ def read_versions(answer: dict[str, Any], key_name: str) -> tuple[list[ListedVer
 
 
 def _next(link: object) -> str | None:
-    """Follow a next link by its path alone: an answer must not decide where the token goes."""
-    if not isinstance(link, str) or not link:
+    """Return the query of a next link, which is all of it that is used: an answer must not decide what is asked."""
+    if link in (None, ""):
         return None
-    parts = urlsplit(link)
-    query = "&".join(part for part in parts.query.split("&") if not part.startswith("api-version="))
-    return f"{parts.path}?{query}"
+    query = urlsplit(link).query if isinstance(link, str) else ""
+    if not _QUERY.fullmatch(query):
+        raise TransientError("an answer whose next page is no query of a URL")
+    rest = "&".join(part for part in query.split("&") if not part.startswith("api-version="))
+    if not rest:
+        raise TransientError("an answer whose next page is the first one")
+    return rest
+
+
+def _time(value: object) -> int | None:
+    """Return Unix seconds; raises ValueError for what is no time."""
+    # A bool is an int in Python.
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
+        raise ValueError("not a time")
+    if value is not None and not 0 <= value <= _LATEST_SECONDS:
+        raise ValueError("not a time of any calendar")
+    return value
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("neither true nor false")  # noqa: TRY004 - one error for every answer of another form
+    return value
 
 
 def read_rotation(policy: dict[str, Any]) -> str | None:
@@ -157,78 +218,103 @@ def read_rotation(policy: dict[str, Any]) -> str | None:
         if str(action["action"]["type"]).lower() == "rotate":
             trigger = action.get("trigger") or {}
             after, before = trigger.get("timeAfterCreate"), trigger.get("timeBeforeExpiry")
-            return f"{after} after it was made" if after else f"{before} before it expires"
+            when = in_one_line(str(after or before), longest=40)
+            return f"{when} after it was made" if after else f"{when} before it expires"
     return None
 
 
-def judge(settings: AzureKeyVaultSettings, operation: str, response: AsyncHttpResponse, version: str) -> dict[str, Any]:
+def judge(asked: Asked, response: Response, sent: str = "") -> dict[str, Any]:
     """Return the object of a good answer; everything else raises.
 
-    `TransientError` for temporary faults, `BadCiphertextError`, and the errors of `errors` for the vault's refusals.
+    `TransientError` for what may pass, `BadCiphertextError`, the errors of `refusals` for what the vault refuses, and
+    `ForeignAnswerError` for a 4xx or a redirect that is not the vault's. `sent` is the value of the request, which no
+    message repeats.
     """
     status = response.status_code
     if status == THROTTLED:
         raise ThrottledError(_retry_after(response.headers))
-    if status in TRANSIENT:
-        raise TransientError(f"the vault answered {status}", _retry_after(response.headers))
     answer = _json(response)
     if status == OK:
         if answer is None:
-            raise TransientError("an answer that is not JSON")
+            raise TransientError(f"an answer that is not JSON ({_describe(response)})")
         return answer
-    code, inner, message = _error_of(answer)
-    if status >= _SERVER_ERRORS or not (code or (status == UNAUTHORIZED and "WWW-Authenticate" in response.headers)):
-        # From a proxy or a gateway. Key Vault's refusals have its own form.
-        raise TransientError(f"an answer {status} that is not Key Vault's")
-    if status == _BAD_REQUEST and operation in ("decrypt", "unwrapkey"):
-        if code != "BadParameter" or "'value'" in message:
-            raise TransientError(f"the vault did not understand the request ({code})")
-        raise BadCiphertextError(code)
-    raise _refusal(settings, operation, response, version, (code, inner, message))
+    if status < _REDIRECTS or (status >= _SERVER_ERRORS and status not in _LASTING) or status in TRANSIENT:
+        raise TransientError(f"the vault answered {status}", _retry_after(response.headers))
+    refusal = _refusal_in(answer, response, sent)
+    challenge = response.headers.get("WWW-Authenticate", "")
+    if status == UNAUTHORIZED and (refusal is not None or "bearer" in challenge.lower()):
+        # A managed HSM's has no body.
+        raise unauthorized(asked.settings, refusal.text if refusal else "")
+    if refusal is None or not _CLIENT_ERRORS <= status < _SERVER_ERRORS:
+        raise _foreign(asked, response)
+    if status == _BAD_REQUEST and asked.operation in _DECRYPTING and _is_bad_block(refusal):
+        raise BadCiphertextError(refusal.words)
+    raise refused(asked, refusal)
 
 
-def _refusal(
-    settings: AzureKeyVaultSettings,
-    operation: str,
-    response: AsyncHttpResponse,
-    version: str,
-    said: tuple[str, str, str],
-) -> Exception:
-    status = response.status_code
-    code, inner, message = said
-    named = f"{_key(settings)}, version {version}" if version else _key(settings)
-    if status == UNAUTHORIZED:
-        return unauthorized(settings, message)
-    if status == _NOT_FOUND:
-        return KeyMissingError(
-            f"{named} does not exist", hint=f"Check key_id in [{settings.section}]; deleted keys can be recovered."
-        )
-    if status == _FORBIDDEN:
-        return forbidden(settings, operation, version, inner, message)
-    return ConfigurationError(
-        f"{operation} with {named}: the vault answered {status} {code}".rstrip(),
-        hint=f"Azure's support finds it by its request id, {response.headers.get('x-ms-request-id', 'not given')}.",
+def _is_bad_block(refusal: Refusal) -> bool:
+    """Whether a 400 says that the bytes do not decrypt: else the request itself was not understood."""
+    # A request that has lost its body is a BadParameter too, which names the property.
+    return _BAD_BLOCK.search(refusal.text) is not None or (
+        refusal.code == "BadParameter" and "'value'" not in refusal.text and "specified version" not in refusal.text
     )
+
+
+def _foreign(asked: Asked, response: Response) -> ForeignAnswerError:
+    """Return the error for an answer that no vault gives and that will not pass."""
+    target = _host_of(response.headers.get("Location", "")) if response.status_code < _CLIENT_ERRORS else ""
+    where = f" with a redirect to {target}" if target else ""
+    host = urlsplit(asked.settings.vault_uri).hostname
+    return ForeignAnswerError(
+        f"{asked.operation} with {asked.named}: {host} answered {response.status_code}{where}, in another form than "
+        f"Key Vault's ({_describe(response)})",
+        hint=f"Something answers in the place of the vault: a proxy, a firewall or the sign-in of a network, or "
+        f"vault_uri in [{asked.settings.section}] is not a vault. Check HTTPS_PROXY and NO_PROXY, and have {host} let "
+        "through.",
+    )
+
+
+def _host_of(location: str) -> str:
+    """Return the host of a redirect: its path and query may hold what is nobody's business."""
+    try:
+        return in_one_line(urlsplit(location).hostname or "", longest=100)
+    except ValueError:
+        return ""
+
+
+def _describe(response: Response) -> str:
+    """Describe an answer by its headers alone: a body may hold anything."""
+    kind = response.headers.get("Content-Type", "").partition(";")[0].strip()
+    server = response.headers.get("Server", "")
+    return in_one_line(f"{kind or 'no content type'}{f', from {server}' if server else ''}", longest=100)
 
 
 def _key(settings: AzureKeyVaultSettings) -> str:
     return f"key {settings.key_name} in {settings.vault_uri}"
 
 
-def _error_of(answer: dict[str, Any] | None) -> tuple[str, str, str]:
-    """Return code, inner code and message of Key Vault's envelope; empty where it has another form."""
+def _refusal_in(answer: dict[str, Any] | None, response: Response, sent: str) -> Refusal | None:
+    """Return what Key Vault's envelope says; None for an answer of another form."""
     error = (answer or {}).get("error")
-    if not isinstance(error, dict) or not isinstance(error.get("code"), str):
-        return "", "", ""
+    if not isinstance(error, dict) or not isinstance(error.get("code"), str) or not error["code"]:
+        return None
     inner = error.get("innererror")
-    return error["code"], str(inner.get("code", "")) if isinstance(inner, dict) else "", str(error.get("message", ""))
+    inner = inner.get("code") if isinstance(inner, dict) else None
+    return Refusal(
+        response.status_code,
+        in_one_line(error["code"], sent, longest=80),
+        in_one_line(inner, sent, longest=80) if isinstance(inner, str) else "",
+        in_one_line(str(error.get("message") or ""), sent),
+        in_one_line(response.headers.get("x-ms-request-id", ""), longest=80),
+    )
 
 
 def clock_ahead(date: str) -> float | None:
     """Return how far a `Date` header is ahead of this machine's clock, in seconds."""
     try:
         return parsedate_to_datetime(date).timestamp() - time.time()
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError, OSError):
+        # The last two for years that no machine's clock reaches.
         return None
 
 
@@ -241,9 +327,10 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
     return seconds if 0 < seconds < float("inf") else None
 
 
-def _json(response: AsyncHttpResponse) -> dict[str, Any] | None:
+def _json(response: Response) -> dict[str, Any] | None:
     try:
-        answer = json.loads(response.text())
-    except ValueError:
+        answer = json.loads(response.content)
+    except (ValueError, RecursionError):
+        # Not JSON, or nested without end.
         return None
     return answer if isinstance(answer, dict) else None

@@ -23,11 +23,16 @@ class Once(AsyncHTTPPolicy[Asked, Answered]):
     """Replaces the SDK's policies for retries and redirects, and does neither.
 
     `VaultClient` retries itself, and Key Vault never redirects: a token must not follow a proxy's redirect.
+    It also keeps the SDK from decoding the answer: that raises where a proxy's page is not what its content type says,
+    by errors of many kinds, and the status is lost.
     """
 
     async def send(self, request: PipelineRequest[Asked]) -> PipelineResponse[Asked, Answered]:
         """Pass the request on."""
-        return await self.next.send(request)
+        response = await self.next.send(request)
+        # `ContentDecodePolicy`, which sees the answer next, leaves a stream alone. The body has been read by now.
+        response.context.options["stream"] = True
+        return response
 
 
 def open_session() -> aiohttp.ClientSession:

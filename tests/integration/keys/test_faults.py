@@ -13,6 +13,7 @@ import pytest
 from aiohttp import web
 
 from reencrypt.errors import ConfigurationError, UnavailableError
+from reencrypt.keys.azure.errors import ForeignAnswerError
 from reencrypt.keys.azure.limiter import Limiter
 from reencrypt.keys.azure.provider import AzureKeyProvider
 from reencrypt.keys.azure.quota import Window
@@ -39,6 +40,7 @@ class Service:
     token: list[web.Response | None] = field(default_factory=list)
     bundle: list[web.Response | None] = field(default_factory=list)
     asked: Counter[str] = field(default_factory=Counter)
+    paths: list[str] = field(default_factory=list)
     uri: str = ""
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -49,6 +51,7 @@ class Service:
         if "Authorization" not in request.headers:
             challenge = f'Bearer authorization="https://login.example.org/{TENANT}", resource="{self.resource}"'
             return web.json_response({}, status=401, headers={"WWW-Authenticate": challenge})
+        self.paths.append(f"{request.method} {request.raw_path.partition('?')[0]}")
         kid = f"{self.uri}/keys/prod/{VERSION}"
         if request.path == "/elsewhere":
             self.asked["elsewhere"] += 1
@@ -187,6 +190,8 @@ async def test_a_token_endpoint_that_fails_for_a_moment_is_tried_again(
     [
         web.json_response({"error": {"code": "MethodNotAllowed"}}, status=405, headers={"x-ms-request-id": "the-id"}),
         web.json_response({"error": {"code": "Conflict"}}, status=409),
+        web.json_response({"error": {"code": "RequestDisallowedByGateway"}}, status=400),
+        web.json_response({"error": {"code": "BadParameter", "message": "Property 'value' is required."}}, status=400),
     ],
 )
 async def test_a_refusal_that_nobody_knows_condemns_no_data_key(
@@ -194,23 +199,17 @@ async def test_a_refusal_that_nobody_knows_condemns_no_data_key(
 ) -> None:
     service.vault = [answer]
     with pytest.raises(
-        ConfigurationError, match=rf"decrypt with key prod in .*: the vault answered {answer.status}"
+        ConfigurationError, match=rf"decrypt with key prod in .* is refused; the vault answered {answer.status}"
     ) as e:
         await provider.unwrap(BLOCK)
-    assert ("the-id" if "x-ms-request-id" in answer.headers else "not given") in e.value.hint
+    assert ("the-id" if "x-ms-request-id" in answer.headers else "the time of the request") in e.value.hint
+    assert service.asked["vault"] == 1
 
 
 NOT_THE_VAULTS: dict[str, Callable[[Service], web.Response]] = {
-    "a gateway's page": lambda _: web.Response(status=400, text="<html>bad request</html>", content_type="text/html"),
-    "a gateway's JSON": lambda _: web.json_response({"error": {"code": "RequestDisallowedByGateway"}}, status=400),
-    "an error that is a word": lambda _: web.json_response({"error": "bad_gateway"}, status=403),
-    "a lost body": lambda _: web.json_response(
-        {"error": {"code": "BadParameter", "message": "Property 'value' is required."}}, status=400
-    ),
-    "no page": lambda _: web.Response(status=404, text="<html>404</html>", content_type="text/html"),
-    "a guest network": lambda _: web.Response(status=403, text="<html>sign in</html>", content_type="text/html"),
-    "a redirection": lambda _: web.Response(status=302, headers={"Location": "https://example.org"}),
     "a strange status": lambda _: web.Response(status=520),
+    "nothing": lambda _: web.Response(status=204),
+    "a timeout": lambda _: web.Response(status=408),
     "another key": lambda service: web.json_response({"kid": f"{service.uri}/keys/x/{VERSION}", "value": VALUE}),
     "no version": lambda service: web.json_response({"kid": f"{service.uri}/keys/prod", "value": VALUE}),
     "no bytes": lambda service: web.json_response({"kid": f"{service.uri}/keys/prod/{VERSION}", "value": ""}),
@@ -227,18 +226,92 @@ async def test_one_answer_that_is_not_the_vaults_is_no_verdict(
     assert service.vault == []
 
 
+FOREIGN: dict[str, Callable[[], web.Response]] = {
+    "a gateway's page": lambda: web.Response(status=400, text="<html>bad request</html>", content_type="text/html"),
+    "an error that is a word": lambda: web.json_response({"error": "bad_gateway"}, status=403),
+    "no page": lambda: web.Response(status=404, text="<html>404</html>", content_type="text/html"),
+    "a guest network": lambda: web.Response(status=403, text="<html>sign in</html>", content_type="text/html"),
+    "a network's sign-in": lambda: web.Response(status=511, text="<html>sign in</html>", content_type="text/html"),
+    "a proxy's sign-in": lambda: web.Response(status=407, headers={"Proxy-Authenticate": "Basic"}),
+    "no operation": lambda: web.Response(status=501),
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+async def test_a_refusal_of_somebody_else_is_asked_for_once_and_is_no_verdict(
+    name: str, service: Service, provider: AzureKeyProvider
+) -> None:
+    assert (await provider.unwrap(BLOCK)).data_key == DATA_KEY
+    answer = FOREIGN[name]()
+    service.vault, service.asked["vault"] = [answer] * 500, 0
+    with pytest.raises(ForeignAnswerError, match=rf"localhost answered {answer.status}, in another form") as caught:
+        await provider.unwrap(BLOCK)
+    assert service.asked["vault"] == 1
+    assert "sign in" not in caught.value.message
+    assert "vault_uri in [security.encryption.azurekv.prod]" in caught.value.hint
+
+
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_no_request_follows_where_a_proxy_points(
     status: int, service: Service, provider: AzureKeyProvider
 ) -> None:
     def elsewhere() -> web.Response:
-        return web.Response(status=status, headers={"Location": f"{service.uri}/elsewhere"})
+        return web.Response(status=status, headers={"Location": f"{service.uri}/elsewhere?c4n4ry"})
 
-    service.bundle, service.vault = [elsewhere()], [elsewhere()]
-    assert (await provider.vault.get_key()).version == VERSION
-    assert (await provider.unwrap(BLOCK)).data_key == DATA_KEY
+    service.bundle, service.vault = [elsewhere(), elsewhere()], [elsewhere()]
+    for ask in (provider.vault.get_key, lambda: provider.unwrap(BLOCK)):
+        with pytest.raises(ForeignAnswerError, match=f"{status} with a redirect to localhost, in another") as caught:
+            await ask()
+        assert "c4n4ry" not in caught.value.message
     assert service.bundle == service.vault == []
     assert service.asked["elsewhere"] == 0
+
+
+async def test_no_path_has_an_empty_segment(service: Service, provider: AzureKeyProvider) -> None:
+    """A strict router redirects `//`, and a redirect of a POST is followed by nobody."""
+    await provider.unwrap(BLOCK)
+    await provider.vault.crypt("encrypt", "RSA-OAEP-256", DATA_KEY)
+    await provider.vault.get_key()
+    await provider.vault.list_versions()
+    assert {f"POST /keys/prod/{each}" for each in ("decrypt", "encrypt")} < set(service.paths)
+    assert {"GET /keys/prod/", "GET /keys/prod/versions"} < set(service.paths)
+    assert not [path for path in service.paths if "//" in path]
+
+
+UNREADABLE: dict[str, Callable[[], web.Response]] = {
+    "bytes": lambda: web.Response(body=b"\xff\xfe\x00c4n4ry", content_type="application/json"),
+    "an unknown content type": lambda: web.Response(body=b"{}", content_type="application/x-c4n4ry"),
+    "a charset that is none": lambda: web.Response(
+        body=b"{}", headers={"Content-Type": "application/json; charset=hex"}
+    ),
+    "a charset of another text": lambda: web.Response(
+        body=b"\xd8\x00{}", headers={"Content-Type": "application/json; charset=utf-16"}
+    ),
+    "XML": lambda: web.Response(body=b"<a><b></a>", content_type="application/xml"),
+    "compressed by its header alone": lambda: web.Response(
+        body=b'{"value": "x"}', content_type="application/json", headers={"Content-Encoding": "gzip"}
+    ),
+    "nested without end": lambda: web.Response(body=b"[" * 200_000, content_type="application/json"),
+    "a number without end": lambda: web.Response(body=b'{"value": ' + b"9" * 10_000 + b"}"),
+    "nothing": lambda: web.Response(body=b"", content_type="application/json"),
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+async def test_what_cannot_be_decoded_is_judged_by_its_status(
+    name: str, service: Service, provider: AzureKeyProvider
+) -> None:
+    service.vault = [UNREADABLE[name]()]
+    assert (await provider.unwrap(BLOCK)).data_key == DATA_KEY
+    assert service.vault == []
+    if name.startswith("compressed"):
+        # The SDK's transport gives up first.
+        return
+    refusal = UNREADABLE[name]()
+    refusal.set_status(404)
+    service.vault = [refusal]
+    with pytest.raises(ForeignAnswerError, match="answered 404"):
+        await provider.unwrap(BLOCK)
 
 
 @pytest.mark.parametrize("retry_after", ["0", "-5", "nan", "inf", "Wed, 21 Oct 2026 07:28:00 GMT"])
