@@ -23,6 +23,7 @@ LIES: Final = ("lie", "mixed_up")
 
 _POLL_SECONDS: Final = 0.05
 _OK: Final = 200
+_UNAUTHORIZED: Final = 401
 _THROTTLED: Final = 429
 _PRODUCING: Final = ("encrypt", "wrapKey")
 _PAGE: Final = b"<html><head><title>Please sign in</title></head><body>Guest network</body></html>"
@@ -53,6 +54,10 @@ def refusal_of(fault: Fault) -> Answer:
 
 def spoilt(fault: Fault, answer: Answer, operation: str) -> Answer:
     """Return a correct answer as the fault changes it; the operation is named by its permission."""
+    if fault.kind == "answer" and answer.status != _UNAUTHORIZED:
+        headers = {name: value for name, value in fault.headers.items() if name.lower() != "content-type"}
+        kind = next((value for name, value in fault.headers.items() if name.lower() == "content-type"), "text/html")
+        return Answer(fault.status, fault.body.encode(), kind, headers)
     if fault.kind == "page":
         return Answer(200, _PAGE, "text/html")
     if fault.kind == "truncated":

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias, get_args
 
-Kind: TypeAlias = Literal["status", "latency", "reset", "stall", "truncated", "empty", "page", "lie", "mixed_up"]
+Kind: TypeAlias = Literal[
+    "status", "latency", "reset", "stall", "truncated", "empty", "page", "lie", "mixed_up", "answer"
+]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
 _STATUSES: Final = (408, 429, 500, 502, 503, 504)
-_FIELDS: Final = frozenset(("kind", "after", "next", "share", "operations", "status", "seconds", "retry_after"))
+_FIELDS: Final = frozenset(
+    ("kind", "after", "next", "share", "operations", "status", "seconds", "retry_after", "body", "headers")
+)
+_ANSWERS: Final = range(200, 600)
 
 
 @dataclass(slots=True)
@@ -24,7 +29,8 @@ class Fault:
     `reset` closes the connection; `stall` sends nothing for `seconds`; `truncated` cuts a correct answer in half;
     `empty` leaves out its `value`; `page` is 200 with a proxy's HTML; `lie` is a complete answer with the right `kid`,
     but to another request, as from a proxy that mixes up two; `mixed_up` is the same, with the id of the other request
-    in its headers.
+    in its headers. `answer` is any answer of a gateway in the place of the vault's: its `status`, `headers` and `body`;
+    a challenge for a token stays.
     """
 
     kind: Kind
@@ -35,6 +41,8 @@ class Fault:
     seconds: float = 0.0
     retry_after: float | None = None
     after: int = 0
+    body: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @staticmethod
     def of(content: Mapping[str, object]) -> Fault:
@@ -67,11 +75,25 @@ class Fault:
             remaining=following,
             share=None if share is None else float(share),
             operations=frozenset(operations),
-            status=status,
+            status=_status(content.get("status", 503), _ANSWERS if kind == "answer" else _STATUSES),
             seconds=_seconds(content.get("seconds", 0.0), "seconds"),
             retry_after=None if retry_after is None else _seconds(retry_after, "retry_after"),
             after=after,
+            body=str(content.get("body", "")),
+            headers=_headers(content.get("headers", {})),
         )
+
+
+def _status(value: object, known: Collection[int]) -> int:
+    if not isinstance(value, int) or value not in known:
+        raise ValueError(f"'status' is one of {', '.join(map(str, known))}")
+    return value
+
+
+def _headers(value: object) -> Mapping[str, str]:
+    if not isinstance(value, dict) or not all(isinstance(each, str) for each in value.values()):
+        raise ValueError("'headers' is an object of texts")
+    return value
 
 
 def _seconds(value: object, name: str) -> float:

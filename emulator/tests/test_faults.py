@@ -218,3 +218,24 @@ async def test_a_fault_that_cannot_be_is_refused_and_set_nowhere(
     assert (await wire.request(method, f"/_control/{path}", body, query="")).status == 400
     assert await statuses(wire, 5) == {200: 5}
     assert emulator.requests()
+
+
+async def test_a_gateway_answers_what_a_test_says_and_leaves_the_challenge_alone(
+    emulator: Emulator, wire: Wire
+) -> None:
+    headers = {"Content-Type": "application/json", "Location": "https://elsewhere.example.org/"}
+    emulator.add_fault(
+        kind="answer", status=404, body='{"error":{"code":"X"}}', headers=headers, share=1, operations=["get"]
+    )
+    wire.token = ""
+    assert (await wire.get(KEY)).status == 401
+    await wire.sign_in()
+    reply = await wire.get(KEY)
+    assert (reply.status, reply.json) == (404, {"error": {"code": "X"}})
+    assert reply.headers["Location"] == "https://elsewhere.example.org/"
+
+
+@pytest.mark.parametrize("wrong", [{"status": 100}, {"status": "404"}, {"headers": []}, {"headers": {"Location": 1}}])
+async def test_a_gateways_answer_has_a_status_and_headers_of_text(emulator: Emulator, wrong: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"'(status|headers)' is"):
+        emulator.add_fault(**({"kind": "answer", "share": 1, "status": 404} | wrong))

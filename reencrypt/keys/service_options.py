@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,6 +10,15 @@ from reencrypt.option import option
 
 #: The share of a service's quota to use; the rest is left to Grafana and others.
 DEFAULT_SHARE: Final = 0.5
+#: `7.4`, `2025-07-01`, `7.6-preview.2`: what Azure's services call their versions.
+_API_VERSION: Final = re.compile(r"(\d+\.\d+|\d{4}-\d{2}-\d{2})(-preview(\.\d+)?)?", re.ASCII)
+
+
+def read_api_version(text: str) -> str:
+    """Return an `api-version` as it is, or the empty text of a template; raises ValueError for anything else."""
+    if text and not _API_VERSION.fullmatch(text):
+        raise ValueError(f"{text!r} is not a version of a service, such as 7.4 or 2025-07-01")
+    return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +26,7 @@ class ServiceOptions:
     """Calls to vaults.
 
     `deadline_seconds` is for one call with all its tries. `key_versions` are tried last, where none may be listed.
+    `api_version` is empty for the newest that is known, or the one that the service then asks for.
     """
 
     deadline_seconds: float = option(
@@ -33,4 +44,11 @@ class ServiceOptions:
         "Try this version of a vault's key too, where the permission list is missing.",
         default=(),
         example="0123456789abcdef0123456789abcdef",
+    )
+    api_version: str = option(
+        "--vault-api-version VERSION",
+        "Speak this version of a vault's interface. Default: the newest, or the one that the vault asks for.",
+        default="",
+        parse=read_api_version,
+        example="7.4",
     )

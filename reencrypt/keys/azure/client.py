@@ -19,7 +19,7 @@ from reencrypt.keys.azure.connection import VaultConnection
 from reencrypt.keys.azure.errors import unauthorized
 from reencrypt.keys.azure.limiter import Limiter
 from reencrypt.keys.azure.quota import weight_of
-from reencrypt.keys.azure.refusals import Asked, disabled
+from reencrypt.keys.azure.refusals import Asked, Refusal, api_version_for, disabled
 from reencrypt.keys.azure.responses import (
     OK,
     THROTTLED,
@@ -27,6 +27,7 @@ from reencrypt.keys.azure.responses import (
     UNAUTHORIZED,
     KeyVersion,
     ListedVersion,
+    asks_for_version,
     base64url,
     clock_ahead,
     judge,
@@ -66,12 +67,16 @@ class VaultClient:
         policy: RetryPolicy,
         limiter: Limiter,
         waiting: Callable[[str], None],
+        warn: Callable[[str], None] = lambda _message: None,
+        api_version: str = "",
     ) -> None:
         self._settings = settings
         self._connection = connection
         self._policy = policy
         self._limiter = limiter
         self._waiting = waiting
+        self._warn = warn
+        self._api_version = api_version
         self._priming = asyncio.Lock()
         self._primed = False
         #: The newest version as it was last read, if it may be read.
@@ -205,6 +210,42 @@ class VaultClient:
         *,
         independent: bool = False,
     ) -> T:
+        spoken = self._api_version or self._connection.api_version
+        response = await self._signed_in(method, _in_version(path, spoken), body, independent=independent)
+        unknown = asks_for_version(response)
+        if unknown is not None and self._follows(spoken, unknown):
+            path = _in_version(path, self._connection.api_version)
+            response = await self._signed_in(method, path, body, independent=independent)
+        answer = judge(Asked(self._settings, operation, version), response, (body or {}).get("value", ""))
+        try:
+            return read(answer)
+        except (AttributeError, LookupError, TypeError, ValueError, OverflowError):
+            raise TransientError("an answer of another form than Key Vault's") from None
+
+    def _follows(self, spoken: str, refusal: Refusal) -> bool:
+        """Whether to ask again in the version that the vault has named: one switch for a connection, and no more.
+
+        Clouds other than the public one know an older version than the SDK's own.
+        """
+        if self._api_version:
+            # The operator's own choice is not changed in silence.
+            return False
+        if spoken != self._connection.api_version:
+            # Another call has switched since this one was sent.
+            return True
+        if spoken:
+            return False
+        self._connection.api_version = api_version_for(refusal)
+        self._warn(
+            f"{self._settings.vault_uri} is asked in version {self._connection.api_version} of Key Vault's interface "
+            f"from now on; {refusal.words}"
+        )
+        return True
+
+    async def _signed_in(
+        self, method: str, path: str, body: Mapping[str, str] | None, *, independent: bool
+    ) -> AsyncHttpResponse:
+        """Send a request, once more with a new token where the vault refuses the one that there is."""
         client = self._connection.client(independent=independent)
         response = await self._send(client, method, path, body, independent=independent)
         if response.status_code == UNAUTHORIZED:
@@ -212,11 +253,7 @@ class VaultClient:
             await self._connection.forget_token(client)
             client = self._connection.client(independent=independent)
             response = await self._send(client, method, path, body, independent=independent)
-        answer = judge(Asked(self._settings, operation, version), response, (body or {}).get("value", ""))
-        try:
-            return read(answer)
-        except (AttributeError, LookupError, TypeError, ValueError, OverflowError):
-            raise TransientError("an answer of another form than Key Vault's") from None
+        return response
 
     async def _retried(self, operation: str, once: Callable[[], Awaitable[T]], weight: float) -> T:
         return await call_with_retries(
@@ -282,6 +319,11 @@ class VaultClient:
                 hint="Set SSL_CERT_FILE to the CA bundle of your network's proxy, if it inspects TLS.",
             )
         return TransientError(f"no connection ({reason})")
+
+
+def _in_version(path: str, api_version: str) -> str:
+    """Return a path with an `api-version`; where none is named the SDK adds its own."""
+    return f"{path}{'&' if '?' in path else '?'}api-version={api_version}" if api_version else path
 
 
 def _first_line(error: Exception) -> str:

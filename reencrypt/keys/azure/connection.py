@@ -21,6 +21,8 @@ class VaultConnection:
         # One for first answers, one for second, independent ones, which come over other sessions.
         self._sessions: dict[bool, Any] = {}
         self._clients: dict[bool, KeyClient] = {}
+        #: The `api-version` that the vault has asked for; empty while it takes the SDK's own.
+        self.api_version = ""
 
     @staticmethod
     def name_of(settings: AzureKeyVaultSettings) -> str:

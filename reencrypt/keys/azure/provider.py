@@ -64,6 +64,8 @@ class AzureKeyProvider:
             policy=retry or RetryPolicy(deadline_seconds=context.options.deadline_seconds),
             limiter=limiter or Limiter(Window(context.options.share)),
             waiting=context.waiting,
+            warn=context.warn,
+            api_version=context.options.api_version,
         )
         self._warn = context.warn
         self._expired: set[str] = set()

@@ -22,11 +22,18 @@ from reencrypt.keys.azure.errors import (
 )
 from reencrypt.keys.azure.settings import AzureKeyVaultSettings
 from reencrypt.keys.errors import AccessDeniedError, KeyMissingError
+from reencrypt.keys.service_options import read_api_version
 
 _LONGEST_TEXT: Final = 1000
 #: A JSON web token, such as a gateway may quote.
 _TOKEN: Final = re.compile(r"\beyJ[\w-]*\.[\w-]+(\.[\w-]*)?")
 _CALLER: Final = re.compile(r"\bappid=([^;'\s]{1,64})(?:;oid=([^;'\s]{1,64}))?")
+#: Source: azure-sdk-for-net #14788, azure-sdk-for-python #28595; clouds other than the public one lag behind.
+_API_VERSION: Final = re.compile(
+    r"The specified version \([^()]*\) is not recognized\. "
+    r"Consider using the latest supported version \((?P<known>[^()]*)\)"
+)
+_BAD_REQUEST: Final = 400
 _NOT_FOUND: Final = 404
 _FORBIDDEN: Final = 403
 
@@ -149,6 +156,15 @@ def refused(asked: Asked, refusal: Refusal) -> ReencryptError:
             f"{asked.named} does not exist; {refusal.words}",
             hint=f"Check key_id in [{asked.settings.section}]; deleted keys can be recovered.",
         )
+    if _API_VERSION.search(refusal.text):
+        known = api_version_for(refusal)
+        return ConfigurationError(
+            f"{asked.settings.vault_uri} does not know the version of Key Vault's interface that it was asked in; "
+            f"{refusal.words}",
+            hint=f"Run again with `--vault-api-version {known}`."
+            if known
+            else "Set --vault-api-version to one it knows.",
+        )
     if refusal.status == _FORBIDDEN:
         return _FORBIDDEN_FOR[_reason(refusal)](asked, refusal)
     found_by = f"its request id, {refusal.request_id}" if refusal.request_id else "the time of the request"
@@ -156,6 +172,16 @@ def refused(asked: Asked, refusal: Refusal) -> ReencryptError:
         f"{asked.operation} with {asked.named} is refused; {refusal.words}",
         hint=f"The vault's words say what it does not accept. Azure's support finds the request by {found_by}.",
     )
+
+
+def api_version_for(refusal: Refusal) -> str:
+    """Return the `api-version` that a vault asks for where it does not know the one it was asked in; else nothing."""
+    named = _API_VERSION.search(refusal.text) if refusal.status == _BAD_REQUEST else None
+    try:
+        return read_api_version(named["known"]) if named is not None else ""
+    except ValueError:
+        # It would go into a URL.
+        return ""
 
 
 def disabled(settings: AzureKeyVaultSettings, version: str, words: str = "") -> VersionDisabledError:

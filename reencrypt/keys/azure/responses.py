@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPubli
 from reencrypt.errors import ConfigurationError
 from reencrypt.keys.azure.errors import BadCiphertextError, ForeignAnswerError, unauthorized
 from reencrypt.keys.azure.quota import weight_of
-from reencrypt.keys.azure.refusals import Asked, Refusal, in_one_line, refused
+from reencrypt.keys.azure.refusals import Asked, Refusal, api_version_for, in_one_line, refused
 from reencrypt.keys.azure.retry import ThrottledError, TransientError
 from reencrypt.keys.azure.settings import AzureKeyVaultSettings
 
@@ -221,6 +221,14 @@ def read_rotation(policy: dict[str, Any]) -> str | None:
             when = in_one_line(str(after or before), longest=40)
             return f"{when} after it was made" if after else f"{when} before it expires"
     return None
+
+
+def asks_for_version(response: Response) -> Refusal | None:
+    """Return the refusal of an `api-version` that the vault does not know, where it names one that it knows."""
+    if response.status_code != _BAD_REQUEST:
+        return None
+    refusal = _refusal_in(_json(response), response, "")
+    return refusal if refusal is not None and api_version_for(refusal) else None
 
 
 def judge(asked: Asked, response: Response, sent: str = "") -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -20,6 +21,8 @@ from reencrypt.keys.azure.quota import Window
 from reencrypt.keys.azure.retry import RetryPolicy
 from reencrypt.keys.azure.settings import AzureKeyVaultSettings
 from reencrypt.keys.errors import UnwrapFailedError
+from reencrypt.keys.kind import ProviderContext
+from reencrypt.keys.service_options import ServiceOptions
 from reencrypt.secret import Secret
 from tests.support.tls import server_tls
 
@@ -41,6 +44,9 @@ class Service:
     bundle: list[web.Response | None] = field(default_factory=list)
     asked: Counter[str] = field(default_factory=Counter)
     paths: list[str] = field(default_factory=list)
+    #: The only `api-version` that it knows, and the one that it names to others; any where it is empty.
+    known: str = ""
+    names: str = ""
     uri: str = ""
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -53,6 +59,14 @@ class Service:
             return web.json_response({}, status=401, headers={"WWW-Authenticate": challenge})
         self.paths.append(f"{request.method} {request.raw_path.partition('?')[0]}")
         kid = f"{self.uri}/keys/prod/{VERSION}"
+        spoken = request.query.get("api-version", "")
+        self.asked[f"in {spoken}"] += 1
+        if self.known and spoken != self.known:
+            text = (
+                f"The specified version ({spoken}) is not recognized. Consider using the latest supported version "
+                f"({self.names or self.known})."
+            )
+            return web.json_response({"error": {"code": "BadParameter", "message": text}}, status=400)
         if request.path == "/elsewhere":
             self.asked["elsewhere"] += 1
         if request.method == "GET":
@@ -63,7 +77,8 @@ class Service:
             key = {"kid": kid, "kty": "RSA", "n": MODULUS, "e": "AQAB"}
             return self._next(request, self.bundle) or web.json_response({"key": key, "attributes": attributes})
         self.asked["vault"] += 1
-        return self._next(request, self.vault) or web.json_response({"kid": kid, "value": VALUE})
+        echo = {"x-ms-client-request-id": request.headers["x-ms-client-request-id"]}
+        return self._next(request, self.vault) or web.json_response({"kid": kid, "value": VALUE}, headers=echo)
 
     @staticmethod
     def _next(request: web.BaseRequest, script: list[web.Response | None]) -> web.Response | None:
@@ -98,7 +113,9 @@ async def provider(service: Service) -> AsyncIterator[AzureKeyProvider]:
     await provider.close()
 
 
-def provider_of(service: Service, *, trusted_suffix: bool = False) -> AzureKeyProvider:
+def provider_of(
+    service: Service, context: ProviderContext | None = None, *, trusted_suffix: bool = False
+) -> AzureKeyProvider:
     settings = AzureKeyVaultSettings(
         provider="azurekv.prod",
         section="security.encryption.azurekv.prod",
@@ -112,6 +129,7 @@ def provider_of(service: Service, *, trusted_suffix: bool = False) -> AzureKeyPr
     )
     return AzureKeyProvider(
         settings,
+        context,
         retry=RetryPolicy(deadline_seconds=2.0, first_wait_seconds=0.01),
         limiter=Limiter(Window(), first_pause_seconds=0.01),
     )
@@ -276,6 +294,63 @@ async def test_no_path_has_an_empty_segment(service: Service, provider: AzureKey
     assert {f"POST /keys/prod/{each}" for each in ("decrypt", "encrypt")} < set(service.paths)
     assert {"GET /keys/prod/", "GET /keys/prod/versions"} < set(service.paths)
     assert not [path for path in service.paths if "//" in path]
+
+
+async def test_a_cloud_that_is_behind_is_asked_in_the_version_that_it_names(service: Service) -> None:
+    warnings: list[str] = []
+    service.known = "7.4"
+    provider = provider_of(service, ProviderContext(warn=warnings.append))
+    try:
+        # All at once, on a connection that knows nothing: each refused call is asked again, and one switches.
+        await asyncio.gather(*(provider.vault.crypt("encrypt", "RSA-OAEP-256", DATA_KEY) for _ in range(20)))
+        first = await provider.unwrap(BLOCK)
+        assert await provider.unwrap_again(BLOCK, first) == DATA_KEY
+        await provider.vault.list_versions()
+    finally:
+        await provider.close()
+    (warning,) = warnings
+    assert "in version 7.4 of Key Vault's interface" in warning
+    assert "The specified version (" in warning
+    asked = {each: count for each, count in service.asked.items() if each.startswith("in ")}
+    # The first call goes alone, so only it was refused.
+    assert len(asked) == 2
+    assert asked["in 7.4"] == 24
+    assert sum(asked.values()) == asked["in 7.4"] + 1
+
+
+@pytest.mark.parametrize("names", ["7.3", "7.4 or so", "../../secrets?x=1", "7.2-"])
+async def test_a_cloud_is_followed_once_and_only_to_a_version(names: str, service: Service) -> None:
+    service.known, service.names = "7.2", names
+    provider = provider_of(service)
+    try:
+        with pytest.raises(ConfigurationError, match="does not know the version of Key Vault's interface") as caught:
+            await provider.unwrap(BLOCK)
+    finally:
+        await provider.close()
+    assert "is not recognized" in caught.value.message
+    assert "--vault-api-version" in caught.value.hint
+    assert ("--vault-api-version 7.3" in caught.value.hint) == (names == "7.3")
+    assert {each for each in service.asked if each.startswith("in ")} == {
+        "in 2025-07-01",
+        *(["in 7.3"] if names == "7.3" else []),
+    }
+
+
+async def test_the_operators_own_version_is_sent_and_not_changed(service: Service) -> None:
+    service.known = "7.4"
+    for chosen, fine in (("7.4", True), ("7.5", False)):
+        service.asked.clear()
+        provider = provider_of(service, ProviderContext(ServiceOptions(api_version=chosen)))
+        try:
+            if fine:
+                assert (await provider.unwrap(BLOCK)).data_key == DATA_KEY
+            else:
+                with pytest.raises(ConfigurationError, match="does not know the version") as caught:
+                    await provider.unwrap(BLOCK)
+                assert caught.value.hint == "Run again with `--vault-api-version 7.4`."
+        finally:
+            await provider.close()
+        assert {each for each in service.asked if each.startswith("in ")} == {f"in {chosen}"}
 
 
 UNREADABLE: dict[str, Callable[[], web.Response]] = {
