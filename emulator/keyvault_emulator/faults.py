@@ -63,9 +63,6 @@ class Fault:
             raise ValueError(
                 "'operations' is a list of permissions, token for sign-ins and discovery for what goes before them"
             )
-        status = content.get("status", 503)
-        if not isinstance(status, int) or status not in _STATUSES:
-            raise ValueError(f"'status' is one of {', '.join(map(str, _STATUSES))}")
         after = content.get("after", 0)
         if not isinstance(after, int) or after < 0:
             raise ValueError("'after' is a whole number of requests")
