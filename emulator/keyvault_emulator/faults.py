@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias, get_args
@@ -17,6 +18,8 @@ _FIELDS: Final = frozenset(
     ("kind", "after", "next", "share", "operations", "status", "seconds", "retry_after", "body", "headers")
 )
 _ANSWERS: Final = range(200, 600)
+_SPAN: Final = f"{_ANSWERS[0]} to {_ANSWERS[-1]}"
+_HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 @dataclass(slots=True)
@@ -76,20 +79,30 @@ class Fault:
             seconds=_seconds(content.get("seconds", 0.0), "seconds"),
             retry_after=None if retry_after is None else _seconds(retry_after, "retry_after"),
             after=after,
-            body=str(content.get("body", "")),
+            body=_body(content.get("body", "")),
             headers=_headers(content.get("headers", {})),
         )
 
 
 def _status(value: object, known: Collection[int]) -> int:
     if not isinstance(value, int) or value not in known:
-        raise ValueError(f"'status' is one of {', '.join(map(str, known))}")
+        raise ValueError(f"'status' is one of {_SPAN if known is _ANSWERS else ', '.join(map(str, known))}")
     return value
 
 
+def _body(value: object) -> str:
+    text = str(value)
+    if not text.isascii() and any("\ud800" <= each <= "\udfff" for each in text):
+        raise ValueError("'body' is a text")
+    return text
+
+
 def _headers(value: object) -> Mapping[str, str]:
-    if not isinstance(value, dict) or not all(isinstance(each, str) for each in value.values()):
-        raise ValueError("'headers' is an object of texts")
+    if not isinstance(value, dict) or not all(
+        _HEADER.fullmatch(name) and isinstance(each, str) and each.isascii() and each.isprintable()
+        for name, each in value.items()
+    ):
+        raise ValueError("'headers' is an object of names and texts that HTTP can send")
     return value
 
 

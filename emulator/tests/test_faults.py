@@ -235,7 +235,18 @@ async def test_a_gateway_answers_what_a_test_says_and_leaves_the_challenge_alone
     assert reply.headers["Location"] == "https://elsewhere.example.org/"
 
 
-@pytest.mark.parametrize("wrong", [{"status": 100}, {"status": "404"}, {"headers": []}, {"headers": {"Location": 1}}])
-async def test_a_gateways_answer_has_a_status_and_headers_of_text(emulator: Emulator, wrong: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match=r"'(status|headers)' is"):
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"status": 100},
+        {"status": "404"},
+        {"headers": []},
+        {"headers": {"Location": 1}},
+        {"headers": {"A b": "c"}},
+        {"headers": {"Location": "a\r\nb"}},
+        {"body": "\ud800"},
+    ],
+)
+async def test_a_gateways_answer_is_one_that_http_can_send(emulator: Emulator, wrong: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"'(status|headers|body)' is"):
         emulator.add_fault(**({"kind": "answer", "share": 1, "status": 404} | wrong))
