@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
 from keyvault_emulator.faults import Fault
 from keyvault_emulator.quota import throttled
-from keyvault_emulator.wire import Answer, RefusalError, decode_base64url, encode_base64url
+from keyvault_emulator.wire import Answer, RefusalError, decode_base64url, encode_base64url, parse_object
 
 #: Kinds that give the client no answer at all.
 SILENT: Final = ("reset", "stall")
@@ -62,8 +62,7 @@ def spoilt(fault: Fault, answer: Answer, operation: str) -> Answer:
         return Answer(200, _PAGE, "text/html")
     if fault.kind == "truncated":
         return Answer(answer.status, answer.body[: len(answer.body) // 2], answer.content_type, answer.headers)
-    if fault.kind == "empty":
-        content = json.loads(answer.body)
+    if fault.kind == "empty" and (content := _object_in(answer)) is not None:
         content.pop("value", None)
         return Answer.of_json(content, status=answer.status, headers=answer.headers)
     if fault.kind in LIES and answer.status == _OK:
@@ -74,11 +73,23 @@ def spoilt(fault: Fault, answer: Answer, operation: str) -> Answer:
 
 def of_another_request(operation: str, body: bytes) -> bytes:
     """Return the body of another request to encrypt or wrap; a lie gives its answer instead of the right one."""
-    if operation not in _PRODUCING or not body:
+    if operation not in _PRODUCING:
         return body
-    content = json.loads(body)
-    content["value"] = encode_base64url(os.urandom(len(decode_base64url(str(content["value"])))))
-    return json.dumps(content).encode()
+    try:
+        content = parse_object(body)
+        length = len(decode_base64url(content["value"]))
+    except (RefusalError, ValueError, KeyError, TypeError):
+        # Refused, whoever's request it is.
+        return body
+    return json.dumps(content | {"value": encode_base64url(os.urandom(length))}).encode()
+
+
+def _object_in(answer: Answer) -> dict[str, Any] | None:
+    try:
+        content = json.loads(answer.body)
+    except ValueError:
+        return None
+    return content if isinstance(content, dict) else None
 
 
 def _other(operation: str, content: dict[str, Any]) -> dict[str, Any]:
