@@ -7,23 +7,18 @@ answer names the version that was used; the crypto client drops it.
 from __future__ import annotations
 
 import asyncio
-import re
 import uuid
-import zlib
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from reencrypt.errors import ConfigurationError, RefusedError
 from reencrypt.keys.azure.connection import VaultConnection
-from reencrypt.keys.azure.errors import unauthorized
 from reencrypt.keys.azure.limiter import Limiter
 from reencrypt.keys.azure.quota import weight_of
 from reencrypt.keys.azure.refusals import Asked, Refusal, api_version_for, disabled
 from reencrypt.keys.azure.responses import (
     OK,
-    THROTTLED,
-    TRANSIENT,
     UNAUTHORIZED,
     KeyVersion,
     ListedVersion,
@@ -42,18 +37,15 @@ from reencrypt.keys.azure.settings import AzureKeyVaultSettings
 from reencrypt.keys.errors import KeyDisabledError
 
 if TYPE_CHECKING:
-    from azure.core.exceptions import AzureError
     from azure.core.rest import AsyncHttpResponse
     from azure.keyvault.keys.aio import KeyClient
 
 T = TypeVar("T")
 Operation = Literal["encrypt", "decrypt", "wrapkey", "unwrapkey"]
 
-_NOT_ENTRA: Final = "Unexpected response from Microsoft Entra ID"
 _HINT: Final = "Check the network and the vault's health, then start again; progress is saved."
 _BLOCKS: Final = (256, 384, 512)
 _REQUEST_ID: Final = "x-ms-client-request-id"
-_USER_INFO: Final = re.compile(r"//[^/@\s]*@")
 
 
 class VaultClient:
@@ -278,20 +270,8 @@ class VaultClient:
             self._check_echo(response, request_id, independent=independent)
             if method == "GET":
                 self.clock_ahead = clock_ahead(response.headers.get("Date", ""))
-        except exceptions.ClientAuthenticationError as error:
-            if error.status_code == THROTTLED or error.status_code in TRANSIENT:
-                raise TransientError(f"the token endpoint answered {error.status_code}") from None
-            if _NOT_ENTRA in str(error.message):
-                # A proxy's page; the SDK drops its status.
-                raise TransientError("the token endpoint gave no answer of Microsoft Entra") from None
-            raise unauthorized(self._settings, str(error.message)) from None
-        except (exceptions.IncompleteReadError, zlib.error):
-            # The SDK decompresses before it returns.
-            raise TransientError("an answer that broke off, or is not compressed as its header says") from None
-        except (exceptions.ServiceRequestError, exceptions.ServiceResponseError) as error:
-            raise self._no_connection(error) from None
-        except exceptions.HttpResponseError as error:
-            raise TransientError(f"the token endpoint failed ({_first_line(error)})") from None
+        except exceptions.HttpResponseError:
+            raise TransientError("an answer that the SDK cannot read") from None
         except ValueError as error:
             if "challenge" not in str(error):
                 raise
@@ -310,22 +290,7 @@ class VaultClient:
         if echo is None and independent and response.status_code == OK and not self._settings.is_managed_hsm:
             raise TransientError("an answer that does not say which request it belongs to")
 
-    @staticmethod
-    def _no_connection(error: AzureError) -> TransientError | ConfigurationError:
-        reason = _first_line(error)
-        if "CERTIFICATE_VERIFY_FAILED" in reason:
-            return ConfigurationError(
-                f"a certificate is not trusted: {reason}",
-                hint="Set SSL_CERT_FILE to the CA bundle of your network's proxy, if it inspects TLS.",
-            )
-        return TransientError(f"no connection ({reason})")
-
 
 def _in_version(path: str, api_version: str) -> str:
     """Return a path with an `api-version`; where none is named the SDK adds its own."""
     return f"{path}{'&' if '?' in path else '?'}api-version={api_version}" if api_version else path
-
-
-def _first_line(error: Exception) -> str:
-    """Return the SDK's message without the password of a proxy in a URL."""
-    return _USER_INFO.sub("//", (str(error).splitlines() or [type(error).__name__])[0])[:200]

@@ -28,18 +28,19 @@ class VaultConnection:
     def name_of(settings: AzureKeyVaultSettings) -> str:
         """Name the vault and the identity: keys with one name can share a connection."""
         secret = hashlib.sha256(settings.client_secret.reveal().encode()).hexdigest()
-        return f"{settings.vault_uri} {settings.tenant_id} {settings.client_id} {secret}"
+        # Entra takes ids in any case.
+        return f"{settings.vault_uri} {settings.tenant_id} {settings.client_id} {secret}".lower()
 
     def client(self, *, independent: bool) -> KeyClient:
         """Return the SDK's client; the one for `independent` requests uses a session that no other request does."""
         if independent in self._clients:
             return self._clients[independent]
         # Heavy imports, needed only where a vault is.
-        from reencrypt.keys.azure.session import open_client, open_session, transport_over  # noqa: PLC0415
+        from reencrypt.keys.azure.session import Transport, open_client, open_session  # noqa: PLC0415
 
         if independent not in self._sessions:
             self._sessions[independent] = open_session()
-        transport = transport_over(self._sessions[independent])
+        transport = Transport(self._sessions[independent])
         if self._credential is None:
             self._credential = make_credential(self._settings, transport)
         self._clients[independent] = open_client(self._settings, self._credential, transport)

@@ -7,15 +7,15 @@ import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Final, TypeVar
-from urllib.parse import urlsplit
 
 from reencrypt.errors import ReencryptError, RefusedError
 from reencrypt.keys.azure.client import Operation, VaultClient
-from reencrypt.keys.azure.credential import proxies_for
-from reencrypt.keys.azure.errors import BadCiphertextError, TokenError
+from reencrypt.keys.azure.errors import BadCiphertextError
+from reencrypt.keys.azure.proxy import ProxyError, proxy_for
 from reencrypt.keys.azure.quota import BUDGET, WINDOW_SECONDS
 from reencrypt.keys.azure.responses import KeyVersion, ListedVersion
 from reencrypt.keys.azure.rsa_blocks import encrypt_locally
+from reencrypt.keys.azure.sign_in_errors import TokenError
 from reencrypt.keys.diagnostics import Check, State, failed
 from reencrypt.keys.errors import AccessDeniedError
 from reencrypt.keys.provider import DATA_KEY_BYTES
@@ -32,7 +32,8 @@ _SKEW_SECONDS: Final = 60.0
 
 async def diagnose(vault: VaultClient, vault_uri: str, share: float) -> list[Check]:
     """Check one key with real requests that change nothing; checks without a result are left out."""
-    return [_proxy(vault_uri), *await _Diagnosis(vault, share).run()]
+    proxy, checks = _proxy(vault_uri), await _Diagnosis(vault, share).run()
+    return checks if any(each.name == proxy.name for each in checks) else [proxy, *checks]
 
 
 class _Diagnosis:
@@ -66,8 +67,8 @@ class _Diagnosis:
         first = not self._checks
         try:
             answer = await ask()
-        except TokenError as error:
-            self._checks.append(failed("token", error))
+        except (ProxyError, TokenError) as error:
+            self._checks.append(failed(error.code, error))
             return None
         except AccessDeniedError as error:
             if first:
@@ -207,7 +208,8 @@ def _day(seconds: int) -> str:
 
 
 def _proxy(vault_uri: str) -> Check:
-    proxy = urlsplit((proxies_for(vault_uri) or {}).get("https", ""))
-    # Without the user and the password in it.
-    address = f"{proxy.scheme}://{proxy.hostname}:{proxy.port}" if proxy.port else f"{proxy.scheme}://{proxy.hostname}"
-    return Check("proxy", State.OK, f"{address} (HTTPS_PROXY)" if proxy.hostname else "none")
+    try:
+        proxy = proxy_for(vault_uri)
+    except ProxyError as error:
+        return failed("proxy", error)
+    return Check("proxy", State.OK, str(proxy) if proxy else "none")

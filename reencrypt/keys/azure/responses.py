@@ -20,11 +20,12 @@ from urllib.parse import urlsplit
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPublicNumbers
 
 from reencrypt.errors import ConfigurationError
-from reencrypt.keys.azure.errors import BadCiphertextError, ForeignAnswerError, unauthorized
+from reencrypt.keys.azure.errors import BadCiphertextError, ForeignAnswerError
 from reencrypt.keys.azure.quota import weight_of
 from reencrypt.keys.azure.refusals import Asked, Refusal, api_version_for, in_one_line, refused
-from reencrypt.keys.azure.retry import ThrottledError, TransientError
+from reencrypt.keys.azure.retry import ThrottledError, TransientError, delay_asked_for
 from reencrypt.keys.azure.settings import AzureKeyVaultSettings
+from reencrypt.keys.azure.sign_in_errors import unauthorized
 
 THROTTLED: Final = 429
 TRANSIENT: Final = frozenset({408, 500, 502, 503, 504})
@@ -240,14 +241,14 @@ def judge(asked: Asked, response: Response, sent: str = "") -> dict[str, Any]:
     """
     status = response.status_code
     if status == THROTTLED:
-        raise ThrottledError(_retry_after(response.headers))
+        raise ThrottledError(delay_asked_for(response.headers))
     answer = _json(response)
     if status == OK:
         if answer is None:
             raise TransientError(f"an answer that is not JSON ({_describe(response)})")
         return answer
     if status < _REDIRECTS or (status >= _SERVER_ERRORS and status not in _LASTING) or status in TRANSIENT:
-        raise TransientError(f"the vault answered {status}", _retry_after(response.headers))
+        raise TransientError(f"the vault answered {status}", delay_asked_for(response.headers))
     refusal = _refusal_in(answer, response, sent)
     challenge = response.headers.get("WWW-Authenticate", "")
     if status == UNAUTHORIZED and (refusal is not None or "bearer" in challenge.lower()):
@@ -324,15 +325,6 @@ def clock_ahead(date: str) -> float | None:
     except (TypeError, ValueError, OverflowError, OSError):
         # The last two for years that no machine's clock reaches.
         return None
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds that a vault asks for; a date or another value that is no delay is ignored."""
-    try:
-        seconds = float(headers.get("Retry-After", ""))
-    except ValueError:
-        return None
-    return seconds if 0 < seconds < float("inf") else None
 
 
 def _json(response: Response) -> dict[str, Any] | None:

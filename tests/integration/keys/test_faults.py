@@ -13,7 +13,7 @@ from typing import Final
 import pytest
 from aiohttp import web
 
-from reencrypt.errors import ConfigurationError, UnavailableError
+from reencrypt.errors import ConfigurationError, ReencryptError, UnavailableError
 from reencrypt.keys.azure.errors import ForeignAnswerError
 from reencrypt.keys.azure.limiter import Limiter
 from reencrypt.keys.azure.provider import AzureKeyProvider
@@ -47,12 +47,14 @@ class Service:
     #: The only `api-version` that it knows, and the one that it names to others; any where it is empty.
     known: str = ""
     names: str = ""
+    token_paths: list[str] = field(default_factory=list)
     uri: str = ""
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         await request.read()
         if request.path.endswith("/oauth2/v2.0/token"):
             self.asked["token"] += 1
+            self.token_paths.append(request.path)
             return self._next(request, self.token) or web.json_response({"access_token": "t0ken", "expires_in": 3600})
         if "Authorization" not in request.headers:
             challenge = f'Bearer authorization="https://login.example.org/{TENANT}", resource="{self.resource}"'
@@ -114,12 +116,16 @@ async def provider(service: Service) -> AsyncIterator[AzureKeyProvider]:
 
 
 def provider_of(
-    service: Service, context: ProviderContext | None = None, *, trusted_suffix: bool = False
+    service: Service,
+    context: ProviderContext | None = None,
+    *,
+    trusted_suffix: bool = False,
+    tenant_id: str = TENANT,
 ) -> AzureKeyProvider:
     settings = AzureKeyVaultSettings(
         provider="azurekv.prod",
         section="security.encryption.azurekv.prod",
-        tenant_id=TENANT,
+        tenant_id=tenant_id,
         client_id="client",
         client_secret=Secret("c4n4ry-client-secret"),
         key_name="prod",
@@ -429,3 +435,53 @@ async def test_a_vault_that_refuses_every_token_is_asked_twice_and_no_more(
         await provider.unwrap(BLOCK)
     assert service.asked["token"] == 2
     assert service.asked["vault"] <= 4
+
+
+@pytest.mark.parametrize("tenant", ["contoso.onmicrosoft.com", TENANT.upper(), "00000000-0000-4000-8000-00000000000a"])
+async def test_a_token_is_asked_of_the_configured_tenant_whatever_the_challenge_names(
+    tenant: str, service: Service
+) -> None:
+    # The vault's challenge names TENANT; a domain name is that tenant too, and another one is for the vault to refuse.
+    provider = provider_of(service, tenant_id=tenant)
+    assert (await provider.unwrap(BLOCK)).data_key == DATA_KEY
+    assert service.token_paths == [f"/{tenant}/oauth2/v2.0/token"]
+    await provider.close()
+
+
+@pytest.mark.parametrize(
+    ("answer", "exit_code", "says"),
+    [
+        (
+            web.json_response(
+                {"error": "invalid_client", "error_description": "AADSTS7000112: Application 'x' is disabled."},
+                status=401,
+            ),
+            2,
+            "the application of client_id is disabled (AADSTS7000112: Application 'x' is disabled.)",
+        ),
+        (web.Response(status=404, text="<html>", content_type="text/html"), 2, "answered 404 to the sign-in"),
+        (web.Response(status=302, headers={"Location": "https://example.org"}), 2, "answered 302 to the sign-in"),
+        (web.Response(status=307, headers={"Location": "/elsewhere"}), 2, "answered 307 to the sign-in"),
+        (
+            web.json_response({"error": "temporarily_unavailable"}, status=503),
+            7,
+            "answered 503 (temporarily_unavailable)",
+        ),
+        (web.Response(status=429, headers={"Retry-After": "0.01"}), 7, "answered 429"),
+        (web.Response(text="<html>sign in</html>", content_type="text/html"), 7, "gave no answer of Microsoft Entra"),
+        (web.json_response({"access_token": "t", "expires_in": 1, "client_info": "%%%"}), 7, "cannot be read"),
+        (web.Response(body=b"\xff{", content_type="application/json"), 7, "gave no answer of Microsoft Entra"),
+    ],
+)
+async def test_a_sign_in_that_fails_for_good_is_told_from_one_that_may_pass(
+    answer: web.Response, exit_code: int, says: str, service: Service, provider: AzureKeyProvider
+) -> None:
+    def again() -> web.Response:
+        return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
+
+    service.token = [again() for _ in range(500)]
+    with pytest.raises(ReencryptError) as caught:
+        await provider.unwrap(BLOCK)
+    assert (caught.value.exit_code, says in caught.value.message) == (exit_code, True), caught.value.message
+    assert service.asked["elsewhere"] == 0
+    assert "c4n4ry" not in caught.value.message + caught.value.hint

@@ -1,21 +1,22 @@
-"""Where to sign in, and by which proxy."""
+"""Where to sign in."""
 
 from __future__ import annotations
 
 import pytest
 
-from reencrypt.keys.azure.credential import authority_for, proxies_for
+from reencrypt.errors import ConfigurationError
+from reencrypt.keys.azure.credential import authority_for
 
 
 @pytest.mark.parametrize(
     ("vault", "authority"),
     [
-        ("https://x.vault.azure.net", "login.microsoftonline.com"),
-        ("https://x.managedhsm.azure.net", "login.microsoftonline.com"),
-        ("https://x.vault.usgovcloudapi.net", "login.microsoftonline.us"),
-        ("https://x.vault.azure.cn", "login.chinacloudapi.cn"),
-        ("https://x.managedhsm.azure.cn", "login.chinacloudapi.cn"),
-        ("https://localhost:8443", "login.microsoftonline.com"),
+        ("https://x.vault.azure.net", "https://login.microsoftonline.com"),
+        ("https://x.managedhsm.azure.net", "https://login.microsoftonline.com"),
+        ("https://x.vault.usgovcloudapi.net", "https://login.microsoftonline.us"),
+        ("https://x.vault.azure.cn", "https://login.chinacloudapi.cn"),
+        ("https://x.managedhsm.azure.cn", "https://login.chinacloudapi.cn"),
+        ("https://localhost:8443", "https://login.microsoftonline.com"),
     ],
 )
 def test_a_sovereign_cloud_is_told_by_the_vaults_name(
@@ -27,11 +28,39 @@ def test_a_sovereign_cloud_is_told_by_the_vaults_name(
     assert authority_for(vault) == "https://login.example.org"
 
 
-def test_a_proxy_is_used_but_where_the_environment_excepts_a_host(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("https_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HTTPS_PROXY", "http://proxy:3128")
-    monkeypatch.setenv("NO_PROXY", "vault.azure.net")
-    assert proxies_for("https://login.microsoftonline.com") == {"https": "http://proxy:3128"}
-    assert proxies_for("https://x.vault.azure.net") is None
-    assert proxies_for("https://localhost:8443") is None
+@pytest.mark.parametrize(
+    ("value", "authority"),
+    [
+        ("https://login.example.org/", "https://login.example.org"),
+        ("login.example.org", "https://login.example.org"),
+        ("login.example.org:8443", "https://login.example.org:8443"),
+        (" https://login.example.org:8443/base ", "https://login.example.org:8443/base"),
+        ("", "https://login.microsoftonline.com"),
+    ],
+)
+def test_the_sign_in_may_be_named(value: str, authority: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_AUTHORITY_HOST", value)
+    assert authority_for("https://x.vault.azure.net") == authority
+
+
+@pytest.mark.parametrize(
+    ("value", "fault"),
+    [
+        ("http://login.example.org", "begins with http://"),
+        ("ftp://login.example.org", "begins with ftp://"),
+        ("https://alice:c4n4ry@login.example.org", "must not hold a user or a password"),
+        ("https://", "is not a URL"),
+        ("https:///tenant", "is not a URL"),
+        ("https://login.example.org:99999", "is not a URL"),
+        ("https://login.example.org:0", "is not a URL"),
+        ("https://[::1", "is not a URL"),
+        ("https://login example.org", "is not a URL"),
+        ("https://login.example.org?tenant=c4n4ry", "without query"),
+    ],
+)
+def test_a_sign_in_that_is_no_url_is_refused(value: str, fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_AUTHORITY_HOST", value)
+    with pytest.raises(ConfigurationError, match="AZURE_AUTHORITY_HOST") as caught:
+        authority_for("https://x.vault.azure.net")
+    assert fault in caught.value.message
+    assert "c4n4ry" not in caught.value.message + caught.value.hint

@@ -9,13 +9,13 @@ from reencrypt.keys.azure.errors import (
     BadCiphertextError,
     ForeignAnswerError,
     KeyOperationForbiddenError,
-    TokenError,
     UnexplainedRefusalError,
     VersionDisabledError,
 )
 from reencrypt.keys.azure.refusals import Asked, disabled
 from reencrypt.keys.azure.responses import judge
 from reencrypt.keys.azure.retry import TransientError
+from reencrypt.keys.azure.sign_in_errors import TokenError
 from reencrypt.keys.errors import AccessDeniedError, KeyMissingError
 from tests.unit.keys.azure.answers import HSM, VERSION, Answered, answered, key_in, page, refusal
 
