@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
+from pathlib import Path
+
 import pytest
+from azure.identity.aio import DefaultAzureCredential
 
 from reencrypt.errors import ConfigurationError
 from reencrypt.keys.azure.credential import authority_for
@@ -64,3 +69,24 @@ def test_a_sign_in_that_is_no_url_is_refused(value: str, fault: str, monkeypatch
         authority_for("https://x.vault.azure.net")
     assert fault in caught.value.message
     assert "c4n4ry" not in caught.value.message + caught.value.hint
+
+
+ROOT = Path(__file__).parents[4]
+#: The first release of azure-identity that knows a value of AZURE_TOKEN_CREDENTIALS; source: its change log.
+KNOWN_SINCE = {"prod": (1, 23), "WorkloadIdentityCredential": (1, 24), "ManagedIdentityCredential": (1, 24)}
+
+
+async def test_the_identities_that_our_manifests_name_are_known_to_the_oldest_sdk_that_may_be_installed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    named = set()
+    for path in sorted((ROOT / "config").rglob("*.*")):
+        named |= set(re.findall(r"AZURE_TOKEN_CREDENTIALS\s*(?:=|\n\s*value:)\s*(\w+)", path.read_text()))
+    assert named
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    (bound,) = [each for each in project["dependencies"] if each.startswith("azure-identity")]
+    oldest = tuple(int(part) for part in bound.removeprefix("azure-identity>=").split("."))
+    for name in named:
+        assert oldest >= KNOWN_SINCE[name], name
+        monkeypatch.setenv("AZURE_TOKEN_CREDENTIALS", name)
+        await DefaultAzureCredential().close()
