@@ -17,7 +17,7 @@ from reencrypt.secret import Secret
 from reencrypt.settings.engines import ENGINES, DatabaseType
 from reencrypt.settings.layers import Layers, Value
 from reencrypt.settings.model import DatabaseSettings
-from reencrypt.settings.url import Url, parse_url, split_host_port
+from reencrypt.settings.url import Url, parse_port, parse_url, split_host_port
 
 SECTION: Final = "database"
 OPTION: Final = "--database"
@@ -157,6 +157,7 @@ def _settings(draft: _Draft, data: Path) -> Database:
         connection_string=Secret(text("connection_string")),
         parameters=draft.parameters,
         origin=draft.origin,
+        joined=draft.origin != OPTION,
     )
     origins = {key: value.source for key, value in draft.values.items()}
     return Database(settings, {"type": draft.origin, **origins})
@@ -172,6 +173,4 @@ def _address(draft: _Draft, text: Callable[[str], str]) -> tuple[str, int | None
         return "", None, host
     origin = draft.values["host"].source
     name, port = split_host_port(host, default_host=_LOCAL, default_port=default_port, origin=origin)
-    if text("port"):
-        _, port = split_host_port(f":{text('port')}", default_host=_LOCAL, default_port=port, origin=origin)
-    return name, port, None
+    return name, parse_port(text("port"), origin) if text("port") else port, None

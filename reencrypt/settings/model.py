@@ -29,7 +29,8 @@ class DatabaseSettings:
 
     `path` is absolute and only for SQLite; `socket` is MySQL's Unix socket. For PostgreSQL `host` may be the
     absolute folder of a socket. `connection_string` is as written, and empty if there is none. `parameters` are those
-    of the URL's query that no other field uses. `origin` names their source, for error messages.
+    of the URL's query that no other field uses. `origin` names their source, for error messages. `joined` says that
+    Grafana joins these values into a connection string without quoting them, so its driver reads what it reads in one.
     """
 
     type: DatabaseType
@@ -51,6 +52,7 @@ class DatabaseSettings:
     connection_string: Secret
     parameters: Mapping[str, str]
     origin: str
+    joined: bool
 
 
 @dataclass(frozen=True, slots=True)

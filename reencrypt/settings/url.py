@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from ipaddress import AddressValueError, IPv6Address
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -57,7 +58,10 @@ def parse_url(text: str, origin: str) -> Url:
         raise fail("does not begin with scheme://")
     before_query, _, query = scheme[2].partition("#")[0].partition("?")
     authority, slash, path = before_query.partition("/")
-    user_info, _, host = authority.rpartition("@")
+    user_info, at, host = authority.rpartition("@")
+    # A / or ? that is not encoded ends the host, and makes a user the host and the beginning of a password its port.
+    if authority and not at and "@" in (path if slash else scheme[2]):
+        raise fail("has an @ behind its host, so the / or ? before it ends the host")
     if not _USER_INFO.fullmatch(user_info):
         raise fail("has a character in its user or password that must be percent-encoded")
     if not _HOST.fullmatch(host):
@@ -87,15 +91,39 @@ def _query(text: str) -> tuple[tuple[str, str], ...]:
 
 
 def split_host_port(text: str, *, default_host: str, default_port: int, origin: str) -> tuple[str, int]:
-    """Split `host:port`, `[::1]:port` or one part alone, as Grafana's `SplitHostPortDefault` does."""
+    """Split `host:port`, `[::1]:port`, `/folder:port` or one part alone, as Grafana's `SplitHostPortDefault` does.
+
+    More lenient than Grafana in two cases that cannot mean anything else: an IPv6 address without brackets, and the
+    folder of a socket with colons in its name (`/cloudsql/project:region:instance`).
+    """
+    if "," in text:
+        raise ConfigurationError(
+            f"the database host from {origin} names several servers",
+            hint="Which of them answers is left to chance, so name the one that takes writes, alone.",
+        )
     bracketed = re.fullmatch(r"\[([^\[\]]*)\](?::(.*))?", text)
     if bracketed is not None:
         host, port = bracketed[1], bracketed[2] or ""
+    elif text.count(":") > 1 and (text.startswith("/") or _is_ipv6(text)):
+        host, port = text, ""
     else:
         host, _, port = text.partition(":")
-    if port and not (_PORT.fullmatch(port) and 0 < int(port) < 1 << 16):
-        raise ConfigurationError(
-            f"the database host from {origin} is not host:port",
-            hint="Write host:port; an IPv6 address stands in brackets, [::1]:5432.",
-        )
-    return host or default_host, int(port) if port else default_port
+    return host or default_host, parse_port(port, origin) if port else default_port
+
+
+def parse_port(text: str, origin: str) -> int:
+    """Read a port, 1 to 65535 in ASCII digits; an error names its `origin`. Raises `ConfigurationError`."""
+    if _PORT.fullmatch(text) and 0 < int(text) < 1 << 16:
+        return int(text)
+    raise ConfigurationError(
+        f"the database host from {origin} is not host:port, with a port from 1 to 65535",
+        hint="Write host:port; an IPv6 address stands in brackets, [::1]:5432.",
+    )
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        IPv6Address(text)
+    except AddressValueError:
+        return False
+    return True

@@ -80,13 +80,36 @@ def test_a_url_shows_neither_user_nor_password_in_its_repr() -> None:
         ("[::1]", "::1", 5432),
         ("/var/run/postgresql", "/var/run/postgresql", 5432),
         ("/var/run/postgresql:5433", "/var/run/postgresql", 5433),
+        # These two Grafana refuses for PostgreSQL, and they mean one thing alone.
+        ("::1", "::1", 5432),
+        ("/cloudsql/project:region:instance", "/cloudsql/project:region:instance", 5432),
     ],
 )
 def test_host_and_port_are_split_as_grafana_splits_them(text: str, host: str, port: int) -> None:
     assert split_host_port(text, default_host="127.0.0.1", default_port=5432, origin="test") == (host, port)
 
 
-@pytest.mark.parametrize("text", ["::1", "a:b", "a:1:2", "a:0", "a:65536", "[::1", "[::1]5432", "a:" + "9" * 5000])
+@pytest.mark.parametrize("text", ["a:b", "a:٥٤٣٢", "a:1:2", "a:0", "a:65536", "[::1", "[::1]5432", "a:" + "9" * 5000])
 def test_a_host_that_has_no_port_where_one_should_be_is_refused(text: str) -> None:
     with pytest.raises(ConfigurationError, match="the database host from test is not host:port"):
         split_host_port(text, default_host="", default_port=5432, origin="test")
+
+
+@pytest.mark.parametrize("text", ["a,b", "a:1,b:2", "[::1]:1,[::2]:1"])
+def test_several_servers_are_refused_because_any_of_them_might_answer(text: str) -> None:
+    with pytest.raises(ConfigurationError, match="names several servers"):
+        split_host_port(text, default_host="", default_port=5432, origin="test")
+
+
+@pytest.mark.parametrize(
+    "text", ["postgres://u:12/canary@db/g", "postgres://u:12?canary@db/g", "mysql://u:12#canary@db/g"]
+)
+def test_a_password_that_would_make_its_user_the_host_is_refused(text: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        parse_url(text, "test")
+    assert "%2F" in refused.value.hint
+    assert "canary" not in str(refused.value) + refused.value.hint
+
+
+def test_an_at_sign_in_a_parameter_is_no_password() -> None:
+    assert parse_url("postgres://db/g?user=grafana@server", "test").query == (("user", "grafana@server"),)
