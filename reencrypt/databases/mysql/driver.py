@@ -1,4 +1,4 @@
-"""Driver for asyncmy: a session that is set up the same way on every server.
+"""Driver for asyncmy: a session that is set up the same way on every server; `connecting.py` signs in.
 
 asyncmy uses the text protocol here. Every session sets its own SQL mode, so that nothing is ever truncated and a
 backslash escapes on every server.
@@ -14,13 +14,10 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from typing import Any, Final
 
-import asyncmy
-from asyncmy.constants import CLIENT
-from asyncmy.errors import MySQLError
-
+from reencrypt.databases.mysql.connecting import NoTlsError, check_kind, connect, translated_sign_in
 from reencrypt.databases.mysql.dsn import MysqlTarget
-from reencrypt.databases.mysql.errors import NoTlsError, translated
-from reencrypt.errors import ConfigurationError
+from reencrypt.databases.mysql.errors import translated
+from reencrypt.errors import ConfigurationError, TransactionLostError
 
 _CONNECT_SECONDS: Final = 15.0
 # A statement waits five seconds for a lock and works for milliseconds; one that takes longer has lost its server. The
@@ -104,35 +101,32 @@ class MysqlDriver:
     def __init__(self, target: MysqlTarget) -> None:
         self.name = target.display
         self._target = target
+        self._reached = False
 
     async def connect(self) -> MysqlSession:
-        """Open a connection and set up its session; raises what `translated` makes of a failure."""
+        """Open a connection and set up its session. Raises `ReencryptError`."""
         asked = _cancellations()
         try:
-            return await self._connect(self._target.tls(), asked)
+            session = await self._connect(self._target.tls(), asked)
         except NoTlsError:
             if not self._target.may_be_plain:
                 raise
-        return await self._connect(None, asked)
+            session = await self._connect(None, asked)
+        except TransactionLostError as lost:
+            if not (self._reached or isinstance(lost.__cause__, ConnectionRefusedError)):
+                await check_kind(self._target)
+            raise
+        self._reached = True
+        return session
 
     async def _connect(self, tls: ssl.SSLContext | None, asked: int) -> MysqlSession:
-        with self.translated():
+        with translated_sign_in(self._target, reached_before=self._reached):
             async with asyncio.timeout(_CONNECT_SECONDS):
                 try:
-                    connection = await asyncmy.connect(
-                        **self._target.arguments(), ssl=tls, client_flag=CLIENT.FOUND_ROWS, autocommit=True
-                    )
-                except Exception as error:
+                    connection = await connect(self._target, tls, reached_before=self._reached)
+                except Exception:
                     _raise_lost_cancellation(asked)
-                    if isinstance(error, MySQLError | OSError | EOFError):
-                        raise
-                    # Other errors come from a greeting that asyncmy cannot read, or from an unknown kind of
-                    # password.
-                    raise ConfigurationError(
-                        f"{self.name}: asyncmy cannot sign in there: {error}",
-                        hint="Check the address in [database]. If it is right, give the account "
-                        "caching_sha2_password (MySQL) or mysql_native_password (MariaDB).",
-                    ) from error
+                    raise
                 try:
                     _raise_lost_cancellation(asked)
                     for statement in _SESSION:

@@ -1,4 +1,4 @@
-"""Driver for asyncpg. No other module uses it, except for its errors."""
+"""Driver for asyncpg: an open connection. `connecting.py` opens it; no other module uses asyncpg but for its errors."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from typing import Any, Final
 
-import asyncpg
-
+from reencrypt.databases.postgres.connecting import NoTlsError, connect
 from reencrypt.databases.postgres.dsn import PostgresTarget
 from reencrypt.databases.postgres.errors import translated
+from reencrypt.errors import ConfigurationError
 
 # READ COMMITTED on every server: a compare and swap must see what was committed before it. The lock timeout: others
 # must not wait long for rows of this transaction while it waits for theirs. Row security off: a row policy is an error
@@ -78,11 +78,25 @@ class PostgresDriver:
     def __init__(self, target: PostgresTarget) -> None:
         self.name = target.display
         self._target = target
+        self._reached = False
 
     async def connect(self) -> PostgresSession:
-        """Open a connection; raises what `translated` makes of a failure."""
-        with self.translated():
-            return PostgresSession(await asyncpg.connect(**self._target.arguments()))
+        """Open a connection, with TLS or without it as `ssl_mode` prefers. Raises `ReencryptError`."""
+        first, *others = self._target.encrypted
+        try:
+            session = await self._connect(tls=first)
+        except ConfigurationError as refused:
+            if not others:
+                raise
+            try:
+                session = await self._connect(tls=others[0])
+            except NoTlsError:
+                raise refused from None
+        self._reached = True
+        return session
+
+    async def _connect(self, *, tls: bool) -> PostgresSession:
+        return PostgresSession(await connect(self._target, tls=tls, reached_before=self._reached))
 
     def translated(self) -> AbstractContextManager[None]:
         """Translate asyncpg's errors."""
