@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from asyncmy import auth
 
 from reencrypt.databases.connect import open_database
 from reencrypt.databases.protocol import Database
@@ -132,20 +134,35 @@ async def test_a_wrong_password_is_named_as_what_to_check_and_never_shown(mysql:
         assert "canary" not in str(refused.value)
 
 
-async def test_a_kind_of_password_that_the_driver_does_not_know_is_a_clear_refusal(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def mariadb() -> Iterator[OwnServer]:
+    """MariaDB with an account by ed25519, which its own documentation recommends."""
+    pytest.importorskip("nacl", reason="NOT RUN: pynacl is not installed")
     server = OwnServer(product="mariadb")
-    try:
-        statements(
-            server,
-            "INSTALL SONAME 'auth_ed25519'",
-            "CREATE USER ed IDENTIFIED VIA ed25519 USING PASSWORD('p')",
-            "CREATE DATABASE grafana",
-        )
-        with pytest.raises(ConfigurationError, match="cannot sign in") as refused:
-            await opened(f"host = 127.0.0.1:{server.port}\nuser = ed\npassword = p", tmp_path)
-        assert "mysql_native_password" in refused.value.hint
-    finally:
-        server.stop()
+    with server.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("INSTALL SONAME 'auth_ed25519'")
+        cursor.execute("CREATE USER ed IDENTIFIED VIA ed25519 USING PASSWORD(%s)", (PASSWORD,))
+        cursor.execute("CREATE DATABASE grafana")
+        cursor.execute("GRANT SELECT ON grafana.* TO ed")
+    yield server
+    server.stop()
+
+
+@pytest.mark.parametrize("mode", ["plain", "socket"])
+async def test_mariadbs_ed25519_works(mode: str, mariadb: OwnServer, tmp_path: Path) -> None:
+    await (await opened(keys_of(mariadb, "ed", mode), tmp_path)).close()
+    with pytest.raises(ConfigurationError, match="Access denied"):
+        await opened(keys_of(mariadb, "ed", mode).replace(PASSWORD, "wrong"), tmp_path)
+
+
+async def test_a_kind_of_password_without_its_library_is_a_clear_refusal(
+    mariadb: OwnServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "nacl", None)  # as where it is not installed
+    monkeypatch.setattr(auth, "_nacl_bindings", None)
+    with pytest.raises(ConfigurationError, match=r"cannot sign in.*pynacl") as refused:
+        await opened(keys_of(mariadb, "ed", "plain"), tmp_path)
+    assert "mysql_native_password" in refused.value.hint
 
 
 @pytest.mark.parametrize("greeting", [b"\x0a9.7", b"\x0a9.7\0\0\0\0\0", b"\x09hello\0"])
