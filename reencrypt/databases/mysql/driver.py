@@ -112,8 +112,8 @@ class MysqlDriver:
             if not self._target.may_be_plain:
                 raise
             session = await self._connect(None, asked)
-        except TransactionLostError as lost:
-            if not (self._reached or isinstance(lost.__cause__, ConnectionRefusedError)):
+        except TransactionLostError:
+            if not self._reached:
                 await check_kind(self._target)
             raise
         self._reached = True

@@ -8,7 +8,6 @@ it is: a syntax error, an empty statement, and misuse of the driver.
 from __future__ import annotations
 
 import re
-import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
@@ -37,7 +36,7 @@ from reencrypt.databases.meanings import (
     Meaning,
     OwnFault,
 )
-from reencrypt.errors import ConfigurationError, ReencryptError, UnavailableError
+from reencrypt.errors import ConfigurationError, UnavailableError
 
 _REJECTED: Final = Meaning(
     ConfigurationError,
@@ -128,18 +127,12 @@ _DUPLICATES: Final = frozenset((1022, 1062, 1169, 1586, 1761, 1762, 1859))
 _KEY: Final = re.compile(r"'[^']*'\W*$")
 
 
-class NoTlsError(ConfigurationError):
-    """The server does not offer TLS."""
-
-
 @contextmanager
 def translated(name: str) -> Iterator[None]:
     """Translate the driver's errors; `name` is how messages call the database."""
     try:
         yield
     except errors.MySQLError as error:
-        if isinstance(error.__cause__, ssl.SSLError):
-            raise _tls(name, error.__cause__) from error
         meaning = meaning_of(error)
         if isinstance(meaning, OwnFault):
             raise
@@ -148,19 +141,6 @@ def translated(name: str) -> Iterator[None]:
         raise ENCODING.of(name, error.reason) from error
     except (TimeoutError, EOFError, OSError) as error:
         raise AWAY.of(name, str(error) or type(error).__name__) from error
-
-
-def _tls(name: str, cause: ssl.SSLError) -> ReencryptError:
-    if cause.reason == "WRONG_VERSION_NUMBER":
-        # The server answers in plain text.
-        return NoTlsError(
-            f"{name} offers no TLS",
-            hint="Turn TLS on there, or set ssl_mode = false in [database] if the network is yours.",
-        )
-    return ConfigurationError(
-        f"{name}: TLS failed: {cause.reason or cause}",
-        hint="Check ssl_mode, ca_cert_path and server_cert_name in [database].",
-    )
 
 
 def meaning_of(error: errors.MySQLError) -> Meaning | OwnFault:

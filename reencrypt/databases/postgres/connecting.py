@@ -25,7 +25,7 @@ _ANSWERS: Final = b"SNE"  # what a PostgreSQL server, or a proxy before one, ans
 _REJECTED_TLS: Final = "rejected SSL upgrade"  # asyncpg's words, which are its only sign of it
 _REACHING: Final = "Check the server, its address in [database] and the network, then start again; progress is saved."
 _SIGN_IN: Final = "Check user, password and name in [database]."
-_PROXY: Final = "Ask for it in the settings of the proxy before the server, or change user and name in [database]."
+_PROXY: Final = f"{_SIGN_IN} If they are right, look into the settings of the proxy before the server."
 _TLS: Final = (
     "If the server takes TLS connections only, set ssl_mode in [database] to require, or to verify-full with "
     "ca_cert_path. If not, let its pg_hba.conf allow this user, database and address."
@@ -54,6 +54,11 @@ _PASSING_WORDS: Final = (
     *("server_login_retry", "client_login_timeout", "shutting down", "server conn crashed", "server is down"),
     *("pause", "out of memory", "no memory", "resources exhaustion", "cannot connect", "could not connect", "timeout"),
     *("timed out", "suspend", "is not available", "try again"),
+)
+# First, because a name beside them may be made of any words.
+_LASTING_WORDS: Final = (
+    *("no such", "does not exist", "is disabled", "unsupported", "rejected", "not allowed", "authentication failed"),
+    "not found",
 )
 _PROXIES: Final = ("08P01", "XX000")
 _PARAMETER: Final = (
@@ -127,12 +132,16 @@ def refusal(name: str, error: asyncpg.PostgresError, *, tls: bool) -> ReencryptE
     state, said = str(error.sqlstate or ""), str(error)
     if not said.strip():
         said = type(error).__name__
-    passing = any(word in said.lower() for word in _PASSING_WORDS)
-    if isinstance(error, asyncpg.ConnectionDoesNotExistError) or (
-        passing if state in _PROXIES else state not in _BY_STATE and state.startswith(_PASSING_STATES)
-    ):
+    if isinstance(error, asyncpg.ConnectionDoesNotExistError) or _may_pass(state, said.lower()):
         return TransactionLostError(f"{name} is not available: {said}", hint=_REACHING)
     return ConfigurationError(f"{name} refuses the connection: {said}", hint=_hint(error, state, said, tls=tls))
+
+
+def _may_pass(state: str, said: str) -> bool:
+    if state in _PROXIES:
+        lasting = any(word in said for word in _LASTING_WORDS)
+        return not lasting and any(word in said for word in _PASSING_WORDS)
+    return state not in _BY_STATE and state.startswith(_PASSING_STATES)
 
 
 def _hint(error: asyncpg.PostgresError, state: str, said: str, *, tls: bool) -> str:

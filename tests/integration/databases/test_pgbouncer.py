@@ -72,3 +72,20 @@ def test_a_run_through_pgbouncer_in_transaction_mode(
     assert through.json("verify")["secrets"]["unreadable"] == 0
     assert story.plaintexts() == before
     assert story.off_target() == {}
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("?search_path=public", "ignore_startup_parameters"),
+        ("?sslmode=require", "ssl_mode"),
+        ("?user=nobody", "user, password and name"),
+    ],
+)
+def test_what_pgbouncer_refuses_is_exit_2_with_what_to_change(
+    query: str, says: str, bouncer: tuple[PostgresEngine, str], tmp_path: Path, shared_vault: Vault
+) -> None:
+    engine, url = bouncer
+    story = Story.of(tmp_path / "grafana.db", shared_vault, engine=engine)
+    refused = CommandLine(url + query, story.cli.configuration, shared_vault).json("run", *WRAP, expect=2)
+    assert says in refused["error"]["hint"]

@@ -338,3 +338,23 @@ def test_any_url_of_the_command_line_is_a_target_or_a_refusal_and_shows_no_passw
     except ConfigurationError as error:
         shown = error.message + error.hint
     assert CANARY not in shown
+
+
+@given(host=_PIECES, user=_TEXT, password=_TEXT, name=_PIECES)
+def test_any_keys_of_grafana_are_a_target_or_a_refusal_and_show_no_password(
+    host: str, user: str, password: str, name: str
+) -> None:
+    variables = {"TYPE": "postgres", "HOST": host, "USER": user, "PASSWORD": f"{CANARY}{password}", "NAME": name}
+    try:
+        settings = load_settings(
+            config=None,
+            home=None,
+            database_url=None,
+            environ={f"GF_DATABASE_{key}": value for key, value in variables.items()},
+        )
+        found = target_of(settings.database, {})
+        found.arguments(tls=None)
+        shown = found.display + repr(found)
+    except ConfigurationError as error:
+        shown = error.message + error.hint
+    assert CANARY not in shown
