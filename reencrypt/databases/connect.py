@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Final, Protocol
@@ -31,7 +32,10 @@ class _Open(Protocol):
 
 
 async def open_database(settings: DatabaseSettings, *, write: bool) -> Database:
-    """Connect as Grafana's configuration says; raises `ConfigurationError` where that cannot work."""
+    """Connect as Grafana's configuration says; raises `ConfigurationError` where that cannot work.
+
+    With `write` also where the database takes no writes.
+    """
     try:
         open_engine: _Open = import_module(_MODULES[settings.type]).open_database
     except ModuleNotFoundError as error:
@@ -39,4 +43,13 @@ async def open_database(settings: DatabaseSettings, *, write: bool) -> Database:
             raise
         message, hint = _NOT_INSTALLED[settings.type]
         raise ConfigurationError(message, hint=hint) from error
-    return await open_engine(settings, write=write)
+    database = await open_engine(settings, write=write)
+    try:
+        obstacle = await database.write_obstacle() if write else None
+    except BaseException:
+        await asyncio.shield(database.close())
+        raise
+    if obstacle is not None:
+        await database.close()
+        raise obstacle
+    return database

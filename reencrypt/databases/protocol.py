@@ -15,6 +15,7 @@ from typing import NamedTuple, Protocol
 from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.databases.shapes import Shape
 from reencrypt.databases.sight import KeyCount, Sight
+from reencrypt.errors import NotWritableError
 
 #: The types of values in a statement and its result.
 Value = int | float | str | bytes | datetime | None
@@ -134,6 +135,13 @@ class Database(Executor, Protocol):
         """Whether a table, or a column of one, may exist although `columns` does not name it; by default any.
 
         False proves that it does not: the server says so, or shows everything to this account.
+        """
+        ...
+
+    async def write_obstacle(self) -> NotWritableError | None:
+        """Return why this database takes no writes now: a replica, a read-only server, a protected file. None: it does.
+
+        Asks, and writes nothing.
         """
         ...
 

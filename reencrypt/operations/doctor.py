@@ -8,6 +8,7 @@ from typing import Final
 
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.databases.connect import open_database
+from reencrypt.databases.protocol import Database
 from reencrypt.errors import ReencryptError
 from reencrypt.events import Emit
 from reencrypt.keys.diagnostics import Check, State, failed
@@ -113,12 +114,13 @@ async def _database(settings: Settings, report: DoctorReport) -> _DataKeysFound:
     checks: list[Check] = []
     report.groups["database"] = checks
     try:
-        database = await open_database(settings.database, write=True)
+        database = await open_database(settings.database, write=False)
     except ReencryptError as error:
         checks.append(failed("connection", error))
         return _DataKeysFound([], frozenset())
     try:
         checks.append(Check("connection", State.OK, database.name))
+        checks.append(await _writable(database))
         schema, obstacles = await examine(database)
         where = f" in the schema {schema.name}" if schema.name else ""
         places = f"Grafana's{where}, with {len(schema.fitted.locations)} places for secrets"
@@ -137,6 +139,11 @@ async def _database(settings: Settings, report: DoctorReport) -> _DataKeysFound:
         return _DataKeysFound([], frozenset())
     finally:
         await database.close()
+
+
+async def _writable(database: Database) -> Check:
+    obstacle = await database.write_obstacle()
+    return failed("writable", obstacle) if obstacle else Check("writable", State.OK, "it takes writes")
 
 
 def _state_tables(schema: Schema) -> Check:

@@ -40,7 +40,9 @@ async def make_plan(session: Session) -> Plan:
     Raises `ConfigurationError` for a foreign database and for a named key that does not exist; `refusals` collects
     what would stop the operation.
     """
-    return await _Planner(session).plan()
+    plan = await _Planner(session).plan()
+    obstacle = await session.database.write_obstacle()
+    return plan if obstacle is None else replace(plan, refusals=(obstacle, *plan.refusals))
 
 
 async def plan_again(session: Session, before: Plan, proof: Proof) -> Plan:

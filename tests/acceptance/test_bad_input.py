@@ -112,8 +112,9 @@ def test_a_damaged_database(command: str, damage: str, story: Story) -> None:
     assert story.database.read_bytes() == bytes(data)
 
 
+@pytest.mark.parametrize("line", [("run", *WRAP), ("plan", "--check", *WRAP), ("doctor",)], ids=lambda line: line[0])
 @pytest.mark.parametrize("protected", ["file", "folder"])
-def test_a_database_that_may_not_be_written(protected: str, story: Story) -> None:
+def test_a_database_that_may_not_be_written(protected: str, line: tuple[str, ...], story: Story) -> None:
     # Root may write anything, unless it gives that capability up.
     root = os.geteuid() == 0
     setpriv = shutil.which("setpriv")
@@ -122,16 +123,18 @@ def test_a_database_that_may_not_be_written(protected: str, story: Story) -> Non
     before = story.database.read_bytes()
     story.database.chmod(0o444 if protected == "file" else 0o644)
     story.database.parent.chmod(0o555 if protected == "folder" else 0o755)
-    command = story.cli.arguments("run", *WRAP, "--output", "json")
+    command = story.cli.arguments(*line, "--output", "json")
     if root and setpriv:
         command = [setpriv, "--bounding-set", "-dac_override", *command]
     done = subprocess.run(command, env=story.cli.variables(), capture_output=True, text=True, check=False)
     story.database.parent.chmod(0o755)
     assert done.returncode == 2, done.stderr
-    error = json.loads(done.stdout)["error"]
-    assert "read-only" in error["message"]
-    assert ("folder" if protected == "folder" else "grafana.db") in error["message"]
-    assert "user that owns it" in error["hint"]
+    answer = json.loads(done.stdout)
+    said = str(answer.get("error") or answer.get("refusals") or answer["checks"])
+    what = f"{'folder' if protected == 'folder' else 'database'} {story.database.parent}"
+    assert f"the {what}" in said
+    assert "is read-only for this user" in said
+    assert "user that owns it" in said
     assert story.database.read_bytes() == before
 
 

@@ -6,7 +6,8 @@ import asyncio
 import json
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from reencrypt.planning.options import RunOptions, SafetyOptions, TargetOptions
 from tests.grafana.builder import GrafanaBuilder
 from tests.grafana.decryptor import read_secrets
 from tests.grafana.populate import populate
+from tests.support.accounts import grant, new_account, url_as
 from tests.support.engine import Engine
 from tests.support.inprocess import run_in_process
 from tests.support.installed import InstalledPostgres, installed_postgres
@@ -24,6 +26,7 @@ from tests.support.mysql import MysqlEngine, MysqlServer, OwnServer
 from tests.support.postgres import PostgresEngine, PostgresServer
 from tests.support.story import WRAP, Story
 from tests.support.vault import Vault
+from tests.support.worlds import through
 
 Server = OwnServer | InstalledPostgres
 
@@ -67,12 +70,100 @@ def test_a_server_that_dies_in_mid_run_and_comes_back(
     assert max(Counter(rewritten).values()) == 1
 
 
+def test_a_primary_that_becomes_a_replica_in_mid_run_and_is_promoted_again(
+    mortal: tuple[Server, Engine], tmp_path: Path, shared_vault: Vault
+) -> None:
+    """As a run sees a failover: its server takes no writes any more, later a new connection reaches one that does."""
+    server, engine = mortal
+    story = Story.of(tmp_path / "grafana.db", shared_vault, engine=engine)
+    with story.builder() as builder:
+        populate(builder, count=3000, under=[None, builder.data_key()], own_salts=True)
+    before = story.plaintexts()
+    as_client = _as_account_without_privileges(story) if isinstance(server, OwnServer) else story
+    process = as_client.cli.start("run", *WRAP, "--output", "json", "-v", "--log-format", "json")
+    assert _after_a_page(process, lambda: _demote(server))
+    doctor = as_client.cli.json("doctor", expect=2)
+    (writable,) = [each for each in doctor["checks"] if each["name"] == "writable"]
+    assert writable["state"] == "failed"
+    refused = as_client.cli.json("run", *WRAP, expect=2)["error"]
+    assert "takes no writes" in refused["message"]
+    assert process.poll() is None
+    _promote(server)
+    stdout, stderr = process.communicate(timeout=120)
+    assert process.returncode == 0, stderr
+    assert json.loads(stdout)["outcome"] == "done"
+    assert story.plaintexts() == before
+    assert story.off_target() == {}
+
+
+def _as_account_without_privileges(story: Story) -> Story:
+    account = new_account(story.engine)
+    grant(story.engine, account, "ALL")
+    return through(story, url_as(story.engine, account))
+
+
+def _demote(server: Server) -> None:
+    """Make the server a replica; a running one of MySQL, a restarted one of PostgreSQL."""
+    if isinstance(server, OwnServer):
+        with closing(server.connect()) as connection, connection.cursor() as cursor:
+            cursor.execute("SET GLOBAL read_only = 1")
+        return
+    server.kill()
+    (server.data / "standby.signal").touch()
+    server.start()
+
+
+def _promote(server: Server) -> None:
+    if isinstance(server, OwnServer):
+        with closing(server.connect()) as connection, connection.cursor() as cursor:
+            cursor.execute("SET GLOBAL read_only = 0")
+        return
+    ((promoted,),) = PostgresEngine(server.url).query("SELECT pg_promote()")
+    assert promoted
+
+
+async def test_a_server_that_stays_read_only_ends_the_run_with_its_progress_saved(
+    mortal: tuple[Server, Engine], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, engine = mortal
+    monkeypatch.setattr("reencrypt.databases.retry.DEADLINE_SECONDS", 1.0)
+    with GrafanaBuilder(tmp_path / "grafana.db", secret_key="s") as builder:
+        populate(builder, count=1500, under=[None])
+    await asyncio.to_thread(engine.load, tmp_path / "grafana.db")
+    url = engine.url
+    if isinstance(server, OwnServer):
+        account = new_account(engine)
+        grant(engine, account, "ALL")
+        url = url_as(engine, account)
+    pages: list[int] = []
+
+    def listen(event: Event) -> None:
+        if isinstance(event, PageCommitted) and event.moved:
+            pages.append(event.moved)
+            if len(pages) == 2:
+                _demote(server)
+
+    options = RunOptions(target=TargetOptions(to="secretKey.v1"), safety=SafetyOptions(lease_timeout=1))
+    with pytest.raises(UnavailableError) as given_up:
+        await run_in_process(url, "s", monkeypatch, listen=listen, options=options)
+    assert given_up.value.exit_code == 7
+    assert "is read-only" in given_up.value.message
+    assert "primary" in given_up.value.hint
+    assert "progress is saved" in given_up.value.hint
+    await asyncio.to_thread(_promote, server)
+    assert (await run_in_process(url, "s", monkeypatch, listen=listen, options=options)).outcome == "done"
+
+
 def kill_after_a_page(process: subprocess.Popen[str], server: Server) -> bool:
+    return _after_a_page(process, server.kill)
+
+
+def _after_a_page(process: subprocess.Popen[str], act: Callable[[], None]) -> bool:
     assert process.stderr is not None
     for line in process.stderr:
         event = json.loads(line)
         if event["event"] == "page committed" and event["moved"]:
-            server.kill()
+            act()
             return True
     return False
 

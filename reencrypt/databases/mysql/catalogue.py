@@ -14,6 +14,8 @@ from asyncmy import errors
 
 from reencrypt.catalogue.location import Location
 from reencrypt.catalogue.locations import LOCATIONS
+from reencrypt.databases.meanings import READ_ONLY
+from reencrypt.databases.mysql.errors import meaning_of
 from reencrypt.databases.mysql.grants import shows_triggers
 from reencrypt.databases.mysql.rendering import Column, quote
 from reencrypt.databases.server.connection import Session
@@ -32,6 +34,13 @@ JOIN information_schema.tables AS t ON t.table_schema = c.table_schema AND t.tab
 WHERE c.table_schema = DATABASE() AND t.table_type = 'BASE TABLE'
 """
 _FORMS: Final = "SELECT table_name, table_type FROM information_schema.tables WHERE table_schema = DATABASE()"
+_READ_ONLY: Final = """
+SHOW VARIABLES WHERE variable_name IN
+    ('read_only', 'super_read_only', 'innodb_read_only', 'transaction_read_only', 'tx_read_only')
+"""
+# Matches no row, and MySQL's triggers are for rows. A server that is read-only for this account refuses it.
+_PROBE: Final = "UPDATE data_keys SET name = name WHERE 1 = 0"
+_OFF: Final = frozenset(("0", "OFF"))
 _TYPES: Final = """
 SELECT column_name, data_type, character_maximum_length, character_octet_length, character_set_name, collation_name,
     is_nullable
@@ -137,6 +146,18 @@ class MysqlCatalogue:
                 return number in _DENIED
             raise
         return False
+
+    async def read_only(self, session: Session) -> str:
+        """Which variable makes the server read-only; accounts with more rights may write nevertheless."""
+        found = await session.fetch(_READ_ONLY)
+        on = [str(name) for name, value in found if str(value).upper() not in _OFF]
+        if not on:
+            return ""
+        try:
+            await session.command(_PROBE)
+        except errors.MySQLError as error:
+            return f"{' and '.join(on)} is on" if meaning_of(error) is READ_ONLY else ""
+        return ""
 
     async def table(self, session: Session, table: str) -> Table:
         """A table's types and indexes. Raises `ConfigurationError` for a character set in which text could be lost."""

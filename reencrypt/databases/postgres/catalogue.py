@@ -16,6 +16,10 @@ from reencrypt.databases.shapes import Shape, shapes_of
 from reencrypt.databases.sight import Elsewhere, Sight
 from reencrypt.databases.written import Cause, Causes
 
+# Some clouds set the default where the disk is nearly full.
+_READ_ONLY: Final = """
+SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('default_transaction_read_only')
+"""
 # The schema of `data_keys`, or of the migration log of a Grafana that has no data keys yet.
 _SCHEMA: Final = """
 SELECT n.nspname FROM unnest(current_schemas(false)) WITH ORDINALITY AS path (name, place)
@@ -190,6 +194,13 @@ class PostgresCatalogue:
         """Nothing is hidden: PostgreSQL's catalogue shows everything to every role."""
         del session, table, column
         return False
+
+    async def read_only(self, session: Session) -> str:
+        """A replica is in recovery; a default makes every transaction of a server, database or role read-only."""
+        ((in_recovery, default),) = await session.fetch(_READ_ONLY)
+        if in_recovery:
+            return "it is a replica (in recovery)"
+        return "default_transaction_read_only is on for this account" if default == "on" else ""
 
     async def types(self, session: Session, table: str) -> dict[str, Column]:
         """The columns of a table with their types."""

@@ -21,6 +21,7 @@ from reencrypt.databases.sight import KeyCount, Sight
 from reencrypt.databases.state_version import read_state_version
 from reencrypt.databases.statements import OUR_TABLES, STATE_VERSION, TEMPORARY_TABLES, load_schema
 from reencrypt.databases.written import Causes, Cells, Written, expect_deactivated
+from reencrypt.errors import NotWritableError
 
 _LOCK_POLICY: Final = LockPolicy(hold_seconds=0.05, gaps=False)
 
@@ -81,6 +82,16 @@ class ServerDatabase:
     async def may_hide(self, table: str | None = None, column: str | None = None) -> bool:
         """Whether the server denies the table or column, which says nothing about whether it exists."""
         return await self._reader.read(lambda session: self._dialect.catalogue.may_hide(session, table, column))
+
+    async def write_obstacle(self) -> NotWritableError | None:
+        """Ask the server's own settings."""
+        reason = await self._reader.read(self._dialect.catalogue.read_only)
+        if not reason:
+            return None
+        return NotWritableError(
+            f"{self.name} takes no writes: {reason}",
+            hint="Give the address of the primary in [database], or make this server take writes.",
+        )
 
     async def unique_keys(self, locations: Sequence[Location]) -> frozenset[str]:
         """The names of the locations whose key an index makes unique."""

@@ -71,6 +71,10 @@ class Catalogue(Protocol):
         """Whether the server denies the table or column, which says nothing about whether it exists."""
         ...
 
+    async def read_only(self, session: Session) -> str:
+        """Why the server takes no writes from this account, in words that follow a colon; empty where it does."""
+        ...
+
     async def unique_keys(self, session: Session, locations: Sequence[Location]) -> frozenset[str]:
         """The names of the locations whose key an index makes unique."""
         ...

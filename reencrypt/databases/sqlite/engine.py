@@ -27,7 +27,7 @@ from reencrypt.databases.sqlite.rendering import batches, behind, columns, condi
 from reencrypt.databases.sqlite.transaction import SqliteTransaction
 from reencrypt.databases.state_version import read_state_version
 from reencrypt.databases.statements import STATE_VERSION, load_schema, load_statements
-from reencrypt.errors import ConfigurationError
+from reencrypt.errors import ConfigurationError, NotWritableError
 from reencrypt.settings import DatabaseSettings
 
 _T = TypeVar("_T")
@@ -145,6 +145,14 @@ class SqliteDatabase:
         """Nothing is hidden in a file."""
         del table, column
         return False
+
+    async def write_obstacle(self) -> NotWritableError | None:
+        """Look at the file and its folder."""
+        try:
+            check_file(self._path, write=True)
+        except NotWritableError as error:
+            return error
+        return None
 
     async def unique_keys(self, locations: Sequence[Location]) -> frozenset[str]:
         """The names of the locations whose key the row id or an index makes unique."""

@@ -22,7 +22,7 @@ from reencrypt.databases.meanings import (
     Meaning,
     OwnFault,
 )
-from reencrypt.errors import ConfigurationError, ReencryptError, UnavailableError
+from reencrypt.errors import ConfigurationError, NotWritableError, ReencryptError, UnavailableError
 
 
 class UnfinishedError(ConfigurationError):
@@ -144,12 +144,23 @@ def check_file(path: Path, *, write: bool) -> None:
         ) from error
     if header and not header.startswith(b"SQLite format 3\0"):
         raise ConfigurationError(f"{path} is not an SQLite database", hint="Check [database] path, or give --database.")
-    for needed, what in ((path, "database"), (path.parent, "folder")):
-        if write and not os.access(needed, os.W_OK):
-            # The folder too, because SQLite puts its journal beside the file.
-            raise ConfigurationError(
-                f"the {what} {needed} is read-only for this user", hint="Run as the user that owns it, usually grafana."
-            )
+    if write:
+        _check_writable(path)
+
+
+def _check_writable(path: Path) -> None:
+    unwritable = None
+    try:
+        path.open("r+b").close()  # sees more than the mode: an attribute, a file system
+    except OSError:
+        unwritable = f"the database {path}"
+    if not os.access(path.parent, os.W_OK):
+        # SQLite puts its journal beside the file.
+        unwritable = unwritable or f"the folder {path.parent}"
+    if unwritable:
+        raise NotWritableError(
+            f"{unwritable} is read-only for this user", hint="Run as the user that owns it, usually grafana."
+        )
 
 
 def damaged(path: Path, detail: str) -> ReencryptError:
