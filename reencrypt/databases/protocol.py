@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from reencrypt.catalogue.location import Key, Location, Row
+from reencrypt.databases.column_types import ColumnUse, UnfitColumn
 from reencrypt.databases.shapes import Shape
 from reencrypt.databases.sight import KeyCount, Sight
 from reencrypt.errors import NotWritableError
@@ -143,6 +144,10 @@ class Database(Executor, Protocol):
 
         Asks, and writes nothing.
         """
+        ...
+
+    async def unfit_columns(self, uses: Sequence[ColumnUse]) -> list[UnfitColumn]:
+        """The columns whose type this engine cannot read, compare and write exactly in their role."""
         ...
 
     async def unique_keys(self, locations: Sequence[Location]) -> frozenset[str]:

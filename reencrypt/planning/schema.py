@@ -11,6 +11,7 @@ from reencrypt.databases.protocol import Database
 from reencrypt.databases.state_version import read_state_version
 from reencrypt.databases.statements import ACCEPTED_TABLE, OUR_TABLES, STATE_TABLES, STATE_VERSION
 from reencrypt.errors import ConfigurationError
+from reencrypt.planning.column_uses import unsupported_columns
 from reencrypt.planning.visibility import ambiguous_keys, obstacles
 from reencrypt.state.accepted import NOTHING, Accepted, read_accepted
 from reencrypt.state.data_keys import KeyTable, read_own
@@ -66,6 +67,8 @@ async def examine(database: Database, *, pages: bool = True) -> tuple[Schema, li
         0 if found else await read_state_version(database, columns.keys()),
         tuple(table for table in OUR_TABLES if table not in columns),
     )
+    if pages and not found:
+        found += await unsupported_columns(database, schema.fitted.locations, columns)
     if pages and not found:
         found += await ambiguous_keys(database, schema.fitted.locations)
     return schema, found

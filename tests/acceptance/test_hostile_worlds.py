@@ -14,6 +14,7 @@ from tests.support.schema_worlds import SCHEMAS
 from tests.support.servers import ALL_ENGINES, server_engine
 from tests.support.story import NOT_APPLICABLE, WRAP, Story
 from tests.support.trigger_worlds import TRIGGERS
+from tests.support.type_worlds import TYPES
 from tests.support.vault import Vault
 from tests.support.worlds import (
     COMMANDS,
@@ -34,7 +35,7 @@ def _as_it_is(story: Story) -> Story:
 #: The control: what every other world is held against.
 ORDINARY = (World("ordinary", ALL_ENGINES, _as_it_is, RIGHT),)
 
-WORLDS = (*ORDINARY, *HIDDEN, *SCHEMAS, *NOT_UNIQUE, *TRIGGERS)
+WORLDS = (*ORDINARY, *HIDDEN, *SCHEMAS, *NOT_UNIQUE, *TRIGGERS, *TYPES)
 
 
 _ALIKE = ("mariadb", "mysql")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from uuid import UUID
 
 _BINARY = frozenset(("bytea", "blob", "mediumblob", "longblob"))
 _INTEGERS = frozenset(("integer", "int", "bigint", "smallint", "tinyint"))
@@ -26,5 +27,6 @@ def to_file(value: object) -> object:
     if isinstance(value, bool):
         return int(value)
     if isinstance(value, datetime):
-        return value.replace(tzinfo=UTC).strftime("%Y-%m-%d %H:%M:%S")
-    return value
+        moment = value if value.tzinfo else value.replace(tzinfo=UTC)
+        return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+    return str(value) if isinstance(value, UUID) else value

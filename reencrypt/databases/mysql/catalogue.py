@@ -14,6 +14,7 @@ from asyncmy import errors
 
 from reencrypt.catalogue.location import Location
 from reencrypt.catalogue.locations import LOCATIONS
+from reencrypt.databases.column_types import Accepted, ColumnUse, Role, UnfitColumn, unfit
 from reencrypt.databases.meanings import READ_ONLY
 from reencrypt.databases.mysql.errors import meaning_of
 from reencrypt.databases.mysql.grants import shows_triggers
@@ -46,6 +47,24 @@ SELECT column_name, data_type, character_maximum_length, character_octet_length,
     is_nullable
 FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = %s
 """
+_ALL_TYPES: Final = """
+SELECT table_name, column_name, data_type, column_type, extra FROM information_schema.columns
+WHERE table_schema = DATABASE() AND table_name IN ({})
+"""
+_INTEGERS: Final = ("bigint", "int", "mediumint", "smallint", "tinyint")
+_TEXTS: Final = ("longtext", "mediumtext", "text", "varchar", "tinytext")
+_BYTES: Final = ("longblob", "mediumblob", "blob", "varbinary", "tinyblob")
+#: By `data_type`. JSON changes what is stored, BINARY fills up with zeros, BIT is no number to the driver, and DECIMAL,
+#: UUID and enumerations are keys in another form. Grafana itself writes no bytes into text.
+_ACCEPTED: Final[Accepted] = {
+    Role.KEY: (*_INTEGERS, "varchar", "char", "longtext", "mediumtext", "text", "tinytext"),
+    Role.SECRET: (*_TEXTS, *_BYTES),
+    Role.BYTES: _BYTES,
+    Role.TEXT: (*_TEXTS, "char"),
+    Role.NUMBER: _INTEGERS,
+    Role.FLAG: ("tinyint", "smallint", "mediumint", "int", "bigint"),
+    Role.MOMENT: ("datetime", "timestamp"),
+}
 # An index over the beginning of a text does not tell texts apart; one over an expression has no column name.
 _UNIQUE: Final = """
 SELECT index_name, column_name, sub_part FROM information_schema.statistics
@@ -158,6 +177,18 @@ class MysqlCatalogue:
         except errors.MySQLError as error:
             return f"{' and '.join(on)} is on" if meaning_of(error) is READ_ONLY else ""
         return ""
+
+    async def unfit_columns(self, session: Session, uses: Sequence[ColumnUse]) -> list[UnfitColumn]:
+        """The columns whose type does not suit their role; a generated one suits none that is written."""
+        tables = sorted({use.table for use in uses})
+        rows = await session.fetch(_ALL_TYPES.format(", ".join(["%s"] * len(tables))), tables)
+        types = {
+            (table, column): ("generated", f"{shown}, generated")
+            if "GENERATED" in str(extra).upper().split()
+            else (kind, shown)
+            for table, column, kind, shown, extra in rows
+        }
+        return list(unfit(uses, types, _ACCEPTED))
 
     async def table(self, session: Session, table: str) -> Table:
         """A table's types and indexes. Raises `ConfigurationError` for a character set in which text could be lost."""

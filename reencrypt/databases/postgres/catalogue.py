@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 from reencrypt.catalogue.location import Location
+from reencrypt.databases.column_types import Accepted, ColumnUse, Role, UnfitColumn, unfit
 from reencrypt.databases.postgres.rendering import Column
 from reencrypt.databases.server.connection import Session
 from reencrypt.databases.shapes import Shape, shapes_of
@@ -77,14 +78,41 @@ JOIN pg_catalog.pg_class AS c ON c.oid = r.ev_class
 WHERE r.ev_enabled <> 'D' AND r.ev_class IN (SELECT oid FROM wanted)
 ORDER BY 3, 1, 2
 """
+# Of a domain the type that it is made of, which takes the same values.
 _TYPES: Final = """
-SELECT a.attname, t.typname, CASE WHEN t.typname IN ('varchar', 'bpchar') AND a.atttypmod > 4 THEN a.atttypmod - 4 END
+SELECT a.attname, b.typname, CASE WHEN b.typname IN ('varchar', 'bpchar') AND m.modifier > 4 THEN m.modifier - 4 END
 FROM pg_catalog.pg_class AS c
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid
 JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
+JOIN pg_catalog.pg_type AS b ON b.oid = CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.oid END
+CROSS JOIN LATERAL (SELECT CASE t.typtype WHEN 'd' THEN t.typtypmod ELSE a.atttypmod END) AS m (modifier)
 WHERE n.nspname = $1 AND c.relname = $2 AND a.attnum > 0 AND NOT a.attisdropped
 """
+_ALL_TYPES: Final = """
+SELECT c.relname, a.attname, CASE WHEN b.typnamespace = 'pg_catalog'::regnamespace THEN b.typname ELSE 'other' END,
+    pg_catalog.format_type(a.atttypid, a.atttypmod) || CASE a.attgenerated WHEN '' THEN '' ELSE ', generated' END,
+    a.attgenerated <> ''
+FROM pg_catalog.pg_class AS c
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid
+JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
+JOIN pg_catalog.pg_type AS b ON b.oid = CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.oid END
+WHERE n.nspname = $1 AND c.relname = ANY ($2::text[]) AND a.attnum > 0 AND NOT a.attisdropped
+"""
+_TEXTS: Final = ("text", "varchar")
+_INTEGERS: Final = ("int8", "int4", "int2")
+#: By `pg_type`. JSON has no equality, JSONB changes what is stored, CITEXT equals other text, and NUMERIC and enums are
+#: keys in another form or order. Grafana itself writes no bytes into text.
+_ACCEPTED: Final[Accepted] = {
+    Role.KEY: (*_INTEGERS, *_TEXTS, "bpchar", "uuid"),
+    Role.SECRET: (*_TEXTS, "bytea"),
+    Role.BYTES: ("bytea",),
+    Role.TEXT: (*_TEXTS, "bpchar"),
+    Role.NUMBER: _INTEGERS,
+    Role.FLAG: ("bool",),
+    Role.MOMENT: ("timestamp", "timestamptz"),
+}
 # Neither partial, nor deferrable, nor over expressions; in the column's own collation, which pages are read in; over
 # columns that a constraint keeps from being NULL, one that was checked for the rows of before. It does not hold for
 # the rows of tables that inherit.
@@ -201,6 +229,15 @@ class PostgresCatalogue:
         if in_recovery:
             return "it is a replica (in recovery)"
         return "default_transaction_read_only is on for this account" if default == "on" else ""
+
+    async def unfit_columns(self, session: Session, uses: Sequence[ColumnUse]) -> list[UnfitColumn]:
+        """The columns whose type does not suit their role; a generated one suits none that is written."""
+        rows = await session.fetch(_ALL_TYPES, (self._schema, sorted({use.table for use in uses})))
+        types = {
+            (table, column): ("generated" if generated else kind, shown)
+            for table, column, kind, shown, generated in rows
+        }
+        return list(unfit(uses, types, _ACCEPTED))
 
     async def types(self, session: Session, table: str) -> dict[str, Column]:
         """The columns of a table with their types."""

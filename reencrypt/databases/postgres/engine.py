@@ -11,7 +11,7 @@ from reencrypt.databases.paramstyle import Positional, arranged
 from reencrypt.databases.postgres.catalogue import PostgresCatalogue, schema_of
 from reencrypt.databases.postgres.driver import PostgresDriver
 from reencrypt.databases.postgres.dsn import target_of
-from reencrypt.databases.postgres.rendering import Column, Rendering, quote
+from reencrypt.databases.postgres.rendering import Column, Rendering, in_zone, quote
 from reencrypt.databases.protocol import Value
 from reencrypt.databases.server.connection import Session
 from reencrypt.databases.server.database import ServerDatabase
@@ -29,7 +29,9 @@ async def open_database(settings: DatabaseSettings, *, write: bool) -> ServerDat
 
 
 async def _look(session: Session) -> PostgresDialect:
-    return PostgresDialect(await schema_of(session))
+    schema = await schema_of(session)
+    types = await PostgresCatalogue(schema).types(session, "data_keys")
+    return PostgresDialect(schema, in_zone=any(each.type_name == "timestamptz" for each in types.values()))
 
 
 @cache
@@ -57,14 +59,17 @@ class PostgresDialect:
     state_lock: str | None = f"SELECT pg_advisory_xact_lock({_STATE_LOCK})"
     fire_deferred: str | None = "SET CONSTRAINTS ALL IMMEDIATE"
 
-    def __init__(self, schema: str) -> None:
+    def __init__(self, schema: str, *, in_zone: bool = False) -> None:
         self.schema = schema
+        self._in_zone = in_zone  # the moments of `data_keys` are TIMESTAMPTZ
         self.catalogue = PostgresCatalogue(schema)
         self._types: dict[str, dict[str, Column]] = {}
 
     def statement(self, name: str, parameters: Mapping[str, Value]) -> Query:
         """A named statement with its values."""
         statement = _statement(name, self.schema)
+        if self._in_zone:
+            parameters = {name: in_zone(value) for name, value in parameters.items()}
         return statement.text, statement.values(parameters)
 
     def qualified(self, statement: str) -> str:

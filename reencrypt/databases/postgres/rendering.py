@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
+from uuid import UUID
 
-from reencrypt.catalogue.location import Key, Location, Row
+from reencrypt.catalogue.location import Key, KeyPart, Location, Row
 from reencrypt.databases.protocol import ColumnLimit, RowUpdate, Value
 from reencrypt.databases.server.dialect import Query
 
@@ -29,6 +31,16 @@ class Column:
 def quote(identifier: str) -> str:
     """Quote a table or column: `user`, `key`, `default` and `group` are reserved words."""
     return '"' + identifier.replace('"', '""') + '"'
+
+
+def in_zone(moment: Value) -> Value:
+    """A moment without a zone as TIMESTAMPTZ takes it: the driver would take it for local time."""
+    is_naive = isinstance(moment, datetime) and moment.tzinfo is None
+    return moment.replace(tzinfo=UTC) if isinstance(moment, datetime) and is_naive else moment
+
+
+def _plain(part: KeyPart | UUID) -> KeyPart:
+    return str(part) if isinstance(part, UUID) else part
 
 
 def _bind(values: list[Value], value: Value) -> str:
@@ -159,7 +171,7 @@ class Rendering:
         """Compare and swap a whole page in one statement."""
         values: list[Any] = [*self._update_arrays(updates), *self._update_range(updates)]
         if self.location.updated:
-            values.append(now)
+            values.append(in_zone(now) if self.types[self.location.updated].type_name == "timestamptz" else now)
         yield updates, (self._update(), values)
 
     def _update(self) -> str:
@@ -244,4 +256,7 @@ class Rendering:
         """Build rows from a result of `page`, `by_keys` or `linked`."""
         key_end = len(self.location.key)
         cells_end = key_end + len(self.location.columns)
+        if any(self.types[name].type_name == "uuid" for name in self.location.key):
+            # As text, as the journal and reports have it; the driver takes it so as well.
+            raws = ((*map(_plain, raw[:key_end]), *raw[key_end:]) for raw in raws)
         return [Row(raw[:key_end], raw[key_end:cells_end], raw[cells_end:]) for raw in raws]

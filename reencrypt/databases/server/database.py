@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from reencrypt.catalogue.location import Key, Location, Row
+from reencrypt.databases.column_types import ColumnUse, UnfitColumn
 from reencrypt.databases.protocol import ColumnLimit, LockPolicy, RowUpdate, Value
 from reencrypt.databases.retry import OPENING_SECONDS
 from reencrypt.databases.server.connection import Connection, Driver, Session
@@ -92,6 +93,10 @@ class ServerDatabase:
             f"{self.name} takes no writes: {reason}",
             hint="Give the address of the primary in [database], or make this server take writes.",
         )
+
+    async def unfit_columns(self, uses: Sequence[ColumnUse]) -> list[UnfitColumn]:
+        """The columns whose type does not suit their role."""
+        return await self._reader.read(lambda session: self._dialect.catalogue.unfit_columns(session, uses))
 
     async def unique_keys(self, locations: Sequence[Location]) -> frozenset[str]:
         """The names of the locations whose key an index makes unique."""

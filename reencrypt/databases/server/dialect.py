@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from reencrypt.catalogue.location import Key, Location, Row
+from reencrypt.databases.column_types import ColumnUse, UnfitColumn
 from reencrypt.databases.protocol import ColumnLimit, RowUpdate, Value
 from reencrypt.databases.server.connection import Session
 from reencrypt.databases.shapes import Shape
@@ -73,6 +74,10 @@ class Catalogue(Protocol):
 
     async def read_only(self, session: Session) -> str:
         """Why the server takes no writes from this account, in words that follow a colon; empty where it does."""
+        ...
+
+    async def unfit_columns(self, session: Session, uses: Sequence[ColumnUse]) -> list[UnfitColumn]:
+        """The columns whose type does not suit their role."""
         ...
 
     async def unique_keys(self, session: Session, locations: Sequence[Location]) -> frozenset[str]:

@@ -18,6 +18,7 @@ from urllib.parse import quote as quote_url
 import aiosqlite
 
 from reencrypt.catalogue.location import Key, Location, Row
+from reencrypt.databases.column_types import ColumnUse, UnfitColumn
 from reencrypt.databases.protocol import ColumnLimit, Database, LockPolicy, Value
 from reencrypt.databases.shapes import Shape
 from reencrypt.databases.sight import KeyCount, Sight
@@ -153,6 +154,11 @@ class SqliteDatabase:
         except NotWritableError as error:
             return error
         return None
+
+    async def unfit_columns(self, uses: Sequence[ColumnUse]) -> list[UnfitColumn]:
+        """None: here every value has a type of its own."""
+        del uses
+        return []
 
     async def unique_keys(self, locations: Sequence[Location]) -> frozenset[str]:
         """The names of the locations whose key the row id or an index makes unique."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from reencrypt.catalogue.location import Key, Location
-from reencrypt.catalogue.locations import BY_NAME
+from reencrypt.catalogue.location import Key, Location, fit
+from reencrypt.catalogue.locations import BY_NAME, LOCATIONS
 from reencrypt.databases.paging import count_rows
 from reencrypt.databases.postgres.dsn import target_of
 from reencrypt.databases.postgres.engine import open_database
@@ -18,6 +20,7 @@ from reencrypt.databases.protocol import RowUpdate, Transaction
 from reencrypt.databases.retry import retry_transaction
 from reencrypt.databases.server.database import ServerDatabase, ServerTransaction
 from reencrypt.errors import ConfigurationError, NotVisibleError, ReencryptError
+from reencrypt.planning.column_uses import unsupported_columns
 from reencrypt.settings import DatabaseSettings, load_settings
 from tests.grafana.schema import create_statements
 from tests.support.installed import InstalledPostgres, installed_postgres
@@ -264,6 +267,81 @@ async def test_only_a_valid_unique_index_over_the_key_alone_tells_rows_apart(
     assert await database.unique_keys([SECRETS, SNAPSHOTS]) == {"dashboard_snapshot"}
     await other.execute("SET allow_system_table_mods = on; " + statements)
     assert (await database.unique_keys([SECRETS]) == {"secrets"}) is UNIQUE[statements]
+
+
+#: Alterations, and the column that is refused because of each; none where the type gives back what it got.
+TYPES = {
+    "TABLE secrets ALTER value TYPE JSON USING to_json(value)": "secrets.value",
+    "TABLE secrets ALTER value TYPE JSONB USING to_jsonb(value)": "secrets.value",
+    "TABLE secrets ALTER value TYPE TEXT[] USING ARRAY[value]": "secrets.value",
+    "TABLE secrets ALTER value TYPE CHAR(100)": "secrets.value",
+    "TABLE secrets ALTER value TYPE INT USING 1": "secrets.value",
+    "TABLE secrets DROP value, ADD value TEXT GENERATED ALWAYS AS ('x') STORED": "secrets.value",
+    "TABLE secrets ALTER value TYPE BYTEA USING convert_to(value, 'UTF8')": None,
+    "TABLE secrets ALTER value TYPE VARCHAR(5000)": None,
+    "TABLE secrets ALTER id TYPE NUMERIC": "secrets.id",
+    "TABLE secrets ALTER id TYPE FLOAT": "secrets.id",
+    "TABLE secrets ALTER id TYPE BIGINT": None,
+    "TABLE secrets ALTER type TYPE CHAR(30)": None,
+    "TABLE secrets ALTER updated TYPE TEXT": "secrets.updated",
+    "TABLE secrets ALTER updated TYPE TIMESTAMPTZ": None,
+    "TABLE dashboard_snapshot ALTER dashboard_encrypted TYPE TEXT USING 'x'": "dashboard_snapshot.dashboard_encrypted",
+    "TABLE data_keys ALTER encrypted_data TYPE TEXT USING 'x'": "data_keys.encrypted_data",
+    "TABLE data_keys ALTER active DROP DEFAULT, ALTER active TYPE INT USING 1": "data_keys.active",
+    "TABLE alert_configuration ALTER org_id DROP DEFAULT, ALTER org_id TYPE TEXT": "alert_configuration.org_id",
+    "TABLE resource ALTER guid TYPE UUID USING guid::uuid": None,
+    "DOMAIN words SET DEFAULT 'x'; ALTER TABLE secrets ALTER value TYPE words": None,
+    "DOMAIN hexes SET DEFAULT 'x'; ALTER TABLE secrets ALTER value TYPE hexes USING 'x'::bytea": None,
+    "DOMAIN numbers SET DEFAULT 1; ALTER TABLE secrets ALTER value TYPE numbers USING 1": "secrets.value",
+    "TYPE kinds ADD VALUE 'b'; ALTER TABLE secrets ALTER type TYPE kinds USING 'a'::kinds": "secrets.type",
+}
+
+
+async def test_a_type_that_does_not_give_back_what_it_got_is_refused_by_name(
+    database: ServerDatabase, other: Any
+) -> None:
+    anew = f"DROP SCHEMA public CASCADE; CREATE SCHEMA public; {'; '.join(create_statements(POSTGRES.schema))}"
+    types = "CREATE DOMAIN words AS VARCHAR(9); CREATE DOMAIN hexes AS BYTEA; CREATE DOMAIN numbers AS INT"
+    for alteration, refused in TYPES.items():
+        await other.execute(f"{anew}; {types}; CREATE TYPE kinds AS ENUM ('a')")
+        await other.execute(f"ALTER {alteration}")
+        columns = await database.columns()
+        found = await unsupported_columns(database, fit(LOCATIONS, columns).locations, columns)
+        assert [each.message.split()[1] for each in found] == ([refused] if refused else []), alteration
+        assert all(each.exit_code == 2 and "supported are" in each.message for each in found)
+
+
+async def test_a_domain_is_read_and_written_as_what_it_is_made_of(database: ServerDatabase, other: Any) -> None:
+    await other.execute("CREATE DOMAIN hexes AS BYTEA; ALTER TABLE secrets ALTER value TYPE hexes USING ''::bytea")
+    await other.execute(INSERT.replace("$2", "$2::bytea"), 1, b"\x00\xff")
+    (row,) = await database.read_page(SECRETS, None, rows=10, size=100)
+    assert row.cells == (b"\x00\xff",)
+    assert await update(database, SECRETS, RowUpdate(row.key, row.cells, (b"\xff\x00",))) == []
+    assert (await other.fetchval("SELECT value FROM secrets")) == b"\xff\x00"
+
+
+async def test_a_moment_with_a_zone_is_the_present_wherever_this_program_runs(
+    url: str, other: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await other.execute("ALTER TABLE secrets ALTER updated TYPE TIMESTAMPTZ")
+    for column in ("created", "updated"):
+        await other.execute(f"ALTER TABLE data_keys ALTER {column} TYPE TIMESTAMPTZ")
+    await other.execute(INSERT, 1, "old")
+    await other.execute("INSERT INTO data_keys VALUES ('k', true, 'root', 'p', 'x', '2025-01-01', '2025-01-01', 'l')")
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    database = await open_database(settings_of(url), write=True)
+    try:
+        assert await update(database, SECRETS, RowUpdate((1,), (b"old",), (b"new",))) == []
+        async with database.transaction() as transaction:
+            await transaction.execute("data_key_deactivate", id="k", active=False, now=database.now())
+    finally:
+        await database.close()
+        monkeypatch.undo()
+        time.tzset()
+    written = await other.fetch("SELECT updated FROM secrets UNION ALL SELECT updated FROM data_keys")
+    assert all(abs(datetime.now(UTC) - moment) < timedelta(minutes=1) for (moment,) in written)
+    assert len(written) == 2
 
 
 async def test_rows_and_keys_are_counted_and_null_is_no_key(database: ServerDatabase, other: Any) -> None:

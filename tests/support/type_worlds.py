@@ -1,0 +1,43 @@
+"""Worlds in which columns have other types than those that Grafana creates, as after a conversion between databases."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tests.support.story import Story
+from tests.support.worlds import MYSQLS, RIGHT, World, refused
+
+_POSTGRES: Final = ("postgres",)
+
+
+def _altered(story: Story, *alterations: str) -> Story:
+    for each in alterations:
+        story.execute(f"ALTER TABLE {each}")
+    return story
+
+
+def _documents_as_jsonb(story: Story) -> Story:
+    return _altered(story, "sso_setting ALTER settings TYPE JSONB USING settings::jsonb")
+
+
+def _decimal_keys(story: Story) -> Story:
+    return _altered(story, "user_auth MODIFY id DECIMAL(20) NOT NULL")
+
+
+def _types_that_give_back_what_they_got(story: Story) -> Story:
+    story.execute("CREATE DOMAIN token AS TEXT")
+    story.execute("ALTER TABLE secrets ALTER value TYPE BYTEA USING convert_to(value, 'UTF8')")
+    moments = [(table, column) for table in ("data_source", "data_keys") for column in ("created", "updated")]
+    return _altered(
+        story,
+        "user_auth ALTER o_auth_access_token TYPE token",
+        *(f"{table} ALTER guid TYPE UUID USING guid::uuid" for table in ("resource", "resource_history")),
+        *(f"{table} ALTER {column} TYPE TIMESTAMPTZ USING {column} AT TIME ZONE 'UTC'" for table, column in moments),
+    )
+
+
+TYPES: Final = (
+    refused("documents_as_jsonb", _POSTGRES, _documents_as_jsonb, "sso_setting.settings", "jsonb", "the type text"),
+    refused("decimal_keys", MYSQLS, _decimal_keys, "user_auth.id", "decimal(20,0)", "the type bigint"),
+    World("equivalent_types", _POSTGRES, _types_that_give_back_what_they_got, RIGHT),
+)
