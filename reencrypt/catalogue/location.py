@@ -9,7 +9,8 @@ from typing import NamedTuple
 from reencrypt.catalogue.codec import Codec
 from reencrypt.catalogue.plaintext import Kind
 
-KeyPart = int | str
+#: A number or a text; SQLite keeps bytes in a column of text where somebody put them there.
+KeyPart = int | str | bytes
 Key = tuple[KeyPart, ...]
 
 

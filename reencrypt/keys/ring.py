@@ -179,4 +179,9 @@ def data_key_of(row: tuple[object, ...]) -> DataKey:
     """Build a `DataKey` from a row of the statement `data_keys`."""
     key_id, active, provider, wrapped, label, created = row
     data = wrapped.encode() if isinstance(wrapped, str) else bytes(wrapped) if isinstance(wrapped, bytes) else b""
-    return DataKey(str(key_id), bool(active), normalise_provider(str(provider)), data, str(label or ""), created)
+    return DataKey(_text(key_id), bool(active), normalise_provider(_text(provider)), data, _text(label or ""), created)
+
+
+def _text(value: object) -> str:
+    """A text, also where SQLite keeps it as a blob, which Grafana reads alike."""
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)

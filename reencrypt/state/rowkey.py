@@ -5,26 +5,37 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from reencrypt.catalogue.location import Key
+from reencrypt.catalogue.location import Key, KeyPart
 from reencrypt.state.damaged import read_back
 
 _SHOWN: Final = 100
+#: The member of an object that stands for bytes, in hexadecimal.
+_BYTES: Final = "bytes"
 
 
 def key_to_text(key: Key) -> str:
-    """Write a key as a JSON array, which keeps integers and strings apart."""
+    """Write a key as a JSON array, which keeps integers, strings and bytes apart."""
     if len(key) == 1 and type(key[0]) is int:
         return f"[{key[0]}]"  # nearly all keys
-    return json.dumps(list(key), ensure_ascii=False, separators=(",", ":"))
+    parts = [{_BYTES: part.hex()} if isinstance(part, bytes) else part for part in key]
+    return json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
 
 
 def key_from_text(text: str) -> Key:
     """Parse the result of `key_to_text`; raises `DamagedStateError` for anything else."""
     with read_back(f"the row key {_clipped(text)} in a state table"):
         parts = json.loads(text)
-        if not (isinstance(parts, list) and parts and all(type(part) in (int, str) for part in parts)):
+        if not (isinstance(parts, list) and parts):
             raise ValueError("not a key")
-        return tuple(parts)
+        return tuple(map(_part, parts))
+
+
+def _part(part: object) -> KeyPart:
+    if isinstance(part, int | str) and not isinstance(part, bool):
+        return part
+    if isinstance(part, dict) and list(part) == [_BYTES]:
+        return bytes.fromhex(part[_BYTES])
+    raise ValueError("not a part of a key")
 
 
 def _clipped(text: str) -> str:

@@ -61,10 +61,10 @@ class PostgresServer:
         uri = self._server.get_uri()
         self.base = uri
 
-    def new_database(self) -> str:
-        """The URL of a fresh empty database."""
-        name = f"grafana_{uuid.uuid4().hex[:12]}"
-        run_in_thread(lambda: self._create(name))
+    def new_database(self, options: str = "", *, name: str = "") -> str:
+        """The URL of a fresh empty database; `options` are those of CREATE DATABASE."""
+        name = name or f"grafana_{uuid.uuid4().hex[:12]}"
+        run_in_thread(lambda: self._create(name, options))
         url = urlsplit(self.base)
         socket = dict(part.split("=", 1) for part in url.query.split("&") if "=" in part).get("host", "")
         if socket:
@@ -72,9 +72,9 @@ class PostgresServer:
             return f"postgresql://{user}@{quote(socket, safe='')}:{url.port or 5432}/{name}"
         return url._replace(path=f"/{name}").geturl()
 
-    async def _create(self, name: str) -> None:
+    async def _create(self, name: str, options: str) -> None:
         connection = await asyncpg.connect(self.base)
-        await connection.execute(f'CREATE DATABASE "{name}"')
+        await connection.execute(f'CREATE DATABASE "{name}" {options}')
         await connection.close()
 
     def stop(self) -> None:

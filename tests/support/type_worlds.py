@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from typing import Final
 
 from tests.support.story import Story
-from tests.support.worlds import MYSQLS, RIGHT, World, refused
+from tests.support.worlds import MYSQLS, RIGHT, No, World, refused
 
 _POSTGRES: Final = ("postgres",)
 
@@ -36,8 +38,26 @@ def _types_that_give_back_what_they_got(story: Story) -> Story:
     )
 
 
+def _unknown_virtual_table(story: Story) -> Story:
+    """As an extension leaves it that this SQLite does not have."""
+    with closing(sqlite3.connect(story.database)) as connection, connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute(
+            "INSERT INTO sqlite_master VALUES ('table', 'words', 'words', 0, ?)",
+            ("CREATE VIRTUAL TABLE words USING spellfix1",),
+        )
+    return story
+
+
 TYPES: Final = (
     refused("documents_as_jsonb", _POSTGRES, _documents_as_jsonb, "sso_setting.settings", "jsonb", "the type text"),
     refused("decimal_keys", MYSQLS, _decimal_keys, "user_auth.id", "decimal(20,0)", "the type bigint"),
     World("equivalent_types", _POSTGRES, _types_that_give_back_what_they_got, RIGHT),
+    World(
+        "unknown_virtual_table",
+        ("sqlite",),
+        _unknown_virtual_table,
+        RIGHT,
+        {"complete": No(("words", "spellfix1"))},
+    ),
 )

@@ -31,7 +31,12 @@ async def open_database(settings: DatabaseSettings, *, write: bool) -> ServerDat
 async def _look(session: Session) -> PostgresDialect:
     schema = await schema_of(session)
     types = await PostgresCatalogue(schema).types(session, "data_keys")
-    return PostgresDialect(schema, in_zone=any(each.type_name == "timestamptz" for each in types.values()))
+    ((encoding,),) = await session.fetch("SELECT pg_catalog.current_setting('server_encoding')")
+    return PostgresDialect(
+        schema,
+        in_zone=any(each.type_name == "timestamptz" for each in types.values()),
+        is_raw=encoding == "SQL_ASCII",
+    )
 
 
 @cache
@@ -59,8 +64,9 @@ class PostgresDialect:
     state_lock: str | None = f"SELECT pg_advisory_xact_lock({_STATE_LOCK})"
     fire_deferred: str | None = "SET CONSTRAINTS ALL IMMEDIATE"
 
-    def __init__(self, schema: str, *, in_zone: bool = False) -> None:
+    def __init__(self, schema: str, *, in_zone: bool, is_raw: bool) -> None:
         self.schema = schema
+        self._is_raw = is_raw
         self._in_zone = in_zone  # the moments of `data_keys` are TIMESTAMPTZ
         self.catalogue = PostgresCatalogue(schema)
         self._types: dict[str, dict[str, Column]] = {}
@@ -99,7 +105,7 @@ class PostgresDialect:
         types = self._types.get(location.table)
         if types is None:
             types = self._types[location.table] = await self.catalogue.types(session, location.table)
-        return Rendering(location, types, self.schema)
+        return Rendering(location, types, self.schema, self._is_raw)
 
     async def count_stretch(
         self, session: Session, location: Location, after: Key | None, rows: int

@@ -13,6 +13,7 @@ from reencrypt.databases.protocol import ColumnLimit, RowUpdate, Value
 from reencrypt.databases.server.dialect import Query
 
 _INTEGERS: Final = frozenset(("int2", "int4", "int8"))
+_TEXTS: Final = frozenset(("text", "varchar", "bpchar"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +52,15 @@ def _bind(values: list[Value], value: Value) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Rendering:
-    """A location's SQL, once its schema and column types are known."""
+    """A location's SQL, once its schema and column types are known.
+
+    `is_raw`: the database has no encoding (SQL_ASCII), so that its texts are any bytes, and are sent as bytes.
+    """
 
     location: Location
     types: Mapping[str, Column]
     schema: str
+    is_raw: bool = False
 
     def _table(self) -> str:
         return f"{quote(self.schema)}.{quote(self.location.table)}"
@@ -68,7 +73,11 @@ class Rendering:
         if clip is not None:
             # A length is cheap, a cut of text is not.
             text = f"CASE WHEN octet_length({text}) > {clip} THEN left({text}, {clip}) ELSE {text} END"
-        return f"convert_to({text}, 'UTF8')"
+        return self._converted("convert_to", text)
+
+    def _converted(self, function: str, expression: str) -> str:
+        # To its own encoding a text is not converted, and not checked.
+        return f"{function}({expression}, '{'SQL_ASCII' if self.is_raw else 'UTF8'}')"
 
     def _length(self, column: str) -> str:
         # Of text and bytes only the header is read; a cast to the same type costs nothing.
@@ -80,8 +89,12 @@ class Rendering:
         location = self.location
         columns = [quote(name) for name in location.key]
         columns += [self._bytes(name, quote(name)) for name in location.columns]
-        columns += [quote(name) for name in location.extras]
+        columns += [self._extra(name, quote(name)) for name in location.extras]
         return f"SELECT {', '.join(columns)} FROM {self._own_rows()}"
+
+    def _extra(self, column: str, expression: str) -> str:
+        is_text = self.is_raw and self.types[column].type_name in _TEXTS
+        return self._converted("convert_to", f"{expression}::text") if is_text else expression
 
     def _own_rows(self) -> str:
         # A search reads a table's children too, whose rows may repeat its keys.
@@ -129,9 +142,9 @@ class Rendering:
         names = (*location.key, *location.columns, *location.extras)
         inner = ", ".join(f"{quote(name)} AS x{index}" for index, name in enumerate(names))
         length = " + ".join(f"COALESCE({self._length(field.column)}, 0)" for field in location.fields)
-        keys = len(location.key)
+        keys, cells = len(location.key), len(location.key) + len(location.columns)
         outer = [
-            self._bytes(name, f"x{index}") if keys <= index < keys + len(location.columns) else f"x{index}"
+            f"x{index}" if index < keys else (self._bytes if index < cells else self._extra)(name, f"x{index}")
             for index, name in enumerate(names)
         ]
         order = ", ".join(f"x{index}" for index in range(keys))
@@ -182,7 +195,7 @@ class Rendering:
             names += (f"old{index}", f"new{index}")
             arrays += [self._array(column)] * 2
         columns = [f"k{index}" if index < len(location.key) else name for index, name in enumerate(names)]
-        sets = [f"{quote(column)} = page.new{index}" for index, column in enumerate(location.columns)]
+        sets = [f"{quote(column)} = {self._new(column, index)}" for index, column in enumerate(location.columns)]
         if location.updated:
             sets.append(f"{quote(location.updated)} = ${len(arrays) + (3 if self._has_range else 1)}")
         same = [f"t.{quote(name)} = page.k{index}" for index, name in enumerate(location.key)]
@@ -217,13 +230,21 @@ class Rendering:
             arrays,
         )
 
+    def _new(self, column: str, index: int) -> str:
+        sent = f"page.new{index}"
+        is_bytes = self.is_raw and not self.types[column].is_binary
+        return self._converted("convert_from", sent) if is_bytes else sent
+
     def _same(self, column: str, other: str, prefix: str = "") -> str:
         # By bytes, not by the column's collation.
-        collate = "" if self.types[column].is_binary else ' COLLATE "C"'
-        return f"{prefix}{quote(column)}{collate} IS NOT DISTINCT FROM {other}"
+        held = f"{prefix}{quote(column)}"
+        if not self.types[column].is_binary:
+            held = self._converted("convert_to", f"{held}::text") if self.is_raw else f'{held} COLLATE "C"'
+        return f"{held} IS NOT DISTINCT FROM {other}"
 
     def _array(self, column: str) -> str:
-        return f"{self.types[column].type_name}[]"
+        is_sent_as_bytes = self.is_raw and column not in self.location.key
+        return "bytea[]" if is_sent_as_bytes else f"{self.types[column].type_name}[]"
 
     def _update_arrays(self, updates: Sequence[RowUpdate]) -> list[list[Any]]:
         """The arrays for `_update`: one for each key column, then old and new for each column."""
@@ -250,7 +271,7 @@ class Rendering:
 
     def _value(self, column: str, cell: bytes | None) -> bytes | str | None:
         """A cell as the driver takes it; text came from the server as UTF-8, and new text is ASCII."""
-        return cell if cell is None or self.types[column].is_binary else cell.decode()
+        return cell if cell is None or self.is_raw or self.types[column].is_binary else cell.decode()
 
     def to_rows(self, raws: Iterable[tuple[Any, ...]]) -> list[Row]:
         """Build rows from a result of `page`, `by_keys` or `linked`."""

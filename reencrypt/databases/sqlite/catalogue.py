@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from reencrypt.catalogue.location import Location
@@ -24,11 +25,21 @@ SELECT 1 FROM sqlite_master AS m WHERE m.type = 'table' AND m.name = :table AND 
             AND (SELECT COUNT(*) FROM pragma_index_info(i.name)) = :columns
             AND NOT EXISTS (SELECT 1 FROM sqlite_master AS x WHERE x.name = i.name AND x.sql LIKE '%COLLATE%')))
 """
+#: The columns of every table; to ask those in `unloaded`, a JSON array of names, would be an error.
+COLUMNS: Final = """
+SELECT m.name, p.name FROM sqlite_master AS m, pragma_table_info(m.name) AS p
+WHERE m.type = 'table' AND m.name NOT IN (SELECT value FROM json_each(:unloaded))
+"""
 SHAPES: Final = """
 SELECT m.name, p.name, p.type, p.pk, m.sql FROM sqlite_master AS m, pragma_table_info(m.name) AS p
-WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY m.name, p.cid
+WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
+    AND m.name NOT IN (SELECT value FROM json_each(:unloaded)) ORDER BY m.name, p.cid
 """
+#: The virtual tables, and the modules that this SQLite has for such.
+VIRTUAL_TABLES: Final = "SELECT name, sql FROM sqlite_master WHERE type = 'table' AND sql LIKE 'CREATE VIRTUAL TABLE%'"
+MODULES: Final = "SELECT name FROM pragma_module_list"
 _VIRTUAL: Final = "CREATE VIRTUAL TABLE"
+_MODULE: Final = re.compile(r"\bUSING\s+[\"`\[]?(\w+)", re.IGNORECASE)
 
 
 def kind_of(form: str, sql: str) -> str:
@@ -36,6 +47,13 @@ def kind_of(form: str, sql: str) -> str:
     if form == "view":
         return "a view"
     return "a virtual table" if sql.upper().startswith(_VIRTUAL) else ""
+
+
+def unloaded(tables: Iterable[tuple[str, str]], modules: Iterable[tuple[str]]) -> dict[str, str]:
+    """The virtual tables whose module is not there, with its name: not even their columns can be read."""
+    there = {name.lower() for (name,) in modules}
+    named = {table: _MODULE.search(sql) for table, sql in tables}
+    return {table: found[1] for table, found in named.items() if found and found[1].lower() not in there}
 
 
 def count_keys(location: Location) -> str:
@@ -48,8 +66,8 @@ def count_keys(location: Location) -> str:
     )
 
 
-def shapes_of(rows: Iterable[tuple[str, str, str, int, str]]) -> list[Shape]:
-    """Build the shapes from a result of `SHAPES`.
+def shapes_of(rows: Iterable[tuple[str, str, str, int, str]], unread: Mapping[str, str]) -> list[Shape]:
+    """Build the shapes from a result of `SHAPES`, and those of `unloaded` tables.
 
     Each table has a rowid unless it was created without, and types are only hints.
     """
@@ -69,6 +87,9 @@ def shapes_of(rows: Iterable[tuple[str, str, str, int, str]]) -> list[Shape]:
             tuple(found),
         )
         for table, found in texts.items()
+    ] + [
+        Shape(table, (), (), (), f"a virtual table of {module}, which is not loaded")
+        for table, module in unread.items()
     ]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -129,8 +130,7 @@ class SqliteDatabase:
 
     async def columns(self) -> Mapping[str, frozenset[str]]:
         """Read the schema: the column names of every table."""
-        query = "SELECT m.name, p.name FROM sqlite_master AS m, pragma_table_info(m.name) AS p WHERE m.type = 'table'"
-        rows = await self._all(query)
+        rows = await self._all(catalogue.COLUMNS, {"unloaded": json.dumps(list(await self._unloaded()))})
         return {
             table: frozenset(column for _, column in group)
             for table, group in itertools.groupby(sorted(rows), key=lambda row: str(row[0]))
@@ -187,7 +187,14 @@ class SqliteDatabase:
 
     async def shapes(self) -> list[Shape]:
         """The tables of the file."""
-        return catalogue.shapes_of(await self._all(catalogue.SHAPES))
+        unloaded = await self._unloaded()
+        rows = await self._all(catalogue.SHAPES, {"unloaded": json.dumps(list(unloaded))})
+        return catalogue.shapes_of(rows, unloaded)
+
+    async def _unloaded(self) -> dict[str, str]:
+        """The virtual tables that cannot be read, with their module."""
+        tables = await self._all(catalogue.VIRTUAL_TABLES)
+        return catalogue.unloaded(tables, await self._all(catalogue.MODULES)) if tables else {}
 
     async def column_limits(self, location: Location) -> tuple[ColumnLimit | None, ...]:
         """SQLite's columns have no size limit."""

@@ -19,7 +19,9 @@ def columns(location: Location) -> str:
     names = [quote(name) for name in location.key]
     cells = [f"CAST({quote(name)} AS BLOB)" for name in location.columns]
     names += cells if location.clip is None else [f"SUBSTR({cell}, 1, {location.clip})" for cell in cells]
-    names += [quote(name) for name in location.extras]
+    # In any encoding: the column that decides the kind of a row's secrets.
+    by_type = location.kind_by_type.column if location.kind_by_type else None
+    names += [f"CAST({quote(name)} AS BLOB)" if name == by_type else quote(name) for name in location.extras]
     return ", ".join(names)
 
 

@@ -22,9 +22,13 @@ from reencrypt.databases.server.database import ServerDatabase, ServerTransactio
 from reencrypt.errors import ConfigurationError, NotVisibleError, ReencryptError
 from reencrypt.planning.column_uses import unsupported_columns
 from reencrypt.settings import DatabaseSettings, load_settings
+from tests.grafana.builder import GrafanaBuilder
+from tests.grafana.decryptor import read_secrets
+from tests.grafana.populate import populate
 from tests.grafana.schema import create_statements
+from tests.support.inprocess import run_in_process
 from tests.support.installed import InstalledPostgres, installed_postgres
-from tests.support.postgres import POSTGRES, PostgresServer, connect
+from tests.support.postgres import POSTGRES, PostgresEngine, PostgresServer, connect
 
 SECRETS, SESSIONS, SNAPSHOTS = BY_NAME["secrets"], BY_NAME["user_external_session"], BY_NAME["dashboard_snapshot"]
 INSERT = (
@@ -342,6 +346,57 @@ async def test_a_moment_with_a_zone_is_the_present_wherever_this_program_runs(
     written = await other.fetch("SELECT updated FROM secrets UNION ALL SELECT updated FROM data_keys")
     assert all(abs(datetime.now(UTC) - moment) < timedelta(minutes=1) for (moment,) in written)
     assert len(written) == 2
+
+
+_NO_ENCODING = "ENCODING 'SQL_ASCII' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'"
+
+
+@pytest.fixture
+async def without_encoding(postgres_server: PostgresServer) -> str:
+    """A database in which a text is any bytes."""
+    return await asyncio.to_thread(postgres_server.new_database, _NO_ENCODING)
+
+
+async def test_texts_of_a_database_without_encoding_are_read_and_written_as_their_bytes(without_encoding: str) -> None:
+    other = await connect(without_encoding)
+    for statement in create_statements(POSTGRES.schema):
+        await other.execute(statement)
+    raw = "convert_from('\\xff6f6c64'::bytea, 'SQL_ASCII')"
+    await other.execute(INSERT.replace("'t'", raw).replace("$2", raw), 1)
+    await other.execute(INSERT, 2, "Grüße")
+    database = await open_database(settings_of(without_encoding), write=True)
+    rows = await database.read_page(SECRETS, None, rows=10, size=1000)
+    assert [row.cells for row in rows] == [(b"\xffold",), ("Grüße".encode(),)]
+    assert rows[0].extras[0] == b"\xffold"
+    assert rows == await database.read_rows(SECRETS, [row.key for row in rows])
+    updates = [RowUpdate(row.key, row.cells, (b"\xfe" + (row.cells[0] or b""),)) for row in rows]
+    assert await update(database, SECRETS, *updates, RowUpdate((2,), (b"other",), (b"x",))) == [(2,)]
+    async with database.transaction() as transaction:
+        assert [row.key for row in await transaction.read_linked(SECRETS, "org_id", 1, b"\xfe\xffold")] == [(1,)]
+        assert await transaction.count_holding(SECRETS, {(1,): (b"\xfe\xffold",), (2,): (b"x",)}) == 1
+    await database.close()
+    await other.close()
+
+
+async def test_one_bad_byte_in_a_database_without_encoding_spoils_no_other_row(
+    without_encoding: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with GrafanaBuilder(tmp_path / "grafana.db", secret_key="s") as builder:
+        populate(builder, count=60, under=[None])
+    engine = PostgresEngine(without_encoding)
+    await asyncio.to_thread(engine.load, tmp_path / "grafana.db")
+    before = read_secrets(tmp_path / "grafana.db", secret_key="s")
+    raw = "convert_from('\\xff'::bytea || convert_to(secure_json_data, 'SQL_ASCII'), 'SQL_ASCII')"
+    engine.execute(f"UPDATE data_source SET secure_json_data = {raw} WHERE id = 1")  # noqa: S608 - our own
+    report = await run_in_process(engine.url, "s", monkeypatch)
+    assert report.outcome == "partly_done"
+    assert {(entry.location, entry.row_key) for entry in report.quarantine} == {("data_source", "[1]")}
+    engine.execute("UPDATE data_source SET secure_json_data = substr(secure_json_data, 2) WHERE id = 1")
+    engine.dump(tmp_path / "judged.db")
+    after = read_secrets(tmp_path / "judged.db", secret_key="s")
+    assert {address: each.plaintext for address, each in after.items()} == {
+        address: each.plaintext for address, each in before.items()
+    }
 
 
 async def test_rows_and_keys_are_counted_and_null_is_no_key(database: ServerDatabase, other: Any) -> None:

@@ -7,10 +7,15 @@ import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
 
+import pytest
+
 from reencrypt.catalogue.locations import BY_NAME
 from reencrypt.databases.sqlite.engine import SqliteDatabase
 from tests.grafana.builder import GrafanaBuilder
+from tests.grafana.decryptor import read_secrets
 from tests.grafana.planting import Plain
+from tests.grafana.populate import populate
+from tests.support.inprocess import run_in_process
 
 LONGER_THAN_THE_BUSY_HANDLER = 6.0
 
@@ -70,3 +75,34 @@ async def test_a_page_ends_where_its_bytes_do_and_holds_at_least_one_row(tmp_pat
             after = page[-1].key
         assert found == sizes
     await database.close()
+
+
+async def test_keys_and_types_that_somebody_stored_as_bytes_are_read_and_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "grafana.db"
+    with GrafanaBuilder(path, secret_key="s") as builder:
+        populate(builder, count=120, under=[None])
+    before = {address: each.plaintext for address, each in read_secrets(path, secret_key="s").items()}
+    with closing(sqlite3.connect(path)) as connection, connection:
+        guids = [guid for (guid,) in connection.execute("SELECT guid FROM resource_history ORDER BY guid")]
+        # Every second one, so that texts come behind bytes in the file, and before them in key order.
+        connection.executemany(
+            "UPDATE resource_history SET guid = CAST(guid AS BLOB) WHERE guid = ?", [(each,) for each in guids[::2]]
+        )
+        connection.execute(
+            "UPDATE secrets SET type = CAST(x'ff' || type AS TEXT) WHERE id = 1 AND type <> 'datasource'"
+        )
+    assert len(guids) > 2
+    report = await run_in_process(f"sqlite:///{path}", "s", monkeypatch)
+    assert report.outcome == "done"
+    with closing(sqlite3.connect(path)) as connection, connection:
+        written = connection.execute("SELECT COUNT(*) FROM reencrypt_journal WHERE row_key LIKE '[{\"bytes\":%'")
+        assert written.fetchone() != (0,)
+        connection.execute("UPDATE resource_history SET guid = CAST(guid AS TEXT)")
+        connection.execute("UPDATE secrets SET type = SUBSTR(CAST(type AS BLOB), 2) WHERE CAST(type AS BLOB) >= x'ff'")
+    after = read_secrets(path, secret_key="s")
+    assert {address: each.plaintext for address, each in after.items()} == before
+    assert {each.provider for address, each in after.items() if address.table != "alert_notification"} == {
+        "secretKey.v1"
+    }

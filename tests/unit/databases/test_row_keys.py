@@ -1,0 +1,18 @@
+"""Row keys as text: whatever a key is made of comes back as it was."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reencrypt.state.rowkey import key_from_text, key_to_text
+
+
+@given(st.lists(st.integers() | st.text() | st.binary(), min_size=1, max_size=3).map(tuple))
+def test_a_key_comes_back_as_it_was(key: tuple[int | str | bytes, ...]) -> None:
+    assert key_from_text(key_to_text(key)) == key
+
+
+def test_different_keys_have_different_texts() -> None:
+    keys: list[tuple[int | str | bytes, ...]] = [(1,), ("1",), (b"1",), ('{"bytes":"31"}',)]
+    assert len({key_to_text(key) for key in keys}) == len(keys)
