@@ -9,12 +9,16 @@ from reencrypt.errors import ReencryptError
 
 
 class State(StrEnum):
-    """Result of a check. A `NOTE` informs, a `WARNING` asks for action, `FAILED` prevents a run."""
+    """Result of a check. A `NOTE` informs, a `WARNING` asks for action, `FAILED` prevents a run.
+
+    `NOT_CHECKED` says nothing about the precondition: an earlier check failed, or there is nothing to check with.
+    """
 
     OK = "ok"
     NOTE = "note"
     WARNING = "warning"
     FAILED = "failed"
+    NOT_CHECKED = "not checked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +39,8 @@ class Check:
 def failed(name: str, error: ReencryptError) -> Check:
     """Return the check that failed with an error."""
     return Check(name, State.FAILED, error.message, error.hint, error.exit_code)
+
+
+def not_checked(name: str, reason: str) -> Check:
+    """Return the check that could not be made."""
+    return Check(name, State.NOT_CHECKED, reason)

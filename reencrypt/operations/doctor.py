@@ -9,14 +9,17 @@ from typing import Final
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.databases.connect import open_database
 from reencrypt.databases.protocol import Database
-from reencrypt.errors import ReencryptError
+from reencrypt.errors import ConfigurationError, ReencryptError
 from reencrypt.events import Emit
-from reencrypt.keys.diagnostics import Check, State, failed
+from reencrypt.keys.configuration import ProviderConfiguration
+from reencrypt.keys.diagnostics import Check, State, failed, not_checked
+from reencrypt.keys.proof import Verdict
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER, Unwrapped, normalise_provider
 from reencrypt.keys.providers import Providers
 from reencrypt.keys.ring import DataKey, Failure, KeyRing
 from reencrypt.operations.session import Shared, open_providers, open_session
 from reencrypt.planning.options import RunOptions
+from reencrypt.planning.plan import Plan
 from reencrypt.planning.planner import make_plan
 from reencrypt.planning.schema import Schema, examine, read_own_keys
 from reencrypt.planning.target import Target
@@ -26,15 +29,21 @@ from reencrypt.state.data_keys import read_data_keys
 from reencrypt.state.stop import StopRequest
 
 _NAMED: Final = 5  # data keys in one line
+#: The checks of a database that is open, in their order.
+_OF_SCHEMA: Final = ("schema", "visibility", "state tables")
+_NO_DATABASE: Final = "the database could not be read: see what failed there"
 
 
 @dataclass(slots=True)
 class DoctorReport:
     """The checks by subject: `database`, `grafana`, `run`, and each provider.
 
-    `schema` is that of Grafana's tables, empty where the engine has none.
+    `encryption_provider` is what the configuration says, `target` is where a run would go, by `--to` perhaps. `schema`
+    is that of Grafana's tables, empty where the engine has none.
     """
 
+    encryption_provider: str
+    target: str
     groups: dict[str, list[Check]] = field(default_factory=dict)
     schema: str = ""
 
@@ -49,6 +58,8 @@ class DoctorReport:
         return {
             "healthy": self.exit_code == 0,
             "schema": self.schema or None,
+            "encryption_provider": self.encryption_provider,
+            "target_provider": self.target,
             "checks": [
                 {
                     "about": group,
@@ -73,22 +84,38 @@ class _DataKeysFound:
 
 async def doctor(settings: Settings, options: RunOptions, shared: Shared, *, emit: Emit) -> DoctorReport:
     """Check the database, the configuration and every configured key; a failure becomes a check, not an error."""
-    report = DoctorReport()
+    report = DoctorReport(normalise_provider(settings.encryption_provider), Target.resolve(settings, options).provider)
     opening = open_providers(settings, DerivedKeyCache(), options.vault, shared.services, emit)
     found = await _database(settings, report)
-    report.groups["grafana"] = _grafana(settings, options, found)
+    report.groups["grafana"] = _grafana(settings, report, found)
     async with opening as providers:
         for name in providers.configured.usable:
             checks = await _diagnose(providers, name)
-            if not any(check.exit_code for check in checks):
+            if any(check.exit_code for check in checks):
+                checks.append(not_checked("data keys", "the provider does not work: see what failed above"))
+            elif found is None:
+                checks.append(not_checked("data keys", _NO_DATABASE))
+            else:
                 checks += await _needed_versions(providers, [row for row in found.rows if row.provider == name])
             report.groups[name] = checks
-    report.groups["run"] = await _rehearsal(settings, options, shared, emit)
-    for name, problem in providers.configured.unusable.items():
-        broken = providers.configured.broken.get(kind_of(name))
-        remedy = broken.hint if broken else "Complete it, or take it out."
-        report.groups[name] = [Check("configuration", State.WARNING, problem, remedy)]
+    report.groups["run"] = (
+        [not_checked("refusals", _NO_DATABASE)] if found is None else await _rehearsal(settings, options, shared, emit)
+    )
+    for name in providers.configured.unusable:
+        report.groups[name] = [_unusable(providers.configured, name, report)]
     return report
+
+
+def _unusable(configured: ProviderConfiguration, name: str, report: DoctorReport) -> Check:
+    """A section that cannot be used: a failure where Grafana writes under it, or a run would."""
+    if name == report.target or (name == report.encryption_provider and configured.problem(name)):
+        try:
+            configured.require(name)
+        except ConfigurationError as error:
+            return failed("configuration", error)
+    broken = configured.broken.get(kind_of(name))
+    remedy = broken.hint if broken else "Complete it, or take it out."
+    return Check("configuration", State.WARNING, configured.unusable[name], remedy)
 
 
 async def _diagnose(providers: Providers, name: str) -> list[Check]:
@@ -107,17 +134,34 @@ async def _rehearsal(settings: Settings, options: RunOptions, shared: Shared, em
         return [failed("refusals", error)]
     if plan.refusals:
         return [failed("refusals", refusal) for refusal in plan.refusals]
-    return [Check("refusals", State.OK, f"nothing would stop `reencrypt run` to {plan.target_provider}")]
+    stop = f"nothing would stop `reencrypt run` to {plan.target_provider}"
+    return [Check("refusals", State.OK, stop if plan.movable else f"{stop}, and nothing is to move"), _proof(plan)]
 
 
-async def _database(settings: Settings, report: DoctorReport) -> _DataKeysFound:
+def _proof(plan: Plan) -> Check:
+    """Whether what is in the database shows that `secret_key` is the right one."""
+    if plan.proof.secret_key is Verdict.PROVEN:
+        doubt = "and something under it is implausible: an earlier secret_key may be behind it"
+        proven = "what it decrypts is what Grafana stores there"
+        return (
+            Check("secret_key", State.WARNING, f"{proven}, {doubt}", "`reencrypt verify` names what it is.")
+            if plan.proof.doubt
+            else Check("secret_key", State.OK, proven)
+        )
+    needed = "too little in this database is under it" if plan.needs_secret_key() else "nothing in it is under it"
+    return not_checked("secret_key", f"this database does not show whether it is Grafana's: {needed}")
+
+
+async def _database(settings: Settings, report: DoctorReport) -> _DataKeysFound | None:
+    """Check the database; None where its data keys cannot be read."""
     checks: list[Check] = []
     report.groups["database"] = checks
     try:
         database = await open_database(settings.database, write=False)
     except ReencryptError as error:
         checks.append(failed("connection", error))
-        return _DataKeysFound([], frozenset())
+        checks += [not_checked(name, "there is no connection") for name in _OF_SCHEMA]
+        return None
     try:
         checks.append(Check("connection", State.OK, database.name))
         checks.append(await _writable(database))
@@ -128,15 +172,19 @@ async def _database(settings: Settings, report: DoctorReport) -> _DataKeysFound:
         checks.append(Check("schema", State.OK, places))
         if obstacles:
             checks += [failed("visibility", obstacle) for obstacle in obstacles]
-            return _DataKeysFound([], frozenset())
+            checks.append(not_checked("state tables", "this account may not see all of them"))
+            return None
         checks.append(
             Check("visibility", State.OK, "this account sees every table, column and row, and each row has a key")
         )
         checks.append(_state_tables(schema))
         return _DataKeysFound(await read_data_keys(database, schema.key_table), await read_own_keys(database, schema))
     except ReencryptError as error:
-        checks.append(failed("schema", error))
-        return _DataKeysFound([], frozenset())
+        made = {check.name for check in checks}
+        name, *others = [each for each in (*_OF_SCHEMA, "data keys") if each not in made]
+        checks.append(failed(name, error))
+        checks += [not_checked(each, "an earlier check failed") for each in others if each in _OF_SCHEMA]
+        return None
     finally:
         await database.close()
 
@@ -160,7 +208,7 @@ def _state_tables(schema: Schema) -> Check:
     )
 
 
-def _grafana(settings: Settings, options: RunOptions, found: _DataKeysFound) -> list[Check]:
+def _grafana(settings: Settings, report: DoctorReport, found: _DataKeysFound | None) -> list[Check]:
     checks = []
     if settings.secret_key_is_default:
         checks.append(
@@ -173,18 +221,19 @@ def _grafana(settings: Settings, options: RunOptions, found: _DataKeysFound) -> 
         )
     else:
         checks.append(Check("secret_key", State.OK, f"set in {settings.secret_key_origin}"))
-    configured, target = normalise_provider(settings.encryption_provider), Target.resolve(settings, options).provider
+    configured, target = report.encryption_provider, report.target
+    says = f"is {configured} (from {settings.encryption_provider_origin})"
     if configured == SECRET_KEY_PROVIDER:
         checks.append(
             Check(
                 "encryption_provider",
                 State.WARNING,
-                f"is {configured}: Grafana writes new secrets under secret_key, not under a vault",
+                f"{says}: Grafana writes new secrets under secret_key, not under a vault",
                 "Set [security] encryption_provider = azurekv.NAME, and restart every instance.",
             )
         )
     else:
-        checks.append(Check("encryption_provider", State.OK, f"is {configured}"))
+        checks.append(Check("encryption_provider", State.OK, says))
     if target != configured:
         checks.append(
             Check(
@@ -196,6 +245,8 @@ def _grafana(settings: Settings, options: RunOptions, found: _DataKeysFound) -> 
         )
     if target == SECRET_KEY_PROVIDER:
         return checks
+    if found is None:
+        return [*checks, not_checked("Grafana uses it", _NO_DATABASE)]
     written = [row for row in found.rows if row.provider == target and row.id not in found.own]
     if written:
         checks.append(Check("Grafana uses it", State.OK, f"it has written {len(written)} data keys under {target}"))

@@ -81,6 +81,9 @@ class _Planner:
                 # Before all other refusals: a provider that does not exist is a typing error.
                 session.providers.get(plan.target.provider)
                 refusals += preflight.before_keys(plan)
+            elif plan.target.operation is Operation.RUN and session.providers.configured.problem(plan.target.provider):
+                # Nothing is to move, and Grafana could write nothing more: that is not "nothing to do".
+                session.providers.configured.require(plan.target.provider)
             # Also where nothing is to move: a wrong secret_key must not look like "nothing to do".
             wanted = self._to_unwrap(plan)
             checks = await self._judge(plan, wanted)

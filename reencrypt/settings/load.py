@@ -96,6 +96,7 @@ def load_on(
         secret_key_is_default=secret_key.text == DEFAULT_SECRET_KEY,
         secret_key_origin=secret_key.source,
         encryption_provider=provider.text,
+        encryption_provider_origin=provider.source,
         available_providers=available_ids,
         algorithm=algorithm.text,
         data_keys_cache_ttl=ttl,

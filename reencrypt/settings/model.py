@@ -70,6 +70,7 @@ class Settings:
     secret_key_is_default: bool
     secret_key_origin: str
     encryption_provider: str
+    encryption_provider_origin: str
     available_providers: tuple[str, ...]
     algorithm: str
     data_keys_cache_ttl: timedelta

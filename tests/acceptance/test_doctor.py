@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.grafana.planting import Plain
 from tests.grafana.populate import populate
 from tests.support.commandline import CommandLine
 from tests.support.engine import Engine
@@ -197,13 +198,22 @@ def test_a_database_that_is_not_there_does_not_keep_from_looking_at_the_vault(st
     states = {(each["about"], each["name"]): each["state"] for each in checks}
     assert states["database", "connection"] == "failed"
     assert states[TARGET, "round trip"] == "ok"
+    # What it takes the database to know is not known, which is another thing than fine.
+    unknown = {each for each, state in states.items() if state == "not checked"}
+    assert unknown == {
+        *(("database", name) for name in ("schema", "visibility", "state tables")),
+        ("grafana", "Grafana uses it"),
+        (TARGET, "data keys"),
+        ("run", "refusals"),
+    }
 
 
 @SQLITE
 def test_text_has_every_check_and_its_remedy(story: Story) -> None:
     story.vault.control("PUT", "permissions", {"allow": ["get"]})
     text = story.cli("doctor", expect=2).stdout
-    assert "failed   unwrapping" in text
+    assert "failed      unwrapping" in text
+    assert "not checked data keys: the provider does not work" in text
     assert "→ Add decrypt to the key permissions of" in text
     # It would replace the permissions that the identity has.
     assert "set-policy" not in text
@@ -221,8 +231,47 @@ def test_every_name_of_a_target_gets_the_same_advice_and_grafanas_own_is_told_fr
 
     assert checks("--to", "secretKey") == checks("--to", "secretKey.v1")
     by_name = {check["name"]: check for check in checks("--to", "secretKey.v1")}
-    assert by_name["encryption_provider"]["detail"] == f"is {TARGET}"
+    assert by_name["encryption_provider"]["detail"] == f"is {TARGET} (from {story.cli.configuration})"
     assert by_name["target"]["detail"] == f"is secretKey.v1, by --to: Grafana keeps writing under {TARGET}"
     assert by_name["target"]["state"] == "warning"
     assert "target" not in {check["name"] for check in checks()}
     assert "target" not in {check["name"] for check in checks("--to", TARGET)}
+
+
+@pytest.mark.one_engine
+def test_json_tells_what_the_file_says_from_what_was_asked_for(story: Story) -> None:
+    for command in ("doctor", "plan"):
+        report = story.cli.json(command, "--to", "secretKey", expect=None)
+        assert (report["encryption_provider"], report["target_provider"]) == (TARGET, "secretKey.v1")
+        assert story.cli.json(command)["target_provider"] == TARGET
+
+
+@pytest.mark.one_engine
+def test_a_section_that_grafana_needs_and_cannot_use_is_a_failure_also_when_nothing_is_to_move(story: Story) -> None:
+    assert story.cli.json("run")["outcome"] == "done"
+    path = story.cli.configuration
+    assert path is not None
+    sound = path.read_text()
+    path.write_text(sound.replace("key_id = prod", "key_id ="))
+    checks = examine(story, expect=2)
+    assert checks[TARGET, "configuration"]["state"] == "failed"
+    assert checks["run", "refusals"]["state"] == "failed"
+    assert f"[security.encryption.{TARGET}]" in checks[TARGET, "configuration"]["remedy"]
+    for command in ("plan --check", "run"):
+        refused = story.cli(command, "--output", "json", expect=2)
+        assert f"provider {TARGET} cannot be used" in refused.stdout
+    # A section that nobody needs is none.
+    path.write_text(f"{sound}\n[security.encryption.azurekv.spare]\ntenant_id = x\n")
+    assert examine(story)["azurekv.spare", "configuration"]["state"] == "warning"
+    story.cli.json("plan", "--check")
+
+
+@pytest.mark.one_engine
+def test_a_secret_key_that_nothing_is_under_is_not_called_right(tmp_path: Path, shared_vault: Vault) -> None:
+    story = Story.of(tmp_path / "grafana.db", shared_vault, secret_key="a secret_key of one's own")
+    with story.builder() as builder:
+        key = builder.data_key(provider=TARGET, wrap=lambda dek: shared_vault.wrap("prod", dek))
+        builder.add_user_auth({"o_auth_access_token": Plain(b"under the vault", key)})
+    checks = {(each["about"], each["name"]): each for each in story.cli.json("doctor")["checks"]}
+    assert checks["run", "secret_key"]["state"] == "not checked"
+    assert "nothing in it is under it" in checks["run", "secret_key"]["detail"]

@@ -564,7 +564,7 @@ async def test_a_grafana_that_was_not_stopped_after_all_is_noticed_and_nothing_c
         (b"$__file{/x} and more", "read otherwise"),
         (b"a key with a # in it", "read otherwise"),
         (b" a key with a blank", "read otherwise"),
-        (b"a key that is \xff no text", "is not text"),
+        (b"a key that is \xff no text", "is not UTF-8"),
     ],
 )
 def test_a_key_that_grafanas_configuration_cannot_hold_is_refused(tmp_path: Path, content: bytes, words: str) -> None:

@@ -45,7 +45,7 @@ def _print(report: DoctorReport) -> None:
     for group, checks in report.groups.items():
         out.line(f"{group}")
         for check in checks:
-            out.line(f"  {check.state.value:8} {check.name}: {check.detail}")
+            out.line(f"  {check.state.value:11} {check.name}: {check.detail}")
             if check.remedy:
-                out.line(f"           → {check.remedy}")
+                out.line(f"              → {check.remedy}")
     out.line("Healthy." if report.exit_code == 0 else "Not healthy: see what failed above.")
