@@ -285,3 +285,43 @@ def test_secrets_under_a_disabled_version_are_named_and_hold_up_no_others(tmp_pa
         "unreadable": 1,
     }
     assert "disabled" in report["problems"][0]["detail"]
+
+
+@pytest.mark.one_engine
+def test_a_wrong_secret_key_is_one_fault_of_the_configuration_and_not_damage(story: Story) -> None:
+    wrong = story.with_secret_key("another secret_key")
+    report = wrong.cli.json("verify", expect=2)
+    assert settings_named(report) == ["[security] secret_key"]
+    assert "none shows that it is the right one" in report["configuration"][0]["message"]
+    secrets = report["secrets"]
+    assert secrets["unreadable"] == secrets["unreadable_by_configuration"] > 2
+    # What is damaged besides is not excused by it.
+    with story.builder() as builder:
+        builder.add_user_auth({"o_auth_access_token": Plain(b"a token that was cut off", None)})
+        builder.damage(builder.planted[-1], "bad-base64")
+    report = wrong.cli.json("verify", expect=8)
+    assert settings_named(report) == ["[security] secret_key"]
+
+
+@pytest.mark.one_engine
+def test_a_vault_section_that_names_another_key_is_a_fault_of_the_configuration(story: Story) -> None:
+    with story.builder() as builder:
+        second = builder.data_key(provider=TARGET, wrap=lambda dek: story.vault.wrap("prod", dek))
+        builder.add_user_auth({"o_auth_access_token": Plain(b"under the second data key", second)})
+    report = configured(story, ("key_id = prod", "key_id = other")).json("verify", expect=2)
+    assert settings_named(report) == [f"[security.encryption.{TARGET}]"]
+    assert "none of the 2 data keys under azurekv.prod unwraps" in report["configuration"][0]["message"]
+
+
+@pytest.mark.one_engine
+def test_a_configuration_that_has_not_followed_a_rekey_is_told_just_that(story: Story, tmp_path: Path) -> None:
+    path = tmp_path / "next.key"
+    path.write_text("the next secret_key, and a long one\n")
+    rekey = ("rekey-secret-key", "--new-secret-key-file", str(path), "--grafana-stopped", "--to", "secretKey.v1")
+    run_id = story.cli.json(*rekey)["run_id"]
+    report = story.cli.json("verify", expect=2)
+    assert settings_named(report) == ["[security] secret_key"]
+    fault = report["configuration"][0]
+    assert f"run {run_id} changed secret_key, and the configured one (from " in fault["message"]
+    assert "Put the new secret_key into the configuration" in fault["hint"]
+    assert story.with_secret_key("the next secret_key, and a long one").cli.json("verify")["outcome"] == "verified"

@@ -39,7 +39,8 @@ def command(
 
     Exits 8 when a secret does not decrypt to something plausible, or is encoded as Grafana does not decode it, and is
     not in quarantine; or when a data key that a secret names has two rows. Exits 2 when only a setting keeps Grafana
-    from reading: a provider that it cannot load, or envelope encryption that is switched off.
+    from reading: a wrong secret_key, a provider that it cannot load or that names another key, or envelope encryption
+    that is switched off.
     """
     from reencrypt.operations.verify.operation import verify  # noqa: PLC0415
 

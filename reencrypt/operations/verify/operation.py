@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reencrypt.errors import NoSecretsError
+from reencrypt.operations.verify.causes import causes_of
 from reencrypt.operations.verify.keys import RingKeys
 from reencrypt.operations.verify.readability import Fault, ambiguous, faults_of, providers_of
 from reencrypt.operations.verify.verification import Problem, Verification, verify_secrets
@@ -16,21 +17,26 @@ from reencrypt.planning.session import Session
 from reencrypt.planning.target import Target
 from reencrypt.state.data_keys import read_ambiguous_keys
 from reencrypt.state.quarantine import read_quarantine
+from reencrypt.state.runs import last_rekey, read_runs
 
 
 @dataclass(slots=True)
 class VerifyReport:
-    """The outcome of a verification: the secrets, the settings that are wrong, and ambiguous data keys by name."""
+    """The outcome of a verification: the secrets, the settings that are wrong, and ambiguous data keys by name.
+
+    `explained` is how many of the unreadable secrets only a setting keeps from being read.
+    """
 
     target_provider: str
     found: Verification
+    explained: int = 0
     faults: list[Fault] = field(default_factory=list)
     ambiguous_keys: list[str] = field(default_factory=list)
 
     @property
     def exit_code(self) -> int:
         """8 for a problem that is not in quarantine, 2 where only the configuration keeps Grafana from reading."""
-        if self.found.unreadable > self.found.of_configuration or self.ambiguous_keys:
+        if self.found.unreadable > self.explained or self.ambiguous_keys:
             return ExitCode.NO
         return ExitCode.USAGE if self.faults else ExitCode.DONE
 
@@ -63,6 +69,7 @@ class VerifyReport:
                 "under_target": providers.get(self.target_provider, 0),
                 "quarantined": self.found.quarantined,
                 "unreadable": self.found.unreadable,
+                "unreadable_by_configuration": self.explained,
             },
             "providers": providers,
             "locations": {
@@ -106,10 +113,18 @@ async def verify(session: Session) -> VerifyReport:
             hint="Is this the right database? If so, give --allow-empty.",
         )
     needed = found.needed_key_ids
+    runs = await read_runs(database) if schema.has_state else []
+    causes = causes_of(found, ring, session.settings, last_rekey(runs))
     target = Target.resolve(session.settings, session.options).provider
     return VerifyReport(
         target,
         found,
-        faults_of(session.settings, configured, providers_of(ring, needed), has_envelopes=bool(needed), target=target),
+        found.of_configuration + sum(cause.secrets for cause in causes),
+        [
+            *(cause.fault for cause in causes),
+            *faults_of(
+                session.settings, configured, providers_of(ring, needed), has_envelopes=bool(needed), target=target
+            ),
+        ],
         sorted(needed & await read_ambiguous_keys(database, schema.key_table)),
     )

@@ -107,6 +107,8 @@ class Verification:
     quarantined: int = 0
     unreadable: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
+    #: Those outside the quarantine by data key, None for legacy values.
+    failing: Counter[str | None] = field(default_factory=Counter)
     proven_bits: dict[str | None, float] = field(default_factory=dict)
     #: By data key the ciphertexts that `proven_bits` sums up: a copy of one is no further evidence.
     weighed: dict[str | None, set[bytes]] = field(default_factory=dict)
@@ -152,6 +154,7 @@ class Verification:
             locations=dict(self.locations),
             problems=list(self.problems),
             reasons=Counter(self.reasons),
+            failing=Counter(self.failing),
             proven_bits=dict(self.proven_bits),
             weighed={key_id: set(weighed) for key_id, weighed in self.weighed.items()},
         )
@@ -170,6 +173,7 @@ class Verification:
         else:
             self.unreadable += 1
             self.reasons[problem.reason] += 1
+            self.failing[problem.key_id] += 1
         if problem.acknowledged or len(self.problems) < NAMED_PROBLEMS:
             self.problems.append(problem)
 

@@ -1,0 +1,79 @@
+"""Tells one cause behind many unreadable secrets, a setting, from secrets that are damaged one by one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from reencrypt.keys.provider import SECRET_KEY_PROVIDER
+from reencrypt.keys.ring import Failure, KeyRing
+from reencrypt.operations.verify.readability import Fault
+from reencrypt.operations.verify.verification import Verification
+from reencrypt.planning.preflight import of_stale_secret_key
+from reencrypt.settings import Settings
+from reencrypt.settings.providers import section_of
+from reencrypt.state.runs import Run
+
+_SECRET_KEY: Final = "[security] secret_key"  # noqa: S105 - its name
+#: One secret, or one data key in a vault, that does not read may as well be damaged.
+_FEW: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """A setting that explains why all these secrets do not read, and how many they are."""
+
+    fault: Fault
+    secrets: int
+
+
+def causes_of(found: Verification, ring: KeyRing, settings: Settings, rekeyed: Run | None) -> list[Cause]:
+    """Find the settings behind what a verification could not read: a wrong `secret_key`, and wrong keys in vaults.
+
+    `rekeyed` is the latest change of `secret_key`.
+    """
+    by_provider: dict[str, list[str | None]] = {SECRET_KEY_PROVIDER: [None]}
+    for row in ring.rows:
+        by_provider.setdefault(row.provider, []).append(row.id)
+    causes = []
+    for provider, key_ids in by_provider.items():
+        used = [key_id for key_id in key_ids if any(each.by_key[key_id] for each in found.locations.values())]
+        if provider == SECRET_KEY_PROVIDER:
+            fault = _of_secret_key(found, used, settings, rekeyed)
+        else:
+            fault = _of_vault(provider, ring, used)
+        if fault is not None:
+            causes.append(Cause(fault, sum(found.failing[key_id] for key_id in used)))
+    return causes
+
+
+def _of_secret_key(
+    found: Verification, key_ids: list[str | None], settings: Settings, rekeyed: Run | None
+) -> Fault | None:
+    if stale := of_stale_secret_key(rekeyed, settings):
+        return Fault(_SECRET_KEY, stale.message, stale.hint)
+    failing = sum(found.failing[key_id] for key_id in key_ids)
+    total = sum(each.by_key[key_id] for each in found.locations.values() for key_id in key_ids)
+    # Short values are plausible by chance under a wrong key too, so some may seem to read.
+    if failing < _FEW or 2 * failing <= total or any(map(found.is_proven, key_ids)):
+        return None
+    return Fault(
+        _SECRET_KEY,
+        f"{failing} of {total} secrets under secret_key (from {settings.secret_key_origin}) do not read, and none "
+        "shows that it is the right one",
+        "Give Grafana's own secret_key, in its file or as GF_SECURITY_SECRET_KEY. If this is it, restore data_keys "
+        "from a backup.",
+    )
+
+
+def _of_vault(provider: str, ring: KeyRing, key_ids: list[str | None]) -> Fault | None:
+    entries = [ring.entry(key_id) for key_id in key_ids if key_id is not None and ring.knows(key_id)]
+    failures = [entry for entry in entries if isinstance(entry, Failure)]
+    if len(failures) < _FEW or len(failures) < len(key_ids):
+        return None
+    return Fault(
+        f"[{section_of(provider)}]",
+        f"none of the {len(failures)} data keys under {provider} unwraps: {failures[0].detail}",
+        "Does the section name the key that Grafana uses, in the vault that it uses? If it does, restore data_keys "
+        "from a backup.",
+    )
