@@ -10,6 +10,12 @@ SELECT migration_id FROM resource_migration_log WHERE success = (1 = 1)
 -- name: secret_migration_log_ids
 SELECT migration_id FROM secret_migration_log WHERE success = (1 = 1)
 
+-- name: plain_passwords
+SELECT COUNT(*) FROM data_source WHERE password <> ''
+
+-- name: plain_basic_auth_passwords
+SELECT COUNT(*) FROM data_source WHERE basic_auth_password <> ''
+
 -- name: data_keys
 SELECT name, active, provider, encrypted_data, label, created FROM data_keys ORDER BY name
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.databases.connect import open_database
+from reencrypt.databases.plain_text import REMEDY, count_plain_text, plain_text_in_words
 from reencrypt.databases.protocol import Database
 from reencrypt.errors import ConfigurationError, ReencryptError
 from reencrypt.events import Emit
@@ -30,7 +32,7 @@ from reencrypt.state.stop import StopRequest
 
 _NAMED: Final = 5  # data keys in one line
 #: The checks of a database that is open, in their order.
-_OF_SCHEMA: Final = ("schema", "visibility", "state tables")
+_OF_SCHEMA: Final = ("schema", "visibility", "state tables", "plain text")
 _NO_DATABASE: Final = "the database could not be read: see what failed there"
 
 
@@ -172,12 +174,13 @@ async def _database(settings: Settings, report: DoctorReport) -> _DataKeysFound 
         checks.append(Check("schema", State.OK, places))
         if obstacles:
             checks += [failed("visibility", obstacle) for obstacle in obstacles]
-            checks.append(not_checked("state tables", "this account may not see all of them"))
+            checks += [not_checked(name, "this account may not see all of it") for name in _OF_SCHEMA[2:]]
             return None
         checks.append(
             Check("visibility", State.OK, "this account sees every table, column and row, and each row has a key")
         )
         checks.append(_state_tables(schema))
+        checks.append(_plain_text(await count_plain_text(database, schema.data_source_columns)))
         return _DataKeysFound(await read_data_keys(database, schema.key_table), await read_own_keys(database, schema))
     except ReencryptError as error:
         made = {check.name for check in checks}
@@ -206,6 +209,12 @@ def _state_tables(schema: Schema) -> Check:
         else "not yet there; the first run creates them",
         "Where its account may not create tables, hand the statements that `reencrypt plan` prints to a DBA.",
     )
+
+
+def _plain_text(counts: Mapping[str, int]) -> Check:
+    if found := plain_text_in_words(counts):
+        return Check("plain text", State.WARNING, "; ".join(found), REMEDY)
+    return Check("plain text", State.OK, f"nothing in {' or '.join(counts)}" if counts else "this Grafana has none")
 
 
 def _grafana(settings: Settings, report: DoctorReport, found: _DataKeysFound | None) -> list[Check]:

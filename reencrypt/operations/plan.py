@@ -120,6 +120,7 @@ class PlanReport:
                 for location in plan.locations
                 if self._census(location).total
             },
+            "plain_text": dict(plan.plain_text),
             "missing": list(plan.schema.fitted.missing),
             "orphaned_keys": self.orphaned_keys(),
             "unusable_keys": self.unusable_keys(),

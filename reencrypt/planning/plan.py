@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from reencrypt.catalogue.location import Location
@@ -26,7 +26,10 @@ from reencrypt.state.runs import Run
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Census, keys, proof and target. `refusals` are in the order in which they would stop the operation."""
+    """Census, keys, proof and target. `refusals` are in the order in which they would stop the operation.
+
+    `plain_text` counts secrets that are not encrypted at all, by table and column.
+    """
 
     settings: Settings
     options: RunOptions
@@ -41,6 +44,7 @@ class Plan:
     grafana_knows_target: bool = False
     format_named: bool = False
     quarantined: int = 0
+    plain_text: Mapping[str, int] = field(default_factory=dict)
     rekeyed: Run | None = None
     refusals: tuple[ReencryptError, ...] = ()
     warnings: tuple[str, ...] = ()

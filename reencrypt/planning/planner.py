@@ -9,6 +9,7 @@ from datetime import datetime
 
 from reencrypt.catalogue.location import Location
 from reencrypt.crypto.envelope import Envelope
+from reencrypt.databases.plain_text import REMEDY, count_plain_text, plain_text_in_words
 from reencrypt.errors import ConfigurationError, NoSecretsError, ReencryptError
 from reencrypt.keys.configuration import ProviderConfiguration
 from reencrypt.keys.errors import KeyDisabledError
@@ -70,7 +71,7 @@ class _Planner:
             stuck = await self._stuck(plan, runs)
             due = plan.due_at(options.rotation.if_older_than, session.database.now(), stuck)
             plan = replace(plan, target=replace(plan.target, waits_until=due))
-        return await self._judged(replace(plan, warnings=tuple(preflight.warnings(plan))))
+        return await self._judged(replace(plan, warnings=(*plan.warnings, *preflight.warnings(plan))))
 
     async def _judged(self, plan: Plan) -> Plan:
         """Unwrap and judge the keys, and find the target key; what goes wrong is a refusal."""
@@ -120,6 +121,7 @@ class _Planner:
         session = self.session
         rekeyed = last_rekey(runs)
         open_run = find_open(runs)
+        plain = await count_plain_text(session.database, session.schema.data_source_columns)
         return Plan(
             settings=session.settings,
             options=session.options,
@@ -135,6 +137,8 @@ class _Planner:
             open_run=open_run,
             rekeyed=rekeyed,
             quarantined=len(await read_quarantine(session.database)) if session.schema.has_state else 0,
+            plain_text=plain,
+            warnings=tuple(f"{sentence}. {REMEDY}" for sentence in plain_text_in_words(plain)),
         )
 
     def _target(self, open_run: Run | None) -> Target:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from reencrypt.catalogue.location import Fitted, fit
 from reencrypt.catalogue.locations import LOCATIONS
+from reencrypt.databases import plain_text
 from reencrypt.databases.protocol import Database
 from reencrypt.databases.state_version import read_state_version
 from reencrypt.databases.statements import ACCEPTED_TABLE, OUR_TABLES, STATE_TABLES, STATE_VERSION
@@ -33,6 +34,7 @@ class Schema:
     has_accepted: bool
     state_version: int
     missing_tables: tuple[str, ...]
+    data_source_columns: frozenset[str]
 
     @property
     def is_state_old(self) -> bool:
@@ -66,6 +68,7 @@ async def examine(database: Database, *, pages: bool = True) -> tuple[Schema, li
         # A hidden state table is not read: it is an obstacle already.
         0 if found else await read_state_version(database, columns.keys()),
         tuple(table for table in OUR_TABLES if table not in columns),
+        columns.get(plain_text.TABLE, frozenset()),
     )
     if pages and not found:
         found += await unsupported_columns(database, schema.fitted.locations, columns)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from reencrypt.databases.plain_text import REMEDY, count_plain_text, plain_text_in_words
 from reencrypt.errors import NoSecretsError
 from reencrypt.operations.verify.causes import causes_of
 from reencrypt.operations.verify.keys import RingKeys
@@ -32,6 +33,7 @@ class VerifyReport:
     explained: int = 0
     faults: list[Fault] = field(default_factory=list)
     ambiguous_keys: list[str] = field(default_factory=list)
+    plain_text: dict[str, int] = field(default_factory=dict)
 
     @property
     def exit_code(self) -> int:
@@ -50,6 +52,7 @@ class VerifyReport:
         return [
             *(f"ambiguous: {ambiguous(name)}" for name in self.ambiguous_keys),
             *map(str, self.faults),
+            *(f"note: {sentence}. {REMEDY}" for sentence in plain_text_in_words(self.plain_text)),
         ]
 
     def as_json(self) -> dict[str, Any]:
@@ -80,6 +83,7 @@ class VerifyReport:
             "problems": [problem_as_json(each) for each in self.problems],
             "problems_not_named": self.found.unnamed,
             "ambiguous_data_keys": self.ambiguous_keys,
+            "plain_text": self.plain_text,
             "configuration": [fault.as_json() for fault in self.faults],
         }
 
@@ -127,4 +131,5 @@ async def verify(session: Session) -> VerifyReport:
             ),
         ],
         sorted(needed & await read_ambiguous_keys(database, schema.key_table)),
+        await count_plain_text(database, schema.data_source_columns),
     )
