@@ -121,6 +121,11 @@ def parse_port(text: str, origin: str) -> int:
     )
 
 
+def shown_host(host: str) -> str:
+    """The host as it stands before a port: an IPv6 address in brackets."""
+    return f"[{host}]" if ":" in host and not host.startswith("/") else host
+
+
 def _is_ipv6(text: str) -> bool:
     try:
         IPv6Address(text)

@@ -39,7 +39,6 @@ _REFUSALS: Final[Mapping[int, tuple[str, str]]] = {
         ),
     ),
     3159: ("takes TLS connections only", _SSL_MODE),
-    4165: ("takes TLS connections only", _SSL_MODE),
     1043: ("refuses the connection", "Check the address and ssl_mode in [database]."),
     1044: ("refuses the connection", "Check name in [database], or grant the account rights on that database."),
     1049: ("refuses the connection", "Check name in [database]."),

@@ -17,7 +17,7 @@ from reencrypt.databases.server.tls import Certificates, NamedContext
 from reencrypt.errors import ConfigurationError
 from reencrypt.secret import Secret
 from reencrypt.settings import DatabaseSettings
-from reencrypt.settings.url import split_host_port
+from reencrypt.settings.url import shown_host, split_host_port
 
 _DEFAULT_HOST: Final = "127.0.0.1"
 _DEFAULT_PORT: Final = 3306
@@ -67,7 +67,7 @@ class MysqlTarget:
         """A URL for people."""
         if self.socket:
             return f"mysql://{self.user}@{self.socket}/{self.name}"
-        return f"mysql://{self.user}@{self.host}:{self.port}/{self.name}"
+        return f"mysql://{self.user}@{shown_host(self.host)}:{self.port}/{self.name}"
 
     def arguments(self) -> dict[str, Any]:
         """The keyword arguments of `asyncmy.connect`, without TLS. The password as bytes, for any character's sake."""
@@ -132,7 +132,7 @@ def _certificates(settings: DatabaseSettings) -> Certificates:
 
 def _as_joined(settings: DatabaseSettings) -> MysqlTarget:
     """What the driver reads in the string that Grafana makes of the keys: a : ends the user, a ? the name."""
-    address = f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"
+    address = f"{shown_host(settings.host)}:{settings.port}"
     place = f"unix({settings.socket})" if settings.socket else f"tcp({address})"
     text = f"{settings.user}:{settings.password.reveal()}@{place}/{settings.name}"
     return _parse(

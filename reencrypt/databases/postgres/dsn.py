@@ -23,7 +23,7 @@ from reencrypt.errors import ConfigurationError
 from reencrypt.secret import Secret
 from reencrypt.settings import DatabaseSettings
 from reencrypt.settings.ini import GO_SPACE
-from reencrypt.settings.url import parse_port, parse_url, split_host_port
+from reencrypt.settings.url import parse_port, parse_url, shown_host, split_host_port
 
 _DEFAULT_PORT: Final = 5432
 _LOCAL: Final = "localhost"
@@ -78,7 +78,7 @@ class PostgresTarget:
     @property
     def display(self) -> str:
         """A URL for people."""
-        return f"postgresql://{self.user}@{self.host}:{self.port}/{self.name}"
+        return f"postgresql://{self.user}@{shown_host(self.host)}:{self.port}/{self.name}"
 
     @property
     def place(self) -> str:

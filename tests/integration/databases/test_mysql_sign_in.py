@@ -137,19 +137,41 @@ async def test_a_wrong_password_is_named_as_what_to_check_and_never_shown(mysql:
 @pytest.fixture(scope="module")
 def mariadb() -> Iterator[OwnServer]:
     """MariaDB with an account by ed25519, which its own documentation recommends."""
-    pytest.importorskip("nacl", reason="NOT RUN: pynacl is not installed")
     server = OwnServer(product="mariadb")
     with server.connect() as connection, connection.cursor() as cursor:
         cursor.execute("INSTALL SONAME 'auth_ed25519'")
         cursor.execute("CREATE USER ed IDENTIFIED VIA ed25519 USING PASSWORD(%s)", (PASSWORD,))
         cursor.execute("CREATE DATABASE grafana")
         cursor.execute("GRANT SELECT ON grafana.* TO ed")
+        for user, state in (("locked", "ACCOUNT LOCK"), ("expired", "PASSWORD EXPIRE"), ("tls", "REQUIRE SSL")):
+            cursor.execute(f"CREATE USER {user} IDENTIFIED BY %s {state}", (PASSWORD,))
+            cursor.execute(f"GRANT SELECT ON grafana.* TO {user}")
+        cursor.execute("CREATE USER rightless IDENTIFIED BY %s", (PASSWORD,))
     yield server
     server.stop()
 
 
+@pytest.mark.parametrize(
+    ("user", "says"),
+    [
+        ("locked", "UNLOCK"),
+        ("expired", "password"),
+        ("tls", "ssl_mode"),
+        ("rightless", "grant the account rights"),
+        ("nobody", "Check user"),
+    ],
+)
+async def test_an_account_that_mariadb_refuses_is_told_what_to_change(
+    user: str, says: str, mariadb: OwnServer, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        await opened(keys_of(mariadb, user, "plain"), tmp_path)
+    assert says in refused.value.hint
+
+
 @pytest.mark.parametrize("mode", ["plain", "socket"])
 async def test_mariadbs_ed25519_works(mode: str, mariadb: OwnServer, tmp_path: Path) -> None:
+    pytest.importorskip("nacl", reason="NOT RUN: pynacl is not installed")
     await (await opened(keys_of(mariadb, "ed", mode), tmp_path)).close()
     with pytest.raises(ConfigurationError, match="Access denied"):
         await opened(keys_of(mariadb, "ed", mode).replace(PASSWORD, "wrong"), tmp_path)
