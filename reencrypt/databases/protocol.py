@@ -43,6 +43,12 @@ class ColumnLimit:
             return True
         return self.in_characters and len(cell.decode(errors="replace")) <= self.size
 
+    def is_filled_by(self, cell: bytes) -> bool:
+        """Whether the cell fits, and nothing more would."""
+        if len(cell) < self.size or not self.in_characters:
+            return len(cell) == self.size
+        return len(cell.decode(errors="replace")) == self.size
+
 
 @dataclass(frozen=True, slots=True)
 class LockPolicy:

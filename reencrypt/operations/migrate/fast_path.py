@@ -21,6 +21,7 @@ from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.crypto.ciphers import AuthenticationFailedError
 from reencrypt.crypto.envelope import beginning
 from reencrypt.crypto.gobase64 import MalformedEncodingError
+from reencrypt.databases.cut_off import column_ends
 from reencrypt.databases.protocol import RowUpdate
 from reencrypt.operations.migrate.slow_path import PageOutcome, Transformer, UnusableKey
 from reencrypt.state.quarantine import KnownSecret, Place
@@ -100,8 +101,9 @@ class FastPath:
         alike: dict[bytes, tuple[_Prefix, list[Row], list[bytes]]] = {each.value: (each, [], []) for each in prefixes}
         latest = prefixes[-1] if prefixes else None
         decode = self._encoding.decode
+        ends = column_ends(transformer.limits[0])
         for row in rows:
-            if self._held and key_to_text(row.key) in self._held:
+            if len(row.cells[0] or b"") in ends or (self._held and key_to_text(row.key) in self._held):
                 rest.append(row)
                 continue
             try:

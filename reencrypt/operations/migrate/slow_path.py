@@ -16,6 +16,7 @@ from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.crypto.ciphers import AuthenticationFailedError
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.crypto.envelope import Encryptor, Envelope
+from reencrypt.databases.cut_off import cut_off
 from reencrypt.databases.protocol import ColumnLimit, RowUpdate
 from reencrypt.keys.proof import PROVEN_BITS, Admission, KeyStanding, Proof
 from reencrypt.state.accepted import NOTHING, Accepted
@@ -260,6 +261,10 @@ class Transformer:
         failure_rate: FailureRate,
     ) -> bytes | None:
         """Decrypt a secret that is to move, decide whether it may, and count it towards its key."""
+        if not secret.slot.strict and self._cut_off(secret, outcome.row):
+            # Its padding is what was cut off first: with a new one Grafana would read a part of it as the whole.
+            self._quarantine(outcome, secret, Reason.MALFORMED_ENCODING, "the padding of its base64 is missing")
+            return None
         try:
             plaintext = envelopes.decrypt(envelope, key.password, self.cache)
         except AuthenticationFailedError as error:
@@ -315,8 +320,12 @@ class Transformer:
             outcome.accepted.append(secret.field)
         return self.encryptor.encrypt(plaintext)
 
-    @staticmethod
-    def _quarantine(outcome: RowOutcome, secret: FoundSecret, reason: Reason, detail: str) -> None:
+    def _cut_off(self, secret: FoundSecret, row: Row) -> str:
+        return cut_off(row.cells[secret.column] or b"", self.limits[secret.column])
+
+    def _quarantine(self, outcome: RowOutcome, secret: FoundSecret, reason: Reason, detail: str) -> None:
         outcome.counts.quarantine(reason)
         text = secret.text_in(outcome.row)
+        if reason is not Reason.VALUE_TOO_LONG and (cut := self._cut_off(secret, outcome.row)):
+            detail = f"{cut}: {detail}"
         outcome.findings.append(Finding(outcome.row.key, secret.field, reason, detail, text))

@@ -52,6 +52,7 @@ class VerifyReport:
         return [
             *(f"ambiguous: {ambiguous(name)}" for name in self.ambiguous_keys),
             *map(str, self.faults),
+            *(f"possibly cut off: {place}" for place in self.found.possibly_cut),
             *(f"note: {sentence}. {REMEDY}" for sentence in plain_text_in_words(self.plain_text)),
         ]
 
@@ -83,6 +84,7 @@ class VerifyReport:
             "problems": [problem_as_json(each) for each in self.problems],
             "problems_not_named": self.found.unnamed,
             "ambiguous_data_keys": self.ambiguous_keys,
+            "possibly_cut_off": self.found.possibly_cut,
             "plain_text": self.plain_text,
             "configuration": [fault.as_json() for fault in self.faults],
         }

@@ -20,7 +20,9 @@ from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.crypto.ciphers import AuthenticationFailedError
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.crypto.envelope import Envelope
+from reencrypt.databases.cut_off import cut_off
 from reencrypt.databases.paging import LookAt, read_to_end
+from reencrypt.databases.protocol import ColumnLimit
 from reencrypt.events import Surveyed
 from reencrypt.keys.proof import PROVEN_BITS
 from reencrypt.operations.verify.keys import PROVIDER_NOT_CONFIGURED, Keys, Unusable
@@ -109,6 +111,8 @@ class Verification:
     reasons: Counter[str] = field(default_factory=Counter)
     #: Those outside the quarantine by data key, None for legacy values.
     failing: Counter[str | None] = field(default_factory=Counter)
+    #: Readable ones that end where their column ends, by name with the reason.
+    possibly_cut: list[str] = field(default_factory=list)
     proven_bits: dict[str | None, float] = field(default_factory=dict)
     #: By data key the ciphertexts that `proven_bits` sums up: a copy of one is no further evidence.
     weighed: dict[str | None, set[bytes]] = field(default_factory=dict)
@@ -155,6 +159,7 @@ class Verification:
             problems=list(self.problems),
             reasons=Counter(self.reasons),
             failing=Counter(self.failing),
+            possibly_cut=list(self.possibly_cut),
             proven_bits=dict(self.proven_bits),
             weighed={key_id: set(weighed) for key_id, weighed in self.weighed.items()},
         )
@@ -165,6 +170,11 @@ class Verification:
         if bits > 0 and identity not in weighed:
             weighed.add(identity)
             self.proven_bits[envelope.key_id] = self.proven_bits.get(envelope.key_id, 0.0) + bits
+
+    def note_cut(self, place: str) -> None:
+        """Remember a readable secret that was probably cut off, as long as there is room."""
+        if len(self.possibly_cut) < NAMED_PROBLEMS:
+            self.possibly_cut.append(place)
 
     def add(self, problem: Problem) -> None:
         """Count a problem, and keep it by name as long as there is room."""
@@ -192,12 +202,17 @@ async def verify_secrets(
     verification = Verification()
     for location in session.schema.fitted.locations:
         before = verification
+        limits = await session.database.column_limits(location)
 
-        def begin(location: Location = location, before: Verification = before) -> LookAt:
+        def begin(
+            location: Location = location,
+            before: Verification = before,
+            limits: Sequence[ColumnLimit | None] = limits,
+        ) -> LookAt:
             nonlocal verification
             # A location that is read again counts once, and is no more evidence than before.
             verification = before.copy()
-            verifier = _Verifier(keys, session.cache, by_place, accepted, verification)
+            verifier = _Verifier(keys, session.cache, by_place, accepted, verification, limits)
             result = verification.locations[location.name] = LocationResult()
 
             async def look(rows: list[Row]) -> None:
@@ -221,6 +236,7 @@ class _Verifier:
     quarantine: Mapping[tuple[str, str, str], QuarantineEntry]
     accepted: Accepted
     verification: Verification
+    limits: Sequence[ColumnLimit | None]
 
     def given_up_key_ids(self, location: Location, rows: Sequence[ParsedRow]) -> list[str]:
         """The data keys of acknowledged secrets, which may be readable again."""
@@ -248,9 +264,14 @@ class _Verifier:
                     result.in_quarantine[key_id] += 1
                     # A secret acknowledged when its data key was damaged may read now, and then counts.
                     result.given_up[key_id] += not entry.is_open and not self._reads_at_all(secret, row)
+                cut = cut_off(row.cells[secret.column] or b"", self.limits[secret.column])
                 if problem is None:
                     result.readable += 1
+                    # A document that parses is whole, and so is what a tag vouches for.
+                    if cut and not secret.slot.path and not _is_tagged(secret):
+                        self.verification.note_cut(f"{location.name} {key_to_text(row.key)} {secret.field}: {cut}")
                 else:
+                    problem = (problem[0], f"{cut}: {problem[1]}") if cut else problem
                     self.verification.add(
                         Problem(
                             location.name,
@@ -298,6 +319,10 @@ class _Verifier:
             tag = envelope.algorithm is Algorithm.AES_GCM
             self.verification.weigh(envelope, PROVEN_BITS if tag else evidence(plaintext, secret.kind))
         return provider, _padding(secret)
+
+
+def _is_tagged(secret: FoundSecret) -> bool:
+    return secret.envelope is not None and secret.envelope.algorithm is Algorithm.AES_GCM
 
 
 def _padding(secret: FoundSecret) -> tuple[str, str] | None:
