@@ -61,7 +61,7 @@ def _check_node() -> None:
     for tool in ("node", "npm"):
         if shutil.which(tool) is None:
             raise NotAvailableError(f"there is no {tool} here")
-    version = _run(("node", "--version"), Path.cwd()).strip()
+    version = _run(("node", "--version"), Path.cwd(), 60.0).strip()
     if int(version.removeprefix("v").partition(".")[0]) < OLDEST_NODE:
         raise NotAvailableError(f"Node.js {version} is older than the SDK takes")
 
@@ -77,7 +77,7 @@ def _install(cache: Path, target: Path) -> None:
     try:
         for name in MANIFESTS:
             shutil.copy(SOURCES / name, folder)
-        _run(INSTALL, folder)
+        _run(INSTALL, folder, LONGEST_SECONDS)
         folder.rename(target)
     except NotAvailableError as error:
         failed.write_text(str(error))
@@ -90,8 +90,8 @@ def _install(cache: Path, target: Path) -> None:
             shutil.rmtree(old, ignore_errors=True)
 
 
-def _run(command: tuple[str, ...], folder: Path) -> str:
-    """Run a command to its end; what it says last is the reason where it fails."""
+def _run(command: tuple[str, ...], folder: Path, longest: float) -> str:
+    """Run a command to its end, or for `longest` seconds; what it complains of first is the reason where it fails."""
     process = subprocess.Popen(
         command,
         cwd=folder,
@@ -103,12 +103,12 @@ def _run(command: tuple[str, ...], folder: Path) -> str:
         start_new_session=True,
     )
     try:
-        said, errors = process.communicate(timeout=LONGEST_SECONDS)
+        said, errors = process.communicate(timeout=longest)
     except subprocess.TimeoutExpired:
         # npm starts processes of its own, which would hold the pipes open.
         os.killpg(process.pid, 9)
         process.communicate()
-        raise NotAvailableError(f"{command[0]} took longer than {LONGEST_SECONDS:.0f} s") from None
+        raise NotAvailableError(f"{command[0]} took longer than {longest:.0f} s") from None
     if process.returncode != 0:
         lines = [line for line in errors.splitlines() if line.startswith("npm error") and "log of this run" not in line]
         raise NotAvailableError(f"{command[0]}: {(lines or ['no word'])[0].removeprefix('npm error').strip()}")
