@@ -135,12 +135,26 @@ class Tokens:
         if scheme.lower() != "bearer" or not token:
             raise self._challenge(_MISSING)
         if not self._is_signed(token.strip()):
-            raise self._challenge(_FOREIGN)
+            raise self._challenge(self._stranger(token))
         claims = json.loads(decode_base64url(token.split(".")[1]))
         if claims["issued_ns"] <= self._claims_until:
             raise self._challenge(_CLAIMS, claims=True)
         if claims["exp"] <= self._clock() or claims["issued_ns"] <= self._refused_until:
             raise self._challenge(_EXPIRED)
+
+    def _stranger(self, token: str) -> str:
+        """Return what the service says of a token that is not the vault's: of another tenant, or for something else."""
+        try:
+            claims = json.loads(decode_base64url(token.split(".")[1]))
+            issuer, audience = claims["iss"], claims["aud"]
+        except (ValueError, LookupError, TypeError, RecursionError):
+            return _FOREIGN
+        own = f"https://sts.windows.net/{self._credentials.tenant_id}/"
+        if issuer != own:
+            return f"AKV10032: Invalid issuer. Expected one of {own}, found {issuer}."
+        if audience != RESOURCE:
+            return f"AKV10022: Invalid audience. Expected {RESOURCE}, found: {audience}."
+        return _FOREIGN
 
     def _verifies(self, token: str) -> bool:
         """Tell whether `token` is the emulator's own, expired or not."""

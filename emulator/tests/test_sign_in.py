@@ -13,7 +13,7 @@ from azure.core.exceptions import ClientAuthenticationError
 from azure.core.pipeline.transport import AioHttpTransport
 from azure.identity.aio import ClientSecretCredential
 from azure.keyvault.keys.aio import KeyClient
-from emulator_clients import API, Wire, credential_for, decode, session_for
+from emulator_clients import API, Wire, credential_for, decode, encode, session_for, wire_to
 from keyvault_emulator import Emulator
 
 if TYPE_CHECKING:
@@ -55,6 +55,28 @@ async def test_a_token_of_somebody_else_is_challenged(wire: Wire, token: str) ->
     assert reply.status == 401
     assert reply.message.startswith("AKV10046")
     assert "WWW-Authenticate" in reply.headers
+
+
+async def test_a_token_of_another_tenant_or_for_something_else_is_refused_by_name(
+    emulator: Emulator, wire: Wire, tmp_path: Path
+) -> None:
+    async with Emulator(state=tmp_path / "stranger") as stranger, wire_to(stranger) as elsewhere:
+        wire.token = elsewhere.token
+        reply = await wire.get("/keys/prod")
+        found = f"https://sts.windows.net/{stranger.tenant_id}/"
+    own = f"https://sts.windows.net/{emulator.tenant_id}/"
+    assert (reply.status, reply.code) == (401, "Unauthorized")
+    assert reply.message == f"AKV10032: Invalid issuer. Expected one of {own}, found {found}."
+    assert "WWW-Authenticate" in reply.headers
+
+    claims = {"iss": own, "aud": "https://management.azure.com"}
+    wire.token = f"{encode(b'{}')}.{encode(json.dumps(claims).encode())}.{encode(b'x')}"
+    assert (await wire.get("/keys/prod")).message == (
+        "AKV10022: Invalid audience. Expected https://vault.azure.net, found: https://management.azure.com."
+    )
+    claims["aud"] = "https://vault.azure.net"
+    wire.token = f"{encode(b'{}')}.{encode(json.dumps(claims).encode())}.{encode(b'x')}"
+    assert (await wire.get("/keys/prod")).message.startswith("AKV10046")
 
 
 async def test_header_bytes_that_are_no_text_are_refused_like_any_wrong_token(emulator: Emulator) -> None:
