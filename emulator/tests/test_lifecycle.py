@@ -41,6 +41,25 @@ async def main():
 asyncio.run(main())
 """
 
+#: The same with the synchronous SDK, which knows Azure's authorities alone.
+SYNCHRONOUS_CLIENT = """
+import configparser, sys
+from azure.identity import ClientSecretCredential
+from azure.keyvault.keys import KeyClient
+from azure.keyvault.keys.crypto import KeyWrapAlgorithm
+
+ini = configparser.ConfigParser(interpolation=None)
+ini.read(sys.argv[1])
+section = ini["security.encryption." + ini["security"]["encryption_provider"]]
+who = ClientSecretCredential(
+    section["tenant_id"], section["client_id"], section["client_secret"], disable_instance_discovery=True
+)
+keys = KeyClient(section["vault_uri"], who, verify_challenge_resource=False)
+client = keys.get_cryptography_client(section["key_id"])
+wrapped = client.wrap_key(KeyWrapAlgorithm.rsa_oaep_256, b"a data key")
+print(client.unwrap_key(wrapped.algorithm, wrapped.encrypted_key).key.decode())
+"""
+
 
 async def test_a_restart_on_the_same_folder_is_the_same_vault(state: Path) -> None:
     async with Emulator(state=state, keys=("prod", "next")) as first, wire_to(first) as wire:
@@ -160,9 +179,12 @@ async def test_stopping_answers_what_is_under_way(state: Path) -> None:
         await emulator.stop()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    ("number", "program", "trust"),
+    [(signal.SIGTERM, CLIENT, "SSL_CERT_FILE"), (signal.SIGINT, SYNCHRONOUS_CLIENT, "REQUESTS_CA_BUNDLE")],
+)
 async def test_a_process_announces_itself_in_one_line_and_ends_with_0_on_a_signal(
-    state: Path, tmp_path: Path, number: signal.Signals
+    state: Path, tmp_path: Path, number: signal.Signals, program: str, trust: str
 ) -> None:
     server = await asyncio.create_subprocess_exec(
         sys.executable, "-W", "error", "-c", SERVE, str(state), "prod", "next",
@@ -174,9 +196,9 @@ async def test_a_process_announces_itself_in_one_line_and_ends_with_0_on_a_signa
     assert Path(announced["ca_bundle"]) == state / "ca.pem"
     assert Path(announced["grafana_ini"]).is_absolute()
 
-    environment = {"SSL_CERT_FILE": announced["ca_bundle"], "AZURE_AUTHORITY_HOST": announced["authority"]}
+    environment = {trust: announced["ca_bundle"], "AZURE_AUTHORITY_HOST": announced["authority"]}
     client = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", CLIENT, announced["grafana_ini"],
+        sys.executable, "-c", program, announced["grafana_ini"],
         env=environment | {"PATH": os.environ["PATH"]}, cwd=tmp_path, stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     assert (await client.communicate())[0] == b"a data key\n"
