@@ -23,7 +23,7 @@ SOURCES = Path(__file__).parent / "javascript"
 MANIFESTS = ("package.json", "package-lock.json")
 OLDEST_NODE = 20
 LONGEST_SECONDS = 60.0
-REMEMBERED_SECONDS = 300.0  # a failure, so that every process of a run does not wait for another one
+REMEMBERED_SECONDS = 1800.0  # a failure, so that a run of the tests waits for one attempt alone
 INSTALL = (
     *("npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline"),
     *("--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=1000"),
@@ -34,8 +34,11 @@ class NotAvailableError(Exception):
     """The packages cannot be had on this machine; the message says why, in one line."""
 
 
-def javascript_packages(cache: Path | None = None) -> Path:
-    """The folder with `node_modules`: the one in the cache, else a new one. Raises `NotAvailableError`."""
+def javascript_packages(cache: Path | None = None, *, in_any_case: bool = False) -> Path:
+    """The folder with `node_modules`: the one in the cache, else a new one. Raises `NotAvailableError`.
+
+    A failure is remembered for a while, and not tried again but `in_any_case`.
+    """
     cache = cache or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "reencrypt-tests"
     _check_node()
     content = b"".join((SOURCES / name).read_bytes() for name in MANIFESTS)
@@ -44,7 +47,7 @@ def javascript_packages(cache: Path | None = None) -> Path:
         cache.mkdir(parents=True, exist_ok=True)
         with _lock(cache / "javascript.lock"):
             if not target.exists():
-                _install(cache, target)
+                _install(cache, target, in_any_case=in_any_case)
     except OSError as error:
         raise NotAvailableError(f"{cache} cannot be used: {error}") from error
     return target
@@ -66,10 +69,10 @@ def _check_node() -> None:
         raise NotAvailableError(f"Node.js {version} is older than the SDK takes")
 
 
-def _install(cache: Path, target: Path) -> None:
+def _install(cache: Path, target: Path, *, in_any_case: bool) -> None:
     """Install into a folder that gets its name when all is there; older ones go."""
     failed = cache / "javascript.failed"
-    if failed.exists() and time.time() - failed.stat().st_mtime < REMEMBERED_SECONDS:
+    if not in_any_case and failed.exists() and time.time() - failed.stat().st_mtime < REMEMBERED_SECONDS:
         raise NotAvailableError(failed.read_text())
     for unfinished in cache.glob("installing-javascript-*"):
         shutil.rmtree(unfinished, ignore_errors=True)  # we hold the lock, so the process that made it is gone
@@ -92,16 +95,19 @@ def _install(cache: Path, target: Path) -> None:
 
 def _run(command: tuple[str, ...], folder: Path, longest: float) -> str:
     """Run a command to its end, or for `longest` seconds; what it complains of first is the reason where it fails."""
-    process = subprocess.Popen(
-        command,
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-    )
+    try:
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise NotAvailableError(f"{command[0]} does not start: {error}") from error
     try:
         said, errors = process.communicate(timeout=longest)
     except subprocess.TimeoutExpired:
@@ -110,13 +116,15 @@ def _run(command: tuple[str, ...], folder: Path, longest: float) -> str:
         process.communicate()
         raise NotAvailableError(f"{command[0]} took longer than {longest:.0f} s") from None
     if process.returncode != 0:
-        lines = [line for line in errors.splitlines() if line.startswith("npm error") and "log of this run" not in line]
-        raise NotAvailableError(f"{command[0]}: {(lines or ['no word'])[0].removeprefix('npm error').strip()}")
+        lines = [line for line in (errors + said).splitlines() if line.strip()]
+        complaints = [line for line in lines if line.startswith("npm error")]
+        reason = (complaints or lines or ["no word"])[0]
+        raise NotAvailableError(f"{command[0]}: {reason.removeprefix('npm error').strip()}")
     return said
 
 
 if __name__ == "__main__":
     try:
-        print(f"Azure's SDK for JavaScript for the tests: {javascript_packages()}")  # noqa: T201 - a command
+        print(f"Azure's SDK for JavaScript for the tests: {javascript_packages(in_any_case=True)}")  # noqa: T201 - a command
     except NotAvailableError as reason:
         print(f"NOT RUN: the tests with Azure's SDK for JavaScript: {reason}")  # noqa: T201 - a command

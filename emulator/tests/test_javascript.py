@@ -85,6 +85,8 @@ def test_without_a_network_the_reason_is_said_and_remembered(
     monkeypatch.setattr(javascript_packages, "INSTALL", ("npm", "must-not-be-asked-again"))
     with pytest.raises(NotAvailableError, match="ECONNREFUSED"):
         javascript_packages.javascript_packages(tmp_path / "cache")
+    with pytest.raises(NotAvailableError, match="Unknown command"):
+        javascript_packages.javascript_packages(tmp_path / "cache", in_any_case=True)
 
 
 def test_an_install_that_takes_too_long_is_ended(
