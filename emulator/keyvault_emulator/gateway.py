@@ -70,16 +70,18 @@ class Gateway:
             await asyncio.sleep(fault.seconds)
         request_id = str(uuid.uuid4())
         trace = Trace()
-        headers = {"x-ms-request-id": request_id} if find_entra_route(call.path) is not None else {}
+        headers = {}
         if is_vault_path(call.path):
             headers = service_headers(call, request_id)
+        elif find_entra_route(call.path) is not None:
+            headers = {"x-ms-request-id": request_id}
         answer = await self._answer(call, request, fault, trace)
         self._log.add(self._record(call, answer.status, request_id, trace))
         return _response(answer, headers)
 
     async def _answer(self, call: Call, request: web.BaseRequest, fault: Fault | None, trace: Trace) -> Answer:
         """Return the answer, changed by a fault where one hits."""
-        route, operation = find_entra_route(call.path), _operation_of(call)
+        operation = _operation_of(call)
         if fault is not None and fault.kind == "status":
             return refusal_of(fault)
         if is_vault_path(call.path):
@@ -87,7 +89,7 @@ class Gateway:
             if fault is not None and fault.kind in LIES:
                 body = of_another_request(operation, body)
             answer = await self._ask_vault(call, body, trace)
-        elif route is not None:
+        elif (route := find_entra_route(call.path)) is not None:
             answer = self._entra.answer(call, route, await _form(request))
         elif call.path == MACHINE_PATH:
             answer = self._entra.answer_machine(call)
