@@ -55,6 +55,12 @@ class Control:
             raise ValueError("'known' is a list of versions, or null")
         self._vault.api_versions.know(known)
 
+    def set_shows_disabled(self, shown: object) -> None:
+        """Let a disabled version be read, or refuse it; raises ValueError for anything but true and false."""
+        if shown is not True and shown is not False:
+            raise ValueError("'shown' is true or false")
+        self._vault.shows_disabled = shown
+
     def add_fault(self, content: Mapping[str, object]) -> None:
         """Inject a fault, see `Fault.of`; raises ValueError where it is not valid."""
         self._faults.add(Fault.of(content))
@@ -96,6 +102,7 @@ class Control:
             ("POST", "faults"): lambda: self.add_fault(content),
             ("DELETE", "faults"): self._faults.clear,
             ("PUT", "api-versions"): lambda: self.set_api_versions(content.get("known")),
+            ("PUT", "disabled"): lambda: self.set_shows_disabled(content.get("shown")),
             ("PUT", "quota"): lambda: self.set_quota(content.get("budget", BUDGET), content.get("retry_after")),
         }
         switch = switches.get(asked)

@@ -175,6 +175,10 @@ class Emulator:
         """Know exactly these values of `api-version`, oldest first; None: all stable ones."""
         self._running.control.set_api_versions(known)
 
+    def set_shows_disabled(self, shown: bool) -> None:  # noqa: FBT001 - the switch itself
+        """Let a disabled version be read, or refuse it as the service refuses its use."""
+        self._running.control.set_shows_disabled(shown)
+
     def expire_tokens(self) -> None:
         """Refuse every token issued so far."""
         self._running.tokens.expire_all()

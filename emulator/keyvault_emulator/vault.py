@@ -14,7 +14,7 @@ from keyvault_emulator.quota import Quota
 from keyvault_emulator.rotation import RotationPolicies
 from keyvault_emulator.routes import Operation, is_key_name
 from keyvault_emulator.usage import Usage
-from keyvault_emulator.wire import Answer, RefusalError, bad_parameter, not_emulated
+from keyvault_emulator.wire import Answer, RefusalError, bad_parameter, forbidden, not_emulated
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -44,6 +44,9 @@ class Vault:
         self.api_versions = ApiVersions()
         #: The quota of ten seconds.
         self.quota = Quota(clock)
+        #: Whether a version that is disabled can be read. Reports of the service differ: notaryproject/ratify #1474
+        #: reads one, and a secret cannot be.
+        self.shows_disabled = True
         #: The permissions of the application.
         self.permissions = Permissions()
         self._handlers: dict[Operation, _Handler] = {
@@ -99,7 +102,10 @@ class Vault:
         return route.operation
 
     async def _get(self, request: Request) -> dict[str, Any]:
-        return version_of(self._store, request).bundle(request.call.base)
+        version = version_of(self._store, request)
+        if not version.attributes.enabled and not self.shows_disabled:
+            raise forbidden("Operation get is not allowed on a disabled key.", "KeyDisabled")
+        return version.bundle(request.call.base)
 
     async def _get_deleted(self, request: Request) -> dict[str, Any]:
         return deleted_bundle(deleted_key_of(self._store, request.route), request.call.base)

@@ -52,6 +52,7 @@ async def test_the_request_log_says_what_was_asked_and_never_what_was_in_it(
         ("PUT", "permissions", {"allow": ["get"], "model": "mandatory"}),
         ("PUT", "rsa1_5", {"bad_padding": "maybe"}),
         ("PUT", "rsa1_5", None),
+        ("PUT", "disabled", {"shown": "no"}),
         ("PUT", "api-versions", {"known": []}),
         ("PUT", "api-versions", {"known": [7.4]}),
         ("PUT", "api-versions", {"known": "7.4"}),

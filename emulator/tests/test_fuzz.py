@@ -235,7 +235,7 @@ def test_no_request_is_answered_by_a_failure(
 @EXAMPLES
 @given(
     st.sampled_from(["GET", "PUT", "POST", "DELETE"]),
-    st.sampled_from(["requests", "permissions", "quota", "rsa1_5", "api-versions", "faults", "nonsense"]),
+    st.sampled_from(["requests", "permissions", "quota", "rsa1_5", "api-versions", "disabled", "faults", "nonsense"]),
     st.fixed_dictionaries(
         {},
         optional={

@@ -217,6 +217,18 @@ async def test_a_disabled_version_does_nothing_but_can_be_read(wire: Wire, opera
     assert (await wire.crypt("/keys/prod/decrypt", decode(wrapped.json["value"]))).status == 200
 
 
+async def test_a_disabled_version_may_be_hidden_too(emulator: Emulator, wire: Wire) -> None:
+    await wire.patch("/keys/prod", {"attributes": {"enabled": False}})
+    assert (await wire.request("PUT", "/_control/disabled", {"shown": False})).status == 200
+    reply = await wire.get("/keys/prod")
+    assert (reply.status, reply.code, reply.inner) == (403, "Forbidden", "KeyDisabled")
+    assert reply.message == "Operation get is not allowed on a disabled key."
+    assert (await wire.get("/keys/next")).status == 200
+    assert len((await wire.get("/keys/prod/versions")).json["value"]) == 1
+    emulator.set_shows_disabled(True)
+    assert (await wire.get("/keys/prod")).status == 200
+
+
 async def test_disabling_one_version_leaves_the_others_alone(wire: Wire) -> None:
     old = version_of((await wire.get("/keys/prod")).json["key"]["kid"])
     await wire.post("/keys/prod/rotate")

@@ -324,6 +324,14 @@ def test_what_is_wrong_in_the_vault_is_said_before_anything_is_written(name: str
     check(IN_THE_VAULT[name], story)
 
 
+def test_a_disabled_version_that_cannot_even_be_read_is_said_to_be_disabled(story: Story) -> None:
+    story.vault.control("PUT", "disabled", {"shown": False})
+    try:
+        check(IN_THE_VAULT["disabled version"], story)
+    finally:
+        story.vault.control("PUT", "disabled", {"shown": True})
+
+
 def check(case: Case, story: Story) -> None:
     reconfigure(story, *case.changes(Operator(story.vault)))
     story.vault.control("PUT", "permissions", {"allow": case.allow})
