@@ -26,11 +26,11 @@ from reencrypt.keys.azure.responses import (
     base64url,
     clock_ahead,
     judge,
+    read_crypt,
     read_key,
     read_rotation,
     read_versions,
-    unbase64url,
-    version_of,
+    reading,
 )
 from reencrypt.keys.azure.retry import Request, RetryPolicy, TransientError, call_with_retries
 from reencrypt.keys.azure.settings import AzureKeyVaultSettings
@@ -146,16 +146,18 @@ class VaultClient:
         path = self._path(version, operation)
         body = {"alg": algorithm, "value": base64url(data)}
 
-        def read(answer: dict[str, Any]) -> tuple[bytes, str]:
-            value, used = unbase64url(answer.get("value")), version_of(answer["kid"], self._settings)
-            if version not in ("", used):
-                raise TransientError("an answer about another version than was asked for")
-            return value, used
-
         await self.prime()
         return await self._retried(
             operation,
-            lambda: self._once(operation, "POST", path, read, body, version, independent=independent),
+            lambda: self._once(
+                operation,
+                "POST",
+                path,
+                lambda answer: read_crypt(answer, self._settings, version),
+                body,
+                version,
+                independent=independent,
+            ),
             self._weight_of(len(data)),
         )
 
@@ -209,10 +211,7 @@ class VaultClient:
             path = _in_version(path, self._connection.api_version)
             response = await self._signed_in(method, path, body, independent=independent)
         answer = judge(Asked(self._settings, operation, version), response, (body or {}).get("value", ""))
-        try:
-            return read(answer)
-        except (AttributeError, LookupError, TypeError, ValueError, OverflowError):
-            raise TransientError("an answer of another form than Key Vault's") from None
+        return reading(read, answer)
 
     def _follows(self, spoken: str, refusal: Refusal) -> bool:
         """Whether to ask again in the version that the vault has named: one switch for a connection, and no more.

@@ -11,10 +11,10 @@ import binascii
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPublicNumbers
@@ -26,6 +26,8 @@ from reencrypt.keys.azure.refusals import Asked, Refusal, api_version_for, in_on
 from reencrypt.keys.azure.retry import ThrottledError, TransientError, delay_asked_for
 from reencrypt.keys.azure.settings import AzureKeyVaultSettings
 from reencrypt.keys.azure.sign_in_errors import unauthorized
+
+T = TypeVar("T")
 
 THROTTLED: Final = 429
 TRANSIENT: Final = frozenset({408, 500, 502, 503, 504})
@@ -213,6 +215,14 @@ def _flag(value: object) -> bool:
     return value
 
 
+def read_crypt(answer: dict[str, Any], settings: AzureKeyVaultSettings, version: str) -> tuple[bytes, str]:
+    """Read the value of a crypto operation, and the version that was used: the one that was asked, if one was."""
+    value, used = unbase64url(answer.get("value")), version_of(answer["kid"], settings)
+    if version not in ("", used):
+        raise TransientError("an answer about another version than was asked for")
+    return value, used
+
+
 def read_rotation(policy: dict[str, Any]) -> str | None:
     """Return when a rotation policy makes a new version, in words; None for never."""
     for action in policy.get("lifetimeActions") or []:
@@ -222,6 +232,14 @@ def read_rotation(policy: dict[str, Any]) -> str | None:
             when = in_one_line(str(after or before), longest=40)
             return f"{when} after it was made" if after else f"{when} before it expires"
     return None
+
+
+def reading(read: Callable[[dict[str, Any]], T], answer: dict[str, Any]) -> T:
+    """Read the object of an answer; raises `TransientError` where it has not the form that `read` expects."""
+    try:
+        return read(answer)
+    except (AttributeError, LookupError, TypeError, ValueError):
+        raise TransientError("an answer of another form than Key Vault's") from None
 
 
 def asks_for_version(response: Response) -> Refusal | None:
@@ -245,7 +263,7 @@ def judge(asked: Asked, response: Response, sent: str = "") -> dict[str, Any]:
     answer = _json(response)
     if status == OK:
         if answer is None:
-            raise TransientError(f"an answer that is not JSON ({_describe(response)})")
+            raise TransientError(f"an answer that is not JSON ({_describe(response, sent)})")
         return answer
     if status < _REDIRECTS or (status >= _SERVER_ERRORS and status not in _LASTING) or status in TRANSIENT:
         raise TransientError(f"the vault answered {status}", delay_asked_for(response.headers))
@@ -255,7 +273,7 @@ def judge(asked: Asked, response: Response, sent: str = "") -> dict[str, Any]:
         # A managed HSM's has no body.
         raise unauthorized(asked.settings, refusal.text if refusal else "")
     if refusal is None or not _CLIENT_ERRORS <= status < _SERVER_ERRORS:
-        raise _foreign(asked, response)
+        raise _foreign(asked, response, sent)
     if status == _BAD_REQUEST and asked.operation in _DECRYPTING and _is_bad_block(refusal):
         raise BadCiphertextError(refusal.words)
     raise refused(asked, refusal)
@@ -269,14 +287,14 @@ def _is_bad_block(refusal: Refusal) -> bool:
     )
 
 
-def _foreign(asked: Asked, response: Response) -> ForeignAnswerError:
+def _foreign(asked: Asked, response: Response, sent: str) -> ForeignAnswerError:
     """Return the error for an answer that no vault gives and that will not pass."""
     target = _host_of(response.headers.get("Location", "")) if response.status_code < _CLIENT_ERRORS else ""
     where = f" with a redirect to {target}" if target else ""
     host = urlsplit(asked.settings.vault_uri).hostname
     return ForeignAnswerError(
         f"{asked.operation} with {asked.named}: {host} answered {response.status_code}{where}, in another form than "
-        f"Key Vault's ({_describe(response)})",
+        f"Key Vault's ({_describe(response, sent)})",
         hint=f"Something answers in the place of the vault: a proxy, a firewall or the sign-in of a network, or "
         f"vault_uri in [{asked.settings.section}] is not a vault. Check HTTPS_PROXY and NO_PROXY, and have {host} let "
         "through.",
@@ -291,11 +309,11 @@ def _host_of(location: str) -> str:
         return ""
 
 
-def _describe(response: Response) -> str:
+def _describe(response: Response, sent: str) -> str:
     """Describe an answer by its headers alone: a body may hold anything."""
     kind = response.headers.get("Content-Type", "").partition(";")[0].strip()
     server = response.headers.get("Server", "")
-    return in_one_line(f"{kind or 'no content type'}{f', from {server}' if server else ''}", longest=100)
+    return in_one_line(f"{kind or 'no content type'}{f', from {server}' if server else ''}", sent, longest=100)
 
 
 def _key(settings: AzureKeyVaultSettings) -> str:
@@ -314,7 +332,7 @@ def _refusal_in(answer: dict[str, Any] | None, response: Response, sent: str) ->
         in_one_line(error["code"], sent, longest=80),
         in_one_line(inner, sent, longest=80) if isinstance(inner, str) else "",
         in_one_line(str(error.get("message") or ""), sent),
-        in_one_line(response.headers.get("x-ms-request-id", ""), longest=80),
+        in_one_line(response.headers.get("x-ms-request-id", ""), sent, longest=80),
     )
 
 
