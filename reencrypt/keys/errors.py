@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from reencrypt.errors import ConfigurationError, RefusedError
+
+if TYPE_CHECKING:
+    from reencrypt.keys.provider import Unwrapped
 
 
 class UnwrapFailedError(Exception):
     """A wrapped data key does not unwrap under its provider; the message says why in one clause, without bytes."""
+
+
+class OddLengthError(UnwrapFailedError):
+    """A conclusive unwrap gave other than a data key's 16 bytes.
+
+    `reading` is the data key that these bytes may stand for, None where nobody knows one. Nothing may be read under it
+    until secrets prove it, and nothing is ever written under it.
+    """
+
+    def __init__(self, message: str, reading: Unwrapped | None) -> None:
+        super().__init__(message)
+        self.reading = reading
 
 
 class ContradictionError(RefusedError):

@@ -136,13 +136,15 @@ class KeyStanding:
     """Facts about the key of a secret.
 
     `key_id` is None for `secret_key` over legacy values. `conclusive`: its unwrap is the proof, with two witnesses
-    where a service answered. `under_secret_key`: a proven `secret_key` can vouch for it.
+    where a service answered. `under_secret_key`: a proven `secret_key` can vouch for it. `is_reading`: what unwrapped
+    was something else, so only its own secrets can vouch for it, not even the user.
     """
 
     key_id: str | None
     provider: str
     conclusive: bool
     under_secret_key: bool
+    is_reading: bool = False
 
     @classmethod
     def of_secret_key(cls) -> KeyStanding:
@@ -153,7 +155,11 @@ class KeyStanding:
     def of(cls, row: DataKey, entry: Unwrapped) -> KeyStanding:
         """Return a data key with what its unwrap proves."""
         return cls(
-            row.id, row.provider, conclusive=entry.is_proof, under_secret_key=row.provider == SECRET_KEY_PROVIDER
+            row.id,
+            row.provider,
+            conclusive=entry.is_proof and not entry.reading,
+            under_secret_key=row.provider == SECRET_KEY_PROVIDER,
+            is_reading=bool(entry.reading),
         )
 
 
@@ -275,7 +281,7 @@ class Proof:
 
     def is_firm(self, key: KeyStanding) -> bool:
         """Whether every plausible secret under the key may be rewritten, and no doubt can change that."""
-        return self._proves_itself(key) or self.accepts(key.key_id or "", key.provider)
+        return self._proves_itself(key) or (not key.is_reading and self.accepts(key.key_id or "", key.provider))
 
     def _proves_itself(self, key: KeyStanding) -> bool:
         own = self.data_keys.get(key.key_id) if key.key_id is not None else None
@@ -284,7 +290,7 @@ class Proof:
         return key.conclusive or (own is not None and own.proves)
 
     def proves_data_key(self, key: KeyStanding) -> bool:
-        """Whether new secrets may be written under the data key."""
+        """Whether the data key is the one of its secrets, whoever vouches for it."""
         if self._proves_itself(key):
             return True
         return key.under_secret_key and self.secret_key is Verdict.PROVEN and not self.doubt

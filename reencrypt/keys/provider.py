@@ -32,6 +32,8 @@ class Unwrapped:
     `witnesses` counts the independent answers that agree on the data key. One answer of a service is no proof: a proxy
     may mix up two answers. A result of this process needs no second one.
     `version` is the version of the vault's key that unwrapped it, `algorithm` and `operation` are how it was asked.
+    `reading` says what was unwrapped where that is not the data key itself: secrets have proven it, and may be read
+    under it, but how Grafana would read it is unknown, so nothing is written under it.
     """
 
     data_key: bytes
@@ -41,6 +43,7 @@ class Unwrapped:
     algorithm: str = field(default="", compare=False)
     operation: str = field(default="", compare=False)
     witnesses: int = field(default=1, compare=False)
+    reading: str = ""
 
     @property
     def is_proof(self) -> bool:
@@ -67,7 +70,8 @@ class KeyProvider(Protocol):
     async def unwrap(self, wrapped: bytes) -> Unwrapped:
         """Return the data key.
 
-        Raises `UnwrapFailedError` for this data key alone, a `ReencryptError` where the provider itself fails.
+        Raises `UnwrapFailedError` for this data key alone (`OddLengthError` where something else unwrapped), a
+        `ReencryptError` where the provider itself fails.
         """
         ...
 

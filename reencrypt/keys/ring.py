@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from reencrypt.errors import ConfigurationError, first_error
-from reencrypt.keys.errors import ContradictionError, KeyDisabledError, UnwrapFailedError
+from reencrypt.keys.errors import ContradictionError, KeyDisabledError, OddLengthError, UnwrapFailedError
 from reencrypt.keys.provider import KeyProvider, Unwrapped, normalise_provider
 
 
@@ -26,10 +26,14 @@ class DataKey:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a data key is unusable: `unknown` where `data_keys` lacks it, else the unwrap failed."""
+    """Why a data key is unusable: `unknown` where `data_keys` lacks it, else the unwrap failed.
+
+    `reading` is a data key that the unwrapped bytes may stand for, see `KeyRing.trust_reading`.
+    """
 
     unknown: bool
     detail: str
+    reading: Unwrapped | None = None
 
 
 class KeyRing:
@@ -78,6 +82,17 @@ class KeyRing:
     def knows(self, key_id: str) -> bool:
         """Whether the key has a result: unwrapped or failed."""
         return key_id in self._entries
+
+    def reading(self, key_id: str) -> Unwrapped | None:
+        """Return the data key that a failed unwrap may stand for, if any."""
+        entry = self._entries.get(key_id)
+        return entry.reading if isinstance(entry, Failure) else None
+
+    def trust_reading(self, key_id: str) -> None:
+        """Take a reading for the data key, to read what is under it: the secrets under it have proven it."""
+        reading = self.reading(key_id)
+        if reading is not None:
+            self._entries[key_id] = reading
 
     async def ensure(self, key_ids: Iterable[str]) -> None:
         """Unwrap the keys that have not been; reads `data_keys` again when one is not among the rows.
@@ -142,6 +157,8 @@ class KeyRing:
             return Failure(unknown=False, detail=f"its provider cannot be used: {error.message}")
         try:
             return await provider.unwrap(row.wrapped)
+        except OddLengthError as error:
+            return Failure(unknown=False, detail=str(error), reading=error.reading)
         except UnwrapFailedError as error:
             return Failure(unknown=False, detail=str(error))
         except KeyDisabledError as error:

@@ -73,7 +73,9 @@ class KeyChecks:
     def proves(self, row: DataKey) -> bool:
         """Whether new secrets may be written under a data key that was unwrapped; by RSA1_5 its secrets decide."""
         entry = self.session.ring.entry(row.id)
-        return isinstance(entry, Unwrapped) and self.proof.proves_data_key(KeyStanding.of(row, entry))
+        # Never under a reading: how Grafana would read these bytes is not known.
+        proven = isinstance(entry, Unwrapped) and self.proof.proves_data_key(KeyStanding.of(row, entry))
+        return proven and not entry.reading
 
     async def confirm(self, key_ids: Iterable[str]) -> None:
         """Ask a second time for the data keys that have only one answer as proof.
@@ -126,19 +128,29 @@ async def weigh_keys(
 async def weigh_data_keys(
     samples: Samples, ring: KeyRing, key_ids: Iterable[str], cache: DerivedKeyCache, pool: Pool
 ) -> dict[str, Evidence]:
-    """The evidence of the samples for each of these data keys that was unwrapped."""
+    """The evidence of the samples for each of these data keys that was unwrapped.
+
+    Where something of another length unwrapped, its secrets decide: they prove how it is read, or it stays a failure.
+    """
     loop = asyncio.get_running_loop()
-    unwrapped = {
-        key_id: entry for key_id in key_ids if ring.knows(key_id) and isinstance(entry := ring.entry(key_id), Unwrapped)
-    }
+    known = [key_id for key_id in key_ids if ring.knows(key_id)]
+    unwrapped = {key_id: entry for key_id in known if isinstance(entry := ring.entry(key_id), Unwrapped)}
+    readings = {key_id: reading for key_id in known if (reading := ring.reading(key_id)) is not None}
 
     def weighed(key_id: str, data_key: bytes) -> Evidence:
         return weigh(samples.of(key_id), data_key, cache, exhaustive=False)
 
+    asked = unwrapped | readings
     found = await asyncio.gather(
-        *(loop.run_in_executor(pool, weighed, key_id, entry.data_key) for key_id, entry in unwrapped.items())
+        *(loop.run_in_executor(pool, weighed, key_id, entry.data_key) for key_id, entry in asked.items())
     )
-    return dict(zip(unwrapped, found, strict=True))
+    evidence = dict(zip(asked, found, strict=True))
+    for key_id in readings:
+        if evidence[key_id].proves:
+            ring.trust_reading(key_id)
+        else:
+            del evidence[key_id]
+    return evidence
 
 
 def _is_gcm(row: DataKey) -> bool:

@@ -10,6 +10,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Final
 
 from reencrypt.errors import ReencryptError, RefusedError
@@ -26,10 +27,16 @@ from reencrypt.keys.azure.limiter import Limiter
 from reencrypt.keys.azure.quota import Window
 from reencrypt.keys.azure.responses import KeyVersion, ListedVersion
 from reencrypt.keys.azure.retry import RetryPolicy
-from reencrypt.keys.azure.rsa_blocks import encrypt_locally, unframe
+from reencrypt.keys.azure.rsa_blocks import encrypt_locally, read_as_data_key, unframe
 from reencrypt.keys.azure.settings import AzureKeyVaultSettings
 from reencrypt.keys.diagnostics import Check
-from reencrypt.keys.errors import AccessDeniedError, KeyDisabledError, KeyMissingError, UnwrapFailedError
+from reencrypt.keys.errors import (
+    AccessDeniedError,
+    KeyDisabledError,
+    KeyMissingError,
+    OddLengthError,
+    UnwrapFailedError,
+)
 from reencrypt.keys.kind import ProviderContext
 from reencrypt.keys.provider import DATA_KEY_BYTES, Unwrapped
 from reencrypt.keys.wrap_format import Framing, RsaAlgorithm, WrapFormat
@@ -91,12 +98,17 @@ class AzureKeyProvider:
     async def unwrap(self, wrapped: bytes) -> Unwrapped:
         """Find version, padding and framing under which the bytes give 16 bytes.
 
-        Raises `UnwrapFailedError` where none does, `KeyDisabledError` where a disabled version may be the one.
+        Raises `UnwrapFailedError` where none does, `OddLengthError` where RSA-OAEP gives other bytes,
+        `KeyDisabledError` where a disabled version may be the one.
         """
         framed = unframe(wrapped)
         if framed is None:
             raise UnwrapFailedError(f"its {len(wrapped)} bytes are not an RSA block in any known framing")
-        found = await self._search(*framed, wrapped) or await self._search_again(*framed, wrapped)
+        found = None
+        # One answer of an odd length is looked at once more, as any failure is.
+        with suppress(OddLengthError):
+            found = await self._search(*framed, wrapped)
+        found = found or await self._search_again(*framed, wrapped)
         if found is not None:
             return found
         for error in self._unusable.values():
@@ -272,11 +284,35 @@ class AzureKeyProvider:
                 if version not in self._options.key_versions:
                     raise
         if len(data_key) != DATA_KEY_BYTES:
+            if used and algorithm is not RsaAlgorithm.PKCS1:
+                # The padding says that version and algorithm are right, so no other one can be.
+                self._remember(used, algorithm)
+                raise self._odd(data_key, used, algorithm, operation)
             return None
         if not version:
             # Pin the newest version, so that a rotation during the run starts no search.
             self._remember(used, algorithm)
         return data_key, used or version, operation
+
+    def _odd(self, unwrapped: bytes, version: str, algorithm: RsaAlgorithm, operation: Operation) -> OddLengthError:
+        """Return the error for a conclusive unwrap that gave no data key, with the reading that secrets may prove."""
+        read = read_as_data_key(unwrapped)
+        what = f"{self.vault.key_name}, version {version}, unwraps it with {algorithm} to {len(unwrapped)} bytes"
+        if read is None:
+            return OddLengthError(f"{what} instead of {DATA_KEY_BYTES}", None)
+        data_key, reading = read
+        return OddLengthError(
+            f"{what} instead of {DATA_KEY_BYTES} ({reading}), which counts as the data key only where secrets prove it",
+            # Not conclusive: the padding vouches for the bytes, and not for how they are read.
+            Unwrapped(
+                data_key,
+                conclusive=False,
+                version=version,
+                algorithm=algorithm,
+                operation=operation,
+                reading=reading,
+            ),
+        )
 
     async def _first_permitted(
         self, algorithm: RsaAlgorithm, block: bytes, version: str

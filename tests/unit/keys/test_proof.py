@@ -519,3 +519,13 @@ def test_a_later_judgement_follows_what_was_proven_before() -> None:
     assert later.secret_key is Verdict.PROVEN
     assert later.doubt
     assert later.data_keys == {"proven": Evidence(bits=20.0)}
+
+
+def test_no_acceptance_vouches_for_a_reading() -> None:
+    plain = KeyStanding("k", "azurekv.prod", conclusive=False, under_secret_key=False)
+    read = KeyStanding("k", "azurekv.prod", conclusive=False, under_secret_key=False, is_reading=True)
+    proof = Proof(Verdict.UNPROVEN, accepted=frozenset({"k"}))
+    assert proof.is_firm(plain)
+    assert not proof.is_firm(read)
+    proof.learn("k", Evidence(bits=16.0), under_secret_key=False)
+    assert proof.is_firm(read)
