@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from reencrypt.secret import Secret
+import re
+from dataclasses import replace
+from typing import Final
+
+from reencrypt.secret import MASK, Secret
 from reencrypt.settings import database as database_keys
 from reencrypt.settings.database import Database
 from reencrypt.settings.layers import DEFAULT_ORIGIN, Value
 from reencrypt.settings.model import ShownValue
 from reencrypt.settings.providers import ProviderSection
+
+#: The user and the password of an address, which has no place for them: `https://user:password@host`.
+_USER_INFO: Final = re.compile(r"^(?P<scheme>\s*[A-Za-z][A-Za-z0-9+.-]*://).*@|^[^@]*:.*@", re.DOTALL)
 
 
 def show_value(section: str, key: str, value: Value) -> ShownValue:
@@ -60,4 +67,7 @@ def show_key(section: ProviderSection, key: str, *, secret: bool) -> ShownValue:
         ignored = section.ignored_variable(key)
         why = f"not set ({ignored} is ignored: no file has a value for the key)" if ignored else "not set"
         value = Value("", why)
-    return show_secret(section.name, key, value) if secret else show_value(section.name, key, value)
+    if secret:
+        return show_secret(section.name, key, value)
+    without = _USER_INFO.sub(lambda found: f"{found['scheme'] or ''}{MASK}@", value.text)
+    return show_value(section.name, key, replace(value, text=without))

@@ -3,6 +3,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from reencrypt.keys.azure.kind import ConfiguredVaultKey
 from reencrypt.keys.configuration import read_providers
 from reencrypt.settings import Settings, load_settings
@@ -52,6 +54,23 @@ def test_every_value_that_matters_is_shown_with_its_origin(load: Load, tmp_path:
     assert shown["security.encryption.azurekv.prod.client_secret"] == ("*********", file)
     assert shown["security.encryption.azurekv.prod.vault_uri"] == ("https://v.vault.azure.net", file)
     assert shown["security.encryption.azurekv.half.vault_uri"] == ("", "not set")
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("https://alice:canary@v.vault.azure.net", "https://*********@v.vault.azure.net"),
+        ("https://alice:canary/@c@v.vault.azure.net/path", "https://*********@v.vault.azure.net/path"),
+        ("https://canary@v.vault.azure.net", "https://*********@v.vault.azure.net"),
+        ("alice:canary@v.vault.azure.net", "*********@v.vault.azure.net"),
+        ("https://v.vault.azure.net:8443", "https://v.vault.azure.net:8443"),
+        ("somebody@example.org", "somebody@example.org"),
+    ],
+)
+def test_a_password_in_an_address_is_not_shown(load: Load, value: str, shown: str) -> None:
+    settings = load(CANARIES.replace("https://v.vault.azure.net", value))
+    assert rows(settings)["security.encryption.azurekv.prod.vault_uri"][0] == shown
+    assert all("canary" not in text for text in read_providers(settings).unusable.values())
 
 
 def test_no_secret_is_in_what_is_shown_nor_in_any_repr(load: Load) -> None:
