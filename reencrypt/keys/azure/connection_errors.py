@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from azure.core.exceptions import AzureError
 
 _FORBIDDEN, _CREDENTIALS, _TIMEOUT, _THROTTLED, _SERVER_ERRORS = 403, 407, 408, 429, 500
+_WAIT_FOR_PROXY: Final = "Check the proxy's health and its way out, then start again; progress is saved."
 _USER_INFO: Final = re.compile(r"//[^/\s]*@")
 #: What OpenSSL says of an answer that is not TLS.
 _NOT_TLS: Final = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")
@@ -42,14 +43,14 @@ def no_connection(url: str, proxy: Proxy | None, error: AzureError) -> Configura
             hint="Check its scheme and its port: an http:// proxy is not an https:// one, and a vault speaks TLS only.",
         )
     through = f" through the proxy {proxy}" if proxy is not None and not to_proxy else ""
-    return TransientError(f"no connection to {where}{through} ({reason})")
+    return TransientError(f"no connection to {where}{through} ({reason})", hint=_WAIT_FOR_PROXY if to_proxy else "")
 
 
 def refused_by(proxy: Proxy, host: str, status: int, reason: str) -> ConfigurationError | TransientError:
     """Return the error for a proxy's answer to CONNECT; it says nothing of the health of the host behind it."""
     said = f"{status} {_printable(reason)}".rstrip()
     if status in (_TIMEOUT, _THROTTLED) or status >= _SERVER_ERRORS:
-        return TransientError(f"the proxy {proxy} answered {said} to the way to {host}")
+        return TransientError(f"the proxy {proxy} answered {said} to the way to {host}", hint=_WAIT_FOR_PROXY)
     if status == _CREDENTIALS:
         sent = "does not accept the user and the password in it" if proxy.authorization else "asks for credentials"
         return ProxyError(

@@ -148,7 +148,7 @@ class SharedCredential:
         if isinstance(error, ReencryptError):
             return error
         if isinstance(error, TransientError):
-            return TransientError(without_secret(settings, str(error)), error.retry_after)
+            return TransientError(without_secret(settings, str(error)), error.retry_after, hint=error.hint)
         if name == "WorkloadIdentityCredential" and (fault := _fault_of_token_file()):
             return TokenError(
                 f"[{settings.section}]: {_TOKEN_FILE}: {fault}",

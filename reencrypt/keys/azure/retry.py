@@ -15,11 +15,15 @@ T = TypeVar("T")
 
 
 class TransientError(Exception):
-    """The service could not answer now; it asked for `retry_after`, in seconds."""
+    """The service could not answer now; it asked for `retry_after`, in seconds.
 
-    def __init__(self, message: str, retry_after: float | None = None) -> None:
+    `hint` is what to do where that does not pass, if it is not the vault that fails.
+    """
+
+    def __init__(self, message: str, retry_after: float | None = None, *, hint: str = "") -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.hint = hint
 
 
 def delay_asked_for(headers: Mapping[str, str]) -> float | None:
@@ -85,7 +89,7 @@ async def call_with_retries(
     deadline = loop.time() + policy.deadline_seconds
     tries = 0
     while True:
-        since = loop.time()
+        since, hint = loop.time(), request.hint
         try:
             async with asyncio.timeout(min(policy.attempt_seconds, max(0.1, deadline - since))):
                 result = await call()
@@ -95,7 +99,7 @@ async def call_with_retries(
         except ThrottledError as error:
             reason, wait = str(error), limiter.throttled(since, error.retry_after)
         except TransientError as error:
-            reason, wait = str(error), error.retry_after or 0.0
+            reason, wait, hint = str(error), error.retry_after or 0.0, error.hint or request.hint
         except Exception:
             # An error is an answer too.
             limiter.answered(loop.time() - since)
@@ -111,7 +115,7 @@ async def call_with_retries(
         tries += 1
         if loop.time() + wait >= deadline:
             raise UnavailableError(
-                f"{request.what}: {reason}; gave up (deadline {policy.deadline_seconds:g} s)", hint=request.hint
+                f"{request.what}: {reason}; gave up (deadline {policy.deadline_seconds:g} s)", hint=hint
             )
         waiting(f"{request.what}: {reason}")
         await asyncio.sleep(wait)

@@ -72,6 +72,7 @@ class _Remedy:
     hint: str
 
 
+_WAIT: Final = "Check the health of Microsoft Entra and the way to it, then start again; progress is saved."
 _CORRECT: Final = "Correct it {where}."
 _CLOCK: Final = "Synchronise this machine's clock (NTP): tokens are good for a limited time."
 _WRONG_CLOUD: Final = _Remedy(
@@ -234,7 +235,7 @@ def check_token_answer(url: str, status: int, headers: Mapping[str, str], body: 
     if content is not None and isinstance(content.get("error"), str):
         _raise_refusal(host, status, headers, content)
     if status in (_TIMEOUT, _THROTTLED) or status >= _SERVER_ERRORS:
-        raise TransientError(f"the token endpoint at {host} answered {status}", delay_asked_for(headers))
+        raise TransientError(f"the token endpoint at {host} answered {status}", delay_asked_for(headers), hint=_WAIT)
     if status != _OK:
         raise ConfigurationError(
             f"{host} answered {status} to the sign-in, and not as Microsoft Entra does",
@@ -242,7 +243,7 @@ def check_token_answer(url: str, status: int, headers: Mapping[str, str], body: 
             "perhaps, or a network that asks to sign in first.",
         )
     if content is None or not _is_token(content):
-        raise TransientError(f"the token endpoint at {host} gave no answer of Microsoft Entra")
+        raise TransientError(f"the token endpoint at {host} gave no answer of Microsoft Entra", hint=_WAIT)
 
 
 def _raise_refusal(host: str, status: int, headers: Mapping[str, str], content: dict[str, Any]) -> None:
@@ -255,7 +256,9 @@ def _raise_refusal(host: str, status: int, headers: Mapping[str, str], content: 
     sentence = _sentence(text[: trace.start()] if trace else text) or _sentence(content["error"])
     passing = number in _PASSING_CODES or content["error"] in _PASSING_ERRORS
     if passing or status in (_TIMEOUT, _THROTTLED) or status >= _SERVER_ERRORS:
-        raise TransientError(f"the token endpoint at {host} answered {status} ({sentence})", delay_asked_for(headers))
+        raise TransientError(
+            f"the token endpoint at {host} answered {status} ({sentence})", delay_asked_for(headers), hint=_WAIT
+        )
     raise EntraRefusalError(number, sentence, trace["id"] if trace else "")
 
 

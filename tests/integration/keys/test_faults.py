@@ -484,4 +484,7 @@ async def test_a_sign_in_that_fails_for_good_is_told_from_one_that_may_pass(
         await provider.unwrap(BLOCK)
     assert (caught.value.exit_code, says in caught.value.message) == (exit_code, True), caught.value.message
     assert service.asked["elsewhere"] == 0
+    if exit_code == UnavailableError.exit_code and "cannot be read" not in says:
+        # It is not the vault that fails.
+        assert "Microsoft Entra" in caught.value.hint
     assert "c4n4ry" not in caught.value.message + caught.value.hint

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from emulator_clients import wire_to
 from keyvault_emulator import Emulator
+from keyvault_emulator.tenants import DOMAIN
 
 from reencrypt.errors import ConfigurationError, ReencryptError
 from reencrypt.keys.azure.provider import AzureKeyProvider
@@ -107,6 +108,29 @@ async def test_the_azure_cli(
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     provider = provider_of(client_secret=NO_SECRET, client_id="", tenant_id="")
     assert (await provider.unwrap(wrap(pem(state), b"k" * 16))).data_key == b"k" * 16
+
+
+@pytest.mark.parametrize(("tenant", "asked"), [("contoso.example", "--tenant contoso.example"), ("", "")])
+async def test_the_azure_cli_is_asked_for_the_configured_tenant_and_never_for_that_of_a_challenge(
+    tenant: str,
+    asked: str,
+    state: Path,
+    emulator: Emulator,
+    provider_of: ProviderOf,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    async with wire_to(emulator) as wire:
+        answer = {"accessToken": wire.token, "expires_on": int(time.time()) + 3600}
+    script, said = tmp_path / "az", tmp_path / "said"
+    script.write_text(f"#!/bin/sh\necho \"$@\" > {said}\necho '{json.dumps(answer)}'\n")
+    script.chmod(0o755)
+    use({"AZURE_TOKEN_CREDENTIALS": "AzureCliCredential"}, monkeypatch)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    provider = provider_of(client_secret=NO_SECRET, client_id="", tenant_id=tenant)
+    assert (await provider.unwrap(wrap(pem(state), b"k" * 16))).data_key == b"k" * 16
+    assert ("--tenant" in said.read_text()) is bool(tenant)
+    assert asked in said.read_text()
 
 
 async def test_a_client_id_without_a_secret_names_the_machines_identity(
@@ -386,11 +410,11 @@ async def test_a_machines_identity_that_has_worked_may_come_back(
 # Tenants.
 
 
-@pytest.mark.parametrize("spell", [str.upper, str.lower])
-async def test_a_tenant_is_found_in_any_case(
+@pytest.mark.parametrize("spell", [str.upper, str.lower, lambda _: DOMAIN])
+async def test_a_tenant_is_found_in_any_case_and_by_its_domain(
     spell: Callable[[str], str], state: Path, emulator: Emulator, provider_of: ProviderOf
 ) -> None:
-    provider = provider_of(tenant_id=spell(emulator.tenant_id), client_id=spell(emulator.client_id))
+    provider = provider_of(tenant_id=spell(emulator.tenant_id), client_id=emulator.client_id.upper())
     assert (await provider.unwrap(wrap(pem(state), b"k" * 16))).data_key == b"k" * 16
 
 

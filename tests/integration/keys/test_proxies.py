@@ -106,11 +106,11 @@ async def test_what_no_proxy_excepts_goes_directly(
         ("400 Bad Request", 2, f"cannot open the way to {VAULT} (400", f"CONNECT to {VAULT}"),
         ("405 Method Not Allowed", 2, "cannot open the way to", "CONNECT"),
         ("302 Found", 2, "cannot open the way to", "CONNECT"),
-        ("429 Too Many Requests", 7, "answered 429 Too Many Requests to the way to", ""),
-        ("500 Internal Server Error", 7, "answered 500 Internal Server Error to the way to", ""),
-        ("502 Bad Gateway", 7, f"answered 502 Bad Gateway to the way to {VAULT}", ""),
-        ("503 Service Unavailable", 7, "answered 503 Service Unavailable to the way to", ""),
-        ("504 Gateway Timeout", 7, "answered 504 Gateway Timeout to the way to", ""),
+        ("429 Too Many Requests", 7, "answered 429 Too Many Requests to the way to", "proxy's health"),
+        ("500 Internal Server Error", 7, "answered 500 Internal Server Error to the way to", "proxy's health"),
+        ("502 Bad Gateway", 7, f"answered 502 Bad Gateway to the way to {VAULT}", "proxy's health"),
+        ("503 Service Unavailable", 7, "answered 503 Service Unavailable to the way to", "proxy's health"),
+        ("504 Gateway Timeout", 7, "answered 504 Gateway Timeout to the way to", "proxy's health"),
     ],
 )
 async def test_an_answer_of_the_proxy_is_not_one_of_the_vault(
