@@ -18,11 +18,15 @@ from dataclasses import dataclass, field
 
 @dataclass
 class ConnectProxy:
-    """A running proxy. `asked` holds the target of each CONNECT; `answer` is the status line that refuses them all."""
+    """A running proxy. `asked` holds the target of each CONNECT.
+
+    `answer` is the status line that refuses them all; `raw` are the bytes of an answer in no form.
+    """
 
     target: tuple[str, int]
     credentials: str = ""
     answer: str = ""
+    raw: bytes | None = None
     tls: ssl.SSLContext | None = None
     asked: list[str] = field(default_factory=list)
     port: int = 0
@@ -47,10 +51,15 @@ class ConnectProxy:
 
 @contextmanager
 def connect_proxy(
-    target: tuple[str, int], *, credentials: str = "", answer: str = "", tls: ssl.SSLContext | None = None
+    target: tuple[str, int],
+    *,
+    credentials: str = "",
+    answer: str = "",
+    raw: bytes | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> Iterator[ConnectProxy]:
     """Run a proxy to `target`; `credentials` are `user:password`, `answer` is such as `403 Forbidden`."""
-    proxy = ConnectProxy(target, credentials, answer, tls)
+    proxy = ConnectProxy(target, credentials, answer, raw, tls)
 
     class Handler(socketserver.BaseRequestHandler):
         def handle(self) -> None:
@@ -82,6 +91,9 @@ def _serve(proxy: ConnectProxy, client: socket.socket) -> None:
     if not head:
         return
     answer = proxy.answer_to(head)
+    if proxy.raw is not None:
+        client.sendall(proxy.raw)
+        return
     if not answer.startswith("200 "):
         body = b"<html>from the proxy</html>"
         authenticate = "Proxy-Authenticate: Basic realm=proxy\r\n" if answer.startswith("407") else ""

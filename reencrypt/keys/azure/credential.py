@@ -22,6 +22,7 @@ from reencrypt.keys.azure.sign_in_errors import (
     machine_refused,
     no_identity,
     refused_by_entra,
+    signs_in_by_section,
     without_secret,
 )
 
@@ -33,7 +34,6 @@ _AUTHORITIES: Final = {".usgovcloudapi.net": "login.microsoftonline.us", ".azure
 _FIRST_PAUSE_SECONDS: Final = 0.2
 _LONGEST_PAUSE_SECONDS: Final = 8.0
 _LAST_SECONDS: Final = 300
-_WORKLOAD_IDENTITY: Final = "workloadidentitycredential"
 _TOKEN_PATH: Final = "/oauth2/v2.0/token"  # noqa: S105 - a path
 _CERTIFICATE: Final = "AZURE_CLIENT_CERTIFICATE_PATH"
 _TOKEN_FILE: Final = "AZURE_FEDERATED_TOKEN_FILE"  # noqa: S105 - a variable's name
@@ -139,9 +139,8 @@ class SharedCredential:
         )
         if name:
             return self._failure_of(name, error)
-        if self._has_worked:
-            return TransientError("the identity of this machine does not answer any more")
-        return no_identity(self._settings, {name: str(error) for name, error in failed})
+        missing = no_identity(self._settings, {name: str(error) for name, error in failed})
+        return TransientError(missing.message, hint=missing.hint) if self._has_worked else missing
 
     def _failure_of(self, name: str, error: Exception) -> ReencryptError | TransientError:
         settings = self._settings
@@ -207,7 +206,7 @@ def make_credential(settings: AzureKeyVaultSettings, transport: AioHttpTransport
         "raw_response_hook": _check_answer,
     }
     try:
-        if settings.client_secret and _chosen() != _WORKLOAD_IDENTITY:
+        if signs_in_by_section(settings, os.environ):
             attempt = Attempt(
                 aio.ClientSecretCredential(
                     settings.tenant_id, settings.client_id, settings.client_secret.reveal(), **common
@@ -221,10 +220,6 @@ def make_credential(settings: AzureKeyVaultSettings, transport: AioHttpTransport
     attempts = [Attempt(each, settings) for each in chain.credentials]
     chain.credentials = tuple(attempts)
     return SharedCredential(chain, settings, attempts)
-
-
-def _chosen() -> str:
-    return os.environ.get("AZURE_TOKEN_CREDENTIALS", "").strip().lower()
 
 
 def _names(settings: AzureKeyVaultSettings) -> dict[str, str]:
@@ -268,7 +263,7 @@ def _cannot_be_used(settings: AzureKeyVaultSettings, error: Exception) -> Config
             hint="Give it its value, or unset it.",
         )
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-    if _chosen() and "AZURE_TOKEN_CREDENTIALS" in reason:
+    if "AZURE_TOKEN_CREDENTIALS" in reason:
         return ConfigurationError(f"{where}: {reason}", hint="Correct AZURE_TOKEN_CREDENTIALS, or unset it.")
     path = variables.get(_CERTIFICATE)
     if path and not settings.client_secret and "tenant" not in reason:

@@ -8,6 +8,7 @@ recorded answers and of public reports.
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -204,6 +205,12 @@ _MACHINE: Final = "the identity of this machine"
 _VARIABLES: Final = "in the environment of this program"
 
 
+def signs_in_by_section(settings: AzureKeyVaultSettings, variables: Mapping[str, str]) -> bool:
+    """Whether the service principal of the section signs in, and not the identity of this machine or pod."""
+    chosen = variables.get("AZURE_TOKEN_CREDENTIALS", "").strip().lower()
+    return bool(settings.client_secret) and chosen != "workloadidentitycredential"
+
+
 def identity_of_section(settings: AzureKeyVaultSettings) -> Identity:
     """The service principal of Grafana's configuration."""
     return Identity("tenant_id", "client_id", "client_secret", f"in [{settings.section}]")
@@ -223,6 +230,23 @@ def identity_of(credential: str, settings: AzureKeyVaultSettings, variables: Map
         places = {_VARIABLES if name.startswith("AZURE_") else f"in [{settings.section}]" for name in (tenant, client)}
         return Identity(tenant, client, "the token of AZURE_FEDERATED_TOKEN_FILE", " or ".join(sorted(places)))
     return Identity("tenant_id", _MACHINE, _MACHINE, f"in [{settings.section}]")
+
+
+def _identity_in_use(settings: AzureKeyVaultSettings, variables: Mapping[str, str]) -> Identity:
+    """Return the identity whose token the vault has seen, as azure-identity chooses among those that are configured."""
+    if signs_in_by_section(settings, variables):
+        return identity_of_section(settings)
+    chosen = variables.get("AZURE_TOKEN_CREDENTIALS", "").strip().lower()
+    principal = variables.get("AZURE_TENANT_ID") and variables.get("AZURE_CLIENT_ID")
+    proofs = ("AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PATH")
+    complete = bool(principal) and any(variables.get(name) for name in proofs)
+    for name, has_what_it_takes in (
+        ("EnvironmentCredential", complete),
+        ("WorkloadIdentityCredential", bool(variables.get("AZURE_FEDERATED_TOKEN_FILE"))),
+    ):
+        if has_what_it_takes and chosen in ("", "prod", name.lower()):
+            return identity_of(name, settings, variables)
+    return identity_of("", settings, variables)
 
 
 def check_token_answer(url: str, status: int, headers: Mapping[str, str], body: str) -> None:
@@ -280,11 +304,13 @@ def unauthorized(settings: AzureKeyVaultSettings, message: str) -> TokenError:
     sentence = _sentence(message)
     found = _VAULT_CODE.search(message)
     code = found[1] if found else ""
-    section = identity_of_section(settings)
+    identity = _identity_in_use(settings, os.environ)
     if code == "AKV10032":
-        return _told(settings, section, _OTHER_TENANT if settings.client_secret else _TENANT_OF_A_MACHINE, sentence)
+        return _told(
+            settings, identity, _TENANT_OF_A_MACHINE if identity.proof == _MACHINE else _OTHER_TENANT, sentence
+        )
     if code in _OF_THE_VAULT:
-        return _told(settings, section, _OF_THE_VAULT[code], sentence)
+        return _told(settings, identity, _OF_THE_VAULT[code], sentence)
     said = f" ({without_secret(settings, sentence)})" if sentence else ""
     return TokenError(
         f"[{settings.section}]: {settings.vault_uri} does not accept the token of this sign-in{said}",

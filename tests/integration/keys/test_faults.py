@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
+import random
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -14,11 +17,13 @@ import pytest
 from aiohttp import web
 
 from reencrypt.errors import ConfigurationError, ReencryptError, UnavailableError
+from reencrypt.keys.azure.credential import make_credential
 from reencrypt.keys.azure.errors import ForeignAnswerError
 from reencrypt.keys.azure.limiter import Limiter
 from reencrypt.keys.azure.provider import AzureKeyProvider
 from reencrypt.keys.azure.quota import Window
-from reencrypt.keys.azure.retry import RetryPolicy
+from reencrypt.keys.azure.retry import RetryPolicy, TransientError
+from reencrypt.keys.azure.session import Transport, open_session
 from reencrypt.keys.azure.settings import AzureKeyVaultSettings
 from reencrypt.keys.errors import UnwrapFailedError
 from reencrypt.keys.kind import ProviderContext
@@ -115,14 +120,8 @@ async def provider(service: Service) -> AsyncIterator[AzureKeyProvider]:
     await provider.close()
 
 
-def provider_of(
-    service: Service,
-    context: ProviderContext | None = None,
-    *,
-    trusted_suffix: bool = False,
-    tenant_id: str = TENANT,
-) -> AzureKeyProvider:
-    settings = AzureKeyVaultSettings(
+def settings_of(service: Service, *, trusted_suffix: bool = False, tenant_id: str = TENANT) -> AzureKeyVaultSettings:
+    return AzureKeyVaultSettings(
         provider="azurekv.prod",
         section="security.encryption.azurekv.prod",
         tenant_id=tenant_id,
@@ -133,8 +132,17 @@ def provider_of(
         loopback=True,
         trusted_suffix=trusted_suffix,
     )
+
+
+def provider_of(
+    service: Service,
+    context: ProviderContext | None = None,
+    *,
+    trusted_suffix: bool = False,
+    tenant_id: str = TENANT,
+) -> AzureKeyProvider:
     return AzureKeyProvider(
-        settings,
+        settings_of(service, trusted_suffix=trusted_suffix, tenant_id=tenant_id),
         context,
         retry=RetryPolicy(deadline_seconds=2.0, first_wait_seconds=0.01),
         limiter=Limiter(Window(), first_pause_seconds=0.01),
@@ -488,3 +496,28 @@ async def test_a_sign_in_that_fails_for_good_is_told_from_one_that_may_pass(
         # It is not the vault that fails.
         assert "Microsoft Entra" in caught.value.hint
     assert "c4n4ry" not in caught.value.message + caught.value.hint
+
+
+async def test_no_answer_of_a_token_endpoint_is_a_bug(service: Service) -> None:
+    """Through azure-identity and msal themselves, which read more of an answer than we do."""
+    dice = random.Random(16)
+    good = {"token_type": "Bearer", "access_token": "t0ken", "expires_in": 3600}
+    odd: list[object] = [None, True, -1, 1.5, 10**30, "", "%%%", "eyJ.eyJ.x", "\x00", [], [[]], {}, {"a": {}}, "e30"]
+    fields = [*good, "ext_expires_in", "expires_on", "refresh_in", "id_token", "client_info", "scope", "refresh_token"]
+    fields += ["error", "error_description", "error_codes", "foci"]
+    # Most are nearly right: those get deepest.
+    kinds = ["application/json"] * 9 + ["text/html", "text/xml", "x/y; charset=nonsense", "nonsense", ""]
+    statuses = [200] * 9 + [201, 204, 302, 400, 401, 404, 429, 500, 503]
+    async with open_session() as session:
+        for _ in range(400):
+            content = good | {dice.choice(fields): dice.choice(odd) for _ in range(dice.randint(0, 2))}
+            body = json.dumps(content if dice.random() < 0.9 else dice.choice(odd)).encode()
+            body = body if dice.random() < 0.9 else dice.choice([body[: len(body) // 2], b"\xff\xfe" + body])
+            headers = {"Content-Type": dice.choice(kinds)} | (
+                {"Content-Encoding": "gzip"} if dice.random() < 0.1 else {}
+            )
+            service.token = [web.Response(status=dice.choice(statuses), body=body, headers=headers)]
+            credential = make_credential(settings_of(service), Transport(session))
+            with suppress(ReencryptError, TransientError):
+                assert (await credential.get_token_info("https://vault.azure.net/.default")).token
+            await credential.close()

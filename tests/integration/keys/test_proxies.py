@@ -128,6 +128,35 @@ async def test_an_answer_of_the_proxy_is_not_one_of_the_vault(
             assert isinstance(error, ProxyError)
 
 
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"\r\n\r\n",
+        b"garbage",
+        b"SSH-2.0-OpenSSH_9.6\r\n",
+        b"HTTP/1.1\r\n\r\n",
+        b"HTTP/1.1 abc Not A Number\r\n\r\n",
+        b"HTTP/1.1 999999 What\r\n\r\n",
+        b"HTTP/9.9 200 OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nno colon\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"X: " + b"y" * 100_000 + b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n\r\nnot TLS at all",
+        b"HTTP/1.1 403 \xff\xfe\x1b[31m\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 101 Switching\r\n\r\n",
+        b"\x15\x03\x01\x00\x02\x02\x46",
+    ],
+)
+async def test_bytes_that_are_no_answer_of_a_proxy_are_no_bug(
+    raw: bytes, behind: Behind, state: Path, emulator: Emulator
+) -> None:
+    with connect_proxy(port_of(emulator), raw=raw) as proxy:
+        error = await failing(behind(f"http://alice:c4n4ry@{proxy.address}"), wrap(pem(state), DATA_KEY))
+    assert error.exit_code in (2, 7)
+    assert error.message.isprintable()
+
+
 async def test_wrong_credentials_are_told_from_none(behind: Behind, state: Path, emulator: Emulator) -> None:
     with connect_proxy(port_of(emulator), credentials="alice:right") as proxy:
         provider = behind(f"http://alice:c4n4ry@{proxy.address}")

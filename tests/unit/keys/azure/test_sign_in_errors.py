@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 from hypothesis import given
@@ -252,6 +253,49 @@ def test_every_401_of_the_vault_has_its_cause_and_its_sentence(message: str, sec
     assert hint in error.hint
     # There was a token, so nothing is wrong with the identity of the machine.
     assert "no client_secret" not in error.message
+
+
+@pytest.mark.parametrize(
+    ("secret", "variables", "says"),
+    [
+        (SECRET, {"AZURE_TENANT_ID": "a", "AZURE_FEDERATED_TOKEN_FILE": "f"}, "tenant_id is not the vault's"),
+        (
+            SECRET,
+            {
+                "AZURE_TENANT_ID": "a",
+                "AZURE_FEDERATED_TOKEN_FILE": "f",
+                "AZURE_TOKEN_CREDENTIALS": " WorkloadIdentityCredential",
+            },
+            "AZURE_TENANT_ID is not the vault's",
+        ),
+        ("", {"AZURE_TENANT_ID": "a", "AZURE_FEDERATED_TOKEN_FILE": "f"}, "AZURE_TENANT_ID is not the vault's"),
+        ("", {"AZURE_FEDERATED_TOKEN_FILE": "f"}, "tenant_id is not the vault's"),
+        (
+            "",
+            {"AZURE_TENANT_ID": "a", "AZURE_CLIENT_ID": "b", "AZURE_CLIENT_SECRET": "c"},
+            "AZURE_TENANT_ID is not the vault's",
+        ),
+        (
+            "",
+            {
+                "AZURE_TENANT_ID": "a",
+                "AZURE_CLIENT_ID": "b",
+                "AZURE_CLIENT_SECRET": "c",
+                "AZURE_TOKEN_CREDENTIALS": "AzureCliCredential",
+            },
+            "the identity of this machine is of another tenant",
+        ),
+        ("", {"AZURE_TENANT_ID": "a"}, "the identity of this machine is of another tenant"),
+    ],
+)
+def test_the_tenant_to_correct_is_that_of_who_asked(
+    secret: str, variables: dict[str, str], says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in os.environ if name.startswith("AZURE_")]:
+        monkeypatch.delenv(name)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert says in unauthorized(azure(secret), ISSUER).message
 
 
 def test_without_an_identity_each_kind_says_why() -> None:
