@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import asyncpg
 
+from reencrypt.databases.meanings import READ_ONLY
 from reencrypt.databases.postgres.dsn import PostgresTarget
 from reencrypt.databases.server.reaching import stranger, unreachable
 from reencrypt.databases.server.tls import failure
@@ -34,6 +35,9 @@ _NO_TLS: Final = (
     "Turn TLS on there, or set ssl_mode = disable in [database] (sslmode in a URL or a connection_string) if the "
     "network is yours."
 )
+_PARAMETER: Final = (
+    "Leave that parameter out of the URL or the connection_string, or list it in PgBouncer's ignore_startup_parameters."
+)
 # Hints by the name of the server's function, because its messages are localised.
 _BY_FUNCTION: Final = {
     "InitializeSessionUserId": f"{_SIGN_IN} If they are right: ALTER ROLE … LOGIN.",
@@ -44,6 +48,7 @@ _BY_STATE: Final = {
     "3D000": _SIGN_IN,
     "28P01": _SIGN_IN,
     "42501": "Grant the role CONNECT on the database, or the setting that the connection string asks for.",
+    "42601": _PARAMETER,  # in the options, which are like a command line
     "55000": "Let the database take connections: ALTER DATABASE … ALLOW_CONNECTIONS true.",
     "58P01": "Leave out what names that file, or put it there.",
     "57P04": "Check name in [database]; that database was dropped.",
@@ -61,9 +66,6 @@ _LASTING_WORDS: Final = (
     "not found",
 )
 _PROXIES: Final = ("08P01", "XX000")
-_PARAMETER: Final = (
-    "Leave that parameter out of the URL or the connection_string, or list it in PgBouncer's ignore_startup_parameters."
-)
 
 
 class NoTlsError(ConfigurationError):
@@ -112,6 +114,9 @@ def _translated(target: PostgresTarget, *, tls: bool, reached_before: bool) -> I
             "that CA is as good.",
         ) from error
     except asyncpg.TargetServerAttributeNotMatched as error:
+        # At the start a wrong address; later a failover, after which the primary is waited for.
+        if reached_before:
+            raise READ_ONLY.of(name, str(error)) from error
         raise ConfigurationError(f"{name}: {error}", hint="Give the address of the primary in [database].") from error
     except (asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
         # A way to sign in that asyncpg does not know, or an answer that it cannot read.

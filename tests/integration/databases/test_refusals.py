@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -147,6 +148,9 @@ async def test_a_refusal_in_postgresqls_protocol(
         (mysql_refusal(3159, "HY000", "Connections using insecure transport are prohibited"), NOW, "ssl_mode"),
         (mysql_error(1130, "Host '1.2.3.4' is not allowed to connect to this MySQL server"), NOW, "CREATE USER"),
         (mysql_error(1129, "Host '1.2.3.4' is blocked because of many connection errors"), NOW, "FLUSH HOSTS"),
+        # A server that is like MySQL, and cannot read what sets up a session.
+        (mysql_refusal(1064, "42000", "You have an error in your SQL syntax"), NOW, "proxy that filters"),
+        (mysql_refusal(1193, "HY000", "Unknown system variable 'sql_safe_updates'"), NOW, ""),
         (mysql_error(1040, "Too many connections"), LATER, ""),
         (mysql_refusal(1203, "42000", "User g already has more than 'max_user_connections'"), LATER, ""),
         (mysql_refusal(1226, "42000", "User 'g' has exceeded the 'max_connections_per_hour' resource"), LATER, ""),
@@ -258,6 +262,7 @@ def strict() -> Iterator[InstalledPostgres]:
         ("password", "?sslmode=disable", "password"),
         ("nobody", "?sslmode=require", "user"),
         ("postgres", "?search_path=x&sslcrl_no=1", "Leave that parameter out"),
+        ("postgres", "?options=--nothing&sslmode=disable", "Leave that parameter out"),
         ("postgres", "?session_preload_libraries=nowhere&sslmode=disable", ""),
         ("plain", "?sslmode=require", "user"),
     ],
@@ -294,6 +299,16 @@ async def test_a_standby_is_refused_where_a_primary_is_asked_for(strict: Install
     error = await refused(f"postgresql://postgres@127.0.0.1:{strict.port}/postgres{query}")
     assert error.exit_code == NOW
     assert "primary" in error.hint
+
+
+async def test_a_server_that_was_a_primary_when_it_was_reached_is_waited_for(strict: InstalledPostgres) -> None:
+    url = f"postgresql://postgres@127.0.0.1:{strict.port}/postgres?target_session_attrs=read-write"
+    target = postgres_target(load_settings(config=None, home=None, database_url=url, environ={}).database, {})
+    driver = PostgresDriver(target)
+    await (await driver.connect()).leave()
+    driver._target = replace(target, session={"default_transaction_read_only": "on"})  # noqa: SLF001 - a failover
+    with pytest.raises(TransactionLostError, match="read-only"):
+        await driver.connect()
 
 
 async def test_no_variable_of_this_process_leads_to_another_server(
@@ -338,18 +353,11 @@ async def test_a_password_that_the_environment_has_is_used_as_grafanas_driver_us
         await PostgresDriver(postgres_target(settings)).connect()
 
 
-async def test_a_server_that_was_reached_is_away_and_not_misspelt(
-    strict: InstalledPostgres, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_server_that_was_reached_is_away_and_not_misspelt(strict: InstalledPostgres) -> None:
     url = f"postgresql://postgres@localhost:{strict.port}/postgres"
     settings = load_settings(config=None, home=None, database_url=url, environ={}).database
     driver = PostgresDriver(postgres_target(settings, {}))
     await (await driver.connect()).leave()
-    monkeypatch.setattr(driver, "_target", postgres_target(
-        load_settings(
-            config=None, home=None, database_url="postgresql://postgres@[fe80::1%25nowhere]/postgres", environ={}
-        ).database,
-        {},
-    ))  # fmt: skip
+    driver._target = replace(driver._target, host="fe80::1%nowhere")  # noqa: SLF001 - as if its name had gone
     with pytest.raises(TransactionLostError):
         await driver.connect()
