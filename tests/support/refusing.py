@@ -60,8 +60,8 @@ def postgres_authentication(number: int, body: bytes = b"") -> Answer:
     return postgres_message(b"R", struct.pack("!i", number) + body)
 
 
-def postgres_message(kind: bytes, body: bytes) -> Answer:
-    """One message, after any request for TLS was declined."""
+def postgres_message(kind: bytes, body: bytes, *more: tuple[bytes, bytes]) -> Answer:
+    """One message or several, after any request for TLS was declined."""
 
     def answer(client: socket.socket) -> None:
         while True:
@@ -70,7 +70,8 @@ def postgres_message(kind: bytes, body: bytes) -> Answer:
                 break
             client.sendall(b"N")
         client.recv(length - 8, socket.MSG_WAITALL)
-        client.sendall(kind + struct.pack("!i", len(body) + 4) + body)
+        for each, content in ((kind, body), *more):
+            client.sendall(each + struct.pack("!i", len(content) + 4) + content)
 
     return answer
 
@@ -83,26 +84,28 @@ def mysql_error(number: int, message: str) -> Answer:
 
 def mysql_refusal(number: int, state: str, message: str, *, ask: bytes = b"") -> Answer:
     """MySQL's greeting, and its error once the client has named itself; `ask` is a way to sign in that it asks for."""
+    error = b"\xff" + struct.pack("<H", number) + b"#" + state.encode() + message.encode()
+    return _mysql(*([(2, b"\xfe" + ask + b"\0"), (4, error)] if ask else [(2, error)]))
+
+
+def mysql_then(answer: bytes) -> Answer:
+    """A MySQL that lets the client in, and answers this to its first statement."""
+    return _mysql((2, b"\0\0\0\2\0\0\0"), (1, answer))
+
+
+def _mysql(*packets: tuple[int, bytes]) -> Answer:
+    """A greeting, and then one packet for each of the client's, under these numbers."""
     greeting = (
         b"\x0a8.0.36\0" + struct.pack("<I", 7) + b"saltsalt\0" + struct.pack("<H", 0xF7FF) + b"\xff\x02\0"
         b"\xff\xdf\x15" + bytes(10) + b"saltsaltsalt\0mysql_native_password\0"
     )
-    error = b"\xff" + struct.pack("<H", number) + b"#" + state.encode() + message.encode()
 
     def answer(client: socket.socket) -> None:
-        def send(sequence: int, payload: bytes) -> None:
-            client.sendall(len(payload).to_bytes(3, "little") + bytes([sequence]) + payload)
-
-        def receive() -> None:
+        client.sendall(len(greeting).to_bytes(3, "little") + b"\0" + greeting)
+        for sequence, payload in packets:
             header = client.recv(4, socket.MSG_WAITALL)
             client.recv(int.from_bytes(header[:3], "little"), socket.MSG_WAITALL)
-
-        send(0, greeting)
-        receive()
-        if ask:
-            send(2, b"\xfe" + ask + b"\0")
-            receive()
-        send(4 if ask else 2, error)
+            client.sendall(len(payload).to_bytes(3, "little") + bytes([sequence]) + payload)
 
     return answer
 

@@ -93,24 +93,32 @@ def _guarded(target: MysqlTarget, *, safe: bool) -> Mapping[bytes, Callable[[Any
 
 async def connect(target: MysqlTarget, tls: ssl.SSLContext | None, *, reached_before: bool) -> Any:  # noqa: ANN401
     """Open one connection. Raises `ConfigurationError` or `TransactionLostError`."""
-    with translated_sign_in(target, reached_before=reached_before):
-        try:
-            return await asyncmy.connect(
-                **target.arguments(),
-                ssl=tls,
-                client_flag=CLIENT.FOUND_ROWS,
-                autocommit=True,
-                auth_plugin_map=_guarded(target, safe=tls is not None or bool(target.socket)),
-            )
-        except (errors.MySQLError, OSError, EOFError, ReencryptError):
-            raise
-        except Exception as error:
-            # Other errors come from a greeting that asyncmy cannot read, from a host that is no name, or from an
-            # unknown kind of password.
-            raise ConfigurationError(
-                f"{target.display}: asyncmy cannot sign in there: {error}",
-                hint=f"Check the address in [database]. If it is right: {_KIND[0].lower()}{_KIND[1:]}",
-            ) from error
+    with translated_sign_in(target, reached_before=reached_before), readable(target):
+        return await asyncmy.connect(
+            **target.arguments(),
+            ssl=tls,
+            client_flag=CLIENT.FOUND_ROWS,
+            autocommit=True,
+            auth_plugin_map=_guarded(target, safe=tls is not None or bool(target.socket)),
+        )
+
+
+@contextmanager
+def readable(target: MysqlTarget) -> Iterator[None]:
+    """Translate what asyncmy raises where an answer is not what a server of this kind sends.
+
+    That is anything: an index or a number out of range, an unknown kind of password, a host that is no name. So this
+    stands around calls of asyncmy alone, and until the session stands.
+    """
+    try:
+        yield
+    except (errors.MySQLError, OSError, EOFError, ReencryptError):
+        raise
+    except Exception as error:
+        raise ConfigurationError(
+            f"{target.display}: asyncmy cannot sign in there: {error}",
+            hint=f"Check the address in [database]. If it is right: {_KIND[0].lower()}{_KIND[1:]}",
+        ) from error
 
 
 async def check_kind(target: MysqlTarget) -> None:

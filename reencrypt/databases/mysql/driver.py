@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from typing import Any, Final
 
-from reencrypt.databases.mysql.connecting import NoTlsError, check_kind, connect, translated_sign_in
+from reencrypt.databases.mysql.connecting import NoTlsError, check_kind, connect, readable, translated_sign_in
 from reencrypt.databases.mysql.dsn import MysqlTarget
 from reencrypt.databases.mysql.errors import translated
 from reencrypt.errors import ConfigurationError, TransactionLostError
@@ -129,9 +129,10 @@ class MysqlDriver:
                     raise
                 try:
                     _raise_lost_cancellation(asked)
-                    for statement in _SESSION:
-                        await _run(connection, statement)
-                    ((version, packet, *charsets),) = await (await _run(connection, _SERVER)).fetchall()
+                    with readable(self._target):
+                        for statement in _SESSION:
+                            await _run(connection, statement)
+                        ((version, packet, *charsets),) = await (await _run(connection, _SERVER)).fetchall()
                     _check(self.name, version, charsets)
                 except BaseException:
                     connection.close()

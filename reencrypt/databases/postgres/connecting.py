@@ -82,6 +82,19 @@ async def connect(target: PostgresTarget, *, tls: bool, reached_before: bool) ->
             if not (isinstance(error, ssl.SSLError | socket.gaierror) or target.socket_path or reached_before):
                 await _check_kind(target)
             raise
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, ValueError, OverflowError):
+            raise
+        except Exception as error:
+            # Whatever asyncpg stumbles over in an answer that is not what a server of this kind sends.
+            raise _unreadable(target.display, error) from error
+
+
+def _unreadable(name: str, error: Exception) -> ConfigurationError:
+    return ConfigurationError(
+        f"{name}: asyncpg cannot sign in there: {error}",
+        hint="Check the address in [database]. If it is right, let the server ask for a password by scram-sha-256 "
+        "or md5, or for a certificate.",
+    )
 
 
 async def _check_kind(target: PostgresTarget) -> None:
@@ -120,11 +133,7 @@ def _translated(target: PostgresTarget, *, tls: bool, reached_before: bool) -> I
         raise ConfigurationError(f"{name}: {error}", hint="Give the address of the primary in [database].") from error
     except (asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
         # A way to sign in that asyncpg does not know, or an answer that it cannot read.
-        raise ConfigurationError(
-            f"{name}: asyncpg cannot sign in there: {error}",
-            hint="Check the address in [database]. If it is right, let the server ask for a password by scram-sha-256 "
-            "or md5, or for a certificate.",
-        ) from error
+        raise _unreadable(name, error) from error
     except (OSError, ValueError, OverflowError) as error:
         if _REJECTED_TLS in str(error):
             raise NoTlsError(f"{name} offers no TLS", hint=_NO_TLS) from error

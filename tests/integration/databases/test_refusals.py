@@ -27,8 +27,10 @@ from tests.support.refusing import (
     RefusingServer,
     mysql_error,
     mysql_refusal,
+    mysql_then,
     postgres_authentication,
     postgres_error,
+    postgres_message,
     web_server,
 )
 
@@ -116,6 +118,9 @@ def url_of(scheme: str, port: int, query: str = "") -> str:
         (postgres_authentication(99), NOW, "scram-sha-256"),
         (postgres_authentication(10, b"OAUTHBEARER\0\0"), NOW, "scram-sha-256"),
         (postgres_authentication(10, b"SCRAM-SHA-512\0\xff\0\0"), NOW, "scram-sha-256"),
+        # No server says so, and what asyncpg makes of it is no error of its own.
+        (postgres_message(b"R", bytes(4), (b"Z", b"I")), NOW, "Check the address"),
+        (postgres_message(b"S", b"server_version\0what\0", (b"R", bytes(4)), (b"Z", b"I")), NOW, "Check the host"),
         (web_server, NOW, "host and the port"),
         (mysql_refusal(1045, "28000", ""), NOW, "host and the port"),
         (lambda client: client.close(), LATER, ""),
@@ -161,6 +166,10 @@ async def test_a_refusal_in_postgresqls_protocol(
         (mysql_refusal(1045, "28000", "", ask=b"dialog\0\x04Password: "), NOW, "allowCleartextPasswords"),
         (mysql_refusal(1045, "28000", "", ask=b"mysql_old_password"), NOW, "caching_sha2"),
         (mysql_refusal(1045, "28000", "", ask=b"authentication_kerberos_client"), NOW, "caching_sha2"),
+        # No server says so, and what asyncmy makes of it is no error of its own.
+        (mysql_refusal(0, "", "", ask=b"\xff" * 40), NOW, "Check the address"),
+        (mysql_then(b"\xfb" + b"/etc/passwd"), NOW, "Check the address"),
+        (mysql_then(b"\xfe" + b"\xff" * 8), NOW, "Check the address"),
         (web_server, NOW, "host and the port"),
         (postgres_error("28000", "no"), NOW, "host and the port"),
         (lambda client: client.close(), LATER, ""),
