@@ -32,7 +32,7 @@ from reencrypt.state.stop import StopRequest
 
 _NAMED: Final = 5  # data keys in one line
 #: The checks of a database that is open, in their order.
-_OF_SCHEMA: Final = ("schema", "visibility", "state tables", "plain text")
+_OF_DATABASE: Final = ("writable", "schema", "visibility", "state tables", "plain text")
 _NO_DATABASE: Final = "the database could not be read: see what failed there"
 
 
@@ -133,9 +133,10 @@ async def _rehearsal(settings: Settings, options: RunOptions, shared: Shared, em
         async with open_session(settings, options, shared, emit=emit, stop=StopRequest(), write=False) as session:
             plan = await make_plan(session)
     except ReencryptError as error:
-        return [failed("refusals", error)]
+        return [failed("refusals", error), not_checked("secret_key", "the plan came to an end before")]
     if plan.refusals:
-        return [failed("refusals", refusal) for refusal in plan.refusals]
+        refused = [failed("refusals", refusal) for refusal in plan.refusals]
+        return refused if plan.proof.secret_key is Verdict.REFUTED else [*refused, _proof(plan)]
     stop = f"nothing would stop `reencrypt run` to {plan.target_provider}"
     return [Check("refusals", State.OK, stop if plan.movable else f"{stop}, and nothing is to move"), _proof(plan)]
 
@@ -151,6 +152,8 @@ def _proof(plan: Plan) -> Check:
             else Check("secret_key", State.OK, proven)
         )
     needed = "too little in this database is under it" if plan.needs_secret_key() else "nothing in it is under it"
+    if plan.refusals:
+        needed = "a refusal came first, or too little is under it"
     return not_checked("secret_key", f"this database does not show whether it is Grafana's: {needed}")
 
 
@@ -162,7 +165,7 @@ async def _database(settings: Settings, report: DoctorReport) -> _DataKeysFound 
         database = await open_database(settings.database, write=False)
     except ReencryptError as error:
         checks.append(failed("connection", error))
-        checks += [not_checked(name, "there is no connection") for name in _OF_SCHEMA]
+        checks += [not_checked(name, "there is no connection") for name in _OF_DATABASE]
         return None
     try:
         checks.append(Check("connection", State.OK, database.name))
@@ -174,7 +177,7 @@ async def _database(settings: Settings, report: DoctorReport) -> _DataKeysFound 
         checks.append(Check("schema", State.OK, places))
         if obstacles:
             checks += [failed("visibility", obstacle) for obstacle in obstacles]
-            checks += [not_checked(name, "this account may not see all of it") for name in _OF_SCHEMA[2:]]
+            checks += [not_checked(name, "this account may not see all of it") for name in _OF_DATABASE[3:]]
             return None
         checks.append(
             Check("visibility", State.OK, "this account sees every table, column and row, and each row has a key")
@@ -184,9 +187,9 @@ async def _database(settings: Settings, report: DoctorReport) -> _DataKeysFound 
         return _DataKeysFound(await read_data_keys(database, schema.key_table), await read_own_keys(database, schema))
     except ReencryptError as error:
         made = {check.name for check in checks}
-        name, *others = [each for each in (*_OF_SCHEMA, "data keys") if each not in made]
+        name, *others = [each for each in (*_OF_DATABASE, "data keys") if each not in made]
         checks.append(failed(name, error))
-        checks += [not_checked(each, "an earlier check failed") for each in others if each in _OF_SCHEMA]
+        checks += [not_checked(each, "an earlier check failed") for each in others if each in _OF_DATABASE]
         return None
     finally:
         await database.close()

@@ -166,6 +166,10 @@ def test_whatever_would_refuse_a_run_is_not_healthy(change: Callable[[str], str]
     checks = examine(story, expect=exit_code)
     assert checks["run", "refusals"]["state"] == "failed"
     assert refused["exit_code"] == exit_code
+    if "secret_key" in checks["run", "refusals"]["detail"]:
+        assert ("run", "secret_key") not in checks
+    else:
+        assert checks["run", "secret_key"]["state"] == "ok"
 
 
 @SQLITE
@@ -201,7 +205,7 @@ def test_a_database_that_is_not_there_does_not_keep_from_looking_at_the_vault(st
     # What it takes the database to know is not known, which is another thing than fine.
     unknown = {each for each, state in states.items() if state == "not checked"}
     assert unknown == {
-        *(("database", name) for name in ("schema", "visibility", "state tables", "plain text")),
+        *(("database", name) for name in ("writable", "schema", "visibility", "state tables", "plain text")),
         ("grafana", "Grafana uses it"),
         (TARGET, "data keys"),
         ("run", "refusals"),
