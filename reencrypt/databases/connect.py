@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Final, Protocol
 
 from reencrypt.databases.protocol import Database
+from reencrypt.databases.waits import Waiting, ignore
 from reencrypt.errors import ConfigurationError
 from reencrypt.settings import DatabaseSettings
 from reencrypt.settings.engines import DatabaseType
@@ -28,13 +29,14 @@ _NOT_INSTALLED: Final[Mapping[DatabaseType, tuple[str, str]]] = {
 
 
 class _Open(Protocol):
-    async def __call__(self, settings: DatabaseSettings, *, write: bool) -> Database: ...
+    async def __call__(self, settings: DatabaseSettings, *, write: bool, waiting: Waiting = ...) -> Database: ...
 
 
-async def open_database(settings: DatabaseSettings, *, write: bool) -> Database:
+async def open_database(settings: DatabaseSettings, *, write: bool, waiting: Waiting = ignore) -> Database:
     """Connect as Grafana's configuration says; raises `ConfigurationError` where that cannot work.
 
-    With `write` also where the database takes no writes.
+    With `write` also where the database takes no writes. `waiting` is told what is waited for, where the database is
+    slow, locked or away.
     """
     try:
         open_engine: _Open = import_module(_MODULES[settings.type]).open_database
@@ -43,7 +45,7 @@ async def open_database(settings: DatabaseSettings, *, write: bool) -> Database:
             raise
         message, hint = _NOT_INSTALLED[settings.type]
         raise ConfigurationError(message, hint=hint) from error
-    database = await open_engine(settings, write=write)
+    database = await open_engine(settings, write=write, waiting=waiting)
     try:
         obstacle = await database.write_obstacle() if write else None
     except BaseException:

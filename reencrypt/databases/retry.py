@@ -24,10 +24,15 @@ async def retry(
     *,
     deadline_seconds: float | None = None,
     longest_wait_seconds: float = _LONGEST_WAIT_SECONDS,
+    pardoned: Callable[[], float] = lambda: 0.0,
 ) -> _T:
-    """Retry `work` until it is not lost. Raises `UnavailableError` past the deadline, in seconds from now."""
+    """Retry `work` until it is not lost. Raises `UnavailableError` past the deadline, in seconds from now.
+
+    `pardoned` counts seconds that move the deadline, because the server was seen at work in them.
+    """
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + (DEADLINE_SECONDS if deadline_seconds is None else deadline_seconds)
+    start = loop.time() - pardoned()
+    patience = DEADLINE_SECONDS if deadline_seconds is None else deadline_seconds
     tries = 0
     while True:
         try:
@@ -37,7 +42,7 @@ async def retry(
             ceiling = min(longest_wait_seconds, _FIRST_WAIT_SECONDS * 2**tries)
             wait = random.uniform(0, ceiling)  # noqa: S311 - spreads load
             tries += 1
-            if loop.time() + wait >= deadline:
+            if loop.time() + wait - pardoned() >= start + patience:
                 raise UnavailableError(error.message, hint=error.hint) from error
         await asyncio.sleep(wait)
 

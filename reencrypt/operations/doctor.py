@@ -12,7 +12,7 @@ from reencrypt.databases.connect import open_database
 from reencrypt.databases.plain_text import REMEDY, count_plain_text, plain_text_in_words
 from reencrypt.databases.protocol import Database
 from reencrypt.errors import ConfigurationError, ReencryptError
-from reencrypt.events import Emit
+from reencrypt.events import Emit, Waiting
 from reencrypt.keys.configuration import ProviderConfiguration
 from reencrypt.keys.diagnostics import Check, State, failed, not_checked
 from reencrypt.keys.proof import Verdict
@@ -88,7 +88,7 @@ async def doctor(settings: Settings, options: RunOptions, shared: Shared, *, emi
     """Check the database, the configuration and every configured key; a failure becomes a check, not an error."""
     report = DoctorReport(normalise_provider(settings.encryption_provider), Target.resolve(settings, options).provider)
     opening = open_providers(settings, DerivedKeyCache(), options.vault, shared.services, emit)
-    found = await _database(settings, report)
+    found = await _database(settings, report, emit)
     report.groups["grafana"] = _grafana(settings, report, found)
     async with opening as providers:
         for name in providers.configured.usable:
@@ -157,12 +157,12 @@ def _proof(plan: Plan) -> Check:
     return not_checked("secret_key", f"this database does not show whether it is Grafana's: {needed}")
 
 
-async def _database(settings: Settings, report: DoctorReport) -> _DataKeysFound | None:
+async def _database(settings: Settings, report: DoctorReport, emit: Emit) -> _DataKeysFound | None:
     """Check the database; None where its data keys cannot be read."""
     checks: list[Check] = []
     report.groups["database"] = checks
     try:
-        database = await open_database(settings.database, write=False)
+        database = await open_database(settings.database, write=False, waiting=lambda reason: emit(Waiting(reason)))
     except ReencryptError as error:
         checks.append(failed("connection", error))
         checks += [not_checked(name, "there is no connection") for name in _OF_DATABASE]

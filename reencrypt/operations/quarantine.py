@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from reencrypt.databases.connect import open_database
 from reencrypt.databases.protocol import Database
 from reencrypt.errors import ConfigurationError
-from reencrypt.events import Emit, Waiting
+from reencrypt.events import Emit, Waiting, ignore
 from reencrypt.operations.report import entry_as_json
 from reencrypt.planning.options import QuarantineSelection, SafetyOptions
 from reencrypt.planning.schema import inspect
@@ -32,9 +32,11 @@ class QuarantineReport:
         }
 
 
-async def list_quarantine(settings: Settings, selection: QuarantineSelection) -> QuarantineReport:
+async def list_quarantine(
+    settings: Settings, selection: QuarantineSelection, *, emit: Emit = ignore
+) -> QuarantineReport:
     """List the selected entries, all of them without an option. Changes nothing."""
-    database = await open_database(settings.database, write=False)
+    database = await open_database(settings.database, write=False, waiting=lambda reason: emit(Waiting(reason)))
     try:
         return QuarantineReport(await _selected(database, selection))
     finally:
@@ -48,7 +50,7 @@ async def acknowledge_quarantine(settings: Settings, selection: QuarantineSelect
             "no option says which secrets to acknowledge",
             hint="Give --location, --key, --field or --reason, or --all.",
         )
-    database = await open_database(settings.database, write=True)
+    database = await open_database(settings.database, write=True, waiting=lambda reason: emit(Waiting(reason)))
     try:
         entries = await _selected(database, selection)
         if not entries:

@@ -73,7 +73,7 @@ async def open_session(
     cache = DerivedKeyCache()
     # Before the database: what the options say wrongly must not wait for a server that does not answer.
     opening = open_providers(options.applied_to(settings), cache, options.vault, shared.services, emit)
-    database = await open_database(settings.database, write=write)
+    database = await open_database(settings.database, write=write, waiting=lambda reason: emit(Waiting(reason)))
     try:
         schema = await inspect(database)
         async with opening as providers:

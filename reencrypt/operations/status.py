@@ -7,6 +7,7 @@ from typing import Any
 
 from reencrypt.databases.connect import open_database
 from reencrypt.databases.protocol import Database
+from reencrypt.events import Emit, Waiting, ignore
 from reencrypt.operations.report import entry_as_json
 from reencrypt.outcomes import RunState
 from reencrypt.planning.resume import command_for
@@ -83,9 +84,9 @@ class StatusReport:
         }
 
 
-async def status(settings: Settings) -> StatusReport:
+async def status(settings: Settings, *, emit: Emit = ignore) -> StatusReport:
     """Read the state tables; a database without them has had no run."""
-    database = await open_database(settings.database, write=False)
+    database = await open_database(settings.database, write=False, waiting=lambda reason: emit(Waiting(reason)))
     try:
         if not (await inspect(database, pages=False)).has_state:
             return StatusReport([], "", [])

@@ -17,13 +17,13 @@ from typing import Final
 from reencrypt.databases.protocol import Database, Transaction, Value
 from reencrypt.databases.retry import retry_transaction
 from reencrypt.databases.state_version import read_state_version
-from reencrypt.errors import LeaseHeldError, ReencryptError, first_error
+from reencrypt.errors import LeaseHeldError, ReencryptError, UnavailableError, first_error
 from reencrypt.state.stamp import stamp
 from reencrypt.state.stop import StopRequest
 
 _BEATS_PER_TIMEOUT: Final = 3
 _POLLS_PER_BEAT: Final = 4
-_RELEASE_SECONDS: Final = 2.0
+_RELEASE_SECONDS: Final = 2.0  # after a requested stop, or where the database has failed already
 
 
 def holder_name() -> str:
@@ -116,6 +116,7 @@ async def held_lease(
     """
     taking = take_lease(database, timeout_seconds=timeout_seconds, waiting=waiting, known_dead=known_dead)
     lease = await stop.interruptible(taking)
+    is_away = False
     try:
         # A newer program may have been at work while this one waited.
         await read_state_version(database, (await database.columns()).keys())
@@ -124,11 +125,14 @@ async def held_lease(
             yield lease
             await lease.stop_beating()
     except BaseExceptionGroup as group:
-        raise first_error(group) from group
+        error = first_error(group)
+        is_away = isinstance(error, UnavailableError)
+        raise error from group
     finally:
         # Also on cancellation: then the next run need not wait until this holder counts as dead. Where the release
-        # fails, or takes longer than a requested stop allows, the earlier error is the one to report.
-        patience = _RELEASE_SECONDS if stop.reason else None
+        # fails, or takes longer than a requested stop or a server that is away allows, the earlier error is the one to
+        # report.
+        patience = _RELEASE_SECONDS if stop.reason or is_away else None
         with suppress(ReencryptError, TimeoutError):
             await asyncio.shield(_release(lease, database, patience))
 

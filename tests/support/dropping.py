@@ -11,6 +11,8 @@ import pytest
 from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.databases.connect import open_database
 from reencrypt.databases.protocol import Database
+from reencrypt.databases.waits import Waiting
+from reencrypt.databases.waits import ignore as silent
 from reencrypt.operations import session
 from reencrypt.settings import DatabaseSettings
 
@@ -74,7 +76,7 @@ class DroppingDatabase:
 def drop_pages(monkeypatch: pytest.MonkeyPatch, drop: Drop) -> None:
     """From here on every operation in this process reads through the fault."""
 
-    async def open_dropping(settings: DatabaseSettings, *, write: bool) -> Database:
-        return cast("Database", DroppingDatabase(await open_database(settings, write=write), drop))
+    async def open_dropping(settings: DatabaseSettings, *, write: bool, waiting: Waiting = silent) -> Database:
+        return cast("Database", DroppingDatabase(await open_database(settings, write=write, waiting=waiting), drop))
 
     monkeypatch.setattr(session, "open_database", open_dropping)

@@ -11,6 +11,8 @@ import pytest
 from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.databases.connect import open_database
 from reencrypt.databases.protocol import Database
+from reencrypt.databases.waits import Waiting
+from reencrypt.databases.waits import ignore as silent
 from reencrypt.events import Event, ignore
 from reencrypt.operations import session
 from reencrypt.operations.migrate import run as operation
@@ -65,8 +67,8 @@ async def run_in_process(
 ) -> RunReport:
     """Move everything under `secretKey.v1`, which needs no vault."""
 
-    async def open_hooked(settings: DatabaseSettings, *, write: bool) -> Database:
-        return cast("Database", HookedDatabase(await open_database(settings, write=write), hook))
+    async def open_hooked(settings: DatabaseSettings, *, write: bool, waiting: Waiting = silent) -> Database:
+        return cast("Database", HookedDatabase(await open_database(settings, write=write, waiting=waiting), hook))
 
     monkeypatch.setattr(session, "open_database", open_hooked)
     settings = load_settings(

@@ -65,7 +65,9 @@ def list_(
     """Print where each secret is, why it could not be re-encrypted, and what to do."""
     from reencrypt.operations.quarantine import list_quarantine  # noqa: PLC0415
 
-    report = run_to_end(list_quarantine(load(common), selection))
+    settings = load(common)
+    with listening(common) as emit:
+        report = run_to_end(list_quarantine(settings, selection, emit=emit))
     return out.answer("quarantine list", common, 0, report, partial(_print, nothing="Nothing is in quarantine."))
 
 

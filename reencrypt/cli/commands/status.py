@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from reencrypt.cli import output as out
 from reencrypt.cli.options import Common, cli_command
-from reencrypt.cli.performing import load, run_to_end
+from reencrypt.cli.performing import listening, load, run_to_end
 
 if TYPE_CHECKING:
     from reencrypt.operations.status import StatusReport
@@ -23,7 +23,10 @@ def command(common: Common) -> int:
     """Show the runs of this database, their progress, and the next command to type."""
     from reencrypt.operations.status import status  # noqa: PLC0415
 
-    return out.answer("status", common, 0, run_to_end(status(load(common))), _print)
+    settings = load(common)
+    with listening(common) as emit:
+        report = run_to_end(status(settings, emit=emit))
+    return out.answer("status", common, 0, report, _print)
 
 
 def _print(report: StatusReport) -> None:

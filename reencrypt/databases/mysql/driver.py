@@ -9,21 +9,24 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import secrets
 import ssl
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Final
 
 from reencrypt.databases.mysql.connecting import NoTlsError, check_kind, connect, readable, translated_sign_in
 from reencrypt.databases.mysql.dsn import MysqlTarget
 from reencrypt.databases.mysql.errors import translated
+from reencrypt.databases.mysql.waits import condition_of
+from reencrypt.databases.server.keepalive import keep_alive
+from reencrypt.databases.server.watch import Condition, Mark
 from reencrypt.errors import ConfigurationError, TransactionLostError
 
 _CONNECT_SECONDS: Final = 15.0
-# A statement waits five seconds for a lock and works for milliseconds; one that takes longer has lost its server. The
-# driver's own timeouts are not used: it waits with `asyncio.wait_for`, which on Python 3.11 forgets a cancellation that
-# comes at the same moment as the answer (python/cpython#86296), and the canceller waits forever.
-_STATEMENT_SECONDS: Final = 60.0
+# `Watch` ends statements. The driver's own timeouts are not used: it waits with `asyncio.wait_for`, which on Python
+# 3.11 forgets a cancellation that comes at the same moment as the answer (python/cpython#86296), and the canceller
+# waits forever.
 _STATEMENT_SHARE: Final = 0.9  # of the largest packet
 _OLDEST: Final = {"MariaDB": (10, 2), "MySQL": (8, 0)}  # window functions
 
@@ -42,19 +45,31 @@ _SESSION: Final = (
     "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
 )
 _SERVER: Final = """
-SELECT VERSION(), @@max_allowed_packet, @@character_set_client, @@character_set_connection, @@character_set_results
+SELECT CONNECTION_ID(), CONCAT_WS(' ', @@hostname, @@port, @@server_id),
+  VERSION(), @@max_allowed_packet, @@character_set_client, @@character_set_connection, @@character_set_results
 """
+_FIRST_WORD: Final = re.compile(r"\A\s*[A-Za-z]+")
 
 # The driver raises Python warnings for a server's warnings (VALUES() is deprecated in MySQL 8).
 logging.getLogger("asyncmy").setLevel(logging.ERROR)
 
 
 class MysqlSession:
-    """An open connection. `statement_bytes` is how long a statement may be."""
+    """An open connection. `statement_bytes` is how long a statement may be.
 
-    def __init__(self, connection: Any, statement_bytes: int) -> None:  # noqa: ANN401 - asyncmy has no types
+    Its mark is a comment in each statement, which the server's list of processes shows, also behind a proxy that shares
+    connections.
+    """
+
+    begin = "BEGIN"
+    #: Each statement reads what was committed before it.
+    begin_reading: str | None = None
+
+    def __init__(self, connection: Any, statement_bytes: int, mark: Mark) -> None:  # noqa: ANN401 - asyncmy has no types
+        keep_alive(connection._transport)  # noqa: SLF001 - asyncmy shows its socket nowhere else
         self._connection = connection
         self.statement_bytes = statement_bytes
+        self.mark = mark
 
     def is_closed(self) -> bool:
         """Whether asyncmy has noticed that the connection is gone."""
@@ -69,34 +84,39 @@ class MysqlSession:
         await self._connection.ensure_closed()
 
     async def command(self, command: str) -> None:
-        """Run a statement. Raises `TimeoutError`, like all methods here."""
-        await _run(self._connection, command)
+        """Run a statement."""
+        await _run(self._connection, self._marked(command))
 
     async def fetch(self, query: str, values: Sequence[Any] | None = None) -> list[tuple[Any, ...]]:
         """Run a query; returns all of its rows."""
-        return [tuple(row) for row in await (await _run(self._connection, query, values)).fetchall()]
+        return [tuple(row) for row in await (await _run(self._connection, self._marked(query), values)).fetchall()]
 
     async def execute(self, query: str, values: Sequence[Any]) -> int:
         """Run a statement; returns how many rows it matched, changed or not."""
-        return int((await _run(self._connection, query, values)).rowcount)
+        return int((await _run(self._connection, self._marked(query), values)).rowcount)
 
     async def execute_many(self, query: str, rows: Sequence[Sequence[Any]]) -> None:
         """Run an INSERT for many rows, in as few statements as the largest packet allows."""
         cursor = self._connection.cursor()
         cursor.max_stmt_length = min(cursor.max_stmt_length, self.statement_bytes)
-        async with asyncio.timeout(_STATEMENT_SECONDS):
-            await cursor.executemany(query, rows)
+        await cursor.executemany(self._marked(query), rows)
 
-    @asynccontextmanager
-    async def reading(self) -> AsyncIterator[None]:
-        """Nothing to do: each statement reads what was committed before it."""
-        yield
+    def _marked(self, query: str) -> str:
+        # Behind the first word, by which proxies choose a server, and the driver knows an INSERT.
+        return _FIRST_WORD.sub(rf"\g<0> /* {self.mark.text} */", query, count=1)
+
+    async def condition_of(self, mark: Mark) -> Condition | None:
+        """Look for the statement with the mark among the threads of this account."""
+        return await condition_of(self, mark, self.mark.server)
+
+    async def end(self, mark: Mark) -> None:
+        """End the thread where its number is certain."""
+        if mark.thread and mark.server == self.mark.server:
+            await self.command(f"KILL {mark.thread}")
 
 
 class MysqlDriver:
     """Connects to one database."""
-
-    begin = "BEGIN"
 
     def __init__(self, target: MysqlTarget) -> None:
         self.name = target.display
@@ -132,12 +152,17 @@ class MysqlDriver:
                     with readable(self._target):
                         for statement in _SESSION:
                             await _run(connection, statement)
-                        ((version, packet, *charsets),) = await (await _run(connection, _SERVER)).fetchall()
+                        ((thread, server, version, packet, *charsets),) = await (
+                            await _run(connection, _SERVER)
+                        ).fetchall()
                     _check(self.name, version, charsets)
                 except BaseException:
                     connection.close()
                     raise
-        return MysqlSession(connection, int(int(packet) * _STATEMENT_SHARE))
+        # A proxy counts connections by itself: then the server's number may be somebody else's in the next transaction.
+        certain = int(thread) if int(thread) == connection.thread_id() else 0
+        mark = Mark(f"reencrypt {secrets.token_hex(4)}", str(server), certain)
+        return MysqlSession(connection, int(int(packet) * _STATEMENT_SHARE), mark)
 
     def translated(self) -> AbstractContextManager[None]:
         """Translate asyncmy's errors."""
@@ -147,8 +172,7 @@ class MysqlDriver:
 async def _run(connection: Any, query: str, values: Sequence[Any] | None = None) -> Any:  # noqa: ANN401
     """Run a query; returns the cursor, which holds all rows and their number."""
     cursor = connection.cursor()
-    async with asyncio.timeout(_STATEMENT_SECONDS):
-        await cursor.execute(query, values)
+    await cursor.execute(query, values)
     return cursor
 
 

@@ -17,13 +17,17 @@ from reencrypt.databases.server.connection import Session
 from reencrypt.databases.server.database import ServerDatabase
 from reencrypt.databases.server.dialect import Query
 from reencrypt.databases.statements import load_statements
+from reencrypt.databases.waits import Waiting, ignore
 from reencrypt.settings import DatabaseSettings
 
 _MARK: Final = "%s"
 
 
-async def open_database(settings: DatabaseSettings, *, write: bool) -> ServerDatabase:
-    """Connect as Grafana does. Raises `ConfigurationError` or, past the deadline, `UnavailableError`."""
+async def open_database(settings: DatabaseSettings, *, write: bool, waiting: Waiting = ignore) -> ServerDatabase:
+    """Connect as Grafana does; `waiting` is told what is waited for.
+
+    Raises `ConfigurationError` or, past the deadline, `UnavailableError`.
+    """
     del write  # reading commands send nothing but queries
     target = target_of(settings)
     catalogue = MysqlCatalogue(target.display, target.name)
@@ -32,7 +36,7 @@ async def open_database(settings: DatabaseSettings, *, write: bool) -> ServerDat
         await catalogue.columns(session)
         return MysqlDialect(catalogue)
 
-    return await ServerDatabase.open(MysqlDriver(target), look)
+    return await ServerDatabase.open(MysqlDriver(target), look, waiting)
 
 
 def _text(name: str) -> str:

@@ -2,30 +2,47 @@
 
 from __future__ import annotations
 
+import re
+import secrets
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager, suppress
+from contextlib import AbstractContextManager, asynccontextmanager
 from typing import Any, Final
 
 from reencrypt.databases.postgres.connecting import NoTlsError, connect
 from reencrypt.databases.postgres.dsn import PostgresTarget
 from reencrypt.databases.postgres.errors import translated
+from reencrypt.databases.postgres.waits import TERMINATE, condition_of
+from reencrypt.databases.server.keepalive import keep_alive
+from reencrypt.databases.server.watch import Condition, Mark
 from reencrypt.errors import ConfigurationError
 
-# READ COMMITTED on every server: a compare and swap must see what was committed before it. The lock timeout: others
-# must not wait long for rows of this transaction while it waits for theirs. Row security off: a row policy is an error
-# then, not a smaller answer.
-_BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL row_security = off; SET LOCAL lock_timeout = '5s'"
-_BEGIN_READING: Final = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; SET LOCAL row_security = off"
+# READ COMMITTED on every server: a compare and swap must see what was committed before it. Row security off: a row
+# policy is an error then, not a smaller answer. The lock timeout: others must not wait long for rows of a transaction
+# that waits for theirs, and a read must not wait for ever for a table that a VACUUM FULL or a migration has locked. The
+# name of the application: behind PgBouncer a backend is ours for one transaction only, and has no number that we know.
+_BEGIN: Final = (
+    "BEGIN ISOLATION LEVEL READ COMMITTED{mode}; SET LOCAL row_security = off; SET LOCAL lock_timeout = '5s'; "
+    "SET LOCAL application_name = '{mark}'"
+)
+_READING: Final = " READ ONLY"
 _MESSAGE_BYTES: Final = 1 << 30  # the protocol's limit, far above any page
+_NAME: Final = "reencrypt"
+_LONGEST_NAME: Final = 50  # of 63 bytes, which the server cuts a name to: the mark is behind it
 
 
 class PostgresSession:
-    """An open connection."""
+    """An open connection. Its mark is the application's name in `pg_stat_activity`, within each transaction."""
 
     statement_bytes = _MESSAGE_BYTES
 
-    def __init__(self, connection: Any) -> None:  # noqa: ANN401 - asyncpg has no types
+    def __init__(self, connection: Any, name: str = _NAME) -> None:  # noqa: ANN401 - asyncpg has no types
         self._connection = connection
+        # Only what needs no quotes, whatever the server makes of a backslash.
+        plain = re.sub(r"[^A-Za-z0-9 ._-]", "", name)[:_LONGEST_NAME]
+        self.mark = Mark(f"{plain} {secrets.token_hex(4)}")
+        self.begin = _BEGIN.format(mode="", mark=self.mark.text)
+        self._reading = _BEGIN.format(mode=_READING, mark=self.mark.text)
+        self.begin_reading: str | None = self._reading
 
     def is_closed(self) -> bool:
         """Whether asyncpg has noticed that the connection is gone."""
@@ -56,24 +73,26 @@ class PostgresSession:
         """Run a statement for each row, in one round trip."""
         await self._connection.executemany(query, rows)
 
+    async def condition_of(self, mark: Mark) -> Condition:
+        """Ask the server for the backend that carries the mark, wherever a pooler has put its transaction."""
+        async with self._in_transaction():
+            return await condition_of(self, mark)
+
+    async def end(self, mark: Mark) -> None:
+        """Terminate the backend that is idle in a transaction under the mark."""
+        async with self._in_transaction():
+            await self.fetch(TERMINATE, (mark.text,))
+
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[None]:
-        """A short transaction, because PgBouncer may give each one another server."""
-        await self.command(_BEGIN_READING)
-        try:
-            yield
-            await self.command("COMMIT")
-        except Exception:
-            # A cancelled read is not rolled back: its connection is cut.
-            with suppress(Exception):
-                await self.command("ROLLBACK")
-            raise
+    async def _in_transaction(self) -> AsyncIterator[None]:
+        """A transaction of this connection, which is cut after an error."""
+        await self.command(self._reading)
+        yield
+        await self.command("COMMIT")
 
 
 class PostgresDriver:
     """Connects to one database."""
-
-    begin = _BEGIN
 
     def __init__(self, target: PostgresTarget) -> None:
         self.name = target.display
@@ -96,7 +115,9 @@ class PostgresDriver:
         return session
 
     async def _connect(self, *, tls: bool) -> PostgresSession:
-        return PostgresSession(await connect(self._target, tls=tls, reached_before=self._reached))
+        connection = await connect(self._target, tls=tls, reached_before=self._reached)
+        keep_alive(connection._transport)  # noqa: SLF001 - asyncpg shows its socket nowhere else
+        return PostgresSession(connection, self._target.session.get("application_name", _NAME))
 
     def translated(self) -> AbstractContextManager[None]:
         """Translate asyncpg's errors."""

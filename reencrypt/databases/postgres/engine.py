@@ -17,15 +17,19 @@ from reencrypt.databases.server.connection import Session
 from reencrypt.databases.server.database import ServerDatabase
 from reencrypt.databases.server.dialect import Query
 from reencrypt.databases.statements import load_statements, qualified
+from reencrypt.databases.waits import Waiting, ignore
 from reencrypt.settings import DatabaseSettings
 
 _STATE_LOCK: Final = 0x7265656E  # the key of the advisory lock: "reen"
 
 
-async def open_database(settings: DatabaseSettings, *, write: bool) -> ServerDatabase:
-    """Connect as Grafana does. Raises `ConfigurationError` or, past the deadline, `UnavailableError`."""
+async def open_database(settings: DatabaseSettings, *, write: bool, waiting: Waiting = ignore) -> ServerDatabase:
+    """Connect as Grafana does; `waiting` is told what is waited for.
+
+    Raises `ConfigurationError` or, past the deadline, `UnavailableError`.
+    """
     del write  # reading commands send nothing but queries, in read-only transactions
-    return await ServerDatabase.open(PostgresDriver(target_of(settings)), _look)
+    return await ServerDatabase.open(PostgresDriver(target_of(settings)), _look, waiting)
 
 
 async def _look(session: Session) -> PostgresDialect:

@@ -1,41 +1,31 @@
 """Self-healing connection to a database server: opened when needed, cut when its state is in doubt.
 
-It uses a `Driver`, which opens a `Session`: these hide the differences of the client libraries.
+It uses a `Driver`, which opens a `Link`: these hide the differences of the client libraries.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, suppress
 from typing import Any, Final, Protocol, TypeVar
 
+from reencrypt.databases import waits
 from reencrypt.databases.retry import retry
+from reencrypt.databases.server.watch import Mark, SilentServerError, Watch, Witness
+from reencrypt.databases.waits import Teller, Waiting, ignore
 from reencrypt.errors import ReencryptError, TransactionLostError
 
 _T = TypeVar("_T")
 
-_GOODBYE_SECONDS: Final = 5.0
 _LONGEST_READ_WAIT_SECONDS: Final = 2.0
 
 
 class Session(Protocol):
-    """An open connection, set up. It fails with the client library's own errors, which `Driver.translated` takes."""
+    """What work on a connection sees of it. It fails with the client library's own errors."""
 
     #: How long a statement may be with its values.
     statement_bytes: int
-
-    def is_closed(self) -> bool:
-        """Whether the connection is known to be unusable."""
-        ...
-
-    def cut(self) -> None:
-        """Cut the connection at once; the server rolls back."""
-        ...
-
-    async def leave(self) -> None:
-        """Close the connection in order."""
-        ...
 
     async def command(self, command: str) -> None:
         """Run a statement without values or a result."""
@@ -53,8 +43,23 @@ class Session(Protocol):
         """Run a statement for many rows, in as few round trips as the library can."""
         ...
 
-    def reading(self) -> AbstractAsyncContextManager[None]:
-        """The context of a read."""
+
+class Link(Session, Witness, Protocol):
+    """An open connection, set up. No statement has an end of its own: `Watch` gives it one."""
+
+    #: What it is known by in the server.
+    mark: Mark
+    #: The statement that begins a transaction.
+    begin: str
+    #: The statement that begins the transaction of a read, None where a read needs none.
+    begin_reading: str | None
+
+    def is_closed(self) -> bool:
+        """Whether the connection is known to be unusable."""
+        ...
+
+    async def leave(self) -> None:
+        """Close the connection in order."""
         ...
 
 
@@ -63,11 +68,9 @@ class Driver(Protocol):
 
     #: The database's URL without the password.
     name: str
-    #: The statement that begins a transaction.
-    begin: str
 
-    async def connect(self) -> Session:
-        """Open a connection, its session set up. Failures arrive as `ReencryptError`."""
+    async def connect(self) -> Link:
+        """Open a connection, its session set up, within some seconds. Failures arrive as `ReencryptError`."""
         ...
 
     def translated(self) -> AbstractContextManager[None]:
@@ -75,25 +78,67 @@ class Driver(Protocol):
         ...
 
 
-class Connection:
-    """One connection, used by one task at a time."""
+class _Watched:
+    """A link whose statements all have an end."""
 
-    def __init__(self, driver: Driver) -> None:
+    def __init__(self, link: Link, watch: Watch) -> None:
+        self.link = link
+        self.statement_bytes = link.statement_bytes
+        self._watch = watch
+
+    async def command(self, command: str) -> None:
+        await self._watched(command, self.link.command(command))
+
+    async def fetch(self, query: str, values: Sequence[Any] | None = None) -> list[tuple[Any, ...]]:
+        return await self._watched(query, self.link.fetch(query, values))
+
+    async def execute(self, query: str, values: Sequence[Any]) -> int:
+        return await self._watched(query, self.link.execute(query, values))
+
+    async def execute_many(self, query: str, rows: Sequence[Sequence[Any]]) -> None:
+        await self._watched(query, self.link.execute_many(query, rows))
+
+    async def _watched(self, text: str, statement: Awaitable[_T]) -> _T:
+        try:
+            return await self._watch.over(self.link.mark, text, statement)
+        except TransactionLostError:
+            # Given up: nothing is said to it any more, not even a goodbye.
+            self.link.cut()
+            raise
+
+
+class Connection:
+    """One connection, used by one task at a time. `waiting` is told what is waited for."""
+
+    def __init__(self, driver: Driver, waiting: Waiting = ignore) -> None:
         self._driver = driver
-        self._session: Session | None = None
+        self._session: _Watched | None = None
         self._in_use = asyncio.Lock()
+        self._teller = Teller(waiting)
+        self._watch = Watch(driver.name, driver.connect, driver.translated, self._teller)
 
     async def read(self, work: Callable[[Session], Awaitable[_T]], *, deadline_seconds: float | None = None) -> _T:
         """Read with `work`, and retry while the server is away; past the deadline `UnavailableError`."""
 
         async def once() -> _T:
             async with self._undoubted() as session:
-                with self._driver.translated():
-                    async with session.reading():
+                if session.link.begin_reading is None:
+                    with self._explained(), self._driver.translated():
+                        return await work(session)
+                await self._command(session, session.link.begin_reading)
+                async with self._ended(session):
+                    with self._driver.translated():
                         return await work(session)
 
         async with self._in_use:
-            return await retry(once, deadline_seconds=deadline_seconds, longest_wait_seconds=_LONGEST_READ_WAIT_SECONDS)
+            found = await retry(
+                once,
+                deadline_seconds=deadline_seconds,
+                longest_wait_seconds=_LONGEST_READ_WAIT_SECONDS,
+                pardoned=lambda: self._watch.worked_seconds,
+            )
+            self._teller.succeeded()
+            return found
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Session]:
@@ -102,40 +147,66 @@ class Connection:
             was_open = self._session is not None
             try:
                 await self._begin_anew()
+            except SilentServerError:
+                raise
             except TransactionLostError:
                 # A server or a firewall closed it while it was idle; nothing was started, so nothing is repeated.
                 if not was_open:
                     raise
                 await self._begin_anew()
-            async with self._undoubted() as session:
-                try:
-                    yield session
-                    await self._command(session, "COMMIT")
-                except Exception:
-                    # An orderly end releases locks before the next transaction; a dead connection has none.
-                    with suppress(Exception):
-                        async with asyncio.timeout(_GOODBYE_SECONDS):
-                            await self._command(session, "ROLLBACK")
-                    raise
+            async with self._undoubted() as session, self._ended(session):
+                yield session
+            self._teller.succeeded()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Say in an error what its statement was seen to wait for."""
+        try:
+            yield
+        except SilentServerError:
+            raise
+        except TransactionLostError as error:
+            if not self._watch.waited_for:
+                raise
+            message = f"{error.message}; it waited for {self._watch.waited_for}"
+            raise TransactionLostError(message, hint=error.hint) from error
 
     async def _begin_anew(self) -> None:
         async with self._undoubted() as session:
-            await self._command(session, self._driver.begin)
+            await self._command(session, session.link.begin)
+
+    @asynccontextmanager
+    async def _ended(self, session: _Watched) -> AsyncIterator[None]:
+        """Commit the session's transaction when the block ends, roll it back when that raises."""
+        try:
+            with self._explained():
+                yield
+                await self._command(session, "COMMIT")
+        except Exception:
+            # An orderly end releases locks before the next transaction; a dead connection has none. A cancelled one is
+            # cut.
+            if not session.link.is_closed():
+                with suppress(Exception):
+                    async with asyncio.timeout(waits.PATIENCE.goodbye):
+                        await self._command(session, "ROLLBACK")
+            raise
 
     async def _command(self, session: Session, command: str) -> None:
         with self._driver.translated():
             await session.command(command)
 
     @asynccontextmanager
-    async def _undoubted(self) -> AsyncIterator[Session]:
+    async def _undoubted(self) -> AsyncIterator[_Watched]:
         """The open session, which is cut where its state is no longer known."""
         try:
-            if self._session is None or self._session.is_closed():
-                self._session = await self._driver.connect()
+            if self._session is None or self._session.link.is_closed():
+                self._session = _Watched(await self._driver.connect(), self._watch)
             yield self._session
-        except ReencryptError as error:
-            if isinstance(error, TransactionLostError):
-                self._drop()
+        except TransactionLostError as error:
+            self._drop()
+            self._teller.failed(error.message)
+            raise
+        except ReencryptError:
             raise
         except BaseException:
             # Cancelled in the middle of a statement or of the commit: the outcome and the state of the protocol are
@@ -145,13 +216,14 @@ class Connection:
 
     def _drop(self) -> None:
         if self._session is not None:
-            self._session.cut()
+            self._session.link.cut()
             self._session = None
 
     async def close(self) -> None:
         """Close the connection, or cut it where the server does not answer."""
         if self._session is not None:
             with suppress(Exception):
-                async with asyncio.timeout(_GOODBYE_SECONDS):
-                    await self._session.leave()
+                async with asyncio.timeout(waits.PATIENCE.goodbye):
+                    await self._session.link.leave()
             self._drop()
+        await self._watch.end()

@@ -21,6 +21,7 @@ from reencrypt.databases.shapes import Shape
 from reencrypt.databases.sight import KeyCount, Sight
 from reencrypt.databases.state_version import read_state_version
 from reencrypt.databases.statements import OUR_TABLES, STATE_VERSION, TEMPORARY_TABLES, load_schema
+from reencrypt.databases.waits import Waiting
 from reencrypt.databases.written import Causes, Cells, Written, expect_deactivated
 from reencrypt.errors import NotWritableError
 
@@ -34,21 +35,24 @@ def _now() -> datetime:
 class ServerDatabase:
     """Two connections: pages are read on one while the other commits."""
 
-    def __init__(self, driver: Driver, dialect: Dialect, reader: Connection) -> None:
+    def __init__(self, driver: Driver, dialect: Dialect, reader: Connection, writer: Connection) -> None:
         self._driver = driver
         self._dialect = dialect
         self._reader = reader
-        self._writer = Connection(driver)
+        self._writer = writer
 
     @classmethod
-    async def open(cls, driver: Driver, look: Callable[[Session], Awaitable[Dialect]]) -> ServerDatabase:
+    async def open(
+        cls, driver: Driver, look: Callable[[Session], Awaitable[Dialect]], waiting: Waiting
+    ) -> ServerDatabase:
         """Connect as Grafana does; `look` reads in the first session what the dialect needs.
 
-        Raises `ConfigurationError` or, past the deadline, `UnavailableError`.
+        `waiting` is told what is waited for. Raises `ConfigurationError` or, past the deadline, `UnavailableError`.
         """
-        reader = Connection(driver)
+        reader = Connection(driver, waiting)
         try:
-            return cls(driver, await reader.read(look, deadline_seconds=OPENING_SECONDS), reader)
+            dialect = await reader.read(look, deadline_seconds=OPENING_SECONDS)
+            return cls(driver, dialect, reader, Connection(driver, waiting))
         except BaseException:
             await asyncio.shield(reader.close())
             raise
@@ -176,9 +180,8 @@ class ServerDatabase:
                 await work(session)
 
     async def close(self) -> None:
-        """Close both connections."""
-        await asyncio.shield(self._reader.close())
-        await asyncio.shield(self._writer.close())
+        """Close both connections, at once: each may have to wait for a server that does not answer."""
+        await asyncio.shield(asyncio.gather(self._reader.close(), self._writer.close()))
 
 
 class ServerTransaction:

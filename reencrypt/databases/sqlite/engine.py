@@ -29,6 +29,7 @@ from reencrypt.databases.sqlite.rendering import batches, behind, columns, condi
 from reencrypt.databases.sqlite.transaction import SqliteTransaction
 from reencrypt.databases.state_version import read_state_version
 from reencrypt.databases.statements import STATE_VERSION, load_schema, load_statements
+from reencrypt.databases.waits import Teller, Waiting, ignore
 from reencrypt.errors import ConfigurationError, NotWritableError
 from reencrypt.settings import DatabaseSettings
 
@@ -44,38 +45,42 @@ _FIRST_LENGTHS: Final = 16  # rows of a page that are measured in the first hop 
 _LOCK_POLICY: Final = LockPolicy(hold_seconds=0.015, gaps=True)
 
 
-async def open_database(settings: DatabaseSettings, *, write: bool) -> Database:
+async def open_database(settings: DatabaseSettings, *, write: bool, waiting: Waiting = ignore) -> Database:
     """Open Grafana's database file; see `SqliteDatabase.open`."""
     if settings.path is None:
         raise ConfigurationError("[database] names no file")
-    return await SqliteDatabase.open(settings.path, write=write)
+    return await SqliteDatabase.open(settings.path, write=write, waiting=waiting)
 
 
 class SqliteDatabase:
     """Two connections to one file: pages are read on one while the other commits."""
 
-    def __init__(self, path: Path, reader: aiosqlite.Connection, writer: aiosqlite.Connection) -> None:
+    def __init__(
+        self, path: Path, reader: aiosqlite.Connection, writer: aiosqlite.Connection, waiting: Waiting
+    ) -> None:
         self._path = path
+        self._teller = Teller(waiting)
         self._reader = reader
         self._writer = writer
         self._statements = load_statements("common.sql", "sqlite/statements.sql")
         self._writing = asyncio.Lock()
 
     @classmethod
-    async def open(cls, path: Path, *, write: bool) -> SqliteDatabase:
+    async def open(cls, path: Path, *, write: bool, waiting: Waiting = ignore) -> SqliteDatabase:
         """Open an existing database file and check that it is whole. Changes nothing.
 
+        `waiting` is told what is waited for.
         Raises `ConfigurationError` for a missing, read-only, damaged or foreign file.
         """
         check_file(path, write=write)
         try:
-            return await cls._open(path, write=write, mode="rw" if write else "ro")
+            return await cls._open(path, waiting, write=write, mode="rw" if write else "ro")
         except UnfinishedError:
             # SQLite itself rolls back, as for any reader of the file; this connection still only queries.
-            return await cls._open(path, write=write, mode="rw")
+            return await cls._open(path, waiting, write=write, mode="rw")
 
     @classmethod
-    async def _open(cls, path: Path, *, write: bool, mode: str) -> SqliteDatabase:
+    async def _open(cls, path: Path, waiting: Waiting, *, write: bool, mode: str) -> SqliteDatabase:
         uri = f"file:{quote_url(str(path))}?mode={mode}"
         with translated(path):
             reader = await _connect(uri, query_only=True)
@@ -84,7 +89,7 @@ class SqliteDatabase:
             except BaseException:
                 await reader.close()
                 raise
-        database = cls(path, reader, writer)
+        database = cls(path, reader, writer, waiting)
         try:
             await database.check()
         except BaseException:
@@ -295,11 +300,15 @@ class SqliteDatabase:
         while True:
             try:
                 with translated(self._path):
-                    return await work()
-            except DatabaseLockedError:
+                    found = await work()
+            except DatabaseLockedError as error:
                 # The handler has waited already; other errors, such as a full disk, are not retried.
                 if loop.time() > deadline:
                     raise
+                self._teller.failed(error.message)
+            else:
+                self._teller.succeeded()
+                return found
 
     def state_statements(self, since: int = 0) -> tuple[str, ...]:
         """The schema of the state tables behind a version."""
