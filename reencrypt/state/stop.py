@@ -13,6 +13,9 @@ _T = TypeVar("_T")
 #: How long work that writes may continue after a request, to finish its page or batch. Then it is rolled back.
 STOP_GRACE_SECONDS: Final = 4.0
 
+#: How long what a report says may be read after a request. The database may be the very thing that is waited for.
+_REPORT_SECONDS: Final = 2.0
+
 
 class StopRequest:
     """A stop request with its reason; the first one counts."""
@@ -55,6 +58,10 @@ class StopRequest:
                 # This task is cancelled itself: the work must not outlive it.
                 task.cancel()
                 await asyncio.shield(asyncio.wait((task,)))
+
+    async def reported(self, reading: Awaitable[_T]) -> _T:
+        """Read what the report of a stopped run says; raises `StoppedEarlyError` where that takes too long."""
+        return await self.interruptible(reading, grace_seconds=_REPORT_SECONDS)
 
     async def wait(self) -> str:
         """Wait for a request; returns its reason."""

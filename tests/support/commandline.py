@@ -41,7 +41,8 @@ class Outcome:
 class CommandLine:
     """Runs `python -m reencrypt` on one database, a URL, with one configuration.
 
-    It starts warm (`tests.support.warm`), unless it is `cold` because the start itself matters.
+    It starts warm (`tests.support.warm`), unless it is `cold` because the start itself matters. With `patience` a warm
+    one waits for a database for so many seconds instead of 60.
     """
 
     database: str | None = None
@@ -49,6 +50,7 @@ class CommandLine:
     vault: Vault | None = None
     environment: Mapping[str, str] | None = None
     cold: bool = False
+    patience: float | None = None
 
     def arguments(self, command: str, *arguments: str) -> list[str]:
         """The whole command."""
@@ -71,7 +73,7 @@ class CommandLine:
         if self.cold:
             return subprocess.run(line, env=self.variables(), capture_output=True, text=True, timeout=120, check=False)
         _, _, _, *rest = line  # python -m reencrypt
-        return warm.run(rest, self.variables(), kill_at=kill_at)
+        return warm.run(rest, self.variables(), kill_at=kill_at, patience=self.patience)
 
     def __call__(self, command: str, *arguments: str, expect: int | None = 0) -> Outcome:
         """Run a command to its end and check its exit code."""

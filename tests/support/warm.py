@@ -27,10 +27,18 @@ _REQUEST_BYTES = 1 << 20
 
 
 def run(
-    arguments: Sequence[str], environment: Mapping[str, str], *, kill_at: tuple[int, Path] | None = None
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    kill_at: tuple[int, Path] | None = None,
+    patience: float | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Run `reencrypt ARGUMENT…` to its end; `kill_at` is what `killer.py` takes: the step, and the file to count in."""
+    """Run `reencrypt ARGUMENT…` to its end; `kill_at` is what `killer.py` takes: the step, and the file to count in.
+
+    `patience` is for how many seconds it waits for a database, see `impatience.py`.
+    """
     request = {
+        "patience": patience,
         "kill_at": [kill_at[0], str(kill_at[1])] if kill_at else None,
         "arguments": list(arguments),
         "environment": dict(environment),
@@ -114,18 +122,21 @@ def _answer(connection: socket.socket) -> None:
         os.chdir(request["folder"])
         os.environ.clear()
         os.environ.update(request["environment"])
-        _become(request["kill_at"], request["arguments"])
+        _become(request["kill_at"], request["arguments"], request["patience"])
     _, status = os.waitpid(child, 0)
     connection.sendall(str(os.waitstatus_to_exitcode(status)).encode())
 
 
-def _become(kill_at: tuple[int, str] | None, arguments: list[str]) -> None:
+def _become(kill_at: tuple[int, str] | None, arguments: list[str], patience: float | None) -> None:
     """Run the command as `python -m reencrypt` would, and leave as it does."""
     from reencrypt.__main__ import main  # noqa: PLC0415
     from tests.support import killer  # noqa: PLC0415
+    from tests.support.impatience import shorten  # noqa: PLC0415
 
     code: object = 1
     try:
+        if patience is not None:
+            shorten(patience)
         if kill_at:
             code = killer.run(kill_at[0], Path(kill_at[1]), arguments)
         else:

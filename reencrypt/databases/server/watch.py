@@ -31,7 +31,7 @@ _TABLE: Final = re.compile(r"\b(?:FROM|UPDATE|INTO|TABLE(?: IF NOT EXISTS)?)\s+(
 def subject_of(statement: str) -> str:
     """Name a statement for people, by its first word and its first table."""
     verb, table = _VERB.match(statement), _TABLE.search(statement)
-    name = verb[1].upper() if verb else "a statement"
+    name = verb[1].upper().replace("WITH", "SELECT") if verb else "a statement"
     return f"{name} of the table {table[1].translate(_UNQUOTED)}" if table else name
 
 

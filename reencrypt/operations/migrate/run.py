@@ -104,7 +104,7 @@ class _Migration:
             raise plan.refusals[0]
         if not plan.needs_run:
             return await self._nothing_to_move(plan)
-        await session.database.create_state()
+        await session.stop.interruptible(session.database.create_state(), grace_seconds=STOP_GRACE_SECONDS)
         async with leased(session, known_dead=self.dead) as lease:
             return await self._under_lease(plan, lease)
 
@@ -134,7 +134,8 @@ class _Migration:
 
     async def _under_lease(self, plan: Plan, lease: Lease) -> RunReport:
         session = self.session
-        current, resumed = await Resumption(session, plan, lease).run()
+        beginning = Resumption(session, plan, lease).run()
+        current, resumed = await session.stop.interruptible(beginning, grace_seconds=STOP_GRACE_SECONDS)
         session.emit(RunStarted(current.id, resumed, plan.target_provider, plan.census.total))
         announcing = asyncio.ensure_future(self._announce_stop())
         try:
@@ -144,8 +145,8 @@ class _Migration:
             stopped = session.stop.reason
         finally:
             announcing.cancel()
-        counts = await counts_of(session.database, current, self._chosen(plan))
-        quarantine = await read_quarantine(session.database)
+        reading = self._read(plan, current)
+        counts, quarantine = await (session.stop.reported(reading) if stopped else reading)
         incomplete: Mapping[str, Coverage] = {}
         warnings = plan.warnings
         if stopped:
@@ -172,6 +173,11 @@ class _Migration:
             quarantine=quarantine,
             incomplete=incomplete,
         )
+
+    async def _read(self, plan: Plan, current: Run) -> tuple[dict[str, Counts], list[QuarantineEntry]]:
+        """Read what the report says."""
+        counts = await counts_of(self.session.database, current, self._chosen(plan))
+        return counts, await read_quarantine(self.session.database)
 
     async def _announce_stop(self) -> None:
         """Announce a stop as soon as it is requested, and why the end takes some seconds."""

@@ -127,7 +127,7 @@ class _Rewrap:
             refused = [*preflight.before_keys(plan), *preflight.of_target(plan, provider)]
             if refused:
                 raise refused[0]
-        await session.database.create_state()
+        await session.stop.interruptible(session.database.create_state(), grace_seconds=STOP_GRACE_SECONDS)
         async with leased(session) as lease:
             return await self._under_lease(plan, provider, classifier, lease)
 
@@ -135,7 +135,8 @@ class _Rewrap:
         self, plan: Plan, provider: KeyProvider, classifier: _Classifier, lease: Lease
     ) -> RewrapReport:
         session, database = self.session, self.session.database
-        current, resumed = await Resumption(session, plan, lease).run()
+        beginning = Resumption(session, plan, lease).run()
+        current, resumed = await session.stop.interruptible(beginning, grace_seconds=STOP_GRACE_SECONDS)
         session.emit(RunStarted(current.id, resumed, plan.target_provider, len(plan.ring.rows)))
         progress = await read_data_key_progress(database, current.id) or DataKeyProgress()
         work = Rewrapper(database, lease, current, provider, plan.wrap_format)
@@ -145,7 +146,8 @@ class _Rewrap:
         except StoppedEarlyError:
             found, stopped = _DataKeysByNeed(), session.stop.reason
             # The cancelled batch may have committed without counting.
-            progress = await read_data_key_progress(database, current.id) or progress
+            known = await session.stop.reported(read_data_key_progress(database, current.id))
+            progress = known or progress
         left = found.left | {each.row.id: "changed_meanwhile" for each in found.candidates}
         outcome = Outcome.STOPPED if stopped else _outcome(progress.changed, left)
         if not stopped:

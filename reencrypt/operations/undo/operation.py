@@ -204,7 +204,7 @@ class _UndoOperation:
         except StoppedEarlyError:
             stopped = session.stop.reason
             # The cancelled page may have counted what it did not commit.
-            progress = await read_column_progress(database, _journal_id(run)) or progress
+            progress = await session.stop.reported(read_column_progress(database, _journal_id(run))) or progress
         return await self._report(work, keys, progress, stopped)
 
     async def _work(self) -> tuple[ColumnUndo, DataKeyUndo]:
