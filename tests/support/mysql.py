@@ -355,7 +355,8 @@ class MysqlEngine:
         with closing(connect(self._url)) as connection, connection.cursor() as cursor:
             cursor.execute("SHOW TABLES")
             for (table,) in sorted(cursor.fetchall()):
-                cursor.execute(f"SELECT * FROM `{table}` ORDER BY 1")
+                name = table.replace("`", "``")
+                cursor.execute(f"SELECT * FROM `{name}` ORDER BY 1")
                 digest.update(repr((table, cursor.fetchall())).encode())
         return digest.hexdigest()
 

@@ -316,9 +316,11 @@ class PostgresEngine:
     async def _digest(self) -> str:
         connection = await connect(self._url)
         digest = hashlib.sha256()
-        tables = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")
+        tables = await connection.fetch(
+            "SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = current_schema()"
+        )
         for (table,) in sorted(tables):
-            rows = await connection.fetch(f'SELECT t::text FROM "{table}" AS t ORDER BY 1')
+            rows = await connection.fetch(f"SELECT t::text FROM {table} AS t ORDER BY 1")
             digest.update(repr((table, [row[0] for row in rows])).encode())
         await connection.close()
         return digest.hexdigest()

@@ -6,6 +6,7 @@ import sqlite3
 from contextlib import closing
 from typing import Final
 
+from tests.support.servers import ALL_ENGINES
 from tests.support.story import Story
 from tests.support.worlds import MYSQLS, RIGHT, No, World, refused
 
@@ -49,10 +50,27 @@ def _unknown_virtual_table(story: Story) -> Story:
     return story
 
 
+def _odd_names(story: Story) -> Story:
+    """A table, column and index with every character that quoting or a driver's own marks could trip over."""
+    mark = story.engine.particulars.quote
+    other = "" if story.engine.kind == "postgres" else "`"  # the tests' own engine takes it for a quote there
+    table, column, index = (
+        f"{mark}{name.replace(mark, mark * 2)}{mark}"
+        for name in (f'o{other}d"d 100%s; :a', f'c{other}o"l %(x)s 50%', f'i{other}n"d $1 %d')
+    )
+    kind = "VARCHAR(40)" if story.engine.kind == "mysql" else "TEXT"
+    with story.engine.session() as execute:
+        # No value is given, so that no driver of the tests looks for marks.
+        execute(f"CREATE TABLE {table} ({column} {kind} NOT NULL)")
+        execute(f"CREATE UNIQUE INDEX {index} ON {table} ({column})")
+    return story
+
+
 TYPES: Final = (
     refused("documents_as_jsonb", _POSTGRES, _documents_as_jsonb, "sso_setting.settings", "jsonb", "the type text"),
     refused("decimal_keys", MYSQLS, _decimal_keys, "user_auth.id", "decimal(20,0)", "the type bigint"),
     World("equivalent_types", _POSTGRES, _types_that_give_back_what_they_got, RIGHT),
+    World("odd_names", ALL_ENGINES, _odd_names, RIGHT),
     World(
         "unknown_virtual_table",
         ("sqlite",),
