@@ -57,7 +57,8 @@ READ_ONLY: Final = Meaning(
 CHANGED: Final = Meaning(
     UnavailableError,
     "has another schema than a moment ago",
-    "Let Grafana finish its migrations, then start again; progress is saved.",
+    "Let Grafana finish its migrations, then start again; progress is saved. If Grafana has no such table or column, a "
+    "trigger on its tables asks for it: drop or mend that.",
 )
 FAILED: Final = Meaning(
     UnavailableError,

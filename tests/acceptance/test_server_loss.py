@@ -130,7 +130,8 @@ async def test_a_server_that_stays_read_only_ends_the_run_with_its_progress_save
     with GrafanaBuilder(tmp_path / "grafana.db", secret_key="s") as builder:
         populate(builder, count=1500, under=[None])
     await asyncio.to_thread(engine.load, tmp_path / "grafana.db")
-    url = engine.url
+    # While there is no primary, no server satisfies that either.
+    url = f"{engine.url}?target_session_attrs=read-write"
     if isinstance(server, OwnServer):
         account = new_account(engine)
         grant(engine, account, "ALL")

@@ -94,10 +94,6 @@ _CODE: Final = "PL/"
 INTERFACE: Final = (
     ("connection is closed", AWAY),
     ("connection was closed", AWAY),
-    ("uthentication", REJECTED),
-    ("gssapi", REJECTED),
-    ("sspilib", REJECTED),
-    ("GSSAPI", REJECTED),
 )
 
 _ROW_SECURITY: Final = "check_enable_rls"
@@ -170,8 +166,6 @@ def meaning_of_driver(error: Exception) -> Meaning | OwnFault:
         return AWAY  # an answer that breaks off
     if isinstance(error, asyncpg.UnsupportedServerFeatureError):
         return UNSUPPORTED
-    if isinstance(error, asyncpg.ClientConfigurationError):
-        return REJECTED
     said = str(error)
     return next((meaning for part, meaning in INTERFACE if part in said), OWN_FAULT)
 

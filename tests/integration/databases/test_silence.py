@@ -305,7 +305,7 @@ async def test_a_locked_row_is_named_with_who_holds_it(engine: Engine) -> None:
     lines: list[str] = []
     async with opened(engine.url, lines) as database:
         row = (await database.read_page(LOCATION, None, rows=1, size=None))[0]
-        update = f"UPDATE secrets SET namespace = 'x' WHERE id = {row.key[0]}"  # noqa: S608 - a number
+        update = f"UPDATE secrets SET namespace = 'x' WHERE id = {row.key[0]!r}"  # noqa: S608 - a number
         with holding(engine, "BEGIN", update), pytest.raises(UnavailableError) as given_up:
             await _update(database)
     waited = r"which (process|thread) \d+ .*holds"
