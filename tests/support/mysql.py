@@ -149,13 +149,14 @@ class MysqlServer:
             self.own = OwnServer(*MOST_HOSTILE[product], product=product)
             self.base = f"mysql://root@127.0.0.1:{self.own.port}/"
 
-    def new_database(self) -> str:
+    def new_database(self, name: str = "") -> str:
         """The URL of a fresh empty database."""
-        name = f"grafana_{uuid.uuid4().hex[:12]}"
+        name = name or f"grafana_{uuid.uuid4().hex[:12]}"
         with closing(connect(self.base)) as connection, connection.cursor() as cursor:
-            cursor.execute(f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci")
+            quoted_name = name.replace("`", "``")
+            cursor.execute(f"CREATE DATABASE `{quoted_name}` CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci")
         self._made.append(name)
-        return urlsplit(self.base)._replace(path=f"/{name}", query="").geturl()
+        return urlsplit(self.base)._replace(path=f"/{quote(name, safe='')}", query="").geturl()
 
     def stop(self) -> None:
         """Stop a server of our own; leave somebody else's as it was."""
@@ -164,7 +165,8 @@ class MysqlServer:
             return
         with closing(connect(self.base)) as connection, connection.cursor() as cursor:
             for name in self._made:
-                cursor.execute(f"DROP DATABASE IF EXISTS `{name}`")
+                quoted_name = name.replace("`", "``")
+                cursor.execute(f"DROP DATABASE IF EXISTS `{quoted_name}`")
 
 
 def connect(url: str) -> pymysql.Connection[Any]:

@@ -69,12 +69,13 @@ class PostgresServer:
         socket = dict(part.split("=", 1) for part in url.query.split("&") if "=" in part).get("host", "")
         if socket:
             user = url.username or "postgres"
-            return f"postgresql://{user}@{quote(socket, safe='')}:{url.port or 5432}/{name}"
-        return url._replace(path=f"/{name}").geturl()
+            return f"postgresql://{user}@{quote(socket, safe='')}:{url.port or 5432}/{quote(name, safe='')}"
+        return url._replace(path=f"/{quote(name, safe='')}").geturl()
 
     async def _create(self, name: str, options: str) -> None:
         connection = await asyncpg.connect(self.base)
-        await connection.execute(f'CREATE DATABASE "{name}" {options}')
+        quoted = name.replace('"', '""')
+        await connection.execute(f'CREATE DATABASE "{quoted}" {options}')
         await connection.close()
 
     def stop(self) -> None:

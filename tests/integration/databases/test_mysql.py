@@ -13,14 +13,15 @@ from urllib.parse import quote
 import pymysql
 import pytest
 
-from reencrypt.catalogue.location import Field, Key, Location
-from reencrypt.catalogue.locations import BY_NAME
+from reencrypt.catalogue.location import Field, Key, Location, fit
+from reencrypt.catalogue.locations import BY_NAME, LOCATIONS
 from reencrypt.catalogue.reason import Reason
 from reencrypt.databases.mysql.engine import open_database
 from reencrypt.databases.protocol import RowUpdate, Transaction
 from reencrypt.databases.retry import retry_transaction
 from reencrypt.databases.server.database import ServerDatabase, ServerTransaction
 from reencrypt.errors import ConfigurationError, TransactionLostError, UnavailableError
+from reencrypt.planning.column_uses import unsupported_columns
 from reencrypt.settings import DatabaseSettings, load_settings
 from reencrypt.state.journal import journal_entries, update_entries
 from reencrypt.state.quarantine import Finding, save_findings
@@ -711,3 +712,45 @@ async def test_what_comes_by_the_thousand_goes_in_few_statements(database: Serve
     await database.create_state()
     assert await retry_transaction(database, body) <= 4
     assert await database.fetch("journal_extents") == [("run", 1000, 1000)]
+
+
+@pytest.mark.parametrize("name", ["of space", "100%25s", "a`b", 'a"b', "a?b#c"])
+async def test_a_database_may_have_any_name(name: str, mysql_server: MysqlServer) -> None:
+    url = await asyncio.to_thread(mysql_server.new_database, f"{name}{random.randrange(1 << 30)}")
+    database = await open_database(settings_of(url), write=True)
+    await database.close()
+
+
+#: Alterations, and the column that is refused because of each; none where the type gives back what it got.
+TYPES = {
+    "secrets MODIFY value BINARY(200)": "secrets.value",
+    "secrets MODIFY value CHAR(200)": "secrets.value",
+    "secrets MODIFY value INT": "secrets.value",
+    "secrets MODIFY value MEDIUMBLOB": None,
+    "secrets MODIFY value VARCHAR(500)": None,
+    "secrets MODIFY id DECIMAL(20)": "secrets.id",
+    "secrets MODIFY id DOUBLE": "secrets.id",
+    "secrets MODIFY id MEDIUMINT UNSIGNED": None,
+    "secrets MODIFY type ENUM('a', 'b')": "secrets.type",
+    "secrets MODIFY updated TIMESTAMP NULL": None,
+    "secrets MODIFY updated VARCHAR(30)": "secrets.updated",
+    "dashboard_snapshot MODIFY dashboard_encrypted TEXT": "dashboard_snapshot.dashboard_encrypted",
+    "data_keys MODIFY encrypted_data TEXT": "data_keys.encrypted_data",
+    "data_keys MODIFY active BIT(1)": "data_keys.active",
+    "resource MODIFY guid VARBINARY(36)": "resource.guid",
+    "user_auth DROP o_auth_id_token, ADD o_auth_id_token TEXT AS (LOWER('A'))": "user_auth.o_auth_id_token",
+}
+
+
+async def test_a_type_that_does_not_give_back_what_it_got_is_refused_by_name(
+    database: ServerDatabase, engine: MysqlEngine
+) -> None:
+    for alteration, refused in TYPES.items():
+        table = alteration.split()[0]
+        engine.execute(f"CREATE TABLE kept LIKE {table}")
+        engine.execute(f"ALTER TABLE {alteration}")
+        columns = await database.columns()
+        found = await unsupported_columns(database, fit(LOCATIONS, columns).locations, columns)
+        assert [each.message.split()[1] for each in found] == ([refused] if refused else []), alteration
+        engine.execute(f"DROP TABLE {table}")
+        engine.execute(f"RENAME TABLE kept TO {table}")

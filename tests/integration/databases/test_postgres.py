@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import uuid
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -346,6 +347,29 @@ async def test_a_moment_with_a_zone_is_the_present_wherever_this_program_runs(
     written = await other.fetch("SELECT updated FROM secrets UNION ALL SELECT updated FROM data_keys")
     assert all(abs(datetime.now(UTC) - moment) < timedelta(minutes=1) for (moment,) in written)
     assert len(written) == 2
+
+
+@pytest.mark.parametrize("name", ["of space", "100%25s", "a`b", 'a"b', "a?b#c/d", "ü"])
+async def test_a_database_may_have_any_name(name: str, postgres_server: PostgresServer) -> None:
+    url = await asyncio.to_thread(postgres_server.new_database, name=name + uuid.uuid4().hex[:8])
+    database = await open_database(settings_of(url), write=True)
+    await database.close()
+
+
+async def test_a_database_in_an_older_encoding_is_read_as_grafana_reads_it(postgres_server: PostgresServer) -> None:
+    options = "ENCODING 'LATIN1' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'"
+    url = await asyncio.to_thread(postgres_server.new_database, options)
+    other = await connect(url)
+    for statement in create_statements(POSTGRES.schema):
+        await other.execute(statement)
+    await other.execute(INSERT, 1, "Grüße")
+    database = await open_database(settings_of(url), write=True)
+    (row,) = await database.read_page(SECRETS, None, rows=10, size=1000)
+    assert row.cells == ("Grüße".encode(),)
+    assert await update(database, SECRETS, RowUpdate(row.key, row.cells, ("Grüße!".encode(),))) == []
+    assert await other.fetchval("SELECT value FROM secrets") == "Grüße!"
+    await database.close()
+    await other.close()
 
 
 _NO_ENCODING = "ENCODING 'SQL_ASCII' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'"
