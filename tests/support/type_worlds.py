@@ -34,6 +34,7 @@ def _types_that_give_back_what_they_got(story: Story) -> Story:
     return _altered(
         story,
         "user_auth ALTER o_auth_access_token TYPE token",
+        "migration_log ALTER success TYPE INT USING success::int",
         *(f"{table} ALTER guid TYPE UUID USING guid::uuid" for table in ("resource", "resource_history")),
         *(f"{table} ALTER {column} TYPE TIMESTAMPTZ USING {column} AT TIME ZONE 'UTC'" for table, column in moments),
     )

@@ -1,4 +1,5 @@
--- Statements that PostgreSQL writes differently.
+-- Statements that PostgreSQL writes differently. A conversion from another database may have made a number of a truth
+-- value in the logs of migrations.
 
 -- name: data_key_lock
 SELECT name FROM data_keys WHERE name = :id AND encrypted_data = :wrapped FOR SHARE
@@ -7,3 +8,12 @@ SELECT name FROM data_keys WHERE name = :id AND encrypted_data = :wrapped FOR SH
 INSERT INTO reencrypt_journal (run_id, action, table_name, row_key, column_name, old_bytes, new_hash)
 SELECT :run_id::text, :action::text, :table_name::text, page.*
 FROM unnest(:row_key::text[], :column_name::text[], :old_bytes::bytea[], :new_hash::bytea[]) AS page
+
+-- name: migration_log_ids
+SELECT migration_id FROM migration_log WHERE success::text IN ('true', '1')
+
+-- name: resource_migration_log_ids
+SELECT migration_id FROM resource_migration_log WHERE success::text IN ('true', '1')
+
+-- name: secret_migration_log_ids
+SELECT migration_id FROM secret_migration_log WHERE success::text IN ('true', '1')

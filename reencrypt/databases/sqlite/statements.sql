@@ -1,7 +1,8 @@
 -- Statements that SQLite writes differently: a wrapped data key may be stored as text there, and text never equals a blob.
 
 -- name: data_keys
-SELECT name, active, provider, CAST(encrypted_data AS BLOB), label, created FROM data_keys ORDER BY name
+SELECT name, active, CAST(provider AS BLOB), CAST(encrypted_data AS BLOB), CAST(label AS BLOB), created
+FROM data_keys ORDER BY name
 
 -- name: data_key_read
 SELECT CAST(encrypted_data AS BLOB) FROM data_keys WHERE name = :id

@@ -82,7 +82,7 @@ async def test_keys_and_types_that_somebody_stored_as_bytes_are_read_and_written
 ) -> None:
     path = tmp_path / "grafana.db"
     with GrafanaBuilder(path, secret_key="s") as builder:
-        populate(builder, count=120, under=[None])
+        populate(builder, count=120, under=[None, builder.data_key(provider="secretKey.v1")])
     before = {address: each.plaintext for address, each in read_secrets(path, secret_key="s").items()}
     with closing(sqlite3.connect(path)) as connection, connection:
         guids = [guid for (guid,) in connection.execute("SELECT guid FROM resource_history ORDER BY guid")]
@@ -93,6 +93,8 @@ async def test_keys_and_types_that_somebody_stored_as_bytes_are_read_and_written
         connection.execute(
             "UPDATE secrets SET type = CAST(x'ff' || type AS TEXT) WHERE id = 1 AND type <> 'datasource'"
         )
+        connection.execute("UPDATE data_keys SET label = CAST(x'ff' || label AS TEXT)")
+        connection.execute("UPDATE data_keys SET provider = CAST(provider AS BLOB)")
     assert len(guids) > 2
     report = await run_in_process(f"sqlite:///{path}", "s", monkeypatch)
     assert report.outcome == "done"
@@ -100,6 +102,7 @@ async def test_keys_and_types_that_somebody_stored_as_bytes_are_read_and_written
         written = connection.execute("SELECT COUNT(*) FROM reencrypt_journal WHERE row_key LIKE '[{\"bytes\":%'")
         assert written.fetchone() != (0,)
         connection.execute("UPDATE resource_history SET guid = CAST(guid AS TEXT)")
+        connection.execute("UPDATE data_keys SET provider = CAST(provider AS TEXT)")
         connection.execute("UPDATE secrets SET type = SUBSTR(CAST(type AS BLOB), 2) WHERE CAST(type AS BLOB) >= x'ff'")
     after = read_secrets(path, secret_key="s")
     assert {address: each.plaintext for address, each in after.items()} == before
