@@ -1,7 +1,7 @@
 """Sign in to a MySQL or MariaDB server; what refuses it, in the server's words and with what to change.
 
 Only what may pass by itself is `TransactionLostError`, which is tried again. Numbers are from the servers' own lists of
-error messages, and from ProxySQL's (9001).
+error messages, and from what proxies and clouds add: ProxySQL (9001), Azure (9000, 9002), Vitess (1105).
 """
 
 from __future__ import annotations
@@ -40,6 +40,10 @@ _REFUSALS: Final[Mapping[int, tuple[str, str]]] = {
         ),
     ),
     3159: ("takes TLS connections only", _SSL_MODE),
+    9002: ("takes TLS connections only", _SSL_MODE),  # Azure's gateway
+    9000: ("refuses the connection", "Let this address through the firewall of the server."),  # the same
+    # Vitess and PlanetScale, of everything that is wrong with who signs in, and how.
+    1105: ("refuses the connection", f"{_SIGN_IN} If they are right, the server may want TLS (ssl_mode)."),
     1043: ("refuses the connection", "Check the address and ssl_mode in [database]."),
     1044: ("refuses the connection", "Check name in [database], or grant the account rights on that database."),
     1049: ("refuses the connection", "Check name in [database]."),
@@ -63,6 +67,7 @@ _PASSING: Final = frozenset(
         0,  # the driver's own: not connected
     )
 )
+_REJECTED: Final = "28000"  # an SQLSTATE, of proxies with numbers of their own
 _GREETING: Final = 10  # the protocol's version, in the byte behind the packet's header
 _ERROR: Final = 255
 _NOT_MYSQL: Final = "Check the host and the port in [database]."
@@ -157,6 +162,8 @@ def _refusal(target: MysqlTarget, error: errors.MySQLError, *, reached_before: b
     if isinstance(error.__cause__, OSError):
         return unreachable(name, error.__cause__, socket_path=target.socket, reached_before=reached_before)
     number = error.args[0] if error.args and isinstance(error.args[0], int) else -1
+    if number not in _REFUSALS and getattr(error, "sqlstate", None) == _REJECTED:
+        number = 1045
     said = str(error.args[-1]) if error.args else type(error).__name__
     if number in _REFUSALS:
         what, hint = _REFUSALS[number]

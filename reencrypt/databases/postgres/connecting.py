@@ -58,7 +58,7 @@ _PASSING_WORDS: Final = (
     *("no more connections", "too many", "max clients", "connections exceeded", "query_wait_timeout"),
     *("server_login_retry", "client_login_timeout", "shutting down", "server conn crashed", "server is down"),
     *("pause", "out of memory", "no memory", "resources exhaustion", "cannot connect", "could not connect", "timeout"),
-    *("timed out", "suspend", "is not available", "try again"),
+    *("couldn't connect", "timed out", "suspend", "is not available", "try again"),
 )
 # First, because a name beside them may be made of any words.
 _LASTING_WORDS: Final = (
@@ -164,7 +164,7 @@ def _hint(error: asyncpg.PostgresError, state: str, said: str, *, tls: bool) -> 
         return _BY_FUNCTION[function]
     if "parameter" in said:
         return _PARAMETER
-    if "SSL" in said and not tls:
+    if not tls and any(word in said.lower() for word in ("ssl", "tls", "insecure")):
         return _TLS
     if state in _BY_STATE:
         return _BY_STATE[state]

@@ -108,6 +108,12 @@ def url_of(scheme: str, port: int, query: str = "") -> str:
             LATER,
             "",
         ),
+        # Neon's.
+        (postgres_error("28000", "connection is insecure (try using `sslmode=require`)"), NOW, "ssl_mode"),
+        (postgres_error("08P01", "connection is insecure (try using `sslmode=require`)"), NOW, "ssl_mode"),
+        (postgres_error("08P01", "Couldn't connect to compute node"), LATER, ""),
+        # RDS Proxy's.
+        (postgres_error("28000", "This RDS proxy has no credentials for the role g. Try again."), NOW, "user"),
         # Supavisor's.
         (postgres_error("XX000", "Tenant or user not found"), NOW, "proxy"),
         (postgres_error("XX000", "MaxClientsInSessionMode: max clients reached"), LATER, ""),
@@ -151,6 +157,15 @@ async def test_a_refusal_in_postgresqls_protocol(
         (mysql_refusal(3118, "HY000", "Access denied for user 'g'@'1'. Account is locked."), NOW, "UNLOCK"),
         (mysql_refusal(4151, "HY000", "Access denied, this account is locked"), NOW, "UNLOCK"),
         (mysql_refusal(3159, "HY000", "Connections using insecure transport are prohibited"), NOW, "ssl_mode"),
+        # Azure's gateway, and PlanetScale.
+        (
+            mysql_refusal(9002, "28000", "SSL connection is required. Please specify SSL options and retry."),
+            NOW,
+            "ssl_mode",
+        ),
+        (mysql_refusal(9000, "HY000", "Client with IP address '1.2.3.4' is not allowed to connect"), NOW, "firewall"),
+        (mysql_refusal(9003, "28000", "The server name you tried cannot be found."), NOW, "Check user"),
+        (mysql_refusal(1105, "HY000", "server does not allow insecure connections"), NOW, "ssl_mode"),
         (mysql_error(1130, "Host '1.2.3.4' is not allowed to connect to this MySQL server"), NOW, "CREATE USER"),
         (mysql_error(1129, "Host '1.2.3.4' is blocked because of many connection errors"), NOW, "FLUSH HOSTS"),
         # A server that is like MySQL, and cannot read what sets up a session.
