@@ -311,6 +311,13 @@ async def test_prefer_and_allow_try_both_ways(user: str, mode: str, strict: Inst
     await session.leave()
 
 
+@pytest.mark.parametrize("mode", ["allow", "prefer"])
+async def test_where_both_ways_fail_the_telling_refusal_is_told(mode: str) -> None:
+    with RefusingServer(postgres_error("28P01", "password authentication failed", R="auth_failed")) as server:
+        error = await refused(url_of("postgresql", server.port, f"?sslmode={mode}"))
+    assert "password authentication failed" in error.message
+
+
 async def test_an_address_beside_the_name_is_what_is_connected_to(strict: InstalledPostgres) -> None:
     url = f"postgresql://postgres@name.invalid:{strict.port}/postgres?hostaddr=127.0.0.1&sslmode=disable"
     settings = load_settings(config=None, home=None, database_url=url, environ={}).database
