@@ -26,6 +26,10 @@ _AADSTS: Final = re.compile(r"\bAADSTS([0-9]{1,9})\b", re.ASCII)
 _VAULT_CODE: Final = re.compile(r"\b(AKV[0-9]{4,6}|S2S[0-9]{4,6}|IDX[0-9]{4,6})\b", re.ASCII)
 #: What follows the sentence: for Azure's support.
 _TRACE: Final = re.compile(r"\s*Trace ID: (?P<id>[0-9A-Za-z-]+)", re.ASCII)
+#: "See the troubleshooting guide for more information: https://…"
+_PAGE: Final = re.compile(
+    r"\b(See|Visit|Please visit)\b[^.]{0,80}?https?://\S+( to troubleshoot this issue\.)?", re.ASCII
+)
 _TOKEN: Final = re.compile(r"\beyJ[0-9A-Za-z_-]{8,}(\.[0-9A-Za-z_-]*)*", re.ASCII)
 _ENDS: Final = ("expires_in", "expires_on")
 _TIMES: Final = ("refresh_in", "ext_expires_in")
@@ -320,13 +324,18 @@ def unauthorized(settings: AzureKeyVaultSettings, message: str) -> TokenError:
 
 def no_identity(settings: AzureKeyVaultSettings, tried: Mapping[str, str]) -> TokenError:
     """Return the error where no identity of this machine could even try; `tried` says why, by credential."""
-    why = "; ".join(f"{name}: {without_secret(settings, _sentence(text), 160)}" for name, text in tried.items())
+    why = "; ".join(f"{name}: {without_secret(settings, _why(name, text), 160)}" for name, text in tried.items())
     because = ":" if settings.client_secret else " has no client_secret, and"
     return TokenError(
         f"[{settings.section}]{because} this machine's own identity got no token for {settings.vault_uri} ({why})",
         hint="Give this machine a managed or workload identity (AZURE_… variables), or set tenant_id, client_id and "
         f"client_secret in [{settings.section}].",
     )
+
+
+def _why(name: str, text: str) -> str:
+    """Return why azure-identity did not try a credential, without its name and the pages to read."""
+    return _sentence(_PAGE.sub("", text)).removeprefix(f"{name} authentication unavailable.").strip(" .")
 
 
 def machine_refused(settings: AzureKeyVaultSettings, name: str, text: str) -> TokenError:

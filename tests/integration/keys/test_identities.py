@@ -267,7 +267,7 @@ async def test_a_certificate_with_its_password_signs_in(
         ({"AZURE_AUTHORITY_HOST": "https://a:c4n4ry@localhost"}, "AZURE_AUTHORITY_HOST must not hold a user"),
         (
             {"AZURE_TOKEN_CREDENTIALS": "WorkloadIdentityCredential"},
-            "WorkloadIdentityCredential: WorkloadIdentityCredential authentication unavailable",
+            "(WorkloadIdentityCredential: The workload options are not fully configured.",
         ),
     ],
 )

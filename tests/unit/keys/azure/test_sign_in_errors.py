@@ -299,11 +299,18 @@ def test_the_tenant_to_correct_is_that_of_who_asked(
 
 
 def test_without_an_identity_each_kind_says_why() -> None:
-    tried = {"EnvironmentCredential": "not fully configured.\nVisit https://aka.ms", "AzureCliCredential": "no az"}
+    tried = {
+        "EnvironmentCredential": "EnvironmentCredential authentication unavailable. Variables are not all set.\n"
+        "Visit https://aka.ms/azsdk/python/identity/environmentcredential/troubleshoot to troubleshoot this issue.",
+        "WorkloadIdentityCredential": "WorkloadIdentityCredential authentication unavailable. See the troubleshooting "
+        "guide for more information: https://aka.ms/azsdk. Missing required arguments: 'token_file_path'.",
+        "AzureCliCredential": "no az",
+    }
     error = no_identity(azure(""), tried)
     assert "has no client_secret" in error.message
-    assert "EnvironmentCredential: not fully configured." in error.message
-    assert "AzureCliCredential: no az" in error.message
+    assert "(EnvironmentCredential: Variables are not all set; Workload" in error.message
+    assert "WorkloadIdentityCredential: Missing required arguments: 'token_file_path'; AzureCli" in error.message
+    assert "AzureCliCredential: no az)" in error.message
     assert "managed or workload identity" in error.hint
     # A pod whose own identity goes before the file's.
     assert "has no client_secret" not in no_identity(azure(SECRET), tried).message
