@@ -18,6 +18,7 @@ class VaultConnection:
     def __init__(self, settings: AzureKeyVaultSettings) -> None:
         self._settings = settings
         self._credential: Any = None
+        self._has_signed_in = False
         # One for first answers, one for second, independent ones, which come over other sessions.
         self._sessions: dict[bool, Any] = {}
         self._clients: dict[bool, KeyClient] = {}
@@ -42,7 +43,7 @@ class VaultConnection:
             self._sessions[independent] = open_session()
         transport = Transport(self._sessions[independent])
         if self._credential is None:
-            self._credential = make_credential(self._settings, transport)
+            self._credential = make_credential(self._settings, transport, has_worked=self._has_signed_in)
         self._clients[independent] = open_client(self._settings, self._credential, transport)
         return self._clients[independent]
 
@@ -50,6 +51,7 @@ class VaultConnection:
         """Drop clients and credential, which all cache the token, unless another call has done so."""
         if refused in self._clients.values():
             opened = (*self._clients.values(), self._credential)
+            self._has_signed_in |= self._credential.has_worked
             self._clients, self._credential = {}, None
             for closable in opened:
                 await closable.close()

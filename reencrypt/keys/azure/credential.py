@@ -83,6 +83,8 @@ class SharedCredential:
         credential: Any,  # noqa: ANN401 - azure-identity's
         settings: AzureKeyVaultSettings,
         attempts: Sequence[Attempt],
+        *,
+        has_worked: bool,
     ) -> None:
         self._credential = credential
         self._settings = settings
@@ -93,7 +95,8 @@ class SharedCredential:
         self._failure: Exception | None = None
         self._failed_until = 0.0
         self._pause = _FIRST_PAUSE_SECONDS
-        self._has_worked = False
+        #: Whether it has ever given a token: then its configuration is right.
+        self.has_worked = has_worked
 
     async def get_token_info(self, *scopes: str, options: TokenRequestOptions | None = None) -> AccessTokenInfo:
         """Return the token for these scopes and claims: the cached one while it is good, else a new one."""
@@ -122,7 +125,7 @@ class SharedCredential:
             # azure-identity reads what an endpoint answers without looking at its form first.
             failure = self._explain(error)
         else:
-            self._failure, self._pause, self._has_worked = None, _FIRST_PAUSE_SECONDS, True
+            self._failure, self._pause, self.has_worked = None, _FIRST_PAUSE_SECONDS, True
             return token
         self._failure, self._failed_until = failure, time.monotonic() + self._pause
         self._pause = min(_LONGEST_PAUSE_SECONDS, self._pause * 2)
@@ -140,7 +143,7 @@ class SharedCredential:
         if name:
             return self._failure_of(name, error)
         missing = no_identity(self._settings, {name: str(error) for name, error in failed})
-        return TransientError(missing.message, hint=missing.hint) if self._has_worked else missing
+        return TransientError(missing.message, hint=missing.hint) if self.has_worked else missing
 
     def _failure_of(self, name: str, error: Exception) -> ReencryptError | TransientError:
         settings = self._settings
@@ -187,8 +190,12 @@ def _is_stale(token: AccessTokenInfo) -> bool:
     return bool(token.refresh_on and token.refresh_on <= now) or token.expires_on - now < _LAST_SECONDS
 
 
-def make_credential(settings: AzureKeyVaultSettings, transport: AioHttpTransport) -> SharedCredential:
+def make_credential(
+    settings: AzureKeyVaultSettings, transport: AioHttpTransport, *, has_worked: bool = False
+) -> SharedCredential:
     """Open the service principal of the section, or without a client_secret the identity of this machine.
+
+    `has_worked` says that it has given tokens before: where it is gone now, it may come back.
 
     `AZURE_TOKEN_CREDENTIALS=WorkloadIdentityCredential` overrides a client_secret: a pod has Grafana's own file.
     """
@@ -213,13 +220,25 @@ def make_credential(settings: AzureKeyVaultSettings, transport: AioHttpTransport
                 ),
                 settings,
             )
-            return SharedCredential(attempt, settings, [attempt])
+            return SharedCredential(attempt, settings, [attempt], has_worked=has_worked)
+        _check_what_is_sent()
         chain: Any = aio.DefaultAzureCredential(**common, **_names(settings))
     except (OSError, TypeError, ValueError) as error:
         raise _cannot_be_used(settings, error) from None
     attempts = [Attempt(each, settings) for each in chain.credentials]
     chain.credentials = tuple(attempts)
-    return SharedCredential(chain, settings, attempts)
+    return SharedCredential(chain, settings, attempts, has_worked=has_worked)
+
+
+def _check_what_is_sent() -> None:
+    """Refuse a variable that cannot be sent: Python reads a byte that is not UTF-8 as half of a character."""
+    for name in ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"):
+        try:
+            os.environ.get(name, "").encode()
+        except UnicodeEncodeError:
+            raise ConfigurationError(
+                f"{name} holds bytes that are not UTF-8", hint=f"Correct {name}, or unset it."
+            ) from None
 
 
 def _names(settings: AzureKeyVaultSettings) -> dict[str, str]:
@@ -315,6 +334,6 @@ def _fault_of_authority(url: str) -> str:
         return "must not hold a user or a password"
     if parts.scheme != "https":
         return f"begins with {parts.scheme}://, but a secret is sent by https:// only"
-    if not parts.hostname or port == 0 or any(character.isspace() for character in url):
+    if not parts.hostname or port == 0 or any(each.isspace() or not each.isprintable() for each in url):
         return "is not a URL"
     return "must be a URL without query" if parts.query or parts.fragment else ""

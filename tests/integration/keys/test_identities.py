@@ -258,6 +258,7 @@ async def test_a_certificate_with_its_password_signs_in(
     [
         ({"AZURE_CLIENT_SECRET": ""}, "AZURE_CLIENT_SECRET is set and empty"),
         ({"AZURE_CLIENT_ID": "", "AZURE_CLIENT_SECRET": ""}, "AZURE_CLIENT_ID and AZURE_CLIENT_SECRET are set and"),
+        ({"AZURE_CLIENT_SECRET": "c4n4ry\udcff"}, "AZURE_CLIENT_SECRET holds bytes that are not UTF-8"),
         ({"AZURE_TENANT_ID": "no tenant!", "AZURE_CLIENT_SECRET": "c4n4ry"}, "Invalid tenant ID"),
         (
             {"AZURE_TOKEN_CREDENTIALS": "WorkloadIdentity"},
@@ -403,9 +404,11 @@ async def test_a_machines_identity_that_has_worked_may_come_back(
         assert (await provider.unwrap(wrap(pem(state), b"k" * 16))).data_key == b"k" * 16
         answers[:] = [web.json_response({"error": "invalid_request"}, status=400)]
         error = await failing(provider)
-    assert error.exit_code == 7
-    assert "this machine's own identity got no token" in error.message
-    assert "gave up" in error.message
+        assert "this machine's own identity got no token" in error.message
+        assert (error.exit_code, "gave up" in error.message) == (7, True)
+        # The vault refuses the token besides, and a new credential is made.
+        emulator.expire_tokens()
+        assert (await failing(provider)).exit_code == 7
 
 
 # Tenants.

@@ -60,6 +60,7 @@ def test_the_sign_in_may_be_named(value: str, authority: str, monkeypatch: pytes
         ("https://login.example.org:0", "is not a URL"),
         ("https://[::1", "is not a URL"),
         ("https://login example.org", "is not a URL"),
+        ("https://login\udcff.example.org", "is not a URL"),
         ("https://login.example.org?tenant=c4n4ry", "without query"),
     ],
 )
