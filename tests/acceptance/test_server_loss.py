@@ -85,6 +85,7 @@ def test_a_primary_that_becomes_a_replica_in_mid_run_and_is_promoted_again(
     doctor = as_client.cli.json("doctor", expect=2)
     (writable,) = [each for each in doctor["checks"] if each["name"] == "writable"]
     assert writable["state"] == "failed"
+    as_client.cli.json("verify", expect=0)  # a replica answers questions
     refused = as_client.cli.json("run", *WRAP, expect=2)["error"]
     assert "takes no writes" in refused["message"]
     assert process.poll() is None

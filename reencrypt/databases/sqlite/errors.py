@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,6 @@ from typing import Final
 from reencrypt.databases.meanings import (
     CHANGED,
     CONSTRAINT,
-    ENCODING,
     LIMIT,
     NO_VALUE,
     OWN_FAULT,
@@ -62,6 +62,11 @@ _DAMAGED: Final = Meaning(
     ConfigurationError,
     "is damaged",
     "Repair it first (sqlite3 FILE .recover, or a backup); nothing was changed.",
+)
+_ENCODING: Final = Meaning(
+    ConfigurationError,
+    "holds a key or a name that is no UTF-8",
+    "Find the row by that column and repair it, then start again; progress is saved.",
 )
 _EXTENSION: Final = Meaning(
     ConfigurationError,
@@ -120,7 +125,7 @@ WORDS: Final = (
     ("no such column", CHANGED),
     ("has no column named", CHANGED),
     ("no such index", CHANGED),
-    ("Could not decode to UTF-8", ENCODING),
+    ("Could not decode to UTF-8", _ENCODING),
     ("too many levels of trigger recursion", TRIGGER),
     ("cannot UPDATE generated column", VALUE),
     ("cannot INSERT into generated column", VALUE),
@@ -131,6 +136,11 @@ WORDS: Final = (
 def check_file(path: Path, *, write: bool) -> None:
     """Refuse a file that is missing, unreadable, foreign, or not writable where it has to be."""
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            # Whoever opens a pipe may wait for ever.
+            raise ConfigurationError(
+                f"the database {path} is not a plain file", hint="Check [database] path, or give --database."
+            )
         with path.open("rb") as file:
             header = file.read(16)
     except FileNotFoundError:
