@@ -103,6 +103,12 @@ class UnavailableError(ReencryptError):
     code = "unavailable"
 
 
+class SchemaChangedError(UnavailableError):
+    """A table or a column is not there any more, as while Grafana migrates (exit 7)."""
+
+    code = "schema_changed"
+
+
 class TransactionLostError(UnavailableError):
     """The server aborted a transaction, or the connection was lost: start it again. Its outcome may be unknown."""
 

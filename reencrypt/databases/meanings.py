@@ -14,6 +14,7 @@ from reencrypt.errors import (
     ReadOnlyError,
     ReencryptError,
     RefusedError,
+    SchemaChangedError,
     TransactionLostError,
     UnavailableError,
 )
@@ -55,10 +56,9 @@ READ_ONLY: Final = Meaning(
 )
 #: Grafana migrates, or somebody alters its tables.
 CHANGED: Final = Meaning(
-    UnavailableError,
+    SchemaChangedError,
     "has another schema than a moment ago",
-    "Let Grafana finish its migrations, then start again; progress is saved. If Grafana has no such table or column, a "
-    "trigger on its tables asks for it: drop or mend that.",
+    "Let Grafana finish its migrations, then start again; progress is saved.",
 )
 FAILED: Final = Meaning(
     UnavailableError,

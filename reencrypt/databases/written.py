@@ -8,7 +8,7 @@ for the transaction's locks.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
@@ -16,7 +16,7 @@ from reencrypt.catalogue.codec import WholeColumn
 from reencrypt.catalogue.encoding import RAW
 from reencrypt.catalogue.location import Field, Key, Location
 from reencrypt.databases.protocol import Executor, RowUpdate, Value
-from reencrypt.errors import RefusedError
+from reencrypt.errors import ReencryptError, RefusedError, SchemaChangedError
 
 Cells = tuple[bytes | None, ...]
 
@@ -138,6 +138,21 @@ class Written:
                 wrong += await server.count_holding(each.location, each.left)
             if wrong > 0:
                 raise _refusal(each.location.table, wrong, len(each.sent) + len(each.left), causes.seen)
+
+
+async def blamed(location: Location, error: SchemaChangedError, read: Awaitable[object]) -> ReencryptError:
+    """What a write means that says a table or column is missing; `read` reads the location again.
+
+    Where that works, its own table is as it was: a trigger asks for something that is gone.
+    """
+    try:
+        await read
+    except ReencryptError:
+        return error
+    return RefusedError(
+        f"{location.table}: a trigger on it asks for what is not there: {error.message}",
+        hint="Nothing of this page was committed. Drop, disable or mend the trigger, then start again.",
+    )
 
 
 async def expect_deactivated(

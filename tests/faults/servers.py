@@ -70,11 +70,16 @@ def _constraint_that_takes_no_new_secret(story: Story, _stack: ExitStack) -> Sto
 
 def _trigger_that_lost_its_table(story: Story, _stack: ExitStack) -> Story:
     story.execute("CREATE TABLE audit (id BIGINT)")
-    story.execute(
-        "CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS "
-        "$$ BEGIN INSERT INTO audit VALUES (NEW.id); RETURN NEW; END $$"
-    )
-    story.execute("CREATE TRIGGER noting BEFORE UPDATE ON user_auth FOR EACH ROW EXECUTE FUNCTION note()")
+    noting, note = "CREATE TRIGGER noting BEFORE UPDATE ON user_auth", "INSERT INTO audit VALUES (NEW.id)"
+    if story.engine.kind == "postgres":
+        story.execute(
+            "CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN " + note + "; RETURN NEW; END $$"
+        )
+        story.execute(f"{noting} FOR EACH ROW EXECUTE FUNCTION note()")
+    else:
+        story.execute(
+            f"{noting} BEGIN {note}; END" if story.engine.kind == "sqlite" else f"{noting} FOR EACH ROW {note}"
+        )
     story.execute("DROP TABLE audit")
     return story
 
@@ -119,8 +124,8 @@ FAULTS: Final[tuple[Fault, ...]] = (
     ),
     Fault(
         "trigger_that_lost_its_table",
-        _POSTGRES,
+        ALL_ENGINES,
         _trigger_that_lost_its_table,
-        {"run": Answer(6, says=("function", "audit"), never_says=_NEVER, begun=True)},
+        {"run": Answer(6, says=("trigger", "audit", "mend"), never_says=_NEVER, begun=True)},
     ),
 )

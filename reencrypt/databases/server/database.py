@@ -22,8 +22,8 @@ from reencrypt.databases.sight import KeyCount, Sight
 from reencrypt.databases.state_version import read_state_version
 from reencrypt.databases.statements import OUR_TABLES, STATE_VERSION, TEMPORARY_TABLES, load_schema
 from reencrypt.databases.waits import Waiting
-from reencrypt.databases.written import Causes, Cells, Written, expect_deactivated
-from reencrypt.errors import NotWritableError
+from reencrypt.databases.written import Causes, Cells, Written, blamed, expect_deactivated
+from reencrypt.errors import NotWritableError, SchemaChangedError
 
 _LOCK_POLICY: Final = LockPolicy(hold_seconds=0.05, gaps=False)
 
@@ -216,9 +216,19 @@ class ServerTransaction:
 
     async def update_rows(self, location: Location, updates: Sequence[RowUpdate]) -> list[Key]:
         """Compare and swap a page in one statement; look again only if the count is short."""
-        lost: list[Key] = []
         if not updates:
-            return lost
+            return []
+        try:
+            return await self._swap(location, updates)
+        except SchemaChangedError as error:
+            raise await blamed(location, error, self._read_again(location, updates)) from error
+
+    async def _read_again(self, location: Location, updates: Sequence[RowUpdate]) -> None:
+        with self._driver.translated():
+            await _rows(self._session, self._dialect, location, [updates[0].key])
+
+    async def _swap(self, location: Location, updates: Sequence[RowUpdate]) -> list[Key]:
+        lost: list[Key] = []
         with self._driver.translated():
             rendering = await self._dialect.rendering(self._session, location)
             for batch, query in rendering.updates(updates, _now()):

@@ -14,7 +14,8 @@ from reencrypt.databases.protocol import RowUpdate, Value
 from reencrypt.databases.sqlite.errors import translated
 from reencrypt.databases.sqlite.rendering import batches, holding, quote, select, to_rows
 from reencrypt.databases.statements import TEMPORARY_TABLES
-from reencrypt.databases.written import Cause, Causes, Cells, Written, expect_deactivated
+from reencrypt.databases.written import Cause, Causes, Cells, Written, blamed, expect_deactivated
+from reencrypt.errors import SchemaChangedError
 
 
 class SqliteTransaction:
@@ -64,8 +65,11 @@ class SqliteTransaction:
         by_key = " AND ".join(f"{quote(name)} = ?" for name in location.key)
         query = f"UPDATE {quote(location.table)} SET {', '.join(sets)} WHERE {by_key} AND {' AND '.join(same)}"
         parameters = [update.new + tail + update.key + update.old for update in updates]
-        with translated(self._path):
-            cursor = await self._connection.executemany(query, parameters)
+        try:
+            with translated(self._path):
+                cursor = await self._connection.executemany(query, parameters)
+        except SchemaChangedError as error:
+            raise await blamed(location, error, self._read_again(location)) from error
         if cursor.rowcount == len(updates):
             self.written.note_updates(location, updates, [], len(updates))
             return []
@@ -78,6 +82,10 @@ class SqliteTransaction:
                 lost.append(update.key)
         self.written.note_updates(location, updates, lost, cursor.rowcount)
         return lost
+
+    async def _read_again(self, location: Location) -> None:
+        with translated(self._path):
+            await self._connection.execute_fetchall(f"{select(location)} LIMIT 1")
 
     async def causes(self, tables: Sequence[str]) -> Causes:
         """Read the triggers of the file, of any table: there is hardly ever one."""
