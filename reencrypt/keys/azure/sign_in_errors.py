@@ -22,6 +22,7 @@ from reencrypt.secret import MASK
 
 _OK, _BAD_REQUEST, _TIMEOUT, _THROTTLED, _SERVER_ERRORS = 200, 400, 408, 429, 500
 _AADSTS: Final = re.compile(r"\bAADSTS([0-9]{1,9})\b", re.ASCII)
+_NUMBER: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
 #: A code of the vault, or the one of the library that checks its tokens.
 _VAULT_CODE: Final = re.compile(r"\b(AKV[0-9]{4,6}|S2S[0-9]{4,6}|IDX[0-9]{4,6})\b", re.ASCII)
 #: What follows the sentence: for Azure's support.
@@ -279,7 +280,8 @@ def _raise_refusal(host: str, status: int, headers: Mapping[str, str], content: 
     text = description if isinstance(description, str) else ""
     codes = content.get("error_codes")
     named = _AADSTS.search(text)
-    number = named[1] if named else str(codes[0])[:9] if isinstance(codes, list) and codes else ""
+    first = str(codes[0]) if isinstance(codes, list) and codes else ""
+    number = named[1] if named else first if _NUMBER.fullmatch(first) else ""
     trace = _TRACE.search(text)
     sentence = _sentence(text[: trace.start()] if trace else text) or _sentence(content["error"])
     passing = number in _PASSING_CODES or content["error"] in _PASSING_ERRORS

@@ -145,6 +145,8 @@ def test_a_code_that_nobody_knows_is_shown_with_where_to_look_it_up() -> None:
 def test_a_code_without_a_sentence_is_found_too() -> None:
     found = refusal(400, "invalid_request", "", error_codes=[90002])
     assert found.number == "90002"
+    # Something that is no number is not repeated.
+    assert refusal(400, "invalid_request", "", error_codes=["\x1f"]).number == ""
     settings = azure()
     assert "tenant_id is wrong" in refused_by_entra(settings, identity_of("", settings, {}), found).message
 
