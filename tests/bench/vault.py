@@ -20,7 +20,7 @@ import aiohttp
 from reencrypt.errors import ReencryptError
 from reencrypt.keys.azure.limiter import Limiter
 from reencrypt.keys.azure.provider import AzureKeyProvider
-from reencrypt.keys.azure.quota import BUDGET, WINDOW_SECONDS
+from reencrypt.keys.azure.quota import VAULT, WINDOW_SECONDS
 from reencrypt.keys.azure.retry import RetryPolicy
 from reencrypt.keys.azure.settings import AzureKeyVaultSettings
 from reencrypt.keys.errors import UnwrapFailedError
@@ -93,7 +93,7 @@ async def against_emulator(vault: Vault) -> list[Result]:
     log = vault.control("GET", "requests")
     refused = sum(record["status"] == 429 for record in log)
     per_second = KEYS / seconds
-    quota = BUDGET / WINDOW_SECONDS
+    quota = VAULT.budget / WINDOW_SECONDS
     results = [
         Result("unwraps per second", per_second, 0.95 * DEFAULT_SHARE * quota, "higher"),
         Result("… as a share of the quota", per_second / quota, 0.95 * DEFAULT_SHARE, "higher"),

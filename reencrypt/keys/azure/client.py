@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 from reencrypt.errors import ConfigurationError, RefusedError
 from reencrypt.keys.azure.connection import VaultConnection
 from reencrypt.keys.azure.limiter import Limiter
-from reencrypt.keys.azure.quota import weight_of
 from reencrypt.keys.azure.refusals import Asked, Refusal, api_version_for, disabled
 from reencrypt.keys.azure.responses import (
     OK,
@@ -76,7 +75,7 @@ class VaultClient:
         #: How far the vault's clock is ahead of this machine's, in seconds, as of its last answer.
         self.clock_ahead: float | None = None
         # Until the key is known: the highest of the usual weights.
-        self._weight = weight_of(2048, hsm=True)
+        self._weight = settings.capacity.weight_of(2048, hsm=True)
 
     @property
     def key_name(self) -> str:
@@ -93,7 +92,7 @@ class VaultClient:
             lambda bundle: read_key(bundle, self._settings),
             version,
         )
-        self._weight, self._primed = found.weight, True
+        self._weight, self._primed = self.weight_of(found), True
         if not version:
             self.newest = found
         return found
@@ -164,10 +163,14 @@ class VaultClient:
     def _weight_of(self, length: int) -> float:
         """Return the cost of a request: a block is as long as the key that made it, in any version."""
         if self.newest is not None and length * 8 != self.newest.bits and length in _BLOCKS:
-            return weight_of(length * 8, hsm=True)
+            return self._settings.capacity.weight_of(length * 8, hsm=True)
         if self.newest is None and length in _BLOCKS:
-            return weight_of(length * 8, hsm=True)
+            return self._settings.capacity.weight_of(length * 8, hsm=True)
         return self._weight
+
+    def weight_of(self, version: KeyVersion) -> float:
+        """Return the cost of a request with a version, in what the vault bears."""
+        return self._settings.capacity.weight_of(version.bits, hsm=version.is_in_hsm)
 
     def disabled(self, version: str, words: str = "") -> KeyDisabledError:
         """The error for a version that is disabled; `words` are the vault's own."""

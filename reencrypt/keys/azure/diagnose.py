@@ -12,9 +12,9 @@ from reencrypt.errors import ReencryptError, RefusedError
 from reencrypt.keys.azure.client import Operation, VaultClient
 from reencrypt.keys.azure.errors import BadCiphertextError
 from reencrypt.keys.azure.proxy import ProxyError, proxy_for
-from reencrypt.keys.azure.quota import BUDGET, WINDOW_SECONDS
 from reencrypt.keys.azure.responses import KeyVersion, ListedVersion
 from reencrypt.keys.azure.rsa_blocks import encrypt_locally
+from reencrypt.keys.azure.settings import AzureKeyVaultSettings
 from reencrypt.keys.azure.sign_in_errors import TokenError
 from reencrypt.keys.diagnostics import Check, State, failed
 from reencrypt.keys.errors import AccessDeniedError
@@ -30,15 +30,16 @@ _SOON_SECONDS: Final = 30 * 86_400
 _SKEW_SECONDS: Final = 60.0
 
 
-async def diagnose(vault: VaultClient, vault_uri: str, share: float) -> list[Check]:
+async def diagnose(vault: VaultClient, settings: AzureKeyVaultSettings, share: float) -> list[Check]:
     """Check one key with real requests that change nothing; checks without a result are left out."""
-    proxy, checks = _proxy(vault_uri), await _Diagnosis(vault, share).run()
+    proxy, checks = _proxy(settings.vault_uri), await _Diagnosis(vault, settings, share).run()
     return checks if any(each.name == proxy.name for each in checks) else [proxy, *checks]
 
 
 class _Diagnosis:
-    def __init__(self, vault: VaultClient, share: float) -> None:
+    def __init__(self, vault: VaultClient, settings: AzureKeyVaultSettings, share: float) -> None:
         self._vault = vault
+        self._settings = settings
         self._share = share
         self._data_key = os.urandom(DATA_KEY_BYTES)
         self._checks: list[Check] = []
@@ -99,13 +100,16 @@ class _Diagnosis:
             )
 
     def _look_at_key(self, newest: KeyVersion) -> None:
-        kind = "HSM" if newest.kty.endswith("-HSM") else "software"
+        kind = "HSM" if newest.is_in_hsm else "software"
         self._add("key", State.OK, f"RSA, {newest.bits} bits, {kind}, newest version {newest.version}")
-        per_second = BUDGET / WINDOW_SECONDS / newest.weight
+        per_second = self._settings.capacity.per_second(self._vault.weight_of(newest))
+        used = f"of which a run uses {per_second * self._share:g}"
         self._add(
             "quota",
             State.OK,
-            f"{per_second:g} requests a second by Azure's limits, of which a run uses {per_second * self._share:g}",
+            f"a managed HSM has none and slows down; Microsoft has measured {per_second:g} requests a second, {used}"
+            if self._settings.is_managed_hsm
+            else f"{per_second:g} requests a second by Azure's limits, {used}",
         )
         self._add("validity", *_validity(newest))
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from reencrypt.errors import ConfigurationError
 from reencrypt.keys.azure.connection import VaultConnection
 from reencrypt.keys.azure.limiter import Limiter
-from reencrypt.keys.azure.quota import BUDGET, WINDOW_SECONDS, Window
+from reencrypt.keys.azure.quota import VAULT, WINDOW_SECONDS, Window
 from reencrypt.keys.azure.settings import CLIENT_SECRET, KEYS, AzureKeyVaultSettings, read_section
 from reencrypt.keys.kind import ProviderContext, ProviderKind, Quota
 from reencrypt.keys.provider import KeyProvider
@@ -47,14 +47,13 @@ class ConfiguredVaultKey:
 
         settings = self.settings
         host = urlsplit(settings.vault_uri).netloc.lower().removesuffix(":443")
-        window = None if settings.is_managed_hsm else Window(context.options.share)
         return AzureKeyProvider(
             settings,
             context,
             connection=context.shared(
                 VaultConnection, VaultConnection.name_of(settings), lambda: VaultConnection(settings)
             ),
-            limiter=context.shared(Limiter, host, lambda: Limiter(window)),
+            limiter=context.shared(Limiter, host, lambda: Limiter(Window(context.options.share, settings.capacity))),
         )
 
 
@@ -67,7 +66,7 @@ AZURE_KEY_VAULT: Final = ProviderKind(
     keys=KEYS,
     secret_keys=frozenset({CLIENT_SECRET}),
     read=_read,
-    quota=Quota(BUDGET, WINDOW_SECONDS),
+    quota=Quota(VAULT.budget, WINDOW_SECONDS),
     # Sources: pkg/setting/setting_secrets_manager.go and its tests (`azure_kv`, `azure_keyvault`).
     secrets_manager_names=("azurekv", "azurekeyvault"),
     read_key_version=_read_key_version,

@@ -60,7 +60,7 @@ class ConcurrencyLimit:
 
 
 class Limiter:
-    """Admits requests to one vault, oldest first. `window` is None where the service has no quota (Managed HSM).
+    """Admits requests to one vault, oldest first. Without a `window` only concurrency bounds them.
 
     A request takes a `ticket` once, and calls `admit` before each try: a retry goes before all later requests.
     """

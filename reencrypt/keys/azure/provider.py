@@ -69,7 +69,7 @@ class AzureKeyProvider:
             settings,
             connection or own,
             policy=retry or RetryPolicy(deadline_seconds=context.options.deadline_seconds),
-            limiter=limiter or Limiter(Window(context.options.share)),
+            limiter=limiter or Limiter(Window(context.options.share, settings.capacity)),
             waiting=context.waiting,
             warn=context.warn,
             api_version=context.options.api_version,
@@ -217,7 +217,7 @@ class AzureKeyProvider:
 
     async def diagnose(self) -> list[Check]:
         """Check the proxy, the token, each permission, the key and its versions."""
-        return await diagnose(self.vault, self._settings.vault_uri, self._options.share)
+        return await diagnose(self.vault, self._settings, self._options.share)
 
     async def _newest(self) -> KeyVersion:
         """Return the newest version, cached for a moment: a thousand keys must not cost a thousand reads."""

@@ -21,7 +21,6 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPubli
 
 from reencrypt.errors import ConfigurationError
 from reencrypt.keys.azure.errors import BadCiphertextError, ForeignAnswerError
-from reencrypt.keys.azure.quota import weight_of
 from reencrypt.keys.azure.refusals import Asked, Refusal, api_version_for, in_one_line, refused
 from reencrypt.keys.azure.retry import ThrottledError, TransientError, delay_asked_for
 from reencrypt.keys.azure.settings import AzureKeyVaultSettings
@@ -89,9 +88,9 @@ class KeyVersion:
         return int.from_bytes(self.modulus).bit_length()
 
     @property
-    def weight(self) -> float:
-        """The cost of a request with it in the vault's quota."""
-        return weight_of(self.bits, hsm=self.kty.endswith("-HSM"))
+    def is_in_hsm(self) -> bool:
+        """Whether it is in hardware, which costs more."""
+        return self.kty.endswith("-HSM")
 
     @property
     def is_valid(self) -> bool:

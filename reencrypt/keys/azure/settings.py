@@ -8,6 +8,7 @@ from typing import Final
 
 from reencrypt.errors import ConfigurationError
 from reencrypt.keys.azure.address import check_vault_uri
+from reencrypt.keys.azure.quota import MANAGED_HSM, VAULT, Capacity
 from reencrypt.secret import Secret
 from reencrypt.settings import ProviderSection
 
@@ -38,8 +39,13 @@ class AzureKeyVaultSettings:
 
     @property
     def is_managed_hsm(self) -> bool:
-        """Whether the vault is a managed HSM, by its domain: that has no quota."""
+        """Whether the vault is a managed HSM, by its domain."""
         return ".managedhsm." in self.vault_uri
+
+    @property
+    def capacity(self) -> Capacity:
+        """What the vault bears, by its kind."""
+        return MANAGED_HSM if self.is_managed_hsm else VAULT
 
     def key_id(self, version: str = "") -> str:
         """The key identifier of Key Vault, in lower case."""

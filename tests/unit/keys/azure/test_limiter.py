@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from reencrypt.errors import UnavailableError
 from reencrypt.keys.azure.limiter import ConcurrencyLimit, Limiter
-from reencrypt.keys.azure.quota import BUDGET, Window, weight_of
+from reencrypt.keys.azure.quota import MANAGED_HSM, VAULT, Window
 from reencrypt.keys.azure.retry import Request, RetryPolicy, ThrottledError, call_with_retries
 from tests.support.virtualtime import run_in_virtual_time
+from tests.unit.keys.azure.answers import HSM, key_in
 
 LATENCY = 0.02
 
@@ -22,7 +23,9 @@ LATENCY = 0.02
 class Vault:
     """Counts like the service: a window of ten seconds, refusals not counted; notes when it was asked."""
 
-    def __init__(self, budget: float = BUDGET, retry_after: float | None = None, latency: float = LATENCY) -> None:
+    def __init__(
+        self, budget: float = VAULT.budget, retry_after: float | None = None, latency: float = LATENCY
+    ) -> None:
         self.budget = budget
         self.retry_after = retry_after
         self.latency = latency
@@ -63,7 +66,7 @@ async def ask(vault: Vault, limiter: Limiter, count: int, weight: float = 1.0, *
     [(2048, False, 4000), (2048, True, 2000), (3072, False, 1000), (3072, True, 500), (4096, False, 500)],
 )
 def test_weights_give_the_documented_limits(bits: int, hsm: bool, per_ten_seconds: int) -> None:  # noqa: FBT001
-    assert BUDGET / weight_of(bits, hsm=hsm) == per_ten_seconds
+    assert VAULT.budget / VAULT.weight_of(bits, hsm=hsm) == per_ten_seconds
 
 
 @given(
@@ -84,7 +87,7 @@ def test_no_ten_seconds_ever_see_more_than_the_share(share: float, gaps: list[fl
             window.take(now, weight)
             sent.append((now, weight))
     for start, _ in sent:
-        assert sum(weight for at, weight in sent if start <= at < start + 10) <= BUDGET * share + 1e-6
+        assert sum(weight for at, weight in sent if start <= at < start + 10) <= VAULT.budget * share + 1e-6
 
 
 def test_the_whole_share_is_used_and_nothing_is_refused() -> None:
@@ -122,7 +125,7 @@ def test_two_keys_of_one_vault_draw_on_one_budget() -> None:
 @pytest.mark.parametrize("retry_after", [None, 3.0])
 def test_a_vault_that_others_use_too_is_asked_less(retry_after: float | None) -> None:
     # Others take three quarters: our half is more than is left.
-    vault = Vault(budget=BUDGET / 4, retry_after=retry_after)
+    vault = Vault(budget=VAULT.budget / 4, retry_after=retry_after)
 
     async def main() -> float:
         return max(await ask(vault, Limiter(Window(0.5)), 8000))
@@ -191,7 +194,7 @@ def test_a_request_that_is_repeated_stands_before_those_that_came_later() -> Non
     order: list[int] = []
 
     async def main() -> None:
-        limiter = Limiter(Window(BUDGET and 8 / BUDGET))
+        limiter = Limiter(Window(8 / VAULT.budget))
         first = limiter.ticket()
         await limiter.admit(first, 8)
 
@@ -268,3 +271,20 @@ def test_without_a_quota_only_concurrency_bounds() -> None:
     seconds = run_in_virtual_time(ask(vault, Limiter(None), 10_000))
     assert 16 < vault.most_under_way <= 128
     assert max(seconds) < 10
+
+
+@pytest.mark.parametrize(("bits", "per_second"), [(2048, 1100), (3072, 360), (4096, 160)])
+def test_a_managed_hsm_is_left_as_much_room_as_a_vault(bits: int, per_second: int) -> None:
+    """It has no quota: without a window of our own a run would slow down Grafana's requests."""
+    weight = MANAGED_HSM.weight_of(bits, hsm=True)
+    assert MANAGED_HSM.per_second(weight) == pytest.approx(per_second)
+    window, went = Window(0.5, MANAGED_HSM), 0
+    while window.wait(0.0, weight) == 0:
+        window.take(0.0, weight)
+        went += 1
+    assert went == pytest.approx(per_second * 10 * 0.5, abs=1)
+
+
+def test_a_managed_hsm_is_told_by_its_domain() -> None:
+    assert key_in(HSM).capacity is MANAGED_HSM
+    assert key_in().capacity is VAULT
