@@ -21,6 +21,13 @@ AZURE_SUFFIXES: Final = (
     ".managedhsm.usgovcloudapi.net",
     ".managedhsm.azure.cn",
 )
+#: Zones in which Azure's DNS keeps the private addresses of vaults. Certificates name the public zones alone.
+_PRIVATE_ZONES: Final = {
+    ".privatelink.vaultcore.azure.net": ".vault.azure.net",
+    ".privatelink.vaultcore.usgovcloudapi.net": ".vault.usgovcloudapi.net",
+    ".privatelink.vaultcore.azure.cn": ".vault.azure.cn",
+    **{f".privatelink{suffix}": suffix for suffix in AZURE_SUFFIXES},
+}
 _NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*", re.ASCII)
 _TEXT: Final = re.compile(r"[!-~]+", re.ASCII)
 _HTTPS: Final = 443
@@ -49,6 +56,13 @@ def check_vault_uri(text: str, trusted: Collection[str]) -> VaultAddress | str:
     if url.path not in ("", "/") or url.query or url.fragment or "@" in url.netloc or "?" in text or "#" in text:
         return "must be https://HOST alone, without path, query or user"
     host = url.hostname or ""
+    private = next(((zone, public) for zone, public in _PRIVATE_ZONES.items() if host.endswith(zone)), None)
+    if private is not None:
+        public = host.removesuffix(private[0]) + private[1]
+        return (
+            f"has the host {host}, the name of a private link, which no certificate of a vault has: write "
+            f"https://{public}, whose private address the DNS of the network gives"
+        )
     loopback = _is_loopback(host)
     suffix = any(host.endswith(suffix) for suffix in AZURE_SUFFIXES) and _NAME.fullmatch(host) is not None
     if not loopback and not suffix and not _is_trusted(host, port or _HTTPS, trusted):

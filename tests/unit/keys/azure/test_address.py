@@ -109,3 +109,22 @@ def test_a_uri_that_is_more_or_less_than_a_host_is_refused_without_showing_it(ur
     problem = check_vault_uri(uri, ())
     assert isinstance(problem, str)
     assert "canary" not in problem
+
+
+@pytest.mark.parametrize(
+    ("host", "public"),
+    [
+        ("myvault.privatelink.vaultcore.azure.net", "myvault.vault.azure.net"),
+        ("myvault.privatelink.vaultcore.usgovcloudapi.net", "myvault.vault.usgovcloudapi.net"),
+        ("myvault.privatelink.vaultcore.azure.cn", "myvault.vault.azure.cn"),
+        ("myvault.privatelink.vault.azure.net", "myvault.vault.azure.net"),
+        ("MyHsm.privatelink.managedhsm.azure.net", "myhsm.managedhsm.azure.net"),
+    ],
+)
+def test_the_name_of_a_private_link_is_answered_with_the_vaults_own(host: str, public: str) -> None:
+    """Certificates are for the public names (external-secrets #1998), which lead to the same address there."""
+    for trusted in ((), (host.lower(),)):
+        problem = check_vault_uri(f"https://{host}", trusted)
+        assert isinstance(problem, str)
+        assert f"write https://{public}," in problem
+        assert "--trust-vault" not in problem
