@@ -105,10 +105,11 @@ class AzureKeyProvider:
         if framed is None:
             raise UnwrapFailedError(f"its {len(wrapped)} bytes are not an RSA block in any known framing")
         found = None
+        said: list[str] = []
         # One answer of an odd length is looked at once more, as any failure is.
         with suppress(OddLengthError):
-            found = await self._search(*framed, wrapped)
-        found = found or await self._search_again(*framed, wrapped)
+            found = await self._search(*framed, wrapped, said)
+        found = found or await self._search_again(*framed, wrapped, said)
         if found is not None:
             return found
         for error in self._unusable.values():
@@ -118,11 +119,14 @@ class AzureKeyProvider:
                 f"the newest version of {self.vault.key_name} does not unwrap it, and finding older ones needs the "
                 "permission list, or --key-version"
             )
-        raise UnwrapFailedError(f"no version of {self.vault.key_name} unwraps it")
+        # The first words are about the likeliest version and padding.
+        words = f"; {said[0]}" if said else ""
+        raise UnwrapFailedError(f"no version of {self.vault.key_name} unwraps it{words}")
 
-    async def _search(self, framing: Framing, block: bytes, wrapped: bytes) -> Unwrapped | None:
+    async def _search(self, framing: Framing, block: bytes, wrapped: bytes, said: list[str]) -> Unwrapped | None:
+        """Try every candidate; `said` gets what the vault says of each that does not decrypt."""
         async for version, algorithm in self._candidates():
-            found = await self._try(version, algorithm, block)
+            found = await self._try(version, algorithm, block, said)
             if found is not None:
                 data_key, used, operation = found
                 self._remember(version, algorithm)
@@ -139,7 +143,7 @@ class AzureKeyProvider:
                 )
         return None
 
-    async def _search_again(self, framing: Framing, block: bytes, wrapped: bytes) -> Unwrapped | None:
+    async def _search_again(self, framing: Framing, block: bytes, wrapped: bytes, said: list[str]) -> Unwrapped | None:
         """Try everything once more, without what was learned.
 
         The verdict on a data key lasts for the whole run, and it may come from one wrong answer, or precede a new
@@ -152,7 +156,7 @@ class AzureKeyProvider:
         self._denied.clear()
         self._left_out.clear()
         self._unusable.clear()
-        return await self._search(framing, block, wrapped)
+        return await self._search(framing, block, wrapped, said)
 
     async def unwrap_again(self, wrapped: bytes, first: Unwrapped) -> bytes | None:
         """Ask the same version once more: over another connection, and by the other operation where both are permitted.
@@ -267,14 +271,16 @@ class AzureKeyProvider:
             self._expired.add(version)
             self._warn(f"{self.vault.key_name}, version {version} has expired; it still unwraps what it wrapped")
 
-    async def _try(self, version: str, algorithm: RsaAlgorithm, block: bytes) -> tuple[bytes, str, Operation] | None:
+    async def _try(
+        self, version: str, algorithm: RsaAlgorithm, block: bytes, said: list[str]
+    ) -> tuple[bytes, str, Operation] | None:
         """Try one version with one padding: returns data key, version and operation, None where it fails."""
         data_key, used, operation = b"", "", _UNWRAPPING[0]
         if version not in self._unusable:
             try:
                 data_key, used, operation = await self._first_permitted(algorithm, block, version)
-            except BadCiphertextError:
-                pass
+            except BadCiphertextError as error:
+                said.append(str(error))
             except VersionDisabledError as error:
                 self._unusable[version] = error if version else await self._naming_newest(error)
             except KeyOperationForbiddenError as error:
