@@ -47,6 +47,20 @@ def read_text(path: Path, purpose: str, hint: str, *, silence_seconds: float = S
     raise ConfigurationError(f"{purpose} {shown_path(path)} {problem}", hint=hint)
 
 
+def special_file(path: str) -> str:
+    """Say that a path leads to a pipe or a device, where a library would read, and wait, without end; empty otherwise.
+
+    For files that another library opens, such as certificates.
+    """
+    try:
+        mode = Path(path).stat().st_mode
+    except (OSError, ValueError):
+        return ""
+    if stat.S_ISFIFO(mode):
+        return "is a pipe, not a file"
+    return "is a device, not a file" if stat.S_ISCHR(mode) or stat.S_ISBLK(mode) else ""
+
+
 def shown_path(path: Path) -> str:
     """The path for a message: in one line, and not longer than a person reads."""
     text = "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in str(path))

@@ -69,6 +69,10 @@ def _variables(**variables: str) -> Plant:
     return plant
 
 
+def _certificates_in_a_pipe(story: Story, stack: ExitStack) -> Story:
+    return _with_pipe(_variables(SSL_CERT_FILE=str(_path(story).with_name("pipe"))))(story, stack)
+
+
 def _settings_file(text: str) -> Plant:
     def plant(story: Story, stack: ExitStack) -> Story:
         path = _path(story).with_name("settings.toml")
@@ -179,6 +183,12 @@ FAULTS: Final[tuple[Fault, ...]] = (
         _SQLITE,
         _variables(REENCRYPT_TO="azurekv.caf\udce9"),
         everywhere(Answer(2, says=("--to", "it is not text in UTF-8")), "run", "doctor"),
+    ),
+    Fault(
+        "certificates_in_a_pipe",
+        _SQLITE,
+        _certificates_in_a_pipe,
+        everywhere(Answer(2, says=("SSL_CERT_FILE", "is a pipe, not a file")), "run", "doctor"),
     ),
     Fault(
         "settings_file_of_another_type",

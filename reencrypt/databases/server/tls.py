@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from reencrypt.errors import ConfigurationError
+from reencrypt.settings.files import special_file
 
 if TYPE_CHECKING:
     from ssl import SSLObject
@@ -63,6 +64,7 @@ class Certificates:
     def load(self, context: ssl.SSLContext) -> None:
         """Put them into a context, or the system's CAs. Raises `ConfigurationError` with the option and the file."""
         if self.ca:
+            _ordinary(self.ca, f"ca_cert_path names {self.ca}")
             _load(
                 lambda: context.load_verify_locations(cafile=self.ca),
                 f"ca_cert_path names {self.ca}",
@@ -72,6 +74,8 @@ class Certificates:
             context.load_default_certs()
         if self.client:
             key = self.client_key or self.client
+            _ordinary(self.client, f"client_cert_path names {self.client}")
+            _ordinary(key, f"client_key_path names {key}")
             _readable(key, f"client_key_path names {key}")
             _load(
                 # Without a password of its own OpenSSL would ask the terminal for one, and wait.
@@ -86,6 +90,11 @@ def _load(read: Callable[[], None], what: str, hint: str) -> None:
         read()
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError; ValueError: a NUL in the name
         raise _unusable(what, error, hint) from None
+
+
+def _ordinary(path: str, what: str) -> None:
+    if special := special_file(path):
+        raise ConfigurationError(f"[database] {what}, which {special}", hint="It has to be a file in PEM form.")
 
 
 def _readable(path: str, what: str) -> None:

@@ -22,6 +22,7 @@ from reencrypt.keys.azure.connection_errors import host_of, no_connection, not_a
 from reencrypt.keys.azure.proxy import Proxy, proxy_for
 from reencrypt.keys.azure.retry import TransientError
 from reencrypt.keys.azure.settings import AzureKeyVaultSettings
+from reencrypt.settings.files import special_file
 
 Asked = TypeVar("Asked")
 Answered = TypeVar("Answered")
@@ -101,8 +102,10 @@ def open_session() -> aiohttp.ClientSession:
 
 def _tls() -> ssl.SSLContext:
     """Trust the CAs of the system and of `SSL_CERT_FILE`; OpenSSL ignores a file there that it cannot read."""
-    context = ssl.create_default_context()
     path = os.environ.get("SSL_CERT_FILE")
+    if path and (special := special_file(path)):
+        raise _bad_bundle("SSL_CERT_FILE", path, special)
+    context = ssl.create_default_context()
     if path:
         try:
             context.load_verify_locations(cafile=path)
