@@ -80,6 +80,10 @@ def test_permissions_one_by_one(
     )
     for name in fine:
         assert checks[TARGET, name]["state"] == "ok", name
+    if "get" not in allowed:
+        assert checks[TARGET, "validity"]["state"] == "not checked"
+    if "unwrapping" in failing:
+        assert checks[TARGET, "round trip"]["state"] == "not checked"
     for name in failing:
         assert checks[TARGET, name]["remedy"].startswith("Add ")
 
@@ -191,6 +195,8 @@ def test_a_vault_that_is_not_there_is_unavailable(story: Story) -> None:
     outcome = story.cli("doctor", "--vault-deadline", "1", "--output", "json", expect=7)
     (check,) = [each for each in outcome.json["checks"] if each["about"] == TARGET and each["state"] == "failed"]
     assert "no connection" in check["detail"]
+    unknown = {each["name"] for each in outcome.json["checks"] if each["state"] == "not checked"}
+    assert {"token", "list", "key", "validity", "round trip", "rotation policy", "data keys"} <= unknown
 
 
 @SQLITE

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -92,3 +93,14 @@ def test_a_locale_without_arrows_shows_everything_else(story: Story) -> None:
     assert done.returncode == 2, done.stderr
     assert "does not exist" in done.stdout
     assert "Check [database] path" in done.stdout
+
+
+def test_a_pipe_that_does_not_block_gets_everything() -> None:
+    # As a parent in Node.js or over SSH leaves it: Python would fail as soon as the pipe is full.
+    program = "import sys; from reencrypt.cli.streams import *; adopt_standard_streams(); print('x' * 1_000_000)"
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with subprocess.Popen([sys.executable, "-c", program], stdout=writing) as process, os.fdopen(reading, "rb") as pipe:
+        os.close(writing)
+        assert pipe.read() == b"x" * 1_000_000 + b"\n"
+    assert process.returncode == 0

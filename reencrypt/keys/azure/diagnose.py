@@ -16,7 +16,7 @@ from reencrypt.keys.azure.responses import KeyVersion, ListedVersion
 from reencrypt.keys.azure.rsa_blocks import encrypt_locally
 from reencrypt.keys.azure.settings import AzureKeyVaultSettings
 from reencrypt.keys.azure.sign_in_errors import TokenError
-from reencrypt.keys.diagnostics import Check, State, failed
+from reencrypt.keys.diagnostics import Check, State, failed, not_checked
 from reencrypt.keys.errors import AccessDeniedError
 from reencrypt.keys.provider import DATA_KEY_BYTES
 from reencrypt.keys.wrap_format import RsaAlgorithm
@@ -28,12 +28,26 @@ _WRAPPING: Final[tuple[Operation, ...]] = ("encrypt", "wrapkey")
 _UNWRAPPING: Final[tuple[Operation, ...]] = ("decrypt", "unwrapkey")
 _SOON_SECONDS: Final = 30 * 86_400
 _SKEW_SECONDS: Final = 60.0
+#: The checks of a key that works, and whose identity may do everything.
+_EXPECTED: Final = (
+    *("token", "get", "list", "key", "validity", "versions", "encrypt", "wrapKey", "decrypt", "unwrapKey"),
+    *("round trip", "rotation policy"),
+)
 
 
 async def diagnose(vault: VaultClient, settings: AzureKeyVaultSettings, share: float) -> list[Check]:
-    """Check one key with real requests that change nothing; checks without a result are left out."""
+    """Check one key with real requests that change nothing; a check that could not be made says so."""
     proxy, checks = _proxy(settings.vault_uri), await _Diagnosis(vault, settings, share).run()
-    return checks if any(each.name == proxy.name for each in checks) else [proxy, *checks]
+    if all(each.name != proxy.name for each in checks):
+        checks.insert(0, proxy)
+    return [*checks, *_left_out(checks)]
+
+
+def _left_out(checks: list[Check]) -> list[Check]:
+    is_failed = any(each.exit_code for each in checks)
+    reason = "an earlier check failed" if is_failed else "this identity may not ask for it"
+    made = {each.name for each in checks}
+    return [not_checked(name, reason) for name in _EXPECTED if name not in made]
 
 
 class _Diagnosis:
