@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.grafana.real import LEGACY, WITH_DATA_KEYS, WITHOUT_SECRETS, real_database
+from tests.grafana.real import FOLDER, LEGACY, WITH_DATA_KEYS, WITHOUT_SECRETS, every_real_database, real_database
 from tests.support.story import TARGET, WRAP, Story
 from tests.support.vault import Vault
+from tests.support.worlds import stored
 
 
 def story_of(name: str, folder: Path, vault: Vault) -> Story:
@@ -88,3 +89,32 @@ def test_a_wrong_secret_key_is_refused_and_not_one_byte_changes(
     if name in WITH_DATA_KEYS:
         assert "secret_key" in report["error"]["message"]
         assert "GF_SECURITY_SECRET_KEY" in report["error"]["hint"]
+
+
+@pytest.mark.rest_of_pairs
+@pytest.mark.parametrize("source", every_real_database() or [None], ids=lambda path: path.stem if path else "none")
+def test_every_file_that_is_there_goes_there_and_back(source: Path | None, tmp_path: Path, shared_vault: Vault) -> None:
+    if source is None:
+        pytest.skip(f"NOT RUN: no database of a real Grafana is in {FOLDER}")
+    story = Story.of(tmp_path / "grafana.db", shared_vault)
+    shutil.copyfile(source, story.database)
+    digest, texts, plaintexts, rest = story.digest(), stored(story), story.plaintexts(), story.rest()
+    columns = {name for _, name, *_ in story.query("SELECT * FROM pragma_table_info('data_keys')")}
+    refusal = 9 if not texts else 6 if "label" not in columns else None
+    plan = story.cli.json("plan", *WRAP)
+    assert story.digest() == digest
+    if refusal:
+        story.cli("run", *WRAP, expect=refusal)
+        assert story.digest() == digest
+        return
+    assert plan["secrets"]["total"] == len(texts)
+    # What Grafana cannot read either is in quarantine, and the rest is done.
+    unreadable = sum(not isinstance(each, bytes) for each in plaintexts.values())
+    run = story.cli.json("run", *WRAP, expect=3 if unreadable else 0)
+    assert run["secrets"]["quarantined"] == unreadable
+    assert story.plaintexts() == plaintexts
+    assert story.rest() == rest
+    story.cli.json("verify", expect=8 if unreadable else 0)
+    assert story.cli.json("undo", run["run_id"])["outcome"] == "undone"
+    assert stored(story) == texts
+    assert story.rest() == rest

@@ -20,3 +20,8 @@ def real_database(name: str) -> Path:
     if not path.exists():
         pytest.skip(f"NOT RUN: the database of a real Grafana is missing: {path}")
     return path
+
+
+def every_real_database() -> list[Path]:
+    """Every database file that lies there, whatever its name."""
+    return sorted(FOLDER.glob("*.db"))
