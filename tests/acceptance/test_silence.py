@@ -96,9 +96,8 @@ def test_a_stop_while_a_server_is_silent_is_polite(story: Story, proxy: SilentPr
     assert story.off_target() == {}
 
 
-def test_silence_of_the_real_length(story: Story, proxy: SilentProxy, request: pytest.FixtureRequest) -> None:
-    if not request.config.getoption("--nightly"):
-        pytest.skip("NOT RUN: it takes a minute, with --nightly")
+@pytest.mark.rest_of_pairs
+def test_silence_of_the_real_length(story: Story, proxy: SilentProxy) -> None:
     before = story.plaintexts()
     proxy.silence_at(b"UPDATE", skip=6)
     process = through(story, proxy, None).cli.start("run", *WRAP, "--output", "json")

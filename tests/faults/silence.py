@@ -33,7 +33,7 @@ FAULTS: Final[tuple[Fault, ...]] = (
         "silent_from_the_start",
         tuple(SERVERS),
         _silent_from_the_start,
-        everywhere(Answer(7, says=("is not available", "Check the server")), "doctor", "run", "status"),
+        everywhere(Answer(7, says=("cannot be reached", "Check host and port")), "doctor", "run", "status"),
     ),
     Fault(
         "silent_in_the_middle",
