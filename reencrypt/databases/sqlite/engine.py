@@ -59,7 +59,7 @@ class SqliteDatabase:
         self, path: Path, reader: aiosqlite.Connection, writer: aiosqlite.Connection, waiting: Waiting
     ) -> None:
         self._path = path
-        self._teller = Teller(waiting)
+        self._waiting = waiting
         self._reader = reader
         self._writer = writer
         self._statements = load_statements("common.sql", "sqlite/statements.sql")
@@ -297,18 +297,16 @@ class SqliteDatabase:
         """Retry work that needs the file's lock for longer than SQLite's own handler waits."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + deadline_seconds
+        teller = Teller(self._waiting)  # of its own: a read may go on while a write waits
         while True:
             try:
                 with translated(self._path):
-                    found = await work()
+                    return await work()
             except DatabaseLockedError as error:
                 # The handler has waited already; other errors, such as a full disk, are not retried.
                 if loop.time() > deadline:
                     raise
-                self._teller.failed(error.message)
-            else:
-                self._teller.succeeded()
-                return found
+                teller.failed(error.message)
 
     def state_statements(self, since: int = 0) -> tuple[str, ...]:
         """The schema of the state tables behind a version."""
