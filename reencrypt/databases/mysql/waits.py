@@ -7,18 +7,23 @@ hold them. The states are those of the manuals, "Thread Command Values" and "Gen
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
 from asyncmy.errors import MySQLError
 
 from reencrypt.databases.server.connection import Session
 from reencrypt.databases.server.watch import Condition, Mark, Standing
 
-# Compared as bytes and not shown, because a statement with ciphertexts in it is no text in any character set.
+# The texts of statements are compared as bytes and not shown, because one with ciphertexts in it is no text in any
+# character set. MySQL's `information_schema` fails on such a text, even one of another thread; its `performance_schema`
+# does not, but shows nothing where it is switched off, and MariaDB has no such table there.
+_LISTS: Final = ("performance_schema", "information_schema")
 _ACTIVITY: Final = """
-SELECT id, state FROM information_schema.processlist
-WHERE command <> 'Sleep' AND id <> CONNECTION_ID() AND LOCATE(CAST(%s AS BINARY), CAST(LEFT(info, 100) AS BINARY)) > 0
+SELECT id, state, id = CONNECTION_ID() FROM {schema}.processlist
+WHERE id = CONNECTION_ID()
+  OR command <> 'Sleep' AND LOCATE(CAST(%s AS BINARY), CAST(LEFT(info, 100) AS BINARY)) > 0
 """
+_UNQUOTED: Final = str.maketrans("", "", '`"')
 _SENDING: Final = ("Writing to net", "Sending to client")
 #: Who blocks a thread, by the tables that a product and a version has and an account may read; the first that answers.
 _BLOCKERS: Final = (
@@ -54,9 +59,20 @@ async def condition_of(session: Session, mark: Mark, server: str) -> Condition |
     """Ask on a session of a server how the statement of a mark stands; None on another server than the mark's."""
     if server != mark.server:
         return None
-    for thread, state in await session.fetch(_ACTIVITY, (mark.text,)):
-        return await _condition(session, int(thread), str(state or ""))
+    for thread, state, is_own in await _threads(session, mark):
+        if not is_own:
+            return await _condition(session, int(thread), str(state or ""))
     return Condition(Standing.IDLE)
+
+
+async def _threads(session: Session, mark: Mark) -> list[tuple[Any, ...]]:
+    """The asking thread and those at a statement with the mark, from the first list that is not empty."""
+    *others, last = (_ACTIVITY.format(schema=schema) for schema in _LISTS)
+    for query in others:
+        with suppress(MySQLError):
+            if found := await session.fetch(query, (mark.text,)):
+                return found
+    return await session.fetch(last, (mark.text,))
 
 
 async def _condition(session: Session, thread: int, state: str) -> Condition:
@@ -74,5 +90,6 @@ async def _holder(session: Session, thread: int) -> str:
         with suppress(MySQLError):
             for table, holder, user in await session.fetch(query, (thread,)):
                 by = f" of the user {user}" if user else ""
-                return f", on the table {table}, which thread {holder}{by} holds"
+                name = str(table).translate(_UNQUOTED)
+                return f", on the table {name}, which thread {holder}{by} holds"
     return ""

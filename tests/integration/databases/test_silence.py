@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -175,6 +176,7 @@ async def test_a_server_that_takes_connections_and_says_nothing_is_given_up(
     proxy: SilentProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("reencrypt.databases.server.database.OPENING_SECONDS", 0.5)
+    monkeypatch.setattr("reencrypt.databases.server.reaching._PROBE_SECONDS", 0.5)
     for place in ("postgres.dsn", "mysql.driver"):
         monkeypatch.setattr(f"reencrypt.databases.{place}._CONNECT_SECONDS", 1.0)
     proxy.silence()
@@ -324,3 +326,27 @@ async def test_a_lock_that_is_gone_in_time_only_delays(engine: Engine, monkeypat
                 assert not reading.done()
                 await asyncio.sleep(0.05)
         assert len(await reading) == 3
+
+
+async def test_a_file_that_somebody_else_has_locked_is_waited_for_with_a_line(tmp_path: Path) -> None:
+    path = tmp_path / "grafana.db"
+    with GrafanaBuilder(path, secret_key="s") as builder:
+        populate(builder, count=4, under=[None])
+    lines: list[str] = []
+    settings = load_settings(config=None, home=None, database_url=f"sqlite:///{path}", environ={})
+    database = await open_database(settings.database, write=True, waiting=lines.append)
+    try:
+        await database.create_state()
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            writing = asyncio.ensure_future(_write(database))
+            while not lines:
+                # A read that succeeds meanwhile does not hide that a write waits.
+                await database.read_page(LOCATION, None, rows=1, size=None)
+                assert not writing.done()
+                await asyncio.sleep(0.05)
+            other.execute("ROLLBACK")
+        await writing
+    finally:
+        await database.close()
+    assert all(line.startswith(f"the database {path} stayed locked by another program") for line in lines)
