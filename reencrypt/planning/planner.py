@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from reencrypt.catalogue.location import Location
 from reencrypt.crypto.envelope import Envelope
 from reencrypt.databases.plain_text import REMEDY, count_plain_text, plain_text_in_words
-from reencrypt.errors import ConfigurationError, NoSecretsError, ReencryptError
+from reencrypt.errors import ConfigurationError, NoSecretsError, ReencryptError, RefusedError
 from reencrypt.keys.configuration import ProviderConfiguration
 from reencrypt.keys.errors import KeyDisabledError
 from reencrypt.keys.proof import Proof, Verdict
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER, KeyProvider, Unwrapped, normalise_provider
-from reencrypt.keys.ring import DataKey, KeyRing
+from reencrypt.keys.ring import DataKey, Failure, KeyRing
 from reencrypt.keys.wrap_format import WrapFormat
 from reencrypt.outcomes import Operation
 from reencrypt.planning import preflight
@@ -100,6 +101,9 @@ class _Planner:
                     plan = replace(plan, wrap_format=await self._learn_format(plan, checks, own))
                 if plan.has_work or plan.target.is_legacy:
                     refusals += preflight.of_target(plan, provider)
+                    writes_format = not plan.existing or plan.target.operation is Operation.REWRAP
+                    if plan.format_named and provider.needs_wrap_format and writes_format:
+                        refusals += await self._contradicted(plan, checks, own)
                     if not (refusals or plan.existing or plan.target.is_legacy):
                         await rehearse(provider, plan.wrap_format)
         except ReencryptError as error:
@@ -241,18 +245,33 @@ class _Planner:
         return (), None
 
     async def _learn_format(self, plan: Plan, checks: KeyChecks, own: frozenset[str]) -> WrapFormat | None:
-        rows = [row for row in plan.ring.rows if row.provider == plan.target.provider and row.id not in own]
-        for row in sorted(rows, key=lambda each: str(each.created), reverse=True):
-            if plan.is_skipped(row.id):
-                continue
-            try:
-                await checks.prove([row.id])
-            except KeyDisabledError:
-                continue  # another one may tell as well
+        async for row, _ in self._written_by_grafana(plan, checks, own):
             wrap_format = _format_of(plan.ring, row)
             if wrap_format and checks.proves(row):
                 return wrap_format
         return None
+
+    async def _contradicted(self, plan: Plan, checks: KeyChecks, own: frozenset[str]) -> list[RefusedError]:
+        """Refuse a named format where the newest key that tells anything shows that Grafana writes another one."""
+        async for row, entry in self._written_by_grafana(plan, checks, own):
+            if entry.reading:
+                return [preflight.of_odd_length(row, entry)]
+            learned = _format_of(plan.ring, row)
+            if learned and checks.proves(row):
+                return [] if learned == plan.wrap_format else [preflight.of_other_format(row, learned, plan)]
+        return []
+
+    async def _written_by_grafana(
+        self, plan: Plan, checks: KeyChecks, own: frozenset[str]
+    ) -> AsyncIterator[tuple[DataKey, Unwrapped | Failure]]:
+        """Grafana's own data keys under the target, the newest first, as they unwrap."""
+        rows = [row for row in plan.ring.rows if row.provider == plan.target.provider and row.id not in own]
+        for row in sorted(rows, key=lambda each: str(each.created), reverse=True):
+            if plan.is_skipped(row.id):
+                continue
+            with suppress(KeyDisabledError):  # another one may tell as well
+                await checks.prove([row.id])
+                yield row, plan.ring.entry(row.id)
 
 
 def _format_of(ring: KeyRing, row: DataKey) -> WrapFormat | None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.errors import RefusedError
 from reencrypt.keys.proof import Verdict
-from reencrypt.keys.provider import SECRET_KEY_PROVIDER, KeyProvider
+from reencrypt.keys.provider import SECRET_KEY_PROVIDER, KeyProvider, Unwrapped
+from reencrypt.keys.ring import DataKey, Failure
 from reencrypt.keys.secret_key import fingerprint_of
+from reencrypt.keys.wrap_format import WrapFormat
 from reencrypt.outcomes import Operation
 from reencrypt.planning.plan import Plan
 from reencrypt.settings import Settings
@@ -158,3 +160,23 @@ def of_target(plan: Plan, provider: KeyProvider) -> list[RefusedError]:
             )
         ]
     return []
+
+
+def of_odd_length(row: DataKey, entry: Unwrapped | Failure) -> RefusedError:
+    """Refusal of a named format where Grafana's own data key under the target is no bare key of 16 bytes."""
+    holds = entry.detail if isinstance(entry, Failure) else f"it holds {entry.reading}"
+    return RefusedError(
+        f"Grafana's own data key {row.id} under {row.provider} has a form that --wrap-format does not name: {holds}",
+        hint="Grafana may read no data key in another form. Find out how this Grafana wraps its data keys. If that key "
+        f"is none of the present Grafana's, leave it out with `--skip-key {row.id}`.",
+    )
+
+
+def of_other_format(row: DataKey, learned: WrapFormat, plan: Plan) -> RefusedError:
+    """Refusal of a named format where Grafana's own data key under the target has another one."""
+    return RefusedError(
+        f"Grafana wraps its data keys under {row.provider} as {learned}, as {row.id} shows, and --wrap-format names "
+        f"{plan.wrap_format}",
+        hint="Leave --wrap-format out: the format is learned from Grafana's keys. If that key is none of the present "
+        f"Grafana's, leave it out with `--skip-key {row.id}`.",
+    )

@@ -96,6 +96,30 @@ def test_no_run_writes_under_such_a_key_and_no_rewrap_wraps_it_anew(shape: str, 
     report = story.cli.json("rewrap", "--to", OTHER, *WRAP, expect=3)
     assert SHAPES[shape][1].partition("(")[2].rstrip(")") in str(report)
     assert story.query("SELECT encrypted_data FROM data_keys WHERE name = ?", key.key_id) == wrapped
-    story.cli.json("run", *WRAP)
+    digest = story.digest()
+    error = story.cli.json("run", *WRAP, expect=6)["error"]
+    assert f"{key.key_id} under {TARGET} has a form that --wrap-format does not name" in error["message"]
+    assert f"--skip-key {key.key_id}" in error["hint"]
+    assert story.digest() == digest
+    story.cli.json("run", *WRAP, "--skip-key", key.key_id)
     (moved,) = [each for each in story.secrets().values() if each.key_id != key.key_id]
     assert (moved.provider, moved.plaintext) == (TARGET, b'{"password":"legacy"}')
+
+
+@pytest.mark.parametrize("options", [("--fresh-data-key",), ()])
+def test_a_named_format_that_is_not_grafanas_own_is_refused(options: tuple[str, ...], story: Story) -> None:
+    with story.builder() as builder:
+        block = builder.data_key(
+            provider=TARGET, wrap=lambda key: base64.b64encode(story.vault.wrap("prod", key)), active=bool(options)
+        )
+        builder.add_secret(Plain(PROVING, block))
+        builder.add_secret(Plain(b'{"password":"legacy"}', None))
+    digest = story.digest()
+    error = story.cli.json("run", *WRAP, *options, expect=6)["error"]
+    assert (
+        f"Grafana wraps its data keys under {TARGET} as base64/RSA-OAEP-256, as {block.key_id} shows"
+        in error["message"]
+    )
+    assert "raw/RSA-OAEP-256" in error["message"]
+    assert story.digest() == digest
+    assert story.cli.json("run", *options)["outcome"] == "done"
