@@ -113,8 +113,11 @@ CODES: Final[Mapping[str, Meaning | OwnFault]] = {
     "SQLITE_RANGE": OWN_FAULT,
     "SQLITE_NOTADB": _DAMAGED,
 }
-#: What SQLITE_ERROR and the driver say only in words.
+#: What SQLITE_ERROR and the driver say only in words. Any other words of SQLITE_ERROR are those of the file's own code,
+#: a trigger or an expression of a CHECK, an index or a generated column: a function fails on a value (`malformed JSON`,
+#: `integer overflow`), or what it names has changed since. A statement of ours has only the last ones.
 WORDS: Final = (
+    ("fts5: ", TRIGGER),
     ("no such module", _EXTENSION),
     ("no such function", _EXTENSION),
     ("no such collation", _EXTENSION),
@@ -130,6 +133,16 @@ WORDS: Final = (
     ("cannot UPDATE generated column", VALUE),
     ("cannot INSERT into generated column", VALUE),
     ("attempt to write a readonly database", _READ_ONLY),
+    ("syntax error", OWN_FAULT),
+    ("incomplete input", OWN_FAULT),
+    ("unrecognized token", OWN_FAULT),
+    ("ambiguous column name", OWN_FAULT),
+    ("misuse of ", OWN_FAULT),
+    ("row value misused", OWN_FAULT),
+    ("wrong number of arguments", OWN_FAULT),
+    ("too many SQL variables", OWN_FAULT),
+    ("within a transaction", OWN_FAULT),
+    ("no transaction is active", OWN_FAULT),
 )
 
 
@@ -195,7 +208,7 @@ def meaning_of(error: sqlite3.Error) -> Meaning | OwnFault:
     name = getattr(error, "sqlite_errorname", None) or ""
     if name in ("", "SQLITE_ERROR"):
         said = str(error)
-        return next((meaning for words, meaning in WORDS if words in said), OWN_FAULT)
+        return next((meaning for words, meaning in WORDS if words in said), TRIGGER if name else OWN_FAULT)
     while name not in CODES and "_" in name:
         name = name.rpartition("_")[0]
     return CODES.get(name, REFUSED)

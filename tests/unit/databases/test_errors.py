@@ -6,7 +6,7 @@ import inspect
 import re
 import sqlite3
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import Any
 
@@ -303,6 +303,8 @@ def test_every_result_code_of_sqlite_has_a_decision() -> None:
         ("SQLITE_ERROR", "no such module: spellfix1", 2),
         ("SQLITE_ERROR", "no such table: user_auth", 7),
         ("SQLITE_ERROR", "no such column: secure_json_data", 7),
+        ("SQLITE_ERROR", "malformed JSON", 6),
+        ("SQLITE_ERROR", 'fts5: syntax error near "#"', 6),
         ("SQLITE_SCHEMA", "database schema has changed", 7),
     ],
 )
@@ -317,6 +319,8 @@ def test_what_a_result_code_of_sqlite_means(name: str, message: str, exit_code: 
     "error",
     [
         _sqlite("SQLITE_ERROR", 'near "FORM": syntax error'),
+        _sqlite("SQLITE_ERROR", "wrong number of arguments to function COUNT()"),
+        _sqlite("SQLITE_ERROR", "cannot start a transaction within a transaction"),
         sqlite3.ProgrammingError("Cannot operate on a closed database."),
         sqlite3.InterfaceError("bad parameter or other API misuse"),
         OverflowError("Python int too large to convert to SQLite INTEGER"),
@@ -324,6 +328,30 @@ def test_what_a_result_code_of_sqlite_means(name: str, message: str, exit_code: 
 )
 def test_misuse_of_sqlite_stays_a_bug(error: Exception) -> None:
     assert _translated(lambda path: of_sqlite.translated(Path(path)), error) is error
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "CREATE TRIGGER t BEFORE UPDATE ON secrets BEGIN SELECT json_extract(NEW.value, '$.a'); END",
+        "CREATE TRIGGER t BEFORE UPDATE ON secrets BEGIN SELECT json_extract('{}', NEW.value); END",
+        "CREATE TRIGGER t BEFORE UPDATE ON secrets BEGIN SELECT abs(-9223372036854775807 - 1); END",
+        "CREATE TRIGGER t BEFORE UPDATE ON secrets BEGIN SELECT 'x' LIKE 'y' ESCAPE NEW.value; END",
+        "CREATE TRIGGER t BEFORE UPDATE ON secrets BEGIN SELECT 1 WHERE NEW.value MATCH 'a'; END",
+        "CREATE TRIGGER t BEFORE UPDATE ON secrets BEGIN INSERT INTO secrets VALUES (1, 2, 3); END",
+        "ALTER TABLE secrets ADD COLUMN a CHECK (json_extract(value, '$.a') IS NULL)",
+    ],
+)
+def test_code_in_the_file_that_fails_is_the_files(code: str) -> None:
+    with closing(sqlite3.connect(":memory:")) as file:
+        file.execute("CREATE TABLE secrets (id INTEGER PRIMARY KEY, value TEXT)")
+        file.execute("INSERT INTO secrets VALUES (1, '{}')")
+        file.execute(code)
+        with pytest.raises(sqlite3.Error) as failed:
+            file.execute("UPDATE secrets SET value = '#abc'")
+    answer = _translated(lambda path: of_sqlite.translated(Path(path)), failed.value)
+    assert isinstance(answer, RefusedError)
+    assert "trigger" in answer.message
 
 
 _STATES = st.text("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ", min_size=5, max_size=5)
