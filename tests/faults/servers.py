@@ -84,6 +84,21 @@ def _trigger_that_lost_its_table(story: Story, _stack: ExitStack) -> Story:
     return story
 
 
+def _published_without_identity(story: Story, _stack: ExitStack) -> Story:
+    """For a migration to another server: an update of a published table has to say which row it was."""
+    story.execute("CREATE PUBLICATION all_of_it FOR ALL TABLES")
+    story.execute("ALTER TABLE user_auth REPLICA IDENTITY NOTHING")
+    return story
+
+
+def _check_by_a_function_that_lost_its_table(story: Story, _stack: ExitStack) -> Story:
+    story.execute("CREATE TABLE banned (text TEXT)")
+    story.execute("CREATE FUNCTION fits(text) RETURNS boolean LANGUAGE sql AS 'SELECT NOT EXISTS (SELECT FROM banned)'")
+    story.execute("ALTER TABLE user_auth ADD CONSTRAINT fitting CHECK (fits(o_auth_access_token)) NOT VALID")
+    story.execute("DROP TABLE banned")
+    return story
+
+
 #: What only reads is answered; `plan` says what would stop a run.
 _READ_ONLY: Final = {
     "plan": Answer(0, says=("takes no writes", "address of the primary")),
@@ -127,5 +142,17 @@ FAULTS: Final[tuple[Fault, ...]] = (
         ALL_ENGINES,
         _trigger_that_lost_its_table,
         {"run": Answer(6, says=("trigger", "audit", "mend"), never_says=_NEVER, begun=True)},
+    ),
+    Fault(
+        "published_without_identity",
+        _POSTGRES,
+        _published_without_identity,
+        {"run": Answer(2, says=("replica identity", "user_auth"), begun=True)},
+    ),
+    Fault(
+        "check_by_a_function_that_lost_its_table",
+        _POSTGRES,
+        _check_by_a_function_that_lost_its_table,
+        {"run": Answer(6, says=("function", "banned"), never_says=_NEVER, begun=True)},
     ),
 )

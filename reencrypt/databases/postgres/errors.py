@@ -74,7 +74,7 @@ MEANINGS: Final[Mapping[str, Meaning | OwnFault]] = {
     "53400": LIMIT,
     "54": LIMIT,
     "54001": TRIGGER,  # triggers that call themselves
-    "55": FAILED,
+    "55": REFUSED,  # a state that only somebody can change: a published table without a replica identity
     **dict.fromkeys(("55006", "55P03"), AWAY),
     "55P02": UNSUPPORTED,
     "57": AWAY,
@@ -89,6 +89,9 @@ MEANINGS: Final[Mapping[str, Meaning | OwnFault]] = {
 _NOT_BY_CODE: Final = (AWAY, FULL, READ_ONLY, DENIED, LIMIT, FAILED)
 # In every language the context of an error in a function of a procedural language names that language so.
 _CODE: Final = "PL/"
+# What the server says of a statement as it reads it, and then without any context: with one it has read other words, of
+# a function in SQL.
+_WITHOUT_CONTEXT: Final = (CHANGED, UNSUPPORTED, OWN_FAULT)
 
 #: What the driver says by itself: a part of its message, and the meaning.
 INTERFACE: Final = (
@@ -155,7 +158,8 @@ def meaning_of(error: asyncpg.PostgresError) -> Meaning | OwnFault:
     if state == "22000" and not _field(error, "severity"):
         return OWN_FAULT  # the driver's own, of a value that does not suit its parameter
     meaning = MEANINGS.get(state) or MEANINGS.get(state[:2]) or TRIGGER
-    if meaning not in _NOT_BY_CODE and _CODE in _field(error, "context"):
+    context = _field(error, "context")
+    if (meaning not in _NOT_BY_CODE and _CODE in context) or (meaning in _WITHOUT_CONTEXT and context):
         return TRIGGER
     return meaning
 

@@ -148,6 +148,7 @@ def test_a_value_that_the_driver_cannot_encode_is_a_bug_and_one_that_the_server_
         ("22P02", ConfigurationError, 2),
         ("42501", ConfigurationError, 2),
         ("26000", ConfigurationError, 2),
+        ("55000", ConfigurationError, 2),
         ("ABCDE", RefusedError, 6),
     ],
 )
@@ -172,6 +173,12 @@ def test_a_poolers_refusal_is_told_from_a_message_out_of_order() -> None:
 def test_an_error_inside_a_function_of_the_database_is_that_functions(state: str, context: str) -> None:
     assert type(_postgres_answer(state, W=context)) is RefusedError
     assert type(_postgres_answer("40P01", W=context)) is TransactionLostError
+
+
+@pytest.mark.parametrize("state", ["42601", "42P01", "42703", "42883"])
+def test_an_error_inside_a_function_in_sql_is_that_functions(state: str) -> None:
+    assert type(_postgres_answer(state, W='SQL function "fits" during startup')) is RefusedError
+    assert type(_postgres_answer("55P03", W='SQL function "fits" statement 1')) is TransactionLostError
 
 
 def test_a_plan_of_before_an_alteration_is_made_anew() -> None:
