@@ -13,12 +13,13 @@ import secrets
 import ssl
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any, Final
 
 from reencrypt.databases.mysql.connecting import NoTlsError, check_kind, connect, readable, translated_sign_in
 from reencrypt.databases.mysql.dsn import MysqlTarget
 from reencrypt.databases.mysql.errors import translated
-from reencrypt.databases.mysql.waits import condition_of
+from reencrypt.databases.mysql.waits import condition_of, connection_of
 from reencrypt.databases.server.keepalive import keep_alive
 from reencrypt.databases.server.watch import Condition, Mark
 from reencrypt.errors import ConfigurationError, TransactionLostError
@@ -110,8 +111,12 @@ class MysqlSession:
         return await condition_of(self, mark, self.mark.server)
 
     async def end(self, mark: Mark) -> None:
-        """End the thread where its number is certain."""
-        if mark.thread and mark.server == self.mark.server:
+        """End the thread where it is certainly the one of the mark, and idle.
+
+        A server that was restarted meanwhile counts anew, so the number may be that of a connection of Grafana's.
+        """
+        is_here = mark.thread and mark.server == self.mark.server
+        if is_here and await connection_of(self, mark.thread) == (mark.client, True):
             await self.command(f"KILL {mark.thread}")
 
 
@@ -150,23 +155,30 @@ class MysqlDriver:
                 try:
                     _raise_lost_cancellation(asked)
                     with readable(self._target):
-                        for statement in _SESSION:
-                            await _run(connection, statement)
-                        ((thread, server, version, packet, *charsets),) = await (
-                            await _run(connection, _SERVER)
-                        ).fetchall()
-                    _check(self.name, version, charsets)
+                        return await _set_up(self.name, connection)
                 except BaseException:
                     connection.close()
                     raise
-        # A proxy counts connections by itself: then the server's number may be somebody else's in the next transaction.
-        certain = int(thread) if int(thread) == connection.thread_id() else 0
-        mark = Mark(f"reencrypt {secrets.token_hex(4)}", str(server), certain)
-        return MysqlSession(connection, int(int(packet) * _STATEMENT_SHARE), mark)
 
     def translated(self) -> AbstractContextManager[None]:
         """Translate asyncmy's errors."""
         return translated(self.name)
+
+
+async def _set_up(name: str, connection: Any) -> MysqlSession:  # noqa: ANN401 - asyncmy has no types
+    for statement in _SESSION:
+        await _run(connection, statement)
+    ((thread, server, version, packet, *charsets),) = await (await _run(connection, _SERVER)).fetchall()
+    _check(name, version, charsets)
+    session = MysqlSession(
+        connection, int(int(packet) * _STATEMENT_SHARE), Mark(f"reencrypt {secrets.token_hex(4)}", str(server))
+    )
+    # A proxy counts connections by itself: then the server's number may be somebody else's in the next transaction. A
+    # Unix socket has no port that would tell this end from others.
+    client, _ = await connection_of(session, int(thread))
+    if int(thread) == connection.thread_id() and ":" in client:
+        session.mark = replace(session.mark, thread=int(thread), client=client)
+    return session
 
 
 async def _run(connection: Any, query: str, values: Sequence[Any] | None = None) -> Any:  # noqa: ANN401

@@ -23,6 +23,7 @@ SELECT id, state, id = CONNECTION_ID() FROM {schema}.processlist
 WHERE id = CONNECTION_ID()
   OR command <> 'Sleep' AND LOCATE(CAST(%s AS BINARY), CAST(LEFT(info, 100) AS BINARY)) > 0
 """
+_CONNECTION: Final = "SELECT host, command = 'Sleep' FROM {schema}.processlist WHERE id = %s"
 _UNQUOTED: Final = str.maketrans("", "", '`"')
 _SENDING: Final = ("Writing to net", "Sending to client")
 #: Who blocks a thread, by the tables that a product and a version has and an account may read; the first that answers.
@@ -63,6 +64,15 @@ async def condition_of(session: Session, mark: Mark, server: str) -> Condition |
         if not is_own:
             return await _condition(session, int(thread), str(state or ""))
     return Condition(Standing.IDLE)
+
+
+async def connection_of(session: Session, thread: int) -> tuple[str, bool]:
+    """The client's end of a thread as the server shows it, empty where it does not, and whether the thread is idle."""
+    for schema in _LISTS:
+        with suppress(MySQLError):
+            for host, is_idle in await session.fetch(_CONNECTION.format(schema=schema), (thread,)):
+                return str(host or ""), bool(is_idle)
+    return "", False
 
 
 async def _threads(session: Session, mark: Mark) -> list[tuple[Any, ...]]:

@@ -56,13 +56,15 @@ class Condition(NamedTuple):
 class Mark:
     """What a connection is known by in its server.
 
-    `text` is unique. `server` tells servers apart that hide behind one address, and `thread` is the server's own number
-    of the connection; empty and 0 where they are not known.
+    `text` is unique. `server` tells servers apart that hide behind one address. `thread` is the server's own number of
+    the connection, which a restart of the server gives to another one, and `client` this end of it, as the server shows
+    it. Each is empty or 0 where it is not known.
     """
 
     text: str
     server: str = ""
     thread: int = 0
+    client: str = ""
 
 
 class Witness(Protocol):

@@ -17,13 +17,15 @@ from reencrypt.catalogue.locations import LOCATIONS
 from reencrypt.databases import waits
 from reencrypt.databases.connect import open_database
 from reencrypt.databases.mysql import driver as mysql
+from reencrypt.databases.mysql.driver import MysqlDriver
+from reencrypt.databases.mysql.dsn import target_of as mysql_target
 from reencrypt.databases.postgres import driver as postgres
 from reencrypt.databases.protocol import Database, RowUpdate, Transaction
 from reencrypt.databases.retry import retry_transaction
 from reencrypt.databases.server.connection import Connection, Session
 from reencrypt.databases.server.database import ServerDatabase
 from reencrypt.databases.waits import Patience
-from reencrypt.errors import UnavailableError
+from reencrypt.errors import ReencryptError, UnavailableError
 from reencrypt.settings import load_settings
 from tests.grafana.builder import GrafanaBuilder
 from tests.grafana.populate import populate
@@ -198,6 +200,28 @@ async def test_one_connection_that_a_firewall_drops_is_replaced(engine: Engine, 
         assert proxy.fell_silent.is_set()
         # Its locks are given up with it.
         await _update(database)
+
+
+def _driver_of(engine: Engine) -> MysqlDriver:
+    settings = load_settings(config=None, home=None, database_url=engine.url, environ={})
+    return MysqlDriver(mysql_target(settings.database))
+
+
+@pytest.mark.parametrize("name", ["mariadb", "mysql"])
+async def test_a_thread_of_the_same_number_is_ended_only_where_it_is_the_same_connection(
+    name: str, request: pytest.FixtureRequest
+) -> None:
+    """A server that is restarted counts its connections anew, and Grafana signs in as the same account."""
+    driver = _driver_of(server_engine(name, request))
+    witness, grafanas, ours = [await driver.connect() for _ in range(3)]
+    assert ours.mark.thread
+    await witness.end(replace(ours.mark, thread=grafanas.mark.thread))
+    assert await grafanas.fetch("SELECT 1") == [(1,)]
+    await witness.end(ours.mark)
+    with pytest.raises(ReencryptError), driver.translated():
+        await ours.fetch("SELECT 1")
+    for each in (witness, grafanas, ours):
+        each.cut()
 
 
 SLEEPS = {"postgres": "SELECT pg_sleep({})", "mysql": "SELECT SLEEP({})"}
