@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
+SLOW_BYTES = 1 << 14
 _KEPT = 200  # bytes of what came before, because words may lie in two pieces
 
 
@@ -36,6 +38,8 @@ class SilentProxy:
         self._host, self._port = unquote(parts.hostname or ""), parts.port or 5432
         self._url = parts
         self._silent = False
+        #: Seconds that a piece of `SLOW_BYTES` takes.
+        self.pace = 0.0
         self._trigger: _Trigger | None = None
         self._stop: asyncio.Event | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -81,7 +85,10 @@ class SilentProxy:
 
     async def _serve(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
+        listening = socket.create_server(("127.0.0.1", 0))
+        # Little is on its way here, so that a client's system notices how slow the proxy is.
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SLOW_BYTES)
+        server = await asyncio.start_server(self._connected, sock=listening)
         self.port = server.sockets[0].getsockname()[1]
         self._listening.set()
         await self._stop.wait()
@@ -114,7 +121,8 @@ class SilentProxy:
         self, client: _Client, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, to_server: bool
     ) -> None:
         with suppress(OSError):
-            while data := await reader.read(1 << 16):
+            while data := await reader.read(SLOW_BYTES if self.pace else 1 << 16):
+                await asyncio.sleep(self.pace)
                 passes = not (client.silent or self._silent)
                 if to_server and passes:
                     passes = self._judge(client, data)

@@ -21,6 +21,7 @@ from reencrypt.databases.mysql.dsn import MysqlTarget
 from reencrypt.databases.mysql.errors import translated
 from reencrypt.databases.mysql.waits import condition_of, connection_of
 from reencrypt.databases.server.keepalive import keep_alive
+from reencrypt.databases.server.traffic import bytes_moved
 from reencrypt.databases.server.watch import Condition, Mark
 from reencrypt.errors import ConfigurationError, TransactionLostError
 
@@ -71,6 +72,10 @@ class MysqlSession:
         self._connection = connection
         self.statement_bytes = statement_bytes
         self.mark = mark
+
+    def moved(self) -> int:
+        """How many bytes the network has moved."""
+        return bytes_moved(self._connection._transport)  # noqa: SLF001 - asyncmy shows its socket nowhere else
 
     def is_closed(self) -> bool:
         """Whether asyncmy has noticed that the connection is gone."""

@@ -13,6 +13,7 @@ from reencrypt.databases.postgres.dsn import PostgresTarget
 from reencrypt.databases.postgres.errors import translated
 from reencrypt.databases.postgres.waits import TERMINATE, condition_of
 from reencrypt.databases.server.keepalive import keep_alive
+from reencrypt.databases.server.traffic import bytes_moved
 from reencrypt.databases.server.watch import Condition, Mark
 from reencrypt.errors import ConfigurationError
 
@@ -43,6 +44,10 @@ class PostgresSession:
         self.begin = _BEGIN.format(mode="", mark=self.mark.text)
         self._reading = _BEGIN.format(mode=_READING, mark=self.mark.text)
         self.begin_reading: str | None = self._reading
+
+    def moved(self) -> int:
+        """How many bytes the network has moved."""
+        return bytes_moved(self._connection._transport)  # noqa: SLF001 - asyncpg shows its socket nowhere else
 
     def is_closed(self) -> bool:
         """Whether asyncpg has noticed that the connection is gone."""

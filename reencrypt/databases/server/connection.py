@@ -54,6 +54,10 @@ class Link(Session, Witness, Protocol):
     #: The statement that begins the transaction of a read, None where a read needs none.
     begin_reading: str | None
 
+    def moved(self) -> int:
+        """How many bytes the network has taken and brought so far, 0 where nobody knows."""
+        ...
+
     def is_closed(self) -> bool:
         """Whether the connection is known to be unusable."""
         ...
@@ -100,7 +104,7 @@ class _Watched:
 
     async def _watched(self, text: str, statement: Awaitable[_T]) -> _T:
         try:
-            return await self._watch.over(self.link.mark, text, statement)
+            return await self._watch.over(self.link.mark, text, statement, self.link.moved)
         except TransactionLostError:
             # Given up: nothing is said to it any more, not even a goodbye.
             self.link.cut()

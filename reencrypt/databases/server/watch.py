@@ -1,8 +1,9 @@
 """Watches over statements: none is waited for without an end, and none is given up while the server works on it.
 
 A statement that has no answer after a moment is asked after on another connection, by the name that its connection
-carries in the server. Only a sign of life there lets the wait go on. A connection whose statement the server does not
-know, because a firewall dropped an answer, is cut soon, so that the work can be repeated on a new one.
+carries in the server. Only a sign of life there, or bytes that a slow network still moves, let the wait go on. A
+connection whose statement the server does not know, because a firewall dropped an answer, is cut soon, so that the work
+can be repeated on a new one.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ class Standing(enum.Enum):
     """How a statement stands in its server."""
 
     AT_WORK = enum.auto()
+    #: The network still brings its answer, or takes its values.
+    MOVES = enum.auto()
     #: The server knows it, and waits for something else: no sign of life.
     WAITS = enum.auto()
     #: Nothing of the connection is at work.
@@ -107,15 +110,15 @@ class Watch:
         self.waited_for = ""
         self._vigils: set[asyncio.Task[None]] = set()
 
-    async def over(self, mark: Mark, text: str, statement: Awaitable[_T]) -> _T:
-        """Wait for the answer to a statement with a text.
+    async def over(self, mark: Mark, text: str, statement: Awaitable[_T], moved: Callable[[], int]) -> _T:
+        """Wait for the answer to a statement with a text; `moved` counts the bytes that its connection has moved.
 
         Raises `TransactionLostError` where the server has lost it and `SilentServerError` where it is silent. Then the
         connection is of no use any more.
         """
         self.waited_for = ""
         timeout = asyncio.timeout(waits.PATIENCE.silence)
-        vigil = _Vigil(self, mark, text, timeout)
+        vigil = _Vigil(self, mark, text, timeout, moved)
         try:
             async with timeout:
                 begin = asyncio.get_running_loop().call_later(waits.PATIENCE.ask_after, self._begin, vigil)
@@ -144,7 +147,9 @@ class Watch:
 class _Vigil:
     """The watch over one statement."""
 
-    def __init__(self, watch: Watch, mark: Mark, text: str, timeout: asyncio.Timeout) -> None:
+    def __init__(self, watch: Watch, mark: Mark, text: str, timeout: asyncio.Timeout, moved: Callable[[], int]) -> None:
+        self._moved = moved
+        self._moved_before = 0
         self._watch = watch
         self._mark = mark
         self._text = text
@@ -161,6 +166,7 @@ class _Vigil:
         return subject_of(self._text[:_NAMED])
 
     def begin(self) -> asyncio.Task[None]:
+        self._moved_before = self._moved()
         self._task = self._loop.create_task(self._keep())
         return self._task
 
@@ -189,13 +195,19 @@ class _Vigil:
     async def _keep(self) -> None:
         try:
             while True:
-                self._note(await self._ask())
+                condition = await self._ask()
+                self._note(Condition(Standing.MOVES) if self._moves() else condition)
                 if self._idle_answers >= waits.PATIENCE.idle_answers:
                     await self._give_up()
                     return
                 await asyncio.sleep(waits.PATIENCE.ask_every)
         finally:
             self._dismiss()
+
+    def _moves(self) -> bool:
+        """Whether the connection has moved bytes since this was asked last."""
+        before, self._moved_before = self._moved_before, self._moved()
+        return self._moved_before > before
 
     async def _ask(self) -> Condition | None:
         try:
@@ -224,14 +236,19 @@ class _Vigil:
         match condition:
             case None:
                 tell(f"{name} has not answered {self._subject} for {waited}: {self._why}", kind=f"silent {self._why}")
-            case Condition(Standing.AT_WORK):
+            case Condition(Standing.AT_WORK | Standing.MOVES as standing):
                 self._watch.worked_seconds += now - self._alive
                 self._alive = now
                 self._why = ""
                 if not self._timeout.expired():
                     self._timeout.reschedule(now + waits.PATIENCE.silence)
                 if now - self._since >= waits.PATIENCE.tell_after:
-                    tell(f"{name} has been at work on {self._subject} for {waited}", kind="at work")
+                    does = (
+                        "been at work on"
+                        if standing is Standing.AT_WORK
+                        else "exchanged bytes with us over a slow way for"
+                    )
+                    tell(f"{name} has {does} {self._subject} for {waited}", kind=f"has {does}")
             case Condition(Standing.WAITS, reason):
                 self._watch.waited_for = f"{reason}, in {self._subject}"
                 self._why = f"the server waits for {reason}"

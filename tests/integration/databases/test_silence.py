@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import sqlite3
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, closing
@@ -275,6 +276,30 @@ async def test_the_answer_that_the_network_does_not_take_is_no_sign_of_life(prox
         # It goes on behind a new connection, on which nothing is lost.
         await reader_of(database).read(work, deadline_seconds=20)
         assert time.monotonic() - since < SILENCE + GRACE
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["SELECT " + ", ".join(["REPEAT('x', 350000)"] * 6), f"SELECT '{'x' * 2_000_000}'"],
+    ids=["answer", "values"],
+)
+@pytest.mark.skipif(sys.platform != "linux", reason="NOT RUN: only Linux tells what a connection has moved")
+async def test_a_statement_that_a_slow_network_still_moves_is_not_given_up(
+    proxy: SilentProxy, query: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server is not at work on it: it has said all, or has not heard all."""
+    monkeypatch.setattr(waits, "PATIENCE", replace(QUICK, ask_every=0.2, ask_within=5.0))
+
+    async def work(session: Session) -> object:
+        return await session.fetch(query)
+
+    async with opened(proxy.url, []) as database:
+        taken = proxy.taken
+        proxy.pace = 0.015
+        since = time.monotonic()
+        await reader_of(database).read(work)
+        assert time.monotonic() - since > 2 * SILENCE
+        assert proxy.taken <= taken + 1  # the witness; the connection itself is never replaced
 
 
 async def test_a_cancelled_wait_for_a_silent_server_ends_at_once(proxy: SilentProxy) -> None:
