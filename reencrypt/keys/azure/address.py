@@ -1,6 +1,6 @@
-"""Addresses of vaults that a client secret may be sent to: Azure's own, this machine, or one named as trusted.
+"""Addresses of vaults that a token may be sent to: Azure's own, this machine, or one named as trusted.
 
-The vault itself names the resource of the token in its challenge, so only the check of its host protects.
+The vault itself names the resource of the token in its challenge, so both are checked: its host, and that resource.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ _PRIVATE_ZONES: Final = {
 _NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*", re.ASCII)
 _TEXT: Final = re.compile(r"[!-~]+", re.ASCII)
 _HTTPS: Final = 443
+_ALL_OF_A_RESOURCE: Final = "/.default"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,25 @@ def check_vault_uri(text: str, trusted: Collection[str]) -> VaultAddress | str:
         return f"has the host {host}, which is not one of Azure's: allow it with --trust-vault {host} if it is yours"
     shown = f"[{host}]" if ":" in host else host
     return VaultAddress(f"https://{shown}:{port}" if port else f"https://{shown}", loopback, suffix)
+
+
+def is_resource_of(vault: str, scope: str, *, trusted_suffix: bool) -> bool:
+    """Whether a vault may ask for a token of this scope: of its own domain, or of Azure's vaults where it is none.
+
+    A vault by another name, behind a gateway for instance, says what Azure's say. Nothing gets a token for another
+    service, which whoever answers could use there in the name of Grafana.
+    """
+    if not scope.endswith(_ALL_OF_A_RESOURCE):
+        return False
+    parts = _split(scope.removesuffix(_ALL_OF_A_RESOURCE))
+    if parts is None or parts[0].scheme != "https" or "@" in parts[0].netloc:
+        return False
+    resource, host = (parts[0].hostname or "", parts[1] or _HTTPS), urlsplit(vault)
+    asking = (host.hostname or "", host.port or _HTTPS)
+    above = asking[0].endswith(f".{resource[0]}") and asking[1] == resource[1]
+    if trusted_suffix:
+        return above
+    return above or resource == asking or (f".{resource[0]}" in AZURE_SUFFIXES and resource[1] == _HTTPS)
 
 
 def _split(text: str) -> tuple[SplitResult, int | None] | None:

@@ -274,13 +274,6 @@ class VaultClient:
                 self.clock_ahead = clock_ahead(response.headers.get("Date", ""))
         except exceptions.HttpResponseError:
             raise TransientError("an answer that the SDK cannot read") from None
-        except ValueError as error:
-            if "challenge" not in str(error):
-                raise
-            raise ConfigurationError(
-                f"{self._settings.vault_uri} asks for a token for somebody else's resource",
-                hint=f"Check vault_uri in [{self._settings.section}]: this is not Azure's Key Vault.",
-            ) from None
         return response
 
     def _check_echo(self, response: AsyncHttpResponse, request_id: str, *, independent: bool) -> None:

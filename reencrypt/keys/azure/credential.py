@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from reencrypt.errors import ConfigurationError, ReencryptError
+from reencrypt.keys.azure.address import is_resource_of
 from reencrypt.keys.azure.retry import TransientError, delay_asked_for
 from reencrypt.keys.azure.settings import AzureKeyVaultSettings
 from reencrypt.keys.azure.sign_in_errors import (
@@ -37,6 +39,8 @@ _LAST_SECONDS: Final = 300
 _TOKEN_PATH: Final = "/oauth2/v2.0/token"  # noqa: S105 - a path
 _CERTIFICATE: Final = "AZURE_CLIENT_CERTIFICATE_PATH"
 _TOKEN_FILE: Final = "AZURE_FEDERATED_TOKEN_FILE"  # noqa: S105 - a variable's name
+#: What a header can hold of a token, and more than RFC 6750 allows.
+_SENDABLE: Final = re.compile(r"[!-~]+", re.ASCII)
 #: Statuses of the endpoint of a managed identity that may pass: it is not there yet, throttled, or failing.
 _PASSING: Final = (404, 408, 410, 429)
 _SERVER_ERRORS: Final = 500
@@ -61,6 +65,7 @@ class Attempt:
             asked["tenant_id"] = self._tenant
         try:
             token: AccessTokenInfo = await self._credential.get_token_info(*scopes, options=asked)
+            _check_sendable(token.token, self.name)
         except Exception as error:
             self.error = error
             raise
@@ -75,7 +80,8 @@ class SharedCredential:
     """A credential of azure-identity that fetches a token once for all concurrent calls, and tells why there is none.
 
     The SDK has no lock there: fifty concurrent calls at the end of a token are fifty requests for the next one.
-    `get_token_info` raises `TokenError`, `ConfigurationError`, and `TransientError` for what may pass.
+    `get_token_info` raises `TokenError`, `ConfigurationError`, and `TransientError` for what may pass. It asks for no
+    token of a service that is not the vault's, whatever the vault asks for.
     """
 
     def __init__(
@@ -100,6 +106,7 @@ class SharedCredential:
 
     async def get_token_info(self, *scopes: str, options: TokenRequestOptions | None = None) -> AccessTokenInfo:
         """Return the token for these scopes and claims: the cached one while it is good, else a new one."""
+        _check_resource(self._settings, scopes)
         asked = options or {}
         wanted = (*scopes, asked.get("claims"))
         async with self._fetching:
@@ -166,6 +173,20 @@ class SharedCredential:
     async def close(self) -> None:
         """Close the credential."""
         await self._credential.close()
+
+
+def _check_sendable(token: str, name: str) -> None:
+    if not _SENDABLE.fullmatch(token):
+        raise TransientError(f"an answer to the sign-in whose token no header can hold ({name})")
+
+
+def _check_resource(settings: AzureKeyVaultSettings, scopes: Sequence[str]) -> None:
+    for scope in scopes:
+        if not is_resource_of(settings.vault_uri, scope, trusted_suffix=settings.trusted_suffix):
+            raise ConfigurationError(
+                f"{settings.vault_uri} asks for a token for somebody else's resource",
+                hint=f"Check vault_uri in [{settings.section}]: this is not Azure's Key Vault.",
+            )
 
 
 def _is_no_answer(error: Exception) -> bool:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from reencrypt.keys.azure.address import AZURE_SUFFIXES, VaultAddress, check_vault_uri
+from reencrypt.keys.azure.address import AZURE_SUFFIXES, VaultAddress, check_vault_uri, is_resource_of
 
 
 @pytest.mark.parametrize("suffix", AZURE_SUFFIXES)
@@ -128,3 +128,43 @@ def test_the_name_of_a_private_link_is_answered_with_the_vaults_own(host: str, p
         assert isinstance(problem, str)
         assert f"write https://{public}," in problem
         assert "--trust-vault" not in problem
+
+
+@pytest.mark.parametrize(
+    ("vault", "scope", "by_suffix", "by_name"),
+    [
+        ("https://v.vault.azure.net", "https://vault.azure.net/.default", True, True),
+        ("https://v.vault.azure.net", "https://VAULT.azure.net:443/.default", True, True),
+        ("https://v.vault.azure.cn", "https://vault.azure.cn/.default", True, True),
+        ("https://v.vault.azure.net", "https://vault.azure.net//.default", True, True),  # with a slash at its end
+        ("https://v.vault.azure.net", "https://vault.azure.cn/.default", False, True),
+        ("https://h.managedhsm.azure.net", "https://managedhsm.azure.net/.default", True, True),
+        ("https://h.managedhsm.azure.net", "https://graph.microsoft.com/.default", False, False),
+        ("https://v.vault.azure.net", "https://v.vault.azure.net/.default", False, True),
+        # A gateway, an emulator, Azure Stack Hub, whose resource ends with the ID of its directory.
+        ("https://vault.example.org", "https://vault.azure.net/.default", False, True),
+        ("https://localhost:8443", "https://localhost:8443/.default", False, True),
+        ("https://localhost:8443", "https://localhost/.default", False, False),
+        (
+            "https://v.vault.local.azurestack.external",
+            "https://vault.local.azurestack.external/1-2/.default",
+            True,
+            True,
+        ),
+        ("https://vault.example.org", "https://management.azure.com/.default", False, False),
+        ("https://vault.example.org", "https://evilexample.org/.default", False, False),
+        ("https://vault.example.org", "https://vault.azure.net:8443/.default", False, False),
+        ("https://vault.example.org", "http://vault.azure.net/.default", False, False),
+        ("https://vault.example.org", "https://vault.azure.net@evil.example.com/.default", False, False),
+        ("https://vault.example.org", "https://u@vault.azure.net/.default", False, False),
+        ("https://vault.example.org", "https://vault.azure.net\\@x/.default", False, False),
+        ("https://vault.example.org", "https://[/.default", False, False),
+        ("https://vault.example.org", "https://vault.azure.net:99999999/.default", False, False),
+        ("https://vault.example.org", "/.default", False, False),
+        ("https://vault.example.org", "https://vault.azure.net", False, False),
+        ("https://vault.example.org", "", False, False),
+    ],
+)
+def test_a_token_is_asked_for_vaults_alone(vault: str, scope: str, by_suffix: bool, by_name: bool) -> None:  # noqa: FBT001
+    assert is_resource_of(vault, scope, trusted_suffix=True) is by_suffix
+    assert is_resource_of(vault, scope, trusted_suffix=False) is by_name
