@@ -14,6 +14,10 @@ class UnwrapFailedError(Exception):
     """A wrapped data key does not unwrap under its provider; the message says why in one clause, without bytes."""
 
 
+class MalformedWrappingError(UnwrapFailedError):
+    """The bytes are not what any key of this kind of provider makes, so another key would not unwrap them either."""
+
+
 class OddLengthError(UnwrapFailedError):
     """A conclusive unwrap gave other than a data key's 16 bytes.
 

@@ -8,7 +8,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from reencrypt.errors import ConfigurationError, first_error
-from reencrypt.keys.errors import ContradictionError, KeyDisabledError, OddLengthError, UnwrapFailedError
+from reencrypt.keys.errors import (
+    ContradictionError,
+    KeyDisabledError,
+    MalformedWrappingError,
+    OddLengthError,
+    UnwrapFailedError,
+)
 from reencrypt.keys.provider import KeyProvider, Unwrapped, normalise_provider
 
 
@@ -28,11 +34,15 @@ class DataKey:
 class Failure:
     """Why a data key is unusable: `unknown` where `data_keys` lacks it, else the unwrap failed.
 
-    `reading` is a data key that the unwrapped bytes may stand for, see `KeyRing.trust_reading`.
+    `another_key`: another key of the same provider may unwrap it. It may not where the bytes themselves are at fault,
+    where the provider cannot be used at all, and where its key does unwrap them, to something else. `has_unwrapped`
+    tells the last. `reading` is a data key that the unwrapped bytes may stand for, see `KeyRing.trust_reading`.
     """
 
     unknown: bool
     detail: str
+    another_key: bool = False
+    has_unwrapped: bool = False
     reading: Unwrapped | None = None
 
 
@@ -158,9 +168,11 @@ class KeyRing:
         try:
             return await provider.unwrap(row.wrapped)
         except OddLengthError as error:
-            return Failure(unknown=False, detail=str(error), reading=error.reading)
-        except UnwrapFailedError as error:
+            return Failure(unknown=False, detail=str(error), has_unwrapped=True, reading=error.reading)
+        except MalformedWrappingError as error:
             return Failure(unknown=False, detail=str(error))
+        except UnwrapFailedError as error:
+            return Failure(unknown=False, detail=str(error), another_key=True)
         except KeyDisabledError as error:
             raise KeyDisabledError(
                 f"data key {row.id}: {error.message}",

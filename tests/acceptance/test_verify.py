@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import json
 from pathlib import Path
 
@@ -325,3 +326,52 @@ def test_a_configuration_that_has_not_followed_a_rekey_is_told_just_that(story: 
     assert f"run {run_id} changed secret_key, and the configured one (from " in fault["message"]
     assert "Put the new secret_key into the configuration" in fault["hint"]
     assert story.with_secret_key("the next secret_key, and a long one").cli.json("verify")["outcome"] == "verified"
+
+
+@pytest.fixture
+def sound(tmp_path: Path, shared_vault: Vault) -> Story:
+    """A Grafana without secrets, for those that a test damages."""
+    return Story.of(tmp_path / "grafana.db", shared_vault, secret_key="the secret_key")
+
+
+@pytest.mark.one_engine
+def test_a_provider_that_is_not_loaded_excuses_its_own_secrets_and_no_others(sound: Story) -> None:
+    with sound.builder() as builder:
+        for _ in range(2):
+            gone = builder.data_key(provider="azurekv.gone", wrap=lambda _dek: b"?" * 256)
+            builder.add_user_auth({"o_auth_access_token": Plain(b"under a provider that is gone", gone)})
+        damaged = builder.data_key(key_id="damaged", provider=TARGET, wrap=lambda _dek: b"?" * 256)
+        builder.add_user_auth({"o_auth_access_token": Plain(b"under a data key that is damaged", damaged)})
+    report = sound.cli.json("verify", expect=8)
+    assert report["secrets"]["unreadable"] == 3
+    assert report["secrets"]["unreadable_by_configuration"] == 2
+    settings = settings_named(report)
+    assert len(settings) == len(set(settings))
+
+
+@pytest.mark.one_engine
+def test_what_a_tag_says_for_secret_key_is_no_fault_of_the_configuration(sound: Story) -> None:
+    with sound.builder() as builder:
+        # It opens: so secret_key is the right one, and what is under it is damaged.
+        key = builder.data_key(key_id="local", algorithm="aes-gcm")
+        lost = Plain(b"under another data key of this name", dataclasses.replace(key, dek=b"another key 1234"))
+        for _ in range(3):
+            builder.add_user_auth({"o_auth_access_token": lost})
+    report = sound.cli.json("verify", expect=8)
+    assert settings_named(report) == []
+    assert report["secrets"]["unreadable_by_configuration"] == 0
+
+
+@pytest.mark.one_engine
+@pytest.mark.parametrize("damage", ["odd length", "no block"])
+def test_what_the_vault_says_for_its_key_is_no_fault_of_the_configuration(sound: Story, damage: str) -> None:
+    def wrap(dek: bytes) -> bytes:
+        return sound.vault.wrap("prod", b"v2" + dek) if damage == "odd length" else b"cut off"
+
+    with sound.builder() as builder:
+        for _ in range(2):
+            key = builder.data_key(provider=TARGET, wrap=wrap)
+            builder.add_user_auth({"o_auth_access_token": Plain(b"under a data key that is damaged", key)})
+    report = sound.cli.json("verify", expect=8)
+    assert settings_named(report) == []
+    assert report["secrets"]["unreadable_by_configuration"] == 0

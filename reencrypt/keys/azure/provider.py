@@ -34,6 +34,7 @@ from reencrypt.keys.errors import (
     AccessDeniedError,
     KeyDisabledError,
     KeyMissingError,
+    MalformedWrappingError,
     OddLengthError,
     UnwrapFailedError,
 )
@@ -103,7 +104,7 @@ class AzureKeyProvider:
         """
         framed = unframe(wrapped)
         if framed is None:
-            raise UnwrapFailedError(f"its {len(wrapped)} bytes are not an RSA block in any known framing")
+            raise MalformedWrappingError(f"its {len(wrapped)} bytes are not an RSA block in any known framing")
         found = None
         said: list[str] = []
         # One answer of an odd length is looked at once more, as any failure is.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from reencrypt.keys.provider import SECRET_KEY_PROVIDER
+from reencrypt.keys.provider import SECRET_KEY_PROVIDER, Unwrapped
 from reencrypt.keys.ring import Failure, KeyRing
 from reencrypt.operations.verify.readability import Fault
 from reencrypt.operations.verify.verification import Verification
@@ -38,42 +38,57 @@ def causes_of(found: Verification, ring: KeyRing, settings: Settings, rekeyed: R
     causes = []
     for provider, key_ids in by_provider.items():
         used = [key_id for key_id in key_ids if any(each.by_key[key_id] for each in found.locations.values())]
-        if provider == SECRET_KEY_PROVIDER:
-            fault = _of_secret_key(found, used, settings, rekeyed)
-        else:
-            fault = _of_vault(provider, ring, used)
-        if fault is not None:
-            causes.append(Cause(fault, sum(found.failing[key_id] for key_id in used)))
+        cause = (
+            _of_secret_key(found, ring, used, settings, rekeyed)
+            if provider == SECRET_KEY_PROVIDER
+            else _of_vault(found, provider, ring, used)
+        )
+        if cause is not None:
+            causes.append(cause)
     return causes
 
 
 def _of_secret_key(
-    found: Verification, key_ids: list[str | None], settings: Settings, rekeyed: Run | None
-) -> Fault | None:
-    if stale := of_stale_secret_key(rekeyed, settings):
-        return Fault(_SECRET_KEY, stale.message, stale.hint)
+    found: Verification, ring: KeyRing, key_ids: list[str | None], settings: Settings, rekeyed: Run | None
+) -> Cause | None:
     failing = sum(found.failing[key_id] for key_id in key_ids)
+    # A tag that matches says that this secret_key is the right one, and so does what it decrypts.
+    proven = any(found.is_proven(key_id) or _opens(ring, key_id) for key_id in key_ids)
+    if stale := of_stale_secret_key(rekeyed, settings):
+        return Cause(Fault(_SECRET_KEY, stale.message, stale.hint), 0 if proven else failing)
     total = sum(each.by_key[key_id] for each in found.locations.values() for key_id in key_ids)
     # Short values are plausible by chance under a wrong key too, so some may seem to read.
-    if failing < _FEW or 2 * failing <= total or any(map(found.is_proven, key_ids)):
+    if failing < _FEW or 2 * failing <= total or proven:
         return None
-    return Fault(
+    fault = Fault(
         _SECRET_KEY,
         f"{failing} of {total} secrets under secret_key (from {settings.secret_key_origin}) do not read, and none "
         "shows that it is the right one",
         "Give Grafana's own secret_key, in its file or as GF_SECURITY_SECRET_KEY. If this is it, restore data_keys "
         "from a backup.",
     )
+    return Cause(fault, failing)
 
 
-def _of_vault(provider: str, ring: KeyRing, key_ids: list[str | None]) -> Fault | None:
-    entries = [ring.entry(key_id) for key_id in key_ids if key_id is not None and ring.knows(key_id)]
-    failures = [entry for entry in entries if isinstance(entry, Failure)]
-    if len(failures) < _FEW or len(failures) < len(key_ids):
+def _opens(ring: KeyRing, key_id: str | None) -> bool:
+    entry = ring.entry(key_id) if key_id is not None and ring.knows(key_id) else None
+    return isinstance(entry, Unwrapped) and entry.conclusive
+
+
+def _of_vault(found: Verification, provider: str, ring: KeyRing, key_ids: list[str | None]) -> Cause | None:
+    entries = {key_id: ring.entry(key_id) for key_id in key_ids if key_id is not None and ring.knows(key_id)}
+    failures = {key_id: entry for key_id, entry in entries.items() if isinstance(entry, Failure)}
+    if len(failures) < len(key_ids) or any(entry.has_unwrapped for entry in failures.values()):
+        # The key does unwrap: it is the right one.
         return None
-    return Fault(
+    # What no key would unwrap says nothing of this one.
+    failures = {key_id: entry for key_id, entry in failures.items() if entry.another_key}
+    if len(failures) < _FEW:
+        return None
+    fault = Fault(
         f"[{section_of(provider)}]",
-        f"none of the {len(failures)} data keys under {provider} unwraps: {failures[0].detail}",
+        f"none of the {len(failures)} data keys under {provider} unwraps: {next(iter(failures.values())).detail}",
         "Does the section name the key that Grafana uses, in the vault that it uses? If it does, restore data_keys "
         "from a backup.",
     )
+    return Cause(fault, sum(found.failing[key_id] for key_id in failures))
