@@ -11,12 +11,12 @@ from urllib.parse import urlsplit
 
 from reencrypt.errors import ConfigurationError
 from reencrypt.keys.azure.proxy import Proxy, ProxyError
-from reencrypt.keys.azure.retry import TransientError
+from reencrypt.keys.azure.retry import TransientError, may_pass
 
 if TYPE_CHECKING:
     from azure.core.exceptions import AzureError
 
-_FORBIDDEN, _CREDENTIALS, _TIMEOUT, _THROTTLED, _SERVER_ERRORS = 403, 407, 408, 429, 500
+_FORBIDDEN, _CREDENTIALS = 403, 407
 _WAIT_FOR_PROXY: Final = "Check the proxy's health and its way out, then start again; progress is saved."
 _USER_INFO: Final = re.compile(r"//[^/\s]*@")
 #: What OpenSSL says of an answer that is not TLS.
@@ -49,7 +49,7 @@ def no_connection(url: str, proxy: Proxy | None, error: AzureError) -> Configura
 def refused_by(proxy: Proxy, host: str, status: int, reason: str) -> ConfigurationError | TransientError:
     """Return the error for a proxy's answer to CONNECT; it says nothing of the health of the host behind it."""
     said = f"{status} {_printable(reason)}".rstrip()
-    if status in (_TIMEOUT, _THROTTLED) or status >= _SERVER_ERRORS:
+    if may_pass(status):
         return TransientError(f"the proxy {proxy} answered {said} to the way to {host}", hint=_WAIT_FOR_PROXY)
     if status == _CREDENTIALS:
         sent = "does not accept the user and the password in it" if proxy.authorization else "asks for credentials"

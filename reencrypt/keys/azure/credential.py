@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from reencrypt.errors import ConfigurationError, ReencryptError
 from reencrypt.keys.azure.address import is_resource_of
-from reencrypt.keys.azure.retry import TransientError, delay_asked_for
+from reencrypt.keys.azure.retry import TransientError, delay_asked_for, may_pass
 from reencrypt.keys.azure.settings import AzureKeyVaultSettings
 from reencrypt.keys.azure.sign_in_errors import (
     EntraRefusalError,
@@ -41,9 +41,8 @@ _CERTIFICATE: Final = "AZURE_CLIENT_CERTIFICATE_PATH"
 _TOKEN_FILE: Final = "AZURE_FEDERATED_TOKEN_FILE"  # noqa: S105 - a variable's name
 #: What a header can hold of a token, and more than RFC 6750 allows.
 _SENDABLE: Final = re.compile(r"[!-~]+", re.ASCII)
-#: Statuses of the endpoint of a managed identity that may pass: it is not there yet, throttled, or failing.
-_PASSING: Final = (404, 408, 410, 429)
-_SERVER_ERRORS: Final = 500
+#: Further statuses of the endpoint of a managed identity that may pass: it is not there yet.
+_NOT_YET: Final = (404, 410)
 #: Credentials that sign a user in, who may have accounts in several tenants.
 _OF_A_USER: Final = ("AzureCliCredential", "AzurePowerShellCredential", "AzureDeveloperCliCredential")
 
@@ -199,7 +198,7 @@ def _is_no_answer(error: Exception) -> bool:
 def _passing(error: Exception) -> TransientError | None:
     """Return what an endpoint of a managed identity answers that may pass by itself."""
     status = getattr(error, "status_code", None) or 0
-    if status not in _PASSING and status < _SERVER_ERRORS:
+    if status not in _NOT_YET and not may_pass(status):
         return None
     headers = getattr(getattr(error, "response", None), "headers", {})
     return TransientError(f"the endpoint of this machine's identity answered {status}", delay_asked_for(headers))

@@ -22,19 +22,16 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPubli
 from reencrypt.errors import ConfigurationError
 from reencrypt.keys.azure.errors import BadCiphertextError, ForeignAnswerError
 from reencrypt.keys.azure.refusals import Asked, Refusal, api_version_for, in_one_line, refused
-from reencrypt.keys.azure.retry import ThrottledError, TransientError, delay_asked_for
+from reencrypt.keys.azure.retry import ThrottledError, TransientError, delay_asked_for, may_pass
 from reencrypt.keys.azure.settings import AzureKeyVaultSettings
 from reencrypt.keys.azure.sign_in_errors import unauthorized
 
 T = TypeVar("T")
 
 THROTTLED: Final = 429
-TRANSIENT: Final = frozenset({408, 500, 502, 503, 504})
 UNAUTHORIZED: Final = 401
 OK: Final = 200
 _BAD_REQUEST, _REDIRECTS, _CLIENT_ERRORS, _SERVER_ERRORS = 400, 300, 400, 500
-#: Not implemented, a version of HTTP, and the sign-in of a network: no second request changes that.
-_LASTING: Final = frozenset({501, 505, 511})
 _DECRYPTING: Final = ("decrypt", "unwrapkey")
 #: A managed HSM says so of a block that it cannot decrypt, and need not use the vaults' code.
 _BAD_BLOCK: Final = re.compile(r"\berror while (decrypting|unwrapping)\b|\bdecoding OAEP padding\b", re.IGNORECASE)
@@ -264,7 +261,7 @@ def judge(asked: Asked, response: Response, sent: str = "") -> dict[str, Any]:
         if answer is None:
             raise TransientError(f"an answer that is not JSON ({_describe(response, sent)})")
         return answer
-    if status < _REDIRECTS or (status >= _SERVER_ERRORS and status not in _LASTING) or status in TRANSIENT:
+    if status < _REDIRECTS or may_pass(status):
         raise TransientError(f"the vault answered {status}", delay_asked_for(response.headers))
     refusal = _refusal_in(answer, response, sent)
     challenge = response.headers.get("WWW-Authenticate", "")

@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from reencrypt.errors import UnavailableError
 from reencrypt.keys.azure.limiter import Limiter
@@ -24,6 +24,18 @@ class TransientError(Exception):
         super().__init__(message)
         self.retry_after = retry_after
         self.hint = hint
+
+
+#: Request timeout, and throttled.
+_PASSING: Final = (408, 429)
+_SERVER_ERRORS: Final = 500
+#: Not implemented, a version of HTTP, and the sign-in of a network: no second request changes that.
+_LASTING: Final = (501, 505, 511)
+
+
+def may_pass(status: int) -> bool:
+    """Whether a status of HTTP, of whatever answers, is for the moment: a request may be sent again."""
+    return status in _PASSING or (status >= _SERVER_ERRORS and status not in _LASTING)
 
 
 def delay_asked_for(headers: Mapping[str, str]) -> float | None:

@@ -16,11 +16,11 @@ from typing import Any, Final
 
 from reencrypt.errors import ConfigurationError
 from reencrypt.keys.azure.connection_errors import host_of
-from reencrypt.keys.azure.retry import TransientError, delay_asked_for
+from reencrypt.keys.azure.retry import TransientError, delay_asked_for, may_pass
 from reencrypt.keys.azure.settings import AzureKeyVaultSettings
 from reencrypt.secret import MASK
 
-_OK, _BAD_REQUEST, _TIMEOUT, _THROTTLED, _SERVER_ERRORS = 200, 400, 408, 429, 500
+_OK: Final = 200
 _AADSTS: Final = re.compile(r"\bAADSTS([0-9]{1,9})\b", re.ASCII)
 _NUMBER: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
 #: A code of the vault, or the one of the library that checks its tokens.
@@ -263,7 +263,7 @@ def check_token_answer(url: str, status: int, headers: Mapping[str, str], body: 
     content, host = _object(body), host_of(url)
     if content is not None and isinstance(content.get("error"), str):
         _raise_refusal(host, status, headers, content)
-    if status in (_TIMEOUT, _THROTTLED) or status >= _SERVER_ERRORS:
+    if may_pass(status):
         raise TransientError(f"the token endpoint at {host} answered {status}", delay_asked_for(headers), hint=_WAIT)
     if status != _OK:
         raise ConfigurationError(
@@ -285,7 +285,7 @@ def _raise_refusal(host: str, status: int, headers: Mapping[str, str], content: 
     trace = _TRACE.search(text)
     sentence = _sentence(text[: trace.start()] if trace else text) or _sentence(content["error"])
     passing = number in _PASSING_CODES or content["error"] in _PASSING_ERRORS
-    if passing or status in (_TIMEOUT, _THROTTLED) or status >= _SERVER_ERRORS:
+    if passing or may_pass(status):
         raise TransientError(
             f"the token endpoint at {host} answered {status} ({sentence})", delay_asked_for(headers), hint=_WAIT
         )

@@ -18,6 +18,7 @@ from keyvault_emulator import Emulator
 from reencrypt.errors import ConfigurationError, ReencryptError, UnavailableError
 from reencrypt.keys.azure.provider import AzureKeyProvider
 from reencrypt.keys.azure.proxy import ProxyError
+from reencrypt.keys.diagnostics import State
 from tests.integration.keys.conftest import ProviderOf
 from tests.integration.keys.test_azure import pem, wrap
 from tests.support.connect_proxy import ConnectProxy, connect_proxy
@@ -106,6 +107,8 @@ async def test_what_no_proxy_excepts_goes_directly(
         ("400 Bad Request", 2, f"cannot open the way to {VAULT} (400", f"CONNECT to {VAULT}"),
         ("405 Method Not Allowed", 2, "cannot open the way to", "CONNECT"),
         ("302 Found", 2, "cannot open the way to", "CONNECT"),
+        ("501 Not Implemented", 2, "cannot open the way to", "CONNECT"),
+        ("511 Network Authentication Required", 2, "cannot open the way to", "CONNECT"),
         ("429 Too Many Requests", 7, "answered 429 Too Many Requests to the way to", "proxy's health"),
         ("500 Internal Server Error", 7, "answered 500 Internal Server Error to the way to", "proxy's health"),
         ("502 Bad Gateway", 7, f"answered 502 Bad Gateway to the way to {VAULT}", "proxy's health"),
@@ -162,7 +165,8 @@ async def test_wrong_credentials_are_told_from_none(behind: Behind, state: Path,
         provider = behind(f"http://alice:c4n4ry@{proxy.address}")
         error = await failing(provider, wrap(pem(state), DATA_KEY))
         assert "does not accept the user and the password in it (407" in error.message
-        (check,) = await provider.diagnose()
+        check, *rest = await provider.diagnose()
+        assert {each.state for each in rest} == {State.NOT_CHECKED}
         assert (check.name, check.exit_code, check.detail) == ("proxy", 2, error.message)
         assert base64.b64encode(b"alice:c4n4ry").decode() not in error.message
 
@@ -209,7 +213,9 @@ async def test_a_bad_address_of_a_proxy_is_a_matter_of_configuration(
     error = await failing(provider, wrap(pem(state), DATA_KEY))
     assert error.exit_code == 2
     assert says in error.message
-    assert [(check.name, check.exit_code) for check in await provider.diagnose()] == [("proxy", 2)]
+    check, *rest = await provider.diagnose()
+    assert (check.name, check.exit_code) == ("proxy", 2)
+    assert {each.state for each in rest} == {State.NOT_CHECKED}
 
 
 async def test_a_proxy_that_opens_the_way_and_inspects_tls_needs_its_ca(

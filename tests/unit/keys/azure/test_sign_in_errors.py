@@ -207,7 +207,7 @@ def test_what_may_pass_is_tried_again(status: int, content: object, seconds: flo
     assert caught.value.retry_after == seconds
 
 
-@pytest.mark.parametrize("status", [301, 302, 307, 400, 401, 403, 404, 405, 407, 410])
+@pytest.mark.parametrize("status", [301, 302, 307, 400, 401, 403, 404, 405, 407, 410, 501, 505, 511])
 @pytest.mark.parametrize("body", ["<html>404 - File or directory not found.</html>", "", "{}"])
 def test_another_server_in_entras_place_is_a_matter_of_configuration(status: int, body: str) -> None:
     with pytest.raises(ConfigurationError, match=f"login.microsoftonline.com answered {status}") as caught:
