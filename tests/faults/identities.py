@@ -134,6 +134,32 @@ FAULTS: Final[tuple[Fault, ...]] = (
         ),
     ),
     Fault(
+        "token_file_that_is_a_device",
+        _ENGINES,
+        _environment(
+            lambda story: {
+                "AZURE_FEDERATED_TOKEN_FILE": "/dev/zero",
+                "AZURE_CLIENT_ID": story.vault.client_id,
+                "AZURE_TENANT_ID": story.vault.tenant_id,
+            },
+            secret=False,
+        ),
+        everywhere(Answer(2, says=("AZURE_FEDERATED_TOKEN_FILE: /dev/zero is a device, not a file",)), *_ASKING),
+    ),
+    Fault(
+        "certificate_that_is_a_device",
+        _ENGINES,
+        _environment(
+            lambda story: {
+                "AZURE_CLIENT_CERTIFICATE_PATH": "/dev/zero",
+                "AZURE_CLIENT_ID": story.vault.client_id,
+                "AZURE_TENANT_ID": story.vault.tenant_id,
+            },
+            secret=False,
+        ),
+        everywhere(Answer(2, says=("AZURE_CLIENT_CERTIFICATE_PATH: /dev/zero is a device, not a file",)), *_ASKING),
+    ),
+    Fault(
         "sign_in_at_no_path",
         _ENGINES,
         _environment(lambda story: {"AZURE_AUTHORITY_HOST": f"{story.vault.uri}/tenant"}),

@@ -27,6 +27,7 @@ from reencrypt.keys.azure.sign_in_errors import (
     signs_in_by_section,
     without_secret,
 )
+from reencrypt.settings.files import shown_path, special_file
 
 if TYPE_CHECKING:
     from azure.core.credentials import AccessTokenInfo, TokenRequestOptions
@@ -242,6 +243,7 @@ def make_credential(
             )
             return SharedCredential(attempt, settings, [attempt], has_worked=has_worked)
         _check_what_is_sent()
+        _check_files()
         chain: Any = aio.DefaultAzureCredential(**common, **_names(settings))
     except (OSError, TypeError, ValueError) as error:
         raise _cannot_be_used(settings, error) from None
@@ -259,6 +261,16 @@ def _check_what_is_sent() -> None:
             raise ConfigurationError(
                 f"{name} holds bytes that are not UTF-8", hint=f"Correct {name}, or unset it."
             ) from None
+
+
+def _check_files() -> None:
+    """Refuse a pipe or a device where azure-identity would read a file, without end."""
+    for name in (_CERTIFICATE, _TOKEN_FILE):
+        path = os.environ.get(name, "")
+        if path and (special := special_file(path)):
+            raise ConfigurationError(
+                f"{name}: {shown_path(Path(path))} {special}", hint=f"Correct {name}, or unset it."
+            )
 
 
 def _names(settings: AzureKeyVaultSettings) -> dict[str, str]:
