@@ -32,6 +32,8 @@ THROTTLED: Final = 429
 UNAUTHORIZED: Final = 401
 OK: Final = 200
 _BAD_REQUEST, _REDIRECTS, _CLIENT_ERRORS, _SERVER_ERRORS = 400, 300, 400, 500
+#: A vault's own, which says where tokens come from. Gateways that want a token of their own say `Bearer realm="…"`.
+_CHALLENGE: Final = re.compile(r"\s*Bearer\s.*\bauthorization(_uri)?=", re.IGNORECASE)
 _DECRYPTING: Final = ("decrypt", "unwrapkey")
 #: A managed HSM says so of a block that it cannot decrypt, and need not use the vaults' code.
 _BAD_BLOCK: Final = re.compile(r"\berror while (decrypting|unwrapping)\b|\bdecoding OAEP padding\b", re.IGNORECASE)
@@ -265,7 +267,7 @@ def judge(asked: Asked, response: Response, sent: str = "") -> dict[str, Any]:
         raise TransientError(f"the vault answered {status}", delay_asked_for(response.headers))
     refusal = _refusal_in(answer, response, sent)
     challenge = response.headers.get("WWW-Authenticate", "")
-    if status == UNAUTHORIZED and (refusal is not None or "bearer" in challenge.lower()):
+    if status == UNAUTHORIZED and (refusal is not None or _CHALLENGE.match(challenge)):
         # A managed HSM's has no body.
         raise unauthorized(asked.settings, refusal.text if refusal else "")
     if refusal is None or not _CLIENT_ERRORS <= status < _SERVER_ERRORS:

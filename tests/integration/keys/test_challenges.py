@@ -110,6 +110,16 @@ async def test_no_challenge_ends_in_a_bug_or_sends_a_token(
     assert impostor.scopes == []
 
 
+@pytest.mark.parametrize("challenge", ["Bearer", "Bearer ,", 'Bearer realm="gateway"', "Negotiate"])
+async def test_a_challenge_of_a_gateway_is_not_the_vaults_word_on_a_token(
+    challenge: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with standing(Impostor(challenge), tmp_path, monkeypatch) as provider:
+        with pytest.raises(ReencryptError, match="answered 401, in another form than Key Vault's") as caught:
+            await provider.unwrap(BLOCK)
+    assert caught.value.exit_code == 2
+
+
 @pytest.mark.parametrize("resource", ["https://graph.microsoft.com", "https://management.azure.com/", "https://["])
 async def test_a_vault_of_another_name_gets_no_token_for_another_service(
     resource: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
