@@ -9,8 +9,8 @@ from typing import NamedTuple
 from reencrypt.catalogue.codec import Codec
 from reencrypt.catalogue.plaintext import Kind
 
-#: A number or a text; SQLite keeps bytes in a column of text where somebody put them there.
-KeyPart = int | str | bytes
+#: A number or a text; SQLite keeps bytes or a number with a point in any column where somebody put them there.
+KeyPart = int | float | str | bytes
 Key = tuple[KeyPart, ...]
 
 

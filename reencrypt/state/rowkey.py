@@ -14,7 +14,7 @@ _BYTES: Final = "bytes"
 
 
 def key_to_text(key: Key) -> str:
-    """Write a key as a JSON array, which keeps integers, strings and bytes apart."""
+    """Write a key as a JSON array, which keeps integers, other numbers, strings and bytes apart."""
     if len(key) == 1 and type(key[0]) is int:
         return f"[{key[0]}]"  # nearly all keys
     parts = [{_BYTES: part.hex()} if isinstance(part, bytes) else part for part in key]
@@ -31,7 +31,7 @@ def key_from_text(text: str) -> Key:
 
 
 def _part(part: object) -> KeyPart:
-    if isinstance(part, int | str) and not isinstance(part, bool):
+    if isinstance(part, int | float | str) and not isinstance(part, bool):
         return part
     if isinstance(part, dict) and list(part) == [_BYTES]:
         return bytes.fromhex(part[_BYTES])
