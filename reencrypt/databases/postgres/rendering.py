@@ -277,7 +277,8 @@ class Rendering:
         """Build rows from a result of `page`, `by_keys` or `linked`."""
         key_end = len(self.location.key)
         cells_end = key_end + len(self.location.columns)
-        if any(self.types[name].type_name == "uuid" for name in self.location.key):
+        # A search also goes by `ctid`, which is no column.
+        if any(name in self.types and self.types[name].type_name == "uuid" for name in self.location.key):
             # As text, as the journal and reports have it; the driver takes it so as well.
             raws = ((*map(_plain, raw[:key_end]), *raw[key_end:]) for raw in raws)
         return [Row(raw[:key_end], raw[key_end:cells_end], raw[cells_end:]) for raw in raws]
