@@ -24,7 +24,14 @@ from reencrypt.databases.protocol import ColumnLimit, Database, LockPolicy, Valu
 from reencrypt.databases.shapes import Shape
 from reencrypt.databases.sight import KeyCount, Sight
 from reencrypt.databases.sqlite import catalogue
-from reencrypt.databases.sqlite.errors import DatabaseLockedError, UnfinishedError, check_file, damaged, translated
+from reencrypt.databases.sqlite.errors import (
+    DatabaseLockedError,
+    UnfinishedError,
+    check_file,
+    check_writable,
+    damaged,
+    translated,
+)
 from reencrypt.databases.sqlite.rendering import batches, behind, columns, conditions, length, quote, select, to_rows
 from reencrypt.databases.sqlite.transaction import SqliteTransaction
 from reencrypt.databases.state_version import read_state_version
@@ -155,7 +162,7 @@ class SqliteDatabase:
     async def write_obstacle(self) -> NotWritableError | None:
         """Look at the file and its folder."""
         try:
-            check_file(self._path, write=True)
+            check_writable(self._path)
         except NotWritableError as error:
             return error
         return None

@@ -147,7 +147,10 @@ WORDS: Final = (
 
 
 def check_file(path: Path, *, write: bool) -> None:
-    """Refuse a file that is missing, unreadable, foreign, or not writable where it has to be."""
+    """Refuse a file that is missing, unreadable, foreign, or not writable where it has to be.
+
+    Call it before this process has a connection to the file: see `check_writable`.
+    """
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             # Whoever opens a pipe may wait for ever.
@@ -168,14 +171,19 @@ def check_file(path: Path, *, write: bool) -> None:
     if header and not header.startswith(b"SQLite format 3\0"):
         raise ConfigurationError(f"{path} is not an SQLite database", hint="Check [database] path, or give --database.")
     if write:
-        _check_writable(path)
+        check_writable(path)
 
 
-def _check_writable(path: Path) -> None:
+def check_writable(path: Path) -> None:
+    """Refuse a file or folder that may not be written. It asks, and opens nothing.
+
+    A process that closes a file gives up all POSIX locks that it has on it, also those of SQLite's open connections:
+    others then write at the same time, or take a write-ahead log away that is still in use
+    (https://sqlite.org/howtocorrupt.html, 2.2).
+    """
     unwritable = None
-    try:
-        path.open("r+b").close()  # sees more than the mode: an attribute, a file system
-    except OSError:
+    # Sees an attribute and a file system that is read-only, too.
+    if not os.access(path, os.W_OK):
         unwritable = f"the database {path}"
     if not os.access(path.parent, os.W_OK):
         # SQLite puts its journal beside the file.

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -109,3 +112,37 @@ async def test_keys_and_types_that_somebody_stored_as_bytes_are_read_and_written
     assert {each.provider for address, each in after.items() if address.table != "alert_notification"} == {
         "secretKey.v1"
     }
+
+
+_OTHER: Final = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], timeout=0, isolation_level=None)
+try:
+    connection.execute("BEGIN IMMEDIATE")
+except sqlite3.OperationalError as error:
+    print(error)
+else:
+    print("no lock")
+"""
+
+
+def _another_writer(path: Path) -> str:
+    other = [sys.executable, "-c", _OTHER, str(path)]
+    return subprocess.run(other, capture_output=True, text=True, check=True, timeout=60).stdout
+
+
+@pytest.mark.parametrize("journal", ["DELETE", "WAL"])
+async def test_to_ask_whether_a_file_takes_writes_gives_up_none_of_its_locks(journal: str, tmp_path: Path) -> None:
+    path = tmp_path / "grafana.db"
+    with GrafanaBuilder(path):
+        pass
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA journal_mode = {journal}")
+    database = await SqliteDatabase.open(path, write=True)
+    try:
+        async with database.transaction():
+            assert await database.write_obstacle() is None
+            answer = _another_writer(path)
+    finally:
+        await database.close()
+    assert answer == "database is locked\n"
