@@ -95,6 +95,7 @@ class Table:
     name: str
     columns: tuple[Column, ...]
     indexes: tuple[Index, ...] = ()
+    key: tuple[str, ...] = ()  # a primary key of several columns
 
     def column_names(self) -> tuple[str, ...]:
         """Return the columns' names in their physical order."""
@@ -102,10 +103,13 @@ class Table:
 
     def create(self, dialect: Dialect) -> list[str]:
         """Return the statements that create the table and its indexes in `dialect`."""
-        body = ",\n  ".join(column.render(dialect) for column in self.columns)
+        lines = [column.render(dialect) for column in self.columns]
+        if self.key:
+            lines.append(f"PRIMARY KEY ({', '.join(quote(name, dialect) for name in self.key)})")
+        body = ",\n  ".join(lines)
         return [
             f"CREATE TABLE {quote(self.name, dialect)} (\n  {body}\n){dialect.tail}",
-            *(self._create_index(index, dialect) for index in self.indexes),
+            *(self._create_index(each, dialect) for each in self.indexes),
         ]
 
     def _create_index(self, index: Index, dialect: Dialect) -> str:
@@ -150,29 +154,29 @@ def _default(kind: str, text: str) -> str | int | bool | None:
     return text.strip("'") if text.startswith("'") else int(text)
 
 
-def _table(name: str, notation: str, *indexes: Index) -> Table:
+def table(name: str, notation: str, *indexes: Index) -> Table:
     return Table(name, tuple(_column(part) for part in " ".join(notation.split()).split(", ")), indexes)
 
 
-def _index(*columns: str, name: str = "") -> Index:
+def index(*columns: str, name: str = "") -> Index:
     return Index(columns, name=name)
 
 
-def _unique(*columns: str, name: str = "") -> Index:
+def unique(*columns: str, name: str = "") -> Index:
     return Index(columns, unique=True, name=name)
 
 
-DATA_KEYS: Final = _table(
+DATA_KEYS: Final = table(
     "data_keys",
     """name nvarchar(100) primary, active bool, scope nvarchar(30), provider nvarchar(50), encrypted_data blob,
     created datetime, updated datetime, label nvarchar(100) mysql-null = ''""",
 )
-SECRETS: Final = _table(
+SECRETS: Final = table(
     "secrets",
     """id id, org_id bigint, namespace nvarchar(255), type nvarchar(255), value text null,
     created datetime, updated datetime""",
 )
-DATA_SOURCE: Final = _table(
+DATA_SOURCE: Final = table(
     "data_source",
     """id id, org_id bigint, version int, type nvarchar(255), name nvarchar(190), access nvarchar(255),
     url nvarchar(255), password nvarchar(255) null, user nvarchar(255) null, database nvarchar(255) null,
@@ -180,123 +184,123 @@ DATA_SOURCE: Final = _table(
     json_data text null, created datetime, updated datetime, with_credentials bool = false,
     secure_json_data mediumtext null, read_only bool null, uid nvarchar(40) = '0', is_prunable bool null = false,
     api_version nvarchar(20) null""",
-    _index("org_id"),
-    _unique("org_id", "name"),
-    _unique("org_id", "uid"),
-    _index("org_id", "is_default"),
+    index("org_id"),
+    unique("org_id", "name"),
+    unique("org_id", "uid"),
+    index("org_id", "is_default"),
 )
-PLUGIN_SETTING: Final = _table(
+PLUGIN_SETTING: Final = table(
     "plugin_setting",
     """id id, org_id bigint = 1, plugin_id nvarchar(190), enabled bool, pinned bool, json_data text null,
     secure_json_data text null, created datetime, updated datetime, plugin_version nvarchar(50) null""",
-    _unique("org_id", "plugin_id"),
+    unique("org_id", "plugin_id"),
 )
-USER_AUTH: Final = _table(
+USER_AUTH: Final = table(
     "user_auth",
     """id id, user_id bigint, auth_module nvarchar(190), auth_id nvarchar(190) mysql-null, created datetime,
     o_auth_access_token text null, o_auth_refresh_token text null, o_auth_token_type text null,
     o_auth_expiry datetime null, o_auth_id_token text null, external_uid text null""",
-    _index("auth_module", "auth_id"),
-    _index("user_id"),
+    index("auth_module", "auth_id"),
+    index("user_id"),
 )
-USER_EXTERNAL_SESSION: Final = _table(
+USER_EXTERNAL_SESSION: Final = table(
     "user_external_session",
     """id id, user_auth_id bigint, user_id bigint, auth_module nvarchar(190), access_token text null,
     id_token text null, refresh_token text null, session_id national(1024) null, session_id_hash char(44) null,
     name_id national(1024) null, name_id_hash char(44) null, expires_at datetime null, created_at datetime""",
 )
-SIGNING_KEY: Final = _table(
+SIGNING_KEY: Final = table(
     "signing_key",
     """id id, key_id nvarchar(255), private_key text, added_at datetime, expires_at datetime null,
     alg nvarchar(255)""",
-    _unique("key_id"),
+    unique("key_id"),
 )
-DASHBOARD_SNAPSHOT: Final = _table(
+DASHBOARD_SNAPSHOT: Final = table(
     "dashboard_snapshot",
     """id id, name nvarchar(255), key nvarchar(190), delete_key nvarchar(190), org_id bigint, user_id bigint,
     external bool, external_url nvarchar(255), dashboard mediumtext, expires datetime, created datetime,
     updated datetime, external_delete_url nvarchar(255) null, dashboard_encrypted mediumblob null""",
-    _unique("key"),
-    _unique("delete_key"),
-    _index("user_id"),
+    unique("key"),
+    unique("delete_key"),
+    index("user_id"),
 )
-SSO_SETTING: Final = _table(
+SSO_SETTING: Final = table(
     "sso_setting",
     """id nvarchar(40) primary, provider nvarchar(255), settings text, created datetime, updated datetime,
     is_deleted bool = false""",
 )
-ALERT_CONFIGURATION: Final = _table(
+ALERT_CONFIGURATION: Final = table(
     "alert_configuration",
     """id id, alertmanager_configuration mediumtext mysql-null, configuration_version nvarchar(3), created_at int,
     default bool = false, org_id bigint = 0, configuration_hash nvarchar(32) = 'not-yet-calculated'""",
-    _unique("org_id"),
+    unique("org_id"),
 )
-ALERT_CONFIGURATION_HISTORY: Final = _table(
+ALERT_CONFIGURATION_HISTORY: Final = table(
     "alert_configuration_history",
     """id id, org_id bigint = 0, alertmanager_configuration mediumtext,
     configuration_hash nvarchar(32) = 'not-yet-calculated', configuration_version nvarchar(3), created_at int,
     default bool = false, last_applied int = 0""",
 )
-ALERT_NOTIFICATION: Final = _table(
+ALERT_NOTIFICATION: Final = table(
     "alert_notification",
     """id id, org_id bigint, name nvarchar(190), type nvarchar(255), settings text, created datetime,
     updated datetime, is_default bool = false, frequency bigint null, send_reminder bool null = false,
     disable_resolve_message bool = false, uid nvarchar(40) null, secure_settings text null""",
-    _unique("org_id", "uid"),
+    unique("org_id", "uid"),
 )
-CLOUD_MIGRATION_SESSION: Final = _table(
+CLOUD_MIGRATION_SESSION: Final = table(
     "cloud_migration_session",
     """id id, uid nvarchar(40) null, auth_token text null, slug text, stack_id bigint, region_slug text,
     cluster_slug text, created datetime, updated datetime, org_id bigint = 1""",
-    _unique("uid"),
+    unique("uid"),
 )
-CLOUD_MIGRATION_SNAPSHOT: Final = _table(
+CLOUD_MIGRATION_SNAPSHOT: Final = table(
     "cloud_migration_snapshot",
     """id id, uid nvarchar(40) null, session_uid nvarchar(40) null, created datetime, updated datetime,
     finished datetime null, upload_url text null, status text, local_directory text null,
     gms_snapshot_uid text null, encryption_key text null, error_string text null,
     resource_storage_type nvarchar(40) null, encryption_algo nvarchar(40) null, metadata blob null,
     public_key blob null""",
-    _unique("uid"),
+    unique("uid"),
 )
 _RESOURCE: Final = """guid nvarchar(36) primary, resource_version bigint null, group nvarchar(190),
     resource nvarchar(190), namespace nvarchar(63), name nvarchar(253), value longtext null, action int,
     label_set nvarchar(64) null, previous_resource_version bigint null, folder nvarchar(253) = ''"""
-RESOURCE: Final = _table(
+RESOURCE: Final = table(
     "resource",
     _RESOURCE,
-    _unique("namespace", "group", "resource", "name"),
-    _index("group", "resource"),
+    unique("namespace", "group", "resource", "name"),
+    index("group", "resource"),
 )
-RESOURCE_HISTORY: Final = _table(
+RESOURCE_HISTORY: Final = table(
     "resource_history",
     _RESOURCE + ", generation bigint = 0",
-    _unique(
+    unique(
         *("namespace", "group", "resource", "name", "resource_version"),
         name="UQE_resource_history_namespace_group_name_version",
     ),
-    _index("resource_version"),
-    _index("group", "resource", "resource_version"),
-    _index(
+    index("resource_version"),
+    index("group", "resource", "resource_version"),
+    index(
         *("namespace", "group", "resource", "action", "resource_version"),
         name="IDX_resource_history_namespace_group_resource_action_version",
     ),
-    _index("namespace", "group", "resource", "name", "generation"),
+    index("namespace", "group", "resource", "name", "generation"),
 )
-ORG: Final = _table(
+ORG: Final = table(
     "org",
     """id id, version int, name nvarchar(190), address1 nvarchar(255) null, address2 nvarchar(255) null,
     city nvarchar(255) null, state nvarchar(255) null, zip_code nvarchar(50) null, country nvarchar(255) null,
     billing_email nvarchar(255) null, created datetime, updated datetime""",
-    _unique("name"),
+    unique("name"),
 )
 _LOG: Final = "id id, migration_id nvarchar(255), sql text, success bool, error text, timestamp datetime"
-MIGRATION_LOG: Final = _table("migration_log", _LOG)
-RESOURCE_MIGRATION_LOG: Final = _table("resource_migration_log", _LOG)
-CACHE_DATA: Final = _table(
+MIGRATION_LOG: Final = table("migration_log", _LOG)
+RESOURCE_MIGRATION_LOG: Final = table("resource_migration_log", _LOG)
+CACHE_DATA: Final = table(
     "cache_data",
     "cache_key nvarchar(168) primary, data blob, expires int, created_at int",
-    _unique("cache_key"),
+    unique("cache_key"),
 )
 
 #: Every table, in the order in which a Grafana that starts on an empty database makes them, roughly.

@@ -22,7 +22,8 @@ from urllib.parse import quote, unquote, urlsplit
 
 import pymysql
 
-from tests.grafana.schema import ALL, SQLITE, Dialect, create_statements
+from tests.grafana.manager_schema import GRAFANAS, VALUES, shape_of, tables_in, tables_of
+from tests.grafana.schema import SQLITE, Dialect, create_statements
 from tests.support.engine import MEDDLER, Accounts, Execute, Particulars, Triggers
 from tests.support.mysql_differences import SYSTEM_VERSIONED
 from tests.support.mysql_programs import Product, available, programs_or_skip
@@ -311,13 +312,14 @@ class MysqlEngine:
             connection.cursor() as cursor,
             closing(sqlite3.connect(source)) as file,
         ):
-            for table in ALL:
-                cursor.execute(f"DROP TABLE IF EXISTS `{table.name}`")
-            for statement in create_statements(MYSQL.schema):
-                cursor.execute(statement)
+            for name in GRAFANAS:
+                cursor.execute(f"DROP TABLE IF EXISTS `{name}`")
             file.text_factory = bytes
+            tables = tables_in(file)
+            for statement in create_statements(MYSQL.schema, tables):
+                cursor.execute(statement)
             connection.begin()
-            for table in ALL:
+            for table in tables:
                 types = _types(cursor, table.name)
                 names = [name for name in table.column_names() if name in types]
                 columns, marks = ", ".join(f"`{name}`" for name in names), ", ".join(["%s"] * len(names))
@@ -336,9 +338,10 @@ class MysqlEngine:
             closing(sqlite3.connect(target)) as file,
             file,
         ):
-            for statement in create_statements(SQLITE):
+            tables = tables_of(shape_of(_types(cursor, VALUES), keyed=_is_keyed(cursor, VALUES)))
+            for statement in create_statements(SQLITE, tables):
                 file.execute(statement)
-            for table in ALL:
+            for table in tables:
                 types = _types(cursor, table.name)
                 names = [name for name in table.column_names() if name in types]
                 if not names:
@@ -382,6 +385,15 @@ class MysqlEngine:
 
 def _dialect(sql: str) -> str:
     return sql.replace("%", "%%").replace("?", "%s")
+
+
+def _is_keyed(cursor: Any, table: str) -> bool:
+    cursor.execute(
+        "SELECT 1 FROM information_schema.table_constraints WHERE constraint_type = 'PRIMARY KEY' "
+        "AND table_schema = DATABASE() AND table_name = %s",
+        (table,),
+    )
+    return bool(cursor.fetchall())
 
 
 def _types(cursor: Any, table: str) -> dict[str, str]:

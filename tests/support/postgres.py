@@ -21,7 +21,8 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 import asyncpg
 import pytest
 
-from tests.grafana.schema import ALL, SQLITE, Dialect, create_statements
+from tests.grafana.manager_schema import GRAFANAS, VALUES, shape_of, tables_in, tables_of
+from tests.grafana.schema import SQLITE, Dialect, create_statements
 from tests.support.engine import MEDDLER, Accounts, Execute, Particulars, Triggers
 from tests.support.transfer import to_file, to_server
 
@@ -269,13 +270,14 @@ class PostgresEngine:
 
     async def _load(self, source: Path) -> None:
         connection = await connect(self._url)
-        for table in ALL:
-            await connection.execute(f'DROP TABLE IF EXISTS "{table.name}"')
-        for statement in create_statements(POSTGRES.schema):
-            await connection.execute(statement)
+        for name in GRAFANAS:
+            await connection.execute(f'DROP TABLE IF EXISTS "{name}"')
         with closing(sqlite3.connect(source)) as file:
             file.text_factory = bytes
-            for table in ALL:
+            tables = tables_in(file)
+            for statement in create_statements(POSTGRES.schema, tables):
+                await connection.execute(statement)
+            for table in tables:
                 types = await _types(connection, table.name)
                 names = [name for name in table.column_names() if name in types]
                 listed = ", ".join(f"`{name}`" for name in names)
@@ -292,10 +294,12 @@ class PostgresEngine:
 
     async def _dump(self, target: Path) -> None:
         connection = await connect(self._url)
+        shape = shape_of(await _types(connection, VALUES), keyed=await _is_keyed(connection, VALUES))
+        tables = tables_of(shape)
         with closing(sqlite3.connect(target)) as file, file:
-            for statement in create_statements(SQLITE):
+            for statement in create_statements(SQLITE, tables):
                 file.execute(statement)
-            for table in ALL:
+            for table in tables:
                 types = await _types(connection, table.name)
                 names = [name for name in table.column_names() if name in types]
                 if not names:
@@ -359,6 +363,11 @@ def _dialect(sql: str, values: Sequence[object]) -> str:
 def _count(status: object) -> int:
     last = str(status).rsplit(" ", 1)[-1]
     return int(last) if last.isdigit() else 0
+
+
+async def _is_keyed(connection: Any, table: str) -> bool:
+    query = "SELECT 1 FROM pg_index WHERE indisprimary AND indrelid = to_regclass($1)"
+    return bool(await connection.fetch(query, table))
 
 
 async def _types(connection: Any, table: str) -> dict[str, str]:
