@@ -204,8 +204,10 @@ class NameListener:
 )
 @pytest.mark.parametrize("as_string", [False, True])
 async def test_the_servers_name_is_sent_as_ssl_sni_says(
-    mode: str, sni: str, name: str | None, tmp_path: Path, *, as_string: bool
+    mode: str, sni: str, name: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, as_string: bool
 ) -> None:
+    # The listener hangs up once it has the name.
+    monkeypatch.setattr("reencrypt.databases.server.database.OPENING_SECONDS", 0.5)
     server = NameListener(tmp_path)
     keys = f"type = postgres\nhost = localhost:{server.port}\nuser = u\nname = n\nssl_mode = {mode}\n"
     keys += f"ca_cert_path = {server.bundle}\nssl_sni = {sni}\n"
