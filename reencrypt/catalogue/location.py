@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from reencrypt.catalogue.codec import Codec
 from reencrypt.catalogue.plaintext import Kind
+from reencrypt.crypto import envelope as envelopes
+from reencrypt.crypto.envelope import Envelope
 
 #: A number or a text; SQLite keeps bytes or a number with a point in any column where somebody put them there.
 KeyPart = int | float | str | bytes
@@ -16,10 +18,16 @@ Key = tuple[KeyPart, ...]
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A column that holds secrets, and where in it they stand."""
+    """A column that holds secrets, and where in it they stand.
+
+    `key_id` is a column beside it with the data key's id: the two are read, compared and written as one cell, the id, a
+    NUL and the bytes of `column`. Where a Grafana lacks that column, the `otherwise` codec reads `column` alone.
+    """
 
     column: str
     codec: Codec
+    key_id: str | None = None
+    otherwise: Codec | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +67,9 @@ class Location:
     rows to those whose columns hold one of the values. `reencrypted` is False where Grafana reads with `secret_key`
     alone, so that the secrets are counted and left. `clip` is for the search of a whole database, which writes nothing
     back: how many bytes of a cell are read (characters of MySQL's text), and without the rows of tables that inherit.
+
+    `parse` takes the envelope of a ciphertext apart. `namespace` is the column with the namespace of a row's data keys,
+    in a store that has namespaces. `updated_in_seconds`: `updated` is a number of seconds since 1970.
     """
 
     name: str
@@ -72,6 +83,9 @@ class Location:
     only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     reencrypted: bool = True
     clip: int | None = None
+    parse: Callable[[bytes], Envelope] = envelopes.parse
+    namespace: str | None = None
+    updated_in_seconds: bool = False
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -87,6 +101,8 @@ class Location:
             columns.append(self.kind_by_type.column)
         if self.linked:
             columns.append(self.linked.scope)
+        if self.namespace and self.namespace not in self.key:
+            columns.append(self.namespace)
         return tuple(columns)
 
 
@@ -116,14 +132,25 @@ def fit(locations: tuple[Location, ...], columns: Mapping[str, frozenset[str]]) 
     missing: list[str] = []
     for location in locations:
         present = columns.get(location.table)
-        if present is None or not present.issuperset((*location.key, *location.only)):
+        if present is None or not present.issuperset(_needed(location)):
             missing.append(location.table)
             continue
-        fields = tuple(each for each in location.fields if each.column in present)
-        missing += [f"{location.table}.{each.column}" for each in location.fields if each not in fields]
+        fields = tuple(_fit_field(each, present) for each in location.fields if each.column in present)
+        missing += [f"{location.table}.{each.column}" for each in location.fields if each.column not in present]
         if fields:
             fitted.append(_reduce(location, fields, columns))
     return Fitted(tuple(fitted), tuple(missing))
+
+
+def _needed(location: Location) -> tuple[str, ...]:
+    """The columns without which a table is not the one that the catalogue means."""
+    return (*location.key, *location.only, *((location.namespace,) if location.namespace else ()))
+
+
+def _fit_field(field: Field, present: frozenset[str]) -> Field:
+    if field.key_id is None or field.key_id in present:
+        return field
+    return Field(field.column, field.otherwise or field.codec)
 
 
 def _reduce(location: Location, fields: tuple[Field, ...], columns: Mapping[str, frozenset[str]]) -> Location:

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from reencrypt.catalogue.codec import Slot
 from reencrypt.catalogue.location import Location, Row
+from reencrypt.catalogue.namespace import qualified
 from reencrypt.catalogue.plaintext import Kind
 from reencrypt.catalogue.reason import Reason
-from reencrypt.crypto import envelope as envelopes
 from reencrypt.crypto.envelope import Envelope, MalformedEnvelopeError
 
 
@@ -42,6 +42,7 @@ class FoundSecret(NamedTuple):
 def secrets_of(location: Location, row: Row) -> Iterator[FoundSecret]:
     """Yield the secrets of a row in order; no content of the row makes it raise."""
     kinds = kind_by_row(location, row) if location.kind_by_type else None
+    namespace = namespace_of(location, row) if location.namespace else None
     for index, field in enumerate(location.fields):
         cell = row.cells[index]
         if not cell:
@@ -55,10 +56,12 @@ def secrets_of(location: Location, row: Row) -> Iterator[FoundSecret]:
                 )
                 continue
             try:
-                envelope = envelopes.parse(slot.ciphertext)
+                envelope = location.parse(slot.ciphertext)
             except MalformedEnvelopeError as error:
                 yield FoundSecret(index, slot, kind, name, None, Reason.MALFORMED_ENVELOPE, str(error))
             else:
+                if namespace is not None and envelope.key_id is not None:
+                    envelope = envelope._replace(key_id=qualified(namespace, envelope.key_id))
                 yield FoundSecret(index, slot, kind, name, envelope)
 
 
@@ -67,9 +70,21 @@ def kind_by_row(location: Location, row: Row) -> Kind | None:
     rule = location.kind_by_type
     if rule is None:
         return None
-    value = row.extras[0]  # the rule's column comes first
-    text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
-    return rule.kinds.get(text)
+    return rule.kinds.get(_text(row.extras[0]))  # the rule's column comes first
+
+
+def namespace_of(location: Location, row: Row) -> str:
+    """The namespace of a row's data keys, empty in a store without namespaces."""
+    name = location.namespace
+    if name is None:
+        return ""
+    if name in location.key:
+        return _text(row.key[location.key.index(name)])
+    return _text(row.extras[location.extras.index(name)])
+
+
+def _text(value: object) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
 
 class ParsedRow(NamedTuple):

@@ -71,14 +71,18 @@ def _split(value: bytes) -> tuple[str | None, Algorithm, bool, bytes]:
     header, key_id, algorithm = _last_header
     if value.startswith(header):
         return key_id, algorithm, True, value[len(header) :]
-    key_id, payload = _split_key_id(value)
+    key_id, payload = split_key_id(value)
     algorithm, prefixed, body = _split_algorithm(payload)
     if prefixed:
         _last_header = (value[: len(value) - len(body)], key_id, algorithm)
     return key_id, algorithm, prefixed, body
 
 
-def _split_key_id(value: bytes) -> tuple[str | None, bytes]:
+def split_key_id(value: bytes) -> tuple[str | None, bytes]:
+    """Return the data key id before a payload, None where there is none, and the payload.
+
+    Raises `MalformedEnvelopeError` for an empty value, an id without end and one that is not base64 of text.
+    """
     if not value:
         raise MalformedEnvelopeError("empty value")
     if value[0] != _KEY_ID_MARK:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from reencrypt.catalogue.namespace import qualified
 from reencrypt.errors import ConfigurationError, first_error
 from reencrypt.keys.errors import (
     ContradictionError,
@@ -20,7 +21,10 @@ from reencrypt.keys.provider import KeyProvider, Unwrapped, normalise_provider
 
 @dataclass(frozen=True, slots=True)
 class DataKey:
-    """A row of `data_keys`; `provider` is normalised, `created` as the database gives it."""
+    """A row of a store's table of data keys; `provider` is normalised, `created` as the database gives it.
+
+    In a store with namespaces the `id` is qualified, see `reencrypt.catalogue.namespace`.
+    """
 
     id: str
     active: bool
@@ -28,6 +32,7 @@ class DataKey:
     wrapped: bytes
     label: str
     created: object
+    namespace: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +214,16 @@ def data_key_of(row: tuple[object, ...]) -> DataKey:
     key_id, active, provider, wrapped, label, created = row
     data = wrapped.encode() if isinstance(wrapped, str) else bytes(wrapped) if isinstance(wrapped, bytes) else b""
     return DataKey(_text(key_id), bool(active), normalise_provider(_text(provider)), data, _text(label or ""), created)
+
+
+def managed_key_of(row: tuple[object, ...]) -> DataKey:
+    """Build a `DataKey` from a row of the statement `managed_keys`; Grafana compares its provider literally."""
+    namespace, uid, active, provider, wrapped, label, created = row
+    data = wrapped if isinstance(wrapped, bytes) else b""
+    place = _text(namespace)
+    return DataKey(
+        qualified(place, _text(uid)), bool(active), _text(provider), data, _text(label), created, namespace=place
+    )
 
 
 def _text(value: object) -> str:
