@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from reencrypt.catalogue.codec import Slot
 from reencrypt.catalogue.location import Location, Row
-from reencrypt.catalogue.namespace import qualified
+from reencrypt.catalogue.namespace import qualified, unqualified
 from reencrypt.catalogue.plaintext import Kind
 from reencrypt.catalogue.reason import Reason
 from reencrypt.crypto.envelope import Envelope, MalformedEnvelopeError
@@ -81,6 +81,11 @@ def namespace_of(location: Location, row: Row) -> str:
     if name in location.key:
         return _text(row.key[location.key.index(name)])
     return _text(row.extras[location.extras.index(name)])
+
+
+def framed_id(location: Location, key_id: str) -> str:
+    """The id of a data key as the location's values name it, without its namespace."""
+    return key_id if location.namespace is None else unqualified(key_id)[1]
 
 
 def _text(value: object) -> str:

@@ -162,7 +162,8 @@ class Encryptor:
     """Encrypts values under one password with one salt: one derivation for all, a fresh nonce for each.
 
     The salt separates derived keys and is not secret, so sharing it is safe; the IV or nonce stays random per value.
-    `key_id` is None to write legacy values under `secret_key`.
+    `key_id` is None to write legacy values under `secret_key`. `framed_id` is the id as values name it, where that is
+    not the whole `key_id`.
     """
 
     key_id: str | None
@@ -173,10 +174,18 @@ class Encryptor:
 
     @classmethod
     def create(
-        cls, *, key_id: str | None, password: bytes, algorithm: Algorithm, salt: bytes, cache: DerivedKeyCache
+        cls,
+        *,
+        key_id: str | None,
+        password: bytes,
+        algorithm: Algorithm,
+        salt: bytes,
+        cache: DerivedKeyCache,
+        framed_id: str | None = None,
     ) -> Encryptor:
         """Derive the key and the common prefix of all values once."""
-        return cls(key_id, algorithm, salt, cache.get(password, salt), beginning(key_id, algorithm, salt))
+        prefix = beginning(framed_id or key_id, algorithm, salt)
+        return cls(key_id, algorithm, salt, cache.get(password, salt), prefix)
 
     def encrypt(self, plaintext: bytes) -> bytes:
         """Encrypt one value, see `encrypt_all`."""

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from reencrypt.catalogue.namespace import qualified
+from reencrypt.catalogue.namespace import qualified, unqualified
 from reencrypt.errors import ConfigurationError, first_error
 from reencrypt.keys.errors import (
     ContradictionError,
@@ -33,6 +33,11 @@ class DataKey:
     label: str
     created: object
     namespace: str = ""
+
+    @property
+    def framed_id(self) -> str:
+        """The id as values name it, without its namespace."""
+        return unqualified(self.id)[1] if self.namespace else self.id
 
 
 @dataclass(frozen=True, slots=True)

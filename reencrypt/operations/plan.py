@@ -76,7 +76,7 @@ class PlanReport:
         """The data key that a run would write under, in words."""
         plan = self.plan
         if plan.existing:
-            return f"Grafana's active data key {plan.existing[0].id}"
+            return f"Grafana's active data key {next(iter(plan.existing.values())).id}"
         return f"a new data key, wrapped as {plan.wrap_format}" if plan.wrap_format else "a new data key"
 
     def as_json(self) -> dict[str, Any]:
@@ -91,7 +91,7 @@ class PlanReport:
             "schema": plan.schema.name or None,
             "encryption_provider": plan.settings.encryption_provider,
             "target_provider": plan.target_provider,
-            "target_data_key": plan.existing[0].id if plan.existing else None,
+            "target_data_key": next((row.id for row in plan.existing.values()), None),
             "wrap_format": str(plan.wrap_format) if plan.wrap_format else None,
             "secrets": {
                 "total": plan.census.total,

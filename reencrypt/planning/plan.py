@@ -28,6 +28,7 @@ from reencrypt.state.runs import Run
 class Plan:
     """Census, keys, proof and target. `refusals` are in the order in which they would stop the operation.
 
+    `existing` are Grafana's data keys to write under, by namespace; a namespace that is not among them gets a new one.
     `plain_text` counts secrets that are not encrypted at all, by table and column.
     """
 
@@ -39,7 +40,7 @@ class Plan:
     ring: KeyRing
     proof: Proof
     open_run: Run | None
-    existing: tuple[DataKey, ...] = ()
+    existing: Mapping[str, DataKey] = field(default_factory=dict)
     wrap_format: WrapFormat | None = None
     grafana_knows_target: bool = False
     format_named: bool = False

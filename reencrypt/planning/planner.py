@@ -149,7 +149,7 @@ class _Planner:
         """The target. An interrupted rotation is resumed as one, also when a plain run is asked for."""
         target = Target.resolve(self.session.settings, self.session.options)
         if open_run is not None and open_run.fresh and leads_to(open_run, target):
-            return replace(target, fresh=True, own_key=open_run.target_key)
+            return replace(target, fresh=True, own_keys=frozenset((open_run.target_key,)))
         return target
 
     def _no_secrets(self) -> NoSecretsError:
@@ -236,13 +236,18 @@ class _Planner:
 
     async def _usable(
         self, checks: KeyChecks, candidates: Iterable[DataKey], own: frozenset[str]
-    ) -> tuple[tuple[DataKey, ...], WrapFormat | None]:
-        """The first proven candidate, and its wrap format if Grafana wrapped it."""
+    ) -> tuple[dict[str, DataKey], WrapFormat | None]:
+        """The first proven candidate of each namespace, and the wrap format of the first that Grafana wrapped."""
+        found: dict[str, DataKey] = {}
+        learned: WrapFormat | None = None
         for row in candidates:
+            if row.namespace in found:
+                continue
             await checks.prove([row.id])
             if checks.proves(row):
-                return (row,), None if row.id in own else _format_of(self.session.ring, row)
-        return (), None
+                found[row.namespace] = row
+                learned = learned or (None if row.id in own else _format_of(self.session.ring, row))
+        return found, learned
 
     async def _learn_format(self, plan: Plan, checks: KeyChecks, own: frozenset[str]) -> WrapFormat | None:
         async for row, _ in self._written_by_grafana(plan, checks, own):
@@ -283,7 +288,7 @@ def _candidates(rows: list[DataKey], target: Target, interrupted: Run | None) ->
     """Active data keys to write under, the best first; an interrupted run goes on under the one it began with."""
     found = choose_existing(rows, target.provider, datetime.now().astimezone())
     if target.needs_new_wrapping:
-        return [row for row in found if row.id == target.own_key]
+        return [row for row in found if row.id in target.own_keys]
     return sorted(found, key=lambda row: interrupted is not None and row.id != interrupted.target_key)
 
 

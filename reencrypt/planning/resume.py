@@ -1,4 +1,4 @@
-"""Resumes the interrupted run under the lease, or begins a new one, and gets its target key."""
+"""Resumes the interrupted run under the lease, or begins a new one."""
 
 from __future__ import annotations
 
@@ -6,24 +6,13 @@ from dataclasses import dataclass
 
 from reencrypt.crypto.salt import new_salt
 from reencrypt.errors import LeaseHeldError, RefusedError
-from reencrypt.keys.provider import Unwrapped
 from reencrypt.outcomes import Operation
 from reencrypt.planning.plan import Plan
 from reencrypt.planning.session import Session
-from reencrypt.planning.target_key import (
-    NoTargetKey,
-    TargetDataKey,
-    TargetKey,
-    TargetSecretKey,
-    deactivate_others,
-    discard_target_key,
-    finish_target_key,
-    make_target_key,
-)
+from reencrypt.planning.target_keys import discard_unfinished
 from reencrypt.settings import Settings
-from reencrypt.state.data_keys import read_wrapped
 from reencrypt.state.lease import Lease
-from reencrypt.state.runs import Run, choose_format, find_open, insert_run, read_runs, record_target_key, supersede
+from reencrypt.state.runs import Run, choose_format, find_open, insert_run, read_runs, supersede
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,53 +56,10 @@ class Resumption:
             )
         if found:
             # It had another target; this run takes over the secrets that it left.
-            await self._discard_unfinished(found)
+            await discard_unfinished(self.session, lease, found)
             await supersede(database, lease, found)
         await insert_run(database, lease, fresh)
         return fresh, False
-
-    async def target_key(self, run: Run) -> TargetKey:
-        """Get the target key: `secret_key` for a rollback, a data key otherwise, the only active one where it is fresh.
-
-        `NoTargetKey` where nothing is to move and no data key is there to write under.
-        """
-        plan = self.plan
-        if plan.target.is_legacy:
-            return TargetSecretKey(self.session.secret_key)
-        if not plan.movable and not plan.existing:
-            await self._discard_unfinished(run)
-            return NoTargetKey()
-        key = await self._data_key(run)
-        if plan.target.fresh and run.target_key_state != "alone":
-            await deactivate_others(self.session.database, self.lease, run)
-        return key
-
-    async def _discard_unfinished(self, run: Run) -> None:
-        """Remove a data key that a run has inserted and never activated."""
-        if run.target_key_state == "made":
-            wrapped = await read_wrapped(self.session.database, run.target_key)
-            if wrapped is not None:
-                await discard_target_key(self.session.database, self.lease, run, wrapped)
-
-    async def _data_key(self, run: Run) -> TargetDataKey:
-        """A proven existing data key, the one that this run had begun to make, or a new one."""
-        plan, database = self.plan, self.session.database
-        provider = self.session.providers.get(plan.target.provider)
-        if run.target_key_state == "made":
-            unfinished = await read_wrapped(database, run.target_key)
-            if unfinished is not None and not plan.existing:
-                return await finish_target_key(database, self.lease, run, provider, expected=None)
-            await self._discard_unfinished(run)
-        for row in plan.existing:
-            # The proven answer: the service may give another one now.
-            entry = plan.ring.entry(row.id)
-            if isinstance(entry, Unwrapped):
-                if run.target_key != row.id:
-                    async with database.transaction() as transaction:
-                        await self.lease.check(transaction)
-                        await record_target_key(transaction, run, row.id, "active")
-                return TargetDataKey(row.id, row.provider, entry.data_key, row.wrapped, made=False)
-        return await make_target_key(database, self.lease, run, provider, plan.wrap_format)
 
 
 def command_for(run: Run, settings: Settings) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -18,15 +19,16 @@ from reencrypt.settings import Settings
 class Target:
     """The provider and algorithm that an operation wants secrets, or data keys, to be under.
 
-    `fresh` asks for a data key of the run's own, which is `own_key` once there is one. `waits_until` (UTC, naive) is
-    when a rotation will be due that is not yet; until then everything is current.
+    `fresh` asks for data keys of the run's own, which are `own_keys` once there are any; they may become more while the
+    run is at work. `waits_until` (UTC, naive) is when a rotation will be due that is not yet; until then everything is
+    current.
     """
 
     operation: Operation
     provider: str
     algorithm: Algorithm
     fresh: bool = False
-    own_key: str = ""
+    own_keys: AbstractSet[str] = frozenset()
     waits_until: datetime | None = None
 
     @classmethod
@@ -67,7 +69,7 @@ class Target:
         if self.operation is Operation.ENVELOP or self.waits_until is not None:
             return True
         if self.fresh:
-            return key_id == self.own_key and algorithm is self.algorithm
+            return key_id in self.own_keys and algorithm is self.algorithm
         return row.provider == self.provider and algorithm is self.algorithm
 
 

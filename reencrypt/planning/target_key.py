@@ -29,9 +29,13 @@ _ID_ALPHABET: Final = string.ascii_lowercase + string.digits
 
 @dataclass(frozen=True, slots=True, repr=False)
 class TargetDataKey:
-    """The data key that a run writes under, in the clear and wrapped; `made` says that the run made it."""
+    """The data key that a run writes under, in the clear and wrapped; `made` says that the run made it.
+
+    `framed_id` is its id as values name it.
+    """
 
     id: str
+    framed_id: str
     provider: str
     data_key: bytes
     wrapped: bytes
@@ -39,7 +43,14 @@ class TargetDataKey:
 
     def encryptor(self, algorithm: Algorithm, salt: bytes, cache: DerivedKeyCache) -> Encryptor:
         """The encryptor of this key with the run's salt."""
-        return Encryptor.create(key_id=self.id, password=self.data_key, algorithm=algorithm, salt=salt, cache=cache)
+        return Encryptor.create(
+            key_id=self.id,
+            password=self.data_key,
+            algorithm=algorithm,
+            salt=salt,
+            cache=cache,
+            framed_id=self.framed_id,
+        )
 
     async def lock(self, transaction: Transaction) -> None:
         """Check inside a page's transaction that the key is still there with the bytes that were proven.
@@ -182,7 +193,7 @@ async def finish_target_key(
                 hint="Find out who changed data_keys, then run again.",
             )
         await record_target_key(transaction, run, key_id, "active")
-    return TargetDataKey(key_id, provider.name, unwrapped.data_key, wrapped, made=True)
+    return TargetDataKey(key_id, key_id, provider.name, unwrapped.data_key, wrapped, made=True)
 
 
 async def deactivate_others(database: Database, lease: Lease, run: Run) -> int:

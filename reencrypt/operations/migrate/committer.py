@@ -10,7 +10,7 @@ from reencrypt.catalogue.location import Key, Location
 from reencrypt.databases.protocol import Database, RowUpdate, Transaction, Value
 from reencrypt.databases.retry import retry_transaction
 from reencrypt.operations.migrate.slow_path import PageOutcome
-from reencrypt.planning.target_key import TargetKey
+from reencrypt.planning.target_keys import TargetKeys
 from reencrypt.state.accepted import save_accepted
 from reencrypt.state.checkpoints import Checkpoint, save_checkpoint
 from reencrypt.state.counts import Counts
@@ -37,12 +37,12 @@ class Committed:
 
 @dataclass(frozen=True, slots=True)
 class Committer:
-    """Writes for one run under its lease and its target data key. `locations` are those of this database, by name."""
+    """Writes for one run under its lease and its target keys. `locations` are those of this database, by name."""
 
     database: Database
     lease: Lease
     run: Run
-    target: TargetKey
+    targets: TargetKeys
     locations: Mapping[str, Location]
 
     async def commit(self, location: Location, page: PageOutcome, checkpoint: Checkpoint) -> Committed:
@@ -79,8 +79,8 @@ class Committer:
         await self.lease.check(transaction)
         lost: list[Key] = []
         if page.updates:
-            # From here to the commit nobody can delete the key that the new bytes need.
-            await self.target.lock(transaction)
+            # From here to the commit nobody can delete a key that the new bytes need.
+            await self.targets.lock(transaction, page.namespaces)
             lost = await transaction.update_rows(location, page.updates)
         if lost:
             page = page.without(set(lost))

@@ -15,7 +15,7 @@ from reencrypt.catalogue.codec import WholeColumn
 from reencrypt.catalogue.encoding import Encoding
 from reencrypt.catalogue.location import Location, Row
 from reencrypt.catalogue.plaintext import Kind, is_plausible
-from reencrypt.catalogue.reading import kind_by_row, secrets_of
+from reencrypt.catalogue.reading import framed_id, kind_by_row, secrets_of
 from reencrypt.crypto import ciphers
 from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.crypto.ciphers import AuthenticationFailedError
@@ -32,8 +32,9 @@ _MOST_PREFIXES: Final = 32
 
 @dataclass(frozen=True, slots=True, repr=False)
 class _Prefix:
-    """The common beginning of values, key id, algorithm and salt, and the keys that follow from it."""
+    """The common beginning of values of a namespace: key id, algorithm and salt; and the keys that follow from it."""
 
+    namespace: str
     value: bytes
     key_id: str
     algorithm: Algorithm
@@ -61,7 +62,7 @@ class FastPath:
         self._location = location
         self._held = {key for name, key, _ in known if name == location.name}
         self._kinds: dict[tuple[object, ...], Kind] = {}
-        self._prefixes: dict[bytes, _Prefix] = {}
+        self._prefixes: dict[tuple[str, bytes], _Prefix] = {}
 
     @staticmethod
     def fits(location: Location) -> bool:
@@ -81,14 +82,18 @@ class FastPath:
             return
         if transformer.is_current(envelope.key_id, envelope.algorithm):
             return
-        value = beginning(envelope.key_id, envelope.algorithm, envelope.salt)
-        key = transformer.key_of(envelope.key_id)
-        if value in self._prefixes or isinstance(key, UnusableKey):
+        value = beginning(framed_id(self._location, envelope.key_id), envelope.algorithm, envelope.salt)
+        key, place = transformer.key_of(envelope.key_id), (transformer.namespace, value)
+        if place in self._prefixes or isinstance(key, UnusableKey):
             return
         if len(self._prefixes) == _MOST_PREFIXES:
             del self._prefixes[next(iter(self._prefixes))]
-        self._prefixes[value] = _Prefix(
-            value, envelope.key_id, envelope.algorithm, key.password, transformer.cache.get(key.password, envelope.salt)
+        self._prefixes[place] = _Prefix(
+            *place,
+            envelope.key_id,
+            envelope.algorithm,
+            key.password,
+            transformer.cache.get(key.password, envelope.salt),
         )
 
     def take(self, rows: Sequence[Row], transformer: Transformer) -> tuple[PageOutcome, list[Row]]:
@@ -159,6 +164,7 @@ class FastPath:
             cell = encode(value)
             if limit is None or limit.admits(cell):
                 page.updates.append(RowUpdate(row.key, row.cells, (cell,)))
+                page.namespaces.add(transformer.namespace)
             else:
                 rest.append(row)
         if moved < len(page.updates):
@@ -179,7 +185,8 @@ def _holds(prefix: _Prefix, transformer: Transformer) -> bool:
     """Whether a prefix may still be used: keys are judged again, wrapped anew, and made the target."""
     key = transformer.key_of(prefix.key_id)
     return (
-        not isinstance(key, UnusableKey)
+        prefix.namespace == transformer.namespace
+        and not isinstance(key, UnusableKey)
         and key.password == prefix.password
         and transformer.proof.is_firm(key.standing)
         and not transformer.is_current(prefix.key_id, prefix.algorithm)

@@ -11,13 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import groupby
 from typing import Final, TypeVar
 
 from reencrypt.catalogue.location import Location, Row
-from reencrypt.catalogue.reading import ParsedRow, parse_rows
+from reencrypt.catalogue.reading import ParsedRow, namespace_of, parse_rows
 from reencrypt.catalogue.reason import Reason
 from reencrypt.crypto.algorithm import Algorithm
-from reencrypt.crypto.envelope import Encryptor
 from reencrypt.databases.paging import Coverage, count_rows, next_page
 from reencrypt.databases.protocol import ColumnLimit
 from reencrypt.events import PageCommitted, Quarantined
@@ -27,6 +27,7 @@ from reencrypt.operations.migrate.page_sizer import PAGE_BYTES, PageSizer
 from reencrypt.operations.migrate.resolver import Resolver
 from reencrypt.operations.migrate.slow_path import PageOutcome, RowOutcome, Transformer
 from reencrypt.planning.session import Session
+from reencrypt.planning.target_keys import NO_NAMESPACE, TargetKeys
 from reencrypt.state.accepted import Accepted
 from reencrypt.state.checkpoints import Checkpoint
 from reencrypt.state.failure_rate import FailureRate
@@ -85,7 +86,7 @@ class Pipeline:
         self,
         session: Session,
         committer: Committer,
-        encryptor: Encryptor,
+        targets: TargetKeys,
         is_current: Callable[[str | None, Algorithm], bool],
         *,
         known: Mapping[Place, KnownSecret],
@@ -95,7 +96,7 @@ class Pipeline:
         self._session = session
         self._database = session.database
         self._committer = committer
-        self._encryptor = encryptor
+        self._targets = targets
         self._is_current = is_current
         self._known = known
         self._accepted = accepted
@@ -158,10 +159,10 @@ class Pipeline:
             if page.last:
                 return
 
-    def _transformer(self) -> Transformer:
+    def _transformer(self, namespace: str, is_current: Callable[[str | None, Algorithm], bool]) -> Transformer:
         return Transformer(
-            self._encryptor,
-            cache(self._is_current),
+            self._targets.encryptor(namespace),
+            is_current,
             cache(self._resolver.key_of),
             self._resolver.proof,
             self._session.cache,
@@ -169,20 +170,32 @@ class Pipeline:
             self._resolver.key_to_read,
             self._known,
             self._accepted,
+            namespace,
         )
 
     async def _outcome(self, location: Location, rows: Sequence[Row]) -> PageOutcome:
         """Transform rows, the ordinary ones by the fast path."""
-        if self._fast_path is None:
-            return await self._by_slow_path(location, rows)
-        async with self._turn:
-            page, rest = await self._in_thread(self._fast_path.take, rows, self._transformer())
-        if rest:
-            page.merge(await self._by_slow_path(location, rest))
-            self._fast_path.learn(rest[-1], self._transformer())
+        page = PageOutcome()
+        for namespace, group in _by_namespace(location, rows):
+            rest = group
+            if self._fast_path is not None and self._targets.has(namespace):
+                transformer = self._transformer(namespace, cache(self._is_current))
+                async with self._turn:
+                    ordinary, rest = await self._in_thread(self._fast_path.take, group, transformer)
+                page.merge(ordinary)
+            if rest:
+                page.merge(await self._by_slow_path(location, namespace, rest))
+                if self._fast_path is not None:
+                    self._fast_path.learn(rest[-1], self._transformer(namespace, cache(self._is_current)))
         return page
 
-    async def _by_slow_path(self, location: Location, raw: Sequence[Row]) -> PageOutcome:
+    async def _each_by_slow_path(self, location: Location, rows: Sequence[Row]) -> PageOutcome:
+        page = PageOutcome()
+        for namespace, group in _by_namespace(location, rows):
+            page.merge(await self._by_slow_path(location, namespace, group))
+        return page
+
+    async def _by_slow_path(self, location: Location, namespace: str, raw: Sequence[Row]) -> PageOutcome:
         """Parse rows, resolve their keys, then transform them in threads, a chunk of rows for each."""
         async with self._turn:
             rows = await self._in_thread(parse_rows, location, raw)
@@ -191,7 +204,11 @@ class Pipeline:
             self._is_current,
             lambda parsed, secret: known_of(self._known, location, secret, parsed.row) is not None,
         )
-        transformer = self._transformer()
+        # One answer for each key, so that nothing moves in a namespace that has no target key yet.
+        is_current = cache(self._is_current)
+        if not self._targets.has(namespace) and location.reencrypted and _moves(rows, is_current):
+            await self._targets.ensure([namespace])
+        transformer = self._transformer(namespace, is_current)
         # Deriving keys releases the GIL. Everything else competes for it, so that one thread is faster than two. Small
         # chunks, so that no thread waits long for the last one.
         derives = _salts(rows) > _FEW_SALTS
@@ -225,6 +242,7 @@ class Pipeline:
             # Rows without a change need no transaction of their own; their progress is saved from time to time.
             if not page.outcome.is_unchanged or page.last or stopped or loop.time() - saved > _UNSAVED_SECONDS:
                 unsaved.updates, unsaved.detailed = page.outcome.updates, page.outcome.detailed
+                unsaved.namespaces = page.outcome.namespaces
                 moved += await self._commit_page(location, unsaved, checkpoint, len(page.rows))
                 unsaved, saved = PageOutcome(), loop.time()
             stopped = stopped or self._limit.reason
@@ -235,7 +253,7 @@ class Pipeline:
         """Transform row by row and cut the page behind the row that reaches the limit."""
         outcome = PageOutcome()
         for count, row in enumerate(page.rows, 1):
-            outcome.merge(await self._by_slow_path(location, [row]))
+            outcome.merge(await self._each_by_slow_path(location, [row]))
             if outcome.moved >= left:
                 return _Page(page.rows[:count], outcome, last=False)
         return _Page(page.rows, outcome, page.last, page.counted)
@@ -254,7 +272,7 @@ class Pipeline:
         attempts = 1
         while committed.lost:
             again = await self._database.read_rows(location, committed.lost)
-            outcome = await self._by_slow_path(location, again)
+            outcome = await self._each_by_slow_path(location, again)
             if attempts == _RACE_ATTEMPTS:
                 outcome = replace(outcome, updates=[], detailed=[_give_up(row) for row in outcome.detailed])
             committed = await self._write(location, outcome, checkpoint)
@@ -286,6 +304,19 @@ class Pipeline:
 
     async def _in_thread(self, function: Callable[..., _T], *arguments: object) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._session.pool, function, *arguments)
+
+
+def _by_namespace(location: Location, rows: Sequence[Row]) -> list[tuple[str, Sequence[Row]]]:
+    """The rows of each namespace, in order; all at once in a store that has none."""
+    if location.namespace is None:
+        return [(NO_NAMESPACE, rows)] if rows else []
+    return [(namespace, list(group)) for namespace, group in groupby(rows, key=lambda row: namespace_of(location, row))]
+
+
+def _moves(rows: Sequence[ParsedRow], is_current: Callable[[str | None, Algorithm], bool]) -> bool:
+    """Whether a secret of these rows is to move."""
+    envelopes = (secret.envelope for row in rows for secret in row.secrets)
+    return any(each is not None and not is_current(each.key_id, each.algorithm) for each in envelopes)
 
 
 def _salts(rows: Sequence[ParsedRow]) -> int:

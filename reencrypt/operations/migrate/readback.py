@@ -6,7 +6,7 @@ is now decrypted with the result.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -41,20 +41,21 @@ class ReadBack:
     locations: Mapping[str, Location]
     cache: DerivedKeyCache
 
-    async def check(self, target: TargetKey, provider: KeyProvider) -> int:
-        """Unwrap the target data key anew and decrypt a sample with it; returns how many secrets that were.
+    async def check(self, targets: Iterable[TargetKey], provider: KeyProvider) -> int:
+        """Unwrap the target data keys anew and decrypt a sample with them; returns how many secrets that were.
 
-        Raises `RefusedError` where the key or a secret does not read, a `ReencryptError` where the provider or the
+        Raises `RefusedError` where a key or a secret does not read, a `ReencryptError` where the provider or the
         database fails: in both cases the run stays open.
         """
-        password = await self._password(target, provider)
-        if password is None:
+        asked = [(target.id, await self._password(target, provider)) for target in targets]
+        passwords = {key_id: password for key_id, password in asked if password is not None}
+        if not passwords:
             return 0
-        samples = await self._samples(target)
+        samples = await self._samples(passwords.keys())
         bad = [
             place
             for place, sample in samples.items()
-            if weigh([sample], password, self.cache, exhaustive=True).implausible
+            if weigh([sample], passwords[sample.envelope.key_id or ""], self.cache, exhaustive=True).implausible
         ]
         if bad:
             name, row_key, field = bad[0]
@@ -89,7 +90,7 @@ class ReadBack:
             f"they were, or give the old bytes back with `reencrypt undo {self.run.id}`.",
         )
 
-    async def _samples(self, target: TargetKey) -> dict[Place, Sample]:
+    async def _samples(self, key_ids: Collection[str]) -> dict[Place, Sample]:
         """Secrets that the run wrote last, by its journal, and those in the first rows of each location."""
         # Accepted secrets are implausible under the right key too.
         accepted = await read_accepted(self.database)
@@ -101,16 +102,18 @@ class ReadBack:
             if keys:
                 rows += await self.database.read_rows(location, [key_from_text(each) for each in sorted(keys)])
             for row in rows:
-                samples |= self._written(location, row, target, accepted)
+                samples |= self._written(location, row, key_ids, accepted)
         return samples
 
-    def _written(self, location: Location, row: Row, target: TargetKey, accepted: Accepted) -> dict[Place, Sample]:
+    def _written(
+        self, location: Location, row: Row, key_ids: Collection[str], accepted: Accepted
+    ) -> dict[Place, Sample]:
         """The secrets of a row that this run wrote: they have its salt."""
         return {
             (location.name, key_to_text(row.key), secret.field): Sample(envelope, secret.kind)
             for secret in secrets_of(location, row)
             if (envelope := secret.envelope) is not None
             and envelope.salt == self.run.salt
-            and (envelope.key_id or "") == target.id
+            and (envelope.key_id or "") in key_ids
             and not accepted.covers(secret.text_in(row))
         }

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from reencrypt.catalogue.location import Location
 from reencrypt.databases.paging import Coverage
 from reencrypt.errors import ConfigurationError, StoppedEarlyError
-from reencrypt.events import RunEnded, RunStarted, TargetKeyReady, Waiting, Warned
+from reencrypt.events import RunEnded, RunStarted, Waiting, Warned
 from reencrypt.operations.migrate.committer import Committer
 from reencrypt.operations.migrate.pipeline import Pipeline
 from reencrypt.operations.migrate.readback import ReadBack
@@ -24,7 +24,7 @@ from reencrypt.planning.planner import make_plan
 from reencrypt.planning.resume import Resumption, command_for
 from reencrypt.planning.session import Session
 from reencrypt.planning.target import Target
-from reencrypt.planning.target_key import NoTargetKey, TargetKey
+from reencrypt.planning.target_keys import TargetKeys
 from reencrypt.settings import Settings
 from reencrypt.state.accepted import Accepted, read_accepted
 from reencrypt.state.counts import Counts
@@ -185,16 +185,15 @@ class _Migration:
         self._waiting(f"{reason}: the current page is finished or rolled back")
 
     async def _move(self, plan: Plan, lease: Lease, current: Run) -> str | None:
-        """Get the target key, move, sweep and read back; returns why it stopped before its end, else None."""
+        """Get the target keys, move, sweep and read back; returns why it stopped before its end, else None."""
         session = self.session
-        key = await Resumption(session, plan, lease).target_key(current)
-        if plan.target.fresh and key.id:
-            plan = replace(plan, target=replace(plan.target, own_key=key.id))
+        targets = TargetKeys(session, plan, lease, current)
+        await targets.begin()
+        if plan.target.fresh:
+            plan = replace(plan, target=replace(plan.target, own_keys=targets.ids))
         accepted = await read_accepted(session.database)
-        resolver = await self._resolver(plan, key, accepted)
-        if key.id:
-            session.emit(TargetKeyReady(key.id, key.provider, key.made))
-        pipeline = await self._pipeline(plan, lease, current, key, accepted)
+        resolver = await self._resolver(plan, targets, accepted)
+        pipeline = await self._pipeline(plan, lease, current, targets, accepted)
         sweeper = Sweeper(session, plan, lease, current, pipeline, resolver, self._chosen(plan))
         stopped = await sweeper.main_pass()
         if not stopped and session.options.scope.locations:
@@ -205,7 +204,7 @@ class _Migration:
         if not stopped and Counts.sum((await sweeper.counts()).values()).re_encrypted:
             by_name = {location.name: location for location in self._chosen(plan)}
             read_back = ReadBack(session.database, current, by_name, session.cache)
-            await read_back.check(key, session.providers.get(plan.target.provider))
+            await read_back.check(targets.keys.values(), session.providers.get(plan.target.provider))
         return stopped
 
     async def _settle(self, sweeper: Sweeper) -> str | None:
@@ -219,19 +218,21 @@ class _Migration:
         by_name = {location.name: location for location in plan.locations}
         return [by_name[name] for name in self.session.options.scope.locations] or list(plan.locations)
 
-    async def _resolver(self, plan: Plan, key: TargetKey, accepted: Accepted) -> Resolver:
-        resolver = Resolver(self.session, plan.proof, accepted, only_looks=isinstance(key, NoTargetKey))
+    async def _resolver(self, plan: Plan, targets: TargetKeys, accepted: Accepted) -> Resolver:
+        resolver = Resolver(self.session, plan.proof, accepted, only_looks=targets.only_looks)
         # With the target key among the rows: secrets under it are current from here on.
         resolver.proof.forget(await self.session.ring.reload())
         return resolver
 
-    async def _pipeline(self, plan: Plan, lease: Lease, current: Run, key: TargetKey, accepted: Accepted) -> Pipeline:
+    async def _pipeline(
+        self, plan: Plan, lease: Lease, current: Run, targets: TargetKeys, accepted: Accepted
+    ) -> Pipeline:
         session = self.session
         by_name = {location.name: location for location in plan.locations}
         return Pipeline(
             session,
-            Committer(session.database, lease, current, key, by_name),
-            key.encryptor(plan.target.algorithm, current.salt, session.cache),
+            Committer(session.database, lease, current, targets, by_name),
+            targets,
             plan.is_current,
             known=known_secrets(await read_quarantine(session.database), session.options.accepts),
             accepted=accepted,

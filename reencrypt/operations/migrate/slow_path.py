@@ -60,13 +60,14 @@ class PageOutcome:
     """The outcome of a page. `updates` are all row updates.
 
     `detailed` are the outcomes of rows that need more than one moved secret or no change to describe them; `unchanged`
-    counts the secrets of rows that do not change.
+    counts the secrets of rows that do not change. `namespaces` are those of the rows that do.
     """
 
     updates: list[RowUpdate] = field(default_factory=list)
     detailed: list[RowOutcome] = field(default_factory=list)
     unchanged: Counts = field(default_factory=Counts)
     failure_rate: FailureRate = field(default_factory=FailureRate)
+    namespaces: set[str] = field(default_factory=set)
 
     @property
     def moved(self) -> int:
@@ -109,11 +110,12 @@ class PageOutcome:
         self.detailed += other.detailed
         self.unchanged.add(other.unchanged)
         self.failure_rate.add(other.failure_rate)
+        self.namespaces |= other.namespaces
 
 
 @dataclass(frozen=True, slots=True)
 class Transformer:
-    """Everything that decides about a secret, fixed for a page.
+    """Everything that decides about a secret, fixed for the rows of a page that have one `namespace`.
 
     `is_current` tells whether a data key and algorithm are the target; `key_of` finds a data key. `known` are the
     secrets in quarantine, `accepted` those that the user has vouched for since an earlier run.
@@ -128,6 +130,7 @@ class Transformer:
     key_to_read: Callable[[str | None], UsableKey | UnusableKey]
     known: Mapping[Place, KnownSecret] = field(default_factory=dict)
     accepted: Accepted = NOTHING
+    namespace: str = ""
 
     def transform(self, location: Location, rows: Iterable[ParsedRow]) -> PageOutcome:
         """Decrypt, judge and encrypt anew; a bad secret spoils neither its row nor its page."""
@@ -136,6 +139,7 @@ class Transformer:
             outcome, update = self._row(location, parsed, page.failure_rate)
             if update:
                 page.updates.append(update)
+                page.namespaces.add(self.namespace)
             if update or outcome.findings or outcome.accepted:
                 page.detailed.append(outcome)
             else:

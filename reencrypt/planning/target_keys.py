@@ -1,0 +1,139 @@
+"""The target keys of one run, one in each namespace of a store: chosen, finished or made when secrets need it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Final
+
+from reencrypt.crypto.envelope import Encryptor
+from reencrypt.databases.protocol import Transaction
+from reencrypt.events import TargetKeyReady
+from reencrypt.keys.provider import Unwrapped
+from reencrypt.planning.plan import Plan
+from reencrypt.planning.session import Session
+from reencrypt.planning.target_key import (
+    NoTargetKey,
+    TargetDataKey,
+    TargetKey,
+    TargetSecretKey,
+    deactivate_others,
+    discard_target_key,
+    finish_target_key,
+    make_target_key,
+)
+from reencrypt.state.data_keys import read_wrapped
+from reencrypt.state.lease import Lease
+from reencrypt.state.runs import Run, record_target_key
+
+#: The namespace of a store that has none.
+NO_NAMESPACE: Final = ""
+_NONE: Final = NoTargetKey()
+
+
+class TargetKeys:
+    """The keys that a run writes under.
+
+    `ids` are those of its data keys. The set grows with each namespace that the run comes to.
+    """
+
+    def __init__(self, session: Session, plan: Plan, lease: Lease, run: Run) -> None:
+        self._session = session
+        self._plan = plan
+        self._lease = lease
+        self._run = run
+        self._keys: dict[str, TargetKey] = {}
+        self._encryptors: dict[str, Encryptor] = {}
+        self.ids: set[str] = set(plan.target.own_keys)
+
+    @property
+    def only_looks(self) -> bool:
+        """Whether nothing is to move and no data key is there to write under: the run looks at the quarantine again."""
+        return not (self._plan.target.is_legacy or self._plan.movable or self._plan.existing)
+
+    @property
+    def keys(self) -> Mapping[str, TargetKey]:
+        """The keys so far, by namespace."""
+        return self._keys
+
+    async def begin(self) -> None:
+        """Remove what was left unfinished and is not needed, and get the key of a store that has no namespaces."""
+        if self.only_looks:
+            await discard_unfinished(self._session, self._lease, self._run)
+        await self.ensure([NO_NAMESPACE])
+
+    async def ensure(self, namespaces: Iterable[str]) -> None:
+        """Get the keys of these namespaces: `secret_key` for a rollback, else a data key.
+
+        In a rotation that is the only active one of its namespace.
+        Raises `RefusedError` where a new data key does not prove itself, a `ReencryptError` where the provider fails.
+        """
+        for namespace in namespaces:
+            if namespace not in self._keys:
+                key = await self._get(namespace)
+                self._keys[namespace] = key
+                if key.id:
+                    self.ids.add(key.id)
+                    self._session.emit(TargetKeyReady(key.id, key.provider, key.made))
+
+    def has(self, namespace: str) -> bool:
+        """Whether `ensure` has got the key of a namespace."""
+        return namespace in self._keys
+
+    def encryptor(self, namespace: str) -> Encryptor:
+        """The encryptor of a namespace, with the run's salt; one that cannot write where `ensure` has got no key."""
+        key = self._keys.get(namespace, _NONE)
+        found = self._encryptors.get(key.id)
+        if found is None:
+            found = self._encryptors[key.id] = key.encryptor(
+                self._plan.target.algorithm, self._run.salt, self._session.cache
+            )
+        return found
+
+    async def lock(self, transaction: Transaction, namespaces: Collection[str]) -> None:
+        """Check inside a page's transaction that the keys of these namespaces are still those that were proven.
+
+        Raises `RefusedError` where one was deleted or rewrapped.
+        """
+        for namespace in sorted(namespaces):
+            await self._keys.get(namespace, _NONE).lock(transaction)
+
+    async def _get(self, namespace: str) -> TargetKey:
+        if self._plan.target.is_legacy:
+            return TargetSecretKey(self._session.secret_key)
+        if self.only_looks:
+            return NoTargetKey()
+        key = await self._data_key(namespace)
+        if self._plan.target.fresh and self._run.target_key_state != "alone":
+            await deactivate_others(self._session.database, self._lease, self._run)
+        return key
+
+    async def _data_key(self, namespace: str) -> TargetDataKey:
+        """A proven existing data key, the one that this run had begun to make, or a new one."""
+        plan, run, database = self._plan, self._run, self._session.database
+        provider = self._session.providers.get(plan.target.provider)
+        existing = plan.existing.get(namespace)
+        if run.target_key_state == "made":
+            unfinished = await read_wrapped(database, run.target_key)
+            if unfinished is not None and existing is None:
+                return await finish_target_key(database, self._lease, run, provider, expected=None)
+            await discard_unfinished(self._session, self._lease, run)
+        if existing is not None:
+            # The proven answer: the service may give another one now.
+            entry = plan.ring.entry(existing.id)
+            if isinstance(entry, Unwrapped):
+                if run.target_key != existing.id:
+                    async with database.transaction() as transaction:
+                        await self._lease.check(transaction)
+                        await record_target_key(transaction, run, existing.id, "active")
+                return TargetDataKey(
+                    existing.id, existing.framed_id, existing.provider, entry.data_key, existing.wrapped, made=False
+                )
+        return await make_target_key(database, self._lease, run, provider, plan.wrap_format)
+
+
+async def discard_unfinished(session: Session, lease: Lease, run: Run) -> None:
+    """Remove a data key that a run has inserted and never activated."""
+    if run.target_key_state == "made":
+        wrapped = await read_wrapped(session.database, run.target_key)
+        if wrapped is not None:
+            await discard_target_key(session.database, lease, run, wrapped)
