@@ -6,13 +6,15 @@ Nothing here connects to a database or a vault.
 from __future__ import annotations
 
 from reencrypt.settings.load import load_settings
-from reencrypt.settings.model import DatabaseSettings, Settings, ShownValue
+from reencrypt.settings.model import DatabaseSettings, ManagerSettings, Settings, ShownValue, StoreSettings
 from reencrypt.settings.providers import ProviderSection
 
 __all__ = [
     "DatabaseSettings",
+    "ManagerSettings",
     "ProviderSection",
     "Settings",
     "ShownValue",
+    "StoreSettings",
     "load_settings",
 ]

@@ -17,6 +17,7 @@ from reencrypt.secret import Secret
 from reencrypt.settings.engines import ENGINES, DatabaseType
 from reencrypt.settings.layers import Layers, Value
 from reencrypt.settings.model import DatabaseSettings
+from reencrypt.settings.truth import parse_truth
 from reencrypt.settings.url import Url, parse_port, parse_url, split_host_port
 
 SECTION: Final = "database"
@@ -25,8 +26,6 @@ OPTION: Final = "--database"
 _TYPES: Final[Mapping[str, DatabaseType]] = {kind: kind for kind in ENGINES}
 _SCHEMES: Final = {scheme: kind for kind, engine in ENGINES.items() for scheme in engine.schemes}
 _PRINTABLE_TYPE: Final = re.compile(r"[A-Za-z0-9_.+-]{1,40}", re.ASCII)
-#: Values that go-ini reads as true; all others are false here, because that is Grafana's default.
-_TRUE: Final = frozenset(("1", "t", "T", "true", "TRUE", "True", "YES", "yes", "Yes", "y", "ON", "on", "On"))
 _FALLBACK_PATH: Final = "data/grafana.db"
 _LOCAL: Final = "127.0.0.1"
 _TLS_KEYS: Final = ("ssl_mode", "ca_cert_path", "client_key_path", "client_cert_path", "server_cert_name", "ssl_sni")
@@ -140,7 +139,7 @@ def _settings(draft: _Draft, data: Path) -> Database:
     settings = DatabaseSettings(
         type=draft.type,
         path=path,
-        wal=text("wal") in _TRUE,
+        wal=parse_truth(text("wal")) is True,
         cache_mode=text("cache_mode") or "private",
         host=host,
         port=port,

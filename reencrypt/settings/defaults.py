@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from typing import Final
 
-#: The `secret_key` that Grafana is shipped with.
+#: The `secret_key` that Grafana is shipped with, for both stores.
 DEFAULT_SECRET_KEY: Final = "SW2YcwTIb9zpOOhoPsMm"  # noqa: S105 (public: it stands in Grafana's repository)
 DEFAULT_PROVIDER: Final = "secretKey.v1"
 DEFAULT_ALGORITHM: Final = "aes-cfb"
 DEFAULT_CACHE_TTL: Final = "15m"
+#: What the secrets manager has where neither the defaults nor the custom file name a provider: no provider at all.
+NO_MANAGER_PROVIDER: Final = "misconfigured"
 
 BUILT_IN: Final[dict[str, dict[str, str]]] = {
     "paths": {"data": "data"},
@@ -39,5 +41,8 @@ BUILT_IN: Final[dict[str, dict[str, str]]] = {
         "available_encryption_providers": "",
     },
     "security.encryption": {"data_keys_cache_ttl": DEFAULT_CACHE_TTL},
+    # Since Grafana 12. The secret is that of `[security]`, and does not follow it.
+    "secrets_manager": {"encryption_provider": "secret_key.v1"},
+    "secrets_manager.encryption.secret_key.v1": {"secret_key": DEFAULT_SECRET_KEY},
     "feature_toggles": {"enable": ""},
 }

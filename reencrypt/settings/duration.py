@@ -1,10 +1,13 @@
-"""Durations as Go writes them: `15m`, `1h30m`, `1.5s`."""
+"""Durations as Go writes them: `15m`, `1h30m`, `1.5s`; and how long Grafana caches a data key."""
 
 from __future__ import annotations
 
 import re
 from datetime import timedelta
 from typing import Final
+
+from reencrypt.settings.defaults import DEFAULT_CACHE_TTL
+from reencrypt.settings.layers import Value
 
 _SECONDS: Final = {
     "ns": 1e-9,
@@ -32,3 +35,9 @@ def parse_duration(text: str) -> timedelta | None:
     if seconds > _LONGEST:
         return None
     return timedelta(seconds=-seconds if text.startswith("-") else seconds)
+
+
+def read_cache_ttl(value: Value) -> tuple[timedelta, Value]:
+    """Return how long a running Grafana may cache a data key; it reads an invalid duration as 15 minutes."""
+    ttl = parse_duration(value.text)
+    return (ttl, value) if ttl is not None else (timedelta(minutes=15), value.unread(DEFAULT_CACHE_TTL))

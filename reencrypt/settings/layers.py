@@ -38,6 +38,10 @@ class Value:
         """The origin, with the sources of its expressions."""
         return f"{self.origin} ({', '.join(self.notes)})" if self.notes else self.origin
 
+    def unread(self, default: str) -> Value:
+        """Return the default that Grafana takes, because it cannot read this value."""
+        return Value(default, f"default (Grafana cannot read what {self.source} has)")
+
     def __repr__(self) -> str:
         return f"Value(origin={self.source!r})"
 
@@ -90,14 +94,21 @@ class Layers:
         """
         owner = self._owner(section, key)
         value = self._interpolated(owner, key, self._expanded(owner, key)) if owner is not None else None
-        if needed and value is not None and value.notes and not value.text:
-            raise ConfigurationError(
-                f"[{section}] {key} in {value.origin} comes to nothing: {', '.join(value.notes)}",
-                hint="Give this command the variable or the file that Grafana has.",
-            )
+        if needed:
+            _refuse_nothing(section, key, value)
         if value is None or not value.text:
             return Value(default, value.source if value is not None and not default else DEFAULT_ORIGIN)
         return value
+
+    def get_own(self, section: str, key: str, *, needed: bool = False) -> Value:
+        """Return what Grafana reads by go-ini's `KeysHash`: a key of the section itself, with `%(key)s` left as it is.
+
+        Variables and expressions count as in `get`, and it raises as that does.
+        """
+        value = self._expanded(section, key) if self.has(section, key) else None
+        if needed:
+            _refuse_nothing(section, key, value)
+        return value or Value("", DEFAULT_ORIGIN)
 
     def get_overridable(self, section: str, key: str, default: str = "", *, needed: bool = False) -> Value:
         """Return what Grafana reads from `[security]` and `[security.encryption]`.
@@ -177,3 +188,11 @@ class Layers:
 
     def _file(self, path: str, purpose: str) -> str:
         return self.environment.read(path, purpose).strip(GO_SPACE)
+
+
+def _refuse_nothing(section: str, key: str, value: Value | None) -> None:
+    if value is not None and value.notes and not value.text:
+        raise ConfigurationError(
+            f"[{section}] {key} in {value.origin} comes to nothing: {', '.join(value.notes)}",
+            hint="Give this command the variable or the file that Grafana has.",
+        )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os.path
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields
-from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -20,12 +19,13 @@ from reencrypt.settings.defaults import (
     DEFAULT_PROVIDER,
     DEFAULT_SECRET_KEY,
 )
-from reencrypt.settings.duration import parse_duration
+from reencrypt.settings.duration import read_cache_ttl
 from reencrypt.settings.environment import Environment
 from reencrypt.settings.files import read_text
 from reencrypt.settings.ini import parse_ini
 from reencrypt.settings.layers import Layers, Value
 from reencrypt.settings.locate import Location, Machine, locate
+from reencrypt.settings.manager import read_manager
 from reencrypt.settings.model import Settings
 from reencrypt.settings.providers import read_sections
 from reencrypt.settings.show import show_database, show_secret, show_value
@@ -52,7 +52,7 @@ def load_settings(
     `host:port`, that a vault may have besides Azure's own.
 
     Raises `ConfigurationError` where a file, a value or the database's address cannot be used. The sections of
-    key-management providers are not judged here.
+    key-management providers are not judged here, and a fault in `[secrets_manager]` is kept with its settings.
     """
     return load_on(
         Machine(),
@@ -86,8 +86,9 @@ def load_on(
     available = layers.get_overridable(_SECURITY, "available_encryption_providers", needed=True)
     available_ids = tuple(dict.fromkeys(_provider_id(item) for item in split_list(available.text)))
     algorithm = _algorithm(layers)
-    ttl, ttl_shown = _cache_ttl(layers)
+    ttl, ttl_shown = read_cache_ttl(layers.get_overridable(_ENCRYPTION, "data_keys_cache_ttl", DEFAULT_CACHE_TTL))
     disabled = envelope_disabled(layers)
+    manager = read_manager(layers)
     return Settings(
         config_file=location.config,
         home=location.home,
@@ -102,6 +103,7 @@ def load_on(
         data_keys_cache_ttl=ttl,
         envelope_encryption=disabled.text == "false",
         providers=read_sections(layers, (provider.text, *available_ids), trusted_vault_hosts),
+        manager=manager.settings,
         shown=(
             show_value("paths", "data", data),
             *show_database(database),
@@ -111,6 +113,7 @@ def load_on(
             show_value(_ENCRYPTION, "algorithm", algorithm),
             show_value(_ENCRYPTION, "data_keys_cache_ttl", ttl_shown),
             show_value(TOGGLES, DISABLE_ENVELOPE, disabled),
+            *manager.shown,
         ),
     )
 
@@ -183,12 +186,3 @@ def _algorithm(layers: Layers) -> Value:
             hint=f"Known are {' and '.join(_ALGORITHMS)}; without the key it is {DEFAULT_ALGORITHM}.",
         )
     return value
-
-
-def _cache_ttl(layers: Layers) -> tuple[timedelta, Value]:
-    """Return how long a running Grafana may cache a data key; it reads an invalid duration as 15 minutes."""
-    value = layers.get_overridable(_ENCRYPTION, "data_keys_cache_ttl", DEFAULT_CACHE_TTL)
-    ttl = parse_duration(value.text)
-    if ttl is not None:
-        return ttl, value
-    return timedelta(minutes=15), Value(DEFAULT_CACHE_TTL, f"default (Grafana cannot read what {value.source} has)")

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from reencrypt.errors import ConfigurationError
 from reencrypt.secret import Secret
+from reencrypt.settings.defaults import DEFAULT_SECRET_KEY
 from reencrypt.settings.engines import DatabaseType
-from reencrypt.settings.providers import ProviderSection
+from reencrypt.settings.layers import DEFAULT_ORIGIN, Value
+from reencrypt.settings.providers import MANAGER_KIND, SECRET_KEY, ProviderSection
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +59,68 @@ class DatabaseSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class StoreSettings:
+    """How Grafana encrypts in one of its two stores.
+
+    `providers` are the sections of its providers, usable or not: a fault in one is an error only when that provider is
+    needed. `fault` is what keeps the store's own settings from being read; the provider is empty then, if it is that.
+    """
+
+    encryption_provider: str
+    encryption_provider_origin: str
+    algorithm: str
+    data_keys_cache_ttl: timedelta
+    providers: Mapping[str, ProviderSection]
+    fault: ConfigurationError | None = None
+
+    def checked(self) -> StoreSettings:
+        """Return the settings, or raise their fault: for a command that needs this store."""
+        if self.fault is not None:
+            raise self.fault
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class ManagerSettings:
+    """Settings of the secrets manager, which exists since Grafana 12.
+
+    Provider ids are literal. `store.data_keys_cache_ttl` is what is configured; Grafana 12.2 to 12.4 caches no data
+    key, whatever it says. `is_remote`: Grafana asks another service (`grpc_client_enable`), whose database has the
+    secrets, and not this one. `runs_migrations`: Grafana makes and changes the tables at its start; `splits_values`:
+    there it also moves the ids of data keys out of the values, into a column of their own.
+    """
+
+    store: StoreSettings
+    is_remote: bool
+    is_remote_origin: str
+    runs_migrations: bool
+    splits_values: bool
+
+    def secret_of(self, provider: str) -> Value:
+        """Return the secret of a provider `secret_key…`, empty where it has none, and its origin.
+
+        Raises `ConfigurationError` where the value cannot be resolved.
+        """
+        section = self.store.providers.get(provider)
+        if section is None or section.kind != MANAGER_KIND:
+            return Value("", DEFAULT_ORIGIN)
+        return section.get(SECRET_KEY, needed=True)
+
+    def secret_is_default(self, provider: str) -> bool:
+        """Whether the secret of a provider is the one that Grafana ships, which everybody knows."""
+        try:
+            return self.secret_of(provider).text == DEFAULT_SECRET_KEY
+        except ConfigurationError:
+            return False
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The settings of Grafana that matter here.
 
-    Provider ids are normalised (`secretKey` is `secretKey.v1`). `providers` are the sections of those with a key
-    service, usable or not: a fault in one is an error only when that provider is needed.
+    Those of the classic store stand here themselves, and as a value in `classic`. Its provider ids are normalised
+    (`secretKey` is `secretKey.v1`); `providers` are the sections of those with a key service, usable or not: a fault
+    in one is an error only when that provider is needed.
     """
 
     config_file: Path | None
@@ -76,4 +136,20 @@ class Settings:
     data_keys_cache_ttl: timedelta
     envelope_encryption: bool
     providers: Mapping[str, ProviderSection]
+    manager: ManagerSettings
     shown: tuple[ShownValue, ...]
+
+    @property
+    def classic(self) -> StoreSettings:
+        """The settings of the classic store."""
+        return StoreSettings(
+            encryption_provider=self.encryption_provider,
+            encryption_provider_origin=self.encryption_provider_origin,
+            algorithm=self.algorithm,
+            data_keys_cache_ttl=self.data_keys_cache_ttl,
+            providers=self.providers,
+        )
+
+    def of(self, store: str) -> StoreSettings:
+        """Return the settings of a store, by a `StoreName` of the catalogue, which this package does not know."""
+        return {"classic": self.classic, "manager": self.manager.store}[store]
