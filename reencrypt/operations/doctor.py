@@ -86,7 +86,9 @@ class _DataKeysFound:
 
 async def doctor(settings: Settings, options: RunOptions, shared: Shared, *, emit: Emit) -> DoctorReport:
     """Check the database, the configuration and every configured key; a failure becomes a check, not an error."""
-    report = DoctorReport(normalise_provider(settings.encryption_provider), Target.resolve(settings, options).provider)
+    report = DoctorReport(
+        normalise_provider(settings.encryption_provider), Target.resolve(settings.classic, options).provider
+    )
     opening = open_providers(settings, DerivedKeyCache(), options.vault, shared.services, emit)
     found = await _database(settings, report, emit)
     report.groups["grafana"] = _grafana(settings, report, found)

@@ -89,7 +89,7 @@ class PlanReport:
             "outcome": "refused" if plan.refusals else "ready" if plan.movable else "nothing_to_do",
             "database": self.database,
             "schema": plan.schema.name or None,
-            "encryption_provider": plan.settings.encryption_provider,
+            "encryption_provider": plan.store_settings.encryption_provider,
             "target_provider": plan.target_provider,
             "target_data_key": next((row.id for row in plan.existing.values()), None),
             "wrap_format": str(plan.wrap_format) if plan.wrap_format else None,

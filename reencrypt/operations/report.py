@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from reencrypt.catalogue.reason import REMEDY, Reason
+from reencrypt.catalogue.stores import StoreName
 from reencrypt.databases.paging import Coverage
 from reencrypt.outcomes import Outcome
 from reencrypt.state.counts import Counts, per_location
@@ -26,6 +27,7 @@ class RunReport:
     target_provider: str
     counts: Mapping[str, Counts]
     run_id: str | None = None
+    store: StoreName = StoreName.CLASSIC
     target_data_key: str | None = None
     resumed: bool = False
     operation: str = "run"
@@ -53,6 +55,7 @@ class RunReport:
         total = self.total
         return {
             "outcome": self.outcome,
+            "store": self.store,
             "run_id": self.run_id,
             "resumed": self.resumed,
             "stop_reason": self.stop_reason,

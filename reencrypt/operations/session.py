@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 
+from reencrypt.catalogue.stores import StoreName
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.databases.connect import open_database
 from reencrypt.databases.protocol import Database
@@ -78,14 +79,26 @@ async def open_session(
         schema = await inspect(database)
         async with opening as providers:
             ring = _ring(database, providers, schema)
-            yield Session(database, schema, providers, ring, cache, shared.pool, settings, options, emit, stop)
+            yield Session(
+                StoreName.CLASSIC,
+                database,
+                schema,
+                providers,
+                ring,
+                cache,
+                shared.pool,
+                settings,
+                options,
+                emit,
+                stop,
+            )
     finally:
         await database.close()
 
 
 async def renewed(session: Session) -> Session:
     """Copy the session for another part of an operation: with the present schema, and no data key unwrapped."""
-    schema = await inspect(session.database)
+    schema = (await inspect(session.database)).of(session.store)
     return replace(session, schema=schema, ring=_ring(session.database, session.providers, schema))
 
 

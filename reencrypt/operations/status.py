@@ -98,7 +98,7 @@ async def status(settings: Settings, *, emit: Emit = ignore) -> StatusReport:
 async def _read(database: Database, settings: Settings) -> StatusReport:
     runs = [await _status(database, run) for run in await read_runs(database)]
     found = find_open([each.run for each in runs])
-    resume = command_for(found, settings) if found else ""
+    resume = command_for(found, settings.classic) if found else ""
     return StatusReport(runs, await read_holder(database), await read_quarantine(database), resume)
 
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from reencrypt.catalogue.location import Location
+from reencrypt.catalogue.stores import StoreName
 from reencrypt.crypto.algorithm import Algorithm
-from reencrypt.errors import ReencryptError
+from reencrypt.errors import NoSecretsError, ReencryptError
 from reencrypt.keys.proof import Proof
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER
 from reencrypt.keys.ring import DataKey, KeyRing
@@ -20,6 +21,7 @@ from reencrypt.planning.options import RunOptions
 from reencrypt.planning.schema import Schema
 from reencrypt.planning.target import Target, due_at
 from reencrypt.settings import Settings
+from reencrypt.settings.model import StoreSettings
 from reencrypt.state.counts import Counts
 from reencrypt.state.runs import Run
 
@@ -32,6 +34,7 @@ class Plan:
     `plain_text` counts secrets that are not encrypted at all, by table and column.
     """
 
+    store: StoreName
     settings: Settings
     options: RunOptions
     target: Target
@@ -51,8 +54,18 @@ class Plan:
     warnings: tuple[str, ...] = ()
 
     @property
+    def store_settings(self) -> StoreSettings:
+        """What Grafana's configuration says of the store."""
+        return self.settings.of(self.store)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the store holds no secrets, and the user has not said that this is no error."""
+        return any(isinstance(each, NoSecretsError) for each in self.refusals)
+
+    @property
     def locations(self) -> tuple[Location, ...]:
-        """The locations of this database."""
+        """The store's locations in this database."""
         return self.schema.fitted.locations
 
     @property

@@ -127,6 +127,7 @@ class _Planner:
         open_run = find_open(runs)
         plain = await count_plain_text(session.database, session.schema.data_source_columns)
         return Plan(
+            store=session.store,
             settings=session.settings,
             options=session.options,
             target=self._target(open_run),
@@ -147,7 +148,7 @@ class _Planner:
 
     def _target(self, open_run: Run | None) -> Target:
         """The target. An interrupted rotation is resumed as one, also when a plain run is asked for."""
-        target = Target.resolve(self.session.settings, self.session.options)
+        target = Target.resolve(self.session.store_settings, self.session.options)
         if open_run is not None and open_run.fresh and leads_to(open_run, target):
             return replace(target, fresh=True, own_keys=frozenset((open_run.target_key,)))
         return target
@@ -164,7 +165,7 @@ class _Planner:
         def wants_sample(_location: Location, envelope: Envelope) -> bool:
             return envelope.key_id is None or ring.row(envelope.key_id) is not None
 
-        locations = session.schema.fitted.locations
+        locations = session.locations
         accepted = await self._accepted()
         census = await take_census(
             session.database,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from reencrypt.crypto.algorithm import Algorithm
-from reencrypt.errors import RefusedError
+from reencrypt.errors import ReencryptError, RefusedError
 from reencrypt.keys.proof import Verdict
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER, KeyProvider, Unwrapped
 from reencrypt.keys.ring import DataKey, Failure
@@ -16,27 +18,44 @@ from reencrypt.state.data_keys import KeyTable
 from reencrypt.state.runs import Run
 
 
+def refusal_of(plans: Sequence[Plan]) -> ReencryptError | None:
+    """The refusal that stops an operation in all of these stores, None where nothing does.
+
+    A store without secrets stops nothing as long as another one has some.
+    """
+    refused = [plan for plan in plans if plan.refusals and not plan.is_empty]
+    if all(plan.is_empty for plan in plans):
+        refused = list(plans)
+    if not refused:
+        return None
+    found = refused[0].refusals[0]
+    others = [plan.store for plan in plans if not plan.refusals]
+    if others:
+        found.hint = f"{found.hint} Or leave {refused[0].store.in_words} out with --store {others[0]}."
+    return found
+
+
 def warnings(plan: Plan) -> list[str]:
     """What an operator should know although it stops nothing."""
     found = []
-    settings = plan.settings
+    settings, store = plan.settings, plan.store_settings
     if settings.secret_key_is_default:
         found.append("secret_key is Grafana's shipped default, which everybody knows: nothing under it is protected")
     target = plan.target
     if target.is_legacy:
         found.append(
             "Grafana before 9 does not read what is written (legacy values with their algorithm in front), and a "
-            f"running Grafana keeps writing envelopes under {settings.encryption_provider}"
+            f"running Grafana keeps writing envelopes under {store.encryption_provider}"
         )
-    elif target.provider != settings.encryption_provider:
+    elif target.provider != store.encryption_provider:
         found.append(
-            f"Grafana's encryption_provider is {settings.encryption_provider}: it keeps writing there, "
+            f"Grafana's encryption_provider is {store.encryption_provider}: it keeps writing there, "
             f"not under {target.provider}"
         )
-    if target.algorithm is Algorithm.AES_GCM and settings.algorithm != Algorithm.AES_GCM:
+    if target.algorithm is Algorithm.AES_GCM and store.algorithm != Algorithm.AES_GCM:
         found.append(
             "every Grafana since 9 reads aes-gcm, but only Grafana Enterprise writes it: with [security.encryption] "
-            f"algorithm = {settings.algorithm} it keeps writing that"
+            f"algorithm = {store.algorithm} it keeps writing that"
         )
     if lost := _loses_authentication(plan):
         found.append(

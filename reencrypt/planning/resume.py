@@ -10,7 +10,7 @@ from reencrypt.outcomes import Operation
 from reencrypt.planning.plan import Plan
 from reencrypt.planning.session import Session
 from reencrypt.planning.target_keys import discard_unfinished
-from reencrypt.settings import Settings
+from reencrypt.settings.model import StoreSettings
 from reencrypt.state.lease import Lease
 from reencrypt.state.runs import Run, choose_format, find_open, insert_run, read_runs, supersede
 
@@ -51,7 +51,7 @@ class Resumption:
         if found and found.fresh and not target.fresh:
             raise RefusedError(
                 f"run {found.id} is an interrupted rotation: what it has not moved is under old data keys still",
-                hint=f"First finish it with `{command_for(found, plan.settings)}`, "
+                hint=f"First finish it with `{command_for(found, plan.store_settings)}`, "
                 f"or undo it with `reencrypt undo {found.id}`.",
             )
         if found:
@@ -62,7 +62,7 @@ class Resumption:
         return fresh, False
 
 
-def command_for(run: Run, settings: Settings) -> str:
+def command_for(run: Run, settings: StoreSettings) -> str:
     """The command that resumes a run, with the options that make it the same operation under this configuration."""
     if run.operation in (Operation.REKEY, Operation.ENVELOP):
         return "reencrypt rekey-secret-key, with the same --new-secret-key-file"

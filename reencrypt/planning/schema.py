@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reencrypt.catalogue.location import Fitted, fit
 from reencrypt.catalogue.locations import LOCATIONS
+from reencrypt.catalogue.stores import StoreName
 from reencrypt.databases import plain_text
 from reencrypt.databases.protocol import Database
 from reencrypt.databases.state_version import read_state_version
@@ -19,22 +20,44 @@ from reencrypt.state.data_keys import KeyTable, read_own
 
 
 @dataclass(frozen=True, slots=True)
+class StoreSchema:
+    """The locations of a store in one database, and the shape of its table of data keys."""
+
+    fitted: Fitted
+    key_table: KeyTable
+
+
+@dataclass(frozen=True, slots=True)
 class Schema:
-    """The schema of a database: its locations, the shape of `data_keys`, and whether the state tables exist.
+    """The schema of a database as one store sees it, and whether the state tables exist.
 
     Two of those outlast the others: the data keys that runs made, and the accepted secrets. `name` is the database
     schema that contains everything, empty where the engine has none.
     """
 
     name: str
-    fitted: Fitted
-    key_table: KeyTable
+    store: StoreName
+    stores: Mapping[StoreName, StoreSchema]
     has_state: bool
     has_own_keys: bool
     has_accepted: bool
     state_version: int
     missing_tables: tuple[str, ...]
     data_source_columns: frozenset[str]
+
+    def of(self, store: StoreName) -> Schema:
+        """The same schema as another store sees it."""
+        return replace(self, store=store)
+
+    @property
+    def fitted(self) -> Fitted:
+        """The store's locations in this database."""
+        return self.stores[self.store].fitted
+
+    @property
+    def key_table(self) -> KeyTable:
+        """The shape of the store's table of data keys."""
+        return self.stores[self.store].key_table
 
     @property
     def is_state_old(self) -> bool:
@@ -59,8 +82,8 @@ async def examine(database: Database, *, pages: bool = True) -> tuple[Schema, li
     found = await obstacles(database, columns)
     schema = Schema(
         database.schema,
-        fit(LOCATIONS, columns),
-        _key_table(columns),
+        StoreName.CLASSIC,
+        {StoreName.CLASSIC: StoreSchema(fit(LOCATIONS, columns), _key_table(columns))},
         # MySQL commits each CREATE TABLE by itself, so a crash may leave some state tables out.
         set(columns) >= set(STATE_TABLES),
         "reencrypt_data_key" in columns,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from reencrypt.catalogue.location import Location
+from reencrypt.catalogue.stores import StoreName
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.databases.protocol import Database
 from reencrypt.events import Emit
@@ -13,17 +15,19 @@ from reencrypt.keys.ring import KeyRing
 from reencrypt.planning.options import RunOptions
 from reencrypt.planning.schema import Schema
 from reencrypt.settings import Settings
+from reencrypt.settings.model import StoreSettings
 from reencrypt.state.stop import StopRequest
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One Grafana database, its key-encryption keys, and the user's options.
+    """One store of a Grafana database, its key-encryption keys, and the user's options.
 
-    `schema` is that of the moment it was opened, `ring` holds the rows of `data_keys` since. `cache` holds derived
-    keys, `pool` runs work that needs a processor, such as deriving more. `stop` may be asked at any time.
+    `schema` is that of the moment it was opened, `ring` holds the rows of the store's data keys since. `cache` holds
+    derived keys, `pool` runs work that needs a processor, such as deriving more. `stop` may be asked at any time.
     """
 
+    store: StoreName
     database: Database
     schema: Schema
     providers: Providers
@@ -34,6 +38,16 @@ class Session:
     options: RunOptions
     emit: Emit
     stop: StopRequest
+
+    @property
+    def store_settings(self) -> StoreSettings:
+        """What Grafana's configuration says of the store."""
+        return self.settings.of(self.store)
+
+    @property
+    def locations(self) -> tuple[Location, ...]:
+        """The store's locations in this database."""
+        return self.schema.fitted.locations
 
     @property
     def secret_key(self) -> bytes:

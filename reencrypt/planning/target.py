@@ -12,7 +12,7 @@ from reencrypt.keys.provider import LEGACY_PROVIDER, SECRET_KEY_PROVIDER, normal
 from reencrypt.keys.ring import DataKey
 from reencrypt.outcomes import Operation
 from reencrypt.planning.options import RunOptions
-from reencrypt.settings import Settings
+from reencrypt.settings.model import StoreSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,8 @@ class Target:
     waits_until: datetime | None = None
 
     @classmethod
-    def resolve(cls, settings: Settings, options: RunOptions) -> Target:
-        """Derive the target from Grafana's configuration and the user's options; nothing else does."""
+    def resolve(cls, settings: StoreSettings, options: RunOptions) -> Target:
+        """Derive the target from Grafana's configuration of a store and the user's options; nothing else does."""
         legacy = options.operation is Operation.ROLLBACK
         return cls(
             options.operation,

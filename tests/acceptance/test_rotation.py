@@ -334,7 +334,7 @@ def test_an_interrupted_operation_says_how_to_go_on_with_it_and_not_with_another
 def test_every_operation_has_its_command(operation: str, command: str) -> None:
     settings = load_settings(config=None, home=None, database_url="sqlite:////nowhere/grafana.db", environ={})
     run = Run.begin(operation, "azurekv.a", "aes-gcm", salt=b"saltsalt", wrap_format="")
-    assert command_for(run, settings) == command
+    assert command_for(run, settings.classic) == command
 
 
 @pytest.mark.one_engine

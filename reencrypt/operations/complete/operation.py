@@ -143,7 +143,7 @@ async def complete(session: Session, wanted: CompleteOptions) -> CompleteReport:
     that contradict each other or a key that nothing is under, and a `ReencryptError` where database or vault fails.
     """
     check(wanted)
-    target = Target.resolve(session.settings, session.options).provider
+    target = Target.resolve(session.store_settings, session.options).provider
     reader = KeyUsageReader(session, target, wanted.unsearched, NotSecrets.parse(wanted.not_secrets))
     try:
         return await _Completion(session, reader, wanted).run()

@@ -55,7 +55,7 @@ class _Page:
 
 @dataclass(slots=True)
 class Limit:
-    """The number of secrets that a pilot may move, over all its locations; `most` is None for all."""
+    """The number of secrets that a pilot may move, over all its stores and locations; `most` is None for all."""
 
     most: int | None = None
     moved: int = 0
@@ -92,6 +92,7 @@ class Pipeline:
         known: Mapping[Place, KnownSecret],
         accepted: Accepted,
         failure_rate: FailureRate,
+        limit: Limit,
     ) -> None:
         self._session = session
         self._database = session.database
@@ -101,7 +102,7 @@ class Pipeline:
         self._known = known
         self._accepted = accepted
         self._failure_rate = failure_rate
-        self._limit = Limit(session.options.scope.limit)
+        self._limit = limit
         self._page_sizer = PageSizer(session.database.lock_policy)
         # Where a lock keeps everybody out, nothing here may slow down its holder: neither a thread that competes for
         # the interpreter, nor a reader that the commit has to wait for. They work in the pauses.

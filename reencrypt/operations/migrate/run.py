@@ -12,7 +12,7 @@ from reencrypt.databases.paging import Coverage
 from reencrypt.errors import ConfigurationError, StoppedEarlyError
 from reencrypt.events import RunEnded, RunStarted, Waiting, Warned
 from reencrypt.operations.migrate.committer import Committer
-from reencrypt.operations.migrate.pipeline import Pipeline
+from reencrypt.operations.migrate.pipeline import Limit, Pipeline
 from reencrypt.operations.migrate.readback import ReadBack
 from reencrypt.operations.migrate.resolver import Resolver
 from reencrypt.operations.migrate.sweeps import Sweeper, counts_of, incomplete_scans
@@ -21,11 +21,12 @@ from reencrypt.operations.session import leased, renewed
 from reencrypt.outcomes import Outcome, RunState
 from reencrypt.planning.plan import Plan
 from reencrypt.planning.planner import make_plan
+from reencrypt.planning.preflight import refusal_of
 from reencrypt.planning.resume import Resumption, command_for
 from reencrypt.planning.session import Session
 from reencrypt.planning.target import Target
 from reencrypt.planning.target_keys import TargetKeys
-from reencrypt.settings import Settings
+from reencrypt.settings.model import StoreSettings
 from reencrypt.state.accepted import Accepted, read_accepted
 from reencrypt.state.counts import Counts
 from reencrypt.state.lease import DeadHolder, Lease, wait_until_free
@@ -35,29 +36,61 @@ from reencrypt.state.stop import STOP_GRACE_SECONDS
 
 
 async def run(session: Session) -> RunReport:
-    """Re-encrypt. Nothing is written before the keys are checked.
+    """Re-encrypt one store, see `run_stores`."""
+    (report,) = await run_stores([session])
+    return report
 
-    Raises a `ReencryptError` where it cannot work. After a request to stop it finishes or rolls back the current page;
-    the report then says `stopped`.
+
+async def run_stores(sessions: Sequence[Session]) -> list[RunReport]:
+    """Re-encrypt one store after another. Nothing is written in any before the keys of all are checked.
+
+    `sessions` are the stores of one database. Raises a `ReencryptError` where it cannot work in one of them. After a
+    request to stop it finishes or rolls back the current page; the last report then says `stopped`.
     """
-    started = time.monotonic()
-    if session.options.scope.max_runtime is not None:
+    started, first = time.monotonic(), sessions[0]
+    if first.options.scope.max_runtime is not None:
         loop = asyncio.get_running_loop()
-        loop.call_later(session.options.scope.max_runtime, session.stop.set, "the time allowed is over")
+        loop.call_later(first.options.scope.max_runtime, first.stop.set, "the time allowed is over")
     try:
-        await _check_accepted(session)
-        session, dead = await _wait_until_free(session)
-        report = await _Migration(session, dead).run()
+        await _check_accepted(first)
+        sessions, dead = await _wait_until_free(sessions)
+        limit = Limit(first.options.scope.limit)
+        migrations = [await _Migration.planned(session, limit) for session in _holding(sessions)]
+        reports = await _migrate(migrations, dead)
     except StoppedEarlyError:
         # Stopped before the run began: there is nothing to count.
-        report = RunReport(
-            Outcome.STOPPED,
-            Target.resolve(session.settings, session.options).name,
-            {},
-            operation=session.options.operation,
-            stop_reason=session.stop.reason,
-        )
-    return replace(report, seconds=time.monotonic() - started)
+        reports = [
+            RunReport(
+                Outcome.STOPPED,
+                Target.resolve(first.store_settings, first.options).name,
+                {},
+                store=first.store,
+                operation=first.options.operation,
+                stop_reason=first.stop.reason,
+            )
+        ]
+    return [*reports[:-1], replace(reports[-1], seconds=time.monotonic() - started)]
+
+
+async def _migrate(migrations: Sequence[_Migration], dead: DeadHolder | None) -> list[RunReport]:
+    """Refuse, or move the secrets of each store under one lease."""
+    for migration in migrations:
+        for warning in migration.plan.warnings:
+            migration.session.emit(Warned(warning))
+    if refused := refusal_of([migration.plan for migration in migrations]):
+        raise refused
+    if not any(migration.plan.needs_run for migration in migrations):
+        return [await migration.nothing_to_move() for migration in migrations]
+    session = migrations[0].session
+    await session.stop.interruptible(session.database.create_state(), grace_seconds=STOP_GRACE_SECONDS)
+    reports: list[RunReport] = []
+    async with leased(session, known_dead=dead) as lease:
+        for migration in migrations:
+            needed = migration.plan.needs_run
+            reports.append(await (migration.under_lease(lease) if needed else migration.nothing_to_move()))
+            if reports[-1].outcome is Outcome.STOPPED:
+                break
+    return reports
 
 
 async def _check_accepted(session: Session) -> None:
@@ -71,10 +104,11 @@ async def _check_accepted(session: Session) -> None:
         )
 
 
-async def _wait_until_free(session: Session) -> tuple[Session, DeadHolder | None]:
-    """Report at once, before the long scan, that somebody else is at work; returns the session as it is afterwards."""
+async def _wait_until_free(sessions: Sequence[Session]) -> tuple[Sequence[Session], DeadHolder | None]:
+    """Report at once, before the long scan, that somebody else is at work; returns the sessions as they are then."""
+    session = sessions[0]
     if not session.schema.has_state:
-        return session, None
+        return sessions, None
     waited: list[str] = []
 
     def waiting(reason: str) -> None:
@@ -83,57 +117,53 @@ async def _wait_until_free(session: Session) -> tuple[Session, DeadHolder | None
 
     watch = wait_until_free(session.database, session.options.safety.lease_timeout, waiting)
     dead = await session.stop.interruptible(watch)
-    return (await renewed(session) if waited else session), dead
+    return ([await renewed(each) for each in sessions] if waited else sessions), dead
+
+
+def _holding(sessions: Sequence[Session]) -> list[Session]:
+    """The stores that have the locations which the user names; all without such names."""
+    wanted = set(sessions[0].options.scope.locations)
+    known = {location.name: session for session in sessions for location in session.locations}
+    for name in sorted(wanted - known.keys()):
+        raise ConfigurationError(f"this database has no location {name!r}", hint=f"Choose one of: {', '.join(known)}.")
+    stores = {known[name].store for name in wanted}
+    return [session for session in sessions if not wanted or session.store in stores]
 
 
 @dataclass(frozen=True, slots=True)
 class _Migration:
-    """One invocation of `run`; `dead` is a holder of the lease that was found dead already."""
+    """One invocation of `run` in one store; the stores share the limit."""
 
     session: Session
-    dead: DeadHolder | None
+    plan: Plan
+    limit: Limit
 
-    async def run(self) -> RunReport:
-        """Make the plan, take the lease, move, sweep, report."""
-        session = self.session
-        plan = await session.stop.interruptible(make_plan(session))
-        self._check_locations(plan)
-        for warning in plan.warnings:
-            session.emit(Warned(warning))
-        if plan.refusals:
-            raise plan.refusals[0]
-        if not plan.needs_run:
-            return await self._nothing_to_move(plan)
-        await session.stop.interruptible(session.database.create_state(), grace_seconds=STOP_GRACE_SECONDS)
-        async with leased(session, known_dead=self.dead) as lease:
-            return await self._under_lease(plan, lease)
+    @classmethod
+    async def planned(cls, session: Session, limit: Limit) -> _Migration:
+        return cls(session, await session.stop.interruptible(make_plan(session)), limit)
 
     def _waiting(self, reason: str) -> None:
         self.session.emit(Waiting(reason))
 
-    def _check_locations(self, plan: Plan) -> None:
-        known = [location.name for location in plan.locations]
-        for name in self.session.options.scope.locations:
-            if name not in known:
-                raise ConfigurationError(
-                    f"this database has no location {name!r}", hint=f"Choose one of: {', '.join(known)}."
-                )
-
-    async def _nothing_to_move(self, plan: Plan) -> RunReport:
+    async def nothing_to_move(self) -> RunReport:
+        """The report where the plan has nothing to do."""
+        plan = self.plan
         # Open entries in quarantine count also where a rotation is not due.
         entries = await read_quarantine(self.session.database) if plan.quarantined else []
         return RunReport(
             Outcome.PARTLY_DONE if any(entry.is_open for entry in entries) else Outcome.NOTHING_TO_DO,
             plan.target_provider,
             plan.counts(),
+            store=plan.store,
             operation=plan.target.operation,
             due=plan.target.waits_until,
             quarantine=entries,
             warnings=plan.warnings,
         )
 
-    async def _under_lease(self, plan: Plan, lease: Lease) -> RunReport:
-        session = self.session
+    async def under_lease(self, lease: Lease) -> RunReport:
+        """Move, sweep, report."""
+        session, plan = self.session, self.plan
         beginning = Resumption(session, plan, lease).run()
         current, resumed = await session.stop.interruptible(beginning, grace_seconds=STOP_GRACE_SECONDS)
         session.emit(RunStarted(current.id, resumed, plan.target_provider, plan.census.total))
@@ -155,7 +185,7 @@ class _Migration:
             incomplete = await incomplete_scans(session.database, current)
             outcome = Outcome.PARTLY_DONE if incomplete else _outcome(counts, quarantine)
             if not session.options.scope.settle:
-                warnings = (*warnings, _what_may_remain(session.settings))
+                warnings = (*warnings, _what_may_remain(session.store_settings))
             await close_run(session.database, lease, current, RunState.FINISHED, outcome)
         session.emit(RunEnded(current.id, outcome))
         return RunReport(
@@ -163,12 +193,13 @@ class _Migration:
             plan.target_provider,
             counts,
             current.id,
+            store=plan.store,
             target_data_key=current.target_key or None,
             resumed=resumed,
             operation=plan.target.operation,
             sweeps=current.pass_number,
             stop_reason=stopped,
-            resume=command_for(current, session.settings) if stopped else None,
+            resume=command_for(current, session.store_settings) if stopped else None,
             warnings=warnings,
             quarantine=quarantine,
             incomplete=incomplete,
@@ -209,14 +240,15 @@ class _Migration:
 
     async def _settle(self, sweeper: Sweeper) -> str | None:
         """Wait until no Grafana has older data keys in its cache, then sweep for what it wrote."""
-        seconds = self.session.settings.data_keys_cache_ttl.total_seconds()
+        seconds = self.session.store_settings.data_keys_cache_ttl.total_seconds()
         self._waiting(f"Grafana keeps data keys in its cache for {seconds:g} s; a last sweep follows")
         await self.session.stop.interruptible(asyncio.sleep(seconds))
         return await sweeper.sweeps()
 
     def _chosen(self, plan: Plan) -> list[Location]:
         by_name = {location.name: location for location in plan.locations}
-        return [by_name[name] for name in self.session.options.scope.locations] or list(plan.locations)
+        names = self.session.options.scope.locations
+        return [by_name[name] for name in names if name in by_name] if names else list(plan.locations)
 
     async def _resolver(self, plan: Plan, targets: TargetKeys, accepted: Accepted) -> Resolver:
         resolver = Resolver(self.session, plan.proof, accepted, only_looks=targets.only_looks)
@@ -237,10 +269,11 @@ class _Migration:
             known=known_secrets(await read_quarantine(session.database), session.options.accepts),
             accepted=accepted,
             failure_rate=current.failure_rate,
+            limit=self.limit,
         )
 
 
-def _what_may_remain(settings: Settings) -> str:
+def _what_may_remain(settings: StoreSettings) -> str:
     minutes = settings.data_keys_cache_ttl.total_seconds() / 60
     return (
         f"a running Grafana may have saved under an older data key for up to {minutes:g} minutes after the run began "

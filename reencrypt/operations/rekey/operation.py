@@ -149,7 +149,7 @@ async def _in_danger(session: Session, quarantine: Sequence[QuarantineEntry]) ->
     entries = [entry for entry in quarantine if entry.is_open]
     if not entries:
         return False
-    found = await count_unchanged(session.database, session.schema.fitted.locations, entries)
+    found = await count_unchanged(session.database, session.locations, entries)
     enveloped = sum(number for (_, key_id), number in found.items() if key_id not in (None, UNREADABLE))
     return enveloped < len(entries)
 

@@ -77,7 +77,7 @@ async def rewrap(session: Session) -> RewrapReport:
 
     Raises a `ReencryptError` where it cannot work, as `run` does.
     """
-    target, version, plan = Target.resolve(session.settings, session.options).name, "", None
+    target, version, plan = Target.resolve(session.store_settings, session.options).name, "", None
     try:
         plan = await session.stop.interruptible(make_plan(session))
         for warning in plan.warnings:
@@ -163,7 +163,7 @@ class _Rewrap:
             already_current=max(0, found.current - progress.changed),
             left=left,
             stop_reason=stopped,
-            resume=command_for(current, session.settings) if stopped else None,
+            resume=command_for(current, session.store_settings) if stopped else None,
             warnings=plan.warnings,
         )
 

@@ -71,7 +71,7 @@ class ColumnUndo:
     @property
     def locations(self) -> Mapping[str, Location]:
         """The locations of this database, by name."""
-        return {location.name: location for location in self.session.schema.fitted.locations}
+        return {location.name: location for location in self.session.locations}
 
     async def prepare(self) -> None:
         """Read the run's whole journal before anything is restored: for evidence, and for the order of rewrites."""

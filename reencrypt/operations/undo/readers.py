@@ -110,7 +110,7 @@ async def find_readers(session: Session, pairs: Mapping[str, DataKeyPair], accep
     `accepted` secrets are no evidence: they are implausible under the right key too.
     """
     found = {key_id: KeyReaders(key_id, each.present is not None) for key_id, each in pairs.items()}
-    for location in session.schema.fitted.locations:
+    for location in session.locations:
         before = found
 
         def begin(location: Location = location, before: dict[str, KeyReaders] = before) -> LookAt:

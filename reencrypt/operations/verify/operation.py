@@ -121,7 +121,7 @@ async def verify(session: Session) -> VerifyReport:
     needed = found.needed_key_ids
     runs = await read_runs(database) if schema.has_state else []
     causes = causes_of(found, ring, session.settings, last_rekey(runs))
-    target = Target.resolve(session.settings, session.options).provider
+    target = Target.resolve(session.store_settings, session.options).provider
     return VerifyReport(
         target,
         found,

@@ -200,7 +200,7 @@ async def verify_secrets(
     by_place = {entry.place: entry for entry in quarantine}
     loop = asyncio.get_running_loop()
     verification = Verification()
-    for location in session.schema.fitted.locations:
+    for location in session.locations:
         before = verification
         limits = await session.database.column_limits(location)
 
