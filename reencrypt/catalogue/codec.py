@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from reencrypt.catalogue.encoding import Encoding
+from reencrypt.catalogue.encoding import Encoding, Writing
 from reencrypt.catalogue.jsonscan import JsonString, locate, parse, render_path, scan_strings
 from reencrypt.catalogue.plaintext import Kind
 from reencrypt.catalogue.reason import Reason
@@ -28,7 +28,7 @@ class Slot(NamedTuple):
     path: str
     start: int
     end: int
-    encoding: Encoding
+    encoding: Writing
     kind: Kind
     ciphertext: bytes
     problem: Reason | None = None
@@ -69,7 +69,7 @@ def _slot(path: str, start: int, end: int, text: bytes, encoding: Encoding, kind
 
 @dataclass(frozen=True, slots=True)
 class WholeColumn:
-    """A column that is one secret; NULL and the empty string are none."""
+    """A column that is one secret; NULL is none, and most encodings take the empty string for none."""
 
     encoding: Encoding
     kind: Kind = Kind.TEXT
@@ -142,22 +142,25 @@ class JsonStrings:
     shape: Shape
 
     def find(self, cell: bytes) -> list[Slot]:
-        """Return its secrets: a malformed slot for each value of a wrong type, or one where the cell is no document."""
+        """Return its secrets, and a slot that says why for each value of a type that cannot be read.
+
+        A cell that is no document is one malformed slot.
+        """
         if not cell:
             return []
         try:
             document = parse(cell)
         except MalformedEncodingError:
-            return [self._malformed("", 0, len(cell))]
+            return [self._problem("", 0, len(cell), Reason.MALFORMED_ENCODING)]
         slots = self._slots(scan_strings(cell))
         if misshapen := list(self.shape.mismatches(document, ())):
-            slots += [self._malformed(render_path(path), *locate(cell, path)) for path in misshapen]
+            slots += [self._problem(render_path(path), *locate(cell, path), reason) for path, reason in misshapen]
             slots.sort(key=lambda slot: slot.start)
         return slots
 
-    def _malformed(self, path: str, start: int, end: int) -> Slot:
+    def _problem(self, path: str, start: int, end: int, reason: Reason) -> Slot:
         first = self.rules[0]
-        return Slot(path, start, end, first.encoding, first.kind, b"", Reason.MALFORMED_ENCODING)
+        return Slot(path, start, end, first.encoding, first.kind, b"", reason)
 
     def _slots(self, strings: Iterable[JsonString]) -> list[Slot]:
         slots = []

@@ -1,4 +1,4 @@
-"""Encodings of a ciphertext in a column or JSON string: raw bytes or base64, padded or not, with or without a prefix.
+"""Encodings of a ciphertext in a column or JSON string: raw bytes or base64, or beside the id of its data key.
 
 Padding is a property of the location (of the decoder in Grafana's code for it), never copied from the old value: a
 third of all ciphertexts have no `=` either way.
@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
-from reencrypt.crypto import gobase64
+from reencrypt.crypto import gobase64, managed
 from reencrypt.crypto.algorithm import CFB_IV_BYTES, SALT_BYTES
 
 # How base64 of "#…" (a data key id follows) and of "*YWV" (an algorithm name follows) begins.
@@ -22,27 +22,77 @@ _PRINTABLE: Final = re.compile(rb"[ -~]*")
 _SHORTEST_PREFIXED_TEXT: Final = 48  # "*YWVzLWNmYg*" and 24 bytes of payload, in base64
 
 
-@dataclass(frozen=True, slots=True)
-class Encoding:
-    """Translates between stored text and ciphertext.
+class Writing(Protocol):
+    """Protocol of what puts a ciphertext back where one was found."""
 
-    `padded` is None for raw bytes. `prefix` stands before the base64 text and marks it as encrypted. `plain_allowed`
-    is for places where old rows may hold plain text, which may happen to be base64: only what looks encrypted is.
-    """
+    @property
+    def plain_allowed(self) -> bool:
+        """Whether old rows may hold plain text there, which may look like an old ciphertext."""
+        ...
 
-    padded: bool | None
-    prefix: bytes = b""
-    plain_allowed: bool = False
+    def encode(self, ciphertext: bytes) -> bytes:
+        """Return the text that Grafana's code for this place expects."""
+        ...
+
+
+class Encoding(Writing, Protocol):
+    """Protocol of an encoding: translates between stored text and ciphertext."""
 
     def decode(self, text: bytes) -> bytes | None:
         """Return the ciphertext, or None where the text is not encrypted.
 
         Raises `MalformedEncodingError` where it must be encrypted but does not decode.
         """
+        ...
+
+    def is_strict(self, text: bytes) -> bool:
+        """Whether Grafana's own decoder accepts the stored text."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """The ciphertext as it is. `empty_is_secret`: Grafana fails to read an empty one instead of passing it over."""
+
+    empty_is_secret: bool = False
+
+    @property
+    def plain_allowed(self) -> bool:
+        """See `Writing`."""
+        return False
+
+    def decode(self, text: bytes) -> bytes | None:
+        """See `Encoding`."""
+        return text if text or self.empty_is_secret else None
+
+    def encode(self, ciphertext: bytes) -> bytes:
+        """See `Writing`."""
+        return ciphertext
+
+    def is_strict(self, text: bytes) -> bool:
+        """See `Encoding`."""
+        del text
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Base64:
+    """Base64, written with or without padding.
+
+    `prefix` stands before the text and marks it as encrypted. `plain_allowed` is for places where old rows may hold
+    plain text, which may happen to be base64: only what looks encrypted is. `reads_both`: Grafana's code for the place
+    reads a text with padding and one without (`signing_key`).
+    """
+
+    padded: bool
+    prefix: bytes = b""
+    plain_allowed: bool = False
+    reads_both: bool = False
+
+    def decode(self, text: bytes) -> bytes | None:
+        """See `Encoding`."""
         if not text or not text.startswith(self.prefix):
             return None
-        if self.padded is None:
-            return text
         encoded = text[len(self.prefix) :]
         if not self.plain_allowed:
             return gobase64.decode(encoded)
@@ -55,14 +105,40 @@ class Encoding:
         return ciphertext if _looks_encrypted(ciphertext) else None
 
     def encode(self, ciphertext: bytes) -> bytes:
-        """Return the text that Grafana's code for this place expects."""
-        if self.padded is None:
-            return ciphertext
+        """See `Writing`."""
         return self.prefix + gobase64.encode(ciphertext, padded=self.padded)
 
     def is_strict(self, text: bytes) -> bool:
-        """Whether Grafana's own decoder accepts the stored text."""
-        return self.padded is None or gobase64.is_strict(text[len(self.prefix) :], padded=self.padded)
+        """See `Encoding`."""
+        return self.reads_both or gobase64.is_strict(text[len(self.prefix) :], padded=self.padded)
+
+
+@dataclass(frozen=True, slots=True)
+class BesideKeyId:
+    """A value of the secrets manager in a joined cell: the id of its data key, a NUL, and the payload.
+
+    It is decoded to the form of old rows, `#` rawb64(id) `#` payload, and written in the new form. A row whose id is
+    still empty holds the old form. An empty payload is a secret too, one that Grafana fails to read.
+    """
+
+    @property
+    def plain_allowed(self) -> bool:
+        """See `Writing`."""
+        return False
+
+    def decode(self, text: bytes) -> bytes | None:
+        """See `Encoding`."""
+        uid, _, data = text.partition(b"\0")
+        return managed.join_key_id(uid, data) if uid else data
+
+    def encode(self, ciphertext: bytes) -> bytes:
+        """Return the joined cell of a value in the form of old rows."""
+        return b"\0".join(managed.split_key_id(ciphertext))
+
+    def is_strict(self, text: bytes) -> bool:
+        """See `Encoding`."""
+        del text
+        return True
 
 
 def _looks_encrypted(data: bytes) -> bool:
@@ -76,17 +152,8 @@ def _looks_encrypted(data: bytes) -> bool:
     return len(rest) >= CFB_IV_BYTES and salt.isalnum() and salt.isascii() and not _PRINTABLE.fullmatch(rest)
 
 
-RAW: Final = Encoding(padded=None)
-PADDED: Final = Encoding(padded=True)
-UNPADDED: Final = Encoding(padded=False)
-
-
-@dataclass(frozen=True, slots=True)
-class PaddingStripped(Encoding):
-    """Unpadded base64 whose reader in Grafana strips `=` first, so that old padded rows are fine (`signing_key`)."""
-
-    padded: bool | None = False
-
-    def is_strict(self, text: bytes) -> bool:
-        """Both forms decode in Grafana."""
-        return bool(text)
+RAW: Final = Raw()
+PADDED: Final = Base64(padded=True)
+UNPADDED: Final = Base64(padded=False)
+#: Its reader in Grafana strips `=` first, so that old padded rows are fine.
+PADDING_STRIPPED: Final = Base64(padded=False, reads_both=True)

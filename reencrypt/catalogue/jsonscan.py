@@ -35,6 +35,14 @@ class JsonString(NamedTuple):
     text: bytes
 
 
+class JsonValue(NamedTuple):
+    """One value: its path from the root, and where it lies; of an array or object only its opening bracket."""
+
+    path: tuple[str | int, ...]
+    start: int
+    end: int
+
+
 def parse(document: bytes) -> object:
     """Return the parsed document; raises `MalformedEncodingError` where the bytes are not JSON in UTF-8."""
     try:
@@ -90,12 +98,8 @@ def scan_unparsed(document: bytes) -> Iterator[JsonString]:
         raise MalformedEncodingError("not a JSON document") from None
 
 
-def locate(document: bytes, path: tuple[str | int, ...]) -> tuple[int, int]:
-    """Return where the value at a path begins in a document that `parse` has accepted; an array or object: its bracket.
-
-    Of several members with one name it is the last, as JSON readers take it.
-    """
-    found = (0, len(document))
+def scan_values(document: bytes) -> Iterator[JsonValue]:
+    """Yield every value of a document that `parse` has accepted, in order."""
     here: list[str | int] = []
     in_object: list[bool] = []
     expects_key = False
@@ -117,12 +121,22 @@ def locate(document: bytes, path: tuple[str | int, ...]) -> tuple[int, int]:
             here[-1] = _unquote(token)
             expects_key = False
         else:
-            if tuple(here) == path:
-                found = match.span()
+            yield JsonValue(tuple(here), *match.span())
             if mark in b"{[":
                 in_object.append(mark == b"{")
                 here.append("" if mark == b"{" else 0)
                 expects_key = mark == b"{"
+
+
+def locate(document: bytes, path: tuple[str | int, ...]) -> tuple[int, int]:
+    """Return where the value at a path begins in a document that `parse` has accepted; an array or object: its bracket.
+
+    Of several members with one name it is the last, as JSON readers take it.
+    """
+    found = (0, len(document))
+    for value in scan_values(document):
+        if value.path == path:
+            found = (value.start, value.end)
     return found
 
 

@@ -10,15 +10,15 @@ from __future__ import annotations
 from typing import Final
 
 from reencrypt.catalogue.codec import ANY, EACH, JsonRule, JsonStrings, Path, SecretName, WholeColumn
-from reencrypt.catalogue.encoding import PADDED, RAW, UNPADDED, Encoding, PaddingStripped
+from reencrypt.catalogue.encoding import PADDED, PADDING_STRIPPED, RAW, UNPADDED, Base64
 from reencrypt.catalogue.location import Field, KindByType, LinkedRows, Location, TextHash
 from reencrypt.catalogue.plaintext import Kind
-from reencrypt.catalogue.shape import Anything, ListOf, MapOf, SecretMembers, Struct, Text
+from reencrypt.catalogue.shape import Bytes, BytesOrObject, ListOf, MapOf, SecretMembers, Struct, Text
 
 # `SecureJsonData map[string][]byte` of data sources and plugin settings: pkg/services/{datasources,pluginsettings}.
 # EncryptJsonData (pkg/services/secrets/manager/manager.go) encrypts each string of a map[string]string by itself, the
 # empty one too. A map without secrets is `{}`, `null` or NULL in the column, which holds no secret then.
-_MAP: Final = JsonStrings((JsonRule(Path((ANY,)), PADDED),), MapOf(Text()))
+_MAP: Final = JsonStrings((JsonRule(Path((ANY,)), PADDED),), MapOf(Bytes()))
 
 # Contact points, and Mimir configurations imported since 12.1, whose text is encrypted behind a prefix. Writers:
 # EncryptReceiverConfigs, strings of a map, and EncryptExtraConfigs, YAML (pkg/services/ngalert/notifier/crypto.go).
@@ -38,7 +38,7 @@ _ALERTMANAGER: Final = JsonStrings(
             ),
             PADDED,
         ),
-        JsonRule(Path(("extra_config", EACH, "alertmanager_config")), Encoding(padded=True, prefix=b"crypto_")),
+        JsonRule(Path(("extra_config", EACH, "alertmanager_config")), Base64(padded=True, prefix=b"crypto_")),
     ),
     # `PostableUserConfig` in pkg/services/ngalert/api/tooling/definitions/alertmanager.go.
     Struct(
@@ -56,16 +56,25 @@ _ALERTMANAGER: Final = JsonStrings(
 )
 
 # Provisioned repositories; and dashboard snapshots where they have moved to unified storage. The first releases kept
-# ciphertext here, later ones a reference to the new secrets manager, which is plain text. Writers: the repositories'
-# mutators, a token and a generated secret; the snapshots' encryptInPlace, the JSON of a map that is not empty.
+# ciphertext here, later ones a reference to the secrets manager, which is plain text, and of a snapshot an object that
+# is the secrets manager's (`reencrypt.catalogue.manager_locations`). Writers: the repositories' mutators, a token and a
+# generated secret; the snapshots' encryptInPlace, the JSON of a map that is not empty.
 _RESOURCE: Final = JsonStrings(
     (
-        JsonRule(Path(("spec", "github", "encryptedToken")), Encoding(padded=True, plain_allowed=True)),
-        JsonRule(Path(("status", "webhook", "encryptedSecret")), Encoding(padded=True, plain_allowed=True)),
-        JsonRule(Path(("spec", "dashboardEncrypted")), Encoding(padded=True, plain_allowed=True), Kind.JSON),
+        JsonRule(Path(("spec", "github", "encryptedToken")), Base64(padded=True, plain_allowed=True)),
+        JsonRule(Path(("status", "webhook", "encryptedSecret")), Base64(padded=True, plain_allowed=True)),
+        JsonRule(Path(("spec", "dashboardEncrypted")), PADDED, Kind.JSON),
     ),
-    # Its types differ from release to release: `dashboardEncrypted` is an object in the newest.
-    Anything(),
+    # The types of the first releases: `GitHubRepositoryConfig` and `WebhookStatus` of the provisioning app, the
+    # `SnapshotSpec` of the dashboard app.
+    Struct(
+        {
+            "spec": Struct(
+                {"github": Struct({"encryptedToken": Bytes()}), "dashboardEncrypted": BytesOrObject()},
+            ),
+            "status": Struct({"webhook": Struct({"encryptedSecret": Bytes()})}),
+        }
+    ),
 )
 
 # The union of the words of all releases: an older one left the newer names as plain text, which is tolerated. Writer:
@@ -73,7 +82,7 @@ _RESOURCE: Final = JsonStrings(
 _SECRET_WORDS: Final = ("secret", "certificate", "private", "password", "client_key")
 
 _SSO: Final = JsonStrings(
-    (JsonRule(SecretName(_SECRET_WORDS), Encoding(padded=False, plain_allowed=True)),),
+    (JsonRule(SecretName(_SECRET_WORDS), Base64(padded=False, plain_allowed=True)),),
     # `decryptSecrets` in pkg/services/ssosettings/ssosettingsimpl/service.go gives a provider up for such a value.
     SecretMembers(_SECRET_WORDS, also=("config", "servers")),
 )
@@ -131,7 +140,7 @@ LOCATIONS: Final = (
         "signing_key",
         "signing_key",
         ("id",),
-        (Field("private_key", WholeColumn(PaddingStripped(), Kind.PEM)),),
+        (Field("private_key", WholeColumn(PADDING_STRIPPED, Kind.PEM)),),
     ),
     # Before its history, so that equal texts of both change together.
     Location(

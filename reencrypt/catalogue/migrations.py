@@ -40,8 +40,8 @@ def _create(table: str, migration: str, columns: str, log: str = MAIN_LOG) -> Mi
     return Migration(log, migration, table, creates=True, adds=tuple(columns.split()))
 
 
-def _add(table: str, column: str, migration: str) -> Migration:
-    return Migration(MAIN_LOG, migration, table, adds=(column,))
+def _add(table: str, column: str, migration: str, log: str = MAIN_LOG) -> Migration:
+    return Migration(log, migration, table, adds=(column,))
 
 
 def _rename(table: str, old: str, new: str, migration: str) -> Migration:
@@ -52,7 +52,7 @@ def _remove(table: str, migration: str, log: str = MAIN_LOG) -> Migration:
     return Migration(log, migration, table, removes=True)
 
 
-_RESOURCE: Final = "guid group resource value"
+_RESOURCE: Final = "guid group resource namespace value"
 
 #: In the order in which Grafana's code runs them, which is not always that of the log's own ids.
 MIGRATIONS: Final = (
@@ -100,12 +100,23 @@ MIGRATIONS: Final = (
     _remove("resource_history", "drop table resource_history", UNIFIED_STORAGE_LOG),
     _create("resource_history", "create table resource_history", _RESOURCE, UNIFIED_STORAGE_LOG),
     _remove("secret_data_key", "drop table secret_data_key", SECRETS_MANAGER_LOG),
-    _create("secret_data_key", "create table secret_data_key", "uid provider encrypted_data", SECRETS_MANAGER_LOG),
+    _create(
+        "secret_data_key",
+        "create table secret_data_key",
+        "uid namespace label active provider encrypted_data created updated",
+        SECRETS_MANAGER_LOG,
+    ),
     _remove("secret_encrypted_value", "drop table secret_encrypted_value", SECRETS_MANAGER_LOG),
     _create(
         "secret_encrypted_value",
         "create table secret_encrypted_value",
-        "namespace name version encrypted_data",
+        "namespace name version encrypted_data updated",
+        SECRETS_MANAGER_LOG,
+    ),
+    _add(
+        "secret_encrypted_value",
+        "data_key_id",
+        "add data_key_id column to secret_encrypted_value",
         SECRETS_MANAGER_LOG,
     ),
 )

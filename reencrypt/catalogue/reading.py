@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from reencrypt.catalogue.codec import Slot
 from reencrypt.catalogue.location import Location, Row
@@ -11,6 +11,13 @@ from reencrypt.catalogue.namespace import qualified, unqualified
 from reencrypt.catalogue.plaintext import Kind
 from reencrypt.catalogue.reason import Reason
 from reencrypt.crypto.envelope import Envelope, MalformedEnvelopeError
+
+#: What is wrong with a slot, by its problem, for people.
+_DETAILS: Final = {
+    Reason.MALFORMED_ENCODING: "not base64 or JSON as Grafana writes it",
+    Reason.MALFORMED_ENVELOPE: "no data key id, or no payload",
+    Reason.NOT_UNDERSTOOD: "a form that this version does not know",
+}
 
 
 class FoundSecret(NamedTuple):
@@ -45,15 +52,13 @@ def secrets_of(location: Location, row: Row) -> Iterator[FoundSecret]:
     namespace = namespace_of(location, row) if location.namespace else None
     for index, field in enumerate(location.fields):
         cell = row.cells[index]
-        if not cell:
+        if cell is None:
             continue
         for slot in field.codec.find(cell):
             name = field.column + slot.path if slot.path else field.column
             kind = kinds or slot.kind
             if slot.problem:
-                yield FoundSecret(
-                    index, slot, kind, name, None, slot.problem, "not base64 or JSON as Grafana writes it"
-                )
+                yield FoundSecret(index, slot, kind, name, None, slot.problem, _DETAILS.get(slot.problem, ""))
                 continue
             try:
                 envelope = location.parse(slot.ciphertext)

@@ -12,6 +12,7 @@ class Reason(StrEnum):
     UNWRAP_FAILED = "unwrap_failed"
     MALFORMED_ENVELOPE = "malformed_envelope"
     MALFORMED_ENCODING = "malformed_encoding"
+    NOT_UNDERSTOOD = "not_understood"
     IMPLAUSIBLE_PLAINTEXT = "implausible_plaintext"
     AUTHENTICATION_FAILED = "authentication_failed"
     VALUE_TOO_LONG = "value_too_long"
@@ -24,6 +25,7 @@ REMEDY: dict[Reason, str] = {
     Reason.UNWRAP_FAILED: "its data key does not unwrap: configure the provider and key version that wrapped it",
     Reason.MALFORMED_ENVELOPE: "Grafana cannot read it either: save the setting again in Grafana",
     Reason.MALFORMED_ENCODING: "Grafana cannot read it either: save the setting again in Grafana",
+    Reason.NOT_UNDERSTOOD: "Grafana may read it, this version cannot: save the setting again in Grafana, or report it",
     Reason.IMPLAUSIBLE_PLAINTEXT: "damaged, or written under an earlier secret_key: save the setting again in Grafana",
     Reason.AUTHENTICATION_FAILED: "damaged, or written under another key: save the setting again in Grafana",
     Reason.VALUE_TOO_LONG: "the new value does not fit its column: shorten the setting, or widen the column",

@@ -1,8 +1,19 @@
-"""Names of Grafana's envelope stores, which lie in one database: the classic one and, since 12, the secrets manager."""
+"""Grafana's envelope stores, which lie in one database: the classic one and, since 12, the secrets manager.
+
+A store is its data keys and the places that hold its secrets. No two locations of both have one name, because the
+quarantine and the checkpoints know a location by its name alone.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
+
+from reencrypt.catalogue.location import Location
+from reencrypt.catalogue.locations import LOCATIONS
+from reencrypt.catalogue.manager_locations import MANAGER_LOCATIONS
 
 
 class StoreName(StrEnum):
@@ -15,3 +26,31 @@ class StoreName(StrEnum):
     def in_words(self) -> str:
         """Its name in sentences."""
         return "the classic store" if self is StoreName.CLASSIC else "the secrets manager"
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """A store: its name, the table of its data keys, and its part of the catalogue."""
+
+    name: StoreName
+    data_keys: str
+    locations: tuple[Location, ...]
+
+    @property
+    def in_words(self) -> str:
+        """Its name in sentences."""
+        return self.name.in_words
+
+
+STORES: Final[Mapping[StoreName, Store]] = {
+    each.name: each
+    for each in (
+        Store(StoreName.CLASSIC, "data_keys", LOCATIONS),
+        Store(StoreName.MANAGER, "secret_data_key", MANAGER_LOCATIONS),
+    )
+}
+
+#: The store of each location, by the location's name.
+STORE_OF: Final[Mapping[str, StoreName]] = {
+    location.name: store.name for store in STORES.values() for location in store.locations
+}

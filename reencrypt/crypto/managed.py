@@ -8,9 +8,11 @@ value; later releases keep the id in a column of its own. Sources, in `pkg/regis
 
 from __future__ import annotations
 
-from reencrypt.crypto import gobase64
+from functools import lru_cache
+
+from reencrypt.crypto import envelope, gobase64
 from reencrypt.crypto.algorithm import GCM_NONCE_BYTES, SALT_BYTES, Algorithm
-from reencrypt.crypto.envelope import Envelope, MalformedEnvelopeError, split_key_id
+from reencrypt.crypto.envelope import Envelope, MalformedEnvelopeError
 
 _BODY_START = SALT_BYTES + GCM_NONCE_BYTES
 
@@ -21,8 +23,8 @@ def parse(value: bytes) -> Envelope:
     Raises `MalformedEnvelopeError` for everything that Grafana does not read: no data key id, no name of an algorithm,
     too short.
     """
-    key_id, payload = split_key_id(value)
-    if key_id is None:
+    key_id, payload = envelope.split_key_id(value)
+    if not key_id:
         raise MalformedEnvelopeError("no data key id")
     return parse_payload(payload)._replace(key_id=key_id)
 
@@ -33,8 +35,7 @@ def parse_payload(payload: bytes) -> Envelope:
     if end < 0:
         # Grafana's reader ends in a panic here.
         raise MalformedEnvelopeError("no name of an algorithm")
-    if not gobase64.is_strict(payload[1:end], padded=False):
-        raise MalformedEnvelopeError("the name of the algorithm is not base64")
+    _check_name(payload[1:end])
     body = payload[end + 1 :]
     if len(body) < Algorithm.AES_GCM.minimum_bytes:
         raise MalformedEnvelopeError(
@@ -43,3 +44,27 @@ def parse_payload(payload: bytes) -> Envelope:
         )
     salt, nonce, rest = body[:SALT_BYTES], body[SALT_BYTES:_BODY_START], body[_BODY_START:]
     return Envelope(None, Algorithm.AES_GCM, prefixed=True, salt=salt, nonce=nonce, body=rest)
+
+
+@lru_cache(maxsize=64)
+def _check_name(encoded: bytes) -> None:
+    """Demand that a name is base64, which is all that Grafana does with it; there is one, so it is remembered."""
+    try:
+        gobase64.decode(encoded)
+    except gobase64.MalformedEncodingError:
+        raise MalformedEnvelopeError("the name of the algorithm is not base64") from None
+    if not gobase64.is_strict(encoded, padded=False):
+        raise MalformedEnvelopeError("the name of the algorithm is padded base64")
+
+
+def join_key_id(uid: bytes, payload: bytes) -> bytes:
+    """Put the id of its data key before a payload, as Grafana 12.2 stored the two and `parse` takes them."""
+    return b"#" + gobase64.encode(uid, padded=False) + b"#" + payload
+
+
+def split_key_id(value: bytes) -> tuple[bytes, bytes]:
+    """Take such a value apart into id and payload, as later releases store them; raises `ValueError` for another."""
+    mark, encoded, payload = value.split(b"#", 2)
+    if mark:
+        raise ValueError("no data key id")
+    return gobase64.decode(encoded), payload

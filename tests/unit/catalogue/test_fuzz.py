@@ -11,14 +11,16 @@ from hypothesis import strategies as st
 
 from reencrypt.catalogue.codec import splice
 from reencrypt.catalogue.location import Location, Row
-from reencrypt.catalogue.locations import LOCATIONS
 from reencrypt.catalogue.reading import secrets_of
+from reencrypt.catalogue.stores import STORES
 from reencrypt.keys.azure.rsa_blocks import unframe
 
+LOCATIONS = [location for store in STORES.values() for location in store.locations]
 WORDS = st.sampled_from(
     [
         *("alertmanager_config", "receivers", "grafana_managed_receiver_configs", "secureSettings", "extra_config"),
         *("spec", "github", "encryptedToken", "status", "webhook", "encryptedSecret", "client_secret", "password"),
+        *("dashboardEncrypted", "dataKeyId", "encryptedData", "KllXVnpMV2RqYlEq" + "A" * 48),
         *("crypto_", "IyNhYmM=", "I2FiYyNYWVo", "", "a", "####"),
     ]
 )
@@ -33,11 +35,14 @@ DOCUMENTS = st.recursive(
 def cells() -> st.SearchStrategy[bytes | None]:
     documents = DOCUMENTS.map(lambda value: json.dumps(value).encode())
     cut = st.tuples(documents, st.integers(0, 60)).map(lambda pair: pair[0][: pair[1]])
-    return st.none() | st.binary(max_size=80) | documents | cut | st.text(max_size=40).map(str.encode)
+    joined = st.tuples(st.binary(max_size=20), st.binary(max_size=80)).map(b"\0".join)
+    return st.none() | st.binary(max_size=80) | joined | documents | cut | st.text(max_size=40).map(str.encode)
 
 
 def read(location: Location, cell: bytes | None) -> None:
-    row = Row((1,), tuple(cell for _ in location.columns), tuple("1" for _ in location.extras))
+    row = Row(
+        tuple("1" for _ in location.key), tuple(cell for _ in location.columns), tuple("1" for _ in location.extras)
+    )
     secrets = list(secrets_of(location, row))
     for secret in secrets:
         assert (secret.envelope is None) is (secret.problem is not None)
