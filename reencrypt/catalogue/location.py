@@ -89,9 +89,22 @@ class Location:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns to compare and swap: those with secrets, then the hash of one."""
+        """The cells to compare and swap, by column: those with secrets, then the hash of one."""
         names = tuple(each.column for each in self.fields)
         return (*names, self.text_hash.column) if self.text_hash else names
+
+    @property
+    def is_joined(self) -> bool:
+        """Whether a cell has two columns in the database."""
+        return any(each.key_id is not None for each in self.fields)
+
+    @property
+    def stored(self) -> tuple[str, ...]:
+        """The columns in the database: a data key's id comes before the column that it is joined with."""
+        if not self.is_joined:
+            return self.columns
+        names = [name for each in self.fields for name in (each.key_id, each.column) if name is not None]
+        return (*names, self.text_hash.column) if self.text_hash else tuple(names)
 
     @property
     def extras(self) -> tuple[str, ...]:

@@ -12,7 +12,12 @@ _MYSQL_TEXT: Final = 65_535
 
 def column_ends(limit: ColumnLimit | None) -> frozenset[int]:
     """The lengths of an ASCII cell for which `cut_off` has something to say."""
-    return frozenset((_MYSQL_TEXT, limit.size) if limit is not None else (_MYSQL_TEXT,))
+    if limit is None:
+        return frozenset((_MYSQL_TEXT,))
+    if limit.key_id is None:
+        return frozenset((_MYSQL_TEXT, limit.size))
+    # With an id of any length and a NUL before it.
+    return frozenset((_MYSQL_TEXT, *range(limit.size + 1, limit.size + limit.key_id.size + 2)))
 
 
 def cut_off(cell: bytes, limit: ColumnLimit | None) -> str:

@@ -32,19 +32,30 @@ class RowUpdate(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ColumnLimit:
-    """The size of a column: bytes, or characters where the engine counts those."""
+    """The size of a column: bytes, or characters where the engine counts those.
+
+    Of a joined cell (see `reencrypt.databases.joined`) it is the size of the column behind the data key's id, whose own
+    is `key_id`.
+    """
 
     size: int
     in_characters: bool
+    key_id: ColumnLimit | None = None
 
     def admits(self, cell: bytes) -> bool:
         """Whether the cell fits."""
+        if self.key_id is not None:
+            key_id, _, cell = cell.partition(b"\0")
+            if not self.key_id.admits(key_id):
+                return False
         if len(cell) <= self.size:
             return True
         return self.in_characters and len(cell.decode(errors="replace")) <= self.size
 
     def is_filled_by(self, cell: bytes) -> bool:
         """Whether the cell fits, and nothing more would."""
+        if self.key_id is not None:
+            _, _, cell = cell.partition(b"\0")
         if len(cell) < self.size or not self.in_characters:
             return len(cell) == self.size
         return len(cell.decode(errors="replace")) == self.size

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from reencrypt.catalogue.location import Key, Location, Row
+from reencrypt.databases.joined import Cells, joined_limits, joined_rows, parted_cells, parted_updates
 from reencrypt.databases.protocol import ColumnLimit, RowUpdate, Value
 from reencrypt.databases.server.dialect import Query
 from reencrypt.errors import UnavailableError
@@ -98,9 +99,9 @@ class Rendering:
         """
         location = self.location
         columns = [f"t.{quote(name)}" for name in location.key]
-        columns += [self._cell(name) for name in location.columns]
+        columns += [self._cell(name) for name in location.stored]
         columns += [f"t.{quote(name)}" for name in location.extras]
-        columns.append(" + ".join(f"(t.{quote(name)} IS NOT NULL)" for name in location.columns))
+        columns.append(" + ".join(f"(t.{quote(name)} IS NOT NULL)" for name in location.stored))
         return ", ".join(columns)
 
     def _where(
@@ -128,7 +129,7 @@ class Rendering:
 
     def limits(self) -> tuple[ColumnLimit | None, ...]:
         """VARCHAR counts characters; TEXT holds 65,535 bytes, MEDIUMTEXT 16 MiB."""
-        return tuple(self.types[name].limit for name in self.location.columns)
+        return joined_limits(self.location, tuple(self.types[name].limit for name in self.location.stored))
 
     def count_keys(self) -> Query:
         """How many rows there are and how many keys, which differ where their bytes do."""
@@ -208,7 +209,7 @@ class Rendering:
     def updates(self, updates: Sequence[RowUpdate], now: Value) -> Iterator[tuple[Sequence[RowUpdate], Query]]:
         """Compare and swap rows, in as few statements as the largest packet allows."""
         for batch in by_packet(updates, self.statement_bytes):
-            yield batch, self._update(batch, now)
+            yield batch, self._update(parted_updates(self.location, batch), now)
 
     def _update(self, updates: Sequence[RowUpdate], updated: Value) -> Query:
         """Compare and swap rows in one statement.
@@ -219,7 +220,7 @@ class Rendering:
         """
         location = self.location
         names = [f"k{index}" for index in range(len(location.key))]
-        for index in range(len(location.columns)):
+        for index in range(len(location.stored)):
             names += (f"old{index}", f"new{index}")
         values: list[Value] = []
         for update in updates:
@@ -228,30 +229,30 @@ class Rendering:
                 values += (None if old is None else hashlib.sha256(old).digest(), new)
         first = ", ".join(f"%s AS {name}" for name in names)
         others = f" UNION ALL SELECT {', '.join(['%s'] * len(names))}" * (len(updates) - 1)
-        sets = [f"t.{quote(column)} = {self._new(column, index)}" for index, column in enumerate(location.columns)]
+        sets = [f"t.{quote(column)} = {self._new(column, index)}" for index, column in enumerate(location.stored)]
         tail: list[Value] = []
         if location.updated:
             sets.append(f"t.{quote(location.updated)} = %s")
             tail.append(updated)
         joined = " AND ".join(self._same_key(name, f"page.k{index}") for index, name in enumerate(location.key))
         same = " AND ".join(
-            f"{self._digest(column)} <=> page.old{index}" for index, column in enumerate(location.columns)
+            f"{self._digest(column)} <=> page.old{index}" for index, column in enumerate(location.stored)
         )
         return (
             f"UPDATE (SELECT {first}{others}) AS page STRAIGHT_JOIN {quote(location.table)} AS t{self._by_index()} "
             f"ON {joined} SET {', '.join(sets)} WHERE {same}"
         ), [*values, *tail]
 
-    def holding(self, rows: Mapping[Key, Sequence[bytes | None]]) -> Iterator[Query]:
+    def holding(self, rows: Mapping[Key, Cells]) -> Iterator[Query]:
         """Queries that count the rows which hold exactly these bytes, compared by their SHA-256."""
         location = self.location
         names = [f"k{index}" for index in range(len(location.key))]
-        digests = [f"d{index}" for index in range(len(location.columns))]
+        digests = [f"d{index}" for index in range(len(location.stored))]
         same = [self._same_key(name, f"page.k{index}") for index, name in enumerate(location.key)]
-        same += [f"{self._digest(column)} <=> page.d{index}" for index, column in enumerate(location.columns)]
+        same += [f"{self._digest(column)} <=> page.d{index}" for index, column in enumerate(location.stored)]
         first = ", ".join(f"%s AS {name}" for name in names + digests)
         other = f" UNION ALL SELECT {', '.join(['%s'] * len(names + digests))}"
-        entries = list(rows.items())
+        entries = list(parted_cells(location, rows).items())
         for start in range(0, len(entries), _MOST_ROWS):
             batch = entries[start : start + _MOST_ROWS]
             values: list[Value] = []
@@ -275,7 +276,7 @@ class Rendering:
     def to_rows(self, raws: Iterable[tuple[Any, ...]]) -> list[Row]:
         """Build rows from a result of `page`, `by_keys` or `linked`."""
         key_end = len(self.location.key)
-        cells_end = key_end + len(self.location.columns)
+        cells_end = key_end + len(self.location.stored)
         rows = []
         for raw in raws:
             cells = raw[key_end:cells_end]
@@ -285,7 +286,7 @@ class Rendering:
                     hint="Raise max_allowed_packet on the server, then start again; progress is saved.",
                 )
             rows.append(Row(raw[:key_end], cells, raw[cells_end:-1]))
-        return rows
+        return joined_rows(self.location, rows)
 
 
 def by_packet(updates: Sequence[RowUpdate], limit: int) -> Iterator[Sequence[RowUpdate]]:

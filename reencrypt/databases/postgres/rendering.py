@@ -9,6 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from reencrypt.catalogue.location import Key, KeyPart, Location, Row
+from reencrypt.databases.joined import Cells, joined_limits, joined_rows, parted_cells, parted_updates
 from reencrypt.databases.protocol import ColumnLimit, RowUpdate, Value
 from reencrypt.databases.server.dialect import Query
 
@@ -88,7 +89,7 @@ class Rendering:
         """Key, secret columns as bytes, extras: the order that `to_rows` reads."""
         location = self.location
         columns = [quote(name) for name in location.key]
-        columns += [self._bytes(name, quote(name)) for name in location.columns]
+        columns += [self._bytes(name, quote(name)) for name in location.stored]
         columns += [self._extra(name, quote(name)) for name in location.extras]
         return f"SELECT {', '.join(columns)} FROM {self._own_rows()}"
 
@@ -115,8 +116,9 @@ class Rendering:
 
     def limits(self) -> tuple[ColumnLimit | None, ...]:
         """VARCHAR counts characters; TEXT and BYTEA hold a gigabyte."""
-        lengths = (self.types[name].length for name in self.location.columns)
-        return tuple(None if length is None else ColumnLimit(length, in_characters=True) for length in lengths)
+        lengths = (self.types[name].length for name in self.location.stored)
+        limits = (None if length is None else ColumnLimit(length, in_characters=True) for length in lengths)
+        return joined_limits(self.location, tuple(limits))
 
     def count_keys(self) -> Query:
         """How many rows there are and how many keys."""
@@ -139,10 +141,10 @@ class Rendering:
         key = ", ".join(map(quote, location.key))
         if size is None:
             return f"{self._select()} WHERE {' AND '.join(where)} ORDER BY {key} LIMIT {_bind(values, rows)}", values
-        names = (*location.key, *location.columns, *location.extras)
+        names = (*location.key, *location.stored, *location.extras)
         inner = ", ".join(f"{quote(name)} AS x{index}" for index, name in enumerate(names))
         length = " + ".join(f"COALESCE({self._length(field.column)}, 0)" for field in location.fields)
-        keys, cells = len(location.key), len(location.key) + len(location.columns)
+        keys, cells = len(location.key), len(location.key) + len(location.stored)
         outer = [
             f"x{index}" if index < keys else (self._bytes if index < cells else self._extra)(name, f"x{index}")
             for index, name in enumerate(names)
@@ -182,7 +184,8 @@ class Rendering:
 
     def updates(self, updates: Sequence[RowUpdate], now: Value) -> Iterator[tuple[Sequence[RowUpdate], Query]]:
         """Compare and swap a whole page in one statement."""
-        values: list[Any] = [*self._update_arrays(updates), *self._update_range(updates)]
+        arrays = self._update_arrays(parted_updates(self.location, updates))
+        values: list[Any] = [*arrays, *self._update_range(updates)]
         if self.location.updated:
             values.append(in_zone(now) if self.types[self.location.updated].type_name == "timestamptz" else now)
         yield updates, (self._update(), values)
@@ -191,15 +194,15 @@ class Rendering:
         location = self.location
         names = [*location.key]
         arrays = [self._array(name) for name in location.key]
-        for index, column in enumerate(location.columns):
+        for index, column in enumerate(location.stored):
             names += (f"old{index}", f"new{index}")
             arrays += [self._array(column)] * 2
         columns = [f"k{index}" if index < len(location.key) else name for index, name in enumerate(names)]
-        sets = [f"{quote(column)} = {self._new(column, index)}" for index, column in enumerate(location.columns)]
+        sets = [f"{quote(column)} = {self._new(column, index)}" for index, column in enumerate(location.stored)]
         if location.updated:
             sets.append(f"{quote(location.updated)} = ${len(arrays) + (3 if self._has_range else 1)}")
         same = [f"t.{quote(name)} = page.k{index}" for index, name in enumerate(location.key)]
-        same += [self._same(column, f"page.old{index}", "t.") for index, column in enumerate(location.columns)]
+        same += [self._same(column, f"page.old{index}", "t.") for index, column in enumerate(location.stored)]
         unnest = ", ".join(f"${index + 1}::{array}" for index, array in enumerate(arrays))
         if self._has_range:
             # Else the planner, which knows nothing of the arrays, reads the whole table for some page sizes.
@@ -209,19 +212,20 @@ class Rendering:
             f"FROM unnest({unnest}) AS page ({', '.join(columns)}) WHERE {' AND '.join(same)}"
         )
 
-    def holding(self, rows: Mapping[Key, Sequence[bytes | None]]) -> Iterator[Query]:
+    def holding(self, rows: Mapping[Key, Cells]) -> Iterator[Query]:
         """Count the rows that hold exactly these bytes, given in an array for each key column and column."""
         location = self.location
-        names = (*location.key, *location.columns)
+        names = (*location.key, *location.stored)
         unnest = ", ".join(f"${index + 1}::{self._array(name)}" for index, name in enumerate(names))
         same = [f"t.{quote(name)} = page.c{index}" for index, name in enumerate(location.key)]
         same += [
-            self._same(name, f"page.c{index}", "t.") for index, name in enumerate(location.columns, len(location.key))
+            self._same(name, f"page.c{index}", "t.") for index, name in enumerate(location.stored, len(location.key))
         ]
         columns = ", ".join(f"c{index}" for index in range(len(names)))
+        parted = parted_cells(location, rows)
         arrays: list[Any] = [[key[index] for key in rows] for index in range(len(location.key))]
-        for index, column in enumerate(location.columns):
-            arrays.append([self._value(column, cells[index]) for cells in rows.values()])
+        for index, column in enumerate(location.stored):
+            arrays.append([self._value(column, cells[index]) for cells in parted.values()])
         yield (
             (
                 f"SELECT count(*) FROM unnest({unnest}) AS page ({columns}) "
@@ -249,7 +253,7 @@ class Rendering:
     def _update_arrays(self, updates: Sequence[RowUpdate]) -> list[list[Any]]:
         """The arrays for `_update`: one for each key column, then old and new for each column."""
         arrays: list[list[Any]] = [[update.key[index] for update in updates] for index in range(len(self.location.key))]
-        for index, column in enumerate(self.location.columns):
+        for index, column in enumerate(self.location.stored):
             if self.types[column].is_binary:
                 arrays += [[update.old[index] for update in updates], [update.new[index] for update in updates]]
             else:
@@ -276,9 +280,10 @@ class Rendering:
     def to_rows(self, raws: Iterable[tuple[Any, ...]]) -> list[Row]:
         """Build rows from a result of `page`, `by_keys` or `linked`."""
         key_end = len(self.location.key)
-        cells_end = key_end + len(self.location.columns)
+        cells_end = key_end + len(self.location.stored)
         # A search also goes by `ctid`, which is no column.
         if any(name in self.types and self.types[name].type_name == "uuid" for name in self.location.key):
             # As text, as the journal and reports have it; the driver takes it so as well.
             raws = ((*map(_plain, raw[:key_end]), *raw[key_end:]) for raw in raws)
-        return [Row(raw[:key_end], raw[key_end:cells_end], raw[cells_end:]) for raw in raws]
+        rows = [Row(raw[:key_end], raw[key_end:cells_end], raw[cells_end:]) for raw in raws]
+        return joined_rows(self.location, rows)

@@ -32,6 +32,11 @@ def _now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None, microsecond=0)
 
 
+def _updated(location: Location) -> Value:
+    """The time for the location's `updated` column."""
+    return int(datetime.now(UTC).timestamp()) if location.updated_in_seconds else _now()
+
+
 class ServerDatabase:
     """Two connections: pages are read on one while the other commits."""
 
@@ -231,7 +236,7 @@ class ServerTransaction:
         lost: list[Key] = []
         with self._driver.translated():
             rendering = await self._dialect.rendering(self._session, location)
-            for batch, query in rendering.updates(updates, _now()):
+            for batch, query in rendering.updates(updates, _updated(location)):
                 count = await self._session.execute(*query)
                 losers: list[Key] = []
                 if count == 0:

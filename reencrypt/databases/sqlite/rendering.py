@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from reencrypt.catalogue.location import Key, Location, Row
+from reencrypt.databases.joined import Cells, joined_rows, parted_cells
 from reencrypt.databases.protocol import Value
 
 
@@ -17,7 +18,7 @@ def quote(identifier: str) -> str:
 def columns(location: Location) -> str:
     """The columns of a row in the order that `to_rows` reads: key, secret columns as bytes, extras."""
     names = [quote(name) for name in location.key]
-    cells = [f"CAST({quote(name)} AS BLOB)" for name in location.columns]
+    cells = [f"CAST({quote(name)} AS BLOB)" for name in location.stored]
     names += cells if location.clip is None else [f"SUBSTR({cell}, 1, {location.clip})" for cell in cells]
     # In any encoding: the column that decides the kind of a row's secrets.
     by_type = location.kind_by_type.column if location.kind_by_type else None
@@ -56,8 +57,8 @@ def conditions(location: Location) -> tuple[list[str], list[Value]]:
 def to_rows(location: Location, raws: Iterable[Any]) -> list[Row]:
     """Build rows from a result of `select`."""
     key_end = len(location.key)
-    cells_end = key_end + len(location.columns)
-    return [Row(raw[:key_end], raw[key_end:cells_end], raw[cells_end:]) for raw in raws]
+    cells_end = key_end + len(location.stored)
+    return joined_rows(location, [Row(raw[:key_end], raw[key_end:cells_end], raw[cells_end:]) for raw in raws])
 
 
 def batches(keys: Sequence[Key], size: int = 100) -> Iterator[Sequence[Key]]:
@@ -67,16 +68,14 @@ def batches(keys: Sequence[Key], size: int = 100) -> Iterator[Sequence[Key]]:
         yield keys[start : start + size]
 
 
-def holding(location: Location, rows: Mapping[Key, Sequence[bytes | None]]) -> tuple[str, list[Value]]:
+def holding(location: Location, rows: Mapping[Key, Cells]) -> tuple[str, list[Value]]:
     """A query that counts the rows which hold exactly these bytes."""
     keys = [f"k{index}" for index in range(len(location.key))]
-    cells = [f"c{index}" for index in range(len(location.columns))]
+    cells = [f"c{index}" for index in range(len(location.stored))]
     one = f"({', '.join('?' * len(keys + cells))})"
     same = [f"t.{quote(name)} = page.{key}" for name, key in zip(location.key, keys, strict=True)]
-    same += [
-        f"CAST(t.{quote(name)} AS BLOB) IS page.{cell}" for name, cell in zip(location.columns, cells, strict=True)
-    ]
+    same += [f"CAST(t.{quote(name)} AS BLOB) IS page.{cell}" for name, cell in zip(location.stored, cells, strict=True)]
     return (
         f"WITH page ({', '.join(keys + cells)}) AS (VALUES {', '.join([one] * len(rows))}) "
         f"SELECT COUNT(*) FROM page CROSS JOIN {quote(location.table)} AS t ON {' AND '.join(same)}"
-    ), [part for key, each in rows.items() for part in (*key, *each)]
+    ), [part for key, each in parted_cells(location, rows).items() for part in (*key, *each)]

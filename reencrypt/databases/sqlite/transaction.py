@@ -9,6 +9,7 @@ from pathlib import Path
 import aiosqlite
 
 from reencrypt.catalogue.location import Key, Location, Row
+from reencrypt.databases.joined import parted_updates
 from reencrypt.databases.paramstyle import in_order
 from reencrypt.databases.protocol import RowUpdate, Value
 from reencrypt.databases.sqlite.errors import translated
@@ -55,16 +56,19 @@ class SqliteTransaction:
         # The storage class stays that of the column in this row: text or blob.
         sets = [
             f"{name} = CASE typeof({name}) WHEN 'text' THEN CAST(?{index} AS TEXT) ELSE ?{index} END"
-            for index, name in enumerate(map(quote, location.columns), start=1)
+            for index, name in enumerate(map(quote, location.stored), start=1)
         ]
         tail: tuple[Value, ...] = ()
         if location.updated:
             sets.append(f"{quote(location.updated)} = ?")
-            tail = (datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S"),)
-        same = [f"CAST({quote(name)} AS BLOB) IS ?" for name in location.columns]
+            now = datetime.now(UTC)
+            in_seconds = location.updated_in_seconds
+            tail = (int(now.timestamp()) if in_seconds else now.strftime("%Y-%m-%d %H:%M:%S"),)
+        same = [f"CAST({quote(name)} AS BLOB) IS ?" for name in location.stored]
         by_key = " AND ".join(f"{quote(name)} = ?" for name in location.key)
         query = f"UPDATE {quote(location.table)} SET {', '.join(sets)} WHERE {by_key} AND {' AND '.join(same)}"
-        parameters = [update.new + tail + update.key + update.old for update in updates]
+        parted = parted_updates(location, updates)
+        parameters = [update.new + tail + update.key + update.old for update in parted]
         try:
             with translated(self._path):
                 cursor = await self._connection.executemany(query, parameters)
@@ -75,7 +79,7 @@ class SqliteTransaction:
             return []
         written = f"SELECT 1 FROM {quote(location.table)} WHERE {by_key} AND {' AND '.join(same)}"
         lost = []
-        for update in updates:
+        for update in parted:
             with translated(self._path):
                 found = await self._connection.execute_fetchall(written, (*update.key, *update.new))
             if not found:
