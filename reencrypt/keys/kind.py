@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
+from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.errors import ConfigurationError
 from reencrypt.keys.service_options import ServiceOptions
 
@@ -61,12 +62,16 @@ class _Closable(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ProviderContext:
-    """Context of the providers of one session. `waiting` and `warn` tell the user, in words."""
+    """Context of the providers of one session. `waiting` and `warn` tell the user, in words.
+
+    `cache` has the keys that are derived from passwords.
+    """
 
     options: ServiceOptions = field(default_factory=ServiceOptions)
     waiting: Callable[[str], None] = lambda _reason: None
     warn: Callable[[str], None] = lambda _message: None
     services: Services = field(default_factory=Services)
+    cache: DerivedKeyCache = field(default_factory=DerivedKeyCache)
 
     def shared(self, kind: type[T], name: str, make: Callable[[], T]) -> T:
         """Return this process's one object of a type and name, such as the limiter of a vault that holds two keys."""

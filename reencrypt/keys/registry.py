@@ -14,6 +14,7 @@ from reencrypt.errors import ConfigurationError
 from reencrypt.keys.azure.kind import AZURE_KEY_VAULT
 from reencrypt.keys.kind import ConfiguredProvider, ProviderKind
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER
+from reencrypt.keys.secret_section import SECRET_SECTION
 from reencrypt.settings import ProviderSection
 from reencrypt.settings.providers import kind_of
 
@@ -21,6 +22,8 @@ BUILT_IN: Final[tuple[ProviderKind, ...]] = (
     AZURE_KEY_VAULT,
     # A new kind goes here.
 )
+#: Those of the secrets manager.
+MANAGER_BUILT_IN: Final[tuple[ProviderKind, ...]] = (SECRET_SECTION,)
 GROUP: Final = "reencrypt.providers"
 
 

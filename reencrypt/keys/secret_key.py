@@ -1,36 +1,54 @@
-"""The provider `secretKey.v1`: data keys wrapped under Grafana's `secret_key` like any legacy value."""
+"""Providers that wrap under a text of Grafana's configuration: `secretKey.v1`, and each `secret_key` of the manager."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Callable
 
 from reencrypt.crypto import envelope
 from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.crypto.ciphers import AuthenticationFailedError
 from reencrypt.crypto.derive import DerivedKeyCache, derive_key
-from reencrypt.crypto.envelope import Encryptor, MalformedEnvelopeError
+from reencrypt.crypto.envelope import Encryptor, Envelope, MalformedEnvelopeError
 from reencrypt.crypto.salt import new_salt
 from reencrypt.keys.diagnostics import Check
-from reencrypt.keys.errors import UnwrapFailedError
+from reencrypt.keys.errors import MalformedWrappingError, UnwrapFailedError
 from reencrypt.keys.provider import DATA_KEY_BYTES, ENOUGH_WITNESSES, SECRET_KEY_PROVIDER, Unwrapped
 from reencrypt.keys.wrap_format import WrapFormat
 from reencrypt.secret import Secret
 
 
 class SecretKeyProvider:
-    """Wraps under `secret_key` (source: `pkg/services/kmsproviders/defaultprovider/grafana_provider.go`)."""
+    """Wraps under a `secret_key`, that of the classic store where nothing else is said.
 
-    def __init__(self, secret_key: Secret, algorithm: Algorithm, cache: DerivedKeyCache) -> None:
+    `setting` names where it stands, `parse` takes a wrapped data key apart. Sources:
+    `pkg/services/kmsproviders/defaultprovider/grafana_provider.go` and, for the secrets manager,
+    `pkg/registry/apis/secret/encryption/kmsproviders/secretkeyprovider`.
+    """
+
+    def __init__(
+        self,
+        secret_key: Secret,
+        algorithm: Algorithm,
+        cache: DerivedKeyCache,
+        *,
+        name: str = SECRET_KEY_PROVIDER,
+        setting: str = "secret_key",
+        parse: Callable[[bytes], Envelope] = envelope.parse,
+    ) -> None:
         # Python escapes the bytes of a variable that is not UTF-8; Grafana uses them as they are.
         self._password = secret_key.reveal().encode(errors="surrogateescape")
         self._algorithm = algorithm
         self._cache = cache
+        self._name = name
+        self._setting = setting
+        self._parse = parse
 
     @property
     def name(self) -> str:
-        """The only id that open-source Grafana registers."""
-        return SECRET_KEY_PROVIDER
+        """The provider id: in the classic store `secretKey.v1`, the only one that open-source Grafana registers."""
+        return self._name
 
     @property
     def needs_wrap_format(self) -> bool:
@@ -43,18 +61,22 @@ class SecretKeyProvider:
         return self._password
 
     async def unwrap(self, wrapped: bytes) -> Unwrapped:
-        """Decrypt the wrapped data key; under a wrong `secret_key` a CFB wrapping yields 16 wrong bytes."""
+        """Decrypt the wrapped data key; under a wrong `secret_key` a CFB wrapping yields 16 wrong bytes.
+
+        Raises `UnwrapFailedError` where a GCM tag does not match, `MalformedWrappingError` where the bytes are no
+        wrapped data key.
+        """
         try:
-            parsed = envelope.parse(wrapped)
+            parsed = self._parse(wrapped)
         except MalformedEnvelopeError as error:
-            raise UnwrapFailedError(str(error)) from None
+            raise MalformedWrappingError(str(error)) from None
         if parsed.key_id is not None or parsed.plaintext_bytes != DATA_KEY_BYTES:
-            raise UnwrapFailedError(f"it does not hold {DATA_KEY_BYTES} bytes under {SECRET_KEY_PROVIDER}")
+            raise MalformedWrappingError(f"it does not hold {DATA_KEY_BYTES} bytes under {self._name}")
         try:
             # A derivation takes about a millisecond: too long for the event loop.
             data_key = await asyncio.to_thread(envelope.decrypt, parsed, self._password, self._cache)
         except AuthenticationFailedError:
-            raise UnwrapFailedError("its GCM tag does not match secret_key") from None
+            raise UnwrapFailedError(f"its GCM tag does not match {self._setting}") from None
         return Unwrapped(data_key, conclusive=parsed.algorithm is Algorithm.AES_GCM, witnesses=ENOUGH_WITNESSES)
 
     async def unwrap_again(self, wrapped: bytes, first: Unwrapped) -> bytes | None:
@@ -63,7 +85,7 @@ class SecretKeyProvider:
         return (await self.unwrap(wrapped)).data_key
 
     async def wrap(self, data_key: bytes, wrap_format: WrapFormat | None = None) -> bytes:
-        """Encrypt a data key as a legacy value."""
+        """Encrypt a data key as a legacy value; the secrets manager's cipher layer writes the same, always AES-GCM."""
         del wrap_format
         encryptor = Encryptor.create(
             key_id=None, password=self._password, algorithm=self._algorithm, salt=new_salt(), cache=self._cache

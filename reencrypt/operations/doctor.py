@@ -26,7 +26,6 @@ from reencrypt.planning.planner import make_plan
 from reencrypt.planning.schema import Schema, examine, read_own_keys
 from reencrypt.planning.target import Target
 from reencrypt.settings import Settings
-from reencrypt.settings.providers import kind_of
 from reencrypt.state.data_keys import read_data_keys
 from reencrypt.state.stop import StopRequest
 
@@ -117,9 +116,7 @@ def _unusable(configured: ProviderConfiguration, name: str, report: DoctorReport
             configured.require(name)
         except ConfigurationError as error:
             return failed("configuration", error)
-    broken = configured.broken.get(kind_of(name))
-    remedy = broken.hint if broken else "Complete it, or take it out."
-    return Check("configuration", State.WARNING, configured.unusable[name], remedy)
+    return Check("configuration", State.WARNING, configured.unusable[name], configured.remedy(name))
 
 
 async def _diagnose(providers: Providers, name: str) -> list[Check]:

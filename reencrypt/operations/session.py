@@ -51,7 +51,7 @@ def open_providers(
     settings: Settings, cache: DerivedKeyCache, vault: ServiceOptions, services: Services, emit: Emit
 ) -> Providers:
     """The key-encryption keys of a configuration, as an async context manager; waits and warnings become events."""
-    return Providers(
+    return Providers.classic(
         settings,
         cache,
         ProviderContext(

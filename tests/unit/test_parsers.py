@@ -21,13 +21,15 @@ from hypothesis import strategies as st
 from reencrypt.catalogue.encoding import PADDED, RAW, UNPADDED
 from reencrypt.catalogue.jsonscan import scan_unparsed
 from reencrypt.catalogue.plaintext import Kind, evidence, is_plausible
+from reencrypt.catalogue.stores import StoreName
 from reencrypt.cli.main import cli
 from reencrypt.cli.options import CommandFailedError, all_commands
-from reencrypt.crypto import envelope, gobase64
+from reencrypt.crypto import envelope, gobase64, managed
 from reencrypt.crypto.envelope import MalformedEnvelopeError
 from reencrypt.crypto.gobase64 import MalformedEncodingError
 from reencrypt.errors import ReencryptError
 from reencrypt.keys.configuration import read_providers
+from reencrypt.keys.manager_vault import ManagerVault
 from reencrypt.keys.wrap_format import WrapFormat
 from reencrypt.operations.complete.search import NotSecrets
 from reencrypt.planning.options import parse_age
@@ -39,6 +41,7 @@ from reencrypt.settings.ini import parse_ini
 from reencrypt.settings.load import load_on
 from reencrypt.settings.locate import Machine
 from reencrypt.settings.toggles import split_list
+from reencrypt.settings.truth import parse_truth
 from reencrypt.settings.url import parse_url, split_host_port
 from reencrypt.state import checkpoints, journal, runs
 from reencrypt.state.quarantine import quarantine_entry
@@ -106,6 +109,10 @@ FRAGMENTS = st.sampled_from(
             "[security]\n",
             "encryption_provider = azurekv.x\n",
             "[security.encryption.azurekv.x]\n",
+            "[secrets_manager]\n",
+            "[secrets_manager.encryption.secret_key.v2]\n",
+            "data_keys_cache_ttl = ",
+            "grpc_client_enable = ",
         ),
         *(
             "[database]\n",
@@ -145,11 +152,19 @@ def _url(text: str) -> object:
     return parse_url(text, "here")
 
 
+def _manager_vault(text: str) -> object:
+    with contextlib.suppress(ValueError):  # what an option may raise
+        return ManagerVault.parse(text)
+    return None
+
+
 PARSERS: dict[str, Callable[[str], object]] = {
     "ini": lambda text: parse_ini(text, "here"),
     "expand": lambda text: expand(text, variable=_variable, read=lambda path: path),
     "unknown expanders": unknown_expanders,
     "duration": parse_duration,
+    "truth": parse_truth,
+    "vault of the manager": _manager_vault,
     "host and port": _split_host_port,
     "list": split_list,
     "what a configuration can hold": lambda text: problem_of("security", "secret_key", text),
@@ -187,6 +202,8 @@ def _judged(kind: Kind, data: bytes) -> object:
 
 BYTE_PARSERS: dict[str, Callable[[bytes], object]] = {
     "envelope": envelope.parse,
+    "value of the manager": managed.parse,
+    "wrapping of the manager": managed.parse_payload,
     "base64": gobase64.decode,
     "padded": PADDED.decode,
     "unpadded": UNPADDED.decode,
@@ -232,8 +249,14 @@ def test_a_row_of_a_state_table_is_read_back_or_named(name: str, data: st.DataOb
         read(row)
 
 
+_SECTION_VARIABLE = "GF_SECRETS_MANAGER_ENCRYPTION_SECRET_KEY_V1_SECRET_KEY"
+
+
 @given(
-    text=TEXTS, variables=st.dictionaries(st.sampled_from(["A", "GF_DATABASE_URL", "GF_SECURITY_SECRET_KEY"]), TEXTS)
+    text=TEXTS,
+    variables=st.dictionaries(
+        st.sampled_from(["A", "GF_DATABASE_URL", "GF_SECURITY_SECRET_KEY", _SECTION_VARIABLE]), TEXTS
+    ),
 )
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_configuration_is_read_or_refused(tmp_path: Path, text: str, variables: dict[str, str]) -> None:
@@ -242,7 +265,9 @@ def test_any_configuration_is_read_or_refused(tmp_path: Path, text: str, variabl
     path.write_bytes(text.encode(errors="surrogatepass"))
     with contextlib.suppress(*OURS):
         found = load_on(machine, config=path, home=None, database_url=None, environ=variables)
-        read_providers(found)
+        for store in StoreName:
+            read_providers(found, store)
+            found.of(store)
 
 
 @given(text=TEXTS)

@@ -30,11 +30,12 @@ Example:
 )
 def show(common: Common) -> int:
     """Print every value that matters, with where it came from; secrets are masked."""
+    from reencrypt.catalogue.stores import StoreName  # noqa: PLC0415
     from reencrypt.keys.configuration import read_providers  # noqa: PLC0415
 
     settings = load(common)
-    providers = read_providers(settings)
-    shown = (*settings.shown, *providers.shown)
+    providers, manager = read_providers(settings), read_providers(settings, StoreName.MANAGER)
+    shown = (*settings.shown, *providers.shown, *manager.shown)
     if common.output == "json":
         values = [
             {"section": each.section, "key": each.key, "value": each.text, "origin": each.origin, "secret": each.secret}
@@ -45,11 +46,13 @@ def show(common: Common) -> int:
             "config_file": str(settings.config_file) if settings.config_file else None,
             "values": values,
             "unusable_providers": dict(providers.unusable),
+            "unusable_manager_providers": dict(manager.unusable),
         }
         out.print_json("config show", 0, content)
         return 0
     rows = [(f"[{each.section}]", each.key, each.text, each.origin) for each in shown]
     out.print_table("Grafana's configuration", ("section", "key", "value", "from"), rows)
-    for provider, reason in providers.unusable.items():
-        out.line(f"unusable provider {provider}: {reason}")
+    for each in (providers, manager):
+        for provider, reason in each.unusable.items():
+            out.line(f"unusable {each.in_words(provider)}: {reason}")
     return 0

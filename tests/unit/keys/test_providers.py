@@ -24,7 +24,7 @@ def section(name: str, vault: str, key: str = "kek", client: str = "") -> str:
 
 def open_all(settings: Settings, services: Services | None = None, key_versions: tuple[str, ...] = ()) -> Providers:
     context = ProviderContext(ServiceOptions(key_versions=key_versions), services=services or Services())
-    return Providers(settings, DerivedKeyCache(), context)
+    return Providers.classic(settings, DerivedKeyCache(), context)
 
 
 @pytest.fixture

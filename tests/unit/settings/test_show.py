@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from reencrypt.catalogue.stores import StoreName
 from reencrypt.keys.azure.kind import ConfiguredVaultKey
 from reencrypt.keys.configuration import read_providers
 from reencrypt.settings import Settings, load_settings
@@ -29,11 +30,13 @@ key_id = kek
 vault_uri = https://v.vault.azure.net
 [security.encryption.azurekv.half]
 client_secret = canary-half
+[secrets_manager.encryption.secret_key.v2]
+secret_key = canary-of-the-manager
 """
 
 
 def rows(settings: Settings) -> dict[str, tuple[str, str]]:
-    lines = (*settings.shown, *read_providers(settings).shown)
+    lines = (*settings.shown, *(line for store in StoreName for line in read_providers(settings, store).shown))
     return {f"{shown.section}.{shown.key}": (shown.text, shown.origin) for shown in lines}
 
 
@@ -54,6 +57,9 @@ def test_every_value_that_matters_is_shown_with_its_origin(load: Load, tmp_path:
     assert shown["security.encryption.azurekv.prod.client_secret"] == ("*********", file)
     assert shown["security.encryption.azurekv.prod.vault_uri"] == ("https://v.vault.azure.net", file)
     assert shown["security.encryption.azurekv.half.vault_uri"] == ("", "not set")
+    assert shown["secrets_manager.encryption_provider"] == ("secret_key.v1", "default")
+    assert shown["secrets_manager.encryption.secret_key.v1.secret_key"] == ("*********", "default")
+    assert shown["secrets_manager.encryption.secret_key.v2.secret_key"] == ("*********", file)
 
 
 @pytest.mark.parametrize(
