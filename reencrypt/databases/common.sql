@@ -60,6 +60,45 @@ SELECT name FROM data_keys WHERE name = :id AND encrypted_data = :wrapped
 -- name: data_key_read
 SELECT encrypted_data FROM data_keys WHERE name = :id
 
+-- name: managed_keys
+SELECT namespace, uid, active, provider, encrypted_data, label, created FROM secret_data_key ORDER BY namespace, uid
+
+-- name: managed_keys_ambiguous
+SELECT namespace, uid FROM secret_data_key WHERE (namespace, uid) IN
+    (SELECT namespace, uid FROM secret_data_key GROUP BY namespace, uid HAVING COUNT(*) > 1) ORDER BY namespace, uid
+
+-- name: managed_key_insert
+INSERT INTO secret_data_key (uid, namespace, label, active, provider, encrypted_data, created, updated)
+VALUES (:uid, :namespace, :label, :active, :provider, :wrapped, :now, :now)
+
+-- name: managed_key_activate
+UPDATE secret_data_key SET active = :active, updated = :now
+WHERE namespace = :namespace AND uid = :uid AND encrypted_data = :wrapped
+
+-- name: managed_key_discard
+DELETE FROM secret_data_key
+WHERE namespace = :namespace AND uid = :uid AND encrypted_data = :wrapped AND active = :active
+
+-- name: managed_key_deactivate
+UPDATE secret_data_key SET active = :active, updated = :now WHERE namespace = :namespace AND uid = :uid
+
+-- name: managed_keys_active
+SELECT namespace, uid, encrypted_data FROM secret_data_key WHERE active = (1 = 1) AND namespace = :namespace
+
+-- name: managed_key_wrapping
+SELECT provider, label FROM secret_data_key
+WHERE namespace = :namespace AND uid = :uid AND encrypted_data = :wrapped
+
+-- name: managed_key_rewrap
+UPDATE secret_data_key SET provider = :provider, encrypted_data = :wrapped, label = :label, updated = :now
+WHERE namespace = :namespace AND uid = :uid AND encrypted_data = :old
+
+-- name: managed_key_lock
+SELECT uid FROM secret_data_key WHERE namespace = :namespace AND uid = :uid AND encrypted_data = :wrapped
+
+-- name: managed_key_read
+SELECT encrypted_data FROM secret_data_key WHERE namespace = :namespace AND uid = :uid
+
 -- name: own_data_keys
 SELECT id, run_id FROM reencrypt_data_key
 
@@ -186,11 +225,11 @@ SELECT old_bytes FROM reencrypt_journal WHERE id = :id
 
 -- name: journal_of_data_keys
 SELECT action, row_key, column_name, old_bytes, new_hash FROM reencrypt_journal
-WHERE run_id = :run_id AND table_name = 'data_keys' AND action IN ('rewrap', 'deactivate') ORDER BY id
+WHERE run_id = :run_id AND table_name = :table_name AND action IN ('rewrap', 'deactivate') ORDER BY id
 
 -- name: journal_rewraps
 SELECT run_id, row_key, column_name, old_bytes FROM reencrypt_journal
-WHERE table_name = 'data_keys' AND action = 'rewrap' ORDER BY id
+WHERE table_name = :table_name AND action = 'rewrap' ORDER BY id
 
 -- name: journal_hashes
 SELECT new_hash FROM reencrypt_journal WHERE run_id = :run_id AND new_hash IS NOT NULL

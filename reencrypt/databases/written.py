@@ -20,17 +20,42 @@ from reencrypt.errors import ReencryptError, RefusedError, SchemaChangedError
 
 Cells = tuple[bytes | None, ...]
 
-_DATA_KEYS: Final = "data_keys"
+
+class _KeyTable:
+    """A table of data keys: what a row of it must hold, and what the statements that write to it begin with.
+
+    `row` is all that unwrapping needs, `wrapping` where only that was written. `parameters` give the key.
+    """
+
+    def __init__(self, table: str, key: tuple[str, ...], statements: str, parameters: tuple[str, ...]) -> None:
+        self.row = _data_key_columns(table, key, "encrypted_data", "provider", "label")
+        self.wrapping = _data_key_columns(table, key, "encrypted_data")
+        self._parameters = parameters
+        self.insert, self.rewrap, self.activate, self.deactivate, self.read = (
+            f"{statements}_{action}" for action in ("insert", "rewrap", "activate", "deactivate", "read")
+        )
+
+    def found_by(self, parameters: Mapping[str, Value]) -> dict[str, str]:
+        """The parameters that find the row."""
+        return {name: str(parameters[name]) for name in self._parameters}
+
+    def key_of(self, parameters: Mapping[str, Value]) -> Key:
+        """The key of the row."""
+        return tuple(self.found_by(parameters).values())
 
 
-def _data_key_columns(*columns: str) -> Location:
+def _data_key_columns(table: str, key: tuple[str, ...], *columns: str) -> Location:
     fields = tuple(Field(column, WholeColumn(RAW)) for column in columns)
-    return Location(f"{_DATA_KEYS} ({', '.join(columns)})", _DATA_KEYS, ("name",), fields)
+    return Location(f"{table} ({', '.join(columns)})", table, key, fields)
 
 
-#: The expected row of `data_keys`: all that unwrapping needs, or its wrapping where only that was written.
-_ROW: Final = _data_key_columns("encrypted_data", "provider", "label")
-_WRAPPING: Final = _data_key_columns("encrypted_data")
+_KEY_TABLES: Final = (
+    _KeyTable("data_keys", ("name",), "data_key", ("id",)),
+    _KeyTable("secret_data_key", ("namespace", "uid"), "managed_key", ("namespace", "uid")),
+)
+_BY_STATEMENT: Final = {
+    statement: each for each in _KEY_TABLES for statement in (each.insert, each.rewrap, each.activate, each.deactivate)
+}
 
 
 class Cause(NamedTuple):
@@ -101,21 +126,25 @@ class Written:
         sent.altered += max(0, matched - (len(updates) - len(losers)))
 
     def note_statement(self, statement: str, parameters: Mapping[str, Value], matched: int) -> None:
-        """Note what a named statement sent to `data_keys`; others are ignored."""
-        if statement not in ("data_key_insert", "data_key_rewrap", "data_key_activate"):
+        """Note what a named statement sent to a table of data keys; others are ignored."""
+        table = _BY_STATEMENT.get(statement)
+        if table is None or statement == table.deactivate:
             return
-        key, wrapped = (str(parameters["id"]),), _bytes(parameters["wrapped"])
-        if statement == "data_key_activate":
+        key, wrapped = table.key_of(parameters), _bytes(parameters["wrapped"])
+        if statement == table.activate:
             if matched:
-                self.expect_data_key(str(parameters["id"]), wrapped)
-        elif matched or statement == "data_key_insert":
-            self._of(_ROW).sent[key] = (wrapped, _bytes(parameters["provider"]), _bytes(parameters["label"]))
+                self._of(table.wrapping).sent[key] = (wrapped,)
+        elif matched or statement == table.insert:
+            self._of(table.row).sent[key] = (wrapped, _bytes(parameters["provider"]), _bytes(parameters["label"]))
         else:
-            self._of(_WRAPPING).left[key] = (_bytes(parameters["old"]),)
+            self._of(table.wrapping).left[key] = (_bytes(parameters["old"]),)
 
-    def expect_data_key(self, key_id: str, wrapped: bytes | None) -> None:
-        """Note that a row of `data_keys` was written, and the wrapping that it must hold."""
-        self._of(_WRAPPING).sent[key_id,] = (wrapped,)
+    async def expect_deactivated(self, executor: Executor, statement: str, parameters: Mapping[str, Value]) -> None:
+        """Note the present wrapping before the statement that sets a data key inactive, which names none."""
+        table = _BY_STATEMENT.get(statement)
+        if table is not None and statement == table.deactivate:
+            for (wrapped,) in await executor.fetch(table.read, **table.found_by(parameters)):
+                self._of(table.wrapping).sent[table.key_of(parameters)] = (_bytes(wrapped),)
 
     def _of(self, location: Location) -> _Sent:
         return self._by_location.setdefault(location.name, _Sent(location))
@@ -153,16 +182,6 @@ async def blamed(location: Location, error: SchemaChangedError, read: Awaitable[
         f"{location.table}: a trigger on it asks for what is not there: {error.message}",
         hint="Nothing of this page was committed. Drop, disable or mend the trigger, then start again.",
     )
-
-
-async def expect_deactivated(
-    executor: Executor, written: Written, statement: str, parameters: Mapping[str, Value]
-) -> None:
-    """Note the present wrapping before the statement that sets a data key inactive, which names none."""
-    if statement == "data_key_deactivate":
-        key_id = str(parameters["id"])
-        for (wrapped,) in await executor.fetch("data_key_read", id=key_id):
-            written.expect_data_key(key_id, _bytes(wrapped))
 
 
 def _refusal(table: str, wrong: int, number: int, seen: Sequence[Cause]) -> RefusedError:

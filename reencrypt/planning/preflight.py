@@ -14,7 +14,7 @@ from reencrypt.keys.wrap_format import WrapFormat
 from reencrypt.outcomes import Operation
 from reencrypt.planning.plan import Plan
 from reencrypt.settings import Settings
-from reencrypt.state.data_keys import KeyTable
+from reencrypt.state.key_table import KeyTable
 from reencrypt.state.runs import Run
 
 

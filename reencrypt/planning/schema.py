@@ -16,7 +16,8 @@ from reencrypt.errors import ConfigurationError
 from reencrypt.planning.column_uses import unsupported_columns
 from reencrypt.planning.visibility import ambiguous_keys, obstacles
 from reencrypt.state.accepted import NOTHING, Accepted, read_accepted
-from reencrypt.state.data_keys import KeyTable, read_own
+from reencrypt.state.data_keys import read_own
+from reencrypt.state.key_table import KeyTable
 
 
 @dataclass(frozen=True, slots=True)

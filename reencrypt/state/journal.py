@@ -10,6 +10,7 @@ from typing import Final
 from reencrypt.catalogue.location import Key, Location
 from reencrypt.databases.protocol import Database, RowUpdate, Transaction, Value
 from reencrypt.state.damaged import read_back
+from reencrypt.state.key_table import KeyTable
 from reencrypt.state.rowkey import key_from_text, key_to_text
 
 #: A column of a row: table, the row's key as text, column.
@@ -55,15 +56,22 @@ def update_entries(location: Location, updates: Sequence[RowUpdate]) -> list[tup
 
 
 async def journal_data_key(
-    transaction: Transaction, run_id: str, action: str, key_id: str, *, old: bytes | None, new: bytes | None
+    transaction: Transaction,
+    run_id: str,
+    action: str,
+    key_id: str,
+    *,
+    old: bytes | None,
+    new: bytes | None,
+    table: KeyTable = KeyTable.CURRENT,
 ) -> None:
     """Record that a data key was inserted, activated or discarded; the bytes are the wrapped ones."""
     await transaction.execute(
         "journal_append",
         run_id=run_id,
         action=action,
-        table_name="data_keys",
-        row_key=key_to_text((key_id,)),
+        table_name=table.table_name,
+        row_key=key_to_text(table.row_key(key_id)),
         column_name="encrypted_data",
         old_bytes=old,
         new_hash=digest(new),
@@ -71,13 +79,19 @@ async def journal_data_key(
 
 
 async def journal_rewrap(
-    transaction: Transaction, run_id: str, key_id: str, *, old: Mapping[str, bytes], new: Mapping[str, bytes]
+    transaction: Transaction,
+    run_id: str,
+    key_id: str,
+    *,
+    old: Mapping[str, bytes],
+    new: Mapping[str, bytes],
+    table: KeyTable = KeyTable.CURRENT,
 ) -> None:
-    """Record by column the old values of a row of `data_keys`, and a hash of the new ones."""
-    row = key_to_text((key_id,))
+    """Record by column the old values of a data key's row, and a hash of the new ones."""
+    row = key_to_text(table.row_key(key_id))
     entries = [(row, column, before, digest(new[column])) for column, before in old.items()]
     await transaction.execute_many(
-        "journal_append", _COLUMNS, entries, run_id=run_id, action="rewrap", table_name="data_keys"
+        "journal_append", _COLUMNS, entries, run_id=run_id, action="rewrap", table_name=table.table_name
     )
 
 
@@ -177,7 +191,7 @@ async def read_old_bytes(database: Database, number: int) -> bytes | None:
 
 @dataclass(frozen=True, slots=True)
 class DataKeyEntry:
-    """One change of a row of `data_keys`: the action, and what a column of it held before."""
+    """One change of a data key's row: the action, and what a column of it held before."""
 
     action: str
     key_id: str
@@ -186,21 +200,29 @@ class DataKeyEntry:
     new_hash: bytes | None
 
 
-async def read_data_key_entries(database: Database, run_id: str) -> list[DataKeyEntry]:
-    """Read the data keys that a run has rewrapped or set inactive, in order."""
+async def read_data_key_entries(
+    database: Database, run_id: str, table: KeyTable = KeyTable.CURRENT
+) -> list[DataKeyEntry]:
+    """Read the data keys of a table that a run has rewrapped or set inactive, in order."""
+    rows = await database.fetch("journal_of_data_keys", run_id=run_id, table_name=table.table_name)
     return [
-        DataKeyEntry(str(action), str(key_from_text(str(row_key))[0]), str(column), _bytes(old), _bytes(new_hash))
-        for action, row_key, column, old, new_hash in await database.fetch("journal_of_data_keys", run_id=run_id)
+        DataKeyEntry(str(action), _key_id(table, row_key), str(column), _bytes(old), _bytes(new_hash))
+        for action, row_key, column, old, new_hash in rows
     ]
 
 
-async def read_rewraps(database: Database) -> list[tuple[str, str, str, bytes]]:
-    """Read run, data key, column and old bytes of every rewrap of all runs, in order."""
+async def read_rewraps(database: Database, table: KeyTable = KeyTable.CURRENT) -> list[tuple[str, str, str, bytes]]:
+    """Read run, data key, column and old bytes of every rewrap of a table by all runs, in order."""
     return [
-        (str(run_id), str(key_from_text(str(row_key))[0]), str(column), old)
-        for run_id, row_key, column, old in await database.fetch("journal_rewraps")
+        (str(run_id), _key_id(table, row_key), str(column), old)
+        for run_id, row_key, column, old in await database.fetch("journal_rewraps", table_name=table.table_name)
         if isinstance(old, bytes)
     ]
+
+
+def _key_id(table: KeyTable, row_key: object) -> str:
+    with read_back(f"the data key {row_key!s} in reencrypt_journal"):
+        return table.key_id(key_from_text(str(row_key)))
 
 
 async def empty_journal(transaction: Transaction) -> None:

@@ -26,7 +26,8 @@ from reencrypt.outcomes import Operation
 from reencrypt.planning.options import RunOptions, TargetOptions
 from reencrypt.secret import Secret
 from reencrypt.settings import load_settings
-from reencrypt.state.data_keys import KeyTable, read_data_keys
+from reencrypt.state.data_keys import read_data_keys
+from reencrypt.state.key_table import KeyTable
 from reencrypt.state.lease import take_lease
 from reencrypt.state.runs import Run, insert_run
 from tests.grafana.builder import GrafanaBuilder

@@ -26,7 +26,11 @@ from reencrypt.databases.written import Cause, Causes
 from reencrypt.errors import ConfigurationError
 
 # What a page's transaction touches of Grafana's.
-_OURS: Final = frozenset(location.table for location in LOCATIONS) | {"data_keys"}
+_OURS: Final = frozenset(location.table for location in LOCATIONS) | {
+    "data_keys",
+    "secret_data_key",
+    "secret_encrypted_value",
+}
 # Those that convert to utf8mb4 and back without a loss: Grafana's own, and what an old MySQL defaulted to.
 _CHARSETS: Final = frozenset(("utf8mb4", "utf8mb3", "utf8", "latin1", "ascii"))
 _COLUMNS: Final = """

@@ -3,6 +3,10 @@
 -- name: data_key_lock
 SELECT name FROM data_keys WHERE name = :id AND encrypted_data = :wrapped LOCK IN SHARE MODE
 
+-- name: managed_key_lock
+SELECT uid FROM secret_data_key WHERE namespace = :namespace AND uid = :uid AND encrypted_data = :wrapped
+LOCK IN SHARE MODE
+
 -- name: lease_first
 INSERT INTO reencrypt_lease (id, token, holder, beats, beat_seconds, taken) VALUES (1, 0, '', 0, 0, :at)
 ON DUPLICATE KEY UPDATE id = id

@@ -20,6 +20,8 @@ from reencrypt.databases.statements import load_statements, qualified
 from reencrypt.databases.waits import Waiting, ignore
 from reencrypt.settings import DatabaseSettings
 
+#: The tables whose moments named statements write. No name of another table of theirs contains one of these.
+_WITH_MOMENTS: Final = ("data_keys", "secret_data_key")
 _STATE_LOCK: Final = 0x7265656E  # the key of the advisory lock: "reen"
 
 
@@ -34,11 +36,16 @@ async def open_database(settings: DatabaseSettings, *, write: bool, waiting: Wai
 
 async def _look(session: Session) -> PostgresDialect:
     schema = await schema_of(session)
-    types = await PostgresCatalogue(schema).types(session, "data_keys")
+    catalogue = PostgresCatalogue(schema)
+    zoned = [
+        table
+        for table in _WITH_MOMENTS
+        if any(each.type_name == "timestamptz" for each in (await catalogue.types(session, table)).values())
+    ]
     ((encoding,),) = await session.fetch("SELECT pg_catalog.current_setting('server_encoding')")
     return PostgresDialect(
         schema,
-        in_zone=any(each.type_name == "timestamptz" for each in types.values()),
+        zoned=frozenset(zoned),
         is_raw=encoding == "SQL_ASCII",
     )
 
@@ -68,17 +75,17 @@ class PostgresDialect:
     state_lock: str | None = f"SELECT pg_advisory_xact_lock({_STATE_LOCK})"
     fire_deferred: str | None = "SET CONSTRAINTS ALL IMMEDIATE"
 
-    def __init__(self, schema: str, *, in_zone: bool, is_raw: bool) -> None:
+    def __init__(self, schema: str, *, zoned: frozenset[str], is_raw: bool) -> None:
         self.schema = schema
         self._is_raw = is_raw
-        self._in_zone = in_zone  # the moments of `data_keys` are TIMESTAMPTZ
+        self._zoned = zoned  # the tables of `_WITH_MOMENTS` whose moments are TIMESTAMPTZ
         self.catalogue = PostgresCatalogue(schema)
         self._types: dict[str, dict[str, Column]] = {}
 
     def statement(self, name: str, parameters: Mapping[str, Value]) -> Query:
         """A named statement with its values."""
         statement = _statement(name, self.schema)
-        if self._in_zone:
+        if any(table in statement.text for table in self._zoned):
             parameters = {name: in_zone(value) for name, value in parameters.items()}
         return statement.text, statement.values(parameters)
 

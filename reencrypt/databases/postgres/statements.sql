@@ -4,6 +4,9 @@
 -- name: data_key_lock
 SELECT name FROM data_keys WHERE name = :id AND encrypted_data = :wrapped FOR SHARE
 
+-- name: managed_key_lock
+SELECT uid FROM secret_data_key WHERE namespace = :namespace AND uid = :uid AND encrypted_data = :wrapped FOR SHARE
+
 -- name: journal_append_in_bulk
 INSERT INTO reencrypt_journal (run_id, action, table_name, row_key, column_name, old_bytes, new_hash)
 SELECT :run_id::text, :action::text, :table_name::text, page.*

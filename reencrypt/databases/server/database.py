@@ -22,7 +22,7 @@ from reencrypt.databases.sight import KeyCount, Sight
 from reencrypt.databases.state_version import read_state_version
 from reencrypt.databases.statements import OUR_TABLES, STATE_VERSION, TEMPORARY_TABLES, load_schema
 from reencrypt.databases.waits import Waiting
-from reencrypt.databases.written import Causes, Cells, Written, blamed, expect_deactivated
+from reencrypt.databases.written import Causes, Cells, Written, blamed
 from reencrypt.errors import NotWritableError, SchemaChangedError
 
 _LOCK_POLICY: Final = LockPolicy(hold_seconds=0.05, gaps=False)
@@ -205,7 +205,7 @@ class ServerTransaction:
 
     async def execute(self, statement: str, **parameters: Value) -> int:
         """Run a named statement; returns how many rows it matched, changed or not."""
-        await expect_deactivated(self, self.written, statement, parameters)
+        await self.written.expect_deactivated(self, statement, parameters)
         with self._driver.translated():
             matched = await self._session.execute(*self._dialect.statement(statement, parameters))
         self.written.note_statement(statement, parameters, matched)

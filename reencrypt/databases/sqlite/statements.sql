@@ -18,3 +18,23 @@ DELETE FROM data_keys WHERE name = :id AND CAST(encrypted_data AS BLOB) = :wrapp
 
 -- name: data_key_delete
 DELETE FROM data_keys WHERE name = :id AND CAST(encrypted_data AS BLOB) = :wrapped AND active = :active
+
+-- name: managed_keys
+SELECT CAST(namespace AS BLOB), CAST(uid AS BLOB), active, CAST(provider AS BLOB), CAST(encrypted_data AS BLOB),
+    CAST(label AS BLOB), created
+FROM secret_data_key ORDER BY namespace, uid
+
+-- name: managed_key_read
+SELECT CAST(encrypted_data AS BLOB) FROM secret_data_key WHERE namespace = :namespace AND uid = :uid
+
+-- name: managed_key_lock
+SELECT uid FROM secret_data_key
+WHERE namespace = :namespace AND uid = :uid AND CAST(encrypted_data AS BLOB) = :wrapped
+
+-- name: managed_key_activate
+UPDATE secret_data_key SET active = :active, updated = :now
+WHERE namespace = :namespace AND uid = :uid AND CAST(encrypted_data AS BLOB) = :wrapped
+
+-- name: managed_key_discard
+DELETE FROM secret_data_key
+WHERE namespace = :namespace AND uid = :uid AND CAST(encrypted_data AS BLOB) = :wrapped AND active = :active

@@ -15,7 +15,7 @@ from reencrypt.databases.protocol import RowUpdate, Value
 from reencrypt.databases.sqlite.errors import translated
 from reencrypt.databases.sqlite.rendering import batches, holding, quote, select, to_rows
 from reencrypt.databases.statements import TEMPORARY_TABLES
-from reencrypt.databases.written import Cause, Causes, Cells, Written, blamed, expect_deactivated
+from reencrypt.databases.written import Cause, Causes, Cells, Written, blamed
 from reencrypt.errors import SchemaChangedError
 
 
@@ -36,7 +36,7 @@ class SqliteTransaction:
 
     async def execute(self, statement: str, **parameters: Value) -> int:
         """Run a named statement; returns how many rows it matched."""
-        await expect_deactivated(self, self.written, statement, parameters)
+        await self.written.expect_deactivated(self, statement, parameters)
         with translated(self._path):
             cursor = await self._connection.execute(self._statements[statement], parameters)
         self.written.note_statement(statement, parameters, cursor.rowcount)

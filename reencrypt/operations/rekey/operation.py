@@ -35,8 +35,9 @@ from reencrypt.settings.defaults import DEFAULT_SECRET_KEY
 from reencrypt.settings.holding import problem_of
 from reencrypt.state.accepted import read_accepted
 from reencrypt.state.counts import PLAIN_OR_UNPROVEN
-from reencrypt.state.data_keys import KeyTable, read_data_keys
+from reencrypt.state.data_keys import read_data_keys
 from reencrypt.state.journal import digest
+from reencrypt.state.key_table import KeyTable
 from reencrypt.state.lease import Lease
 from reencrypt.state.quarantine import QuarantineEntry, read_quarantine, save_findings
 from reencrypt.state.rowkey import key_to_text

@@ -311,3 +311,27 @@ async def test_a_database_without_encoding_keeps_the_bytes_of_both_columns(
         rows = {key: cell("n", b"new\0" + BYTES) for key in ROWS}
         async with database.transaction() as transaction:
             assert await cast("ServerTransaction", transaction).count_holding(VALUES, rows) == len(rows)
+
+
+@pytest.mark.one_engine
+async def test_a_swap_reads_its_page_and_not_the_table(postgres_server: PostgresServer, tmp_path: Path) -> None:
+    number = 60_000
+    engine = PostgresEngine(await asyncio.to_thread(postgres_server.new_database))
+    await make(engine, tmp_path)
+    await execute(
+        engine,
+        "INSERT INTO secret_encrypted_value (namespace, name, version, encrypted_data, created, updated, data_key_id) "
+        "SELECT 'default', 'inline-' || n, 1, decode(repeat('78', 100), 'hex'), 1, 1, 'k' FROM generate_series(1, ?) n",
+        number,
+    )
+    await execute(engine, "ANALYZE secret_encrypted_value")
+    updates = [
+        RowUpdate(("default", f"inline-{number - each}", 1), cell("k", b"x" * 100), cell("n", b"y" * 100))
+        for each in range(500)
+    ]
+    looks = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'secret_encrypted_value'"
+    async with opened(engine) as database, database.transaction() as transaction:
+        assert isinstance(transaction, ServerTransaction)
+        assert await transaction.update_rows(VALUES, updates) == []
+        ((read,),) = await transaction._session.fetch(looks)  # noqa: SLF001 - told inside the transaction alone
+        assert read <= 2 * len(updates)
