@@ -8,24 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
 from reencrypt.catalogue.location import Location
 from reencrypt.catalogue.locations import LOCATIONS
 from reencrypt.catalogue.manager_locations import MANAGER_LOCATIONS
-
-
-class StoreName(StrEnum):
-    """A store, as `--store` and reports name it."""
-
-    CLASSIC = "classic"
-    MANAGER = "manager"
-
-    @property
-    def in_words(self) -> str:
-        """Its name in sentences."""
-        return "the classic store" if self is StoreName.CLASSIC else "the secrets manager"
+from reencrypt.catalogue.store_name import StoreName
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,33 @@ def perform(
         return run_to_end(in_session(emit))
 
 
+def perform_in_stores(
+    common: Common,
+    options: RunOptions,
+    operation: Callable[[list[Session]], Awaitable[_T]],
+    *,
+    write: bool = True,
+    stops: bool = True,
+) -> _T:
+    """Open a session for each store, run an operation in them, and return its report; see `perform`."""
+    from reencrypt.cli.signals import stop_on_signals  # noqa: PLC0415
+    from reencrypt.operations.session import open_shared, open_stores  # noqa: PLC0415
+    from reencrypt.state.stop import StopRequest  # noqa: PLC0415
+
+    known = load(common)
+
+    async def in_sessions(emit: Emit) -> _T:
+        stop = stop_on_signals() if stops else StopRequest()
+        async with (
+            open_shared() as shared,
+            open_stores(known, options, shared, emit=emit, stop=stop, write=write) as sessions,
+        ):
+            return await operation(sessions)
+
+    with listening(common) as emit:
+        return run_to_end(in_sessions(emit))
+
+
 def load(common: Common) -> Settings:
     """Read Grafana's configuration from files and the environment."""
     from reencrypt.settings import load_settings  # noqa: PLC0415

@@ -10,10 +10,11 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from reencrypt.catalogue.stores import StoreName
+from reencrypt.catalogue.store_name import StoreName
 from reencrypt.errors import ConfigurationError
 from reencrypt.keys.kind import ConfiguredProvider, ProviderKind, Quota
-from reencrypt.keys.manager_vault import OPTION, BorrowedKey, ManagerVault
+from reencrypt.keys.manager_options import OPTION, ManagerVault
+from reencrypt.keys.manager_vault import BorrowedKey
 from reencrypt.keys.registry import find_outside
 from reencrypt.keys.store_kinds import STORE_KINDS, StoreKinds
 from reencrypt.settings import Settings, ShownValue

@@ -6,13 +6,13 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Self
 
-from reencrypt.catalogue.stores import StoreName
+from reencrypt.catalogue.store_name import StoreName
 from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.errors import ConfigurationError
 from reencrypt.keys.configuration import ProviderConfiguration, read_providers, with_vaults
 from reencrypt.keys.kind import ProviderContext, ProviderKind
-from reencrypt.keys.manager_vault import ManagerVault
+from reencrypt.keys.manager_options import ManagerVault
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER, KeyProvider
 from reencrypt.keys.secret_key import SecretKeyProvider
 from reencrypt.settings import Settings

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from reencrypt.catalogue.stores import StoreName
+from reencrypt.catalogue.store_name import StoreName
 from reencrypt.keys.kind import ProviderKind
-from reencrypt.keys.manager_vault import OPTION
+from reencrypt.keys.manager_options import OPTION
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER
 from reencrypt.keys.registry import BUILT_IN, MANAGER_BUILT_IN
 from reencrypt.settings.defaults import NO_MANAGER_PROVIDER

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from reencrypt.catalogue.store_name import StoreName
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.databases.connect import open_database
 from reencrypt.databases.plain_text import REMEDY, count_plain_text, plain_text_in_words
@@ -88,7 +89,7 @@ async def doctor(settings: Settings, options: RunOptions, shared: Shared, *, emi
     report = DoctorReport(
         normalise_provider(settings.encryption_provider), Target.resolve(settings.classic, options).provider
     )
-    opening = open_providers(settings, DerivedKeyCache(), options.vault, shared.services, emit)
+    opening = open_providers(StoreName.CLASSIC, settings, DerivedKeyCache(), options, shared.services, emit)
     found = await _database(settings, report, emit)
     report.groups["grafana"] = _grafana(settings, report, found)
     async with opening as providers:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from reencrypt.catalogue.location import Location
+from reencrypt.catalogue.store_name import StoreName
 from reencrypt.errors import ReencryptError
 from reencrypt.keys.proof import Proof
 from reencrypt.keys.provider import LEGACY_PROVIDER, Unwrapped
 from reencrypt.planning.census import LocationCensus
 from reencrypt.planning.estimate import Estimate, estimate
 from reencrypt.planning.plan import Plan
-from reencrypt.planning.planner import make_plan
+from reencrypt.planning.planner import make_plans
 from reencrypt.planning.session import Session
 
 
@@ -37,7 +39,12 @@ class PlanReport:
     estimate: tuple[Estimate, Estimate]
 
     @property
-    def check_exit_code(self) -> int:
+    def store(self) -> StoreName:
+        """The store of the plan."""
+        return self.plan.store
+
+    @property
+    def exit_code(self) -> int:
         """The exit code that `run` would start with: that of its first refusal, else 0."""
         return self.plan.refusals[0].exit_code if self.plan.refusals else 0
 
@@ -87,6 +94,7 @@ class PlanReport:
         rewrap, run = self.estimate
         return {
             "outcome": "refused" if plan.refusals else "ready" if plan.movable else "nothing_to_do",
+            "store": plan.store,
             "database": self.database,
             "schema": plan.schema.name or None,
             "encryption_provider": plan.store_settings.encryption_provider,
@@ -102,6 +110,7 @@ class PlanReport:
             },
             "locations": {
                 location.name: {
+                    "store": plan.store,
                     "total": self._census(location).total,
                     "keys": [
                         {
@@ -136,12 +145,22 @@ class PlanReport:
         }
 
 
-async def plan(session: Session) -> PlanReport:
-    """Make the plan that a run would make, and stop there."""
-    made = await make_plan(session)
-    database = session.database
-    statements = database.state_statements(made.schema.state_version)
-    return PlanReport(made, database.name, statements, estimate(made, session.providers.configured.quota))
+async def plan_stores(sessions: Sequence[Session]) -> list[PlanReport]:
+    """Make the plan that a run would make for each store, and stop there."""
+    plans = await make_plans(sessions)
+    if not all(plan.is_empty for plan in plans):
+        # As for a run: a store without secrets stops nothing as long as another one has some.
+        plans = [replace(plan, refusals=()) if plan.is_empty else plan for plan in plans]
+    database = sessions[0].database
+    return [
+        PlanReport(
+            plan,
+            database.name,
+            database.state_statements(plan.schema.state_version),
+            estimate(plan, session.providers.configured.quota),
+        )
+        for session, plan in zip(sessions, plans, strict=True)
+    ]
 
 
 def proof_in_words(proof: Proof) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from reencrypt.catalogue.reason import REMEDY, Reason
-from reencrypt.catalogue.stores import StoreName
+from reencrypt.catalogue.store_name import StoreName
 from reencrypt.databases.paging import Coverage
 from reencrypt.outcomes import Outcome
 from reencrypt.state.counts import Counts, per_location

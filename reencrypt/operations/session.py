@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 
-from reencrypt.catalogue.stores import StoreName
+from reencrypt.catalogue.store_name import StoreName
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.databases.connect import open_database
 from reencrypt.databases.protocol import Database
@@ -15,8 +15,8 @@ from reencrypt.events import Emit, Waiting, Warned
 from reencrypt.keys.kind import ProviderContext, Services
 from reencrypt.keys.providers import Providers
 from reencrypt.keys.ring import KeyRing
-from reencrypt.keys.service_options import ServiceOptions
-from reencrypt.planning.options import RunOptions, available_threads
+from reencrypt.operations.choice import chosen_stores, options_of
+from reencrypt.planning.options import RunOptions, StoreOptions, available_threads
 from reencrypt.planning.schema import Schema, inspect
 from reencrypt.planning.session import Session
 from reencrypt.settings import Settings
@@ -48,50 +48,73 @@ async def open_shared() -> AsyncIterator[Shared]:
 
 
 def open_providers(
-    settings: Settings, cache: DerivedKeyCache, vault: ServiceOptions, services: Services, emit: Emit
+    store: StoreName, settings: Settings, cache: DerivedKeyCache, options: RunOptions, services: Services, emit: Emit
 ) -> Providers:
-    """The key-encryption keys of a configuration, as an async context manager; waits and warnings become events."""
-    return Providers.classic(
-        settings,
-        cache,
-        ProviderContext(
-            vault,
-            waiting=lambda reason: emit(Waiting(reason)),
-            warn=lambda message: emit(Warned(message)),
-            services=services,
-        ),
+    """The key-encryption keys of a store, as an async context manager; waits and warnings become events."""
+    context = ProviderContext(
+        options.vault,
+        waiting=lambda reason: emit(Waiting(reason)),
+        warn=lambda message: emit(Warned(message)),
+        services=services,
     )
+    if store is StoreName.MANAGER:
+        return Providers.manager(settings, cache, context, options.manager.vaults)
+    return Providers.classic(options.applied_to(settings), cache, context)
 
 
 @asynccontextmanager
 async def open_session(
     settings: Settings, options: RunOptions, shared: Shared, *, emit: Emit, stop: StopRequest, write: bool
 ) -> AsyncIterator[Session]:
-    """Open everything that an operation works with, and close it when the block ends.
+    """Open a session of the classic store alone, see `open_stores`."""
+    options = replace(options, stores=StoreOptions("classic"))
+    async with open_stores(settings, options, shared, emit=emit, stop=stop, write=write) as (session,):
+        yield session
 
-    Raises `ConfigurationError` for a database that is not Grafana's, or that this account cannot see completely.
+
+@asynccontextmanager
+async def open_stores(
+    settings: Settings, options: RunOptions, shared: Shared, *, emit: Emit, stop: StopRequest, write: bool
+) -> AsyncIterator[list[Session]]:
+    """Open a session for each store that the options ask for and this database has, and close them with the block.
+
+    The sessions share the database. Raises `ConfigurationError` for a database that is not Grafana's, or that this
+    account cannot see completely, and for a store that is asked for by name and kept elsewhere.
     """
     cache = DerivedKeyCache()
+    chosen = chosen_stores(settings, options, emit)
     # Before the database: what the options say wrongly must not wait for a server that does not answer.
-    opening = open_providers(options.applied_to(settings), cache, options.vault, shared.services, emit)
+    of_store = {name: options_of(name, chosen, settings, options) for name in chosen}
+    opening = {
+        name: open_providers(name, settings, cache, each, shared.services, emit) for name, each in of_store.items()
+    }
     database = await open_database(settings.database, write=write, waiting=lambda reason: emit(Waiting(reason)))
     try:
         schema = await inspect(database)
-        async with opening as providers:
-            ring = _ring(database, providers, schema)
-            yield Session(
-                StoreName.CLASSIC,
-                database,
-                schema,
-                providers,
-                ring,
-                cache,
-                shared.pool,
-                settings,
-                options,
-                emit,
-                stop,
-            )
+        if len(chosen) > 1 and not schema.of(StoreName.MANAGER).has_store:
+            # A Grafana before 12 has no such store, and that is no news.
+            del opening[StoreName.MANAGER]
+        async with AsyncExitStack() as stack:
+            sessions = []
+            for name, providers in opening.items():
+                opened, seen = await stack.enter_async_context(providers), schema.of(name)
+                ring = _ring(database, opened, seen)
+                sessions.append(
+                    Session(
+                        name,
+                        database,
+                        seen,
+                        opened,
+                        ring,
+                        cache,
+                        shared.pool,
+                        settings,
+                        of_store[name],
+                        emit,
+                        stop,
+                    )
+                )
+            yield sessions
     finally:
         await database.close()
 

@@ -32,17 +32,22 @@ _FEWEST_SAMPLES: Final = 8
 _FEWEST_OF_LOCATION: Final = 2
 _CLIP_BYTES: Final = 1024
 _LONGEST_GCM_BYTES: Final = 64 * 1024
+_NO_KEY_ID: Final = b"\0"  # a joined cell with an empty id
 _NAMED: Final = 20  # how many single secrets a report names before it only counts
 
 
 @dataclass(slots=True)
 class LocationCensus:
-    """The count of one location. `by_key` counts (key id or None for legacy, algorithm) pairs; `named` lists places."""
+    """The count of one location. `by_key` counts (key id or None for legacy, algorithm) pairs; `named` lists places.
+
+    `unsplit` counts values with the id of their data key before them, where Grafana has a column for it.
+    """
 
     total: int = 0
     by_key: dict[tuple[str | None, Algorithm], int] = field(default_factory=dict)
     problems: dict[str, int] = field(default_factory=dict)
     unreadable_padding: int = 0
+    unsplit: int = 0
     named: list[str] = field(default_factory=list)
 
 
@@ -157,6 +162,8 @@ async def take_census(
 
         async def look(rows: list[Row]) -> None:
             before = found.total
+            if location.fields[0].key_id is not None:
+                found.unsplit += sum((row.cells[0] or b"").startswith(_NO_KEY_ID) for row in rows)
             for row in rows:
                 for secret in secrets_of(location, row):
                     _count(found, location, row.key, secret)

@@ -13,11 +13,13 @@ import re
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from reencrypt.catalogue.reason import Reason
+from reencrypt.catalogue.store_name import StoreName
 from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.errors import ConfigurationError
+from reencrypt.keys.manager_options import ManagerOptions
 from reencrypt.keys.service_options import ServiceOptions
 from reencrypt.keys.wrap_format import WrapFormat
 from reencrypt.option import option
@@ -35,6 +37,24 @@ def parse_age(text: str) -> timedelta:
         raise ValueError(f"{text!r} is not a number of days, hours, minutes or seconds, such as 90d")
     unit = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}[found[2]]
     return timedelta(**{unit: int(found[1])})
+
+
+@dataclass(frozen=True, slots=True)
+class StoreOptions:
+    """Which of Grafana's two envelope stores a command is about."""
+
+    store: Literal["all", "classic", "manager"] = option(
+        "--store",
+        "The classic store, the secrets manager of Grafana 12 and later, or both.",
+        default="all",
+        details="`--to` belongs to the store that has a provider of that name; the other store goes to its own "
+        "encryption_provider.",
+    )
+
+    @property
+    def names(self) -> tuple[StoreName, ...]:
+        """The stores that are asked for."""
+        return tuple(StoreName) if self.store == "all" else (StoreName(self.store),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,9 +256,11 @@ class RunOptions:
     """
 
     operation: Operation = Operation.RUN
+    stores: StoreOptions = field(default_factory=StoreOptions)
     target: TargetOptions = field(default_factory=TargetOptions)
     trust: TrustOptions = field(default_factory=TrustOptions)
     vault: ServiceOptions = field(default_factory=ServiceOptions)
+    manager: ManagerOptions = field(default_factory=ManagerOptions)
     rotation: RotationOptions = field(default_factory=RotationOptions)
     scope: ScopeOptions = field(default_factory=ScopeOptions)
     safety: SafetyOptions = field(default_factory=SafetyOptions)

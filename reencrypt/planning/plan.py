@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from reencrypt.catalogue.location import Location
-from reencrypt.catalogue.stores import StoreName
+from reencrypt.catalogue.store_name import StoreName
 from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.errors import NoSecretsError, ReencryptError
 from reencrypt.keys.proof import Proof
@@ -31,6 +31,7 @@ class Plan:
     """Census, keys, proof and target. `refusals` are in the order in which they would stop the operation.
 
     `existing` are Grafana's data keys to write under, by namespace; a namespace that is not among them gets a new one.
+    `unknown_names` are keys and providers that the user names and that this store does not have.
     `plain_text` counts secrets that are not encrypted at all, by table and column.
     """
 
@@ -50,6 +51,7 @@ class Plan:
     quarantined: int = 0
     plain_text: Mapping[str, int] = field(default_factory=dict)
     rekeyed: Run | None = None
+    unknown_names: frozenset[str] = frozenset()
     refusals: tuple[ReencryptError, ...] = ()
     warnings: tuple[str, ...] = ()
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from reencrypt.catalogue.location import Location
+from reencrypt.catalogue.store_name import StoreName
 from reencrypt.crypto.envelope import Envelope
 from reencrypt.databases.plain_text import REMEDY, count_plain_text, plain_text_in_words
 from reencrypt.errors import ConfigurationError, NoSecretsError, ReencryptError, RefusedError
@@ -37,14 +38,21 @@ from reencrypt.state.runs import Run, find_open, last_rekey, read_runs
 
 
 async def make_plan(session: Session) -> Plan:
-    """Make the plan of the session's operation.
+    """Make the plan of the session's operation, see `make_plans`."""
+    (plan,) = await make_plans([session])
+    return plan
 
-    Raises `ConfigurationError` for a foreign database and for a named key that does not exist; `refusals` collects
+
+async def make_plans(sessions: Sequence[Session]) -> list[Plan]:
+    """Make the plan of an operation for each store of one database.
+
+    Raises `ConfigurationError` for a foreign database and for a named key that exists in no store; `refusals` collects
     what would stop the operation.
     """
-    plan = await _Planner(session).plan()
-    obstacle = await session.database.write_obstacle()
-    return plan if obstacle is None else replace(plan, refusals=(obstacle, *plan.refusals))
+    plans = [await _Planner(session).plan() for session in sessions]
+    _check_names(plans)
+    obstacle = await sessions[0].database.write_obstacle()
+    return plans if obstacle is None else [replace(plan, refusals=(obstacle, *plan.refusals)) for plan in plans]
 
 
 async def plan_again(session: Session, before: Plan, proof: Proof) -> Plan:
@@ -62,12 +70,15 @@ class _Planner:
         await session.ring.reload()
         runs = await read_runs(session.database) if session.schema.has_state else []
         plan = await self._survey(runs)
-        _check_names(plan, session.providers.configured)
+        plan = replace(plan, unknown_names=_unknown_names(plan, session.providers.configured))
         if stale := preflight.of_stale_secret_key(plan.rekeyed, settings):
             # Everything below would judge by a key that is gone from the database.
             return replace(plan, refusals=(stale,))
         if not (plan.census.total or (plan.target.operation is Operation.REWRAP and session.ring.rows)):
             return replace(plan, refusals=() if options.trust.allow_empty else (self._no_secrets(),))
+        if fault := session.store_settings.fault:
+            # In a store that holds nothing it is no fault of this command.
+            return replace(plan, refusals=(fault,))
         if plan.target.fresh and options.rotation.if_older_than is not None and plan.run_to_continue is None:
             stuck = await self._stuck(plan, runs)
             due = plan.due_at(options.rotation.if_older_than, session.database.now(), stuck)
@@ -123,9 +134,10 @@ class _Planner:
     async def _survey(self, runs: Sequence[Run]) -> Plan:
         """Read the database; nothing is judged yet."""
         session = self.session
-        rekeyed = last_rekey(runs)
+        is_classic = session.store is StoreName.CLASSIC
+        rekeyed = last_rekey(runs) if is_classic else None
         open_run = find_open(runs)
-        plain = await count_plain_text(session.database, session.schema.data_source_columns)
+        plain = await count_plain_text(session.database, session.schema.data_source_columns) if is_classic else {}
         return Plan(
             store=session.store,
             settings=session.settings,
@@ -150,14 +162,17 @@ class _Planner:
         """The target. An interrupted rotation is resumed as one, also when a plain run is asked for."""
         target = Target.resolve(self.session.store_settings, self.session.options)
         if open_run is not None and open_run.fresh and leads_to(open_run, target):
-            return replace(target, fresh=True, own_keys=frozenset((open_run.target_key,)))
+            return replace(target, fresh=True, own_keys=frozenset(each.key_id for each in open_run.targets.values()))
         return target
 
     def _no_secrets(self) -> NoSecretsError:
         return NoSecretsError(
-            f"{self.session.database.name} holds no secrets at all",
+            f"{self.session.database.name} holds no secrets at all{self._where()}",
             hint="Is this the right database? If so, give --allow-empty.",
         )
+
+    def _where(self) -> str:
+        return "" if self.session.store is StoreName.CLASSIC else f" in {self.session.store.in_words}"
 
     async def _census(self, rekeyed: Run | None) -> Census:
         session, ring = self.session, self.session.ring
@@ -224,7 +239,7 @@ class _Planner:
         rows = [row for row in plan.ring.rows if row.provider == target.provider]
         written_by_grafana = [row for row in rows if row.id not in own]
         interrupted = plan.run_to_continue
-        existing, learned = await self._usable(checks, _candidates(rows, target, interrupted), own)
+        existing, learned = await self._usable(checks, _candidates(plan.store, rows, target, interrupted), own)
         remembered = WrapFormat.parse(interrupted.wrap_format) if interrupted and interrupted.wrap_format else None
         named = plan.options.target.wrap_format or remembered
         return replace(
@@ -285,24 +300,30 @@ def _format_of(ring: KeyRing, row: DataKey) -> WrapFormat | None:
     return entry.wrap_format if isinstance(entry, Unwrapped) else None
 
 
-def _candidates(rows: list[DataKey], target: Target, interrupted: Run | None) -> list[DataKey]:
+def _candidates(store: StoreName, rows: list[DataKey], target: Target, interrupted: Run | None) -> list[DataKey]:
     """Active data keys to write under, the best first; an interrupted run goes on under the one it began with."""
-    found = choose_existing(rows, target.provider, datetime.now().astimezone())
+    found = choose_existing(store, rows, target.provider, datetime.now().astimezone())
     if target.needs_new_wrapping:
         return [row for row in found if row.id in target.own_keys]
-    return sorted(found, key=lambda row: interrupted is not None and row.id != interrupted.target_key)
+    begun = {each.key_id for each in interrupted.targets.values()} if interrupted is not None else None
+    return sorted(found, key=lambda row: begun is not None and row.id not in begun)
 
 
-def _check_names(plan: Plan, configured: ProviderConfiguration) -> None:
-    """Refuse a named key or provider that does not exist: a typing error must not count as a decision."""
-    options, rows = plan.options, plan.ring.rows
-    known = {SECRET_KEY_PROVIDER, *configured.usable, *configured.unusable}
+def _unknown_names(plan: Plan, configured: ProviderConfiguration) -> frozenset[str]:
+    """The keys and providers that the user names and that the store does not have."""
+    trust, rows = plan.options.trust, plan.ring.rows
+    known = {*configured.usable, *configured.unusable}
+    known |= {SECRET_KEY_PROVIDER} if plan.store is StoreName.CLASSIC else set()
     known |= {row.id for row in rows} | {row.provider for row in rows} | plan.census.key_ids
-    for option, names in (
-        ("--skip-key", options.trust.skip_keys),
-        ("--accept-unproven", options.trust.accept_unproven),
-    ):
-        for name in sorted(_normalised(names) - known):
+    return _normalised(trust.skip_keys | trust.accept_unproven) - known
+
+
+def _check_names(plans: Sequence[Plan]) -> None:
+    """Refuse a named key or provider that no store has: a typing error must not count as a decision."""
+    unknown = frozenset.intersection(*(plan.unknown_names for plan in plans))
+    trust = plans[0].options.trust
+    for option, names in (("--skip-key", trust.skip_keys), ("--accept-unproven", trust.accept_unproven)):
+        for name in sorted(_normalised(names) & unknown):
             raise ConfigurationError(
                 f"{option} {name}: there is no such data key or provider",
                 hint="`reencrypt plan` names those that exist.",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
+from reencrypt.catalogue.store_name import StoreName
 from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.errors import ReencryptError, RefusedError
 from reencrypt.keys.proof import Verdict
@@ -14,8 +16,12 @@ from reencrypt.keys.wrap_format import WrapFormat
 from reencrypt.outcomes import Operation
 from reencrypt.planning.plan import Plan
 from reencrypt.settings import Settings
+from reencrypt.settings.providers import MANAGER, MANAGER_KIND
 from reencrypt.state.key_table import KeyTable
 from reencrypt.state.runs import Run
+
+#: How a section of one's own is named in advice.
+_NEXT: Final = "secret_key.v2"
 
 
 def refusal_of(plans: Sequence[Plan]) -> ReencryptError | None:
@@ -37,9 +43,9 @@ def refusal_of(plans: Sequence[Plan]) -> ReencryptError | None:
 
 def warnings(plan: Plan) -> list[str]:
     """What an operator should know although it stops nothing."""
-    found = []
+    found = _of_manager(plan) if plan.store is StoreName.MANAGER else []
     settings, store = plan.settings, plan.store_settings
-    if settings.secret_key_is_default:
+    if plan.store is StoreName.CLASSIC and settings.secret_key_is_default:
         found.append("secret_key is Grafana's shipped default, which everybody knows: nothing under it is protected")
     target = plan.target
     if target.is_legacy:
@@ -49,7 +55,7 @@ def warnings(plan: Plan) -> list[str]:
         )
     elif target.provider != store.encryption_provider:
         found.append(
-            f"Grafana's encryption_provider is {store.encryption_provider}: it keeps writing there, "
+            f"Grafana's encryption_provider{_of_store(plan)} is {store.encryption_provider}: it keeps writing there, "
             f"not under {target.provider}"
         )
     if target.algorithm is Algorithm.AES_GCM and store.algorithm != Algorithm.AES_GCM:
@@ -61,6 +67,30 @@ def warnings(plan: Plan) -> list[str]:
         found.append(
             f"{lost} secrets are in aes-gcm, which is authenticated, and would be written in {target.algorithm}, as "
             "[security.encryption] algorithm says; --algorithm aes-gcm keeps them as they are"
+        )
+    return found
+
+
+def _of_store(plan: Plan) -> str:
+    return "" if plan.store is StoreName.CLASSIC else " of the secrets manager"
+
+
+def _of_manager(plan: Plan) -> list[str]:
+    """What is peculiar to the secrets manager: a public secret, and rows that an older replica reads no more."""
+    manager = plan.settings.manager
+    used = {row.provider for row in plan.ring.rows} | {plan.target.provider}
+    found = [
+        f"the secret of [secrets_manager.encryption.{provider}] is the default that Grafana ships, which everybody "
+        "knows: nothing under it is protected. It is a setting of its own and does not follow [security] secret_key; "
+        f"add a section with another secret, then `reencrypt rewrap --to {_NEXT}`"
+        for provider in sorted(used)
+        if manager.secret_is_default(provider)
+    ]
+    if unsplit := sum(each.unsplit for each in plan.census.locations.values()):
+        found.append(
+            f"{unsplit} values of the secrets manager have the id of their data key in front, as Grafana 12.2 wrote "
+            "them. A run writes it into the column data_key_id, where a replica before 12.3 does not look: update "
+            "every replica first"
         )
     return found
 
@@ -77,6 +107,8 @@ def _loses_authentication(plan: Plan) -> int:
 
 def before_keys(plan: Plan) -> list[RefusedError]:
     """Refusals that need no key: an old Grafana, envelopes switched off, a provider that Grafana would not load."""
+    if plan.store is StoreName.MANAGER:
+        return _before_keys_of_manager(plan)
     found: list[RefusedError] = []
     settings, target = plan.settings, plan.target.provider
     if plan.schema.key_table is not KeyTable.CURRENT:
@@ -113,6 +145,34 @@ def before_keys(plan: Plan) -> list[RefusedError]:
             for provider in sorted(plan.providers_left())
         ]
     return found
+
+
+def _before_keys_of_manager(plan: Plan) -> list[RefusedError]:
+    """Refusals that need no key: a target that nobody knows how to write, and one that takes secrets out of a vault."""
+    target = plan.target.provider
+    if not _is_own(target):
+        return [
+            RefusedError(
+                f"how Grafana Enterprise wraps data keys of the secrets manager under {target} is not public, so "
+                "nothing is written under it",
+                hint="Take a provider secret_key.NAME of the secrets manager as the target, with --to.",
+            )
+        ]
+    if plan.options.target.to is not None:
+        return []
+    return [
+        RefusedError(
+            f"secrets under {provider} would move out of that key-management service into the secret of {target}",
+            hint=f"If you want that, give `--to {target}`.",
+        )
+        for provider in sorted(plan.providers_left())
+        if not _is_own(provider)
+    ]
+
+
+def _is_own(provider: str) -> bool:
+    """Whether a provider of the secrets manager is one that a secret in its section unwraps."""
+    return MANAGER.kind_of(provider) == MANAGER_KIND
 
 
 def of_stale_secret_key(run: Run | None, settings: Settings) -> RefusedError | None:

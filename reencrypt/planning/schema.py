@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from reencrypt.catalogue.location import Fitted, fit
-from reencrypt.catalogue.locations import LOCATIONS
-from reencrypt.catalogue.stores import StoreName
+from reencrypt.catalogue.store_name import StoreName
+from reencrypt.catalogue.stores import STORES, Store
 from reencrypt.databases import plain_text
 from reencrypt.databases.protocol import Database
 from reencrypt.databases.state_version import read_state_version
@@ -51,6 +51,11 @@ class Schema:
         return replace(self, store=store)
 
     @property
+    def has_store(self) -> bool:
+        """Whether Grafana has made the store's table of data keys."""
+        return self.key_table is not KeyTable.NONE
+
+    @property
     def fitted(self) -> Fitted:
         """The store's locations in this database."""
         return self.stores[self.store].fitted
@@ -84,7 +89,10 @@ async def examine(database: Database, *, pages: bool = True) -> tuple[Schema, li
     schema = Schema(
         database.schema,
         StoreName.CLASSIC,
-        {StoreName.CLASSIC: StoreSchema(fit(LOCATIONS, columns), _key_table(columns))},
+        {
+            name: StoreSchema(fit(store.locations, columns), _key_table(store, columns))
+            for name, store in STORES.items()
+        },
         # MySQL commits each CREATE TABLE by itself, so a crash may leave some state tables out.
         set(columns) >= set(STATE_TABLES),
         "reencrypt_data_key" in columns,
@@ -101,10 +109,12 @@ async def examine(database: Database, *, pages: bool = True) -> tuple[Schema, li
     return schema, found
 
 
-def _key_table(columns: Mapping[str, frozenset[str]]) -> KeyTable:
-    present = columns.get("data_keys")
+def _key_table(store: Store, columns: Mapping[str, frozenset[str]]) -> KeyTable:
+    present = columns.get(store.data_keys)
     if present is None:
         return KeyTable.NONE
+    if store.name is StoreName.MANAGER:
+        return KeyTable.MANAGER
     if {"name", "label"} <= present:
         return KeyTable.CURRENT
     return KeyTable.ID_AND_NAME if "id" in present else KeyTable.NAME_ONLY

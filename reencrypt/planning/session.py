@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from reencrypt.catalogue.location import Location
-from reencrypt.catalogue.stores import StoreName
+from reencrypt.catalogue.store_name import StoreName
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.databases.protocol import Database
 from reencrypt.events import Emit
@@ -51,5 +51,5 @@ class Session:
 
     @property
     def secret_key(self) -> bytes:
-        """The configured `secret_key`."""
-        return self.providers.secret_key.password
+        """The configured `secret_key`, empty in a store that has no values without a data key."""
+        return self.providers.secret_key.password if self.store is StoreName.CLASSIC else b""

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from reencrypt.catalogue.namespace import qualified, unqualified
+from reencrypt.catalogue.store_name import StoreName
 from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.crypto.envelope import Encryptor
@@ -20,6 +22,7 @@ from reencrypt.keys.provider import DATA_KEY_BYTES, LEGACY_PROVIDER, KeyProvider
 from reencrypt.keys.ring import DataKey, confirmed_by
 from reencrypt.keys.wrap_format import WrapFormat
 from reencrypt.state.data_keys import DataKeyStore, Wrapping, is_held, read_wrapped
+from reencrypt.state.key_table import KeyTable
 from reencrypt.state.lease import Lease
 from reencrypt.state.runs import Run, record_target_key
 
@@ -40,6 +43,7 @@ class TargetDataKey:
     data_key: bytes
     wrapped: bytes
     made: bool
+    table: KeyTable
 
     def encryptor(self, algorithm: Algorithm, salt: bytes, cache: DerivedKeyCache) -> Encryptor:
         """The encryptor of this key with the run's salt."""
@@ -57,10 +61,11 @@ class TargetDataKey:
 
         Raises `RefusedError` when somebody deleted or rewrapped it: new ciphertext would have no key.
         """
-        if not await is_held(transaction, self.id, self.wrapped):
+        if not await is_held(transaction, self.id, self.wrapped, self.table):
+            name = self.table.table_name
             raise RefusedError(
-                f"the target data key {self.id} is gone from data_keys, or was wrapped anew",
-                hint="Nothing more was written. Find out who changed data_keys, then run again.",
+                f"the target data key {self.id} is gone from {name}, or was wrapped anew",
+                hint=f"Nothing more was written. Find out who changed {name}, then run again.",
             )
 
 
@@ -105,23 +110,58 @@ class NoTargetKey:
 TargetKey = TargetDataKey | TargetSecretKey | NoTargetKey
 
 
-def label_of(provider: str, today: datetime) -> str:
+#: What stands between the day and the provider in a label. The secrets manager has no scopes
+#: (`pkg/registry/apis/secret/encryption/manager/manager.go`).
+_SCOPES: Final = {StoreName.CLASSIC: "/root", StoreName.MANAGER: ""}
+
+
+def label_of(store: StoreName, provider: str, today: datetime) -> str:
     """The label under which Grafana looks for its key of the day; the date is the server's local one."""
-    return f"{today:%Y-%m-%d}/root@{provider}"
+    return f"{today:%Y-%m-%d}{_SCOPES[store]}@{provider}"
 
 
-def choose_existing(rows: Collection[DataKey], provider: str, today: datetime) -> list[DataKey]:
+def choose_existing(store: StoreName, rows: Collection[DataKey], provider: str, today: datetime) -> list[DataKey]:
     """Active data keys under the provider, the one to use first: today's label, else the newest."""
-    label = label_of(provider, today)
+    label = label_of(store, provider, today)
     candidates = [row for row in rows if row.active and row.provider == provider]
     by_age = sorted(candidates, key=lambda row: (str(row.created), row.id), reverse=True)
     return sorted(by_age, key=lambda row: row.label != label)
 
 
-def new_key_id() -> str:
+def new_uid() -> str:
     """An id in the form that present Grafana gives: 14 letters and digits, a letter first."""
     rest = "".join(secrets.choice(_ID_ALPHABET) for _ in range(_ID_LENGTH - 1))
     return secrets.choice(string.ascii_lowercase) + rest
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPlace:
+    """Where a run keeps a target data key: a namespace of a store's table, with the lease held."""
+
+    database: Database
+    lease: Lease
+    store: StoreName
+    table: KeyTable
+    namespace: str
+
+    def writer(self, transaction: Transaction, run: Run) -> DataKeyStore:
+        """The writer of the table for one transaction of the run."""
+        return DataKeyStore(self.database, transaction, run.id, self.table)
+
+    def new_key_id(self) -> str:
+        """An id that no data key has."""
+        return qualified(self.namespace, new_uid()) if self.table is KeyTable.MANAGER else new_uid()
+
+    def framed_id(self, key_id: str) -> str:
+        """The id as values name it."""
+        return unqualified(key_id)[1] if self.table is KeyTable.MANAGER else key_id
+
+    def vanished(self, key_id: str) -> RefusedError:
+        """The error for a data key that somebody deleted while it was made."""
+        name = self.table.table_name
+        return RefusedError(
+            f"the new data key {key_id} vanished from {name}", hint=f"Find out who changed {name}, then run again."
+        )
 
 
 async def rehearse(provider: KeyProvider, wrap_format: WrapFormat | None) -> None:
@@ -143,35 +183,32 @@ async def rehearse(provider: KeyProvider, wrap_format: WrapFormat | None) -> Non
 
 
 async def make_target_key(
-    database: Database, lease: Lease, run: Run, provider: KeyProvider, wrap_format: WrapFormat | None
+    place: KeyPlace, run: Run, provider: KeyProvider, wrap_format: WrapFormat | None
 ) -> TargetDataKey:
     """Insert a new data key, inactive and recorded in the run, then prove and activate it."""
     data_key = secrets.token_bytes(DATA_KEY_BYTES)
     wrapped = await provider.wrap(data_key, wrap_format)
-    key_id = new_key_id()
-    async with database.transaction() as transaction:
-        await lease.check(transaction)
-        label = label_of(provider.name, datetime.now().astimezone())
-        store = DataKeyStore(database, transaction, run.id)
-        await store.insert(key_id, Wrapping(wrapped, provider.name, label))
-        await record_target_key(transaction, run, key_id, "made")
-    return await finish_target_key(database, lease, run, provider, expected=data_key)
+    key_id = place.new_key_id()
+    async with place.database.transaction() as transaction:
+        await place.lease.check(transaction)
+        label = label_of(place.store, provider.name, datetime.now().astimezone())
+        await place.writer(transaction, run).insert(key_id, Wrapping(wrapped, provider.name, label))
+        await record_target_key(transaction, run, key_id, "made", place.namespace)
+    return await finish_target_key(place, run, provider, expected=data_key)
 
 
 async def finish_target_key(
-    database: Database, lease: Lease, run: Run, provider: KeyProvider, *, expected: bytes | None
+    place: KeyPlace, run: Run, provider: KeyProvider, *, expected: bytes | None
 ) -> TargetDataKey:
     """Read the run's new key back, unwrap it through its provider, then activate it.
 
     Nothing was written under it yet, so a key that does not unwrap to the `expected` bytes (None where the process
     that knew them has died) is removed, and the run refused.
     """
-    key_id = run.target_key
-    wrapped = await read_wrapped(database, key_id)
+    key_id = run.target(place.namespace).key_id
+    wrapped = await read_wrapped(place.database, key_id, place.table)
     if wrapped is None:
-        raise RefusedError(
-            f"the new data key {key_id} vanished from data_keys", hint="Find out who changed data_keys, then run again."
-        )
+        raise place.vanished(key_id)
     try:
         unwrapped: Unwrapped | None = await provider.unwrap(wrapped)
         if expected is None and unwrapped is not None and not unwrapped.is_proof and unwrapped.conclusive:
@@ -180,36 +217,36 @@ async def finish_target_key(
     except UnwrapFailedError:
         unwrapped = None
     if unwrapped is None or not _is_sound(unwrapped, expected):
-        await discard_target_key(database, lease, run, wrapped)
+        await discard_target_key(place, run, wrapped)
         raise RefusedError(
             f"the new data key {key_id} does not unwrap again under {provider.name}",
             hint="It was removed; nothing was written under it. Check --wrap-format and the vault key, then run again.",
         )
-    async with database.transaction() as transaction:
-        await lease.check(transaction)
-        if not await DataKeyStore(database, transaction, run.id).activate(key_id, wrapped):
-            raise RefusedError(
-                f"the new data key {key_id} vanished from data_keys",
-                hint="Find out who changed data_keys, then run again.",
-            )
-        await record_target_key(transaction, run, key_id, "active")
-    return TargetDataKey(key_id, key_id, provider.name, unwrapped.data_key, wrapped, made=True)
+    async with place.database.transaction() as transaction:
+        await place.lease.check(transaction)
+        if not await place.writer(transaction, run).activate(key_id, wrapped):
+            raise place.vanished(key_id)
+        await record_target_key(transaction, run, key_id, "active", place.namespace)
+    return TargetDataKey(
+        key_id, place.framed_id(key_id), provider.name, unwrapped.data_key, wrapped, made=True, table=place.table
+    )
 
 
-async def deactivate_others(database: Database, lease: Lease, run: Run) -> int:
-    """Set all other data keys inactive, now that the run's own is readable; returns how many.
+async def deactivate_others(place: KeyPlace, run: Run) -> int:
+    """Set all other data keys of the namespace inactive, now that the run's own is readable; returns how many.
 
     One transaction of its own, as a Grafana that reads in between must find an active key. Nothing becomes unreadable:
     an inactive key decrypts, and Grafana only writes no more under it.
     """
+    key_id = run.target(place.namespace).key_id
 
     async def body(transaction: Transaction) -> int:
-        await lease.check(transaction)
-        number = await DataKeyStore(database, transaction, run.id).deactivate_all_but(run.target_key)
-        await record_target_key(transaction, run, run.target_key, "alone")
+        await place.lease.check(transaction)
+        number = await place.writer(transaction, run).deactivate_all_but(key_id)
+        await record_target_key(transaction, run, key_id, "alone", place.namespace)
         return number
 
-    return await retry_transaction(database, body)
+    return await retry_transaction(place.database, body)
 
 
 def _is_sound(unwrapped: Unwrapped, expected: bytes | None) -> bool:
@@ -219,10 +256,10 @@ def _is_sound(unwrapped: Unwrapped, expected: bytes | None) -> bool:
     return unwrapped.conclusive or unwrapped.wrap_format is None
 
 
-async def discard_target_key(database: Database, lease: Lease, run: Run, wrapped: bytes) -> None:
+async def discard_target_key(place: KeyPlace, run: Run, wrapped: bytes) -> None:
     """Delete the run's key that was never active. The condition names that and its bytes, so no other can be hit."""
-    key_id = run.target_key
-    async with database.transaction() as transaction:
-        await lease.check(transaction)
-        await DataKeyStore(database, transaction, run.id).discard(key_id, wrapped)
-        await record_target_key(transaction, run, "", "none")
+    key_id = run.target(place.namespace).key_id
+    async with place.database.transaction() as transaction:
+        await place.lease.check(transaction)
+        await place.writer(transaction, run).discard(key_id, wrapped)
+        await record_target_key(transaction, run, "", "none", place.namespace)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
+from reencrypt.catalogue.store_name import StoreName
 from reencrypt.crypto.envelope import Encryptor
 from reencrypt.databases.protocol import Transaction
 from reencrypt.events import TargetKeyReady
@@ -12,6 +13,7 @@ from reencrypt.keys.provider import Unwrapped
 from reencrypt.planning.plan import Plan
 from reencrypt.planning.session import Session
 from reencrypt.planning.target_key import (
+    KeyPlace,
     NoTargetKey,
     TargetDataKey,
     TargetKey,
@@ -59,7 +61,10 @@ class TargetKeys:
         """Remove what was left unfinished and is not needed, and get the key of a store that has no namespaces."""
         if self.only_looks:
             await discard_unfinished(self._session, self._lease, self._run)
-        await self.ensure([NO_NAMESPACE])
+        if self._session.store is StoreName.CLASSIC:
+            await self.ensure([NO_NAMESPACE])
+        else:
+            await self.ensure(sorted(self._run.unfinished))
 
     async def ensure(self, namespaces: Iterable[str]) -> None:
         """Get the keys of these namespaces: `secret_key` for a rollback, else a data key.
@@ -102,38 +107,50 @@ class TargetKeys:
             return TargetSecretKey(self._session.secret_key)
         if self.only_looks:
             return NoTargetKey()
-        key = await self._data_key(namespace)
-        if self._plan.target.fresh and self._run.target_key_state != "alone":
-            await deactivate_others(self._session.database, self._lease, self._run)
+        place = _place(self._session, self._lease, namespace)
+        key = await self._data_key(place)
+        if self._plan.target.fresh and self._run.target(namespace).state != "alone":
+            await deactivate_others(place, self._run)
         return key
 
-    async def _data_key(self, namespace: str) -> TargetDataKey:
+    async def _data_key(self, place: KeyPlace) -> TargetDataKey:
         """A proven existing data key, the one that this run had begun to make, or a new one."""
-        plan, run, database = self._plan, self._run, self._session.database
+        plan, run = self._plan, self._run
         provider = self._session.providers.get(plan.target.provider)
-        existing = plan.existing.get(namespace)
-        if run.target_key_state == "made":
-            unfinished = await read_wrapped(database, run.target_key)
+        recorded, existing = run.target(place.namespace), plan.existing.get(place.namespace)
+        if recorded.state == "made":
+            unfinished = await read_wrapped(place.database, recorded.key_id, place.table)
             if unfinished is not None and existing is None:
-                return await finish_target_key(database, self._lease, run, provider, expected=None)
-            await discard_unfinished(self._session, self._lease, run)
+                return await finish_target_key(place, run, provider, expected=None)
+            if unfinished is not None:
+                await discard_target_key(place, run, unfinished)
         if existing is not None:
             # The proven answer: the service may give another one now.
             entry = plan.ring.entry(existing.id)
             if isinstance(entry, Unwrapped):
-                if run.target_key != existing.id:
-                    async with database.transaction() as transaction:
+                if recorded.key_id != existing.id:
+                    async with place.database.transaction() as transaction:
                         await self._lease.check(transaction)
-                        await record_target_key(transaction, run, existing.id, "active")
+                        await record_target_key(transaction, run, existing.id, "active", place.namespace)
                 return TargetDataKey(
-                    existing.id, existing.framed_id, existing.provider, entry.data_key, existing.wrapped, made=False
+                    existing.id,
+                    existing.framed_id,
+                    existing.provider,
+                    entry.data_key,
+                    existing.wrapped,
+                    made=False,
+                    table=place.table,
                 )
-        return await make_target_key(database, self._lease, run, provider, plan.wrap_format)
+        return await make_target_key(place, run, provider, plan.wrap_format)
 
 
 async def discard_unfinished(session: Session, lease: Lease, run: Run) -> None:
-    """Remove a data key that a run has inserted and never activated."""
-    if run.target_key_state == "made":
-        wrapped = await read_wrapped(session.database, run.target_key)
+    """Remove the data keys that a run has inserted and never activated."""
+    for namespace, target in run.unfinished.items():
+        wrapped = await read_wrapped(session.database, target.key_id, session.schema.key_table)
         if wrapped is not None:
-            await discard_target_key(session.database, lease, run, wrapped)
+            await discard_target_key(_place(session, lease, namespace), run, wrapped)
+
+
+def _place(session: Session, lease: Lease, namespace: str) -> KeyPlace:
+    return KeyPlace(session.database, lease, session.store, session.schema.key_table, namespace)

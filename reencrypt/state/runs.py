@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from reencrypt.databases.protocol import Database, Executor, Transaction, Value
 from reencrypt.outcomes import Operation, RunState
@@ -13,6 +14,13 @@ from reencrypt.state.damaged import read_back
 from reencrypt.state.failure_rate import FailureRate
 from reencrypt.state.lease import Lease
 from reencrypt.state.stamp import stamp
+
+
+class TargetRecord(NamedTuple):
+    """A target data key of a run: its id, and its state, see `Run`."""
+
+    key_id: str = ""
+    state: str = "none"
 
 
 @dataclass(slots=True)
@@ -40,6 +48,20 @@ class Run:
     updated: str
     failure_rate: FailureRate = field(default_factory=FailureRate)
     fresh: bool = False
+
+    @property
+    def targets(self) -> Mapping[str, TargetRecord]:
+        """The target data keys by namespace."""
+        return {"": TargetRecord(self.target_key, self.target_key_state)}
+
+    def target(self, namespace: str) -> TargetRecord:
+        """The target data key of a namespace."""
+        return self.targets.get(namespace, TargetRecord())
+
+    @property
+    def unfinished(self) -> Mapping[str, TargetRecord]:
+        """The target data keys that were inserted and never activated."""
+        return {namespace: each for namespace, each in self.targets.items() if each.state == "made"}
 
     @property
     def is_over(self) -> bool:
@@ -135,8 +157,9 @@ async def insert_run(database: Database, lease: Lease, run: Run) -> None:
     )
 
 
-async def record_target_key(transaction: Transaction, run: Run, key_id: str, state: str) -> None:
+async def record_target_key(transaction: Transaction, run: Run, key_id: str, state: str, namespace: str = "") -> None:
     """Record the run's target data key and its state: none, made, active or alone."""
+    del namespace
     await transaction.execute("run_target_key", id=run.id, target_key=key_id, target_key_state=state, at=stamp())
     run.target_key, run.target_key_state = key_id, state
 

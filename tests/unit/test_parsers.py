@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from reencrypt.catalogue.encoding import PADDED, RAW, UNPADDED
 from reencrypt.catalogue.jsonscan import scan_unparsed
 from reencrypt.catalogue.plaintext import Kind, evidence, is_plausible
-from reencrypt.catalogue.stores import StoreName
+from reencrypt.catalogue.store_name import StoreName
 from reencrypt.cli.main import cli
 from reencrypt.cli.options import CommandFailedError, all_commands
 from reencrypt.crypto import envelope, gobase64, managed
@@ -29,7 +29,7 @@ from reencrypt.crypto.envelope import MalformedEnvelopeError
 from reencrypt.crypto.gobase64 import MalformedEncodingError
 from reencrypt.errors import ReencryptError
 from reencrypt.keys.configuration import read_providers
-from reencrypt.keys.manager_vault import ManagerVault
+from reencrypt.keys.manager_options import ManagerVault
 from reencrypt.keys.wrap_format import WrapFormat
 from reencrypt.operations.complete.search import NotSecrets
 from reencrypt.planning.options import parse_age

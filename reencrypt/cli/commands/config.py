@@ -30,7 +30,7 @@ Example:
 )
 def show(common: Common) -> int:
     """Print every value that matters, with where it came from; secrets are masked."""
-    from reencrypt.catalogue.stores import StoreName  # noqa: PLC0415
+    from reencrypt.catalogue.store_name import StoreName  # noqa: PLC0415
     from reencrypt.keys.configuration import read_providers  # noqa: PLC0415
 
     settings = load(common)

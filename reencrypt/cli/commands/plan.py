@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from reencrypt.cli import output as out
 from reencrypt.cli.options import Common, cli_command
-from reencrypt.cli.performing import perform
+from reencrypt.cli.performing import perform_in_stores
+from reencrypt.keys.manager_options import ManagerOptions
 from reencrypt.keys.service_options import ServiceOptions
 from reencrypt.option import option
-from reencrypt.planning.options import RotationOptions, RunOptions, TargetOptions, TrustOptions
+from reencrypt.planning.options import RotationOptions, RunOptions, StoreOptions, TargetOptions, TrustOptions
 
 if TYPE_CHECKING:
     from reencrypt.operations.plan import PlanReport
+    from reencrypt.operations.stores import StoresReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +34,12 @@ Example:
 )
 def command(
     common: Common,
+    stores: StoreOptions,
     target: TargetOptions,
     trust: TrustOptions,
     rotation: RotationOptions,
     vault: ServiceOptions,
+    manager: ManagerOptions,
     wanted: PlanOptions,
 ) -> int:
     """Show what is there, and what a run would do, refuse and cost. Changes nothing.
@@ -43,17 +47,30 @@ def command(
     Counts every secret by location, key, provider and algorithm, judges the keys, and finds the target data key. Exits
     0 whatever it finds, unless --check is given.
     """
-    from reencrypt.operations.plan import plan  # noqa: PLC0415
+    from reencrypt.operations.plan import plan_stores  # noqa: PLC0415
+    from reencrypt.operations.stores import StoresReport  # noqa: PLC0415
 
-    options = RunOptions(target=target, trust=trust, rotation=rotation, vault=vault)
-    report = perform(common, options, plan, write=False, stops=False)
-    return out.answer("plan", common, report.check_exit_code if wanted.check else 0, report, _print)
+    options = RunOptions(stores=stores, target=target, trust=trust, rotation=rotation, vault=vault, manager=manager)
+    report = StoresReport(perform_in_stores(common, options, plan_stores, write=False, stops=False))
+    return out.answer("plan", common, report.exit_code if wanted.check else 0, report, _print)
 
 
-def _print(report: PlanReport) -> None:
+def _print(report: StoresReport[PlanReport]) -> None:
+    for number, each in enumerate(report.reports):
+        if number:
+            out.line()
+        _print_store(each, several=len(report.reports) > 1)
+
+
+def _print_store(report: PlanReport, *, several: bool) -> None:
     from reencrypt.operations.plan import proof_in_words  # noqa: PLC0415
 
     plan = report.plan
+    if several:
+        out.line(f"{plan.store.in_words.capitalize()}:")
+        if not plan.census.total:
+            out.line("  It holds no secrets.")
+            return
     header = ("location", "secrets", "data key", "provider", "algorithm", "a run would")
     where = f", schema {plan.schema.name}" if plan.schema.name else ""
     out.print_table(f"Secrets in {report.database}{where}", header, _rows(report))

@@ -13,12 +13,14 @@ from reencrypt.cli import output as out
 from reencrypt.cli.options import Common, Only, cli_command
 from reencrypt.cli.performing import listening, load, run_to_end
 from reencrypt.errors import ConfigurationError
+from reencrypt.keys.manager_options import ManagerOptions
 from reencrypt.keys.service_options import ServiceOptions
 from reencrypt.option import option
 from reencrypt.planning.options import (
     QuarantineSelection,
     RunOptions,
     SafetyOptions,
+    StoreOptions,
     TargetOptions,
     TrustOptions,
 )
@@ -103,9 +105,11 @@ Example:
 )
 def retry(
     common: Common,
+    stores: StoreOptions,
     target: TargetOptions,
     trust: TrustOptions,
     vault: ServiceOptions,
+    manager: ManagerOptions,
     safety: SafetyOptions,
     wanted: RetryOptions,
     chosen: Annotated[QuarantineSelection, Only("location", "row_key", "field")],
@@ -119,7 +123,9 @@ def retry(
             hint="Add --accept-implausible, or leave them out.",
         )
     accepted = chosen if wanted.accept_implausible else None
-    options = RunOptions(target=target, trust=trust, vault=vault, safety=safety, accepted=accepted)
+    options = RunOptions(
+        stores=stores, target=target, trust=trust, vault=vault, manager=manager, safety=safety, accepted=accepted
+    )
     return run_and_report("quarantine retry", common, options)
 
 

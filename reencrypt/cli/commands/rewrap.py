@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 from reencrypt.cli import output as out
 from reencrypt.cli.options import Common, Only, cli_command
-from reencrypt.cli.performing import perform
+from reencrypt.cli.performing import perform_in_stores
+from reencrypt.keys.manager_options import ManagerOptions
 from reencrypt.keys.service_options import ServiceOptions
 from reencrypt.outcomes import Operation
-from reencrypt.planning.options import RunOptions, SafetyOptions, TargetOptions, TrustOptions
+from reencrypt.planning.options import RunOptions, SafetyOptions, StoreOptions, TargetOptions, TrustOptions
 
 if TYPE_CHECKING:
     from reencrypt.operations.rewrap.operation import RewrapReport
+    from reencrypt.operations.stores import StoresReport
 
 
 @cli_command(
@@ -25,9 +27,11 @@ Examples:
 )
 def command(
     common: Common,
+    stores: StoreOptions,
     target: TargetOptions,
     trust: TrustOptions,
     vault: ServiceOptions,
+    manager: ManagerOptions,
     safety: Annotated[SafetyOptions, Only("lease_timeout")],
 ) -> int:
     """Wrap only the data keys, under the target's newest key version; no secret changes.
@@ -35,14 +39,24 @@ def command(
     It takes seconds. Anybody who once had the old key-encryption key and a copy of the database still knows the data
     keys: after a leak use `run --fresh-data-key`. Legacy secrets have no data key; they need `run`.
     """
-    from reencrypt.operations.rewrap.operation import rewrap  # noqa: PLC0415
+    from reencrypt.operations.rewrap.operation import rewrap_stores  # noqa: PLC0415
+    from reencrypt.operations.stores import StoresReport  # noqa: PLC0415
 
-    options = RunOptions(Operation.REWRAP, target=target, trust=trust, vault=vault, safety=safety)
-    report = perform(common, options, rewrap)
+    options = RunOptions(
+        Operation.REWRAP, stores=stores, target=target, trust=trust, vault=vault, manager=manager, safety=safety
+    )
+    report = StoresReport(perform_in_stores(common, options, rewrap_stores))
     return out.answer("rewrap", common, report.exit_code, report, _print)
 
 
-def _print(report: RewrapReport) -> None:
+def _print(report: StoresReport[RewrapReport]) -> None:
+    for each in report.reports:
+        if len(report.reports) > 1:
+            out.line(f"{each.store.in_words.capitalize()}:")
+        _print_store(each)
+
+
+def _print_store(report: RewrapReport) -> None:
     where = f"{report.target_provider}, version {report.version}" if report.version else report.target_provider
     if report.run_id:
         out.line(f"Run {report.run_id}: {report.rewrapped} data keys wrapped anew under {where}.")

@@ -11,6 +11,7 @@ from reencrypt.planning.options import (
     RunOptions,
     SafetyOptions,
     ScopeOptions,
+    StoreOptions,
     TargetOptions,
     TrustOptions,
 )
@@ -38,5 +39,14 @@ def command(
     """
     from reencrypt.cli.commands.run import run_and_report  # noqa: PLC0415
 
-    options = RunOptions(Operation.ROLLBACK, target=target, trust=trust, vault=vault, scope=scope, safety=safety)
+    # The secrets manager has no values without a data key.
+    options = RunOptions(
+        Operation.ROLLBACK,
+        stores=StoreOptions("classic"),
+        target=target,
+        trust=trust,
+        vault=vault,
+        scope=scope,
+        safety=safety,
+    )
     return run_and_report("rollback", common, options)

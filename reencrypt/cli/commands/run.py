@@ -6,19 +6,22 @@ from typing import TYPE_CHECKING
 
 from reencrypt.cli import output as out
 from reencrypt.cli.options import Common, cli_command
-from reencrypt.cli.performing import perform
+from reencrypt.cli.performing import perform_in_stores
+from reencrypt.keys.manager_options import ManagerOptions
 from reencrypt.keys.service_options import ServiceOptions
 from reencrypt.planning.options import (
     RotationOptions,
     RunOptions,
     SafetyOptions,
     ScopeOptions,
+    StoreOptions,
     TargetOptions,
     TrustOptions,
 )
 
 if TYPE_CHECKING:
     from reencrypt.operations.report import RunReport
+    from reencrypt.operations.stores import StoresReport
 
 
 @cli_command(
@@ -32,9 +35,11 @@ Examples:
 )
 def command(
     common: Common,
+    stores: StoreOptions,
     target: TargetOptions,
     trust: TrustOptions,
     vault: ServiceOptions,
+    manager: ManagerOptions,
     rotation: RotationOptions,
     scope: ScopeOptions,
     safety: SafetyOptions,
@@ -44,20 +49,39 @@ def command(
     Nothing is written before the keys are proven. Each page of rows commits together with its checkpoint, so the
     command may be stopped or killed at any moment and started again. Grafana may run meanwhile.
     """
-    options = RunOptions(target=target, trust=trust, vault=vault, rotation=rotation, scope=scope, safety=safety)
+    options = RunOptions(
+        stores=stores,
+        target=target,
+        trust=trust,
+        vault=vault,
+        manager=manager,
+        rotation=rotation,
+        scope=scope,
+        safety=safety,
+    )
     return run_and_report("run", common, options)
 
 
 def run_and_report(name: str, common: Common, options: RunOptions) -> int:
     """Run, print the report under the command's name, and return the exit code."""
-    from reencrypt.operations.migrate.run import run  # noqa: PLC0415
+    from reencrypt.operations.migrate.run import run_stores  # noqa: PLC0415
+    from reencrypt.operations.stores import StoresReport  # noqa: PLC0415
 
-    report = perform(common, options, run)
+    report = StoresReport(perform_in_stores(common, options, run_stores))
     return out.answer(name, common, report.exit_code, report, _print)
 
 
-def _print(report: RunReport) -> None:
-    """Print the report of a run, as text."""
+def _print(report: StoresReport[RunReport]) -> None:
+    """Print the reports of a run, as text."""
+    for number, each in enumerate(report.reports):
+        if number:
+            out.line()
+        _print_store(each, several=len(report.reports) > 1)
+
+
+def _print_store(report: RunReport, *, several: bool) -> None:
+    if several:
+        out.line(f"{report.store.in_words.capitalize()}:")
     rows = [(name, *counts.as_numbers().values()) for name, counts in report.counts.items() if counts.total]
     rows.append(("all", *report.total.as_numbers().values()))
     header = ("location", "total", "re-encrypted", "already current", "quarantined", "left", "not applicable")

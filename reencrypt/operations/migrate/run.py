@@ -20,7 +20,7 @@ from reencrypt.operations.report import RunReport
 from reencrypt.operations.session import leased, renewed
 from reencrypt.outcomes import Outcome, RunState
 from reencrypt.planning.plan import Plan
-from reencrypt.planning.planner import make_plan
+from reencrypt.planning.planner import make_plans
 from reencrypt.planning.preflight import refusal_of
 from reencrypt.planning.resume import Resumption, command_for
 from reencrypt.planning.session import Session
@@ -55,7 +55,9 @@ async def run_stores(sessions: Sequence[Session]) -> list[RunReport]:
         await _check_accepted(first)
         sessions, dead = await _wait_until_free(sessions)
         limit = Limit(first.options.scope.limit)
-        migrations = [await _Migration.planned(session, limit) for session in _holding(sessions)]
+        holding = _holding(sessions)
+        plans = await first.stop.interruptible(make_plans(holding))
+        migrations = [_Migration(session, plan, limit) for session, plan in zip(holding, plans, strict=True)]
         reports = await _migrate(migrations, dead)
     except StoppedEarlyError:
         # Stopped before the run began: there is nothing to count.
@@ -137,10 +139,6 @@ class _Migration:
     session: Session
     plan: Plan
     limit: Limit
-
-    @classmethod
-    async def planned(cls, session: Session, limit: Limit) -> _Migration:
-        return cls(session, await session.stop.interruptible(make_plan(session)), limit)
 
     def _waiting(self, reason: str) -> None:
         self.session.emit(Waiting(reason))

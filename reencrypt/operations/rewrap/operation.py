@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from reencrypt.catalogue.store_name import StoreName
 from reencrypt.errors import StoppedEarlyError
 from reencrypt.events import DataKeysRewrapped, RunEnded, RunStarted, Warned
 from reencrypt.keys.errors import KeyDisabledError
@@ -18,7 +19,7 @@ from reencrypt.outcomes import Outcome, RunState
 from reencrypt.planning import preflight
 from reencrypt.planning.key_checks import KeyChecks
 from reencrypt.planning.plan import Plan
-from reencrypt.planning.planner import make_plan
+from reencrypt.planning.planner import make_plans
 from reencrypt.planning.resume import Resumption, command_for
 from reencrypt.planning.session import Session
 from reencrypt.planning.target import Target
@@ -36,6 +37,7 @@ class RewrapReport:
 
     outcome: Outcome
     target_provider: str
+    store: StoreName = StoreName.CLASSIC
     version: str = ""
     run_id: str | None = None
     resumed: bool = False
@@ -55,6 +57,7 @@ class RewrapReport:
         """The object that `--output json` prints."""
         return {
             "outcome": self.outcome,
+            "store": self.store,
             "run_id": self.run_id,
             "resumed": self.resumed,
             "stop_reason": self.stop_reason,
@@ -72,23 +75,44 @@ class RewrapReport:
         }
 
 
-async def rewrap(session: Session) -> RewrapReport:
-    """Wrap every proven data key under the target's newest version. May be interrupted at any moment, and resumes.
+async def rewrap_stores(sessions: Sequence[Session]) -> list[RewrapReport]:
+    """Wrap every proven data key of each store under its target's newest version.
 
-    Raises a `ReencryptError` where it cannot work, as `run` does.
+    May be interrupted at any moment, and resumes. Raises a `ReencryptError` where it cannot work in one of the stores,
+    as `run_stores` does: nothing is written then.
     """
-    target, version, plan = Target.resolve(session.store_settings, session.options).name, "", None
+    first, reports = sessions[0], list[RewrapReport]()
+    plans: Sequence[Plan | None] = [None] * len(sessions)
     try:
-        plan = await session.stop.interruptible(make_plan(session))
-        for warning in plan.warnings:
-            session.emit(Warned(warning))
-        if plan.refusals:
-            raise plan.refusals[0]
-        version = await session.stop.interruptible(session.providers.get(plan.target.provider).newest_version())
-        return await _Rewrap(session, plan, version).run()
+        plans = made = await first.stop.interruptible(make_plans(sessions))
+        for plan in made:
+            for warning in plan.warnings:
+                first.emit(Warned(warning))
+        if refused := preflight.refusal_of(made):
+            raise refused
+        for session, plan in zip(sessions, made, strict=True):
+            provider = session.providers.get(plan.target.provider) if not plan.is_empty else None
+            version = await session.stop.interruptible(provider.newest_version()) if provider else ""
+            reports.append(await _Rewrap(session, plan, version).run() if provider else _nothing(plan))
+            if reports[-1].outcome is Outcome.STOPPED:
+                break
     except StoppedEarlyError:
-        warnings = plan.warnings if plan else ()
-        return RewrapReport(Outcome.STOPPED, target, version, stop_reason=session.stop.reason, warnings=warnings)
+        session, stopped = sessions[len(reports)], plans[len(reports)]
+        target = Target.resolve(session.store_settings, session.options).name
+        reports.append(
+            RewrapReport(
+                Outcome.STOPPED,
+                target,
+                session.store,
+                stop_reason=session.stop.reason,
+                warnings=stopped.warnings if stopped else (),
+            )
+        )
+    return reports
+
+
+def _nothing(plan: Plan) -> RewrapReport:
+    return RewrapReport(Outcome.NOTHING_TO_DO, plan.target_provider, plan.store, warnings=plan.warnings)
 
 
 @dataclass(slots=True)
@@ -117,6 +141,7 @@ class _Rewrap:
             return RewrapReport(
                 _outcome(0, found.left),
                 plan.target_provider,
+                plan.store,
                 version,
                 already_current=found.current,
                 left=found.left,
@@ -139,7 +164,7 @@ class _Rewrap:
         current, resumed = await session.stop.interruptible(beginning, grace_seconds=STOP_GRACE_SECONDS)
         session.emit(RunStarted(current.id, resumed, plan.target_provider, len(plan.ring.rows)))
         progress = await read_data_key_progress(database, current.id) or DataKeyProgress()
-        work = Rewrapper(database, lease, current, provider, plan.wrap_format)
+        work = Rewrapper(database, plan.schema.key_table, lease, current, provider, plan.wrap_format)
         try:
             rewrapping = self._until_current(classifier, work, progress)
             found, stopped = await session.stop.interruptible(rewrapping, grace_seconds=STOP_GRACE_SECONDS)
@@ -156,6 +181,7 @@ class _Rewrap:
         return RewrapReport(
             outcome,
             plan.target_provider,
+            plan.store,
             classifier.version,
             current.id,
             resumed=resumed,

@@ -20,6 +20,7 @@ from reencrypt.keys.ring import DataKey
 from reencrypt.keys.wrap_format import WrapFormat
 from reencrypt.state.checkpoints import DataKeyProgress, save_data_key_progress
 from reencrypt.state.data_keys import DataKeyStore, Wrapping
+from reencrypt.state.key_table import KeyTable
 from reencrypt.state.lease import Lease
 from reencrypt.state.runs import Run
 
@@ -47,9 +48,10 @@ class _CheckedWrapping:
 
 @dataclass(frozen=True, slots=True)
 class Rewrapper:
-    """Rewraps under one provider for one run."""
+    """Rewraps under one provider for one run, in the table of a store's data keys."""
 
     database: Database
+    table: KeyTable
     lease: Lease
     run: Run
     provider: KeyProvider
@@ -102,10 +104,14 @@ class Rewrapper:
 
     async def _replace(self, transaction: Transaction, new: _CheckedWrapping) -> bool:
         provider = self.provider.name
-        store = DataKeyStore(self.database, transaction, self.run.id)
+        store = DataKeyStore(self.database, transaction, self.run.id, self.table)
 
         def change(old: Wrapping) -> Wrapping:
-            return Wrapping(new.wrapped, provider, relabelled(old.label, old.provider, provider))
+            # The secrets manager unwraps by the row's provider, and finds a key to write under by its own label of
+            # the day: what is written today under the new provider gets a data key of its own there.
+            is_classic = self.table is not KeyTable.MANAGER
+            label = relabelled(old.label, old.provider, provider) if is_classic else old.label
+            return Wrapping(new.wrapped, provider, label)
 
         done = await store.rewrap(new.row.id, new.row.wrapped, change)
         if done and not new.same_form:

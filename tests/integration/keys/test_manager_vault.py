@@ -13,7 +13,7 @@ from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.errors import RefusedError
 from reencrypt.keys.errors import OddLengthError, UnwrapFailedError
 from reencrypt.keys.kind import ProviderContext
-from reencrypt.keys.manager_vault import ManagerVault
+from reencrypt.keys.manager_options import ManagerVault
 from reencrypt.keys.providers import Providers
 from reencrypt.keys.ring import DataKey, Failure, KeyRing, confirmed_by, managed_key_of
 from reencrypt.keys.wrap_format import Framing, RsaAlgorithm, WrapFormat

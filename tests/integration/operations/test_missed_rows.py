@@ -21,12 +21,13 @@ from reencrypt.errors import IncompleteScanError
 from reencrypt.events import Event, PageCommitted, PassStarted, RunEnded, RunStarted
 from reencrypt.operations.complete.operation import complete
 from reencrypt.operations.migrate import run as operation
-from reencrypt.operations.plan import plan
+from reencrypt.operations.plan import PlanReport, plan_stores
 from reencrypt.operations.rekey.operation import rekey
 from reencrypt.operations.report import RunReport
 from reencrypt.operations.verify.operation import verify
 from reencrypt.planning.census import take_census
 from reencrypt.planning.options import CompleteOptions, RunOptions, TargetOptions
+from reencrypt.planning.session import Session
 from reencrypt.secret import Secret
 from reencrypt.settings import Settings, load_settings
 from reencrypt.state.stop import StopRequest
@@ -39,6 +40,11 @@ from tests.support.raced import SECRET_KEY, Grafana, base64_of
 FAULTS = [pytest.param(fault, every, id=f"{fault.name}-{every}") for fault in Fault for every in (1, 2, 3)]
 LOSING = [Fault.SKIPPED, Fault.HALVED]
 OPTIONS = RunOptions(target=TargetOptions(to="secretKey.v1"))
+
+
+async def plan(session: Session) -> PlanReport:
+    (report,) = await plan_stores([session])
+    return report
 
 
 @pytest.fixture

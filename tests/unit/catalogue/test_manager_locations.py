@@ -19,7 +19,8 @@ from reencrypt.catalogue.namespace import qualified
 from reencrypt.catalogue.plaintext import Kind
 from reencrypt.catalogue.reading import FoundSecret, secrets_of
 from reencrypt.catalogue.reason import Reason
-from reencrypt.catalogue.stores import STORES, StoreName
+from reencrypt.catalogue.store_name import StoreName
+from reencrypt.catalogue.stores import STORES
 from reencrypt.crypto import envelope, managed
 from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.crypto.derive import DerivedKeyCache

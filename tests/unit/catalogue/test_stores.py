@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from reencrypt.catalogue.location import fit
-from reencrypt.catalogue.stores import STORE_OF, STORES, StoreName
+from reencrypt.catalogue.store_name import StoreName
+from reencrypt.catalogue.stores import STORE_OF, STORES
 
 MANAGER = STORES[StoreName.MANAGER]
 

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reencrypt.catalogue.stores import StoreName
+from reencrypt.catalogue.store_name import StoreName
 from reencrypt.crypto import managed
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.errors import ConfigurationError, RefusedError
 from reencrypt.keys.configuration import ProviderConfiguration, read_providers
 from reencrypt.keys.errors import MalformedWrappingError, UnwrapFailedError
 from reencrypt.keys.kind import ProviderContext
-from reencrypt.keys.manager_vault import ManagerVault
+from reencrypt.keys.manager_options import ManagerVault
 from reencrypt.keys.providers import Providers
 from reencrypt.keys.service_options import ServiceOptions
 from reencrypt.keys.wrap_format import WrapFormat

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reencrypt.catalogue.stores import StoreName
+from reencrypt.catalogue.store_name import StoreName
 from reencrypt.errors import ConfigurationError
 from reencrypt.settings import Settings
 from reencrypt.settings.defaults import DEFAULT_SECRET_KEY

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reencrypt.catalogue.stores import StoreName
+from reencrypt.catalogue.store_name import StoreName
 from reencrypt.keys.azure.kind import ConfiguredVaultKey
 from reencrypt.keys.configuration import read_providers
 from reencrypt.settings import Settings, load_settings
