@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from reencrypt.catalogue.encoding import Encoding, Writing
 from reencrypt.catalogue.jsonscan import JsonString, locate, parse, render_path, scan_strings
@@ -17,12 +17,16 @@ from reencrypt.catalogue.reason import Reason
 from reencrypt.catalogue.shape import Shape
 from reencrypt.crypto.gobase64 import MalformedEncodingError
 
+_QUANTUM: Final = 3  # bytes that are four characters of base64
+
 
 class Slot(NamedTuple):
     """One secret in a column: where its text is (`start` to `end`), its ciphertext or why there is none.
 
     `path` continues the column's name to the place inside a JSON document, empty where the column is the secret.
-    `strict` tells whether Grafana's own decoder accepts the text.
+    `strict` tells whether Grafana's own decoder accepts the text. `form_unproven`: what the bytes are was read off
+    themselves, because Grafana's code for the place is not public, so only a tag or the plaintext can prove it.
+    `whole_quanta`: the text does not show whether base64 is padded there.
     """
 
     path: str
@@ -33,6 +37,12 @@ class Slot(NamedTuple):
     ciphertext: bytes
     problem: Reason | None = None
     strict: bool = True
+    form_unproven: bool = False
+    whole_quanta: bool = False
+
+    def admits(self, ciphertext: bytes) -> bool:
+        """Whether the new ciphertext can be written there: where padding is not known, only without any."""
+        return not self.whole_quanta or len(ciphertext) % _QUANTUM == 0
 
 
 class Codec(Protocol):

@@ -102,7 +102,7 @@ class Base64:
             if encoded.startswith(_ENVELOPE_STARTS) and len(encoded) >= _SHORTEST_PREFIXED_TEXT:
                 raise
             return None
-        return ciphertext if _looks_encrypted(ciphertext) else None
+        return ciphertext if looks_encrypted(ciphertext) else None
 
     def encode(self, ciphertext: bytes) -> bytes:
         """See `Writing`."""
@@ -141,7 +141,7 @@ class BesideKeyId:
         return True
 
 
-def _looks_encrypted(data: bytes) -> bool:
+def looks_encrypted(data: bytes) -> bool:
     """Whether decoded bytes begin like an envelope or a prefix, or like the bare body of an old release.
 
     A bare body is an alphanumeric salt and sixteen random bytes; one plain text in millions looks like that.

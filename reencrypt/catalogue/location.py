@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from typing import NamedTuple
 
 from reencrypt.catalogue.codec import Codec
@@ -59,6 +60,18 @@ class LinkedRows:
     scope: str
 
 
+class Legacy(StrEnum):
+    """What a run makes of a value that `secret_key` itself encrypts.
+
+    `ENVELOPE` is what Grafana makes of it. `KEEP` is for places that Grafana may read without data keys; `LIKE_OTHERS`
+    makes an envelope only where the column holds one that Grafana wrote, which shows that it reads them there.
+    """
+
+    ENVELOPE = "envelope"
+    KEEP = "keep"
+    LIKE_OTHERS = "like_others"
+
+
 @dataclass(frozen=True, slots=True)
 class Location:
     """Where secrets are: everything that an engine needs to render its SQL, and nothing that an engine decides.
@@ -70,6 +83,8 @@ class Location:
 
     `parse` takes the envelope of a ciphertext apart. `namespace` is the column with the namespace of a row's data keys,
     in a store that has namespaces. `updated_in_seconds`: `updated` is a number of seconds since 1970.
+
+    `legacy` is what becomes of values that no data key encrypts.
     """
 
     name: str
@@ -86,6 +101,7 @@ class Location:
     parse: Callable[[bytes], Envelope] = envelopes.parse
     namespace: str | None = None
     updated_in_seconds: bool = False
+    legacy: Legacy = Legacy.ENVELOPE
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from reencrypt.catalogue.as_found import AsFound
 from reencrypt.catalogue.codec import ANY, EACH, JsonRule, JsonStrings, Path, SecretName, WholeColumn
 from reencrypt.catalogue.encoding import PADDED, PADDING_STRIPPED, RAW, UNPADDED, Base64
-from reencrypt.catalogue.location import Field, KindByType, LinkedRows, Location, TextHash
+from reencrypt.catalogue.location import Field, KindByType, Legacy, LinkedRows, Location, TextHash
 from reencrypt.catalogue.plaintext import Kind
 from reencrypt.catalogue.shape import Bytes, BytesOrObject, ListOf, MapOf, SecretMembers, Struct, Text
 
@@ -169,6 +170,15 @@ LOCATIONS: Final = (
     # encryptToken (pkg/services/cloudmigration/cloudmigrationimpl/xorm_store.go): base64 of JSON.
     Location(
         "cloud_migration_session", "cloud_migration_session", ("id",), (Field("auth_token", WholeColumn(PADDED)),)
+    ),
+    # Settings of SAML that are changed at run time, in Grafana Enterprise. Neither its code nor its format is public;
+    # the table is in the schema for MySQL that Grafana ships since 12.4. What people save: certificates, private keys.
+    Location(
+        "setting",
+        "setting",
+        ("section", "key"),
+        (Field("encrypted_value", AsFound()),),
+        legacy=Legacy.LIKE_OTHERS,
     ),
     # Read by Grafana with secret_key alone, never through a data key; written by EncryptJsonData of
     # pkg/services/encryption/service.

@@ -10,6 +10,7 @@ from reencrypt.catalogue.location import Location, Row
 from reencrypt.catalogue.namespace import qualified, unqualified
 from reencrypt.catalogue.plaintext import Kind
 from reencrypt.catalogue.reason import Reason
+from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.crypto.envelope import Envelope, MalformedEnvelopeError
 
 #: What is wrong with a slot, by its problem, for people.
@@ -40,10 +41,15 @@ class FoundSecret(NamedTuple):
 
     @property
     def needs_own_proof(self) -> bool:
-        """Whether only its plaintext can prove that it is a ciphertext: a bare value among plain ones."""
+        """Whether only its plaintext can prove that it is a ciphertext: a bare value among plain ones.
+
+        Or any value without a tag where nobody knows the format.
+        """
         envelope = self.envelope
-        bare = envelope is not None and envelope.key_id is None and not envelope.prefixed
-        return bare and self.slot.encoding.plain_allowed
+        if envelope is None or envelope.algorithm is Algorithm.AES_GCM:
+            return False
+        bare = envelope.key_id is None and not envelope.prefixed
+        return self.slot.form_unproven or (bare and self.slot.encoding.plain_allowed)
 
 
 def secrets_of(location: Location, row: Row) -> Iterator[FoundSecret]:

@@ -10,6 +10,8 @@ from reencrypt.state.damaged import whole, wholes
 
 #: Why a legacy value is left: it may be plain text, or nothing proves that it is under `secret_key`.
 PLAIN_OR_UNPROVEN: Final = "plain_or_unproven"
+#: Why a legacy value is left: nothing shows that Grafana reads an envelope in its column.
+LEGACY_KEPT: Final = "legacy_kept"
 _SPLIT: Final = ("left_because", "quarantined_because")
 
 

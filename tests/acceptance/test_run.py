@@ -258,7 +258,7 @@ def test_what_this_grafana_lacks_is_named_in_the_plan(story: Story) -> None:
     story.execute("DROP TABLE cloud_migration_session")
     story.execute("ALTER TABLE user_auth DROP COLUMN o_auth_id_token")
     plan = story.cli.json("plan", *WRAP)
-    assert set(plan["missing"]) == {"cloud_migration_session", "user_auth.o_auth_id_token"}
+    assert set(plan["missing"]) == {"cloud_migration_session", "setting", "user_auth.o_auth_id_token"}
     assert story.cli.json("run", *WRAP)["outcome"] == "done"
 
 

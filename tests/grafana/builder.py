@@ -124,6 +124,7 @@ class GrafanaBuilder:
     add_signing_key = rows.add_signing_key
     add_dashboard_snapshot = rows.add_dashboard_snapshot
     add_cloud_migration_session = rows.add_cloud_migration_session
+    add_setting = rows.add_setting
     add_sso_setting = document_rows.add_sso_setting
     add_alert_configuration = document_rows.add_alert_configuration
     add_alert_notification = document_rows.add_alert_notification

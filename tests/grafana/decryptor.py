@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from tests.grafana.decrypting import PayloadError, decrypt_inner, decrypt_legacy, split_envelope, split_prefix
 from tests.grafana.gobase64 import Base64Error, decode_raw_std, decode_std
 from tests.grafana.jsonspans import JsonError, parse
-from tests.grafana.locations import CRYPTO_PREFIX, PLACES, Place
+from tests.grafana.locations import CRYPTO_PREFIX, ENTERPRISE, PLACES, Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -81,7 +81,7 @@ def read_secrets(
     password = secret_key.encode()
     with closing(open_read_only(path)) as connection:
         keys = _data_keys(connection, password, unwrappers or {})
-        stored = [item for place in PLACES for item in _stored(connection, place)]
+        stored = [item for place in (*PLACES, *ENTERPRISE) for item in _stored(connection, place)]
     with ThreadPoolExecutor() as pool:
         results = pool.map(lambda item: _decrypt(item, keys, password), stored, chunksize=64)
         return {item.address: result for item, result in zip(stored, results, strict=True)}
@@ -104,7 +104,7 @@ def columns_of(connection: sqlite3.Connection, table: str) -> list[str]:
 
 def present_places(connection: sqlite3.Connection) -> Iterator[Place]:
     """The places whose table and column this database has."""
-    for place in PLACES:
+    for place in (*PLACES, *ENTERPRISE):
         if place.column in columns_of(connection, place.table):
             yield place
 
@@ -143,11 +143,12 @@ def _unwrap(
 def _stored(connection: sqlite3.Connection, place: Place) -> Iterator[_Stored]:
     if place.column not in columns_of(connection, place.table):
         return
-    select = f"SELECT `{place.key}`, `{place.column}` FROM `{place.table}` WHERE {place.where}"  # noqa: S608 - ours
-    for key, value in connection.execute(f"{select} ORDER BY `{place.key}`"):
+    names = ", ".join(f"`{name}`" for name in place.key)
+    select = f"SELECT {names}, `{place.column}` FROM `{place.table}` WHERE {place.where}"  # noqa: S608 - ours
+    for *key, value in connection.execute(f"{select} ORDER BY {names}"):
         if value is None or not len(value):
             continue
-        address = SecretAddress(place.table, (key,), place.column)
+        address = SecretAddress(place.table, tuple(key), place.column)
         data = value if isinstance(value, bytes) else value.encode()
         if place.find is None:
             yield _Stored(address, place, data)
@@ -181,6 +182,10 @@ def _decode(item: _Stored) -> bytes:
             return decode_raw_std(text)
         case "raw-std-trimmed":
             return decode_raw_std(text.rstrip(b"="))
+        case "as-found":
+            if text[:1] in {b"#", b"*"}:
+                return text
+            return decode_std(text) if text.endswith(b"=") else decode_raw_std(text)
 
 
 def _decrypt(item: _Stored, keys: Mapping[str, _DataKey], password: bytes) -> DecryptedSecret:

@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 from tests.grafana.jsonspans import Node, member
 
-Decoding = Literal["bytes", "std", "raw-std", "raw-std-trimmed"]
+Decoding = Literal["bytes", "std", "raw-std", "raw-std-trimmed", "as-found"]
 Finder = Callable[[str, Node], Iterator[tuple[str, Node]]]
 
 CRYPTO_PREFIX: Final = "crypto_"
@@ -25,7 +25,7 @@ class Place:
     find: Finder | None = None
     where: str = "1"
     legacy_only: bool = False  # read by the encryption service directly, which knows no envelope
-    key: str = "id"
+    key: tuple[str, ...] = ("id",)
 
 
 def _map_values(path: str, root: Node) -> Iterator[tuple[str, Node]]:
@@ -92,6 +92,9 @@ PLACES: Final = (
     Place("alert_configuration_history", "alertmanager_configuration", "std", _alerting),
     Place("alert_notification", "secure_settings", "std", _map_values, legacy_only=True),
     Place("cloud_migration_session", "auth_token", "std"),
-    Place("resource", "value", "std", _repository, where=_REPOSITORIES, key="guid"),
-    Place("resource_history", "value", "std", _repository, where=_REPOSITORIES, key="guid"),
+    Place("resource", "value", "std", _repository, where=_REPOSITORIES, key=("guid",)),
+    Place("resource_history", "value", "std", _repository, where=_REPOSITORIES, key=("guid",)),
 )
+
+#: What only Grafana Enterprise has. Nobody outside knows its format: here it is the one that was planted.
+ENTERPRISE: Final = (Place("setting", "encrypted_value", "as-found", key=("section", "key")),)

@@ -214,7 +214,8 @@ class Ground:
         """Put `new` where `old` stands in the column of `place`, keeping the storage class."""
         table, key, path = place
         column = re.split(r"[.\[]", path, maxsplit=1)[0]
-        where = f"`{'guid' if table.startswith('resource') else 'id'}` = ?"
+        names = ("guid",) if table.startswith("resource") else ("section", "key") if table == "setting" else ("id",)
+        where = " AND ".join(f"`{name}` = ?" for name in names)
         select = f"SELECT `{column}` FROM `{table}` WHERE {where}"  # noqa: S608 - names are our own
         (value,) = self.connection.execute(select, key).fetchone()
         data = value if isinstance(value, bytes) else value.encode()

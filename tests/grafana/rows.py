@@ -9,11 +9,12 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from tests.grafana.planting import stored_as
+from tests.grafana.schema import SETTING, SQLITE, create_statements
 
 if TYPE_CHECKING:
     from tests.grafana.builder import GrafanaBuilder
     from tests.grafana.jsontext import Style
-    from tests.grafana.planting import Plain, Secrets, SqlValue, Storage
+    from tests.grafana.planting import Encoding, Plain, Secrets, SqlValue, Storage
 
 
 def add_secret(
@@ -183,6 +184,27 @@ def add_dashboard_snapshot(
     }
     ground.insert("dashboard_snapshot", row)
     return key
+
+
+def add_setting(
+    builder: GrafanaBuilder,
+    plain: Plain | None,
+    *,
+    key: str = "private_key",
+    section: str = "auth.saml",
+    encoding: Encoding = "padded",
+) -> tuple[str, str]:
+    """A setting that was changed at run time in Grafana Enterprise, whose table is made when the first one comes."""
+    ground = builder.ground
+    if ground.connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'setting'").fetchone() is None:
+        for statement in create_statements(SQLITE, [SETTING]):
+            ground.connection.execute(statement)
+    place = ("setting", (section, key), "encrypted_value")
+    text: SqlValue = None
+    if plain is not None:
+        text = ground.plant_bytes(place, plain) if encoding == "bytes" else ground.plant(place, plain, encoding)
+    ground.insert("setting", {"section": section, "key": key, "value": "", "encrypted_value": text})
+    return section, key
 
 
 def add_cloud_migration_session(

@@ -6,7 +6,7 @@ migrations; the generic types map as in `pkg/services/sqlstore/migrator/*_dialec
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -303,7 +303,13 @@ CACHE_DATA: Final = table(
     unique("cache_key"),
 )
 
-#: Every table, in the order in which a Grafana that starts on an empty database makes them, roughly.
+#: Only Grafana Enterprise makes it, and the schema for MySQL that Grafana ships since 12.4 with the tables of both.
+SETTING: Final = replace(
+    table("setting", "section nvarchar(100), key nvarchar(100), value text, encrypted_value text null"),
+    key=("section", "key"),
+)
+
+#: Every table but Enterprise's, in the order in which a Grafana that starts on an empty database makes them, roughly.
 ALL: Final = (
     MIGRATION_LOG,
     RESOURCE_MIGRATION_LOG,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from reencrypt.catalogue.codec import splice
-from reencrypt.catalogue.location import Key, Location, Row
+from reencrypt.catalogue.location import Key, Legacy, Location, Row
 from reencrypt.catalogue.plaintext import evidence, is_plausible
 from reencrypt.catalogue.reading import FoundSecret, ParsedRow
 from reencrypt.catalogue.reason import Reason
@@ -20,7 +20,7 @@ from reencrypt.databases.cut_off import cut_off
 from reencrypt.databases.protocol import ColumnLimit, RowUpdate
 from reencrypt.keys.proof import PROVEN_BITS, Admission, KeyStanding, Proof
 from reencrypt.state.accepted import NOTHING, Accepted
-from reencrypt.state.counts import PLAIN_OR_UNPROVEN, Counts
+from reencrypt.state.counts import LEGACY_KEPT, PLAIN_OR_UNPROVEN, Counts
 from reencrypt.state.failure_rate import FailureRate
 from reencrypt.state.quarantine import Finding, KnownSecret, Place, known_of
 
@@ -118,7 +118,8 @@ class Transformer:
     """Everything that decides about a secret, fixed for the rows of a page that have one `namespace`.
 
     `is_current` tells whether a data key and algorithm are the target; `key_of` finds a data key. `known` are the
-    secrets in quarantine, `accepted` those that the user has vouched for since an earlier run.
+    secrets in quarantine, `accepted` those that the user has vouched for since an earlier run. `with_envelopes` are the
+    names of locations in whose column Grafana has written an envelope, for those where that decides.
     """
 
     encryptor: Encryptor
@@ -131,6 +132,7 @@ class Transformer:
     known: Mapping[Place, KnownSecret] = field(default_factory=dict)
     accepted: Accepted = NOTHING
     namespace: str = ""
+    with_envelopes: Collection[str] = ()
 
     def transform(self, location: Location, rows: Iterable[ParsedRow]) -> PageOutcome:
         """Decrypt, judge and encrypt anew; a bad secret spoils neither its row nor its page."""
@@ -209,7 +211,8 @@ class Transformer:
             else:
                 counts.already_current += 1
             return None
-        key = self.key_of(envelope.key_id)
+        kept = envelope.key_id is None and self._keeps_legacy(location)
+        key = UnusableKey(None, LEGACY_KEPT) if kept else self.key_of(envelope.key_id)
         if isinstance(key, UnusableKey):
             if key.reason is None:
                 counts.leave(key.detail)
@@ -217,6 +220,12 @@ class Transformer:
                 self._quarantine(outcome, secret, key.reason, key.detail)
             return None
         return self._judge(location, secret, envelope, key, outcome, failure_rate)
+
+    def _keeps_legacy(self, location: Location) -> bool:
+        """Whether an envelope may be what Grafana cannot read in the place of a legacy value."""
+        if self.encryptor.key_id is None or location.legacy is Legacy.ENVELOPE:
+            return False
+        return location.legacy is Legacy.KEEP or location.name not in self.with_envelopes
 
     def _is_still_bad(self, location: Location, secret: FoundSecret, outcome: RowOutcome) -> bool:
         """Whether a secret that does not move is in quarantine, and must stay there because it does not read yet.
@@ -319,10 +328,14 @@ class Transformer:
             # It may be plain text that only looks like an old ciphertext, and must not be damaged.
             outcome.counts.leave(PLAIN_OR_UNPROVEN)
             return None
+        ciphertext = self.encryptor.encrypt(plaintext)
+        if not secret.slot.admits(ciphertext):
+            self._quarantine(outcome, secret, Reason.NOT_UNDERSTOOD, "it does not show whether its base64 is padded")
+            return None
         outcome.counts.re_encrypted += 1
         if admission is Admission.ACCEPTED:
             outcome.accepted.append(secret.field)
-        return self.encryptor.encrypt(plaintext)
+        return ciphertext
 
     def _cut_off(self, secret: FoundSecret, row: Row) -> str:
         return cut_off(row.cells[secret.column] or b"", self.limits[secret.column])

@@ -31,6 +31,7 @@ async def database(engine: Engine, tmp_path: Path) -> AsyncIterator[Database]:
         populate(builder, count=120, under=[None], own_salts=False)
         for size in (1, 20_000, 1, 1, 20_000):
             builder.add_user_auth({"o_auth_access_token": Plain(b"x" * size)})
+            builder.add_setting(Plain(b"x" * size), key=f"key {len(builder.planted)}")
     engine.load(scratch)
     settings = load_settings(
         config=None, home=None, database_url=engine.url, environ={"GF_SECURITY_SECRET_KEY": SECRET_KEY}

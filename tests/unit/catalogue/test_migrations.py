@@ -57,6 +57,8 @@ def test_the_log_of_a_real_database_demands_all_that_the_program_uses_of_it(name
 def test_every_column_of_the_catalogue_has_a_migration_that_adds_it() -> None:
     everything = demanded({log: [each.id for each in MIGRATIONS if each.log == log] for log in LOGS})
     for location in LOCATIONS:
+        if location.table == "setting":
+            continue  # of Enterprise, whose migrations are not public
         assert used(location) <= everything[location.table], location.table
 
 
