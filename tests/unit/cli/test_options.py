@@ -24,6 +24,7 @@ from reencrypt.cli.options import (
 )
 from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.errors import ConfigurationError
+from reencrypt.keys.manager_options import ManagerOptions, ManagerVault
 from reencrypt.keys.service_options import ServiceOptions
 from reencrypt.option import option
 from reencrypt.planning.options import (
@@ -220,3 +221,11 @@ def test_an_option_in_the_words_of_one_command_keeps_its_own_elsewhere() -> None
     assert isinstance(option, StatedOption)
     assert (option.help, option.stated.explanation.split()[0]) == ("Where.", "Target")
     assert "Target provider" in str(options_of(TargetOptions)[0].help)
+
+
+def test_a_vault_of_the_manager_is_read_and_another_form_is_a_usage_error() -> None:
+    (vaults,) = options_of(ManagerOptions)
+    read = vaults.read(("azure_kv.a=azurekv.b", "x=azurekv.c"))
+    assert read == (ManagerVault("azure_kv.a", "azurekv.b"), ManagerVault("x", "azurekv.c"))
+    with pytest.raises(click.BadParameter, match=r"'azurekv\.b' is not PROVIDER=KIND\.NAME"):
+        vaults.read(("azurekv.b",))
