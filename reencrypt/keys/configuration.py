@@ -60,6 +60,13 @@ class ProviderConfiguration:
         kind = self.kind(provider)
         return kind.quota if kind else None
 
+    def is_covered(self, provider: str) -> bool:
+        """Whether what a provider wraps can be read with a complete configuration.
+
+        It cannot where the secrets manager's provider is of a kind of Grafana Enterprise, and no key is borrowed for it.
+        """
+        return self.store is StoreName.CLASSIC or provider in self.usable or self.kind(provider) is not None
+
     def require(self, provider: str) -> ConfiguredProvider:
         """Return a usable provider, or raise a `ConfigurationError` that names the fault and its place."""
         if provider in self.usable:

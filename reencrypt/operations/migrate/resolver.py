@@ -143,6 +143,8 @@ class Resolver:
         if not self.ring.knows(key_id) or row is None:
             return UnusableKey(Reason.UNKNOWN_DATA_KEY, f"data_keys has no key {key_id}")
         entry = self.ring.entry(key_id)
+        if not self._session.providers.configured.is_covered(row.provider):
+            return UnusableKey(None, f"not_covered {row.provider}")
         if isinstance(entry, Failure):
             reason = Reason.UNKNOWN_DATA_KEY if entry.unknown else Reason.UNWRAP_FAILED
             return UnusableKey(reason, f"data key {key_id}: {entry.detail}")
