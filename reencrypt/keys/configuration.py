@@ -63,7 +63,7 @@ class ProviderConfiguration:
     def is_covered(self, provider: str) -> bool:
         """Whether what a provider wraps can be read with a complete configuration.
 
-        It cannot where the secrets manager's provider is of a kind of Grafana Enterprise, and no key is borrowed for it.
+        It cannot under a provider of the secrets manager that is Grafana Enterprise's, unless a key is borrowed for it.
         """
         return self.store is StoreName.CLASSIC or provider in self.usable or self.kind(provider) is not None
 

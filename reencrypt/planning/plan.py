@@ -31,7 +31,8 @@ class Plan:
     """Census, keys, proof and target. `refusals` are in the order in which they would stop the operation.
 
     `existing` are Grafana's data keys to write under, by namespace; a namespace that is not among them gets a new one.
-    `unknown_names` are keys and providers that the user names and that this store does not have.
+    `uncovered` are providers whose wrapping nobody here can read (`ProviderConfiguration.is_covered`): what is under
+    them is left. `unknown_names` are keys and providers that the user names and that this store does not have.
     `plain_text` counts secrets that are not encrypted at all, by table and column.
     """
 
@@ -52,6 +53,7 @@ class Plan:
     plain_text: Mapping[str, int] = field(default_factory=dict)
     rekeyed: Run | None = None
     unknown_names: frozenset[str] = frozenset()
+    uncovered: frozenset[str] = frozenset()
     refusals: tuple[ReencryptError, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -98,6 +100,10 @@ class Plan:
                 for (key_id, algorithm), number in census.by_key.items():
                     if self.is_current(key_id, algorithm):
                         counts.already_current += number
+                    elif provider := self._uncovered_provider(key_id):
+                        counts.left += number
+                        because = f"not_covered {provider}"
+                        counts.left_because[because] = counts.left_because.get(because, 0) + number
                     else:
                         counts.left += number
                 for reason, number in census.problems.items():
@@ -109,20 +115,33 @@ class Plan:
     @property
     def movable(self) -> int:
         """Secrets that are not current and can be taken apart."""
-        return sum(each.left for each in self.counts().values())
+        return sum(each.left - sum(each.left_because.values()) for each in self.counts().values())
+
+    @property
+    def not_covered(self) -> Counter[str]:
+        """How many secrets are left because nobody here can read what their provider wraps, by provider."""
+        found: Counter[str] = Counter()
+        for key_id, _, number in self.entries():
+            if provider := self._uncovered_provider(key_id):
+                found[provider] += number
+        return found
+
+    def _uncovered_provider(self, key_id: str | None) -> str:
+        row = self.ring.row(key_id) if key_id is not None else None
+        return row.provider if row is not None and row.provider in self.uncovered else ""
 
     @property
     def has_work(self) -> bool:
         """Whether secrets, or data keys for a rewrap, are to move. A rewrap within one provider is not known here."""
         if self.target.operation is Operation.REWRAP:
-            return any(row.provider != self.target.provider for row in self.ring.rows)
+            return any(row.provider not in {self.target.provider, *self.uncovered} for row in self.ring.rows)
         return bool(self.movable)
 
     def providers_left(self) -> set[str]:
         """The providers that secrets, or data keys, are moved away from."""
         rewraps = self.target.operation is Operation.REWRAP
         rows = self.ring.rows if rewraps else map(self.ring.row, self.moving_key_ids())
-        return {row.provider for row in rows if row is not None} - {self.target.provider}
+        return {row.provider for row in rows if row is not None} - {self.target.provider, *self.uncovered}
 
     @property
     def unreadable(self) -> int:
@@ -166,7 +185,7 @@ class Plan:
     def moving_key_ids(self) -> list[str]:
         """The data keys of the secrets that are to move."""
         moving = (key_id for key_id, algorithm, _ in self.entries() if not self.is_current(key_id, algorithm))
-        return list(dict.fromkeys(key_id for key_id in moving if key_id is not None))
+        return list(dict.fromkeys(each for each in moving if each is not None and not self._uncovered_provider(each)))
 
     def keys_to_unwrap(self) -> list[str]:
         """Those, and the data keys under `secret_key`: their secrets are evidence for it and cost no vault call."""

@@ -70,7 +70,12 @@ class _Planner:
         await session.ring.reload()
         runs = await read_runs(session.database) if session.schema.has_state else []
         plan = await self._survey(runs)
-        plan = replace(plan, unknown_names=_unknown_names(plan, session.providers.configured))
+        configured = session.providers.configured
+        plan = replace(
+            plan,
+            unknown_names=_unknown_names(plan, configured),
+            uncovered=frozenset(row.provider for row in session.ring.rows if not configured.is_covered(row.provider)),
+        )
         if stale := preflight.of_stale_secret_key(plan.rekeyed, settings):
             # Everything below would judge by a key that is gone from the database.
             return replace(plan, refusals=(stale,))

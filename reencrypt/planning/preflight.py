@@ -86,6 +86,11 @@ def _of_manager(plan: Plan) -> list[str]:
         for provider in sorted(used)
         if manager.secret_is_default(provider)
     ]
+    found += [
+        f"not covered: {number} secrets of the secrets manager under {provider}, which is Grafana Enterprise's; to "
+        f"read what it wraps, name its key with --manager-vault {provider}=azurekv.NAME"
+        for provider, number in sorted(plan.not_covered.items())
+    ]
     if unsplit := sum(each.unsplit for each in plan.census.locations.values()):
         found.append(
             f"{unsplit} values of the secrets manager have the id of their data key in front, as Grafana 12.2 wrote "

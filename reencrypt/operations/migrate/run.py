@@ -149,7 +149,9 @@ class _Migration:
         # Open entries in quarantine count also where a rotation is not due.
         entries = await read_quarantine(self.session.database) if plan.quarantined else []
         return RunReport(
-            Outcome.PARTLY_DONE if any(entry.is_open for entry in entries) else Outcome.NOTHING_TO_DO,
+            Outcome.PARTLY_DONE
+            if plan.not_covered or any(entry.is_open for entry in entries)
+            else Outcome.NOTHING_TO_DO,
             plan.target_provider,
             plan.counts(),
             store=plan.store,
