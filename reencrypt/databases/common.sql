@@ -120,6 +120,14 @@ INSERT INTO reencrypt_accepted (run_id, accepted, location, row_key, field, secr
 VALUES (:run_id, :at, :location, :row_key, :field, :secret_hash)
 ON CONFLICT DO NOTHING
 
+-- name: declared
+SELECT name, declaration FROM reencrypt_location ORDER BY name
+
+-- name: declared_save
+INSERT INTO reencrypt_location (name, declaration, run_id, declared) VALUES (:name, :declaration, :run_id, :at)
+ON CONFLICT (name) DO UPDATE
+SET declaration = excluded.declaration, run_id = excluded.run_id, declared = excluded.declared
+
 -- name: state_version
 SELECT MAX(version) FROM reencrypt_schema
 
@@ -152,6 +160,18 @@ ON CONFLICT DO NOTHING
 SELECT id, operation, state, target_provider, algorithm, salt, wrap_format, target_key, target_key_state, pass, outcome,
     started, updated, tally, fresh
 FROM reencrypt_run ORDER BY number, started, id
+
+-- name: namespaces
+SELECT run_id, store, namespace, target_key, target_key_state FROM reencrypt_namespace ORDER BY run_id, namespace
+
+-- name: namespace_insert
+INSERT INTO reencrypt_namespace (run_id, store, namespace, target_key, target_key_state)
+VALUES (:run_id, :store, :namespace, :target_key, :target_key_state)
+ON CONFLICT DO NOTHING
+
+-- name: namespace_target_key
+UPDATE reencrypt_namespace SET target_key = :target_key, target_key_state = :target_key_state
+WHERE run_id = :run_id AND namespace = :namespace
 
 -- name: run_target_key
 UPDATE reencrypt_run SET target_key = :target_key, target_key_state = :target_key_state, updated = :at WHERE id = :id

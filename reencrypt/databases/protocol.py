@@ -108,7 +108,7 @@ class Transaction(Executor, Protocol):
         ...
 
     async def drop_state(self) -> None:
-        """Drop the state tables, except the list of data keys that reencrypt made; the lease's last.
+        """Drop the state tables, except those whose facts outlast all runs; the lease's last.
 
         On MySQL that commits.
         """

@@ -16,16 +16,24 @@ _TABLE: Final = re.compile(
     r"(?<!DISTINCT )\b(FROM|INTO|UPDATE|JOIN|TABLE|TABLE IF NOT EXISTS|TABLE IF EXISTS)(\s+)([a-z_][a-z0-9_]*)\b(?!\()"
 )
 
-#: The state tables except the list of data keys that reencrypt made. The lease is last, to protect the others.
-TEMPORARY_TABLES: Final = tuple(f"reencrypt_{name}" for name in ("journal", "quarantine", "checkpoint", "run", "lease"))
-#: The tables of every database with state, the list of data keys that reencrypt made last.
-STATE_TABLES: Final = (*TEMPORARY_TABLES, "reencrypt_data_key")
-#: The tables of the second and third step: a database may have state and lack them.
+#: The tables of the first step, which every database with state has.
+STATE_TABLES: Final = tuple(
+    f"reencrypt_{name}" for name in ("journal", "quarantine", "checkpoint", "run", "lease", "data_key")
+)
+#: The tables of later steps: a database may have state and lack them.
 ACCEPTED_TABLE, VERSION_TABLE = "reencrypt_accepted", "reencrypt_schema"
+NAMESPACE_TABLE, DECLARED_TABLE = "reencrypt_namespace", "reencrypt_location"
 #: All state tables.
-OUR_TABLES: Final = (*STATE_TABLES, ACCEPTED_TABLE, VERSION_TABLE)
+OUR_TABLES: Final = (*STATE_TABLES, ACCEPTED_TABLE, VERSION_TABLE, NAMESPACE_TABLE, DECLARED_TABLE)
+#: The state tables that are dropped. The others tell which data keys and wrappings are ours, and what the user has
+#: accepted and declared. The lease is last, to protect the others.
+TEMPORARY_TABLES: Final = (
+    *(f"reencrypt_{name}" for name in ("journal", "quarantine", "checkpoint")),
+    NAMESPACE_TABLE,
+    *(f"reencrypt_{name}" for name in ("run", "lease")),
+)
 #: The last step in the schema files: the state that this program reads and writes.
-STATE_VERSION: Final = 3
+STATE_VERSION: Final = 4
 
 
 def qualified(statement: str, schema: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from reencrypt.catalogue.location import Location
+from reencrypt.catalogue.namespace import unqualified
 from reencrypt.catalogue.store_name import StoreName
 from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.errors import NoSecretsError, ReencryptError
@@ -136,6 +137,15 @@ class Plan:
         if self.target.operation is Operation.REWRAP:
             return any(row.provider not in {self.target.provider, *self.uncovered} for row in self.ring.rows)
         return bool(self.movable)
+
+    @property
+    def namespaces(self) -> list[str]:
+        """The namespaces in which this store has data keys or names some; empty in a store without namespaces."""
+        if self.store is StoreName.CLASSIC:
+            return []
+        named = {unqualified(key_id)[0] for key_id in self.census.key_ids}
+        # What cannot be taken apart names none.
+        return sorted(named | {row.namespace for row in self.ring.rows}) or [""]
 
     def providers_left(self) -> set[str]:
         """The providers that secrets, or data keys, are moved away from."""

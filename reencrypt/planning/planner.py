@@ -141,7 +141,7 @@ class _Planner:
         session = self.session
         is_classic = session.store is StoreName.CLASSIC
         rekeyed = last_rekey(runs) if is_classic else None
-        open_run = find_open(runs)
+        open_run = find_open(runs, session.store)
         plain = await count_plain_text(session.database, session.schema.data_source_columns) if is_classic else {}
         return Plan(
             store=session.store,
@@ -167,7 +167,7 @@ class _Planner:
         """The target. An interrupted rotation is resumed as one, also when a plain run is asked for."""
         target = Target.resolve(self.session.store_settings, self.session.options)
         if open_run is not None and open_run.fresh and leads_to(open_run, target):
-            return replace(target, fresh=True, own_keys=frozenset(each.key_id for each in open_run.targets.values()))
+            return replace(target, fresh=True, own_keys=frozenset(each.id for each in open_run.target_keys.values()))
         return target
 
     def _no_secrets(self) -> NoSecretsError:
@@ -310,7 +310,7 @@ def _candidates(store: StoreName, rows: list[DataKey], target: Target, interrupt
     found = choose_existing(store, rows, target.provider, datetime.now().astimezone())
     if target.needs_new_wrapping:
         return [row for row in found if row.id in target.own_keys]
-    begun = {each.key_id for each in interrupted.targets.values()} if interrupted is not None else None
+    begun = {each.id for each in interrupted.target_keys.values()} if interrupted is not None else None
     return sorted(found, key=lambda row: begun is not None and row.id not in begun)
 
 

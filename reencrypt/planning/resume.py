@@ -29,7 +29,7 @@ class Resumption:
         Raises `LeaseHeldError` where another one began or ended since the plan was made.
         """
         plan, database, lease = self.plan, self.session.database, self.lease
-        found = find_open(await read_runs(database))
+        found = find_open(await read_runs(database), plan.store)
         if (found.id if found else None) != (plan.open_run.id if plan.open_run else None):
             raise LeaseHeldError(
                 "another run began or ended while this one was preparing", hint="Start again; progress is saved."
@@ -47,6 +47,8 @@ class Resumption:
             salt=new_salt(),
             wrap_format=wrap_format,
             fresh=target.fresh,
+            store=plan.store,
+            namespaces=plan.namespaces,
         )
         if found and found.fresh and not target.fresh:
             raise RefusedError(

@@ -205,7 +205,7 @@ async def finish_target_key(
     Nothing was written under it yet, so a key that does not unwrap to the `expected` bytes (None where the process
     that knew them has died) is removed, and the run refused.
     """
-    key_id = run.target(place.namespace).key_id
+    key_id = run.target(place.namespace).id
     wrapped = await read_wrapped(place.database, key_id, place.table)
     if wrapped is None:
         raise place.vanished(key_id)
@@ -238,7 +238,7 @@ async def deactivate_others(place: KeyPlace, run: Run) -> int:
     One transaction of its own, as a Grafana that reads in between must find an active key. Nothing becomes unreadable:
     an inactive key decrypts, and Grafana only writes no more under it.
     """
-    key_id = run.target(place.namespace).key_id
+    key_id = run.target(place.namespace).id
 
     async def body(transaction: Transaction) -> int:
         await place.lease.check(transaction)
@@ -258,7 +258,7 @@ def _is_sound(unwrapped: Unwrapped, expected: bytes | None) -> bool:
 
 async def discard_target_key(place: KeyPlace, run: Run, wrapped: bytes) -> None:
     """Delete the run's key that was never active. The condition names that and its bytes, so no other can be hit."""
-    key_id = run.target(place.namespace).key_id
+    key_id = run.target(place.namespace).id
     async with place.database.transaction() as transaction:
         await place.lease.check(transaction)
         await place.writer(transaction, run).discard(key_id, wrapped)

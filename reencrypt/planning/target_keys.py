@@ -119,7 +119,7 @@ class TargetKeys:
         provider = self._session.providers.get(plan.target.provider)
         recorded, existing = run.target(place.namespace), plan.existing.get(place.namespace)
         if recorded.state == "made":
-            unfinished = await read_wrapped(place.database, recorded.key_id, place.table)
+            unfinished = await read_wrapped(place.database, recorded.id, place.table)
             if unfinished is not None and existing is None:
                 return await finish_target_key(place, run, provider, expected=None)
             if unfinished is not None:
@@ -128,7 +128,7 @@ class TargetKeys:
             # The proven answer: the service may give another one now.
             entry = plan.ring.entry(existing.id)
             if isinstance(entry, Unwrapped):
-                if recorded.key_id != existing.id:
+                if recorded.id != existing.id:
                     async with place.database.transaction() as transaction:
                         await self._lease.check(transaction)
                         await record_target_key(transaction, run, existing.id, "active", place.namespace)
@@ -147,7 +147,7 @@ class TargetKeys:
 async def discard_unfinished(session: Session, lease: Lease, run: Run) -> None:
     """Remove the data keys that a run has inserted and never activated."""
     for namespace, target in run.unfinished.items():
-        wrapped = await read_wrapped(session.database, target.key_id, session.schema.key_table)
+        wrapped = await read_wrapped(session.database, target.id, session.schema.key_table)
         if wrapped is not None:
             await discard_target_key(_place(session, lease, namespace), run, wrapped)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import NamedTuple
 
+from reencrypt.catalogue.store_name import StoreName
 from reencrypt.databases.protocol import Database, Executor, Transaction, Value
+from reencrypt.databases.retry import retry_transaction
 from reencrypt.outcomes import Operation, RunState
 from reencrypt.state.damaged import read_back
 from reencrypt.state.failure_rate import FailureRate
@@ -16,21 +17,23 @@ from reencrypt.state.lease import Lease
 from reencrypt.state.stamp import stamp
 
 
-class TargetRecord(NamedTuple):
-    """A target data key of a run: its id, and its state, see `Run`."""
+@dataclass(slots=True)
+class TargetRecord:
+    """The target data key of a run in one namespace, empty where it has none yet, and its state."""
 
-    key_id: str = ""
+    id: str = ""
     state: str = "none"
 
 
 @dataclass(slots=True)
 class Run:
-    """A row of `reencrypt_run`.
+    """A row of `reencrypt_run`, and those of `reencrypt_namespace` that belong to it.
 
     `target_key_state` is none, made, active, or alone where all others were set inactive. A `fresh` run has its own
     data key. `failure_rate` counts over all resumptions, so that a wrong key is not overlooked in small portions.
     `salt` is the salt of everything this run writes; it is not secret, and tells its ciphertexts from others.
     `wrap_format` is the one that the user named, or for a change of `secret_key` a fingerprint of the next one.
+    In a store with namespaces a run has a target data key in each: `targets`, by namespace, in place of the one.
     """
 
     id: str
@@ -48,20 +51,24 @@ class Run:
     updated: str
     failure_rate: FailureRate = field(default_factory=FailureRate)
     fresh: bool = False
+    store: StoreName = StoreName.CLASSIC
+    targets: dict[str, TargetRecord] = field(default_factory=dict)
 
     @property
-    def targets(self) -> Mapping[str, TargetRecord]:
-        """The target data keys by namespace."""
-        return {"": TargetRecord(self.target_key, self.target_key_state)}
+    def target_keys(self) -> Mapping[str, TargetRecord]:
+        """The target data keys by namespace, empty for the store that has none."""
+        if self.store is StoreName.CLASSIC:
+            return {"": TargetRecord(self.target_key, self.target_key_state)}
+        return self.targets
 
     def target(self, namespace: str) -> TargetRecord:
         """The target data key of a namespace."""
-        return self.targets.get(namespace, TargetRecord())
+        return self.target_keys.get(namespace, TargetRecord())
 
     @property
     def unfinished(self) -> Mapping[str, TargetRecord]:
-        """The target data keys that were inserted and never activated."""
-        return {namespace: each for namespace, each in self.targets.items() if each.state == "made"}
+        """The target data keys that were inserted and never activated, by namespace."""
+        return {namespace: each for namespace, each in self.target_keys.items() if each.state == "made"}
 
     @property
     def is_over(self) -> bool:
@@ -70,9 +77,18 @@ class Run:
 
     @classmethod
     def begin(
-        cls, operation: str, target_provider: str, algorithm: str, *, salt: bytes, wrap_format: str, fresh: bool = False
+        cls,
+        operation: str,
+        target_provider: str,
+        algorithm: str,
+        *,
+        salt: bytes,
+        wrap_format: str,
+        fresh: bool = False,
+        store: StoreName = StoreName.CLASSIC,
+        namespaces: Iterable[str] = (),
     ) -> Run:
-        """Return a run that has done nothing yet, and is in no table."""
+        """Return a run that has done nothing yet, and is in no table; one in the secrets manager has namespaces."""
         return cls(
             id=new_run_id(),
             operation=operation,
@@ -88,6 +104,8 @@ class Run:
             started="",
             updated="",
             fresh=fresh,
+            store=store,
+            targets={namespace: TargetRecord() for namespace in namespaces},
         )
 
 
@@ -98,7 +116,22 @@ def new_run_id() -> str:
 
 async def read_runs(executor: Executor) -> list[Run]:
     """Read all runs, oldest first, ordered by the lease's token, because clocks step back."""
-    return [read_run(row) for row in await executor.fetch("runs")]
+    runs = [read_run(row) for row in await executor.fetch("runs")]
+    # State of a version that knew one store has no table for the others. Where there are no runs, nobody asks.
+    if runs and (await executor.fetch("namespaces_exist"))[0][0]:
+        read_targets(runs, await executor.fetch("namespaces"))
+    return runs
+
+
+def read_targets(runs: Sequence[Run], rows: Iterable[Sequence[Value]]) -> None:
+    """Give runs their rows of `reencrypt_namespace`; raises `DamagedStateError`."""
+    by_id = {run.id: run for run in runs}
+    for run_id, store, namespace, key_id, state in rows:
+        run = by_id.get(str(run_id))
+        if run is not None:
+            with read_back(f"the store of the run {run_id!r} in reencrypt_namespace"):
+                run.store = StoreName(str(store))
+            run.targets[str(namespace)] = TargetRecord(str(key_id), str(state))
 
 
 def read_run(row: Sequence[Value]) -> Run:
@@ -128,9 +161,9 @@ def _run_of(row: Sequence[Value]) -> Run:
     )
 
 
-def find_open(runs: Sequence[Run]) -> Run | None:
-    """Return the interrupted run, if any; there is at most one."""
-    return next((run for run in reversed(runs) if run.state == RunState.OPEN), None)
+def find_open(runs: Sequence[Run], store: StoreName = StoreName.CLASSIC) -> Run | None:
+    """Return the interrupted run in a store, if any; there is at most one."""
+    return next((run for run in reversed(runs) if run.state == RunState.OPEN and run.store is store), None)
 
 
 def last_rekey(runs: Sequence[Run]) -> Run | None:
@@ -139,29 +172,63 @@ def last_rekey(runs: Sequence[Run]) -> Run | None:
 
 
 async def insert_run(database: Database, lease: Lease, run: Run) -> None:
-    """Record a new run."""
-    await lease.apply(
-        database,
-        "run_insert",
+    """Record a new run, with its namespaces. Raises `ValueError` for one in the secrets manager that has none."""
+    if (run.store is StoreName.CLASSIC) is bool(run.targets):
+        raise ValueError(f"a run in {run.store.in_words} with {len(run.targets)} namespaces")
+
+    async def body(transaction: Transaction) -> None:
+        await lease.check(transaction)
+        await transaction.execute(
+            "run_insert",
+            id=run.id,
+            number=lease.token,
+            operation=run.operation,
+            target_provider=run.target_provider,
+            algorithm=run.algorithm,
+            salt=run.salt,
+            wrap_format=run.wrap_format,
+            target_key=run.target_key,
+            target_key_state=run.target_key_state,
+            fresh=int(run.fresh),
+            at=stamp(),
+        )
+        for namespace, target in run.targets.items():
+            await _insert_target(transaction, run, namespace, target)
+
+    await retry_transaction(database, body)
+
+
+async def record_target_key(transaction: Transaction, run: Run, key_id: str, state: str, namespace: str = "") -> None:
+    """Record the run's target data key and its state: none, made, active or alone.
+
+    In a store with namespaces it is that of a namespace, which may be one that the run did not know at its beginning.
+    """
+    if run.store is StoreName.CLASSIC:
+        run.target_key, run.target_key_state = key_id, state
+    else:
+        target = run.targets[namespace] = TargetRecord(key_id, state)
+        if not await transaction.execute(
+            "namespace_target_key", run_id=run.id, namespace=namespace, target_key=key_id, target_key_state=state
+        ):
+            await _insert_target(transaction, run, namespace, target)
+    await transaction.execute(
+        "run_target_key",
         id=run.id,
-        number=lease.token,
-        operation=run.operation,
-        target_provider=run.target_provider,
-        algorithm=run.algorithm,
-        salt=run.salt,
-        wrap_format=run.wrap_format,
         target_key=run.target_key,
         target_key_state=run.target_key_state,
-        fresh=int(run.fresh),
         at=stamp(),
     )
 
 
-async def record_target_key(transaction: Transaction, run: Run, key_id: str, state: str, namespace: str = "") -> None:
-    """Record the run's target data key and its state: none, made, active or alone."""
-    del namespace
-    await transaction.execute("run_target_key", id=run.id, target_key=key_id, target_key_state=state, at=stamp())
-    run.target_key, run.target_key_state = key_id, state
+async def _insert_target(transaction: Transaction, run: Run, namespace: str, target: TargetRecord) -> None:
+    await transaction.execute(
+        "namespace_insert",
+        run_id=run.id,
+        store=run.store,
+        namespace=namespace,
+        target_key=target.id,
+        target_key_state=target.state,
+    )
 
 
 async def save_failure_rate(transaction: Transaction, run: Run) -> None:

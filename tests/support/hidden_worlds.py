@@ -19,7 +19,7 @@ _NOT_THERE: Final = ("secret_migration_log",)
 def _account_without(story: Story, *hidden: str) -> str:
     """An account of MySQL with rights on each table but the hidden ones; also on what a run creates."""
     account = new_account(story.engine)
-    grant(story.engine, account, f"{_ALL}, CREATE", *_NOT_THERE, *OUR_TABLES)
+    grant(story.engine, account, f"{_ALL}, CREATE, ALTER", *_NOT_THERE, *OUR_TABLES)
     for table in tables_of(story.engine):
         if table not in hidden:
             grant(story.engine, account, _ALL, table)

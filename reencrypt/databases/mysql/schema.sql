@@ -83,3 +83,26 @@ CREATE TABLE IF NOT EXISTS reencrypt_accepted (
 -- Which steps were made. A program refuses state that a newer one has made a step of.
 CREATE TABLE IF NOT EXISTS reencrypt_schema (version INTEGER PRIMARY KEY NOT NULL) ENGINE=InnoDB;
 INSERT IGNORE INTO reencrypt_schema (version) VALUES (3);
+-- step 4
+-- What a run in a store with namespaces has reached in each; it is a run of the classic store that has no row here.
+CREATE TABLE IF NOT EXISTS reencrypt_namespace (
+    run_id VARCHAR(64) NOT NULL,
+    store VARCHAR(64) NOT NULL,
+    namespace VARCHAR(253) NOT NULL,
+    target_key VARCHAR(400) NOT NULL,
+    target_key_state VARCHAR(64) NOT NULL,
+    PRIMARY KEY (run_id, namespace)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+-- Survives the others: the locations that the user has declared, as JSON.
+CREATE TABLE IF NOT EXISTS reencrypt_location (
+    name VARCHAR(64) PRIMARY KEY NOT NULL,
+    declaration MEDIUMTEXT NOT NULL,
+    run_id VARCHAR(64) NOT NULL,
+    declared VARCHAR(64) NOT NULL
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+-- Room for the key of a row of the secrets manager and for the id of its data keys.
+ALTER TABLE reencrypt_journal MODIFY row_key VARCHAR(640) NOT NULL;
+ALTER TABLE reencrypt_quarantine MODIFY row_key VARCHAR(640) NOT NULL;
+ALTER TABLE reencrypt_accepted MODIFY row_key VARCHAR(640) NOT NULL;
+ALTER TABLE reencrypt_data_key MODIFY id VARCHAR(400) NOT NULL;
+INSERT IGNORE INTO reencrypt_schema (version) VALUES (4);

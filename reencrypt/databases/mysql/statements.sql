@@ -18,6 +18,19 @@ VALUES (:id, :number, :operation, 'open', :target_provider, :algorithm, :salt, :
     '', :at, :at, '{}', :fresh)
 ON DUPLICATE KEY UPDATE id = id
 
+-- name: namespaces_exist
+SELECT COUNT(*) FROM information_schema.tables
+WHERE table_schema = DATABASE() AND table_name = 'reencrypt_namespace'
+
+-- name: namespace_insert
+INSERT INTO reencrypt_namespace (run_id, store, namespace, target_key, target_key_state)
+VALUES (:run_id, :store, :namespace, :target_key, :target_key_state)
+ON DUPLICATE KEY UPDATE run_id = VALUES(run_id)
+
+-- name: declared_save
+INSERT INTO reencrypt_location (name, declaration, run_id, declared) VALUES (:name, :declaration, :run_id, :at)
+ON DUPLICATE KEY UPDATE declaration = VALUES(declaration), run_id = VALUES(run_id), declared = VALUES(declared)
+
 -- name: own_data_key_remember
 INSERT INTO reencrypt_data_key (id, run_id, provider, made) VALUES (:id, :run_id, :provider, :at)
 ON DUPLICATE KEY UPDATE id = id

@@ -4,6 +4,10 @@
 -- name: data_key_lock
 SELECT name FROM data_keys WHERE name = :id AND encrypted_data = :wrapped FOR SHARE
 
+-- name: namespaces_exist
+SELECT COUNT(*) FROM ONLY pg_catalog.pg_class AS n WHERE n.relname = 'reencrypt_namespace' AND n.relnamespace = (
+    SELECT r.relnamespace FROM ONLY pg_catalog.pg_class AS r WHERE r.oid = (SELECT tableoid FROM reencrypt_run LIMIT 1))
+
 -- name: managed_key_lock
 SELECT uid FROM secret_data_key WHERE namespace = :namespace AND uid = :uid AND encrypted_data = :wrapped FOR SHARE
 

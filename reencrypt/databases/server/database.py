@@ -282,7 +282,7 @@ class ServerTransaction:
         return found
 
     async def drop_state(self) -> None:
-        """Drop the state tables, except the list of data keys that reencrypt made."""
+        """Drop the state tables, except those whose facts outlast all runs."""
         for table in TEMPORARY_TABLES:
             with self._driver.translated():
                 await self._session.command(self._dialect.qualified(f"DROP TABLE IF EXISTS {table}"))

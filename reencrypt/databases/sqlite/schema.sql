@@ -80,3 +80,21 @@ CREATE TABLE IF NOT EXISTS reencrypt_accepted (
 -- Which steps were made. A program refuses state that a newer one has made a step of.
 CREATE TABLE IF NOT EXISTS reencrypt_schema (version INTEGER PRIMARY KEY NOT NULL);
 INSERT OR IGNORE INTO reencrypt_schema (version) VALUES (3);
+-- step 4
+-- What a run in a store with namespaces has reached in each; it is a run of the classic store that has no row here.
+CREATE TABLE IF NOT EXISTS reencrypt_namespace (
+    run_id TEXT NOT NULL,
+    store TEXT NOT NULL,
+    namespace TEXT NOT NULL,
+    target_key TEXT NOT NULL,
+    target_key_state TEXT NOT NULL,
+    PRIMARY KEY (run_id, namespace)
+);
+-- Survives the others: the locations that the user has declared, as JSON.
+CREATE TABLE IF NOT EXISTS reencrypt_location (
+    name TEXT PRIMARY KEY NOT NULL,
+    declaration TEXT NOT NULL,
+    run_id TEXT NOT NULL,
+    declared TEXT NOT NULL
+);
+INSERT OR IGNORE INTO reencrypt_schema (version) VALUES (4);

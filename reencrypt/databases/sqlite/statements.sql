@@ -1,5 +1,8 @@
 -- Statements that SQLite writes differently: a wrapped data key may be stored as text there, and text never equals a blob.
 
+-- name: namespaces_exist
+SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'reencrypt_namespace'
+
 -- name: data_keys
 SELECT name, active, CAST(provider AS BLOB), CAST(encrypted_data AS BLOB), CAST(label AS BLOB), created
 FROM data_keys ORDER BY name

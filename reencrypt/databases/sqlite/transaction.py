@@ -118,7 +118,7 @@ class SqliteTransaction:
         return found
 
     async def drop_state(self) -> None:
-        """Drop the state tables, except the list of data keys that reencrypt made."""
+        """Drop the state tables, except those whose facts outlast all runs."""
         for table in TEMPORARY_TABLES:
             with translated(self._path):
                 await self._connection.execute(f"DROP TABLE IF EXISTS {table}")
