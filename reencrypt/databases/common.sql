@@ -45,7 +45,7 @@ DELETE FROM data_keys WHERE name = :id AND encrypted_data = :wrapped AND active 
 UPDATE data_keys SET active = :active, updated = :now WHERE name = :id
 
 -- name: data_keys_active
-SELECT name, encrypted_data FROM data_keys WHERE active = (1 = 1)
+SELECT name, encrypted_data, label FROM data_keys WHERE active = (1 = 1)
 
 -- name: data_key_wrapping
 SELECT provider, label FROM data_keys WHERE name = :id AND encrypted_data = :wrapped
@@ -83,7 +83,7 @@ WHERE namespace = :namespace AND uid = :uid AND encrypted_data = :wrapped AND ac
 UPDATE secret_data_key SET active = :active, updated = :now WHERE namespace = :namespace AND uid = :uid
 
 -- name: managed_keys_active
-SELECT namespace, uid, encrypted_data FROM secret_data_key WHERE active = (1 = 1) AND namespace = :namespace
+SELECT namespace, uid, encrypted_data, label FROM secret_data_key WHERE active = (1 = 1) AND namespace = :namespace
 
 -- name: managed_key_wrapping
 SELECT provider, label FROM secret_data_key

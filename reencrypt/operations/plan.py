@@ -82,6 +82,10 @@ class PlanReport:
     def target(self) -> str:
         """The data key that a run would write under, in words."""
         plan = self.plan
+        if plan.store is StoreName.MANAGER:
+            number = len(plan.existing)
+            known = f"Grafana's active data keys in {number} namespaces, and " if number else ""
+            return f"{known}a new data key in each {'other ' if number else ''}namespace that needs one"
         if plan.existing:
             return f"Grafana's active data key {next(iter(plan.existing.values())).id}"
         return f"a new data key, wrapped as {plan.wrap_format}" if plan.wrap_format else "a new data key"

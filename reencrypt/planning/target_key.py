@@ -6,7 +6,7 @@ import secrets
 import string
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from reencrypt.catalogue.namespace import qualified, unqualified
@@ -233,20 +233,34 @@ async def finish_target_key(
 
 
 async def deactivate_others(place: KeyPlace, run: Run) -> int:
-    """Set all other data keys of the namespace inactive, now that the run's own is readable; returns how many.
+    """Set the other data keys of the namespace inactive, now that the run's own is readable; returns how many.
 
     One transaction of its own, as a Grafana that reads in between must find an active key. Nothing becomes unreadable:
-    an inactive key decrypts, and Grafana only writes no more under it.
+    an inactive key decrypts, and Grafana only writes no more under it. In the secrets manager those keep their state
+    that Grafana writes no more under in any case: it caches no inactive key, so that each read of what is still under
+    one would cost an unwrap (`pkg/registry/apis/secret/encryption/manager/oss_dek_cache.go`).
     """
     key_id = run.target(place.namespace).id
 
     async def body(transaction: Transaction) -> int:
         await place.lease.check(transaction)
-        number = await place.writer(transaction, run).deactivate_all_but(key_id)
+        writer = place.writer(transaction, run)
+        labelled = _is_of_these_days if place.store is StoreName.MANAGER else _is_any
+        number = await writer.deactivate_all_but(key_id, labelled=labelled)
         await record_target_key(transaction, run, key_id, "alone", place.namespace)
         return number
 
     return await retry_transaction(place.database, body)
+
+
+def _is_any(_label: str) -> bool:
+    return True
+
+
+def _is_of_these_days(label: str) -> bool:
+    """Whether Grafana may choose a data key by its label, today in any time zone."""
+    today = datetime.now(UTC)
+    return label.partition("@")[0] in {f"{today + timedelta(days=days):%Y-%m-%d}" for days in (-1, 0, 1)}
 
 
 def _is_sound(unwrapped: Unwrapped, expected: bytes | None) -> bool:

@@ -113,8 +113,8 @@ class DataKeyStore:
         await self._record("deactivate", key_id, wrapped, wrapped)
         return True
 
-    async def deactivate_all_but(self, key_id: str) -> int:
-        """Set every other active data key of its namespace inactive, with any wrapping; returns how many.
+    async def deactivate_all_but(self, key_id: str, *, labelled: Callable[[str], bool] = lambda _label: True) -> int:
+        """Set other active data keys of its namespace inactive, those with such a label; returns how many.
 
         The classic store is one namespace.
         """
@@ -122,9 +122,9 @@ class DataKeyStore:
         active = await self.transaction.fetch(
             _ACTIVE.get(self.table, "data_keys_active"), **self.table.parameters(key_id)
         )
-        for *row_key, wrapped in active:
+        for *row_key, wrapped, label in active:
             other = self.table.key_id(tuple(map(str, row_key)))
-            if other == key_id:
+            if other == key_id or not labelled(str(label or "")):
                 continue
             if await self._execute("deactivate", other, active=False, now=self.database.now()):
                 data = wrapped if isinstance(wrapped, bytes) else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from reencrypt.catalogue.store_name import StoreName
 from reencrypt.cli import output as out
 from reencrypt.cli.options import Common, cli_command
 from reencrypt.cli.performing import perform_in_stores
@@ -60,6 +61,11 @@ def _print(report: StoresReport[PlanReport]) -> None:
         if number:
             out.line()
         _print_store(each, several=len(report.reports) > 1)
+    first, plans = report.reports[0], [each.plan for each in report.reports]
+    if first.plan.schema.is_state_old and any(plan.movable and not plan.refusals for plan in plans):
+        out.line("A run first creates its state tables. For a role that may not, hand a DBA these statements:")
+        for statement in first.state_statements:
+            out.line(f"{statement};")
 
 
 def _print_store(report: PlanReport, *, several: bool) -> None:
@@ -77,17 +83,14 @@ def _print_store(report: PlanReport, *, several: bool) -> None:
     out.line()
     out.line(f"{plan.census.total} secrets, {plan.movable} of them to move to {plan.target_provider}.")
     if plan.movable and not report.refusals:
-        out.line(f"They would be written under {report.target()}; {proof_in_words(plan.proof)}.")
+        proof = f"; {proof_in_words(plan.proof)}" if plan.store is StoreName.CLASSIC else ""
+        out.line(f"They would be written under {report.target()}{proof}.")
         _print_estimate(report)
     _print_problems(report)
     for refusal in report.refusals:
         out.line(f"A run would refuse (exit {refusal.exit_code}): {refusal.message}")
         if refusal.hint:
             out.line(f"  hint: {refusal.hint}")
-    if plan.schema.is_state_old and plan.movable and not report.refusals:
-        out.line("A run first creates its state tables. For a role that may not, hand a DBA these statements:")
-        for statement in report.state_statements:
-            out.line(f"{statement};")
 
 
 def _rows(report: PlanReport) -> list[tuple[object, ...]]:
@@ -137,4 +140,6 @@ def _fate(report: PlanReport, line: Any) -> str:  # noqa: ANN401 - a KeyLine, wh
         return "find it current"
     if line.provider == "missing":
         return "quarantine it"
+    if line.provider in report.plan.uncovered:
+        return "leave it"
     return "refuse" if report.refusals else "move it"

@@ -82,6 +82,9 @@ def _print(report: StoresReport[RunReport]) -> None:
 def _print_store(report: RunReport, *, several: bool) -> None:
     if several:
         out.line(f"{report.store.in_words.capitalize()}:")
+        if not report.run_id and not report.total.total:
+            out.line("  It holds no secrets.")
+            return
     rows = [(name, *counts.as_numbers().values()) for name, counts in report.counts.items() if counts.total]
     rows.append(("all", *report.total.as_numbers().values()))
     header = ("location", "total", "re-encrypted", "already current", "quarantined", "left", "not applicable")

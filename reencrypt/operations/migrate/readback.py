@@ -72,9 +72,9 @@ class ReadBack:
             return target.password
         if not isinstance(target, TargetDataKey):
             return None
-        wrapped = await read_wrapped(self.database, target.id)
+        wrapped = await read_wrapped(self.database, target.id, target.table)
         if wrapped is None:
-            raise self._lost(target, "is gone from data_keys")
+            raise self._lost(target, f"is gone from {target.table.table_name}")
         try:
             unwrapped = await provider.unwrap(wrapped)
         except UnwrapFailedError as error:
@@ -86,7 +86,7 @@ class ReadBack:
     def _lost(self, target: TargetDataKey, what: str) -> RefusedError:
         return RefusedError(
             f"the target data key {target.id} {what}",
-            hint="The run stays open: start it again. If it fails again, restore data_keys and the vault's key as "
+            hint="The run stays open: start it again. If it fails again, restore the data key and the vault's key as "
             f"they were, or give the old bytes back with `reencrypt undo {self.run.id}`.",
         )
 
