@@ -69,6 +69,18 @@ class Plan:
         return any(isinstance(each, NoSecretsError) for each in self.refusals)
 
     @property
+    def with_envelopes(self) -> frozenset[str]:
+        """The locations that hold an envelope: where that decides (`Legacy.LIKE_OTHERS`), Grafana wrote the first.
+
+        What only looks like one names no data key of the store.
+        """
+        return frozenset(
+            name
+            for name, found in self.census.locations.items()
+            if any(key_id is not None and self.ring.row(key_id) is not None for key_id, _ in found.by_key)
+        )
+
+    @property
     def locations(self) -> tuple[Location, ...]:
         """The store's locations in this database."""
         return self.schema.fitted.locations

@@ -32,7 +32,7 @@ from reencrypt.planning.target import Target
 from reencrypt.planning.target_key import choose_existing, rehearse
 from reencrypt.state.accepted import Accepted
 from reencrypt.state.checkpoints import latest_counts, read_checkpoints
-from reencrypt.state.counts import PLAIN_OR_UNPROVEN
+from reencrypt.state.counts import LEGACY_KEPT, PLAIN_OR_UNPROVEN
 from reencrypt.state.quarantine import read_quarantine
 from reencrypt.state.runs import Run, find_open, last_rekey, read_runs
 
@@ -219,7 +219,8 @@ class _Planner:
         ended = [run for run in runs if run.operation == Operation.RUN and run.is_over]
         if ended:
             for name, counts in latest_counts(await read_checkpoints(database, ended[-1].id)).items():
-                stuck[name, None] += counts.left_because.get(PLAIN_OR_UNPROVEN, 0)
+                left = counts.left_because
+                stuck[name, None] += left.get(PLAIN_OR_UNPROVEN, 0) + left.get(LEGACY_KEPT, 0)
         for name, found in plan.census.locations.items():
             for (key_id, _), number in found.by_key.items():
                 if key_id is not None and plan.is_skipped(key_id):

@@ -75,18 +75,43 @@ def test_legacy_values_stay_and_what_is_not_understood_is_named(story: Story) ->
         builder.add_user_auth({"o_auth_access_token": Plain(b"a token that is long enough")})
         builder.add_setting(Plain(KEY), key="private_key")
         builder.add_setting(Plain(CERTIFICATE, algorithm="aes-gcm"), key="certificate")
-        builder.add_setting(Plain(b"short", builder.data_key()), key="password")
         builder.add_setting(None, key="plain")
         builder.ground.connection.execute("UPDATE setting SET encrypted_value = 'in the clear' WHERE `key` = 'plain'")
     before = settings(story)
     report = story.cli.json("run", *WRAP, expect=3)
-    assert report["left_because"] == {"legacy_kept": 2, "plain_or_unproven": 1}
+    assert report["left_because"] == {"legacy_kept": 2}
     (entry,) = report["quarantine"]
     assert (entry["location"], entry["field"], entry["reason"]) == ("setting", "encrypted_value", "not_understood")
     assert settings(story) == before
     assert before["private_key"].provider == LEGACY
+    # Nor does a second run do anything with them, or a rotation by age find itself due for them.
+    assert story.cli.json("run", "--fresh-data-key", *WRAP, expect=3)["left_because"] == {"legacy_kept": 2}
+    rotation = story.cli.json("run", "--fresh-data-key", *WRAP, "--if-older-than", "90d", expect=None)
+    assert rotation["run_id"] is None
     # `rollback` changes nothing either: they are where it would bring them.
     assert story.cli.json("rollback", expect=3)["secrets"]["quarantined"] == 1
+
+
+def test_a_legacy_value_beside_an_envelope_that_grafana_wrote_becomes_one(story: Story) -> None:
+    with story.builder() as builder:
+        builder.add_setting(Plain(KEY), key="private_key")
+        builder.add_setting(Plain(CERTIFICATE, builder.data_key(), "aes-gcm"), key="certificate")
+        builder.add_user_auth({"o_auth_access_token": Plain(b"a token that is long enough")})
+    report = story.cli.json("run", *WRAP)
+    assert (report["outcome"], report["locations"]["setting"]["re_encrypted"]) == ("done", 2)
+    assert {(secret.provider, secret.error) for secret in settings(story).values()} == {(TARGET, None)}
+
+
+@pytest.mark.one_engine
+def test_a_value_too_short_to_prove_how_it_is_read_stays(story: Story) -> None:
+    with story.builder() as builder:
+        key = builder.data_key()
+        builder.add_user_auth({"o_auth_access_token": Plain(b"a token that is long enough", key)})
+        builder.add_setting(Plain(b"short", key, "aes-cfb"), key="password")
+        builder.add_setting(Plain(b"x", key, "aes-gcm"), key="tagged")
+    report = story.cli.json("run", *WRAP, expect=3)
+    assert (report["left_because"], report["secrets"]["re_encrypted"]) == ({"plain_or_unproven": 1}, 2)
+    assert {name for name, secret in settings(story).items() if secret.provider == TARGET} == {"tagged"}
 
 
 @pytest.mark.one_engine

@@ -7,7 +7,7 @@ leaves the database as of some checkpoint, because only commits count.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cache
@@ -93,6 +93,7 @@ class Pipeline:
         accepted: Accepted,
         failure_rate: FailureRate,
         limit: Limit,
+        with_envelopes: Collection[str],
     ) -> None:
         self._session = session
         self._database = session.database
@@ -103,6 +104,7 @@ class Pipeline:
         self._accepted = accepted
         self._failure_rate = failure_rate
         self._limit = limit
+        self._with_envelopes = with_envelopes
         self._page_sizer = PageSizer(session.database.lock_policy)
         # Where a lock keeps everybody out, nothing here may slow down its holder: neither a thread that competes for
         # the interpreter, nor a reader that the commit has to wait for. They work in the pauses.
@@ -172,6 +174,7 @@ class Pipeline:
             self._known,
             self._accepted,
             namespace,
+            self._with_envelopes,
         )
 
     async def _outcome(self, location: Location, rows: Sequence[Row]) -> PageOutcome:

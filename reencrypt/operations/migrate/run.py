@@ -270,6 +270,7 @@ class _Migration:
             accepted=accepted,
             failure_rate=current.failure_rate,
             limit=self.limit,
+            with_envelopes=plan.with_envelopes,
         )
 
 
