@@ -18,9 +18,11 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from reencrypt.catalogue.encoding import PADDED, RAW, UNPADDED
-from reencrypt.catalogue.jsonscan import scan_unparsed
+from reencrypt.catalogue.as_found import AsFound
+from reencrypt.catalogue.encoding import PADDED, RAW, UNPADDED, BesideKeyId
+from reencrypt.catalogue.jsonscan import parse, scan_unparsed, scan_values
 from reencrypt.catalogue.plaintext import Kind, evidence, is_plausible
+from reencrypt.catalogue.sealed_object import SealedObject
 from reencrypt.catalogue.store_name import StoreName
 from reencrypt.cli.main import cli
 from reencrypt.cli.options import CommandFailedError, all_commands
@@ -208,6 +210,10 @@ BYTE_PARSERS: dict[str, Callable[[bytes], object]] = {
     "padded": PADDED.decode,
     "unpadded": UNPADDED.decode,
     "raw": RAW.decode,
+    "beside the id of its data key": BesideKeyId().decode,
+    "as found": AsFound().find,
+    "sealed object": SealedObject(("spec",), "dataKeyId", "encryptedData", Kind.JSON).find,
+    "values of JSON": lambda data: [parse(data), *scan_values(data)],
     "JSON strings": lambda data: list(scan_unparsed(data)),
     **{f"plausible {kind}": partial(_judged, kind) for kind in Kind},
 }
