@@ -207,6 +207,20 @@ async def test_state_of_the_version_before_is_read_as_it_is_and_brought_on_by_tw
         assert set(await read_own(database)) == {key_id}
 
 
+async def test_a_step_that_was_made_in_part_is_made_to_its_end(engine: Engine, tmp_path: Path) -> None:
+    """As after a crash on MySQL, which commits each statement, or by a DBA who stopped."""
+    async with filled(engine, tmp_path) as database:
+        statements = database.state_statements(3)
+        for number in range(len(statements)):
+            await to_version_3(engine)
+            for statement in statements[:number]:
+                await asyncio.to_thread(engine.execute, statement)
+            await database.create_state()
+            columns = await database.columns()
+            assert await read_state_version(database, columns.keys()) == STATE_VERSION
+            assert set(OUR_TABLES) <= set(columns)
+
+
 async def test_declared_locations_stay_when_the_state_is_dropped(engine: Engine, tmp_path: Path) -> None:
     async with filled(engine, tmp_path) as database:
         assert await read_declared(database) == {}
