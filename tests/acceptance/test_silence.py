@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.grafana.decryptor import SecretAddress
 from tests.support.engine import Engine
 from tests.support.servers import server_engine
 from tests.support.silent import SilentProxy, silent_proxy
@@ -45,27 +46,50 @@ def through(story: Story, proxy: SilentProxy, patience: float | None = SILENCE) 
     return replace(story, cli=replace(story.cli, database=proxy.url, patience=patience))
 
 
-def committed(engine: Engine) -> bytes:
-    """A commit on the wire: PostgreSQL's BEGIN says READ COMMITTED."""
-    return b"COMMIT\0" if engine.kind == "postgres" else b"COMMIT"
-
-
-#: Where a run falls silent: the words that the client says, how often before, and whether the server still gets them.
-PLACES = {
-    "page's update": (b"UPDATE", 6, False),
-    "page's commit": (None, 12, False),
-    "answer to a page's commit": (None, 12, True),
-    "journal": (b"reencrypt_journal", 3, False),
+#: What each transaction of a page says last: the words of the next one count behind that of the page before.
+CHECKPOINT = b"reencrypt_checkpoint (run_id"
+#: How a page is written, and how a transaction is committed: PostgreSQL's BEGIN says READ COMMITTED.
+WORDS = {
+    "postgres": {"update": b" AS t SET", "commit": b"COMMIT\0", "journal": b"reencrypt_journal (run_id"},
+    "mysql": {"update": b" */ (SELECT", "commit": b"COMMIT", "journal": b"reencrypt_journal (run_id"},
 }
+
+#: Where a run falls silent: what the client says, how often before, and whether the server still gets it.
+PLACES = {
+    "page's update": ("update", 0, False),
+    "page's commit": ("commit", 2, False),
+    "answer to a page's commit": ("commit", 2, True),
+    "journal": ("journal", 0, False),
+}
+
+
+def silence_at(place: str, story: Story, proxy: SilentProxy) -> None:
+    """Fall silent at a place of `PLACES`, behind the first page."""
+    said, skip, answer_only = PLACES[place]
+    words = WORDS[story.engine.kind][said]
+    proxy.silence_at(words, after=CHECKPOINT, skip=skip, answer_only=answer_only)
+
+
+def rewritten(story: Story) -> int:
+    return len(story.query("SELECT id FROM reencrypt_journal WHERE action = 'rewrite'"))
+
+
+def resume(story: Story, before: dict[SecretAddress, bytes | str]) -> None:
+    """The next run finds what the silent one has committed, and completes it."""
+    assert story.plaintexts() == before
+    assert rewritten(story)
+    # Nobody gave the lease back.
+    assert story.cli.json("run", *WRAP, "--lease-timeout", "1")["outcome"] == "done"
+    assert story.plaintexts() == before
+    assert story.off_target() == {}
 
 
 @pytest.mark.parametrize("place", PLACES)
 def test_a_run_that_meets_silence_ends_in_time_and_the_next_one_completes_it(
     story: Story, proxy: SilentProxy, place: str
 ) -> None:
-    words, skip, answer_only = PLACES[place]
     before = story.plaintexts()
-    proxy.silence_at(words or committed(story.engine), skip=skip, answer_only=answer_only)
+    silence_at(place, story, proxy)
     since = time.monotonic()
     outcome = through(story, proxy).cli("run", *WRAP, "--output", "json", "--lease-timeout", "1", expect=7)
     assert proxy.fell_silent.is_set()
@@ -73,15 +97,12 @@ def test_a_run_that_meets_silence_ends_in_time_and_the_next_one_completes_it(
     assert "has not answered" in outcome.json["error"]["message"]
     assert "waiting" in outcome.stderr
     proxy.stop()
-    assert story.plaintexts() == before
-    assert story.cli.json("run", *WRAP)["outcome"] == "done"
-    assert story.plaintexts() == before
-    assert story.off_target() == {}
+    resume(story, before)
 
 
 def test_a_stop_while_a_server_is_silent_is_polite(story: Story, proxy: SilentProxy) -> None:
     before = story.plaintexts()
-    proxy.silence_at(committed(story.engine), skip=12)
+    silence_at("page's commit", story, proxy)
     process = through(story, proxy).cli.start("run", *WRAP, "--output", "json", "--lease-timeout", "1")
     assert proxy.fell_silent.wait(60)
     process.send_signal(signal.SIGTERM)
@@ -91,16 +112,14 @@ def test_a_stop_while_a_server_is_silent_is_polite(story: Story, proxy: SilentPr
     assert process.returncode == 4, stderr
     assert json.loads(stdout)["outcome"] == "stopped"
     proxy.stop()
-    assert story.cli.json("run", *WRAP)["outcome"] == "done"
-    assert story.plaintexts() == before
-    assert story.off_target() == {}
+    resume(story, before)
 
 
 @pytest.mark.rest_of_pairs
 def test_silence_of_the_real_length(story: Story, proxy: SilentProxy) -> None:
     before = story.plaintexts()
-    proxy.silence_at(b"UPDATE", skip=6)
-    process = through(story, proxy, None).cli.start("run", *WRAP, "--output", "json")
+    silence_at("page's update", story, proxy)
+    process = through(story, proxy, None).cli.start("run", *WRAP, "--output", "json", "--lease-timeout", "1")
     assert proxy.fell_silent.wait(60)
     since = time.monotonic()
     stdout, stderr = process.communicate(timeout=95)
@@ -109,5 +128,4 @@ def test_silence_of_the_real_length(story: Story, proxy: SilentProxy) -> None:
     assert "has not answered UPDATE" in json.loads(stdout)["error"]["message"]
     assert stderr.count("waiting") > 1
     proxy.stop()
-    assert story.cli.json("run", *WRAP)["outcome"] == "done"
-    assert story.plaintexts() == before
+    resume(story, before)

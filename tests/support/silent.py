@@ -17,6 +17,7 @@ _KEPT = 200  # bytes of what came before, because words may lie in two pieces
 @dataclass
 class _Trigger:
     words: bytes
+    after: bytes
     skip: int
     answer_only: bool
     everything: bool
@@ -28,6 +29,8 @@ class _Client:
 
     silent: bool = False
     seen: bytes = b""
+    #: Whether it has said what has to come before the words that make the proxy silent.
+    is_near: bool = False
 
 
 class SilentProxy:
@@ -75,13 +78,16 @@ class SilentProxy:
         self._silent = True
         self.fell_silent.set()
 
-    def silence_at(self, words: bytes, *, skip: int = 0, answer_only: bool = False, everything: bool = True) -> None:
+    def silence_at(
+        self, words: bytes, *, after: bytes = b"", skip: int = 0, answer_only: bool = False, everything: bool = True
+    ) -> None:
         """Be silent once a client says `words` to the server, after having said them `skip` times.
 
+        Words count only where the same connection has said `after` before, and since the last time that they counted.
         With `answer_only` the server still gets what holds the words. Without `everything` only that connection is
         silent.
         """
-        self._trigger = _Trigger(words, skip, answer_only, everything)
+        self._trigger = _Trigger(words, after, skip, answer_only, everything)
 
     async def _serve(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
@@ -136,7 +142,13 @@ class SilentProxy:
         if trigger is None:
             return True
         seen, client.seen = client.seen + data, data[-_KEPT:]
+        if trigger.after and not client.is_near:
+            client.is_near = trigger.after in seen
+            return True
         found = seen.count(trigger.words) - (seen[: -len(data)].count(trigger.words))
+        if trigger.after:
+            found = min(found, 1)
+            client.is_near = not found
         trigger.skip -= found
         if not found or trigger.skip >= 0:
             return True
