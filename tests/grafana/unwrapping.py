@@ -36,7 +36,8 @@ def private_keys(folder: Path) -> list[RSAPrivateKey]:
     """Return the RSA keys of a folder, one for each PEM file."""
     found: list[RSAPrivateKey] = []
     for path in sorted(folder.glob("*.pem")):
-        key = load_pem_private_key(path.read_bytes(), password=None)
+        # The emulator has made it; to check it again takes longer than all else that a judgement does.
+        key = load_pem_private_key(path.read_bytes(), password=None, unsafe_skip_rsa_key_validation=True)
         if isinstance(key, RSAPrivateKey):
             found.append(key)
     return found

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -24,6 +25,8 @@ from functools import cache
 from pathlib import Path
 
 _REQUEST_BYTES = 1 << 20
+#: What a fork needs to become a command.
+_STARTERS = ("reencrypt.__main__", "tests.support.killer", "tests.support.impatience")
 
 
 def run(
@@ -87,6 +90,11 @@ def _serve(path: str) -> None:
     for name in ("asyncmy", "asyncpg", "azure.keyvault.keys.crypto.aio", "azure.identity.aio", "rich.table"):
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    for name in _STARTERS:
+        importlib.import_module(name)
+    # A collection in a fork would write into every object, and so copy all that the fork shares with this process.
+    gc.collect()
+    gc.freeze()
     # Bound under another name first: whoever sees the path may connect.
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(f"{path}.new")
