@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _PASSWORD: Final = string.ascii_letters + string.digits + "!$%&/()=?+*#-_.:,;<>|@ "
 _TOKEN: Final = string.ascii_letters + string.digits + "-_"
+_LONG: Final = 4096  # from here on it matters how long it takes to make a text
+_TOKEN_OF_BYTE: Final = bytes(ord(_TOKEN[byte % len(_TOKEN)]) for byte in range(256))
 _BEYOND_ASCII: Final = "äöüßéøłЖ中文字☃🔔\u2028"
 _EMPTY_JSON: Final = b"{}"
 _NO_JSON: Final = b"null"
@@ -37,6 +39,8 @@ def passphrase(rng: random.Random, length: int) -> bytes:
 
 def token(rng: random.Random, length: int) -> bytes:
     """What OAuth servers hand out."""
+    if length >= _LONG:
+        return rng.randbytes(length).translate(_TOKEN_OF_BYTE)
     return "".join(rng.choices(_TOKEN, k=length)).encode()
 
 
