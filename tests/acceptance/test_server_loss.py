@@ -79,7 +79,7 @@ def test_a_primary_that_becomes_a_replica_in_mid_run_and_is_promoted_again(
     with story.builder() as builder:
         populate(builder, count=3000, under=[None, builder.data_key()], own_salts=True)
     before = story.plaintexts()
-    as_client = _as_account_without_privileges(story) if isinstance(server, OwnServer) else story
+    as_client = through(story, _url_without_privileges(engine)) if isinstance(server, OwnServer) else story
     process = as_client.cli.start("run", *WRAP, "--output", "json", "-v", "--log-format", "json")
     assert _after_a_page(process, lambda: _demote(server))
     doctor = as_client.cli.json("doctor", expect=2)
@@ -97,10 +97,11 @@ def test_a_primary_that_becomes_a_replica_in_mid_run_and_is_promoted_again(
     assert story.off_target() == {}
 
 
-def _as_account_without_privileges(story: Story) -> Story:
-    account = new_account(story.engine)
-    grant(story.engine, account, "ALL")
-    return through(story, url_as(story.engine, account))
+def _url_without_privileges(engine: Engine) -> str:
+    """As an account that a read-only server stops, which it does not do with root."""
+    account = new_account(engine)
+    grant(engine, account, "ALL")
+    return url_as(engine, account)
 
 
 def _demote(server: Server) -> None:
@@ -134,9 +135,7 @@ async def test_a_server_that_stays_read_only_ends_the_run_with_its_progress_save
     # While there is no primary, no server satisfies that either.
     url = f"{engine.url}?target_session_attrs=read-write"
     if isinstance(server, OwnServer):
-        account = new_account(engine)
-        grant(engine, account, "ALL")
-        url = url_as(engine, account)
+        url = _url_without_privileges(engine)
     pages: list[int] = []
 
     def listen(event: Event) -> None:
