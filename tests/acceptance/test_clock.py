@@ -36,6 +36,7 @@ def story(tmp_path: Path, shared_vault: Vault, engine: Engine) -> Story:
     return Story.of(tmp_path / "grafana.db", shared_vault, secret_key="a secret_key", engine=engine)
 
 
+@pytest.mark.one_engine
 def test_a_clock_that_steps_back_changes_nothing(story: Story) -> None:
     site = story.database.parent / "site"
     site.mkdir()
