@@ -90,7 +90,7 @@ async def open_stores(
     }
     database = await open_database(settings.database, write=write, waiting=lambda reason: emit(Waiting(reason)))
     try:
-        schema = await inspect(database)
+        schema = await inspect(database, stores=chosen)
         if len(chosen) > 1 and not schema.of(StoreName.MANAGER).has_store:
             # A Grafana before 12 has no such store, and that is no news.
             del opening[StoreName.MANAGER]
@@ -121,7 +121,7 @@ async def open_stores(
 
 async def renewed(session: Session) -> Session:
     """Copy the session for another part of an operation: with the present schema, and no data key unwrapped."""
-    schema = (await inspect(session.database)).of(session.store)
+    schema = (await inspect(session.database, stores=(session.store,))).of(session.store)
     return replace(session, schema=schema, ring=_ring(session.database, session.providers, schema))
 
 

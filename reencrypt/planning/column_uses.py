@@ -6,15 +6,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from reencrypt.catalogue.codec import WholeColumn
-from reencrypt.catalogue.encoding import RAW
+from reencrypt.catalogue.encoding import BesideKeyId, Raw
 from reencrypt.catalogue.location import Location
 from reencrypt.databases.column_types import ColumnUse, Role
 from reencrypt.databases.protocol import Database
 from reencrypt.errors import UnsupportedColumnError
 
+#: By the name of a column, in either store's table of data keys.
 _DATA_KEYS: Final = {
     "id": Role.TEXT,
     "name": Role.TEXT,
+    "uid": Role.TEXT,
+    "namespace": Role.TEXT,
     "label": Role.TEXT,
     "scope": Role.TEXT,
     "provider": Role.TEXT,
@@ -26,14 +29,17 @@ _DATA_KEYS: Final = {
 
 
 async def unsupported_columns(
-    database: Database, locations: Sequence[Location], columns: Mapping[str, frozenset[str]]
+    database: Database, data_keys: str, locations: Sequence[Location], columns: Mapping[str, frozenset[str]]
 ) -> list[UnsupportedColumnError]:
-    """The columns whose type cannot hold, or give back exactly, what Grafana stores there."""
+    """The columns of a store whose type cannot hold, or give back exactly, what Grafana stores there.
+
+    `data_keys` is the table of its data keys.
+    """
     uses = [each for location in locations for each in _uses(location)]
     uses += [
-        ColumnUse("data_keys", name, role)
+        ColumnUse(data_keys, name, role)
         for name, role in _DATA_KEYS.items()
-        if name in columns.get("data_keys", frozenset())
+        if name in columns.get(data_keys, frozenset())
     ]
     return [
         UnsupportedColumnError(
@@ -51,14 +57,16 @@ def _uses(location: Location) -> Iterator[ColumnUse]:
     for name in location.key:
         yield ColumnUse(table, name, Role.KEY)
     for field in location.fields:
-        is_raw = isinstance(field.codec, WholeColumn) and field.codec.encoding is RAW
+        is_raw = isinstance(field.codec, WholeColumn) and isinstance(field.codec.encoding, Raw | BesideKeyId)
         yield ColumnUse(table, field.column, Role.BYTES if is_raw else Role.SECRET)
     texts = [*location.only]
     texts += [location.text_hash.column] if location.text_hash else []
     texts += [location.kind_by_type.column] if location.kind_by_type else []
+    texts += [each.key_id for each in location.fields if each.key_id is not None]
+    texts += [location.namespace] if location.namespace and location.namespace not in location.key else []
     for name in texts:
         yield ColumnUse(table, name, Role.TEXT)
     if location.linked:
         yield ColumnUse(table, location.linked.scope, Role.NUMBER)
     if location.updated:
-        yield ColumnUse(table, location.updated, Role.MOMENT)
+        yield ColumnUse(table, location.updated, Role.NUMBER if location.updated_in_seconds else Role.MOMENT)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from reencrypt.catalogue.location import Fitted, fit
@@ -71,19 +71,28 @@ class Schema:
         return self.state_version < STATE_VERSION
 
 
-async def inspect(database: Database, *, pages: bool = True) -> Schema:
-    """Read the schema, and make sure that it is complete; without `pages` no rows will be read page by page.
+async def inspect(
+    database: Database, *, pages: bool = True, stores: Collection[StoreName] = tuple(StoreName)
+) -> Schema:
+    """Read the schema, and make sure that it is complete for these stores.
+
+    Without `pages` no rows will be read page by page.
 
     Raises `ConfigurationError` when it is not Grafana's, or when this session does not see all that Grafana has.
     """
-    schema, found = await examine(database, pages=pages)
+    schema, found = await examine(database, pages=pages, stores=stores)
     if found:
         raise found[0]
     return schema
 
 
-async def examine(database: Database, *, pages: bool = True) -> tuple[Schema, list[ConfigurationError]]:
-    """Read the schema and all obstacles. Raises `ConfigurationError` for a database that is not Grafana's."""
+async def examine(
+    database: Database, *, pages: bool = True, stores: Collection[StoreName] = tuple(StoreName)
+) -> tuple[Schema, list[ConfigurationError]]:
+    """Read the schema and all obstacles in these stores.
+
+    Raises `ConfigurationError` for a database that is not Grafana's.
+    """
     columns = await database.columns()
     found = await obstacles(database, columns)
     schema = Schema(
@@ -102,10 +111,13 @@ async def examine(database: Database, *, pages: bool = True) -> tuple[Schema, li
         tuple(table for table in OUR_TABLES if table not in columns),
         columns.get(plain_text.TABLE, frozenset()),
     )
+    locations = [each for name in stores for each in schema.of(name).fitted.locations]
     if pages and not found:
-        found += await unsupported_columns(database, schema.fitted.locations, columns)
+        for name in stores:
+            fitted = schema.of(name).fitted.locations
+            found += await unsupported_columns(database, STORES[name].data_keys, fitted, columns)
     if pages and not found:
-        found += await ambiguous_keys(database, schema.fitted.locations)
+        found += await ambiguous_keys(database, locations)
     return schema, found
 
 

@@ -750,7 +750,7 @@ async def test_a_type_that_does_not_give_back_what_it_got_is_refused_by_name(
         engine.execute(f"CREATE TABLE kept LIKE {table}")
         engine.execute(f"ALTER TABLE {alteration}")
         columns = await database.columns()
-        found = await unsupported_columns(database, fit(LOCATIONS, columns).locations, columns)
+        found = await unsupported_columns(database, "data_keys", fit(LOCATIONS, columns).locations, columns)
         assert [each.message.split()[1] for each in found] == ([refused] if refused else []), alteration
         engine.execute(f"DROP TABLE {table}")
         engine.execute(f"RENAME TABLE kept TO {table}")

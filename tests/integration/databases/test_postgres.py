@@ -311,7 +311,7 @@ async def test_a_type_that_does_not_give_back_what_it_got_is_refused_by_name(
         await other.execute(f"{anew}; {types}; CREATE TYPE kinds AS ENUM ('a')")
         await other.execute(f"ALTER {alteration}")
         columns = await database.columns()
-        found = await unsupported_columns(database, fit(LOCATIONS, columns).locations, columns)
+        found = await unsupported_columns(database, "data_keys", fit(LOCATIONS, columns).locations, columns)
         assert [each.message.split()[1] for each in found] == ([refused] if refused else []), alteration
         assert all(each.exit_code == 2 and "supported are" in each.message for each in found)
 
