@@ -59,12 +59,23 @@ def _check_name(encoded: bytes) -> None:
 
 def join_key_id(uid: bytes, payload: bytes) -> bytes:
     """Put the id of its data key before a payload, as Grafana 12.2 stored the two and `parse` takes them."""
-    return b"#" + gobase64.encode(uid, padded=False) + b"#" + payload
+    return _frame(uid) + payload
+
+
+@lru_cache(maxsize=8192)
+def _frame(uid: bytes) -> bytes:
+    """Write the id of a data key before a value; thousands of values name the same one."""
+    return b"#" + gobase64.encode(uid, padded=False) + b"#"
 
 
 def split_key_id(value: bytes) -> tuple[bytes, bytes]:
     """Take such a value apart into id and payload, as later releases store them; raises `ValueError` for another."""
-    mark, encoded, payload = value.split(b"#", 2)
-    if mark:
+    end = value.find(b"#", 1)
+    if not value.startswith(b"#") or end < 0:
         raise ValueError("no data key id")
-    return gobase64.decode(encoded), payload
+    return _unframed(value[1:end]), value[end + 1 :]
+
+
+@lru_cache(maxsize=8192)
+def _unframed(encoded: bytes) -> bytes:
+    return gobase64.decode(encoded)

@@ -30,6 +30,10 @@ class RowUpdate(NamedTuple):
     new: tuple[bytes | None, ...]
 
 
+#: The first and the last key of a page, in the server's own order.
+Span = tuple[Key, Key]
+
+
 @dataclass(frozen=True, slots=True)
 class ColumnLimit:
     """The size of a column: bytes, or characters where the engine counts those.
@@ -103,8 +107,13 @@ class Transaction(Executor, Protocol):
         """
         ...
 
-    async def update_rows(self, location: Location, updates: Sequence[RowUpdate]) -> list[Key]:
-        """Compare and swap rows in bulk; returns the keys of those that no longer held the old bytes."""
+    async def update_rows(
+        self, location: Location, updates: Sequence[RowUpdate], span: Span | None = None
+    ) -> list[Key]:
+        """Compare and swap rows in bulk; returns the keys of those that no longer held the old bytes.
+
+        `span` is that of the page that all of the rows are from: with it a server need not read the whole table.
+        """
         ...
 
     async def drop_state(self) -> None:

@@ -13,12 +13,15 @@ _SHOWN: Final = 100
 _BYTES: Final = "bytes"
 
 
+#: Made once, because every row of a page needs it.
+_written: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
 def key_to_text(key: Key) -> str:
     """Write a key as a JSON array, which keeps integers, other numbers, strings and bytes apart."""
     if len(key) == 1 and type(key[0]) is int:
         return f"[{key[0]}]"  # nearly all keys
-    parts = [{_BYTES: part.hex()} if isinstance(part, bytes) else part for part in key]
-    return json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
+    return _written([{_BYTES: part.hex()} if isinstance(part, bytes) else part for part in key])
 
 
 def key_from_text(text: str) -> Key:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.crypto.envelope import Encryptor
 from reencrypt.crypto.salt import new_salt
 from tests.grafana.builder import GrafanaBuilder
+from tests.grafana.manager import SecretsManagerBuilder
+from tests.grafana.manager_schema import VALUES
 from tests.grafana.planting import Plain
 from tests.support.engine import Engine, SqliteEngine
 from tests.support.mysql import MysqlEngine, MysqlServer
@@ -28,6 +31,7 @@ SECRET_KEY = "the secret_key of the benchmark"
 DATA_KEY_ID = "benchmarkkey01"
 THEN = "2026-01-01 00:00:00"
 COLUMNS = ("id", "org_id", "namespace", "type", "value", "created", "updated")
+MANAGER_COLUMNS = ("namespace", "name", "version", "encrypted_data", "created", "updated", "data_key_id")
 _BATCH = 2000
 _MIB = 1 << 20
 
@@ -79,6 +83,23 @@ def document_rows(engine: Engine, folder: Path, name: str, count: int) -> None:
     scratch.unlink()
 
 
+def manager_rows(engine: PostgresEngine, folder: Path, count: int) -> None:
+    """Load the secrets manager's tables with so many values, as an earlier run left them: one data key, one salt."""
+    scratch = folder / f"scratch-{os.urandom(4).hex()}.db"
+    with GrafanaBuilder(scratch, secret_key=SECRET_KEY) as builder:
+        key = SecretsManagerBuilder(builder).data_key()
+    engine.load(scratch)
+    scratch.unlink()
+    encryptor = Encryptor.create(
+        key_id=None, password=key.dek, algorithm=Algorithm.AES_GCM, salt=new_salt(), cache=DerivedKeyCache()
+    )
+    rows = (
+        (key.namespace, f"inline-{number:08d}", 1, encryptor.encrypt(plaintext(number)), 1, 1, key.uid)
+        for number in range(count)
+    )
+    run_in_thread(lambda: _copy_into(engine.url, VALUES, MANAGER_COLUMNS, rows))
+
+
 def legacy_values(count: int) -> list[bytes]:
     """Legacy ciphertexts, each with a salt of its own, made on all processors."""
 
@@ -116,7 +137,9 @@ def insert(engine: Engine, values: Iterable[bytes]) -> None:
         with closing(sqlite3.connect(path)) as connection, connection:
             connection.executemany(f"INSERT INTO secrets ({', '.join(COLUMNS)}) VALUES (?, ?, ?, ?, ?, ?, ?)", rows)  # noqa: S608
     elif engine.kind == "postgres":
-        run_in_thread(lambda: _copy(engine.url, rows))
+        then = datetime.fromisoformat(THEN)
+        records = ((*row[:5], then, then) for row in rows)
+        run_in_thread(lambda: _copy_into(engine.url, "secrets", COLUMNS, records))
     else:
         with closing(connect_mysql(engine.url)) as connection, connection.cursor() as cursor:
             statement = f"INSERT INTO secrets ({', '.join(COLUMNS)}) VALUES (%s, %s, %s, %s, %s, %s, %s)"  # noqa: S608
@@ -124,13 +147,10 @@ def insert(engine: Engine, values: Iterable[bytes]) -> None:
             connection.commit()
 
 
-async def _copy(url: str, rows: Iterable[tuple[Any, ...]]) -> None:
-    from datetime import datetime  # noqa: PLC0415
-
-    then = datetime.fromisoformat(THEN)
+async def _copy_into(url: str, table: str, columns: Sequence[str], records: Iterable[tuple[Any, ...]]) -> None:
     connection = await connect(url)
-    records = ((*row[:5], then, then) for row in rows)
-    while batch := list(islice(records, _BATCH)):
-        await connection.copy_records_to_table("secrets", records=batch, columns=COLUMNS)
-    await connection.execute("ANALYZE secrets")
+    rest = iter(records)
+    while batch := list(islice(rest, _BATCH)):
+        await connection.copy_records_to_table(table, records=batch, columns=columns)
+    await connection.execute(f"ANALYZE {table}")
     await connection.close()

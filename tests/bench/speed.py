@@ -25,19 +25,25 @@ from reencrypt.crypto.derive import DerivedKeyCache, derive_key
 from reencrypt.crypto.envelope import Encryptor
 from reencrypt.crypto.salt import new_salt
 from reencrypt.events import Event, PageCommitted, PassStarted
-from reencrypt.operations.migrate.run import run
+from reencrypt.operations.migrate.run import run, run_stores
 from reencrypt.operations.verify.operation import verify
-from reencrypt.planning.options import RotationOptions, RunOptions, TargetOptions, available_threads
+from reencrypt.planning.options import (
+    RotationOptions,
+    RunOptions,
+    StoreOptions,
+    TargetOptions,
+    available_threads,
+)
 from reencrypt.settings import Settings, load_settings
 from tests.bench import fixtures
 from tests.bench.fixtures import Bench
 from tests.bench.floors import floor_on_mysql, floor_on_postgres, floor_on_sqlite
 from tests.bench.result import Result, publish
 from tests.support.engine import Engine
-from tests.support.inprocess import in_session
+from tests.support.inprocess import in_session, in_stores
 from tests.support.mysql import MysqlServer
 from tests.support.mysql_programs import installed_mariadb
-from tests.support.postgres import PostgresServer, connect, run_in_thread
+from tests.support.postgres import PostgresEngine, PostgresServer, connect, run_in_thread
 
 Measure: TypeAlias = Callable[[Engine], float]
 SECRET = fixtures.SECRET_KEY.encode()
@@ -137,6 +143,34 @@ def rotation(bench: Bench, kind: str, count: int, rounds: int) -> list[Result]:
     mine, bare = count / seconds, count / least
     print(f"{kind}: {mine:,.0f} secrets/s, floor {bare:,.0f}", file=sys.stderr)  # noqa: T201
     return [Result(f"rotation on {kind}, share of the floor", mine / bare, 0.4, "higher")]
+
+
+def manager_rotation(bench: Bench, count: int, rounds: int) -> list[Result]:
+    """The same rows of the secrets manager, in AES-GCM, against the same floor as those of the classic store."""
+
+    def managed() -> PostgresEngine:
+        engine = PostgresEngine(bench.postgres.new_database())
+        fixtures.manager_rows(engine, bench.folder, count)
+        return engine
+
+    def classic() -> Engine:
+        engine = bench.engine("postgres")
+        fixtures.insert(engine, fixtures.run_values(count, fixtures.data_key_rows(engine, bench.folder)))
+        return engine
+
+    pairs = [(seconds_of_manager(managed()), floor_on_postgres(classic())) for _ in range(rounds)]
+    seconds, least = (statistics.median(each) for each in zip(*pairs, strict=True))
+    print(f"secrets manager: {count / seconds:,.0f} values/s, floor {count / least:,.0f}", file=sys.stderr)  # noqa: T201
+    return [Result("rotation in the secrets manager on postgres, share of the floor", least / seconds, 0.4, "higher")]
+
+
+def seconds_of_manager(engine: Engine) -> float:
+    """The main pass of a rotation in the secrets manager."""
+    clock = Clock()
+    options = RunOptions(stores=StoreOptions("manager"), rotation=RotationOptions(fresh_data_key=True))
+    (report,) = asyncio.run(in_stores(run_stores, settings_for(engine), options, emit=clock.listen))
+    assert report.outcome == "done", report.as_json()
+    return clock.seconds
 
 
 def verification(bench: Bench, count: int) -> list[Result]:
@@ -291,6 +325,7 @@ def main() -> int:
             results += migration(bench, size(40_000))
             for kind in ("postgres", "sqlite", *(("mysql",) if mysql else ())):
                 results += rotation(bench, kind, size(200_000), 5 if share == 1 else 3)
+            results += manager_rotation(bench, size(100_000), 5 if share == 1 else 3)
             results += verification(bench, size(200_000))
             results += grafanas_procedure(bench, size(3000))
             results += scaling(bench, (size(100_000), size(1_000_000)))

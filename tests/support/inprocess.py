@@ -82,6 +82,22 @@ async def run_in_process(
     return await in_session(operation.run, settings, options, emit=listen, stop=stop)
 
 
+async def in_stores(
+    work: Callable[[list[Session]], Awaitable[T]],
+    settings: Settings,
+    options: RunOptions,
+    *,
+    emit: Callable[[Event], None] = ignore,
+    stop: StopRequest | None = None,
+) -> T:
+    """Any operation in sessions of its own, one for each store that the options ask for."""
+    async with (
+        session.open_shared() as shared,
+        session.open_stores(settings, options, shared, emit=emit, stop=stop or StopRequest(), write=True) as opened,
+    ):
+        return await work(opened)
+
+
 async def in_session(
     work: Callable[[Session], Awaitable[T]],
     settings: Settings,

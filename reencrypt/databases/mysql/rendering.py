@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.databases.joined import Cells, joined_limits, joined_rows, parted_cells, parted_updates
-from reencrypt.databases.protocol import ColumnLimit, RowUpdate, Value
+from reencrypt.databases.protocol import ColumnLimit, RowUpdate, Span, Value
 from reencrypt.databases.server.dialect import Query
 from reencrypt.errors import UnavailableError
 
@@ -206,8 +206,11 @@ class Rendering:
             f"WHERE t.{quote(scope)} = %s AND {self._bytes(self.location.columns[0])} = %s"
         ), [value, text]
 
-    def updates(self, updates: Sequence[RowUpdate], now: Value) -> Iterator[tuple[Sequence[RowUpdate], Query]]:
+    def updates(
+        self, updates: Sequence[RowUpdate], now: Value, span: Span | None = None
+    ) -> Iterator[tuple[Sequence[RowUpdate], Query]]:
         """Compare and swap rows, in as few statements as the largest packet allows."""
+        del span  # the join goes by the key's index in any case
         for batch in by_packet(updates, self.statement_bytes):
             yield batch, self._update(parted_updates(self.location, batch), now)
 

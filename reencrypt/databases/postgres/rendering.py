@@ -10,7 +10,7 @@ from uuid import UUID
 
 from reencrypt.catalogue.location import Key, KeyPart, Location, Row
 from reencrypt.databases.joined import Cells, joined_limits, joined_rows, parted_cells, parted_updates
-from reencrypt.databases.protocol import ColumnLimit, RowUpdate, Value
+from reencrypt.databases.protocol import ColumnLimit, RowUpdate, Span, Value
 from reencrypt.databases.server.dialect import Query
 
 _INTEGERS: Final = frozenset(("int2", "int4", "int8"))
@@ -182,15 +182,42 @@ class Rendering:
         query = f"{self._select()} WHERE {quote(scope)} = $1 AND {self._same(first, '$2')}"
         return query, [value, self._value(first, text)]
 
-    def updates(self, updates: Sequence[RowUpdate], now: Value) -> Iterator[tuple[Sequence[RowUpdate], Query]]:
+    def updates(
+        self, updates: Sequence[RowUpdate], now: Value, span: Span | None = None
+    ) -> Iterator[tuple[Sequence[RowUpdate], Query]]:
         """Compare and swap a whole page in one statement."""
+        if self._is_numbered:
+            # The server orders these keys as Python does.
+            keys = [update.key for update in updates]
+            span = (min(keys), max(keys))
         arrays = self._update_arrays(parted_updates(self.location, updates))
-        values: list[Any] = [*arrays, *self._update_range(updates)]
+        bounds, ends = self._within(span, len(arrays)) if span is not None else ([], [])
+        values: list[Any] = [*arrays, *ends]
         if self.location.updated:
             values.append(in_zone(now) if self.types[self.location.updated].type_name == "timestamptz" else now)
-        yield updates, (self._update(), values)
+        yield updates, (self._update(bounds, len(values)), values)
 
-    def _update(self) -> str:
+    def _within(self, span: Span, before: int) -> tuple[list[str], list[Any]]:
+        """Conditions that the rows of a page fulfil, with their values behind so many others.
+
+        Without them the planner, which knows nothing of the arrays, reads the whole table for some page sizes. It
+        estimates a comparison of whole keys by the first column alone, so that what the two ends of the page have in
+        common comes first.
+        """
+        first, last = span
+        bounds: list[str] = []
+        values: list[Any] = []
+        for name, low, high in zip(self.location.key, first, last, strict=True):
+            column, place = f"t.{quote(name)}", before + len(values)
+            if low != high:
+                bounds.append(f"{column} BETWEEN ${place + 1} AND ${place + 2}")
+                return bounds, [*values, low, high]
+            bounds.append(f"{column} = ${place + 1}")
+            values.append(low)
+        return bounds, values
+
+    def _update(self, bounds: Sequence[str], values: int) -> str:
+        """The statement with so many values; the last is the time where one is set."""
         location = self.location
         names = [*location.key]
         arrays = [self._array(name) for name in location.key]
@@ -200,13 +227,11 @@ class Rendering:
         columns = [f"k{index}" if index < len(location.key) else name for index, name in enumerate(names)]
         sets = [f"{quote(column)} = {self._new(column, index)}" for index, column in enumerate(location.stored)]
         if location.updated:
-            sets.append(f"{quote(location.updated)} = ${len(arrays) + (3 if self._has_range else 1)}")
+            sets.append(f"{quote(location.updated)} = ${values}")
         same = [f"t.{quote(name)} = page.k{index}" for index, name in enumerate(location.key)]
         same += [self._same(column, f"page.old{index}", "t.") for index, column in enumerate(location.stored)]
         unnest = ", ".join(f"${index + 1}::{array}" for index, array in enumerate(arrays))
-        if self._has_range:
-            # Else the planner, which knows nothing of the arrays, reads the whole table for some page sizes.
-            same.append(f"t.{quote(location.key[0])} BETWEEN ${len(arrays) + 1} AND ${len(arrays) + 2}")
+        same += bounds
         return (
             f"UPDATE {self._table()} AS t SET {', '.join(sets)} "
             f"FROM unnest({unnest}) AS page ({', '.join(columns)}) WHERE {' AND '.join(same)}"
@@ -261,16 +286,9 @@ class Rendering:
                 arrays.append([self._value(column, update.new[index]) for update in updates])
         return arrays
 
-    def _update_range(self, updates: Sequence[RowUpdate]) -> list[Any]:
-        """The values of `_update` after the arrays: the least and the largest key, where keys are numbers."""
-        if not self._has_range:
-            return []
-        keys = [update.key[0] for update in updates]
-        return [min(keys), max(keys)]
-
     @property
-    def _has_range(self) -> bool:
-        """Whether the server orders keys as Python does."""
+    def _is_numbered(self) -> bool:
+        """Whether the key is one number."""
         return len(self.location.key) == 1 and self.types[self.location.key[0]].type_name in _INTEGERS
 
     def _value(self, column: str, cell: bytes | None) -> bytes | str | None:

@@ -13,7 +13,7 @@ from typing import Final
 
 from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.databases.column_types import ColumnUse, UnfitColumn
-from reencrypt.databases.protocol import ColumnLimit, LockPolicy, RowUpdate, Value
+from reencrypt.databases.protocol import ColumnLimit, LockPolicy, RowUpdate, Span, Value
 from reencrypt.databases.retry import OPENING_SECONDS
 from reencrypt.databases.server.connection import Connection, Driver, Session
 from reencrypt.databases.server.dialect import Dialect
@@ -219,12 +219,14 @@ class ServerTransaction:
             with self._driver.translated():
                 await self._dialect.execute_many(self._session, statement, names, rows, shared)
 
-    async def update_rows(self, location: Location, updates: Sequence[RowUpdate]) -> list[Key]:
+    async def update_rows(
+        self, location: Location, updates: Sequence[RowUpdate], span: Span | None = None
+    ) -> list[Key]:
         """Compare and swap a page in one statement; look again only if the count is short."""
         if not updates:
             return []
         try:
-            return await self._swap(location, updates)
+            return await self._swap(location, updates, span)
         except SchemaChangedError as error:
             raise await blamed(location, error, self._read_again(location, updates)) from error
 
@@ -232,11 +234,11 @@ class ServerTransaction:
         with self._driver.translated():
             await _rows(self._session, self._dialect, location, [updates[0].key])
 
-    async def _swap(self, location: Location, updates: Sequence[RowUpdate]) -> list[Key]:
+    async def _swap(self, location: Location, updates: Sequence[RowUpdate], span: Span | None) -> list[Key]:
         lost: list[Key] = []
         with self._driver.translated():
             rendering = await self._dialect.rendering(self._session, location)
-            for batch, query in rendering.updates(updates, _updated(location)):
+            for batch, query in rendering.updates(updates, _updated(location), span):
                 count = await self._session.execute(*query)
                 losers: list[Key] = []
                 if count == 0:

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.databases.column_types import ColumnUse, UnfitColumn
-from reencrypt.databases.protocol import ColumnLimit, RowUpdate, Value
+from reencrypt.databases.protocol import ColumnLimit, RowUpdate, Span, Value
 from reencrypt.databases.server.connection import Session
 from reencrypt.databases.shapes import Shape
 from reencrypt.databases.sight import Sight
@@ -40,8 +40,13 @@ class Rendering(Protocol):
         """The rows with a value in the column `scope` and exactly a text."""
         ...
 
-    def updates(self, updates: Sequence[RowUpdate], now: Value) -> Iterable[tuple[Sequence[RowUpdate], Query]]:
-        """Compare and swap rows, in as few statements as the server takes: each with its row updates."""
+    def updates(
+        self, updates: Sequence[RowUpdate], now: Value, span: Span | None
+    ) -> Iterable[tuple[Sequence[RowUpdate], Query]]:
+        """Compare and swap rows, in as few statements as the server takes: each with its row updates.
+
+        `span` is that of the page that the rows are from, if they are from one.
+        """
         ...
 
     def holding(self, rows: Mapping[Key, Cells]) -> Iterable[Query]:

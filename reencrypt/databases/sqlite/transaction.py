@@ -11,7 +11,7 @@ import aiosqlite
 from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.databases.joined import parted_updates
 from reencrypt.databases.paramstyle import in_order
-from reencrypt.databases.protocol import RowUpdate, Value
+from reencrypt.databases.protocol import RowUpdate, Span, Value
 from reencrypt.databases.sqlite.errors import translated
 from reencrypt.databases.sqlite.rendering import batches, holding, quote, select, to_rows
 from reencrypt.databases.statements import TEMPORARY_TABLES
@@ -51,8 +51,11 @@ class SqliteTransaction:
             with translated(self._path):
                 await self._connection.executemany(query, parameters)
 
-    async def update_rows(self, location: Location, updates: Sequence[RowUpdate]) -> list[Key]:
-        """Update each row that still holds its old bytes; look again only if the count is short."""
+    async def update_rows(
+        self, location: Location, updates: Sequence[RowUpdate], span: Span | None = None
+    ) -> list[Key]:
+        """Update each row that still holds its old bytes, by its key; look again only if the count is short."""
+        del span
         # The storage class stays that of the column in this row: text or blob.
         sets = [
             f"{name} = CASE typeof({name}) WHEN 'text' THEN CAST(?{index} AS TEXT) ELSE ?{index} END"

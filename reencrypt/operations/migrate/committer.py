@@ -81,7 +81,7 @@ class Committer:
         if page.updates:
             # From here to the commit nobody can delete a key that the new bytes need.
             await self.targets.lock(transaction, page.namespaces)
-            lost = await transaction.update_rows(location, page.updates)
+            lost = await transaction.update_rows(location, page.updates, page.span)
         if lost:
             page = page.without(set(lost))
             entries = update_entries(location, page.updates)

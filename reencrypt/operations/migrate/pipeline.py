@@ -247,6 +247,7 @@ class Pipeline:
             if not page.outcome.is_unchanged or page.last or stopped or loop.time() - saved > _UNSAVED_SECONDS:
                 unsaved.updates, unsaved.detailed = page.outcome.updates, page.outcome.detailed
                 unsaved.namespaces = page.outcome.namespaces
+                unsaved.span = (page.rows[0].key, page.rows[-1].key) if page.rows else None
                 moved += await self._commit_page(location, unsaved, checkpoint, len(page.rows))
                 unsaved, saved = PageOutcome(), loop.time()
             stopped = stopped or self._limit.reason

@@ -17,7 +17,7 @@ from reencrypt.crypto.ciphers import AuthenticationFailedError
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.crypto.envelope import Encryptor, Envelope
 from reencrypt.databases.cut_off import cut_off
-from reencrypt.databases.protocol import ColumnLimit, RowUpdate
+from reencrypt.databases.protocol import ColumnLimit, RowUpdate, Span
 from reencrypt.keys.proof import PROVEN_BITS, Admission, KeyStanding, Proof
 from reencrypt.state.accepted import NOTHING, Accepted
 from reencrypt.state.counts import LEGACY_KEPT, PLAIN_OR_UNPROVEN, Counts
@@ -60,7 +60,8 @@ class PageOutcome:
     """The outcome of a page. `updates` are all row updates.
 
     `detailed` are the outcomes of rows that need more than one moved secret or no change to describe them; `unchanged`
-    counts the secrets of rows that do not change. `namespaces` are those of the rows that do.
+    counts the secrets of rows that do not change. `namespaces` are those of the rows that do. `span` is that of the
+    page where all rows are from one.
     """
 
     updates: list[RowUpdate] = field(default_factory=list)
@@ -68,6 +69,7 @@ class PageOutcome:
     unchanged: Counts = field(default_factory=Counts)
     failure_rate: FailureRate = field(default_factory=FailureRate)
     namespaces: set[str] = field(default_factory=set)
+    span: Span | None = None
 
     @property
     def moved(self) -> int:
