@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import NamedTuple
@@ -102,6 +102,19 @@ class Location:
     namespace: str | None = None
     updated_in_seconds: bool = False
     legacy: Legacy = Legacy.ENVELOPE
+
+    def keeps_legacy(self, with_envelopes: Collection[str]) -> bool:
+        """Whether a legacy value stays one, because Grafana may not read an envelope in its place.
+
+        `with_envelopes` are the locations that hold an envelope.
+        """
+        match self.legacy:
+            case Legacy.ENVELOPE:
+                return False
+            case Legacy.KEEP:
+                return True
+            case Legacy.LIKE_OTHERS:
+                return self.name not in with_envelopes
 
     @property
     def columns(self) -> tuple[str, ...]:

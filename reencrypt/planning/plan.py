@@ -23,7 +23,7 @@ from reencrypt.planning.schema import Schema
 from reencrypt.planning.target import Target, due_at
 from reencrypt.settings import Settings
 from reencrypt.settings.model import StoreSettings
-from reencrypt.state.counts import Counts
+from reencrypt.state.counts import LEGACY_KEPT, Counts
 from reencrypt.state.runs import Run
 
 
@@ -113,22 +113,33 @@ class Plan:
                 for (key_id, algorithm), number in census.by_key.items():
                     if self.is_current(key_id, algorithm):
                         counts.already_current += number
-                    elif provider := self._uncovered_provider(key_id):
-                        counts.left += number
-                        because = f"not_covered {provider}"
-                        counts.left_because[because] = counts.left_because.get(because, 0) + number
                     else:
                         counts.left += number
+                        if because := self.stays_because(location, key_id):
+                            counts.left_because[because] = counts.left_because.get(because, 0) + number
                 for reason, number in census.problems.items():
                     counts.quarantined += number
                     counts.quarantined_because[reason] = number
             found[location.name] = counts
         return found
 
+    def stays_because(self, location: Location, key_id: str | None) -> str:
+        """Why a run leaves a secret of this location under this data key, as far as is known before it runs."""
+        if key_id is None:
+            kept = location.keeps_legacy(self.with_envelopes) and not self.target.is_legacy
+            return LEGACY_KEPT if kept else ""
+        provider = self._uncovered_provider(key_id)
+        return f"not_covered {provider}" if provider else ""
+
     @property
     def movable(self) -> int:
-        """Secrets that are not current and can be taken apart."""
+        """Secrets that are not current, can be taken apart, and are not known to stay."""
         return sum(each.left - sum(each.left_because.values()) for each in self.counts().values())
+
+    @property
+    def leaves_some(self) -> bool:
+        """Whether secrets are known to stay where they are although they are not current."""
+        return any(each.left_because for each in self.counts().values())
 
     @property
     def not_covered(self) -> Counter[str]:

@@ -102,7 +102,14 @@ def _rows(report: PlanReport) -> list[tuple[object, ...]]:
                 rows.append((location.name, census.total, "", "secret_key", "", "not applicable"))
             continue
         rows += [
-            (location.name, line.secrets, line.key_id or "(legacy)", line.provider, line.algorithm, _fate(report, line))
+            (
+                location.name,
+                line.secrets,
+                line.key_id or "(legacy)",
+                line.provider,
+                line.algorithm,
+                _fate(report, location, line),
+            )
             for line in report.key_lines(location)
         ]
         rows += [
@@ -135,11 +142,11 @@ def _print_problems(report: PlanReport) -> None:
         out.line(f"warning: {warning}")
 
 
-def _fate(report: PlanReport, line: Any) -> str:  # noqa: ANN401 - a KeyLine, whose module is not loaded here
+def _fate(report: PlanReport, location: Any, line: Any) -> str:  # noqa: ANN401 - a Location and a KeyLine, whose modules are not loaded here
     if line.current:
         return "find it current"
     if line.provider == "missing":
         return "quarantine it"
-    if line.provider in report.plan.uncovered:
+    if report.plan.stays_because(location, line.key_id):
         return "leave it"
     return "refuse" if report.refusals else "move it"

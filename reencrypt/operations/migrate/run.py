@@ -150,7 +150,7 @@ class _Migration:
         entries = await read_quarantine(self.session.database) if plan.quarantined else []
         return RunReport(
             Outcome.PARTLY_DONE
-            if plan.not_covered or any(entry.is_open for entry in entries)
+            if plan.leaves_some or any(entry.is_open for entry in entries)
             else Outcome.NOTHING_TO_DO,
             plan.target_provider,
             plan.counts(),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from reencrypt.catalogue.codec import splice
-from reencrypt.catalogue.location import Key, Legacy, Location, Row
+from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.catalogue.plaintext import evidence, is_plausible
 from reencrypt.catalogue.reading import FoundSecret, ParsedRow
 from reencrypt.catalogue.reason import Reason
@@ -225,9 +225,7 @@ class Transformer:
 
     def _keeps_legacy(self, location: Location) -> bool:
         """Whether an envelope may be what Grafana cannot read in the place of a legacy value."""
-        if self.encryptor.key_id is None or location.legacy is Legacy.ENVELOPE:
-            return False
-        return location.legacy is Legacy.KEEP or location.name not in self.with_envelopes
+        return self.encryptor.key_id is not None and location.keeps_legacy(self.with_envelopes)
 
     def _is_still_bad(self, location: Location, secret: FoundSecret, outcome: RowOutcome) -> bool:
         """Whether a secret that does not move is in quarantine, and must stay there because it does not read yet.
