@@ -42,6 +42,10 @@ class KeyTable(Enum):
         namespace, uid = unqualified(key_id)
         return {"namespace": namespace, "uid": uid}
 
+    def namespace_of(self, key_id: str) -> str:
+        """Return the namespace of a data key, empty in the classic store."""
+        return unqualified(key_id)[0] if self is KeyTable.MANAGER else ""
+
     def row_key(self, key_id: str) -> Key:
         """Return the key of its row, as the journal names it."""
         return unqualified(key_id) if self is KeyTable.MANAGER else (key_id,)

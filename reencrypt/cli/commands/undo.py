@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from reencrypt.cli import output as out
 from reencrypt.cli.options import Argument, Common, Only, cli_command
-from reencrypt.cli.performing import perform
+from reencrypt.cli.performing import perform_in_stores
+from reencrypt.keys.manager_options import ManagerOptions
 from reencrypt.keys.service_options import ServiceOptions
 from reencrypt.planning.options import RunOptions, SafetyOptions
 
@@ -26,6 +27,7 @@ def command(
     common: Common,
     run_id: Annotated[str, Argument("RUN")],
     vault: ServiceOptions,
+    manager: ManagerOptions,
     safety: Annotated[SafetyOptions, Only("lease_timeout")],
 ) -> int:
     """Restore the old bytes of every column that RUN rewrote.
@@ -33,13 +35,13 @@ def command(
     Only where it still holds what the run wrote, and where the old bytes decrypt now: to the same plaintext as the
     present ones, or to a plausible one under a key that the old values of the run prove. So it helps where what the run
     wrote cannot be read. Columns that stay are listed with their reason (exit 3). Data keys get their old wrapping back
-    where both hold the same data key, or where only the old one's decrypts the secrets under it. The data key that the
-    run made is set inactive, never deleted.
+    where both hold the same data key, or where only the old one's decrypts the secrets under it. The data keys that
+    the run made are set inactive, never deleted. A run is undone in its own store; runs of the other one do not matter.
     """
-    from reencrypt.operations.undo.operation import undo  # noqa: PLC0415
+    from reencrypt.operations.undo.operation import undo_in_stores  # noqa: PLC0415
 
-    options = RunOptions(vault=vault, safety=safety)
-    report = perform(common, options, partial(undo, run_id=run_id))
+    options = RunOptions(vault=vault, manager=manager, safety=safety)
+    report = perform_in_stores(common, options, partial(undo_in_stores, run_id=run_id))
     return out.answer("undo", common, report.exit_code, report, _print)
 
 
@@ -48,7 +50,8 @@ def _print(report: UndoReport) -> None:
 
     already = report.outcome == "already_undone"
     before = " was undone before, and nothing is written now" if already else ""
-    out.line(f"Run {report.run_id}{before}: {report.restored} columns have their old bytes back.")
+    where = "" if report.store == "classic" else f" in {report.store.in_words}"
+    out.line(f"Run {report.run_id}{where}{before}: {report.restored} columns have their old bytes back.")
     if report.data_keys:
         out.line(f"{report.data_keys} data keys have their old wrapping back.")
     for each in report.kept:
@@ -60,7 +63,7 @@ def _print(report: UndoReport) -> None:
         out.line(f"Data key {found.data_key}: secrets by the wrapping that reads them: {numbers}")
         for one in found.secrets:
             out.line(f"  {one.table} {one.row_key} {one.field}: {one.reads}")
-    if report.deactivated:
-        out.line(f"Data key {report.deactivated} is inactive now; Grafana makes another when it saves next.")
+    for key_id in report.deactivated:
+        out.line(f"Data key {key_id} is inactive now; Grafana makes another when it saves next.")
     if report.stop_reason:
         out.line(f"Stopped: {report.stop_reason}. The same command resumes from here.")

@@ -193,13 +193,14 @@ class ColumnUndo:
     async def _commit(self, location: Location, wanted: Sequence[_Restorable]) -> list[Key]:
         """Update rows, linked rows with them; returns the keys of those that had changed."""
         needed = {key_id for each in wanted for key_id in each.key_ids}
+        table = self.session.schema.key_table
 
         async def body(transaction: Transaction) -> list[Key]:
             await self.lease.check(transaction)
             for key_id in needed:
                 # From here to the commit nobody can delete a key that the old bytes need.
                 key = self.session.ring.row(key_id)
-                if key is None or not await is_held(transaction, key_id, key.wrapped):
+                if key is None or not await is_held(transaction, key_id, key.wrapped, table):
                     raise _KeyGoneError
             lost = await transaction.update_rows(location, [each.update for each in wanted])
             losers = set(lost)

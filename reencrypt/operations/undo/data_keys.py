@@ -1,4 +1,4 @@
-"""Undo: restores old wrappings in `data_keys`, and activates the data keys that a rotation set inactive.
+"""Undo: restores old wrappings of data keys, and activates the data keys that a rotation set inactive.
 
 A wrapping is restored only while the row holds what the run wrote, and only if the old one unwraps, now, to the same
 data key, or to the one that alone decrypts the secrets under it (`readers`). No row is deleted.
@@ -6,7 +6,7 @@ data key, or to the one that alone decrypts the secrets under it (`readers`). No
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from reencrypt.databases.protocol import Transaction
@@ -16,7 +16,6 @@ from reencrypt.events import Warned
 from reencrypt.keys.errors import KeyDisabledError, KeyMissingError
 from reencrypt.keys.provider import Unwrapped, normalise_provider
 from reencrypt.keys.ring import DataKey
-from reencrypt.operations.rewrap.rewrapper import DATA_KEYS
 from reencrypt.operations.undo.journal import SkippedColumn, UndoSkipReason
 from reencrypt.operations.undo.readers import DataKeyPair, KeyReaders, find_readers
 from reencrypt.planning.session import Session
@@ -24,6 +23,7 @@ from reencrypt.state.accepted import NOTHING, Accepted
 from reencrypt.state.checkpoints import DataKeyProgress, save_data_key_progress
 from reencrypt.state.data_keys import DataKeyStore, Wrapping, read_wrapped
 from reencrypt.state.journal import digest, read_data_key_entries
+from reencrypt.state.key_table import KeyTable
 from reencrypt.state.lease import Lease
 from reencrypt.state.rowkey import key_to_text
 
@@ -32,7 +32,7 @@ _WRAPPING = "encrypted_data"
 
 @dataclass(slots=True)
 class _Change:
-    """A run's change of a row of `data_keys`, by column: the bytes before, and a hash of those after."""
+    """A run's change of a data key's row, by column: the bytes before, and a hash of those after."""
 
     old: dict[str, bytes] = field(default_factory=dict)
     new_hash: bytes | None = None
@@ -40,7 +40,7 @@ class _Change:
 
 @dataclass(slots=True)
 class DataKeyUndo:
-    """Undoes the changes of one run to `data_keys`, under the lease. All of it is idempotent."""
+    """Undoes the changes of one run to the data keys of a store, under the lease. All of it is idempotent."""
 
     session: Session
     lease: Lease
@@ -52,6 +52,10 @@ class DataKeyUndo:
     disputed: list[KeyReaders] = field(default_factory=list)
     _changes: dict[str, _Change] = field(default_factory=dict)
     _differing: dict[str, DataKeyPair] = field(default_factory=dict)
+
+    @property
+    def _table(self) -> KeyTable:
+        return self.session.schema.key_table
 
     async def compare(self) -> None:
         """Restore the old wrapping of rewrapped data keys where both wrappings hold the same data key.
@@ -91,9 +95,11 @@ class DataKeyUndo:
 
     async def _compare(self, row: DataKey, change: _Change) -> None:
         """Restore where both wrappings hold the same data key; otherwise the secrets under it decide."""
-        provider = normalise_provider(change.old["provider"].decode())
-        before = await self._unwrap(replace(row, provider=provider, wrapped=change.old[_WRAPPING]))
-        if before is None:
+        provider = change.old["provider"].decode()
+        if self._table is not KeyTable.MANAGER:
+            provider = normalise_provider(provider)
+        old = await self._unwrap(replace(row, provider=provider, wrapped=change.old[_WRAPPING]))
+        if old is None:
             self._keep(row.id, UndoSkipReason.OLD_UNREADABLE)
             return
         try:
@@ -102,18 +108,18 @@ class DataKeyUndo:
             # An unreachable vault must not block the undo that leads out of it.
             self.session.emit(Warned(f"the present wrapping of data key {row.id} cannot be unwrapped: {error.message}"))
             now = None
-        if now == before:
+        if now is not None and now.data_key == old.data_key:
             await self._give_back(row.id, change)
         else:
-            self._differing[row.id] = DataKeyPair(before, now)
+            self._differing[row.id] = DataKeyPair(old.data_key, now.data_key if now else None, old.is_proof)
 
-    async def _unwrap(self, row: DataKey) -> bytes | None:
+    async def _unwrap(self, row: DataKey) -> Unwrapped | None:
         try:
             entry = await self.session.ring.unwrap_row(row)
         except (KeyDisabledError, KeyMissingError) as error:
             self.session.emit(Warned(error.message))
             return None
-        return entry.data_key if isinstance(entry, Unwrapped) else None
+        return entry if isinstance(entry, Unwrapped) else None
 
     async def _give_back(self, key_id: str, change: _Change) -> None:
         row = self.session.ring.row(key_id)
@@ -123,12 +129,13 @@ class DataKeyUndo:
             self._keep(key_id, UndoSkipReason.CHANGED_SINCE)
 
     def _keep(self, key_id: str, reason: UndoSkipReason) -> None:
-        self.kept.append(SkippedColumn(DATA_KEYS, key_to_text((key_id,)), _WRAPPING, reason))
+        place = self._table.table_name, key_to_text(self._table.row_key(key_id))
+        self.kept.append(SkippedColumn(*place, _WRAPPING, reason))
 
     async def _restore(self, row: DataKey, old: Mapping[str, bytes]) -> bool:
         async def body(transaction: Transaction) -> bool:
             await self.lease.check(transaction)
-            store = DataKeyStore(self.session.database, transaction, self.journal_id)
+            store = DataKeyStore(self.session.database, transaction, self.journal_id, self._table)
             back = Wrapping(old[_WRAPPING], old["provider"].decode(), old["label"].decode())
             done = await store.rewrap(row.id, row.wrapped, lambda _present: back)
             if done:
@@ -152,30 +159,32 @@ class DataKeyUndo:
 
         await retry_transaction(self.session.database, body)
 
-    async def activity(self, own_key: str | None) -> bool:
-        """Activate the data keys that the run set inactive, and set its own key inactive, in one transaction.
+    async def activity(self, own_keys: Iterable[str]) -> list[str]:
+        """Activate the data keys that the run set inactive, and set its own keys inactive, in one transaction.
 
-        A Grafana that reads in between must find an active key. Returns whether the run's own key is inactive now.
+        A Grafana that reads in between must find an active key. Returns the run's own keys that are inactive now.
         """
         _, journalled = await self._journal()
         await self.session.ring.reload()
-        inactive = [key_id for key_id, wrapped in journalled.items() if await self._is_usable(key_id, wrapped)]
-        if journalled and not inactive and own_key is not None:
-            # No key that was active before unwraps now: without the run's own key Grafana would find none.
-            return False
+        table = self._table
+        usable = [key_id for key_id, wrapped in journalled.items() if await self._is_usable(key_id, wrapped)]
+        # Where no key that was active before unwraps now, Grafana would find none without the run's own key.
+        left_without = {table.namespace_of(each) for each in journalled} - {table.namespace_of(each) for each in usable}
+        own = [key_id for key_id in own_keys if table.namespace_of(key_id) not in left_without]
 
         async def body(transaction: Transaction) -> None:
             await self.lease.check(transaction)
-            store = DataKeyStore(self.session.database, transaction, self.journal_id)
-            for key_id in inactive:
-                if (present := await read_wrapped(transaction, key_id)) is not None:
+            store = DataKeyStore(self.session.database, transaction, self.journal_id, table)
+            for key_id in usable:
+                if (present := await read_wrapped(transaction, key_id, table)) is not None:
                     await store.activate(key_id, present)
-            if own_key is not None and (present := await read_wrapped(transaction, own_key)) is not None:
-                await store.deactivate(own_key, present)
+            for key_id in own:
+                if (present := await read_wrapped(transaction, key_id, table)) is not None:
+                    await store.deactivate(key_id, present)
 
-        if inactive or own_key is not None:
+        if usable or own:
             await retry_transaction(self.session.database, body)
-        return own_key is not None
+        return own
 
     async def _is_usable(self, key_id: str, wrapped: bytes) -> bool:
         """Whether a key is as it was when it was set inactive, or was wrapped anew since and unwraps."""
@@ -191,7 +200,7 @@ class DataKeyUndo:
         """Read the rewrapped data keys, by id, and those set inactive, with their wrapping at that time."""
         rewrapped: dict[str, _Change] = {}
         inactive: dict[str, bytes] = {}
-        for entry in await read_data_key_entries(self.session.database, self.run_id):
+        for entry in await read_data_key_entries(self.session.database, self.run_id, self._table):
             before = entry.old or b""
             if entry.action == "deactivate":
                 inactive[entry.key_id] = before

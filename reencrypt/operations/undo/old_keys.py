@@ -69,7 +69,7 @@ class OldKeys:
         }
         for entry in entries:
             row = rows.get(entry.key)
-            if row is None and location.kind_by_type is None:
+            if row is None and not _depends_on_row(location):
                 row = Row(entry.key, (None,) * len(location.columns), (None,) * len(location.extras))
             if row is None or entry.column not in location.columns:
                 continue
@@ -217,6 +217,11 @@ class OldKeys:
 
     async def _in_pool(self, work: Callable[[], Evidence]) -> Evidence:
         return await asyncio.get_running_loop().run_in_executor(self.session.pool, work)
+
+
+def _depends_on_row(location: Location) -> bool:
+    """Whether what an old value is, or the namespace of its data key, is not known without the row."""
+    return location.kind_by_type is not None or location.namespace not in (None, *location.key)
 
 
 def _touched(location: Location, row: Row, entry: JournalEntry) -> list[FoundSecret]:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from reencrypt.catalogue.store_name import StoreName
 from reencrypt.databases.protocol import Database
 from reencrypt.errors import ConfigurationError, RefusedError, StoppedEarlyError
 from reencrypt.operations.session import leased
 from reencrypt.operations.undo.columns import ColumnUndo
 from reencrypt.operations.undo.data_keys import DataKeyUndo
-from reencrypt.operations.undo.journal import FINAL, SkippedColumn
+from reencrypt.operations.undo.journal import FINAL, SkippedColumn, UndoSkipReason
 from reencrypt.operations.undo.old_keys import OldKeys
 from reencrypt.operations.undo.readers import KeyReaders
 from reencrypt.outcomes import ExitCode, Operation, Outcome, RunState
 from reencrypt.planning.preflight import of_stale_secret_key
-from reencrypt.planning.schema import Schema, read_accepted_secrets
+from reencrypt.planning.schema import read_accepted_secrets
 from reencrypt.planning.session import Session
 from reencrypt.state.checkpoints import (
     ColumnProgress,
@@ -35,29 +37,35 @@ from reencrypt.state.stop import STOP_GRACE_SECONDS
 class UndoReport:
     """The result of an undo. `kept` are the columns that this invocation could not restore; numbers cover all.
 
-    `disputed` are the data keys whose secrets are split between their old wrapping and the present one.
+    `disputed` are the data keys whose secrets are split between their old wrapping and the present one. `deactivated`
+    are the data keys that the run made, `collected` the values that the secrets manager has deleted since, because
+    nothing used them any more: they are done, although `kept_because` counts them.
     """
 
     run_id: str
     outcome: Outcome
+    store: StoreName = StoreName.CLASSIC
     restored: int = 0
     kept_because: dict[str, int] = field(default_factory=dict)
     kept: list[SkippedColumn] = field(default_factory=list)
     disputed: list[KeyReaders] = field(default_factory=list)
     data_keys: int = 0
-    deactivated: str | None = None
+    deactivated: Sequence[str] = ()
+    collected: int = 0
     stop_reason: str | None = None
 
     @property
     def exit_code(self) -> int:
         """0 where everything is restored, 3 where something was kept, 4 where it was stopped."""
         already = self.outcome is Outcome.ALREADY_UNDONE
-        return ExitCode.PARTLY_DONE if already and self.kept_because else self.outcome.exit_code
+        kept = sum(self.kept_because.values()) > self.collected
+        return ExitCode.PARTLY_DONE if already and kept else self.outcome.exit_code
 
     def as_json(self) -> dict[str, Any]:
         """For `--output json`."""
         return {
             "outcome": self.outcome,
+            "store": self.store,
             "run_id": self.run_id,
             "restored": self.restored,
             "data_keys_restored": self.data_keys,
@@ -77,53 +85,72 @@ class UndoReport:
                 }
                 for each in self.disputed
             ],
-            "data_key_set_inactive": self.deactivated,
+            "data_key_set_inactive": self.deactivated[0] if len(self.deactivated) == 1 else None,
+            "data_keys_set_inactive": list(self.deactivated),
             "stop_reason": self.stop_reason,
         }
 
 
 async def undo(session: Session, run_id: str) -> UndoReport:
-    """Undo a run. May be interrupted at any moment, and resumes when it is called again.
+    """Undo a run of one store, see `undo_in_stores`."""
+    return await undo_in_stores([session], run_id)
 
-    Raises `ConfigurationError` for a run that does not exist, `RefusedError` while a later one is not undone, and
-    where the configuration has not followed a change of `secret_key`. A finished undo is left alone.
+
+async def undo_in_stores(sessions: Sequence[Session], run_id: str) -> UndoReport:
+    """Undo a run, in its store. May be interrupted at any moment, and resumes when it is called again.
+
+    `sessions` are the stores of one database. Raises `ConfigurationError` for a run that does not exist, or whose store
+    is not among them, `RefusedError` while a later one of its store is not undone, and where the configuration has not
+    followed a change of `secret_key`. A finished undo is left alone.
     """
+    session = sessions[0]
     try:
-        found = await _find(session, run_id)
+        found = await _find(session.database, sessions, run_id)
+        session = found.session
         if found.run.state == RunState.UNDONE:
             return await _already(session.database, found.run)
         async with leased(session) as lease:
             # Again: another run may have ended during the wait for the lease.
-            found = await _find(session, run_id)
+            found = await _find(session.database, sessions, run_id)
             if found.run.state == RunState.UNDONE:
                 return await _already(session.database, found.run)
             return await _UndoOperation(session, lease, found).run()
     except StoppedEarlyError:
-        return UndoReport(run_id, Outcome.STOPPED, stop_reason=session.stop.reason)
+        return UndoReport(run_id, Outcome.STOPPED, session.store, stop_reason=session.stop.reason)
 
 
 @dataclass(frozen=True, slots=True)
 class _UndoableRun:
-    """The run that is to be undone, and whether a change of `secret_key` came after it.
+    """The run that is to be undone, its store's session, and whether a change of `secret_key` came after it.
 
-    `kept_later` are later runs whose own undo kept something.
+    `kept_later` are later runs of the store whose own undo kept something.
     """
 
+    session: Session
     run: Run
     secret_key_changed: bool
     kept_later: tuple[str, ...] = ()
 
 
-async def _find(session: Session, run_id: str) -> _UndoableRun:
-    database = session.database
-    runs = await read_runs(database) if session.schema.has_state else []
+async def _find(database: Database, sessions: Sequence[Session], run_id: str) -> _UndoableRun:
+    runs = await read_runs(database) if sessions[0].schema.has_state else []
     ids = [run.id for run in runs]
     if run_id not in ids:
         known = f"Known are {', '.join(ids[-5:])}" if ids else "There has been no run"
         raise ConfigurationError(f"there is no run {run_id}", hint=f"{known}. `reencrypt status` lists them.")
+    store = runs[ids.index(run_id)].store
+    session = next((each for each in sessions if each.store is store), None)
+    if session is None:
+        raise ConfigurationError(
+            f"run {run_id} was in {store.in_words}, which is not in this database now",
+            hint="Use the database and the configuration that Grafana had then.",
+        )
+    # The stores share nothing that a run changes. So only the runs of one stand in each other's way.
+    runs = [run for run in runs if run.store is store]
+    ids = [run.id for run in runs]
     at = ids.index(run_id)
     if runs[at].state == RunState.UNDONE:
-        return _UndoableRun(runs[at], secret_key_changed=False)
+        return _UndoableRun(session, runs[at], secret_key_changed=False)
     if runs[at].state == RunState.COMPLETED:
         raise RefusedError(
             f"run {run_id} was completed, and its journal dropped: nothing is left to restore",
@@ -161,7 +188,7 @@ async def _find(session: Session, run_id: str) -> _UndoableRun:
         for number, run in enumerate(runs)
     )
     kept = [run.id for run in runs if run.state == RunState.UNDONE_PARTLY and extents[run.id][1] > extents[run_id][1]]
-    return _UndoableRun(runs[at], secret_key_changed=changed, kept_later=tuple(kept))
+    return _UndoableRun(session, runs[at], secret_key_changed=changed, kept_later=tuple(kept))
 
 
 async def _already(database: Database, run: Run) -> UndoReport:
@@ -169,7 +196,20 @@ async def _already(database: Database, run: Run) -> UndoReport:
     columns = await read_column_progress(database, _journal_id(run)) or ColumnProgress()
     keys = await read_data_key_progress(database, _journal_id(run)) or DataKeyProgress()
     because = dict(Counter(columns.kept_because) + Counter(keys.kept_because))
-    return UndoReport(run.id, Outcome.ALREADY_UNDONE, columns.back, because, data_keys=keys.changed)
+    return UndoReport(
+        run.id,
+        Outcome.ALREADY_UNDONE,
+        run.store,
+        columns.back,
+        because,
+        data_keys=keys.changed,
+        collected=_collected(run, columns),
+    )
+
+
+def _collected(run: Run, columns: ColumnProgress) -> int:
+    """How many columns stay because the secrets manager has deleted their rows, as it does with what nothing uses."""
+    return columns.kept_because.get(UndoSkipReason.ROW_GONE, 0) if run.store is StoreName.MANAGER else 0
 
 
 def _journal_id(run: Run) -> str:
@@ -189,7 +229,7 @@ class _UndoOperation:
         session, database, run = self.session, self.session.database, self.found.run
         await close_run(database, self.lease, run, RunState.UNDOING, run.outcome)
         for other in await read_runs(database):
-            if other.state == RunState.OPEN:
+            if other.state == RunState.OPEN and other.store is run.store:
                 # What it counted as moved may be undone now, so the next run begins anew.
                 await supersede(database, self.lease, other)
         progress = await read_column_progress(database, _journal_id(run))
@@ -235,13 +275,13 @@ class _UndoOperation:
         session, run = self.session, self.found.run
         restored, kept = progress.back, [*work.kept, *keys.kept]
         because = Counter(progress.kept_because) + Counter(each.reason.value for each in keys.kept)
-        deactivated: str | None = None
+        collected = _collected(run, progress)
+        deactivated: list[str] = []
         if stopped:
             outcome = Outcome.STOPPED
         elif because.keys() <= FINAL:
-            outcome = Outcome.PARTLY_DONE if because else Outcome.UNDONE
-            own_key = await _own_key(session.database, session.schema, run)
-            deactivated = own_key if await keys.activity(own_key) else None
+            outcome = Outcome.PARTLY_DONE if because.total() > collected else Outcome.UNDONE
+            deactivated = await keys.activity(await _own_keys(session, run))
             await keys.save()
             await close_run(session.database, self.lease, run, RunState.UNDONE, Outcome.UNDONE)
         else:
@@ -249,14 +289,25 @@ class _UndoOperation:
             # It may be tried again, with another configuration for example, and blocks no other run.
             await close_run(session.database, self.lease, run, RunState.UNDONE_PARTLY, run.outcome)
         return UndoReport(
-            run.id, outcome, restored, dict(because), kept, keys.disputed, keys.restored, deactivated, stopped
+            run.id,
+            outcome,
+            run.store,
+            restored,
+            dict(because),
+            kept,
+            keys.disputed,
+            keys.restored,
+            deactivated,
+            collected,
+            stopped,
         )
 
 
-async def _own_key(database: Database, schema: Schema, run: Run) -> str | None:
-    """The data key that the run made, if it did. It is never deleted: Grafana may have saved under it since."""
-    if not schema.has_own_keys or not run.target_key:
-        return None
-    own = await read_own(database)
-    there = await read_wrapped(database, run.target_key) is not None
-    return run.target_key if there and own.get(run.target_key) == run.id else None
+async def _own_keys(session: Session, run: Run) -> list[str]:
+    """The data keys that the run made. They are never deleted: Grafana may have saved under them since."""
+    if not session.schema.has_own_keys:
+        return []
+    own = await read_own(session.database)
+    made = [each.id for each in run.target_keys.values() if each.id and own.get(each.id) == run.id]
+    table = session.schema.key_table
+    return [key_id for key_id in made if await read_wrapped(session.database, key_id, table) is not None]

@@ -39,10 +39,14 @@ _OLD, _PRESENT, _NEITHER = _SIDES
 
 @dataclass(frozen=True, slots=True, repr=False)
 class DataKeyPair:
-    """The data key of the old wrapping and that of the present one, None where the present one does not unwrap."""
+    """The data key of the old wrapping and that of the present one, None where the present one does not unwrap.
+
+    `is_proof`: the tag of the old wrapping has shown that the old one is what was wrapped.
+    """
 
     old: bytes
     present: bytes | None
+    is_proof: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +63,8 @@ class DisputedSecret:
 class KeyReaders:
     """Counts of the secrets under one data key id that only the old data key reads, only the present one, neither.
 
-    `bits` is the evidence for the old one, `authenticated` whether a GCM tag matched under it. `secrets` names the
-    first thousand of each; the numbers are of all.
+    `bits` is the evidence for the old one, `authenticated` whether a GCM tag matched: its own, or one under it.
+    `secrets` names the first thousand of each; the numbers are of all.
     """
 
     data_key: str
@@ -109,7 +113,10 @@ async def find_readers(session: Session, pairs: Mapping[str, DataKeyPair], accep
 
     `accepted` secrets are no evidence: they are implausible under the right key too.
     """
-    found = {key_id: KeyReaders(key_id, each.present is not None) for key_id, each in pairs.items()}
+    found = {
+        key_id: KeyReaders(key_id, each.present is not None, authenticated=each.is_proof)
+        for key_id, each in pairs.items()
+    }
     for location in session.locations:
         before = found
 

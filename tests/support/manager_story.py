@@ -1,0 +1,87 @@
+"""A Grafana with a secrets manager: both stores in one database, and the judgements about the second one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Self
+
+from tests.grafana.decryptor import DecryptedSecret, SecretAddress
+from tests.grafana.manager import SHIPPED, SecretsManagerBuilder
+from tests.grafana.manager_decryptor import read_manager
+from tests.grafana.manager_schema import ManagerShape
+from tests.support.engine import Engine
+from tests.support.story import Story
+from tests.support.vault import Vault
+
+#: The shipped section, and one with a secret of one's own.
+BOTH: Final = SHIPPED | {"secret_key.v2": "a secret of one's own"}
+OLD, NEW = "secret_key.v1", "secret_key.v2"
+
+_VALUES: Final = "SELECT namespace, name, version, encrypted_data, created"
+#: All columns but `updated`, by table.
+_READ: Final = {
+    "secret_data_key": ("SELECT namespace, uid, label, active, provider, encrypted_data, created FROM secret_data_key"),
+    "secret_encrypted_value": f"{_VALUES}, data_key_id FROM secret_encrypted_value",
+    "resource": "SELECT guid, value FROM resource",
+    "resource_history": "SELECT guid, value FROM resource_history",
+}
+_WITHOUT_COLUMN: Final = f"{_VALUES} FROM secret_encrypted_value"
+
+Rows = dict[str, list[tuple[object, ...]]]
+
+
+@dataclass(frozen=True)
+class ManagerStory:
+    """A story, and the sections of its secrets manager with their secrets."""
+
+    story: Story
+    sections: Mapping[str, str] = field(default_factory=lambda: BOTH)
+
+    @classmethod
+    def of(cls, folder: Path, vault: Vault, engine: Engine, provider: str = OLD) -> Self:
+        """Configure a database that will be; the secrets manager encrypts under `provider`."""
+        story = Story.of(folder / "grafana.db", vault, secret_key="a secret_key", engine=engine)
+        made = cls(story)
+        made.configure(provider)
+        return made
+
+    def configure(self, provider: str, *, extra: str = "", sections: Mapping[str, str] | None = None) -> None:
+        """Write the configuration anew, with another provider, other lines in `[secrets_manager]`, other sections."""
+        path = self.story.cli.configuration
+        assert path is not None
+        classic, _, _ = path.read_text().partition("\n[secrets_manager]")
+        lines = [f"\n[secrets_manager]\nencryption_provider = {provider}\n{extra}"]
+        chosen = self.sections if sections is None else sections
+        lines += [f'[secrets_manager.encryption.{name}]\nsecret_key = """{text}"""' for name, text in chosen.items()]
+        path.write_text("\n".join([classic, *lines, ""]))
+
+    @contextmanager
+    def builder(self, shape: ManagerShape = "12.4") -> Iterator[SecretsManagerBuilder]:
+        """Write into the secrets manager's tables as a Grafana does, and into the classic store by its ground."""
+        with self.story.builder() as builder:
+            yield SecretsManagerBuilder(builder, shape, sections=self.sections)
+
+    def secrets(self) -> dict[SecretAddress, DecryptedSecret]:
+        """Every secret of the manager as the independent decryptor reads it now."""
+        return read_manager(self.story.judged(), sections=self.sections)
+
+    def plaintexts(self) -> dict[SecretAddress, bytes | None]:
+        """What every secret of the manager says; None where it cannot be read."""
+        return {address: secret.plaintext for address, secret in self.secrets().items()}
+
+    def tables(self) -> Rows:
+        """All rows of the manager's tables, by table; without `updated`, which a run sets."""
+        read = _READ if self.has_column else _READ | {"secret_encrypted_value": _WITHOUT_COLUMN}
+        return {table: sorted(self.story.query(select), key=repr) for table, select in read.items()}
+
+    @property
+    def has_column(self) -> bool:
+        """Whether values have their data key's id in a column."""
+        try:
+            self.story.query("SELECT data_key_id FROM secret_encrypted_value WHERE 1 = 0")
+        except Exception:  # noqa: BLE001 - each engine has an error of its own
+            return False
+        return True
