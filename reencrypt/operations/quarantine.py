@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from reencrypt.catalogue.store_name import StoreName
 from reencrypt.databases.connect import open_database
 from reencrypt.databases.protocol import Database
 from reencrypt.errors import ConfigurationError
 from reencrypt.events import Emit, Waiting, ignore
 from reencrypt.operations.report import entry_as_json
-from reencrypt.planning.options import QuarantineSelection, SafetyOptions
+from reencrypt.planning.options import QuarantineSelection, SafetyOptions, StoreOptions
 from reencrypt.planning.schema import inspect
 from reencrypt.settings import Settings
 from reencrypt.state.lease import take_lease
@@ -18,9 +20,10 @@ from reencrypt.state.quarantine import QuarantineEntry, acknowledge, read_quaran
 
 @dataclass(frozen=True, slots=True)
 class QuarantineReport:
-    """Entries, and how many of them this command has acknowledged."""
+    """Entries, the store of each location that is known, and how many entries this command has acknowledged."""
 
     entries: list[QuarantineEntry]
+    stores: Mapping[str, StoreName]
     acknowledged: int = 0
 
     def as_json(self) -> dict[str, object]:
@@ -28,23 +31,28 @@ class QuarantineReport:
         return {
             "outcome": "quarantine",
             "acknowledged": self.acknowledged,
-            "quarantine": [entry_as_json(entry) for entry in self.entries],
+            "quarantine": [entry_as_json(entry, self.stores.get(entry.location)) for entry in self.entries],
         }
 
 
 async def list_quarantine(
-    settings: Settings, selection: QuarantineSelection, *, emit: Emit = ignore
+    settings: Settings, stores: StoreOptions, selection: QuarantineSelection, *, emit: Emit = ignore
 ) -> QuarantineReport:
-    """List the selected entries, all of them without an option. Changes nothing."""
+    """List the selected entries of these stores, all of them without an option. Changes nothing."""
     database = await open_database(settings.database, write=False, waiting=lambda reason: emit(Waiting(reason)))
     try:
-        return QuarantineReport(await _selected(database, selection))
+        return await _selected(database, stores, selection)
     finally:
         await database.close()
 
 
-async def acknowledge_quarantine(settings: Settings, selection: QuarantineSelection, *, emit: Emit) -> QuarantineReport:
-    """Mark entries as acknowledged. Raises `ConfigurationError` without an option, or where no entry fits."""
+async def acknowledge_quarantine(
+    settings: Settings, stores: StoreOptions, selection: QuarantineSelection, *, emit: Emit
+) -> QuarantineReport:
+    """Mark the selected entries of these stores as acknowledged.
+
+    Raises `ConfigurationError` without another option than the store, or where no entry fits.
+    """
     if selection.is_empty:
         raise ConfigurationError(
             "no option says which secrets to acknowledge",
@@ -52,23 +60,28 @@ async def acknowledge_quarantine(settings: Settings, selection: QuarantineSelect
         )
     database = await open_database(settings.database, write=True, waiting=lambda reason: emit(Waiting(reason)))
     try:
-        entries = await _selected(database, selection)
-        if not entries:
+        found = await _selected(database, stores, selection)
+        if not found.entries:
             raise ConfigurationError(
                 "no secret in quarantine fits that", hint="`reencrypt quarantine list` shows what there is."
             )
         timeout = SafetyOptions().lease_timeout
         lease = await take_lease(database, timeout_seconds=timeout, waiting=lambda reason: emit(Waiting(reason)))
         try:
-            done = [entry for entry in entries if await acknowledge(database, lease, entry)]
-            return QuarantineReport([replace(entry, state="acknowledged") for entry in done], len(done))
+            done = [entry for entry in found.entries if await acknowledge(database, lease, entry)]
+            return replace(
+                found, entries=[replace(entry, state="acknowledged") for entry in done], acknowledged=len(done)
+            )
         finally:
             await lease.release(database)
     finally:
         await database.close()
 
 
-async def _selected(database: Database, selection: QuarantineSelection) -> list[QuarantineEntry]:
-    if not (await inspect(database, pages=False)).has_state:
-        return []
-    return [entry for entry in await read_quarantine(database) if selection.takes(entry)]
+async def _selected(database: Database, options: StoreOptions, selection: QuarantineSelection) -> QuarantineReport:
+    schema = await inspect(database, pages=False)
+    entries = await read_quarantine(database) if schema.has_state else []
+    stores = {entry.location: store for entry in entries if (store := schema.store_of(entry.location)) is not None}
+    # What an earlier version or a plugin's location left is nobody's now: it is listed with all.
+    chosen = [entry for entry in entries if options.store == "all" or stores.get(entry.location) in options.names]
+    return QuarantineReport([entry for entry in chosen if selection.takes(entry)], stores)

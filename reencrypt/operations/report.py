@@ -9,6 +9,7 @@ from typing import Any
 
 from reencrypt.catalogue.reason import REMEDY, Reason
 from reencrypt.catalogue.store_name import StoreName
+from reencrypt.catalogue.stores import STORE_OF
 from reencrypt.databases.paging import Coverage
 from reencrypt.outcomes import Outcome
 from reencrypt.state.counts import Counts, per_location
@@ -67,7 +68,7 @@ class RunReport:
             "locations": per_location(self.counts),
             "left_because": total.left_because,
             "quarantined_because": total.quarantined_because,
-            "quarantine": [entry_as_json(entry) for entry in self.quarantine],
+            "quarantine": [entry_as_json(entry, STORE_OF.get(entry.location, self.store)) for entry in self.quarantine],
             "incomplete": {name: coverage.as_numbers() for name, coverage in self.incomplete.items()},
             "sweeps": self.sweeps,
             "seconds": round(self.seconds, 3),
@@ -75,9 +76,10 @@ class RunReport:
         }
 
 
-def entry_as_json(entry: QuarantineEntry) -> dict[str, str]:
-    """One quarantined secret: where, why, what to do."""
+def entry_as_json(entry: QuarantineEntry, store: StoreName | None) -> dict[str, str | None]:
+    """One quarantined secret: where, why, what to do; `store` is its location's, None where nobody knows it now."""
     return {
+        "store": store,
         "location": entry.location,
         "key": entry.row_key,
         "field": entry.field,

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+from reencrypt.catalogue.store_name import StoreName
 from reencrypt.databases.connect import open_database
 from reencrypt.databases.protocol import Database
 from reencrypt.events import Emit, Waiting, ignore
 from reencrypt.operations.report import entry_as_json
 from reencrypt.outcomes import RunState
 from reencrypt.planning.resume import command_for
-from reencrypt.planning.schema import inspect
+from reencrypt.planning.schema import Schema, inspect
 from reencrypt.settings import Settings
 from reencrypt.state.checkpoints import latest_counts, read_checkpoints, read_data_key_progress
 from reencrypt.state.counts import Counts, per_location
@@ -22,40 +24,47 @@ from reencrypt.state.runs import Run, find_open, read_runs
 
 @dataclass(frozen=True, slots=True)
 class RunStatus:
-    """A run, the counters of its locations, and how many data keys it has wrapped anew."""
+    """A run, the counters of its locations, and how many data keys it has wrapped anew.
+
+    `resume` is the command that resumes it, empty where it is not interrupted.
+    """
 
     run: Run
     counts: dict[str, Counts]
     data_keys: int = 0
+    resume: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class StatusReport:
-    """All runs, oldest first; `holder` holds the lease now, empty for nobody.
+    """All runs of both stores, oldest first; `holder` holds the lease now, empty for nobody.
 
-    `resume` is the command that resumes the interrupted run, empty where there is none.
+    `stores` has the store of each location in quarantine that is known.
     """
 
     runs: list[RunStatus]
     holder: str
     quarantine: list[QuarantineEntry]
-    resume: str = ""
+    stores: Mapping[str, StoreName] = field(default_factory=dict)
+
+    @property
+    def next_commands(self) -> list[str]:
+        """The commands to type next: one, or one for each interrupted run, the classic store's first."""
+        if self.holder:
+            return ["reencrypt status (a run is at work, or died a moment ago)"]
+        by_store = [each for store in StoreName for each in self.runs if each.run.store is store and each.resume]
+        if by_store:
+            return [f"{each.resume} (resumes where it was interrupted)" for each in by_store]
+        if not self.runs:
+            return ["reencrypt plan"]
+        if any(entry.is_open for entry in self.quarantine):
+            return ["reencrypt quarantine list (then retry, or acknowledge)"]
+        return ["reencrypt verify"]
 
     @property
     def next_command(self) -> str:
-        """The command to type next."""
-        if self.holder:
-            return "reencrypt status (a run is at work, or died a moment ago)"
-        if self.resume:
-            return f"{self.resume} (resumes where it was interrupted)"
-        for each in self.runs:
-            if each.run.state == RunState.UNDOING:
-                return f"reencrypt undo {each.run.id} (resumes where it was interrupted)"
-        if not self.runs:
-            return "reencrypt plan"
-        if any(entry.is_open for entry in self.quarantine):
-            return "reencrypt quarantine list (then retry, or acknowledge)"
-        return "reencrypt verify"
+        """The first command to type next."""
+        return self.next_commands[0]
 
     def as_json(self) -> dict[str, Any]:
         """The object that `--output json` prints."""
@@ -65,22 +74,26 @@ class StatusReport:
             "runs": [
                 {
                     "run_id": each.run.id,
+                    "store": each.run.store,
                     "operation": each.run.operation,
                     "state": each.run.state,
                     "outcome": each.run.outcome or None,
                     "target_provider": each.run.target_provider,
                     "target_data_key": each.run.target_key or None,
+                    "target_data_keys": {space: one.id for space, one in each.run.targets.items() if one.id},
                     "pass": each.run.pass_number,
                     "started": each.run.started,
                     "updated": each.run.updated,
                     "data_keys_rewrapped": each.data_keys,
                     "secrets": Counts.sum(each.counts.values()).as_numbers(),
                     "locations": per_location(each.counts),
+                    "resume": each.resume or None,
                 }
                 for each in self.runs
             ],
-            "quarantine": [entry_as_json(entry) for entry in self.quarantine],
+            "quarantine": [entry_as_json(entry, self.stores.get(entry.location)) for entry in self.quarantine],
             "next_command": self.next_command,
+            "next_commands": self.next_commands,
         }
 
 
@@ -88,21 +101,34 @@ async def status(settings: Settings, *, emit: Emit = ignore) -> StatusReport:
     """Read the state tables; a database without them has had no run."""
     database = await open_database(settings.database, write=False, waiting=lambda reason: emit(Waiting(reason)))
     try:
-        if not (await inspect(database, pages=False)).has_state:
-            return StatusReport([], "", [])
-        return await _read(database, settings)
+        schema = await inspect(database, pages=False)
+        return await _read(database, schema, settings) if schema.has_state else StatusReport([], "", [])
     finally:
         await database.close()
 
 
-async def _read(database: Database, settings: Settings) -> StatusReport:
-    runs = [await _status(database, run) for run in await read_runs(database)]
-    found = find_open([each.run for each in runs])
-    resume = command_for(found, settings.classic) if found else ""
-    return StatusReport(runs, await read_holder(database), await read_quarantine(database), resume)
+async def _read(database: Database, schema: Schema, settings: Settings) -> StatusReport:
+    runs = await read_runs(database)
+    resume = _resumption(runs, settings)
+    found = [await _status(database, run, resume.get(run.id, "")) for run in runs]
+    entries = await read_quarantine(database)
+    stores = {entry.location: store for entry in entries if (store := schema.store_of(entry.location)) is not None}
+    return StatusReport(found, await read_holder(database), entries, stores)
 
 
-async def _status(database: Database, run: Run) -> RunStatus:
+def _resumption(runs: Sequence[Run], settings: Settings) -> dict[str, str]:
+    """The command that resumes each interrupted run, by its id: at most one of a store, else an interrupted undo."""
+    found: dict[str, str] = {}
+    for store in StoreName:
+        undoing = [run for run in runs if run.state == RunState.UNDOING and run.store is store]
+        if interrupted := find_open(runs, store):
+            found[interrupted.id] = command_for(interrupted, settings.of(store))
+        elif undoing:
+            found[undoing[0].id] = f"reencrypt undo {undoing[0].id}"
+    return found
+
+
+async def _status(database: Database, run: Run, resume: str) -> RunStatus:
     data_keys = await read_data_key_progress(database, run.id)
     counts = latest_counts(await read_checkpoints(database, run.id))
-    return RunStatus(run, counts, data_keys.changed if data_keys else 0)
+    return RunStatus(run, counts, data_keys.changed if data_keys else 0, resume)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from reencrypt.catalogue.store_name import StoreName
 from reencrypt.crypto.salt import new_salt
 from reencrypt.errors import LeaseHeldError, RefusedError
 from reencrypt.outcomes import Operation
@@ -69,6 +70,9 @@ def command_for(run: Run, settings: StoreSettings) -> str:
     if run.operation in (Operation.REKEY, Operation.ENVELOP):
         return "reencrypt rekey-secret-key, with the same --new-secret-key-file"
     words = ["reencrypt", run.operation]
+    if run.store is not StoreName.CLASSIC:
+        # Without it the classic store would be worked on as well, and before it.
+        words.append(f"--store {run.store}")
     if run.operation != Operation.ROLLBACK and run.target_provider != settings.encryption_provider:
         words.append(f"--to {run.target_provider}")
     if run.algorithm != settings.algorithm:

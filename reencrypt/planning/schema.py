@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from reencrypt.catalogue.location import Fitted, fit
 from reencrypt.catalogue.store_name import StoreName
-from reencrypt.catalogue.stores import STORES, Store
+from reencrypt.catalogue.stores import STORE_OF, STORES, Store
 from reencrypt.databases import plain_text
 from reencrypt.databases.protocol import Database
 from reencrypt.databases.state_version import read_state_version
@@ -49,6 +49,13 @@ class Schema:
     def of(self, store: StoreName) -> Schema:
         """The same schema as another store sees it."""
         return replace(self, store=store)
+
+    def store_of(self, location: str) -> StoreName | None:
+        """The store of a location by its name, also of one that this database lacks; None for an unknown one."""
+        for name, each in self.stores.items():
+            if any(one.name == location for one in each.fitted.locations):
+                return name
+        return STORE_OF.get(location)
 
     @property
     def has_store(self) -> bool:

@@ -62,14 +62,16 @@ Example:
     parent=command,
 )
 def list_(
-    common: Common, selection: Annotated[QuarantineSelection, Only("location", "row_key", "field", "reason")]
+    common: Common,
+    stores: StoreOptions,
+    selection: Annotated[QuarantineSelection, Only("location", "row_key", "field", "reason")],
 ) -> int:
     """Print where each secret is, why it could not be re-encrypted, and what to do."""
     from reencrypt.operations.quarantine import list_quarantine  # noqa: PLC0415
 
     settings = load(common)
     with listening(common) as emit:
-        report = run_to_end(list_quarantine(settings, selection, emit=emit))
+        report = run_to_end(list_quarantine(settings, stores, selection, emit=emit))
     return out.answer("quarantine list", common, 0, report, partial(_print, nothing="Nothing is in quarantine."))
 
 
@@ -81,7 +83,7 @@ Example:
 """,
     parent=command,
 )
-def acknowledge(common: Common, selection: QuarantineSelection) -> int:
+def acknowledge(common: Common, stores: StoreOptions, selection: QuarantineSelection) -> int:
     """Give secrets up knowingly: their bytes stay, reports name them, and they no longer keep a run from exit 0.
 
     That lasts until the secret changes.
@@ -90,7 +92,7 @@ def acknowledge(common: Common, selection: QuarantineSelection) -> int:
 
     settings = load(common)
     with listening(common) as emit:
-        report = run_to_end(acknowledge_quarantine(settings, selection, emit=emit))
+        report = run_to_end(acknowledge_quarantine(settings, stores, selection, emit=emit))
     show = partial(_print, nothing="Nothing was acknowledged.")
     return out.answer("quarantine acknowledge", common, 0, report, show)
 
@@ -133,8 +135,19 @@ def _print(report: QuarantineReport, nothing: str) -> None:
     if not report.entries:
         out.line(nothing)
         return
-    header = ("location", "key", "field", "reason", "state", "detail")
-    rows = [(each.location, each.row_key, each.field, each.reason, each.state, each.detail) for each in report.entries]
+    header = ("store", "location", "key", "field", "reason", "state", "detail")
+    rows = [
+        (
+            report.stores.get(each.location, "unknown"),
+            each.location,
+            each.row_key,
+            each.field,
+            each.reason,
+            each.state,
+            each.detail,
+        )
+        for each in report.entries
+    ]
     out.print_table("Quarantine", header, rows)
     for reason in sorted({each.reason for each in report.entries}):
         out.line(f"{reason}: {REMEDY[Reason(reason)]}")

@@ -33,6 +33,7 @@ def _print(report: StatusReport) -> None:
     from reencrypt.state.counts import Counts  # noqa: PLC0415
 
     rows = []
+    several = any(each.run.store != "classic" for each in report.runs)
     wrapped = any(each.data_keys for each in report.runs)
     for each in report.runs:
         total = Counts.sum(each.counts.values())
@@ -40,6 +41,7 @@ def _print(report: StatusReport) -> None:
         rows.append(
             (
                 run.id,
+                *([run.store] if several else []),
                 run.outcome or run.state,
                 run.target_provider,
                 total.total,
@@ -50,9 +52,10 @@ def _print(report: StatusReport) -> None:
                 run.updated,
             )
         )
-    header = ["run", "state", "target", "looked at", "re-encrypted", "quarantined", "left"]
-    header += [*(["data keys"] if wrapped else []), "last change (UTC)"]
+    header = ["run", *(["store"] if several else []), "state", "target", "looked at", "re-encrypted", "quarantined"]
+    header += ["left", *(["data keys"] if wrapped else []), "last change (UTC)"]
     out.print_table("Runs", header, rows)
     if report.holder:
         out.line(f"Lease: {report.holder}")
-    out.line(f"Next: {report.next_command}")
+    for command in report.next_commands:
+        out.line(f"Next: {command}")
