@@ -79,13 +79,7 @@ def _of_manager(plan: Plan) -> list[str]:
     """What is peculiar to the secrets manager: a public secret, and rows that an older replica reads no more."""
     manager = plan.settings.manager
     used = {row.provider for row in plan.ring.rows} | {plan.target.provider}
-    found = [
-        f"the secret of [secrets_manager.encryption.{provider}] is the default that Grafana ships, which everybody "
-        "knows: nothing under it is protected. It is a setting of its own and does not follow [security] secret_key; "
-        f"add a section with another secret, then `reencrypt rewrap --to {_NEXT}`"
-        for provider in sorted(used)
-        if manager.secret_is_default(provider)
-    ]
+    found = ["; ".join(public_secret(provider)) for provider in sorted(used) if manager.secret_is_default(provider)]
     found += [
         f"not covered: {number} secrets of the secrets manager under {provider}, which is Grafana Enterprise's; to "
         f"read what it wraps, name its key with --manager-vault {provider}=azurekv.NAME"
@@ -98,6 +92,15 @@ def _of_manager(plan: Plan) -> list[str]:
             "every replica first"
         )
     return found
+
+
+def public_secret(provider: str) -> tuple[str, str]:
+    """What to say of a provider of the secrets manager whose secret is the shipped one, and what to do."""
+    what = (
+        f"the secret of [secrets_manager.encryption.{provider}] is the default that Grafana ships, which everybody "
+        "knows: nothing under it is protected. It is a setting of its own and does not follow [security] secret_key"
+    )
+    return what, f"add a section with another secret, then `reencrypt rewrap --to {_NEXT}`"
 
 
 def _loses_authentication(plan: Plan) -> int:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 from reencrypt.cli import output as out
 from reencrypt.cli.options import Common, Only, cli_command
 from reencrypt.cli.performing import listening, load, run_to_end
+from reencrypt.keys.manager_options import ManagerOptions
 from reencrypt.keys.service_options import ServiceOptions
-from reencrypt.planning.options import RunOptions, TargetOptions
+from reencrypt.planning.options import RunOptions, StoreOptions, TargetOptions
 
 if TYPE_CHECKING:
     from reencrypt.events import Emit
-    from reencrypt.operations.doctor import DoctorReport
+    from reencrypt.operations.doctor.report import DoctorReport
 
 
 @cli_command(
@@ -22,15 +23,22 @@ Example:
   reencrypt doctor --grafana-config /etc/grafana/grafana.ini
 """,
 )
-def command(common: Common, target: Annotated[TargetOptions, Only("to")], vault: ServiceOptions) -> int:
+def command(
+    common: Common,
+    stores: StoreOptions,
+    target: Annotated[TargetOptions, Only("to")],
+    vault: ServiceOptions,
+    manager: ManagerOptions,
+) -> int:
     """Check every precondition, permission by permission, and say what to do about each failure.
 
     Uses the vaults' keys for real, with random bytes; changes nothing. Exits with what a run would end with.
     """
-    from reencrypt.operations.doctor import doctor  # noqa: PLC0415
+    from reencrypt.operations.doctor.operation import doctor  # noqa: PLC0415
     from reencrypt.operations.session import open_shared  # noqa: PLC0415
 
-    settings, options = load(common), RunOptions(target=target, vault=vault)
+    settings = load(common)
+    options = RunOptions(stores=stores, target=target, vault=vault, manager=manager)
 
     async def checked(emit: Emit) -> DoctorReport:
         async with open_shared() as shared:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from reencrypt.catalogue.store_name import StoreName
@@ -17,97 +16,97 @@ from reencrypt.events import Emit, Waiting
 from reencrypt.keys.configuration import ProviderConfiguration
 from reencrypt.keys.diagnostics import Check, State, failed, not_checked
 from reencrypt.keys.proof import Verdict
-from reencrypt.keys.provider import SECRET_KEY_PROVIDER, Unwrapped, normalise_provider
+from reencrypt.keys.provider import SECRET_KEY_PROVIDER, normalise_provider
 from reencrypt.keys.providers import Providers
-from reencrypt.keys.ring import DataKey, Failure, KeyRing
-from reencrypt.operations.session import Shared, open_providers, open_session
+from reencrypt.keys.ring import DataKey
+from reencrypt.operations.choice import options_of
+from reencrypt.operations.doctor.data_keys import unwrapping
+from reencrypt.operations.doctor.manager import VALUES, ManagerFound, check_manager
+from reencrypt.operations.doctor.report import NO_DATABASE, DoctorReport, refusals_of
+from reencrypt.operations.session import Shared, open_providers, open_stores
 from reencrypt.planning.options import RunOptions
 from reencrypt.planning.plan import Plan
-from reencrypt.planning.planner import make_plan
+from reencrypt.planning.planner import make_plans
 from reencrypt.planning.schema import Schema, examine, read_own_keys
 from reencrypt.planning.target import Target
 from reencrypt.settings import Settings
 from reencrypt.state.data_keys import read_data_keys
 from reencrypt.state.stop import StopRequest
 
-_NAMED: Final = 5  # data keys in one line
 #: The checks of a database that is open, in their order.
 _OF_DATABASE: Final = ("writable", "schema", "visibility", "state tables", "plain text")
-_NO_DATABASE: Final = "the database could not be read: see what failed there"
-
-
-@dataclass(slots=True)
-class DoctorReport:
-    """The checks by subject: `database`, `grafana`, `run`, and each provider.
-
-    `encryption_provider` is what the configuration says, `target` is where a run would go, by `--to` perhaps. `schema`
-    is that of Grafana's tables, empty where the engine has none.
-    """
-
-    encryption_provider: str
-    target: str
-    groups: dict[str, list[Check]] = field(default_factory=dict)
-    schema: str = ""
-
-    @property
-    def exit_code(self) -> int:
-        """0, or the exit code that a command would end with because of the first failed check."""
-        codes = (check.exit_code for checks in self.groups.values() for check in checks)
-        return next((code for code in codes if code), 0)
-
-    def as_json(self) -> dict[str, object]:
-        """For `--output json`."""
-        return {
-            "healthy": self.exit_code == 0,
-            "schema": self.schema or None,
-            "encryption_provider": self.encryption_provider,
-            "target_provider": self.target,
-            "checks": [
-                {
-                    "about": group,
-                    "name": check.name,
-                    "state": check.state.value,
-                    "detail": check.detail,
-                    "remedy": check.remedy,
-                }
-                for group, checks in self.groups.items()
-                for check in checks
-            ],
-        }
 
 
 @dataclass(frozen=True, slots=True)
-class _DataKeysFound:
-    """The rows of `data_keys`, and the ids of those that runs made."""
+class _Found:
+    """The data keys of each store, the ids of those that runs made, and the schema with the columns of its tables."""
 
-    rows: list[DataKey]
+    schema: Schema
+    columns: Mapping[str, frozenset[str]]
+    rows: Mapping[StoreName, list[DataKey]]
     own: frozenset[str]
 
 
 async def doctor(settings: Settings, options: RunOptions, shared: Shared, *, emit: Emit) -> DoctorReport:
-    """Check the database, the configuration and every configured key; a failure becomes a check, not an error."""
+    """Check the database, the configuration and every configured key; a failure becomes a check, not an error.
+
+    `options` say which stores. Raises `ConfigurationError` where they contradict themselves.
+    """
+    names = options.stores.names
+    here = [each for each in names if each is StoreName.CLASSIC or not settings.manager.is_remote] or names
+    of_store = {each: options_of(each, here, settings, options) for each in names}
+    opening = {
+        each: open_providers(each, settings, DerivedKeyCache(), one, shared.services, emit)
+        for each, one in of_store.items()
+    }
+    first = settings.of(names[0])
     report = DoctorReport(
-        normalise_provider(settings.encryption_provider), Target.resolve(settings.classic, options).provider
+        normalise_provider(first.encryption_provider) if names[0] is StoreName.CLASSIC else first.encryption_provider,
+        Target.resolve(first, of_store[names[0]]).provider,
     )
-    opening = open_providers(StoreName.CLASSIC, settings, DerivedKeyCache(), options, shared.services, emit)
-    found = await _database(settings, report, emit)
-    report.groups["grafana"] = _grafana(settings, report, found)
+    found = await _database(settings, names, report, emit)
+    plans: Sequence[Plan] | ReencryptError = () if found is None else await _rehearsal(settings, options, shared, emit)
+    if StoreName.CLASSIC in names:
+        await _classic(settings, report, opening[StoreName.CLASSIC], found, plans)
+    if StoreName.MANAGER in names:
+        async with opening[StoreName.MANAGER] as providers:
+            has = None if found is None else _manager(found, plans)
+            await check_manager(report, settings.manager, providers, has, alone=len(names) == 1)
+    return report
+
+
+def _manager(found: _Found, plans: Sequence[Plan] | ReencryptError) -> ManagerFound:
+    has_store = found.schema.of(StoreName.MANAGER).has_store
+    return ManagerFound(has_store, found.columns.get(VALUES, frozenset()), found.rows[StoreName.MANAGER], plans)
+
+
+async def _classic(
+    settings: Settings,
+    report: DoctorReport,
+    opening: Providers,
+    found: _Found | None,
+    plans: Sequence[Plan] | ReencryptError,
+) -> None:
+    """Check the classic store: what Grafana's configuration says of it, its providers, and a run."""
+    rows = found.rows[StoreName.CLASSIC] if found is not None else []
+    report.add("grafana", _grafana(settings, report, found), StoreName.CLASSIC)
     async with opening as providers:
         for name in providers.configured.usable:
             checks = await _diagnose(providers, name)
             if any(check.exit_code for check in checks):
                 checks.append(not_checked("data keys", "the provider does not work: see what failed above"))
             elif found is None:
-                checks.append(not_checked("data keys", _NO_DATABASE))
+                checks.append(not_checked("data keys", NO_DATABASE))
             else:
-                checks += await _needed_versions(providers, [row for row in found.rows if row.provider == name])
-            report.groups[name] = checks
-    report.groups["run"] = (
-        [not_checked("refusals", _NO_DATABASE)] if found is None else await _rehearsal(settings, options, shared, emit)
+                checks += await unwrapping(providers, [row for row in rows if row.provider == name])
+            report.add(name, checks, StoreName.CLASSIC)
+    report.add(
+        "run",
+        [not_checked("refusals", NO_DATABASE)] if found is None else _run(plans),
+        StoreName.CLASSIC,
     )
     for name in providers.configured.unusable:
-        report.groups[name] = [_unusable(providers.configured, name, report)]
-    return report
+        report.add(name, [_unusable(providers.configured, name, report)], StoreName.CLASSIC)
 
 
 def _unusable(configured: ProviderConfiguration, name: str, report: DoctorReport) -> Check:
@@ -127,18 +126,24 @@ async def _diagnose(providers: Providers, name: str) -> list[Check]:
         return [failed("configuration", error)]
 
 
-async def _rehearsal(settings: Settings, options: RunOptions, shared: Shared, emit: Emit) -> list[Check]:
-    """Make the plan that `run` makes before it writes: each refusal is a failed check."""
+async def _rehearsal(
+    settings: Settings, options: RunOptions, shared: Shared, emit: Emit
+) -> Sequence[Plan] | ReencryptError:
+    """Make the plans that `run` makes before it writes, one for each store; returns the error that ends it before."""
     try:
-        async with open_session(settings, options, shared, emit=emit, stop=StopRequest(), write=False) as session:
-            plan = await make_plan(session)
+        async with open_stores(settings, options, shared, emit=emit, stop=StopRequest(), write=False) as sessions:
+            return await make_plans(sessions)
     except ReencryptError as error:
-        return [failed("refusals", error), not_checked("secret_key", "the plan came to an end before")]
-    if plan.refusals:
-        refused = [failed("refusals", refusal) for refusal in plan.refusals]
-        return refused if plan.proof.secret_key is Verdict.REFUTED else [*refused, _proof(plan)]
-    stop = f"nothing would stop `reencrypt run` to {plan.target_provider}"
-    return [Check("refusals", State.OK, stop if plan.movable else f"{stop}, and nothing is to move"), _proof(plan)]
+        return error
+
+
+def _run(plans: Sequence[Plan] | ReencryptError) -> list[Check]:
+    """What would stop a run in the classic store, and whether `secret_key` is proven."""
+    if isinstance(plans, ReencryptError):
+        return [failed("refusals", plans), not_checked("secret_key", "the plan came to an end before")]
+    plan = next(each for each in plans if each.store is StoreName.CLASSIC)
+    found = refusals_of(plan, [each for each in plans if each is not plan])
+    return found if plan.refusals and plan.proof.secret_key is Verdict.REFUTED else [*found, _proof(plan)]
 
 
 def _proof(plan: Plan) -> Check:
@@ -157,10 +162,9 @@ def _proof(plan: Plan) -> Check:
     return not_checked("secret_key", f"this database does not show whether it is Grafana's: {needed}")
 
 
-async def _database(settings: Settings, report: DoctorReport, emit: Emit) -> _DataKeysFound | None:
+async def _database(settings: Settings, stores: Sequence[StoreName], report: DoctorReport, emit: Emit) -> _Found | None:
     """Check the database; None where its data keys cannot be read."""
-    checks: list[Check] = []
-    report.groups["database"] = checks
+    checks = report.groups["database"] = list[Check]()
     try:
         database = await open_database(settings.database, write=False, waiting=lambda reason: emit(Waiting(reason)))
     except ReencryptError as error:
@@ -170,7 +174,7 @@ async def _database(settings: Settings, report: DoctorReport, emit: Emit) -> _Da
     try:
         checks.append(Check("connection", State.OK, database.name))
         checks.append(await _writable(database))
-        schema, obstacles = await examine(database)
+        schema, obstacles = await examine(database, stores=stores)
         where = f" in the schema {schema.name}" if schema.name else ""
         places = f"Grafana's{where}, with {len(schema.fitted.locations)} places for secrets"
         report.schema = schema.name
@@ -184,7 +188,8 @@ async def _database(settings: Settings, report: DoctorReport, emit: Emit) -> _Da
         )
         checks.append(_state_tables(schema))
         checks.append(_plain_text(await count_plain_text(database, schema.data_source_columns)))
-        return _DataKeysFound(await read_data_keys(database, schema.key_table), await read_own_keys(database, schema))
+        rows = {each: await read_data_keys(database, schema.of(each).key_table) for each in StoreName}
+        return _Found(schema, await database.columns(), rows, await read_own_keys(database, schema))
     except ReencryptError as error:
         made = {check.name for check in checks}
         name, *others = [each for each in (*_OF_DATABASE, "data keys") if each not in made]
@@ -220,7 +225,7 @@ def _plain_text(counts: Mapping[str, int]) -> Check:
     return Check("plain text", State.OK, f"nothing in {' or '.join(counts)}" if counts else "this Grafana has none")
 
 
-def _grafana(settings: Settings, report: DoctorReport, found: _DataKeysFound | None) -> list[Check]:
+def _grafana(settings: Settings, report: DoctorReport, found: _Found | None) -> list[Check]:
     checks = []
     if settings.secret_key_is_default:
         checks.append(
@@ -258,8 +263,8 @@ def _grafana(settings: Settings, report: DoctorReport, found: _DataKeysFound | N
     if target == SECRET_KEY_PROVIDER:
         return checks
     if found is None:
-        return [*checks, not_checked("Grafana uses it", _NO_DATABASE)]
-    written = [row for row in found.rows if row.provider == target and row.id not in found.own]
+        return [*checks, not_checked("Grafana uses it", NO_DATABASE)]
+    written = [row for row in found.rows[StoreName.CLASSIC] if row.provider == target and row.id not in found.own]
     if written:
         checks.append(Check("Grafana uses it", State.OK, f"it has written {len(written)} data keys under {target}"))
     else:
@@ -272,33 +277,4 @@ def _grafana(settings: Settings, report: DoctorReport, found: _DataKeysFound | N
                 "source, then look again. Begin with a pilot: `reencrypt run --location data_source --limit 5`.",
             )
         )
-    return checks
-
-
-async def _needed_versions(providers: Providers, rows: list[DataKey]) -> list[Check]:
-    """Unwrap every data key under a provider, to find which versions of its key are still needed."""
-    if not rows:
-        return [Check("data keys", State.OK, "none are under it yet")]
-
-    async def read() -> list[DataKey]:
-        return rows
-
-    ring = KeyRing(providers.get, read)
-    try:
-        await ring.ensure([row.id for row in rows])
-    except ReencryptError as error:
-        return [failed("data keys", error)]
-    entries = {row.id: ring.entry(row.id) for row in rows}
-    versions = Counter(entry.version for entry in entries.values() if isinstance(entry, Unwrapped))
-    checks = [
-        Check("needed version", State.OK, f"{version or 'unknown'}: {count} data keys")
-        for version, count in versions.items()
-    ]
-    reasons: dict[str, list[str]] = {}
-    for key_id, entry in entries.items():
-        if isinstance(entry, Failure):
-            reasons.setdefault(entry.detail, []).append(key_id)
-    for detail, ids in reasons.items():
-        named = ", ".join(ids[:_NAMED]) + (" …" if len(ids) > _NAMED else "")
-        checks.append(Check("data keys", State.WARNING, f"{len(ids)} do not unwrap ({named}): {detail}"))
     return checks
