@@ -23,6 +23,7 @@ from reencrypt.planning.schema import Schema
 from reencrypt.planning.target import Target, due_at
 from reencrypt.settings import Settings
 from reencrypt.settings.model import StoreSettings
+from reencrypt.settings.providers import MANAGER, MANAGER_KIND
 from reencrypt.state.counts import LEGACY_KEPT, Counts
 from reencrypt.state.runs import Run
 
@@ -123,13 +124,19 @@ class Plan:
             found[location.name] = counts
         return found
 
+    @property
+    def target_is_known(self) -> bool:
+        """Whether it is public how data keys are wrapped under the target; where it is not, nothing moves there."""
+        return self.store is StoreName.CLASSIC or MANAGER.kind_of(self.target.provider) == MANAGER_KIND
+
     def stays_because(self, location: Location, key_id: str | None) -> str:
         """Why a run leaves a secret of this location under this data key, as far as is known before it runs."""
         if key_id is None:
             kept = location.keeps_legacy(self.with_envelopes) and not self.target.is_legacy
             return LEGACY_KEPT if kept else ""
-        provider = self._uncovered_provider(key_id)
-        return f"not_covered {provider}" if provider else ""
+        if provider := self._uncovered_provider(key_id):
+            return f"not_covered {provider}"
+        return "" if self.target_is_known else f"target_not_covered {self.target.provider}"
 
     @property
     def movable(self) -> int:
@@ -157,6 +164,8 @@ class Plan:
     @property
     def has_work(self) -> bool:
         """Whether secrets, or data keys for a rewrap, are to move. A rewrap within one provider is not known here."""
+        if not self.target_is_known:
+            return False
         if self.target.operation is Operation.REWRAP:
             return any(row.provider not in {self.target.provider, *self.uncovered} for row in self.ring.rows)
         return bool(self.movable)

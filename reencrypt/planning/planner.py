@@ -94,6 +94,8 @@ class _Planner:
         """Unwrap and judge the keys, and find the target key; what goes wrong is a refusal."""
         session = self.session
         refusals: list[ReencryptError] = []
+        if plan.options.target.to is not None and not plan.target_is_known:
+            return replace(plan, refusals=(preflight.of_unknown_target(plan),))
         try:
             if plan.has_work:
                 # Before all other refusals: a provider that does not exist is a typing error.
@@ -109,22 +111,29 @@ class _Planner:
             await checks.confirm(wanted)
             if plan.needs_secret_key() and SECRET_KEY_PROVIDER not in plan.proof.skipped:
                 refusals += preflight.of_secret_key(plan)
-            if plan.needs_run or plan.target.operation is Operation.REWRAP:
-                provider = session.providers.get(plan.target.provider)
-                own = await read_own_keys(session.database, plan.schema)
-                plan = await self._with_target_key(plan, checks, provider, own)
-                if plan.wrap_format is None and provider.needs_wrap_format and not plan.target.is_legacy:
-                    plan = replace(plan, wrap_format=await self._learn_format(plan, checks, own))
-                if plan.has_work or plan.target.is_legacy:
-                    refusals += preflight.of_target(plan, provider)
-                    writes_format = not plan.existing or plan.target.operation is Operation.REWRAP
-                    if plan.format_named and provider.needs_wrap_format and writes_format:
-                        refusals += await self._contradicted(plan, checks, own)
-                    if not (refusals or plan.existing or plan.target.is_legacy):
-                        await rehearse(provider, plan.wrap_format)
+            if plan.store is StoreName.MANAGER:
+                refusals += preflight.of_sections(plan)
+            if plan.target_is_known and (plan.needs_run or plan.target.operation is Operation.REWRAP):
+                plan = await self._aimed(plan, checks, refusals)
         except ReencryptError as error:
             refusals.append(error)
         return replace(plan, refusals=tuple(refusals))
+
+    async def _aimed(self, plan: Plan, checks: KeyChecks, refusals: list[ReencryptError]) -> Plan:
+        """Find the target key and its wrap format; adds to the refusals before it can fail itself."""
+        provider = self.session.providers.get(plan.target.provider)
+        own = await read_own_keys(self.session.database, plan.schema)
+        plan = await self._with_target_key(plan, checks, provider, own)
+        if plan.wrap_format is None and provider.needs_wrap_format and not plan.target.is_legacy:
+            plan = replace(plan, wrap_format=await self._learn_format(plan, checks, own))
+        if plan.has_work or plan.target.is_legacy:
+            refusals += preflight.of_target(plan, provider)
+            writes_format = not plan.existing or plan.target.operation is Operation.REWRAP
+            if plan.format_named and provider.needs_wrap_format and writes_format:
+                refusals += await self._contradicted(plan, checks, own)
+            if not (refusals or plan.existing or plan.target.is_legacy):
+                await rehearse(provider, plan.wrap_format)
+        return plan
 
     async def again(self, before: Plan, proof: Proof) -> Plan:
         proof = proof.copy()
@@ -143,6 +152,7 @@ class _Planner:
         rekeyed = last_rekey(runs) if is_classic else None
         open_run = find_open(runs, session.store)
         plain = await count_plain_text(session.database, session.schema.data_source_columns) if is_classic else {}
+        entries = await read_quarantine(session.database) if session.schema.has_state else []
         return Plan(
             store=session.store,
             settings=session.settings,
@@ -158,7 +168,7 @@ class _Planner:
             ),
             open_run=open_run,
             rekeyed=rekeyed,
-            quarantined=len(await read_quarantine(session.database)) if session.schema.has_state else 0,
+            quarantined=len(session.schema.own(entries)),
             plain_text=plain,
             warnings=tuple(f"{sentence}. {REMEDY}" for sentence in plain_text_in_words(plain)),
         )
@@ -215,8 +225,8 @@ class _Planner:
         database = self.session.database
         if not plan.schema.has_state:
             return Counter()
-        stuck = await count_unchanged(database, plan.locations, await read_quarantine(database))
-        ended = [run for run in runs if run.operation == Operation.RUN and run.is_over]
+        stuck = await count_unchanged(database, plan.locations, plan.schema.own(await read_quarantine(database)))
+        ended = [run for run in runs if run.operation == Operation.RUN and run.is_over and run.store is plan.store]
         if ended:
             for name, counts in latest_counts(await read_checkpoints(database, ended[-1].id)).items():
                 left = counts.left_because

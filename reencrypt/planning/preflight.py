@@ -156,16 +156,8 @@ def before_keys(plan: Plan) -> list[RefusedError]:
 
 
 def _before_keys_of_manager(plan: Plan) -> list[RefusedError]:
-    """Refusals that need no key: a target that nobody knows how to write, and one that takes secrets out of a vault."""
+    """Refusals that need no key: a target that takes secrets out of a vault."""
     target = plan.target.provider
-    if not _is_own(target):
-        return [
-            RefusedError(
-                f"how Grafana Enterprise wraps data keys of the secrets manager under {target} is not public, so "
-                "nothing is written under it",
-                hint="Take a provider secret_key.NAME of the secrets manager as the target, with --to.",
-            )
-        ]
     if plan.options.target.to is not None:
         return []
     return [
@@ -174,13 +166,39 @@ def _before_keys_of_manager(plan: Plan) -> list[RefusedError]:
             hint=f"If you want that, give `--to {target}`.",
         )
         for provider in sorted(plan.providers_left())
-        if not _is_own(provider)
+        if MANAGER.kind_of(provider) != MANAGER_KIND
     ]
 
 
-def _is_own(provider: str) -> bool:
-    """Whether a provider of the secrets manager is one that a secret in its section unwraps."""
-    return MANAGER.kind_of(provider) == MANAGER_KIND
+def of_unknown_target(plan: Plan) -> RefusedError:
+    """Refusal of a target that was asked for, and under which nobody outside Grafana Enterprise can write."""
+    return RefusedError(
+        f"how Grafana Enterprise wraps data keys of the secrets manager under {plan.target.provider} is not public, so "
+        "nothing is written under it",
+        hint="Take a provider secret_key.NAME of the secrets manager as the target.",
+    )
+
+
+def of_sections(plan: Plan) -> list[RefusedError]:
+    """Refusals of secrets of the secrets manager that unwrap none of the data keys that are to move.
+
+    Its wrapping is authenticated: one data key that unwraps shows that the secret is the right one.
+    """
+    entries: dict[str, list[Unwrapped | Failure]] = {}
+    for key_id in plan.moving_key_ids():
+        row = plan.ring.row(key_id)
+        if row is not None and plan.ring.knows(key_id) and MANAGER.kind_of(row.provider) == MANAGER_KIND:
+            entries.setdefault(row.provider, []).append(plan.ring.entry(key_id))
+    return [
+        RefusedError(
+            f"the secret in [{MANAGER.section_of(provider)}] is wrong: it unwraps none of the {len(found)} data keys "
+            f"under {provider} that are to move",
+            hint="Give the secret that Grafana has there. If it is this one, restore secret_data_key from a backup, or "
+            f"leave what is under it with `--skip-key {provider}`.",
+        )
+        for provider, found in sorted(entries.items())
+        if all(isinstance(entry, Failure) and entry.another_key for entry in found)
+    ]
 
 
 def of_stale_secret_key(run: Run | None, settings: Settings) -> RefusedError | None:

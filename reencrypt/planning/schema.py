@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from reencrypt.catalogue.location import Fitted, fit
@@ -18,6 +18,7 @@ from reencrypt.planning.visibility import ambiguous_keys, obstacles
 from reencrypt.state.accepted import NOTHING, Accepted, read_accepted
 from reencrypt.state.data_keys import read_own
 from reencrypt.state.key_table import KeyTable
+from reencrypt.state.quarantine import QuarantineEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,10 @@ class Schema:
             if any(one.name == location for one in each.fitted.locations):
                 return name
         return STORE_OF.get(location)
+
+    def own(self, entries: Iterable[QuarantineEntry]) -> list[QuarantineEntry]:
+        """The store's entries of the quarantine; the classic one has those of locations that nobody knows any more."""
+        return [each for each in entries if (self.store_of(each.location) or StoreName.CLASSIC) is self.store]
 
     @property
     def has_store(self) -> bool:

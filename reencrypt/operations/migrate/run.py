@@ -147,7 +147,7 @@ class _Migration:
         """The report where the plan has nothing to do."""
         plan = self.plan
         # Open entries in quarantine count also where a rotation is not due.
-        entries = await read_quarantine(self.session.database) if plan.quarantined else []
+        entries = plan.schema.own(await read_quarantine(self.session.database)) if plan.quarantined else []
         return RunReport(
             Outcome.PARTLY_DONE
             if plan.leaves_some or any(entry.is_open for entry in entries)
@@ -208,7 +208,7 @@ class _Migration:
     async def _read(self, plan: Plan, current: Run) -> tuple[dict[str, Counts], list[QuarantineEntry]]:
         """Read what the report says."""
         counts = await counts_of(self.session.database, current, self._chosen(plan))
-        return counts, await read_quarantine(self.session.database)
+        return counts, plan.schema.own(await read_quarantine(self.session.database))
 
     async def _announce_stop(self) -> None:
         """Announce a stop as soon as it is requested, and why the end takes some seconds."""

@@ -91,9 +91,12 @@ async def rewrap_stores(sessions: Sequence[Session]) -> list[RewrapReport]:
         if refused := preflight.refusal_of(made):
             raise refused
         for session, plan in zip(sessions, made, strict=True):
-            provider = session.providers.get(plan.target.provider) if not plan.is_empty else None
-            version = await session.stop.interruptible(provider.newest_version()) if provider else ""
-            reports.append(await _Rewrap(session, plan, version).run() if provider else _nothing(plan))
+            if plan.is_empty or not plan.target_is_known:
+                reports.append(_nothing(plan))
+                continue
+            provider = session.providers.get(plan.target.provider)
+            version = await session.stop.interruptible(provider.newest_version())
+            reports.append(await _Rewrap(session, plan, version).run())
             if reports[-1].outcome is Outcome.STOPPED:
                 break
     except StoppedEarlyError:
@@ -112,7 +115,13 @@ async def rewrap_stores(sessions: Sequence[Session]) -> list[RewrapReport]:
 
 
 def _nothing(plan: Plan) -> RewrapReport:
-    return RewrapReport(Outcome.NOTHING_TO_DO, plan.target_provider, plan.store, warnings=plan.warnings)
+    """The report of a store without data keys, or with a target under which nobody can wrap."""
+    target = plan.target.provider
+    left = {row.id: f"target_not_covered {target}" for row in plan.ring.rows if row.provider != target}
+    current = len(plan.ring.rows) - len(left)
+    return RewrapReport(
+        _outcome(0, left), plan.target_provider, plan.store, already_current=current, left=left, warnings=plan.warnings
+    )
 
 
 @dataclass(slots=True)
