@@ -64,8 +64,12 @@ def perform_in_stores(
     *,
     write: bool = True,
     stops: bool = True,
+    every: bool = False,
 ) -> _T:
-    """Open a session for each store, run an operation in them, and return its report; see `perform`."""
+    """Open a session for each store, run an operation in them, and return its report; see `perform`.
+
+    With `every` also for a store that is not asked for.
+    """
     from reencrypt.cli.signals import stop_on_signals  # noqa: PLC0415
     from reencrypt.operations.session import open_shared, open_stores  # noqa: PLC0415
     from reencrypt.state.stop import StopRequest  # noqa: PLC0415
@@ -76,7 +80,7 @@ def perform_in_stores(
         stop = stop_on_signals() if stops else StopRequest()
         async with (
             open_shared() as shared,
-            open_stores(known, options, shared, emit=emit, stop=stop, write=write) as sessions,
+            open_stores(known, options, shared, emit=emit, stop=stop, write=write, every=every) as sessions,
         ):
             return await operation(sessions)
 

@@ -263,9 +263,6 @@ UPDATE reencrypt_run SET state = 'completed' WHERE state <> 'open'
 -- name: data_key_delete
 DELETE FROM data_keys WHERE name = :id AND encrypted_data = :wrapped AND active = :active
 
--- name: secrets_manager_keys
-SELECT provider, encrypted_data FROM secret_data_key ORDER BY provider, uid
-
 -- name: journal_append
 INSERT INTO reencrypt_journal (run_id, action, table_name, row_key, column_name, old_bytes, new_hash)
 VALUES (:run_id, :action, :table_name, :row_key, :column_name, :old_bytes, :new_hash)

@@ -67,6 +67,12 @@ class ProviderConfiguration:
         """
         return self.store is StoreName.CLASSIC or provider in self.usable or self.kind(provider) is not None
 
+    def uncovered_in_words(self, provider: str) -> str:
+        """Say why a provider is not covered, and what to do."""
+        kind = self.kind_name(provider)
+        why = self._rules.foreign(kind) or self._rules.unknown(kind, self.kinds)
+        return f"{why} {self._rules.borrowing(provider)}".rstrip()
+
     def require(self, provider: str) -> ConfiguredProvider:
         """Return a usable provider, or raise a `ConfigurationError` that names the fault and its place."""
         if provider in self.usable:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from reencrypt.catalogue.store_name import StoreName
@@ -53,6 +53,15 @@ def options_of(store: StoreName, chosen: Sequence[StoreName], settings: Settings
                 )
         target = replace(target, algorithm=None, wrap_format=None)
     return replace(options, target=target)
+
+
+def of_all_stores(
+    of_chosen: Mapping[StoreName, RunOptions], settings: Settings, options: RunOptions
+) -> dict[StoreName, RunOptions]:
+    """Options for every store that Grafana keeps in this database; no target is for one that was not asked for."""
+    target = replace(options.target, to=None, algorithm=None, wrap_format=None)
+    here = [name for name in StoreName if name is StoreName.CLASSIC or not settings.manager.is_remote]
+    return {name: of_chosen.get(name, replace(options, target=target)) for name in here}
 
 
 def _owner(to: str, chosen: Sequence[StoreName], settings: Settings) -> StoreName:

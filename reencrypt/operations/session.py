@@ -15,7 +15,7 @@ from reencrypt.events import Emit, Waiting, Warned
 from reencrypt.keys.kind import ProviderContext, Services
 from reencrypt.keys.providers import Providers
 from reencrypt.keys.ring import KeyRing
-from reencrypt.operations.choice import chosen_stores, options_of
+from reencrypt.operations.choice import chosen_stores, of_all_stores, options_of
 from reencrypt.planning.options import RunOptions, StoreOptions, available_threads
 from reencrypt.planning.schema import Schema, inspect
 from reencrypt.planning.session import Session
@@ -74,10 +74,18 @@ async def open_session(
 
 @asynccontextmanager
 async def open_stores(
-    settings: Settings, options: RunOptions, shared: Shared, *, emit: Emit, stop: StopRequest, write: bool
+    settings: Settings,
+    options: RunOptions,
+    shared: Shared,
+    *,
+    emit: Emit,
+    stop: StopRequest,
+    write: bool,
+    every: bool = False,
 ) -> AsyncIterator[list[Session]]:
     """Open a session for each store that the options ask for and this database has, and close them with the block.
 
+    With `every` also for those that they do not ask for: what concerns one store may depend on another.
     The sessions share the database. Raises `ConfigurationError` for a database that is not Grafana's, or that this
     account cannot see completely, and for a store that is asked for by name and kept elsewhere.
     """
@@ -85,15 +93,17 @@ async def open_stores(
     chosen = chosen_stores(settings, options, emit)
     # Before the database: what the options say wrongly must not wait for a server that does not answer.
     of_store = {name: options_of(name, chosen, settings, options) for name in chosen}
+    if every:
+        of_store = of_all_stores(of_store, settings, options)
     opening = {
         name: open_providers(name, settings, cache, each, shared.services, emit) for name, each in of_store.items()
     }
     database = await open_database(settings.database, write=write, waiting=lambda reason: emit(Waiting(reason)))
     try:
-        schema = await inspect(database, stores=chosen)
+        schema = await inspect(database, stores=tuple(opening))
         if len(chosen) > 1 and not schema.of(StoreName.MANAGER).has_store:
             # A Grafana before 12 has no such store, and that is no news.
-            del opening[StoreName.MANAGER]
+            opening.pop(StoreName.MANAGER, None)
         async with AsyncExitStack() as stack:
             sessions = []
             for name, providers in opening.items():

@@ -52,12 +52,6 @@ async def read_ambiguous_keys(executor: Executor, table: KeyTable) -> frozenset[
     return frozenset(table.key_id(tuple(map(str, row))) for row in rows)
 
 
-async def read_secrets_manager(executor: Executor) -> list[tuple[str, bytes | None]]:
-    """Read provider and wrapping of the data keys of Grafana's secrets manager, whose table must exist."""
-    rows = await executor.fetch("secrets_manager_keys")
-    return [(str(name), wrapped if isinstance(wrapped, bytes) else None) for name, wrapped in rows]
-
-
 async def read_wrapped(executor: Executor, key_id: str, table: KeyTable = KeyTable.CURRENT) -> bytes | None:
     """Read the wrapped bytes of a data key, None where there is none."""
     rows = await executor.fetch(table.statement("read"), **table.parameters(key_id))

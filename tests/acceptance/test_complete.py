@@ -197,31 +197,6 @@ def test_a_version_that_nobody_can_tell_may_be_any_vaults_but_never_secret_key(
 
 
 @pytest.mark.one_engine
-def test_the_secrets_manager_keeps_a_key_that_it_uses(story: Story) -> None:
-    fill(story)
-    with story.builder() as builder:
-        mine = builder.data_key(algorithm="aes-gcm", key_id="mine").wrapped
-    story.cli.json("run")
-    story.execute(
-        "CREATE TABLE secret_data_key (uid VARCHAR(100) PRIMARY KEY, provider VARCHAR(50), encrypted_data BLOB)"
-    )
-    another = Story.of(story.database.with_name("another.db"), story.vault, secret_key="its own secret_key")
-    with another.builder() as builder:
-        theirs = builder.data_key(algorithm="aes-gcm").wrapped
-    insert = "INSERT INTO secret_data_key VALUES (?, ?, ?)"
-    story.execute(insert, "1", "secret_key.v1", theirs)
-    answer = story.cli.json("complete", "--check", "--settle")
-    assert any("not covered: 1 data keys" in note for note in answer["notes"])
-    story.execute(insert, "2", "secret_key.v2", mine)
-    answer = story.cli.json("complete", "--check", "--settle", expect=8)
-    (secret_key,) = [kek for kek in answer["keys"] if kek["name"] == "secret_key"]
-    assert secret_key["reasons"] == ["1 data keys of Grafana's secrets manager, under secret_key.v2, may need it"]
-    story.execute(insert, "3", "azure_keyvault.v1", b"wrapped by a vault")
-    answer = story.cli.json("complete", "--check", "--settle", expect=8)
-    assert "azure_keyvault.v1, may need it" in str([kek for kek in answer["keys"] if "azurekv" in kek["name"]])
-
-
-@pytest.mark.one_engine
 def test_an_undo_that_is_not_over_is_in_the_way(story: Story) -> None:
     fill(story)
     run = story.cli.json("run")

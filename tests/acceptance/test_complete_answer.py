@@ -17,7 +17,7 @@ from reencrypt.events import Event, Surveyed
 from reencrypt.keys.azure.client import Operation, VaultClient
 from reencrypt.keys.azure.errors import BadCiphertextError
 from reencrypt.keys.errors import ContradictionError
-from reencrypt.operations.complete.operation import CompleteReport, complete
+from reencrypt.operations.complete.operation import CompleteReport
 from reencrypt.planning.options import CompleteOptions, RunOptions
 from reencrypt.settings import load_settings
 from tests.grafana.datakeys import DataKey
@@ -25,7 +25,7 @@ from tests.grafana.planting import Plain
 from tests.grafana.populate import populate
 from tests.support.commandline import CommandLine
 from tests.support.engine import Engine
-from tests.support.inprocess import in_session
+from tests.support.inprocess import complete, in_session
 from tests.support.story import TARGET, WRAP, Story
 from tests.support.vault import Vault
 

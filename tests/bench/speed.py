@@ -26,7 +26,6 @@ from reencrypt.crypto.envelope import Encryptor
 from reencrypt.crypto.salt import new_salt
 from reencrypt.events import Event, PageCommitted, PassStarted
 from reencrypt.operations.migrate.run import run, run_stores
-from reencrypt.operations.verify.operation import verify
 from reencrypt.planning.options import (
     RotationOptions,
     RunOptions,
@@ -40,7 +39,7 @@ from tests.bench.fixtures import Bench
 from tests.bench.floors import floor_on_mysql, floor_on_postgres, floor_on_sqlite
 from tests.bench.result import Result, publish
 from tests.support.engine import Engine
-from tests.support.inprocess import in_session, in_stores
+from tests.support.inprocess import in_session, in_stores, verify
 from tests.support.mysql import MysqlServer
 from tests.support.mysql_programs import installed_mariadb
 from tests.support.postgres import PostgresEngine, PostgresServer, connect, run_in_thread

@@ -15,9 +15,12 @@ from reencrypt.databases.waits import Waiting
 from reencrypt.databases.waits import ignore as silent
 from reencrypt.events import Event, ignore
 from reencrypt.operations import session
+from reencrypt.operations.complete.operation import CompleteReport
+from reencrypt.operations.complete.operation import complete as complete_stores
 from reencrypt.operations.migrate import run as operation
 from reencrypt.operations.report import RunReport
-from reencrypt.planning.options import RunOptions, TargetOptions
+from reencrypt.operations.verify.operation import VerifyReport, verify_stores
+from reencrypt.planning.options import CompleteOptions, RunOptions, TargetOptions
 from reencrypt.planning.session import Session
 from reencrypt.settings import DatabaseSettings, Settings, load_settings
 from reencrypt.state.stop import StopRequest
@@ -112,3 +115,14 @@ async def in_session(
         session.open_session(settings, options, shared, emit=emit, stop=stop or StopRequest(), write=True) as opened,
     ):
         return await work(opened)
+
+
+async def verify(opened: Session) -> VerifyReport:
+    """`verify` of one store."""
+    (report,) = await verify_stores([opened])
+    return report
+
+
+async def complete(opened: Session, wanted: CompleteOptions) -> CompleteReport:
+    """`complete` where there is one store."""
+    return await complete_stores([opened], wanted)

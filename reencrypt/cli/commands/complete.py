@@ -5,13 +5,16 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
+from reencrypt.catalogue.store_name import StoreName
 from reencrypt.cli import output as out
 from reencrypt.cli.options import Common, Only, cli_command
-from reencrypt.cli.performing import perform
+from reencrypt.cli.performing import perform_in_stores
+from reencrypt.keys.manager_options import ManagerOptions
 from reencrypt.keys.service_options import ServiceOptions
-from reencrypt.planning.options import CompleteOptions, RunOptions, SafetyOptions, TargetOptions
+from reencrypt.planning.options import CompleteOptions, RunOptions, SafetyOptions, StoreOptions, TargetOptions
 
 if TYPE_CHECKING:
+    from reencrypt.operations.complete.keks import Kek
     from reencrypt.operations.complete.key_usage import KeyUsage
     from reencrypt.operations.complete.operation import CompleteReport
 
@@ -29,11 +32,13 @@ Examples:
 )
 def command(
     common: Common,
+    stores: StoreOptions,
     target: Annotated[
         TargetOptions, Only("to", meaning="The provider that stays. Default: Grafana's encryption_provider.")
     ],
     wanted: CompleteOptions,
     vault: ServiceOptions,
+    manager: ManagerOptions,
     safety: Annotated[SafetyOptions, Only("lease_timeout")],
 ) -> int:
     """Answer whether the old key may go, yes (exit 0) or no (exit 8), with the evidence. It changes nothing.
@@ -46,9 +51,10 @@ def command(
     """
     from reencrypt.operations.complete.operation import check, complete  # noqa: PLC0415
 
-    options = RunOptions(target=target, vault=vault, safety=safety)
-    check(wanted)
-    report = perform(common, options, partial(complete, wanted=wanted), write=wanted.finish)
+    options = RunOptions(stores=stores, target=target, vault=vault, manager=manager, safety=safety)
+    check(wanted, stores)
+    # A key of one store may be the other's too, also where that is not asked about.
+    report = perform_in_stores(common, options, partial(complete, wanted=wanted), write=wanted.finish, every=True)
     return out.answer("complete", common, report.exit_code, report, _print)
 
 
@@ -73,26 +79,31 @@ def _print(report: CompleteReport) -> None:
 
 
 def _print_usage(report: CompleteReport, usage: KeyUsage) -> None:
-    asked = {kek.name for kek in report.retiring}
-    header = ("key", "secrets", "data keys", "active", "may it go?")
+    asked, stay = {kek.name for kek in report.retiring}, list(usage.targets.values())
+    several = len(usage.stores) > 1
+    header = ("key", *(("store",) if several else ()), "secrets", "data keys", "active", "may it go?")
     rows = [
         (
             kek.name,
+            *((kek.store.value,) if several else ()),
             kek.secrets.total(),
             kek.data_keys,
             kek.active,
-            "it stays" if kek.name == usage.target else "no" if kek.reasons else "yes" if kek.name in asked else "",
+            "it stays" if kek.name in stay else "no" if kek.reasons else "yes" if kek.name in asked else "",
         )
         for kek in usage.keks.values()
     ]
-    out.print_table(f"Keys, {usage.target} stays", header, rows)
+    stays = f"{' and '.join(stay)} stay{'s' if len(stay) == 1 else ''}" if stay else "none is configured to stay"
+    out.print_table(f"Keys, {stays}", header, rows)
     out.line()
     lines = [f"no: {blocker}" for blocker in usage.blockers]
     lines += map(str, usage.faults)
-    lines += [f"no: {kek.name}: {reason}" for kek in report.retiring for reason in kek.reasons]
-    verified, searched = usage.verification, usage.search
-    readable = sum(each.readable for each in verified.locations.values())
-    lines.append(f"Decrypted {readable} of {verified.total} secrets with only the keys that stay.")
+    lines += [f"no: {_in_words(kek)}: {reason}" for kek in report.retiring for reason in kek.reasons]
+    searched = usage.search
+    for each in usage.stores:
+        where = f" of {each.store.in_words}" if several else ""
+        readable, total = each.verification.readable, each.verification.total
+        lines.append(f"Decrypted {readable} of {total} secrets{where} with only the keys that stay.")
     lines.append(f"Searched {searched.rows} rows of {searched.tables} tables for ciphertext in unknown places.")
     for stray in searched.strays.values():
         column = f"{stray.table}.{stray.column}"
@@ -105,3 +116,7 @@ def _print_usage(report: CompleteReport, usage: KeyUsage) -> None:
     lines += [f"note: {note}" for note in usage.notes]
     for text in lines:
         out.line(text)
+
+
+def _in_words(kek: Kek) -> str:
+    return kek.name if kek.store is StoreName.CLASSIC else f"{kek.name} of {kek.store.in_words}"

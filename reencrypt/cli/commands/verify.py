@@ -6,16 +6,19 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from reencrypt.cli import output as out
 from reencrypt.cli.options import Common, Only, cli_command
-from reencrypt.cli.performing import perform
+from reencrypt.cli.performing import perform_in_stores
+from reencrypt.keys.manager_options import ManagerOptions
 from reencrypt.keys.service_options import ServiceOptions
-from reencrypt.planning.options import RunOptions, TargetOptions, TrustOptions
+from reencrypt.planning.options import RunOptions, StoreOptions, TargetOptions, TrustOptions
 
 if TYPE_CHECKING:
+    from reencrypt.operations.stores import StoresReport
     from reencrypt.operations.verify.operation import VerifyReport
 
 _VERDICTS: Final = {
     0: "Verified.",
     2: "Grafana does not read these secrets with this configuration.",
+    3: "What can be read is verified. Some secrets are not covered, and nobody here knows whether Grafana reads them.",
     8: "Some secrets do not read, and are not in quarantine.",
 }
 
@@ -29,27 +32,39 @@ Example:
 )
 def command(
     common: Common,
+    stores: StoreOptions,
     target: Annotated[
         TargetOptions, Only("to", meaning="The provider to count against. Default: Grafana's encryption_provider.")
     ],
     trust: Annotated[TrustOptions, Only("allow_empty")],
     vault: ServiceOptions,
+    manager: ManagerOptions,
 ) -> int:
     """Read every secret as Grafana would, without trust in any record of a run.
 
     Exits 8 when a secret does not decrypt to something plausible, or is encoded as Grafana does not decode it, and is
     not in quarantine; or when a data key that a secret names has two rows. Exits 2 when only a setting keeps Grafana
     from reading: a wrong secret_key, a provider that it cannot load or that names another key, or envelope encryption
-    that is switched off.
+    that is switched off. Exits 3 when all that can be read here is sound, and Grafana Enterprise wraps the data keys of
+    others in a way that is not public.
     """
-    from reencrypt.operations.verify.operation import verify  # noqa: PLC0415
+    from reencrypt.operations.stores import StoresReport  # noqa: PLC0415
+    from reencrypt.operations.verify.operation import verify_stores  # noqa: PLC0415
 
-    options = RunOptions(target=target, trust=trust, vault=vault)
-    report = perform(common, options, verify, write=False, stops=False)
+    options = RunOptions(stores=stores, target=target, trust=trust, vault=vault, manager=manager)
+    report = StoresReport(perform_in_stores(common, options, verify_stores, write=False, stops=False))
     return out.answer("verify", common, report.exit_code, report, _print)
 
 
-def _print(report: VerifyReport) -> None:
+def _print(report: StoresReport[VerifyReport]) -> None:
+    for each in report.reports:
+        if len(report.reports) > 1:
+            out.line(f"{each.store.in_words.capitalize()}:")
+        _print_store(each)
+    out.line(_VERDICTS[report.exit_code])
+
+
+def _print_store(report: VerifyReport) -> None:
     rows = [
         (name, each.total, each.readable, ", ".join(f"{who} {number}" for who, number in each.providers.items()))
         for name, each in report.found.locations.items()
@@ -65,4 +80,3 @@ def _print(report: VerifyReport) -> None:
         out.line(f"unreadable: {report.found.unnamed} more, which are not named")
     for sentence in report.sentences():
         out.line(sentence)
-    out.line(_VERDICTS[report.exit_code])

@@ -19,6 +19,7 @@ from reencrypt.operations.verify.keys import KEY_RETIRES, PROVIDER_NOT_CONFIGURE
 from reencrypt.operations.verify.verification import Problem, Verification
 from reencrypt.outcomes import Operation
 from reencrypt.state.journal import digest, read_old_bytes, read_places, read_rewraps
+from reencrypt.state.key_table import KeyTable
 from reencrypt.state.runs import Run
 
 _PAGE_ROWS: Final = 1000
@@ -39,6 +40,7 @@ class LastCopies:
     database: Database
     locations: Sequence[Location]
     ring: KeyRing
+    table: KeyTable
     runs: Sequence[Run]
 
     async def sentences(self, verification: Verification) -> list[str]:
@@ -94,7 +96,7 @@ class LastCopies:
         if not key_ids:
             return {}
         wrappings: dict[tuple[str, str], dict[str, bytes]] = {}
-        for run_id, key_id, column, old in await read_rewraps(self.database):
+        for run_id, key_id, column, old in await read_rewraps(self.database, self.table):
             if key_id in key_ids:
                 # Of several rewraps by one run the first has the wrapping from before.
                 wrappings.setdefault((run_id, key_id), {}).setdefault(column, old)
@@ -112,7 +114,9 @@ class LastCopies:
         if any(run.id == run_id and run.operation == Operation.REKEY for run in self.runs):
             # It is under a former secret_key, and the present one makes 16 other bytes of it.
             return doubtful
-        provider = normalise_provider(old["provider"].decode())
+        provider = old["provider"].decode()
+        if self.table is not KeyTable.MANAGER:
+            provider = normalise_provider(provider)
         try:
             before = await self.ring.unwrap_row(replace(row, provider=provider, wrapped=old["encrypted_data"]))
             now = await self.ring.unwrap_row(row)

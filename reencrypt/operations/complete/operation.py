@@ -6,27 +6,28 @@ import asyncio
 import base64
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from reencrypt.catalogue.store_name import StoreName
 from reencrypt.databases.protocol import Transaction
 from reencrypt.databases.retry import retry_transaction
-from reencrypt.errors import ConfigurationError, RefusedError, StoppedEarlyError
+from reencrypt.errors import ConfigurationError, NoSecretsError, RefusedError, StoppedEarlyError
 from reencrypt.events import Waiting
 from reencrypt.keys.provider import LEGACY_PROVIDER
 from reencrypt.keys.ring import DataKey
-from reencrypt.operations.complete.key_usage import Kek, KeyUsage, KeyUsageReader
-from reencrypt.operations.complete.retirement import UNKNOWN_VERSION
+from reencrypt.operations.complete.keks import UNKNOWN_VERSION, Kek
+from reencrypt.operations.complete.key_usage import KeyUsage, KeyUsageReader
 from reencrypt.operations.complete.search import NotSecrets, Search
 from reencrypt.operations.session import leased
 from reencrypt.operations.verify.operation import problem_as_json
 from reencrypt.operations.verify.verification import Verification
-from reencrypt.outcomes import ExitCode, Outcome
-from reencrypt.planning.options import CompleteOptions
+from reencrypt.outcomes import ExitCode, Outcome, RunState
+from reencrypt.planning.options import CompleteOptions, StoreOptions
 from reencrypt.planning.schema import inspect
 from reencrypt.planning.session import Session
-from reencrypt.planning.target import Target
 from reencrypt.state.data_keys import DataKeyStore, read_data_keys
 from reencrypt.state.journal import empty_journal
 from reencrypt.state.lease import Lease
@@ -73,12 +74,15 @@ class CompleteReport:
         return {
             "outcome": self.outcome,
             "stop_reason": self.stop_reason,
-            "target": usage.target if usage else None,
+            "target": next(iter(usage.targets.values()), None) if usage else None,
+            "targets": usage.targets if usage else {},
+            "stores": [each.store for each in usage.stores] if usage else [],
             "blockers": usage.blockers if usage else [],
             "configuration": [fault.as_json() for fault in (usage.faults if usage else ())],
             "keys": [
                 {
                     "name": kek.name,
+                    "store": kek.store,
                     "retiring": kek.name in asked,
                     "secrets": kek.secrets.total(),
                     "locations": dict(kek.secrets),
@@ -88,12 +92,12 @@ class CompleteReport:
                 }
                 for kek in (usage.keks.values() if usage else ())
             ],
-            "verified": _verified(usage.verification) if usage else None,
+            "verified": _verified([each.verification for each in usage.stores]) if usage else None,
             "searched": {
                 "tables": usage.search.tables if usage else 0,
                 "rows": usage.search.rows if usage else 0,
                 "not_searched": usage.search.unsearched if usage else {},
-                "finds": finds(usage.search) if usage else [],
+                "finds": finds(usage) if usage else [],
             },
             "notes": usage.notes if usage else [],
             "not_seen": [*BLIND_SPOTS, *(unseen(usage.search) if usage else ())],
@@ -104,20 +108,21 @@ class CompleteReport:
         }
 
 
-def _verified(verification: Verification) -> dict[str, Any]:
-    """The result of the verification with the keys that stay."""
+def _verified(verifications: Sequence[Verification]) -> dict[str, Any]:
+    """The result of the verification of all stores with the keys that stay."""
     return {
-        "total": verification.total,
-        "readable": sum(each.readable for each in verification.locations.values()),
-        "accepted": verification.accepted,
-        "quarantined": verification.quarantined,
-        "unreadable": verification.unreadable,
-        "problems": [problem_as_json(each) for each in verification.problems],
-        "problems_not_named": verification.unnamed,
+        "total": sum(each.total for each in verifications),
+        "readable": sum(each.readable for each in verifications),
+        "accepted": sum(each.accepted for each in verifications),
+        "quarantined": sum(each.quarantined for each in verifications),
+        "unreadable": sum(each.unreadable for each in verifications),
+        "not_covered": sum(each.uncovered.total() for each in verifications),
+        "problems": [problem_as_json(problem) for each in verifications for problem in each.problems],
+        "problems_not_named": sum(each.unnamed for each in verifications),
     }
 
 
-def check(wanted: CompleteOptions) -> None:
+def check(wanted: CompleteOptions, stores: StoreOptions) -> None:
     """Refuse options that contradict each other; raises `ConfigurationError`."""
     NotSecrets.parse(wanted.not_secrets)
     acts = {"--drop-state": wanted.drop_state, "--delete-data-keys": wanted.delete_data_keys is not None}
@@ -129,6 +134,12 @@ def check(wanted: CompleteOptions) -> None:
             )
     if wanted.finish and wanted.check_only:
         raise ConfigurationError("--check only answers, and --finish acts on a yes", hint="Give one of the two.")
+    if wanted.delete_data_keys is not None and StoreName.CLASSIC not in stores.names:
+        raise ConfigurationError(
+            "--delete-data-keys is for the classic store: no data key of the secrets manager is ever deleted, because "
+            "nobody can know what names it",
+            hint=f"Leave it out, or --store {stores.store}.",
+        )
     if wanted.delete_data_keys is not None and wanted.delete_data_keys.exists():
         raise ConfigurationError(
             f"{wanted.delete_data_keys} exists already",
@@ -136,19 +147,44 @@ def check(wanted: CompleteOptions) -> None:
         )
 
 
-async def complete(session: Session, wanted: CompleteOptions) -> CompleteReport:
+async def complete(sessions: Sequence[Session], wanted: CompleteOptions) -> CompleteReport:
     """Answer without writing or a lease; with `finish` and a yes, drop the journal and what else is `wanted`.
 
-    A yes contains a verification of every secret with the keys that stay alone. Raises `ConfigurationError` for options
-    that contradict each other or a key that nothing is under, and a `ReencryptError` where database or vault fails.
+    `sessions` are those of every store that the database has; their options say which are asked about. A yes contains a
+    verification of every secret of these with the keys that stay alone.
+
+    Raises `ConfigurationError` for options that contradict each other or a key that nothing is under, `NoSecretsError`
+    for a store that the database does not have, and a `ReencryptError` where database or vault fails.
     """
-    check(wanted)
-    target = Target.resolve(session.store_settings, session.options).provider
-    reader = KeyUsageReader(session, target, wanted.unsearched, NotSecrets.parse(wanted.not_secrets))
+    session = sessions[0]
+    chosen = session.options.stores
+    check(wanted, chosen)
+    asked = frozenset(each.store for each in sessions if each.store in chosen.names)
+    if not any(each.schema.has_store or each.store is StoreName.CLASSIC for each in sessions if each.store in asked):
+        raise NoSecretsError(
+            f"{session.database.name} holds no secrets at all in {StoreName.MANAGER.in_words}",
+            hint="Is this the right database? If so, leave --store out.",
+        )
+    await _refuse_half_a_journal(sessions, asked, wanted)
+    reader = KeyUsageReader(sessions, asked, wanted.unsearched, NotSecrets.parse(wanted.not_secrets))
     try:
-        return await _Completion(session, reader, wanted).run()
+        return await _Completion([each for each in sessions if each.store in asked], reader, wanted).run()
     except StoppedEarlyError:
         return CompleteReport(Outcome.STOPPED, stop_reason=session.stop.reason)
+
+
+async def _refuse_half_a_journal(
+    sessions: Sequence[Session], asked: frozenset[StoreName], wanted: CompleteOptions
+) -> None:
+    """Refuse to drop the journal, which is that of every store, where nobody looks at what one of them has in it."""
+    session = sessions[0]
+    runs = await read_runs(session.database) if wanted.finish and session.schema.has_state else []
+    for run in runs:
+        if run.store not in asked and run.state != RunState.COMPLETED:
+            raise ConfigurationError(
+                f"--finish drops the journal of {run.id} in {run.store.in_words} too, which --store leaves out",
+                hint="Leave --store out, with --retire for the keys that the question is about.",
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +197,16 @@ class _Settled:
 
 @dataclass(frozen=True, slots=True)
 class _Completion:
-    session: Session
+    """`sessions` are those of the stores that are asked about."""
+
+    sessions: Sequence[Session]
     reader: KeyUsageReader
     wanted: CompleteOptions
+
+    @property
+    def session(self) -> Session:
+        """The first one, for what all have in common: the classic one where it is asked about."""
+        return self.sessions[0]
 
     async def run(self) -> CompleteReport:
         settled = _Settled()
@@ -173,7 +216,8 @@ class _Completion:
             # For the lease, also where there was no run or the state was dropped.
             await self.session.database.create_state()
         # Asked anew: Grafana's cache may have been waited for.
-        if not (self.wanted.finish and (await inspect(self.session.database)).has_state):
+        stores = [session.store for session in self.sessions]
+        if not (self.wanted.finish and (await inspect(self.session.database, stores=stores)).has_state):
             # Without state tables there is no journal to drop.
             return await self._answer(settled)
         # The lease keeps others from beginning a run between the answer and the changes.
@@ -198,15 +242,24 @@ class _Completion:
             usage.notes.append(
                 "nothing is encrypted under secret_key any more; Grafana still needs one: replace it, do not remove it"
             )
+        usage.notes += self._sections(report.retiring)
         report.commands = sorted({command for kek in report.retiring if (command := self._command(kek))})
         return report
 
     async def _settle(self) -> _Settled:
         """Wait for Grafana's cache by the local clock; returns what was settled before the wait."""
-        schema = self.session.schema
-        before = await read_data_keys(self.session.database, schema.key_table) if self.wanted.delete_data_keys else []
-        runs = await read_runs(self.session.database) if schema.has_state else []
-        seconds = self.session.settings.data_keys_cache_ttl.total_seconds()
+        database, schema = self.session.database, self.session.schema
+        before = await read_data_keys(database, schema.key_table) if self.wanted.delete_data_keys else []
+        runs = await read_runs(database) if schema.has_state else []
+        # Where there are no data keys, nothing is in a cache; that of the classic store is what the option is about.
+        seconds = max(
+            [
+                session.store_settings.data_keys_cache_ttl.total_seconds()
+                for session in self.sessions
+                if session.store is StoreName.CLASSIC or await read_data_keys(database, session.schema.key_table)
+            ],
+            default=0.0,
+        )
         self.session.emit(Waiting(f"Grafana keeps data keys in its cache for {seconds:g} s"))
         await self.session.stop.interruptible(asyncio.sleep(seconds))
         return _Settled([row for row in before if not row.active], frozenset((run.id, run.updated) for run in runs))
@@ -251,24 +304,36 @@ class _Completion:
                 )
         return [row.id for row in keys]
 
+    def _sections(self, keks: Sequence[Kek]) -> list[str]:
+        """What to do about keys that go and are settings."""
+        return [
+            f"nothing needs [{session.providers.configured.section_of(kek.provider)}] any more: every instance of "
+            "Grafana may do without this section"
+            for session in self.sessions
+            for kek in keks
+            if kek.store is session.store is StoreName.MANAGER and not kek.version
+        ]
+
     def _command(self, kek: Kek) -> str:
         """The command that disables the key; empty where there is none, or where the version is unknown."""
-        configured = self.session.providers.configured.usable.get(kek.provider)
+        session = next(each for each in self.sessions if each.store is kek.store)
+        configured = session.providers.configured.usable.get(kek.provider)
         is_known = configured is not None and kek.version not in ("", UNKNOWN_VERSION)
         return configured.disable_command(kek.version) if configured and is_known else ""
 
 
-def finds(found: Search) -> list[dict[str, Any]]:
+def finds(usage: KeyUsage) -> list[dict[str, Any]]:
     """The finds of the search outside the catalogue, with the digest of each value's bytes, never their text."""
     return [
         {
             "table": stray.table,
             "column": stray.column,
             "data_key": stray.key_id,
+            "stores": usage.stores_of(stray.key_id),
             "number": stray.number,
             "places": [{"row": place.row, "sha256": place.sha256} for place in stray.places],
         }
-        for stray in found.strays.values()
+        for stray in usage.search.strays.values()
     ]
 
 

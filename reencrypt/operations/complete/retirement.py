@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
 
 from reencrypt.errors import ReencryptError
-from reencrypt.keys.provider import LEGACY_PROVIDER, SECRET_KEY_PROVIDER, Unwrapped
+from reencrypt.keys.provider import LEGACY_PROVIDER, Unwrapped
 from reencrypt.keys.ring import KeyRing
-
-#: Stands for a version that could not be found out.
-UNKNOWN_VERSION: Final = "unknown"
+from reencrypt.operations.complete.keks import UNKNOWN_VERSION, KekNames
 
 
-async def read_versions(ring: KeyRing) -> dict[str, str]:
+async def read_versions(ring: KeyRing, naming: KekNames) -> dict[str, str]:
     """By data key, the version of the vault's key that unwraps it, or `UNKNOWN_VERSION`; raises nothing."""
-    remote = [row for row in ring.rows if row.provider != SECRET_KEY_PROVIDER]
+    remote = [row for row in ring.rows if naming.has_versions(row.provider)]
     versions = {row.id: UNKNOWN_VERSION for row in remote}
     for provider in sorted({row.provider for row in remote}):
         mine = [row for row in remote if row.provider == provider]
@@ -41,6 +38,7 @@ class Retirement:
     """
 
     ring: KeyRing
+    naming: KekNames
     versions: dict[str, str]
     names: frozenset[str]
     target: str
@@ -57,9 +55,9 @@ class Retirement:
         row = self.ring.row(key_id)
         if row is None:
             return ""
-        if row.provider == SECRET_KEY_PROVIDER:
-            return LEGACY_PROVIDER
+        if not self.naming.has_versions(row.provider):
+            return self.naming.name(row.provider)
         if key_id not in self.versions and self.ring.knows(key_id):
             entry = self.ring.entry(key_id)
             self.versions[key_id] = (isinstance(entry, Unwrapped) and entry.version) or UNKNOWN_VERSION
-        return f"{row.provider}/{self.versions[key_id]}" if key_id in self.versions else ""
+        return self.naming.name(row.provider, self.versions[key_id]) if key_id in self.versions else ""

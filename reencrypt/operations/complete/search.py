@@ -11,21 +11,25 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor as Pool
 from dataclasses import dataclass, field
 from typing import Final
 
-from reencrypt.catalogue.codec import WholeColumn
+from reencrypt.catalogue.codec import Slot, WholeColumn
 from reencrypt.catalogue.encoding import RAW
 from reencrypt.catalogue.location import Field, Key, Location, Row
+from reencrypt.catalogue.store_name import StoreName
+from reencrypt.catalogue.stores import STORES
+from reencrypt.crypto import managed
+from reencrypt.crypto.algorithm import Algorithm
+from reencrypt.crypto.envelope import MalformedEnvelopeError, algorithm_prefix
 from reencrypt.databases.paging import LookAt, read_to_end
 from reencrypt.databases.protocol import Database
 from reencrypt.databases.shapes import Shape
 from reencrypt.databases.statements import OUR_TABLES
 from reencrypt.errors import ConfigurationError, ReencryptError
 from reencrypt.events import Emit, Surveyed
-from reencrypt.operations.complete.own_rules import without_own
 from reencrypt.operations.complete.signatures import MOST_BYTES, Marks, examine, marks_of, suspects
 from reencrypt.state.journal import digest
 from reencrypt.state.rowkey import key_to_text
@@ -40,6 +44,9 @@ _SHOWN_DIGITS: Final = 16
 
 #: The state tables.
 _STATE: Final = frozenset(OUR_TABLES)
+#: Wrapped data keys, which begin like a legacy value and are none.
+_WRAPPINGS: Final = frozenset((store.data_keys, "encrypted_data") for store in STORES.values())
+_PREFIXES: Final = tuple(map(algorithm_prefix, Algorithm))
 _NOT_A_SECRET: Final = re.compile(r"(.+):([0-9A-Fa-f]{12,64})")
 
 
@@ -58,7 +65,10 @@ class Place:
 
 @dataclass(slots=True)
 class Stray:
-    """Values under one key in one column that the catalogue does not know. `key_id` is None for `secret_key`."""
+    """Values under one key in one column that the catalogue does not know.
+
+    `key_id` is the id of a data key as values name it, without a namespace; None for `secret_key`.
+    """
 
     table: str
     column: str
@@ -82,14 +92,13 @@ class Unseen:
 class Search:
     """The finds, and what could not be searched, TABLE or TABLE.COLUMN, each with the reason.
 
-    `given_up` are the data keys that only acknowledged secrets name. `snapshots` counts dashboard snapshots under data
-    keys of the secrets manager, by table and data key. `acknowledged` counts finds by the option that names them.
+    `given_up` are the data keys that only acknowledged secrets name. `acknowledged` counts finds by the option that
+    names them.
     """
 
     strays: dict[tuple[str, str, str | None], Stray] = field(default_factory=dict)
     unseen: dict[tuple[str, str, str], Unseen] = field(default_factory=dict)
     given_up: set[str] = field(default_factory=set)
-    snapshots: Counter[tuple[str, str]] = field(default_factory=Counter)
     acknowledged: Counter[str] = field(default_factory=Counter)
     rows: int = 0
     tables: int = 0
@@ -100,7 +109,6 @@ class Search:
         self.strays |= other.strays
         self.unseen |= other.unseen
         self.given_up |= other.given_up
-        self.snapshots += other.snapshots
         self.acknowledged += other.acknowledged
         self.rows += other.rows
         self.tables += other.tables
@@ -144,11 +152,13 @@ class NotSecrets:
 class Known:
     """Prior knowledge of the search: the catalogue, the data keys, and what was acknowledged.
 
-    `given_up` are acknowledged secrets, each by its place and the SHA-256 of its text. `unsearched` are the tables that
-    the user vouches for.
+    `locations` are those of both stores, by table, which may have several. `owners` are the stores that have a data key
+    of an id, as values name it. `given_up` are acknowledged secrets, each by its place and the SHA-256 of its text.
+    `unsearched` are the tables that the user vouches for.
     """
 
-    locations: Mapping[str, Location]
+    locations: Mapping[str, tuple[tuple[StoreName, Location], ...]]
+    owners: Mapping[str, frozenset[StoreName]]
     marks: Marks
     given_up: frozenset[tuple[str, str, str, bytes]]
     not_secrets: NotSecrets
@@ -157,16 +167,21 @@ class Known:
     @classmethod
     def of(
         cls,
-        locations: Iterable[Location],
-        key_ids: Iterable[str],
+        locations: Iterable[tuple[StoreName, Location]],
+        key_ids: Iterable[tuple[StoreName, str]],
         given_up: frozenset[tuple[str, str, str, bytes]],
         not_secrets: NotSecrets,
         unsearched: frozenset[str],
     ) -> Known:
-        """Put it together. `key_ids` are the data keys there are."""
-        by_table = {location.table: location for location in locations}
+        """Put it together. `key_ids` are the data keys there are, with their stores."""
+        by_table: dict[str, tuple[tuple[StoreName, Location], ...]] = {}
+        for store, location in locations:
+            by_table[location.table] = (*by_table.get(location.table, ()), (store, location))
+        owners: dict[str, frozenset[StoreName]] = {}
+        for store, key_id in key_ids:
+            owners[key_id] = owners.get(key_id, frozenset()) | {store}
         # Damaged text in a table of the catalogue names data keys that only the search sees.
-        return cls(by_table, marks_of(key_ids), given_up, not_secrets, unsearched - by_table.keys())
+        return cls(by_table, owners, marks_of(owners), given_up, not_secrets, unsearched - by_table.keys())
 
 
 async def search(database: Database, known: Known, pool: Pool, *, emit: Emit) -> Search:
@@ -235,9 +250,9 @@ class _TableSearch:
 
     def page(self, rows: Sequence[Row]) -> None:
         """Search a page: all of its cells at once, then the suspects closely."""
-        location = self.known.locations.get(self.shape.table)
+        locations = self.known.locations.get(self.shape.table, ())
         cells = [
-            self._unknown(location, row, column, cell) if cell else b""
+            self._unknown(locations, row, column, cell) if cell else b""
             for row in rows
             for column, cell in zip(self.shape.texts, row.cells, strict=True)
         ]
@@ -247,27 +262,57 @@ class _TableSearch:
             place = Place(_shown(rows[index // width].key), hashlib.sha256(cells[index]).hexdigest())
             self._note(self.shape.texts[index % width], place, sighting.key_ids, sighting.beyond)
 
-    def _unknown(self, location: Location | None, row: Row, column: str, cell: bytes) -> bytes:
-        """Cut out of a cell each secret that the census counts."""
+    def _unknown(self, locations: Sequence[tuple[StoreName, Location]], row: Row, column: str, cell: bytes) -> bytes:
+        """Cut out of a cell each secret that the census of its store counts."""
         table = self.shape.table
         if len(cell) > MOST_BYTES:
             self.found.unsearched[f"{table}.{column}"] = (
                 f"row {_shown(row.key)} holds more than {MOST_BYTES // 1024**2} MiB"
             )
-        codec = next((each.codec for each in location.fields if each.column == column), None) if location else None
-        if location is not None and codec is not None and _is_covered(location, self.shape, row):
-            rest = cell
-            for slot in reversed(codec.find(cell)):
-                text = cell[slot.start : slot.end]
-                if slot.problem is not None:
-                    # The census does not know the key of damaged text, so it is searched like any other.
-                    secret = (location.name, _shown(row.key), column + slot.path, digest(text) or b"")
-                    if secret not in self.known.given_up:
-                        continue
-                    self.found.given_up |= _data_keys(examine(text, self.known.marks).key_ids)
-                rest = rest[: slot.start] + b" " + rest[slot.end :]
-            cell = rest
-        return without_own(table, column, cell, self.known.marks, self.found.snapshots)
+        spans = [
+            span
+            for store, location in locations
+            if _is_covered(location, self.shape, row)
+            for each in location.fields
+            if each.column == column
+            for span in self._counted(store, location, each, row, cell)
+        ]
+        for start, end in sorted(spans, reverse=True):
+            cell = cell[:start] + b" " + cell[end:]
+        if (table, column) in _WRAPPINGS:
+            prefix = next((each for each in _PREFIXES if cell.startswith(each)), b"")
+            return cell.removeprefix(prefix)
+        return cell
+
+    def _counted(
+        self, store: StoreName, location: Location, place: Field, row: Row, cell: bytes
+    ) -> Iterator[tuple[int, int]]:
+        """Where the secrets of a location lie in a cell that its census knows the key of."""
+        # The id of a data key in a column of its own is one cell with the value everywhere else.
+        before = _cell(self.shape, row, place.key_id) + b"\0" if place.key_id is not None else b""
+        joined = before + cell
+        for slot in place.codec.find(joined):
+            text = joined[slot.start : slot.end]
+            if not self._has_known_key(store, location, slot):
+                # It is searched like any other text, unless it was given up.
+                secret = (location.name, _shown(row.key), place.column + slot.path, digest(text) or b"")
+                if secret not in self.known.given_up:
+                    continue
+                self.found.given_up |= _data_keys(examine(text, self.known.marks).key_ids)
+            yield max(0, slot.start - len(before)), slot.end - len(before)
+
+    def _has_known_key(self, store: StoreName, location: Location, slot: Slot) -> bool:
+        """Whether the census knows which key a secret needs: damaged text may name any, and so may another store's."""
+        if slot.problem is not None:
+            return False
+        try:
+            key_id = location.parse(slot.ciphertext).key_id
+        except MalformedEnvelopeError:
+            return False
+        if store is StoreName.MANAGER and not managed.split_key_id(slot.ciphertext)[1].startswith(_PREFIXES):
+            # Its reader takes anything for the name of the algorithm. What it did not write may be something else.
+            return False
+        return key_id is None or store in self.known.owners.get(key_id, {store})
 
     def _note(self, column: str, place: Place, key_ids: set[str | None], beyond: str) -> None:
         """Record a find, unless the user says that it is no secret."""
@@ -305,7 +350,10 @@ def _shown(key: Key) -> str:
 def _is_covered(location: Location, shape: Shape, row: Row) -> bool:
     """Whether the row is among those that the catalogue reads."""
     for column, allowed in location.only.items():
-        cell = row.cells[shape.texts.index(column)] if column in shape.texts else None
-        if cell is None or cell.decode(errors="replace") not in allowed:
+        if _cell(shape, row, column).decode(errors="replace") not in allowed:
             return False
     return True
+
+
+def _cell(shape: Shape, row: Row, column: str) -> bytes:
+    return (row.cells[shape.texts.index(column)] or b"") if column in shape.texts else b""

@@ -2,6 +2,7 @@
 
 Two beginnings are searched for: `#` base64(data key id) `#` of an envelope, and `*` base64(algorithm) `*` of a
 value directly under `secret_key`. A legacy value of an old release has neither, so no search can tell it from noise.
+A data key is named in a third way too, as a member `dataKeyId` of a JSON object, as in the secrets manager's snapshots.
 
 A cell is unpacked step by step: base64 of both alphabets, hexadecimal, JSON escapes, UTF-16 and gzip, at most
 `DEEPEST` layers one inside the other and `MOST_BYTES` in all. What goes beyond is reported. JSON inside of JSON is
@@ -40,6 +41,9 @@ _MARK: Final = rb"#([A-Za-z0-9+/]{2,200})"
 _KEY_ID: Final = re.compile(_MARK + rb"(?=#)")
 _KEY_ID_BEFORE: Final = re.compile(_MARK + rb"#\Z")
 _LONGEST_HEADER: Final = 202
+_MEMBER: Final = b"dataKeyId"
+# JSON inside of JSON has backslashes before the quotes.
+_NAMED_BY_MEMBER: Final = re.compile(rb'"%s\\*"\s*:\s*\\*"([^"\\]{1,200})\\*"' % _MEMBER)
 _ALGORITHM_START: Final = b"*YWVzLW"
 _NAME: Final = re.compile(r"[A-Za-z0-9_.:/@-]{2,100}")
 _PREFIXES: Final = tuple(map(algorithm_prefix, Algorithm))
@@ -87,6 +91,7 @@ _ANYTHING: Final = re.compile(
         (
             _MARK + rb"#",
             re.escape(_ALGORITHM_START),
+            _MEMBER,
             rb"[A-Za-z0-9+/_-]{48}",
             re.escape(_GZIP),
             _ESCAPED.pattern,
@@ -135,6 +140,7 @@ def _detectors(data: bytes, marks: Marks) -> Iterator[Callable[[int], int]]:
     text = data.translate(_BASE64_TABLE)
     yield lambda start: next((place for place, _ in _named_keys(data, marks, start)), -1)
     yield lambda start: data.find(_ALGORITHM_START, start)
+    yield lambda start: data.find(_MEMBER, start)
     yield lambda start: _first_base64(data, text, start)
     yield lambda start: match.start() if (match := _ESCAPED.search(data, start)) else -1
     # Searching a single byte, which no text has, is ten times as fast.
@@ -234,6 +240,10 @@ def _signatures(data: bytes, marks: Marks) -> Iterator[str | None]:
     """The keys of the values whose beginnings stand in the bytes as they are."""
     for _, key_id in _named_keys(data, marks, 0):
         yield key_id
+    for match in _NAMED_BY_MEMBER.finditer(data):
+        named = marks.get(gobase64.encode(match[1], padded=False))
+        if named is not None:
+            yield named
     position = data.find(_ALGORITHM_START)
     while position >= 0:
         if (

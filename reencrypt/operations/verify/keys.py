@@ -6,13 +6,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
+from reencrypt.catalogue.namespace import unqualified
 from reencrypt.catalogue.reason import Reason
+from reencrypt.keys.configuration import ProviderConfiguration
 from reencrypt.keys.errors import KeyDisabledError
 from reencrypt.keys.provider import LEGACY_PROVIDER
-from reencrypt.keys.ring import Failure, KeyRing
+from reencrypt.keys.ring import DataKey, Failure, KeyRing
+from reencrypt.planning.session import Session
+from reencrypt.state.key_table import KeyTable
 
 #: Reasons that only a verification has.
 PROVIDER_NOT_CONFIGURED: Final = "provider_not_configured"
+#: How the provider wraps is not public, and no key is borrowed for it: nobody here knows whether Grafana reads these.
+NOT_COVERED: Final = "not_covered"
+_WRAPPED_ANEW: Final = Failure(unknown=False, detail="it was wrapped anew meanwhile")
 KEY_RETIRES: Final = "key_retires"
 
 
@@ -49,19 +56,22 @@ class Keys(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RingKeys:
-    """All keys of a configuration: data keys from the ring, `secret_key` for legacy values.
-
-    `not_configured` names the setting that keeps a provider from being loaded, in a clause, or is empty.
-    """
+    """All keys that a store has in a configuration: data keys from the ring, `secret_key` for legacy values."""
 
     ring: KeyRing
+    table: KeyTable
+    configured: ProviderConfiguration
     secret_key: bytes
-    not_configured: Callable[[str], str] = lambda _provider: ""
     _disabled: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, session: Session) -> RingKeys:
+        """Return the keys of a session's store."""
+        return cls(session.ring, session.schema.key_table, session.providers.configured, session.secret_key)
 
     async def ensure(self, key_ids: Sequence[str]) -> None:
         """Unwrap; a data key under a disabled version is unusable for Grafana too, and stops no other."""
-        wanted = [key_id for key_id in key_ids if key_id not in self._disabled]
+        wanted = [key_id for key_id in key_ids if key_id not in self._disabled and self._is_covered(key_id)]
         try:
             await self.ring.ensure(wanted)
         except KeyDisabledError:
@@ -81,17 +91,39 @@ class RingKeys:
             return LEGACY_PROVIDER, self.secret_key
         row = self.ring.row(key_id)
         provider = row.provider if row else "missing"
-        if row is not None and (setting := self.not_configured(provider)):
-            return provider, Unusable(PROVIDER_NOT_CONFIGURED, f"data key {key_id}: {setting}")
+        if row is not None and (unusable := self._unusable_provider(row)):
+            return provider, unusable
         if key_id in self._disabled:
             return provider, Unusable(Reason.UNWRAP_FAILED, self._disabled[key_id])
-        if not self.ring.knows(key_id):
-            return provider, Unusable(Reason.UNWRAP_FAILED, f"data key {key_id}: it was wrapped anew meanwhile")
-        entry = self.ring.entry(key_id)
+        entry = self.ring.entry(key_id) if self.ring.knows(key_id) else _WRAPPED_ANEW
         if isinstance(entry, Failure):
             reason = Reason.UNKNOWN_DATA_KEY if entry.unknown else Reason.UNWRAP_FAILED
-            return provider, Unusable(reason, f"data key {key_id}: {entry.detail}")
+            detail = self._missing(key_id) if entry.unknown else entry.detail
+            return provider, Unusable(reason, f"data key {key_id}: {detail}")
         return provider, entry.data_key
+
+    def _unusable_provider(self, row: DataKey) -> Unusable | None:
+        """Why nothing of a provider can be read, whatever it wraps."""
+        provider = row.provider
+        if not self.configured.is_covered(provider):
+            return Unusable(NOT_COVERED, f"data key {row.id}: nobody here reads what {provider} wraps")
+        if setting := self.configured.problem(provider):
+            return Unusable(PROVIDER_NOT_CONFIGURED, f"data key {row.id}: {setting}")
+        return None
+
+    def _is_covered(self, key_id: str) -> bool:
+        row = self.ring.row(key_id)
+        return row is None or self.configured.is_covered(row.provider)
+
+    def _missing(self, key_id: str) -> str:
+        """Say that the table lacks a data key, and where it has one of that id all the same."""
+        lacks = f"{self.table.table_name} has no such key"
+        if self.table is not KeyTable.MANAGER:
+            return lacks
+        uid = unqualified(key_id)[1]
+        others = sorted(row.namespace for row in self.ring.rows if row.framed_id == uid)
+        # Grafana looks for namespace and uid together, so it does not find that one.
+        return f"{lacks} in this namespace, but one of that uid in {', '.join(others)}" if others else lacks
 
     @property
     def whole(self) -> Keys:

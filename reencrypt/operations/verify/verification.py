@@ -15,6 +15,7 @@ from reencrypt.catalogue.location import Location, Row
 from reencrypt.catalogue.plaintext import evidence, is_plausible
 from reencrypt.catalogue.reading import FoundSecret, ParsedRow, parse_rows
 from reencrypt.catalogue.reason import Reason
+from reencrypt.catalogue.store_name import StoreName
 from reencrypt.crypto import envelope as envelopes
 from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.crypto.ciphers import AuthenticationFailedError
@@ -25,7 +26,7 @@ from reencrypt.databases.paging import LookAt, read_to_end
 from reencrypt.databases.protocol import ColumnLimit
 from reencrypt.events import Surveyed
 from reencrypt.keys.proof import PROVEN_BITS
-from reencrypt.operations.verify.keys import PROVIDER_NOT_CONFIGURED, Keys, Unusable
+from reencrypt.operations.verify.keys import NOT_COVERED, PROVIDER_NOT_CONFIGURED, Keys, Unusable
 from reencrypt.planning.census import identity_of
 from reencrypt.planning.quarantined_keys import UNREADABLE
 from reencrypt.planning.session import Session
@@ -61,6 +62,7 @@ class Problem:
     column: str
     digest: bytes
     key_id: str | None
+    store: StoreName = StoreName.CLASSIC
 
     @property
     def known(self) -> bool:
@@ -113,6 +115,8 @@ class Verification:
     failing: Counter[str | None] = field(default_factory=Counter)
     #: Readable ones that end where their column ends, by name with the reason.
     possibly_cut: list[str] = field(default_factory=list)
+    #: Those that nobody here can judge, by location and provider: neither readable nor a problem.
+    uncovered: Counter[tuple[str, str]] = field(default_factory=Counter)
     proven_bits: dict[str | None, float] = field(default_factory=dict)
     #: By data key the ciphertexts that `proven_bits` sums up: a copy of one is no further evidence.
     weighed: dict[str | None, set[bytes]] = field(default_factory=dict)
@@ -121,6 +125,11 @@ class Verification:
     def total(self) -> int:
         """All secrets."""
         return sum(each.total for each in self.locations.values())
+
+    @property
+    def readable(self) -> int:
+        """Those that decrypt plausibly, or were accepted."""
+        return sum(each.readable for each in self.locations.values())
 
     @property
     def accepted(self) -> int:
@@ -160,6 +169,7 @@ class Verification:
             reasons=Counter(self.reasons),
             failing=Counter(self.failing),
             possibly_cut=list(self.possibly_cut),
+            uncovered=Counter(self.uncovered),
             proven_bits=dict(self.proven_bits),
             weighed={key_id: set(weighed) for key_id, weighed in self.weighed.items()},
         )
@@ -212,7 +222,7 @@ async def verify_secrets(
             nonlocal verification
             # A location that is read again counts once, and is no more evidence than before.
             verification = before.copy()
-            verifier = _Verifier(keys, session.cache, by_place, accepted, verification, limits)
+            verifier = _Verifier(session.store, keys, session.cache, by_place, accepted, verification, limits)
             result = verification.locations[location.name] = LocationResult()
 
             async def look(rows: list[Row]) -> None:
@@ -231,6 +241,7 @@ async def verify_secrets(
 
 @dataclass(frozen=True, slots=True)
 class _Verifier:
+    store: StoreName
     keys: Keys
     cache: DerivedKeyCache
     quarantine: Mapping[tuple[str, str, str], QuarantineEntry]
@@ -260,6 +271,9 @@ class _Verifier:
                 result.total += 1
                 result.by_key[key_id] += 1
                 result.providers[provider] = result.providers.get(provider, 0) + 1
+                if problem and problem[0] == NOT_COVERED:
+                    self.verification.uncovered[location.name, provider] += 1
+                    continue
                 if entry is not None and problem is not None:
                     result.in_quarantine[key_id] += 1
                     # A secret acknowledged when its data key was damaged may read now, and then counts.
@@ -283,6 +297,7 @@ class _Verifier:
                             location.columns[secret.column],
                             digest(secret.text_in(row)) or b"",
                             key_id,
+                            self.store,
                         )
                     )
 

@@ -19,12 +19,10 @@ from reencrypt.databases.connect import open_database
 from reencrypt.databases.protocol import Database
 from reencrypt.errors import IncompleteScanError
 from reencrypt.events import Event, PageCommitted, PassStarted, RunEnded, RunStarted
-from reencrypt.operations.complete.operation import complete
 from reencrypt.operations.migrate import run as operation
 from reencrypt.operations.plan import PlanReport, plan_stores
 from reencrypt.operations.rekey.operation import rekey
 from reencrypt.operations.report import RunReport
-from reencrypt.operations.verify.operation import verify
 from reencrypt.planning.census import take_census
 from reencrypt.planning.options import CompleteOptions, RunOptions, TargetOptions
 from reencrypt.planning.session import Session
@@ -34,7 +32,7 @@ from reencrypt.state.stop import StopRequest
 from tests.grafana.planting import Plain
 from tests.support.dropping import Drop, DroppingDatabase, Fault, drop_pages
 from tests.support.engine import Engine
-from tests.support.inprocess import in_session
+from tests.support.inprocess import complete, in_session, verify
 from tests.support.raced import SECRET_KEY, Grafana, base64_of
 
 FAULTS = [pytest.param(fault, every, id=f"{fault.name}-{every}") for fault in Fault for every in (1, 2, 3)]

@@ -96,6 +96,25 @@ def test_an_envelope_is_no_legacy_value() -> None:
     assert found_in(b"#ab c#" + algorithm_prefix(Algorithm.AES_CFB) + BODY) == {LEGACY}
 
 
+@pytest.mark.parametrize("key_id", sorted(KEYS))
+@pytest.mark.parametrize("disguise", ["plain", "deeper", "base64", "gzip", "utf-16"])
+def test_an_object_that_names_a_data_key_beside_a_ciphertext_is_found(disguise: str, key_id: str) -> None:
+    document = json.dumps({"a": "more text than that", "spec": {"dataKeyId": key_id, "encryptedData": "…"}}, indent=1)
+    cell = {
+        "plain": document.encode(),
+        "deeper": json.dumps({"a": json.dumps({"b": document})}).encode(),
+        "base64": base64.b64encode(document.encode()),
+        "gzip": gzip.compress(document.encode()),
+        "utf-16": document.encode("utf-16-le"),
+    }[disguise]
+    assert found_in(cell) == {key_id}
+
+
+def test_an_object_that_names_no_data_key_that_there_is_is_none() -> None:
+    for name in ("another", "", "Zz-9_xYpQ "):
+        assert examine(json.dumps({"dataKeyId": name}).encode(), MARKS).key_ids == set()
+
+
 def test_an_unknown_key_needs_an_algorithm_behind_it() -> None:
     assert suspects([key_id_prefix("zzz999zzz999zz") + b" is text between two marks"], MARKS) == []
 
