@@ -31,11 +31,13 @@ from reencrypt.state.key_table import KeyTable
 from reencrypt.state.lease import take_lease
 from reencrypt.state.runs import Run, insert_run
 from tests.grafana.builder import GrafanaBuilder
+from tests.grafana.manager import SecretsManagerBuilder
 from tests.grafana.planting import Plain
 from tests.grafana.populate import populate
 from tests.support.commandline import CommandLine
 from tests.support.engine import Engine
 from tests.support.inprocess import in_session
+from tests.support.managed import managed, read
 from tests.support.story import LEGACY, NOT_APPLICABLE, Story
 from tests.support.vault import Vault
 
@@ -601,3 +603,30 @@ def test_the_line_break_at_the_end_of_the_file_is_no_part_of_the_key(tmp_path: P
     cli("rekey-secret-key", "--to", "secretKey.v1", "--new-secret-key-file", str(path), "--grafana-stopped")
     after = CommandLine(f"sqlite:///{tmp_path}/grafana.db", environment={"GF_SECURITY_SECRET_KEY": NEW})
     assert after.json("verify")["outcome"] == "verified"
+
+
+@pytest.mark.one_engine
+def test_a_section_of_the_secrets_manager_with_the_same_text_is_said_not_to_follow(
+    story: Story, next_key: tuple[str, str]
+) -> None:
+    fill(story)
+    rekey = ("rekey-secret-key", "--to", "secretKey.v1", *next_key)
+    same = {"secret_key.v1": OLD, "secret_key.v2": "a secret of its own"}
+    story = managed(story, same)
+    # A Grafana without a secrets manager has nothing to say of it.
+    assert story.cli.json(*rekey, expect=4)["warnings"] == []
+    with story.builder() as builder:
+        manager = SecretsManagerBuilder(builder, sections=same)
+        manager.add_value(manager.data_key(), b"a token for git")
+        manager.add_value(manager.data_key(provider="secret_key.v2"), b"another token")
+    before = read(story, same)
+    (warning,) = story.cli.json(*rekey, expect=4)["warnings"]
+    assert "[secrets_manager.encryption.secret_key.v1] has the text of the old secret_key" in warning
+    assert "1 data keys of the secrets manager are under it" in warning
+    assert "`reencrypt rewrap --store manager --to secret_key.NAME`" in warning
+    assert f"warning: {warning}." in story.cli(*rekey, expect=4).stdout
+    report = story.cli.json(*rekey, "--grafana-stopped")
+    assert (report["outcome"], report["warnings"]) == ("done", [warning])
+    assert read(story, same) == before
+    others = managed(story, {"secret_key.v1": "another text"}, name="others")
+    assert others.cli.json(*rekey, "--grafana-stopped")["warnings"] == []

@@ -59,6 +59,8 @@ def command(
     While Grafana runs, secrets that are directly under `secret_key` go into envelopes. Then, with Grafana stopped, the
     data keys under `secret_key` and the legacy alerting follow in one transaction. Only after that the new key goes
     into Grafana's configuration. Everybody has to sign in again.
+
+    It is about the classic store alone: the secrets manager has secrets in sections of its own, which `rewrap` changes.
     """
     from reencrypt.operations.rekey.operation import check_new_secret_key, rekey  # noqa: PLC0415
 
@@ -97,5 +99,7 @@ def _print(report: RekeyReport) -> None:
         out.line(f"left: {key_id}: {reason}")
     if report.quarantined:
         out.line(f"{report.quarantined} alerting secrets did not decrypt, and are in quarantine.")
+    for warning in report.warnings:
+        out.line(f"warning: {warning}.")
     for number, step in enumerate(report.next_steps, 1):
         out.line(f"{number}. {step}")

@@ -21,6 +21,7 @@ from reencrypt.keys.secret_key import SecretKeyProvider, fingerprint_of
 from reencrypt.operations.migrate.run import run
 from reencrypt.operations.rekey.commit import Alerting, NewWrapping, alerting_anew, commit, wrap_anew
 from reencrypt.operations.rekey.journal import all_rows, done_before, left_plain, written_towards
+from reencrypt.operations.rekey.shared_secret import shared_secret_warnings
 from reencrypt.operations.report import RunReport
 from reencrypt.operations.session import leased, renewed
 from reencrypt.outcomes import Operation, Outcome
@@ -62,7 +63,10 @@ STOP_GRAFANA_FIRST: Final = (
 
 @dataclass(frozen=True, slots=True)
 class RekeyReport:
-    """How far the change is. `legacy` is the report on secrets that were directly under `secret_key`."""
+    """How far the change is. `legacy` is the report on secrets that were directly under `secret_key`.
+
+    `warnings` say what does not follow the change, and need not for it to be made.
+    """
 
     outcome: Outcome
     legacy: RunReport
@@ -73,6 +77,7 @@ class RekeyReport:
     left: Mapping[str, str] = field(default_factory=dict)
     quarantined: int = 0
     next_steps: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -91,6 +96,7 @@ class RekeyReport:
             "left_because": self.left,
             "quarantined": self.quarantined,
             "next_steps": list(self.next_steps),
+            "warnings": list(self.warnings),
         }
 
 
@@ -100,6 +106,12 @@ async def rekey(session: Session, new: Secret, *, grafana_stopped: bool) -> Reke
     Raises `ConfigurationError` for an unusable new key, `RefusedError` where secrets would be lost.
     """
     check_new_secret_key(session.settings, new)
+    warnings = await shared_secret_warnings(session)
+    report = await _rekey(session, new, grafana_stopped=grafana_stopped)
+    return replace(report, warnings=tuple(warnings))
+
+
+async def _rekey(session: Session, new: Secret, *, grafana_stopped: bool) -> RekeyReport:
     before = await done_before(session, new)
     if before is not None:
         # After a crash behind the commit the configuration still has the old key.
