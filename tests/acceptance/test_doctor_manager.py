@@ -151,11 +151,13 @@ def test_values_that_nobody_splits_are_named(extra: str, state: str, world: Mana
 def test_data_keys_that_do_not_unwrap_are_counted_by_provider(world: ManagerStory) -> None:
     fill(world)
     world.configure(OLD, sections={**SHIPPED, NEW: "another secret"})
-    # A run would put what is under them into quarantine, and go on.
-    checks = examine(world)
+    checks = examine(world, expect=2)
     assert checks[f"{GROUP} {NEW}", "data keys"]["state"] == "warning"
     assert "2 do not unwrap (default/" in checks[f"{GROUP} {NEW}", "data keys"]["detail"]
+    # A run refuses: that none unwraps shows that the secret is wrong.
+    assert checks[GROUP, "refusals"]["state"] == "failed"
     world.configure(OLD, sections=SHIPPED)
+    # Without a section, a run would put what is under them into quarantine, and go on.
     checks = examine(world)
     check = checks[f"{GROUP} {NEW}", "data keys"]
     assert (check["state"], check["detail"][:18]) == ("warning", "2 do not unwrap: T")
