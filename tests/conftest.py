@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import faulthandler
 import sys
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from tests.support.engine import Engine, SqliteEngine
 from tests.support.mysql_programs import available
 from tests.support.postgres import PostgresServer
 from tests.support.servers import ALL_ENGINES, SERVERS, Servers, server_engine
+from tests.support.story import STORES, StoryStore
 from tests.support.vault import Vault
 
 # How long an example takes on a machine that is busy is no promise of anybody's.
@@ -42,6 +44,8 @@ def decides_nothing_new(item: pytest.Function) -> bool:
     if item.get_closest_marker("rest_of_pairs"):
         return True
     parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    if is_anothers_turn(item, parameters):
+        return True
     if item.get_closest_marker("one_engine"):
         return any(value in SERVERS for value in parameters.values() if isinstance(value, str))
     # A test that names its engines means what it says.
@@ -50,6 +54,16 @@ def decides_nothing_new(item: pytest.Function) -> bool:
         return False
     instead = item.get_closest_marker("mysql_for_mariadb") and available("mysql")
     return parameters.get("engine") == ("mariadb" if instead else "mysql")
+
+
+def is_anothers_turn(item: pytest.Function, parameters: Mapping[str, object]) -> bool:
+    """Whether this is a test of the secrets manager's store that runs on another engine: each test on one of them."""
+    if not item.get_closest_marker("stores_in_turn") or parameters.get("store") != "manager":
+        return False
+    dialects = ("sqlite", "postgres", "mysql")
+    engine = str(parameters.get("engine", "sqlite"))
+    dialect = "mysql" if engine == "mariadb" else engine
+    return dialect != dialects[zlib.crc32(item.originalname.encode()) % len(dialects)]
 
 
 @pytest.fixture(autouse=True)
@@ -103,6 +117,12 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Engine:
     if request.param == "sqlite":
         return SqliteEngine(tmp_path / "grafana.db")
     return server_engine(request.param, request)
+
+
+@pytest.fixture(params=STORES)
+def store(request: pytest.FixtureRequest) -> StoryStore:
+    """Each of Grafana's stores in turn; see the marker `stores_in_turn`."""
+    return STORES[request.param]
 
 
 @pytest.fixture(autouse=True)

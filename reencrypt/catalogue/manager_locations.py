@@ -55,3 +55,15 @@ MANAGER_LOCATIONS: Final = (
     _snapshots("resource"),
     _snapshots("resource_history"),
 )
+
+#: Where Grafana 12.0 and 12.1 kept values behind feature toggles. The table of 12.2 has the same name and is no later
+#: form of this one: no release reads or converts what is in it (PR 115638).
+UNREAD_LOCATIONS: Final = (
+    Location(
+        "secret_encrypted_value",
+        "secret_encrypted_value",
+        ("uid",),
+        (Field("encrypted_data", WholeColumn(Raw(empty_is_secret=True), Kind.BYTES)),),
+        namespace="namespace",
+    ),
+)

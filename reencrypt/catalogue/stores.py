@@ -12,17 +12,21 @@ from typing import Final
 
 from reencrypt.catalogue.location import Location
 from reencrypt.catalogue.locations import LOCATIONS
-from reencrypt.catalogue.manager_locations import MANAGER_LOCATIONS
+from reencrypt.catalogue.manager_locations import MANAGER_LOCATIONS, UNREAD_LOCATIONS
 from reencrypt.catalogue.store_name import StoreName
 
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """A store: its name, the table of its data keys, and its part of the catalogue."""
+    """A store: its name, the table of its data keys, and its part of the catalogue.
+
+    `unread` are places of a first trial of Grafana's, in a form that no release reads.
+    """
 
     name: StoreName
     data_keys: str
     locations: tuple[Location, ...]
+    unread: tuple[Location, ...] = ()
 
     @property
     def in_words(self) -> str:
@@ -34,7 +38,7 @@ STORES: Final[Mapping[StoreName, Store]] = {
     each.name: each
     for each in (
         Store(StoreName.CLASSIC, "data_keys", LOCATIONS),
-        Store(StoreName.MANAGER, "secret_data_key", MANAGER_LOCATIONS),
+        Store(StoreName.MANAGER, "secret_data_key", MANAGER_LOCATIONS, UNREAD_LOCATIONS),
     )
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from reencrypt.catalogue.location import Location
 from reencrypt.catalogue.store_name import StoreName
 from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.errors import ReencryptError, RefusedError
@@ -208,6 +209,16 @@ def of_stale_secret_key(run: Run | None, settings: Settings) -> RefusedError | N
     return RefusedError(
         f"run {run.id} changed secret_key, and the configured one (from {settings.secret_key_origin}) is another",
         hint="Put the new secret_key into the configuration, also where Grafana has it.",
+    )
+
+
+def of_unread(location: Location, number: int) -> RefusedError:
+    """Refusal of rows in a table that no release of Grafana reads: what they are under nobody can judge."""
+    return RefusedError(
+        f"{location.table} holds {number} values in the form of a first trial, of Grafana 12.0 and 12.1 behind a "
+        "feature toggle: no release reads them, and Grafana does not convert the table",
+        hint="With a backup of it, drop all tables secret_* and let Grafana 12.2 or later create them anew at its "
+        "start; then store these secrets again.",
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from reencrypt.catalogue.location import Fitted, fit
+from reencrypt.catalogue.location import Fitted, Location, fit
 from reencrypt.catalogue.store_name import StoreName
 from reencrypt.catalogue.stores import STORE_OF, STORES, Store
 from reencrypt.databases import plain_text
@@ -23,9 +23,10 @@ from reencrypt.state.quarantine import QuarantineEntry
 
 @dataclass(frozen=True, slots=True)
 class StoreSchema:
-    """The locations of a store in one database, and the shape of its table of data keys."""
+    """The locations of a store in one database, those that no release reads, and the shape of its data keys' table."""
 
     fitted: Fitted
+    unread: tuple[Location, ...]
     key_table: KeyTable
 
 
@@ -73,6 +74,11 @@ class Schema:
         return self.stores[self.store].fitted
 
     @property
+    def unread(self) -> tuple[Location, ...]:
+        """The store's locations of a first trial of Grafana's that this database has: no release reads them."""
+        return self.stores[self.store].unread
+
+    @property
     def key_table(self) -> KeyTable:
         """The shape of the store's table of data keys."""
         return self.stores[self.store].key_table
@@ -111,7 +117,9 @@ async def examine(
         database.schema,
         StoreName.CLASSIC,
         {
-            name: StoreSchema(fit(store.locations, columns), _key_table(store, columns))
+            name: StoreSchema(
+                fit(store.locations, columns), fit(store.unread, columns).locations, _key_table(store, columns)
+            )
             for name, store in STORES.items()
         },
         # MySQL commits each CREATE TABLE by itself, so a crash may leave some state tables out.

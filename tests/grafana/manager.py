@@ -221,6 +221,10 @@ class SecretsManagerBuilder:
             )
         self.planted.remove(value)
 
+    def encrypt(self, plaintext: bytes, under: ManagerKey) -> bytes:
+        """The payload of a value, which is not planted."""
+        return self._encrypt(plaintext, under.dek)
+
     def _encrypt(self, plaintext: bytes, password: bytes) -> bytes:
         rng = self._ground.rng
         # Any eight bytes: this store's salts are not letters.

@@ -1,0 +1,122 @@
+"""The secrets manager's tables as each release leaves them: none, empty, filled in every form, and the first trial."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.grafana.manager import SecretsManagerBuilder
+from tests.grafana.manager_populate import populate_manager
+from tests.grafana.manager_schema import ManagerShape
+from tests.grafana.populate import populate
+from tests.support.engine import Engine
+from tests.support.story import CLASSIC, MANAGER, NOT_APPLICABLE, SECTIONS, WRAP, Story
+from tests.support.vault import Vault
+
+pytestmark = pytest.mark.mysql_for_mariadb
+
+REAL = Path("/work/shared/real-grafana/grafana-12-2026.db")
+REFUSED, EMPTY = 6, 9
+
+
+@pytest.fixture
+def story(tmp_path: Path, shared_vault: Vault, engine: Engine) -> Story:
+    return Story.of(tmp_path / "grafana.db", shared_vault, secret_key="a secret_key", engine=engine, store=MANAGER)
+
+
+def classic_alone(story: Story, shape: ManagerShape | None) -> None:
+    """Fill the classic store, beside the empty tables of a release, or none."""
+    with story.builder() as builder:
+        populate(builder, count=30, under=[builder.data_key()])
+        if shape:
+            story.manager(builder, shape)
+
+
+@pytest.mark.parametrize("shape", [None, "12.2", "12.4"])
+def test_a_manager_without_secrets_is_said_to_be_empty_and_stops_nobody(
+    shape: ManagerShape | None, story: Story
+) -> None:
+    classic_alone(story, shape)
+    before = story.digest()
+    error = story.cli.json("plan", "--check", *MANAGER.move, expect=EMPTY)
+    assert "no secrets at all in the secrets manager" in str(error)
+    story.cli.json("plan", "--check", *WRAP)
+    story.cli.json("run", *MANAGER.move, expect=EMPTY)
+    assert story.digest() == before
+    report = story.cli.json("run", *WRAP)
+    assert report["outcome"] == "done"
+    assert story.other.off_target() == {}
+
+
+@pytest.mark.parametrize("shape", ["12.2", "12.2.4", "12.3", "12.4"])
+@pytest.mark.parametrize("split", [True, False])
+def test_every_shape_is_moved_in_the_form_that_its_release_reads(
+    shape: ManagerShape,
+    split: bool,  # noqa: FBT001 - a case
+    story: Story,
+) -> None:
+    has_column = shape in {"12.3", "12.4"}
+    if split and not has_column:
+        pytest.skip("no such rows: the column came with 12.3")
+    with story.builder() as builder:
+        manager = story.manager(builder, shape)
+        for namespace in ("default", "org-2"):
+            key = manager.data_key(namespace)
+            for number in range(10):
+                manager.add_value(key, b"value %d" % number, split=split)
+    plaintexts, classic = story.plaintexts(), story.other.rows()
+    plan = story.cli.json("plan", "--check", *MANAGER.move)
+    assert any("data_key_id" in warning for warning in plan["warnings"]) == (has_column and not split)
+    assert story.cli.json("run", *MANAGER.move)["secrets"]["re_encrypted"] == 20
+    assert (story.plaintexts(), story.off_target(), story.other.rows()) == (plaintexts, {}, classic)
+    if has_column:
+        ids = story.query("SELECT COUNT(*) FROM secret_encrypted_value WHERE data_key_id = ''")
+        assert ids == [(0,)]
+
+
+def test_the_first_trial_is_refused_and_the_classic_store_goes_on_without_it(story: Story) -> None:
+    classic_alone(story, "experimental")
+    columns = "uid, namespace, encrypted_data, created, updated"
+    insert = f"INSERT INTO secret_encrypted_value ({columns}) VALUES ('u', 'default', ?, 1, 1)"  # noqa: S608
+    story.execute(insert, b"#dQ#*YWVzLWNmYg*what no Grafana reads")
+    before = story.digest()
+    for command in (("plan", "--check"), ("run",), ("rewrap",)):
+        for arguments in (MANAGER.move, WRAP):
+            answer = story.cli.json(*command, *arguments, expect=REFUSED)
+            refusal = answer["refusals"][0] if "plan" in command else answer["error"]
+            assert "secret_encrypted_value" in refusal["message"]
+            assert "12.2" in refusal["hint"]
+        assert "plan" in command or "--store classic" in refusal["hint"]
+    assert story.digest() == before
+    report = story.cli.json("run", *CLASSIC.move)
+    assert (report["outcome"], report["store"]) == ("done", "classic")
+    assert story.other.off_target() == {}
+    assert story.query("SELECT COUNT(*) FROM secret_encrypted_value") == [(1,)]
+
+
+def test_an_empty_table_of_the_first_trial_is_no_reason(story: Story) -> None:
+    classic_alone(story, "experimental")
+    assert story.cli.json("run", *WRAP)["outcome"] == "done"
+    story.cli.json("run", *MANAGER.move, expect=EMPTY)
+
+
+@pytest.mark.skipif(not REAL.exists(), reason="the real database is not here")
+def test_the_manager_of_a_real_grafana_is_empty_and_works(tmp_path: Path, shared_vault: Vault) -> None:
+    path = tmp_path / "grafana.db"
+    shutil.copyfile(REAL, path)
+    story = Story.of(path, shared_vault, store=MANAGER)
+    assert "no secrets at all in the secrets manager" in str(story.cli.json("run", *MANAGER.move, expect=EMPTY))
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("PRAGMA journal_mode = delete")
+    with story.builder() as builder:
+        keys = populate_manager(SecretsManagerBuilder(builder, sections=SECTIONS), count=40)
+    assert len(keys) == 4
+    plaintexts, classic = story.plaintexts(), story.other.plaintexts()
+    assert len(plaintexts) == 40
+    assert story.cli.json("run", *MANAGER.move)["secrets"]["re_encrypted"] == 40
+    assert (story.plaintexts(), story.off_target(), story.other.plaintexts()) == (plaintexts, {}, classic)
+    assert all(address.table != NOT_APPLICABLE for address in plaintexts)
