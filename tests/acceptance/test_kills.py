@@ -11,15 +11,20 @@ from pathlib import Path
 
 import pytest
 
+from reencrypt.databases.statements import OUR_TABLES
 from tests.grafana.planting import Plain
-from tests.grafana.populate import populate
 from tests.support.engine import Engine
-from tests.support.story import NOT_APPLICABLE, WRAP, Story
+from tests.support.story import NOT_APPLICABLE, Story, StoryStore
 from tests.support.vault import Vault
 
-pytestmark = pytest.mark.mysql_for_mariadb
+pytestmark = [pytest.mark.mysql_for_mariadb, pytest.mark.stores_in_turn]
 
-STATE = ("lease", "run", "checkpoint", "quarantine", "journal", "data_key", "accepted")
+#: The data keys that a run makes under the target: one, in each namespace if there are namespaces.
+MADE = {
+    "classic": "SELECT '', COUNT(*) FROM data_keys WHERE provider = ?",
+    "manager": "SELECT namespace, COUNT(*) FROM secret_data_key WHERE provider = ? GROUP BY namespace",
+}
+NAMESPACES = {"classic": [""], "manager": ["default", "org-2"]}
 
 
 class Victim:
@@ -29,17 +34,18 @@ class Victim:
         self.story = story
         self._fresh = folder / "fresh.db"
         self._count = folder / "steps"
+        story.fill(45)
         with story.builder() as builder:
-            populate(builder, count=45, under=[None, builder.data_key()])
             builder.add_alert_configuration([{"url": Plain(b"https://example.org/hook")}], other_row=True)
         shutil.copyfile(story.database, self._fresh)
         self.plaintexts = story.plaintexts()
+        self.others = story.other.rows()
 
     def renew(self) -> None:
         """The database as it was in the beginning."""
         if self.story.engine.kind != "sqlite":
-            for table in STATE:
-                self.story.execute(f"DROP TABLE IF EXISTS reencrypt_{table}")
+            for table in OUR_TABLES:
+                self.story.execute(f"DROP TABLE IF EXISTS {table}")
         self.story.engine.load(self._fresh)
 
     def run(self, step: int, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -52,6 +58,11 @@ class Victim:
             self.story.cli("status")
             self.story.query("SELECT COUNT(*) FROM org")
 
+    def check(self) -> None:
+        """Nothing says anything else, and nothing of the other store is touched."""
+        assert self.story.plaintexts() == self.plaintexts
+        assert self.story.other.rows() == self.others
+
     def steps(self, *arguments: str) -> int:
         """How many steps the command has from beginning to end."""
         assert self.run(0, *arguments).returncode == 0
@@ -63,8 +74,9 @@ class Victim:
 
 
 @pytest.fixture
-def victim(tmp_path: Path, shared_vault: Vault, engine: Engine) -> Victim:
-    return Victim(Story.of(tmp_path / "grafana.db", shared_vault, secret_key="a secret_key", engine=engine), tmp_path)
+def victim(tmp_path: Path, shared_vault: Vault, engine: Engine, store: StoryStore) -> Victim:
+    path = tmp_path / "grafana.db"
+    return Victim(Story.of(path, shared_vault, secret_key="a secret_key", engine=engine, store=store), tmp_path)
 
 
 @pytest.fixture
@@ -76,34 +88,34 @@ def kills(pytestconfig: pytest.Config) -> int:
 def test_a_run_killed_at_any_step_loses_nothing_and_does_nothing_twice(victim: Victim, kills: int) -> None:
     story = victim.story
     dice = random.Random(story.engine.kind)
-    total = victim.steps("run", *WRAP)
+    total = victim.steps("run", *story.store.move)
     killed = rounds = 0
     while killed < kills:
         victim.renew()
         rounds += 1
         while True:
             # Most kills early: what is resumed is shorter.
-            done = victim.run(dice.randrange(1, total), "run", *WRAP)
+            done = victim.run(dice.randrange(1, total), "run", *story.store.move)
             if done.returncode == 0:
                 break
             assert done.returncode == -9, done.stderr
             killed += 1
             victim.look_on()
-            assert story.plaintexts() == victim.plaintexts
+            victim.check()
         report = json.loads(done.stdout)
         if report["run_id"] is None:
             # The one before was killed when all was done but the telling.
             report = story.cli.json("status")["runs"][-1]
         applicable = sum(address.table != NOT_APPLICABLE for address in victim.plaintexts)
         assert report["secrets"]["re_encrypted"] == applicable
-        assert story.plaintexts() == victim.plaintexts
+        victim.check()
         assert story.off_target() == {}
         rewritten = Counter(
             story.query("SELECT table_name, row_key, column_name FROM reencrypt_journal WHERE action = 'rewrite'")
         )
         assert max(rewritten.values()) == 1
-        ((keys,),) = story.query("SELECT COUNT(*) FROM data_keys WHERE provider = 'azurekv.prod'")
-        assert keys == 1
+        made = story.query(MADE[story.store.name], story.store.target)
+        assert sorted(made) == [(namespace, 1) for namespace in NAMESPACES[story.store.name]]
     assert rounds > 1
 
 
@@ -114,7 +126,7 @@ def test_an_undo_killed_at_any_step_gives_everything_back(victim: Victim, kills:
     killed = total = 0
     while killed < kills // 5:
         victim.renew()
-        run_id = json.loads(victim.run(0, "run", *WRAP).stdout)["run_id"]
+        run_id = json.loads(victim.run(0, "run", *story.store.move).stdout)["run_id"]
         while True:
             done = victim.run(dice.randrange(total // 10, total) if total else 0, "undo", run_id)
             total = total or victim.counted()
@@ -123,5 +135,5 @@ def test_an_undo_killed_at_any_step_gives_everything_back(victim: Victim, kills:
             assert done.returncode == -9, done.stderr
             killed += 1
             victim.look_on()
-            assert story.plaintexts() == victim.plaintexts
+            victim.check()
         assert {address: secret.stored_text for address, secret in story.secrets().items()} == before
