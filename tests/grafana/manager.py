@@ -87,13 +87,14 @@ class SecretsManagerBuilder:
         active: bool = True,
         wrap: Callable[[bytes], bytes] | None = None,
         dek: bytes | None = None,
+        uid: str | None = None,
     ) -> ManagerKey:
         """Add a data key of 16 bytes; `wrap` makes the wrapped bytes of a provider that has no section here."""
         rng = self._ground.rng
         key = rng.randbytes(16) if dek is None else dek
         wrapped = wrap(key) if wrap else self._encrypt(key, self._sections[provider].encode())
         letters = string.ascii_lowercase
-        uid = rng.choice(letters) + "".join(rng.choices(letters + string.digits, k=13))
+        uid = uid or rng.choice(letters) + "".join(rng.choices(letters + string.digits, k=13))
         made = ManagerKey(uid, namespace, provider, key, wrapped)
         row: dict[str, SqlValue] = {
             "uid": uid,
