@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, TypeVar, cast
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal, TypeVar, cast
 
 import pytest
 
@@ -20,12 +22,13 @@ from reencrypt.operations.complete.operation import complete as complete_stores
 from reencrypt.operations.migrate import run as operation
 from reencrypt.operations.report import RunReport
 from reencrypt.operations.verify.operation import VerifyReport, verify_stores
-from reencrypt.planning.options import CompleteOptions, RunOptions, TargetOptions
+from reencrypt.planning.options import CompleteOptions, RunOptions, StoreOptions, TargetOptions
 from reencrypt.planning.session import Session
 from reencrypt.settings import DatabaseSettings, Settings, load_settings
 from reencrypt.state.stop import StopRequest
 
 T = TypeVar("T")
+StoreChoice = Literal["classic", "manager"]
 Hook = Callable[[str, Sequence[Row]], None]
 
 
@@ -67,22 +70,24 @@ async def run_in_process(
     options: RunOptions | None = None,
     stop: StopRequest | None = None,
     environ: Mapping[str, str] | None = None,
+    store: StoreChoice = "classic",
+    config: Path | None = None,
 ) -> RunReport:
-    """Move everything under `secretKey.v1`, which needs no vault."""
+    """Move everything of a store under `secretKey.v1`, which needs no vault, or as the options say."""
 
     async def open_hooked(settings: DatabaseSettings, *, write: bool, waiting: Waiting = silent) -> Database:
         return cast("Database", HookedDatabase(await open_database(settings, write=write, waiting=waiting), hook))
 
     monkeypatch.setattr(session, "open_database", open_hooked)
     settings = load_settings(
-        config=None,
+        config=config,
         home=None,
         database_url=url,
         environ={"GF_SECURITY_SECRET_KEY": secret_key, **(environ or {})},
     )
     # A long timeout keeps heartbeats out of the way of listeners, which write while the event loop stands still.
     options = options or RunOptions(target=TargetOptions(to="secretKey.v1"))
-    return await in_session(operation.run, settings, options, emit=listen, stop=stop)
+    return await in_session(operation.run, settings, options, emit=listen, stop=stop, store=store)
 
 
 async def in_stores(
@@ -108,11 +113,14 @@ async def in_session(
     *,
     emit: Callable[[Event], None] = ignore,
     stop: StopRequest | None = None,
+    store: StoreChoice = "classic",
 ) -> T:
-    """Any operation in a session of its own."""
+    """Any operation in a session of one store."""
+    options = replace(options, stores=StoreOptions(store))
+    stop = stop or StopRequest()
     async with (
         session.open_shared() as shared,
-        session.open_session(settings, options, shared, emit=emit, stop=stop or StopRequest(), write=True) as opened,
+        session.open_stores(settings, options, shared, emit=emit, stop=stop, write=True) as (opened,),
     ):
         return await work(opened)
 

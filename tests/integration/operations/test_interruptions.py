@@ -4,33 +4,30 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from reencrypt.catalogue.location import Row
 from reencrypt.events import Event, PageCommitted, PassStarted, RunEnded, Waiting
-from reencrypt.planning.options import RotationOptions, RunOptions, ScopeOptions, TargetOptions
+from reencrypt.planning.options import RotationOptions, ScopeOptions
 from reencrypt.state.stop import StopRequest
 from tests.support.engine import Engine
-from tests.support.raced import Grafana, base64_of
+from tests.support.raced import Grafana
+from tests.support.story import StoryStore
 
-pytestmark = pytest.mark.mysql_for_mariadb
-
-INSERT = (
-    "INSERT INTO user_auth (id, user_id, auth_module, auth_id, created, o_auth_access_token) "
-    "VALUES (?, 1, 'm', 'a', '2026-01-01 00:00:00', ?)"
-)
+pytestmark = [pytest.mark.mysql_for_mariadb, pytest.mark.stores_in_turn]
 
 
 @pytest.fixture
-def grafana(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Grafana:
-    return Grafana(engine, tmp_path / "grafana.db", monkeypatch)
+def grafana(engine: Engine, store: StoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Grafana:
+    return Grafana(engine, tmp_path / "grafana.db", monkeypatch, store)
 
 
 def save_rows(grafana: Grafana) -> None:
-    for number, ciphertext in enumerate(grafana.legacy):
-        grafana.execute(INSERT, 5000 + number, base64_of(ciphertext))
+    for number in range(len(grafana.saves)):
+        grafana.insert(grafana.places.behind(number), number)
 
 
 async def test_what_grafana_saves_between_a_stop_in_a_sweep_and_the_next_run_is_found(grafana: Grafana) -> None:
@@ -40,7 +37,7 @@ async def test_what_grafana_saves_between_a_stop_in_a_sweep_and_the_next_run_is_
     def listen(event: Event) -> None:
         if isinstance(event, PassStarted):
             passes.append(event.number)
-        if isinstance(event, PageCommitted) and len(passes) == 2 and event.location == "user_auth":
+        if isinstance(event, PageCommitted) and len(passes) == 2 and event.location == grafana.places.first:
             stop.set("SIGTERM received")
 
     report = await grafana.run(listen=listen, stop=stop)
@@ -59,7 +56,7 @@ async def test_what_grafana_saves_after_a_kill_behind_the_last_sweep_is_found(gr
     def listen(event: Event) -> None:
         if isinstance(event, PassStarted):
             passes.append(event.number)
-        last = len(passes) == 2 and isinstance(event, PageCommitted) and event.location == "secrets"
+        last = len(passes) == 2 and isinstance(event, PageCommitted) and event.location == grafana.places.last
         if last and not tasks[0].cancelling():
             tasks[0].cancel()
 
@@ -83,12 +80,11 @@ async def test_a_row_that_lost_a_race_in_a_sweep_is_not_lost_to_a_kill(grafana: 
             tasks[0].cancel()
 
     def save(location: str, rows: Sequence[Row]) -> None:
-        update = "UPDATE user_auth SET o_auth_access_token = ? WHERE id = 7"
-        if location == "secrets" and rows and len(passes) == 1:
-            grafana.execute(update, base64_of(grafana.legacy[0]))
-        if location == "user_auth" and rows and len(passes) == 2 and not raced:
+        if location == grafana.places.later and rows and len(passes) == 1:
+            grafana.save(grafana.places.row(7), 0)
+        if location == grafana.places.first and rows and len(passes) == 2 and not raced:
             raced.append(7)
-            grafana.execute(update, base64_of(grafana.legacy[1]))
+            grafana.save(grafana.places.row(7), 1)
 
     tasks.append(asyncio.create_task(grafana.run(listen=listen, hook=save)))
     with pytest.raises(asyncio.CancelledError):
@@ -108,11 +104,9 @@ async def test_locations_by_name_are_read_again_also_after_the_main_pass(grafana
 
     await grafana.run(listen=listen, stop=stop)
     save_rows(grafana)
-    report = await grafana.run(
-        options=RunOptions(target=TargetOptions(to="secretKey.v1"), scope=ScopeOptions(locations=("user_auth",)))
-    )
+    report = await grafana.run(options=grafana.options(scope=ScopeOptions(locations=(grafana.places.first,))))
     assert report.stop_reason is not None
-    assert "user_auth done" in report.stop_reason
+    assert f"{grafana.places.first} done" in report.stop_reason
     assert grafana.off_target() == 0
 
 
@@ -130,7 +124,7 @@ async def test_a_stop_while_settling_ends_with_a_report(grafana: Grafana) -> Non
     report = await grafana.run(
         listen=listen,
         stop=stop,
-        options=RunOptions(target=TargetOptions(to="secretKey.v1"), scope=ScopeOptions(settle=True)),
+        options=grafana.options(scope=ScopeOptions(settle=True)),
     )
     assert (report.outcome, report.exit_code, report.stop_reason) == ("stopped", 4, "SIGTERM received")
     assert (report.total.total, len(ended)) == (320, 1)
@@ -158,30 +152,23 @@ async def test_a_request_behind_the_last_page_finds_the_run_done(grafana: Grafan
 
 @pytest.mark.one_engine
 @pytest.mark.parametrize(
-    ("options", "reason"),
-    [
-        (
-            RunOptions(target=TargetOptions(to="secretKey.v1"), scope=ScopeOptions(limit=5)),
-            "the limit of 5 secrets is reached",
-        ),
-        (
-            RunOptions(target=TargetOptions(to="secretKey.v1"), scope=ScopeOptions(locations=("user_auth",))),
-            "user_auth done; run without --location for the others",
-        ),
-    ],
+    ("limit", "reason"),
+    [(5, "the limit of 5 secrets is reached"), (None, "{first} done; run without --location for the others")],
 )
 async def test_a_limit_ends_a_run_with_its_reason_and_asks_nobody_to_stop(
-    grafana: Grafana, options: RunOptions, reason: str
+    grafana: Grafana, limit: int | None, reason: str
 ) -> None:
     stop = StopRequest()
-    report = await grafana.run(stop=stop, options=options)
+    scope = ScopeOptions(limit=limit) if limit else ScopeOptions(locations=(grafana.places.first,))
+    report = await grafana.run(stop=stop, options=grafana.options(scope=scope))
+    reason = reason.format(first=grafana.places.first)
     assert (report.outcome, report.stop_reason, stop.reason) == ("stopped", reason, None)
 
 
 @pytest.mark.one_engine
 async def test_a_rotation_that_goes_on_with_nothing_left_to_move_keeps_its_own_key(grafana: Grafana) -> None:
     await grafana.run()
-    options = RunOptions(target=TargetOptions(to="secretKey.v1"), rotation=RotationOptions(fresh_data_key=True))
+    options = replace(grafana.options(), rotation=RotationOptions(fresh_data_key=True))
     stop = StopRequest()
 
     def listen(event: Event) -> None:
@@ -190,6 +177,6 @@ async def test_a_rotation_that_goes_on_with_nothing_left_to_move_keeps_its_own_k
 
     assert (await grafana.run(listen=listen, stop=stop, options=options)).outcome == "stopped"
     # As Grafana's own "rotate data keys" does.
-    grafana.execute("UPDATE data_keys SET active = 0")
+    grafana.set_all_inactive()
     report = await grafana.run(options=options)
     assert (report.outcome, report.total.left, report.total.re_encrypted) == ("done", 0, 320)

@@ -33,7 +33,7 @@ from tests.grafana.planting import Plain
 from tests.support.dropping import Drop, DroppingDatabase, Fault, drop_pages
 from tests.support.engine import Engine
 from tests.support.inprocess import complete, in_session, verify
-from tests.support.raced import SECRET_KEY, Grafana, base64_of
+from tests.support.raced import SECRET_KEY, Grafana
 
 FAULTS = [pytest.param(fault, every, id=f"{fault.name}-{every}") for fault in Fault for every in (1, 2, 3)]
 LOSING = [Fault.SKIPPED, Fault.HALVED]
@@ -144,13 +144,13 @@ async def test_the_last_sweep_that_misses_pages_is_repeated_once(
     grafana: Grafana, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     faulty = Faulty(grafana, monkeypatch, Drop(Fault.SKIPPED), {3})
-    ciphertexts = iter(grafana.legacy)
+    ciphertexts = iter(grafana.saves)
 
     def save(event: Event) -> None:
         faulty.listen(event)
         if isinstance(event, PassStarted) and event.number in (1, 2):
             # So that these sweeps move something, and another one follows.
-            grafana.execute("UPDATE user_auth SET o_auth_access_token = ? WHERE id = 5", base64_of(next(ciphertexts)))
+            grafana.execute("UPDATE user_auth SET o_auth_access_token = ? WHERE id = 5", next(ciphertexts)[0])
 
     report = await in_session(operation.run, settings_of(grafana), OPTIONS, emit=save, stop=faulty.stop)
     assert faulty.passes == [0, 1, 2, 3, 4]
@@ -364,7 +364,7 @@ class Churn:
 
     def __init__(self, grafana: Grafana) -> None:
         self._grafana = grafana
-        self._ciphertext = base64_of(grafana.legacy[0])
+        self._ciphertext = grafana.saves[0][0]
         self._stop = threading.Event()
         self.writes = 0
 

@@ -17,33 +17,31 @@ from reencrypt.events import Event, PageCommitted, PassStarted, RunStarted, Targ
 from reencrypt.operations.report import RunReport
 from reencrypt.operations.undo.columns import ColumnUndo
 from reencrypt.operations.undo.operation import undo
-from reencrypt.planning.options import RunOptions, SafetyOptions, ScopeOptions, TargetOptions
+from reencrypt.planning.options import RunOptions, SafetyOptions, ScopeOptions
 from reencrypt.settings import load_settings
 from reencrypt.state.stop import StopRequest
 from tests.grafana.planting import Plain
-from tests.grafana.populate import populate
 from tests.support.engine import Engine, SqliteEngine
 from tests.support.inprocess import in_session
-from tests.support.raced import SECRET_KEY, Grafana, base64_of
+from tests.support.raced import SECRET_KEY, Grafana
+from tests.support.story import CLASSIC, StoryStore
 
-pytestmark = pytest.mark.mysql_for_mariadb
+pytestmark = [pytest.mark.mysql_for_mariadb, pytest.mark.stores_in_turn]
 
 
 @pytest.fixture
-def grafana(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Grafana:
-    return Grafana(engine, tmp_path / "grafana.db", monkeypatch)
+def grafana(engine: Engine, store: StoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Grafana:
+    return Grafana(engine, tmp_path / "grafana.db", monkeypatch, store)
 
 
 async def test_an_update_between_read_and_write_wins_and_is_re_encrypted(grafana: Grafana) -> None:
     raced: list[int] = []
 
     def save(location: str, rows: Sequence[Row]) -> None:
-        if location == "user_auth" and rows and not raced:
-            for row, ciphertext in zip(rows[::10], grafana.legacy, strict=False):
-                raced.append(int(row.key[0]))
-                grafana.execute(
-                    "UPDATE user_auth SET o_auth_access_token = ? WHERE id = ?", base64_of(ciphertext), row.key[0]
-                )
+        if location == grafana.places.first and rows and not raced:
+            for number, row in enumerate(rows[::10][: len(grafana.saves)]):
+                raced.append(number)
+                grafana.save(row.key, number)
 
     report = await grafana.run(hook=save)
     assert len(raced) > 5
@@ -58,9 +56,9 @@ async def test_rows_deleted_in_mid_page_are_no_error(grafana: Grafana) -> None:
     deleted: list[object] = []
 
     def delete(location: str, rows: Sequence[Row]) -> None:
-        if location == "user_auth" and rows and not deleted:
-            deleted.extend(row.key[0] for row in rows[::5])
-            grafana.execute(f"DELETE FROM user_auth WHERE id IN ({','.join(map(str, deleted))})")  # noqa: S608
+        if location == grafana.places.first and rows and not deleted:
+            deleted.extend(row.key for row in rows[::5])
+            assert all(grafana.delete(row.key) for row in rows[::5])
 
     report = await grafana.run(hook=delete)
     assert len(deleted) > 5
@@ -73,16 +71,11 @@ async def test_rows_inserted_behind_the_cursor_are_swept_up(grafana: Grafana) ->
     inserted: list[int] = []
 
     def save(location: str, rows: Sequence[Row]) -> None:
-        # When the run is at the secrets, user_auth lies behind it.
-        if location == "secrets" and rows and not inserted:
+        # When the run is at the later location, the first one lies behind it.
+        if location == grafana.places.later and rows and not inserted:
             inserted.append(1)
-            for number, ciphertext in enumerate(grafana.legacy):
-                grafana.execute(
-                    "INSERT INTO user_auth (id, user_id, auth_module, auth_id, created, o_auth_access_token) "
-                    "VALUES (?, 1, 'm', 'a', '2026-01-01 00:00:00', ?)",
-                    -1000 - number,
-                    base64_of(ciphertext),
-                )
+            for number in range(len(grafana.saves)):
+                grafana.insert(grafana.places.before(number), number)
 
     report = await grafana.run(hook=save)
     assert report.total.re_encrypted == 370
@@ -91,21 +84,19 @@ async def test_rows_inserted_behind_the_cursor_are_swept_up(grafana: Grafana) ->
 
 
 async def test_a_row_that_changes_at_every_attempt_is_quarantined_and_never_overwritten(grafana: Grafana) -> None:
-    saves = 0
+    saves, key = 0, grafana.places.row(7)
 
     def save(location: str, rows: Sequence[Row]) -> None:
         nonlocal saves
-        if location == "user_auth" and any(row.key == (7,) for row in rows):
+        if location == grafana.places.first and any(row.key == key for row in rows):
             saves += 1
-            text = base64_of(grafana.legacy[saves % 2])
-            grafana.execute("UPDATE user_auth SET o_auth_access_token = ? WHERE id = 7", text)
+            grafana.save(key, saves % 2)
 
     report = await grafana.run(hook=save)
     assert report.outcome == "partly_done"
     assert report.total.quarantined_because == {"race_lost": 1}
     assert (report.total.re_encrypted, report.total.total) == (319, 320)
-    (token,) = grafana.query("SELECT o_auth_access_token FROM user_auth WHERE id = 7")
-    assert token == (base64_of(grafana.legacy[saves % 2]),)
+    assert grafana.stored(key) == grafana.saves[saves % 2]
 
 
 async def test_a_target_data_key_that_somebody_deletes_stops_the_run_before_it_writes(grafana: Grafana) -> None:
@@ -113,9 +104,10 @@ async def test_a_target_data_key_that_somebody_deletes_stops_the_run_before_it_w
 
     def listen(event: Event) -> None:
         if isinstance(event, TargetKeyReady):
-            assert grafana.execute("DELETE FROM data_keys") == 1
+            delete = f"DELETE FROM {grafana.store.keys} WHERE provider = ?"  # noqa: S608 - our own table
+            assert grafana.execute(delete, grafana.places.target) == 1
 
-    with pytest.raises(RefusedError, match="is gone from data_keys"):
+    with pytest.raises(RefusedError, match=f"is gone from {grafana.store.keys}"):
         await grafana.run(listen=listen)
     assert grafana.plaintexts() == before
     # The next run makes another key and moves everything.
@@ -125,10 +117,11 @@ async def test_a_target_data_key_that_somebody_deletes_stops_the_run_before_it_w
 
 
 async def test_a_target_data_key_deleted_in_mid_run_stops_it_with_every_secret_under_a_key(grafana: Grafana) -> None:
-    with grafana.builder() as builder:
-        keep = builder.data_key()
-        builder.add_secret(Plain(b'{"under":"another key"}', keep))
-    grafana.execute("UPDATE data_keys SET active = ?", False)  # noqa: FBT003
+    if grafana.store is CLASSIC:
+        with grafana.builder() as builder:
+            keep = builder.data_key()
+            builder.add_secret(Plain(b'{"under":"another key"}', keep))
+    grafana.set_all_inactive()
     pages = 0
 
     def listen(event: Event) -> None:
@@ -137,7 +130,8 @@ async def test_a_target_data_key_deleted_in_mid_run_stops_it_with_every_secret_u
             pages += 1
             if pages == 1:
                 # Wrapped anew by somebody: the bytes are not those that were proven.
-                grafana.execute("UPDATE data_keys SET encrypted_data = ? WHERE active = ?", b"anew", True)  # noqa: FBT003
+                update = f"UPDATE {grafana.store.keys} SET encrypted_data = ? WHERE active = ?"  # noqa: S608 - our own table
+                grafana.execute(update, b"anew", True)  # noqa: FBT003
 
     with pytest.raises(RefusedError, match="wrapped anew"):
         await grafana.run(listen=listen)
@@ -162,13 +156,10 @@ async def test_a_holder_that_slept_through_a_take_over_cannot_commit(grafana: Gr
 async def test_a_lease_whose_holder_is_silent_is_taken_over_after_its_timeout(grafana: Grafana) -> None:
     await grafana.run()
     grafana.execute("UPDATE reencrypt_lease SET holder = 'a dead process', beats = beats + 1, beat_seconds = 0")
-    with grafana.builder() as builder:
-        builder.add_secret(Plain(b'{"new":"secret"}'), row_id=999)
+    grafana.add_more()
     loop = asyncio.get_running_loop()
     since = loop.time()
-    report = await grafana.run(
-        options=RunOptions(target=TargetOptions(to="secretKey.v1"), safety=SafetyOptions(lease_timeout=1))
-    )
+    report = await grafana.run(options=grafana.options(safety=SafetyOptions(lease_timeout=1)))
     assert loop.time() - since >= 1
     assert report.total.re_encrypted == 1
 
@@ -177,13 +168,10 @@ async def test_a_lease_whose_holder_is_silent_is_taken_over_after_its_timeout(gr
 async def test_a_holder_that_beats_slowly_is_given_three_of_its_beats(grafana: Grafana) -> None:
     await grafana.run()
     grafana.execute("UPDATE reencrypt_lease SET holder = 'a slow process', beats = beats + 1, beat_seconds = 0.5")
-    with grafana.builder() as builder:
-        builder.add_secret(Plain(b'{"new":"secret"}'), row_id=999)
+    grafana.add_more()
     loop = asyncio.get_running_loop()
     since = loop.time()
-    report = await grafana.run(
-        options=RunOptions(target=TargetOptions(to="secretKey.v1"), safety=SafetyOptions(lease_timeout=0.3))
-    )
+    report = await grafana.run(options=grafana.options(safety=SafetyOptions(lease_timeout=0.3)))
     assert loop.time() - since >= 1.5
     assert report.total.re_encrypted == 1
 
@@ -208,8 +196,7 @@ async def cancel_after(grafana: Grafana, events: int) -> bool:
 
 
 async def test_a_run_cancelled_at_any_event_is_resumed_with_nothing_lost_and_nothing_twice(grafana: Grafana) -> None:
-    with grafana.builder() as builder:
-        populate(builder, count=300, under=[None], own_salts=False)
+    grafana.grow()
     before = sorted(text for text in grafana.plaintexts() if text is not None)
     applicable = sum(address.table != "alert_notification" for address in grafana.secrets())
     cancelled = 0
@@ -247,16 +234,13 @@ async def test_a_stop_while_waiting_for_a_silent_lease_is_heeded_at_once(grafana
 
 
 async def test_what_a_run_moved_under_two_target_keys_is_counted_as_moved(grafana: Grafana) -> None:
-    pilot = await grafana.run(
-        options=RunOptions(
-            target=TargetOptions(to="secretKey.v1"), scope=ScopeOptions(locations=("user_auth",), limit=20)
-        )
-    )
+    pilot = await grafana.run(options=grafana.options(scope=ScopeOptions(locations=(grafana.places.first,), limit=20)))
     assert pilot.total.re_encrypted == 20
-    grafana.execute("UPDATE data_keys SET active = ?", False)  # noqa: FBT003
+    assert len(grafana.target_keys()) == 1
+    grafana.set_all_inactive()
     report = await grafana.run()
     assert report.run_id == pilot.run_id
-    assert report.target_data_key != pilot.target_data_key
+    assert len(grafana.target_keys()) == 2
     assert report.total.re_encrypted == 320
 
 
@@ -277,10 +261,10 @@ async def test_settling_sweeps_up_what_grafana_wrote_from_its_cache(grafana: Gra
     def listen(event: Event) -> None:
         if isinstance(event, Waiting) and "cache" in event.reason:
             waits.append(event.reason)
-            grafana.execute("UPDATE user_auth SET o_auth_access_token = ? WHERE id = 3", base64_of(grafana.legacy[0]))
+            grafana.save(grafana.places.row(3), 0)
 
-    options = RunOptions(target=TargetOptions(to="secretKey.v1"), scope=ScopeOptions(settle=True))
-    environ = {"GF_SECURITY_ENCRYPTION_DATA_KEYS_CACHE_TTL": "200ms"}
+    options = grafana.options(scope=ScopeOptions(settle=True))
+    environ = {grafana.places.cache: "200ms"}
     report = await grafana.run(listen=listen, options=options, environ=environ)
     assert len(waits) == 1
     assert report.outcome == "done"
@@ -294,6 +278,7 @@ async def test_without_settling_the_report_says_what_may_remain(grafana: Grafana
     assert any("--settle" in warning and "15 minutes" in warning for warning in report.warnings)
 
 
+@pytest.mark.parametrize("store", ["classic"], indirect=True)
 async def test_a_data_key_that_somebody_deletes_in_mid_undo_is_given_no_secret_back(
     grafana: Grafana, monkeypatch: pytest.MonkeyPatch
 ) -> None:
