@@ -40,19 +40,21 @@ async def offer_journal_samples(
     after = 0
     if rekeyed is not None:
         after = await read_end(database, rekeyed.id)
-    by_table = {location.table: location for location in locations}
-    replaced: dict[str, list[tuple[str, str, bytes]]] = {}
-    for (table, row_key, column), old in await read_newest(database, longest=_LONGEST_BYTES, after=after, rows=_NEWEST):
-        if table in by_table:
-            replaced.setdefault(table, []).append((row_key, column, old))
-    for table, entries in replaced.items():
-        location = by_table[table]
+    newest = await read_newest(database, longest=_LONGEST_BYTES, after=after, rows=_NEWEST)
+    for location in locations:
+        entries = [
+            (row_key, column, old)
+            for (table, row_key, column), old in newest
+            if table == location.table and column in location.columns
+        ]
+        if not entries:
+            continue
         # The row as it is now: the kind of its plaintexts may depend on another column.
         keys = list(dict.fromkeys(key_from_text(row_key) for row_key, _, _ in entries))
         rows = {row.key: row for row in await database.read_rows(location, keys)}
         for row_key, column, old in entries:
             row = rows.get(key_from_text(row_key))
-            if row is None or column not in location.columns:
+            if row is None:
                 continue
             before = _as_it_was(location, row, column, old)
             for secret in secrets_of(location, before):

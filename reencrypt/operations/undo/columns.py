@@ -93,20 +93,31 @@ class ColumnUndo:
         if entries:
             progress.last = entries[-1].id
         for layer in _layers(entries):
-            by_table: dict[str, list[JournalEntry]] = {}
+            by_location: dict[str | None, list[JournalEntry]] = {}
             for each in layer:
-                by_table.setdefault(each.table, []).append(each)
-            for table, group in by_table.items():
-                await self._table(table, group, progress)
+                by_location.setdefault(self._location_of(each), []).append(each)
+            for name, group in by_location.items():
+                await self._location(name, group, progress)
         await self._save(progress)
         return bool(entries)
 
-    async def _table(self, table: str, entries: Sequence[JournalEntry], progress: ColumnProgress) -> None:
-        location = next((each for each in self.locations.values() if each.table == table), None)
-        if location is None:
+    def _location_of(self, entry: JournalEntry) -> str | None:
+        """The name of the location that the entry's column is in; None where nobody knows it any more."""
+        return next(
+            (
+                name
+                for name, each in self.locations.items()
+                if each.table == entry.table and entry.column in each.columns
+            ),
+            None,
+        )
+
+    async def _location(self, name: str | None, entries: Sequence[JournalEntry], progress: ColumnProgress) -> None:
+        if name is None:
             for entry in entries:
                 self._keep(entry, UndoSkipReason.NO_LOCATION, progress)
             return
+        location = self.locations[name]
         hashes = location.text_hash.column if location.text_hash else None
         by_row: dict[Key, dict[str, JournalEntry]] = {}
         for entry in entries:
@@ -154,8 +165,6 @@ class ColumnUndo:
         for column, entry in columns.items():
             if row is None:
                 self._keep(entry, UndoSkipReason.ROW_GONE, progress)
-            elif column not in location.columns:
-                self._keep(entry, UndoSkipReason.NO_LOCATION, progress)
             else:
                 cell = row.cells[location.columns.index(column)]
                 if cell == entry.old or self._is_further_back(entry, cell):
