@@ -68,6 +68,12 @@ class UnsupportedColumnError(ConfigurationError):
     code = "unsupported_column"
 
 
+class DeclarationError(ConfigurationError):
+    """A location that the user declares does not suit the catalogue, the database or an earlier run (exit 2)."""
+
+    code = "declaration"
+
+
 class IncompleteScanError(ReencryptError):
     """A read of a whole table saw fewer rows than the database counts, and so did the next one (exit 3)."""
 

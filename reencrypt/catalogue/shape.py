@@ -154,6 +154,42 @@ class SecretMembers:
         return False
 
 
+@dataclass(frozen=True, slots=True)
+class AtPaths:
+    """A document with strings at some paths (see `reencrypt.catalogue.codec.Path`), and anything elsewhere.
+
+    What reads such a document is not known, so a value of another type is not understood. A missing one and `null` hold
+    no secret.
+    """
+
+    paths: Sequence[Sequence[str | type[int] | None]]
+
+    def mismatches(self, value: object, path: JsonPath) -> Iterator[Mismatch]:
+        """See `Shape`."""
+        found: dict[JsonPath, None] = {}
+        for each in self.paths:
+            self._walk(value, path, each, found)
+        for where in found:
+            yield Mismatch(where, Reason.NOT_UNDERSTOOD)
+
+    def _walk(
+        self, value: object, here: JsonPath, rest: Sequence[str | type[int] | None], found: dict[JsonPath, None]
+    ) -> None:
+        if value is None:
+            return
+        if not rest:
+            if not isinstance(value, str):
+                found[here] = None
+            return
+        first, *others = rest
+        if not isinstance(value, list if first is int else dict):
+            found[here] = None
+            return
+        for name, inner in _members(value):
+            if first in (None, int, name):
+                self._walk(inner, (*here, name), others, found)
+
+
 def _members(value: object) -> Iterable[tuple[str | int, object]]:
     """The members of an object, or the elements of an array with their index; none of another value."""
     if isinstance(value, dict):

@@ -128,6 +128,21 @@ INSERT INTO reencrypt_location (name, declaration, run_id, declared) VALUES (:na
 ON CONFLICT (name) DO UPDATE
 SET declaration = excluded.declaration, run_id = excluded.run_id, declared = excluded.declared
 
+-- name: declared_forget
+DELETE FROM reencrypt_location WHERE name = :name
+
+-- name: declared_forget_quarantine
+DELETE FROM reencrypt_quarantine WHERE location = :name
+
+-- name: declared_forget_checkpoints
+DELETE FROM reencrypt_checkpoint WHERE location = :name
+
+-- name: declared_undoable
+SELECT r.id FROM reencrypt_run AS r WHERE r.state <> 'undone' AND EXISTS (
+    SELECT 1 FROM reencrypt_journal AS j
+    WHERE j.run_id = r.id AND j.action = 'rewrite' AND j.table_name = :table_name AND j.column_name = :column_name)
+ORDER BY r.number
+
 -- name: state_version
 SELECT MAX(version) FROM reencrypt_schema
 

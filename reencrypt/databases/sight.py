@@ -24,12 +24,13 @@ class Sight:
     """Unusual facts about tables, by table; a plain table has none.
 
     `kinds` names its kind: a view, a foreign table. `policies` are the row policies that apply to this account.
-    `elsewhere` are relations of the same name in other schemas.
+    `elsewhere` are relations of the same name in other schemas. `engines` names a storage engine without transactions.
     """
 
     kinds: Mapping[str, str] = field(default_factory=dict)
     policies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     elsewhere: Mapping[str, tuple[Elsewhere, ...]] = field(default_factory=dict)
+    engines: Mapping[str, str] = field(default_factory=dict)
 
 
 class KeyCount(NamedTuple):

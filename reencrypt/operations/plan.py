@@ -79,6 +79,15 @@ class PlanReport:
             if ring.knows(row.id) and not isinstance(entry := ring.entry(row.id), Unwrapped)
         }
 
+    def declared(self) -> dict[str, str]:
+        """The declared locations of the store, and whether they are saved, or what a run would do about them."""
+        found, declared = {}, self.plan.schema.declared
+        for each in declared.declarations:
+            if each.store is self.store:
+                found[each.name] = "new" if each in declared.unsaved else "saved"
+        dropped = (each.name for each in declared.dropped if each.store is self.store)
+        return found | {name: "changed" if name in found else "forgotten" for name in dropped}
+
     def target(self) -> str:
         """The data key that a run would write under, in words."""
         plan = self.plan
@@ -133,6 +142,7 @@ class PlanReport:
                 for location in plan.locations
                 if self._census(location).total
             },
+            "declared": self.declared(),
             "plain_text": dict(plan.plain_text),
             "missing": list(plan.schema.fitted.missing),
             "orphaned_keys": self.orphaned_keys(),

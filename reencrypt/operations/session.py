@@ -16,6 +16,7 @@ from reencrypt.keys.kind import ProviderContext, Services
 from reencrypt.keys.providers import Providers
 from reencrypt.keys.ring import KeyRing
 from reencrypt.operations.choice import chosen_stores, of_all_stores, options_of
+from reencrypt.planning.declared import read_file
 from reencrypt.planning.options import RunOptions, StoreOptions, available_threads
 from reencrypt.planning.schema import Schema, inspect
 from reencrypt.planning.session import Session
@@ -92,6 +93,7 @@ async def open_stores(
     cache = DerivedKeyCache()
     chosen = chosen_stores(settings, options, emit)
     # Before the database: what the options say wrongly must not wait for a server that does not answer.
+    file = read_file(options.declared.file)
     of_store = {name: options_of(name, chosen, settings, options) for name in chosen}
     if every:
         of_store = of_all_stores(of_store, settings, options)
@@ -100,7 +102,7 @@ async def open_stores(
     }
     database = await open_database(settings.database, write=write, waiting=lambda reason: emit(Waiting(reason)))
     try:
-        schema = await inspect(database, stores=tuple(opening))
+        schema = await inspect(database, stores=tuple(opening), file=file)
         if len(chosen) > 1 and not schema.of(StoreName.MANAGER).has_store:
             # A Grafana before 12 has no such store, and that is no news.
             opening.pop(StoreName.MANAGER, None)
@@ -131,7 +133,8 @@ async def open_stores(
 
 async def renewed(session: Session) -> Session:
     """Copy the session for another part of an operation: with the present schema, and no data key unwrapped."""
-    schema = (await inspect(session.database, stores=(session.store,))).of(session.store)
+    file = session.schema.declared.file
+    schema = (await inspect(session.database, stores=(session.store,), file=file)).of(session.store)
     return replace(session, schema=schema, ring=_ring(session.database, session.providers, schema))
 
 

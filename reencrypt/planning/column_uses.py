@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 from reencrypt.catalogue.codec import WholeColumn
@@ -29,11 +29,15 @@ _DATA_KEYS: Final = {
 
 
 async def unsupported_columns(
-    database: Database, data_keys: str, locations: Sequence[Location], columns: Mapping[str, frozenset[str]]
+    database: Database,
+    data_keys: str,
+    locations: Sequence[Location],
+    columns: Mapping[str, frozenset[str]],
+    declared: Collection[str] = (),
 ) -> list[UnsupportedColumnError]:
     """The columns of a store whose type cannot hold, or give back exactly, what Grafana stores there.
 
-    `data_keys` is the table of its data keys.
+    `data_keys` is the table of its data keys, `declared` are tables that the user has named.
     """
     uses = [each for location in locations for each in _uses(location)]
     uses += [
@@ -44,8 +48,11 @@ async def unsupported_columns(
     return [
         UnsupportedColumnError(
             f"{database.name}: {each.table}.{each.column} has the type {each.found}, which cannot give back exactly "
-            f"what Grafana stores there; supported are {', '.join(each.expected)}",
-            hint=f"Stop Grafana, and give {each.table}.{each.column} the type {each.expected[0]}, as Grafana creates "
+            f"what is stored there; supported are {', '.join(each.expected)}",
+            hint=f"Name another column, or give {each.table}.{each.column} the type {each.expected[0]}, if what writes "
+            "it can work with that."
+            if each.table in declared
+            else f"Stop Grafana, and give {each.table}.{each.column} the type {each.expected[0]}, as Grafana creates "
             "it. After a conversion from another database, create the tables with Grafana and copy the rows alone.",
         )
         for each in await database.unfit_columns(list(dict.fromkeys(uses)))

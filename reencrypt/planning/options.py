@@ -58,6 +58,20 @@ class StoreOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class DeclaredOptions:
+    """Tables of plugins and of Grafana Enterprise that the catalogue cannot know."""
+
+    file: Path | None = option(
+        "--locations FILE",
+        "Declared locations (TOML): columns with secrets that reencrypt does not know.",
+        default=None,
+        details="A run saves them in its state tables, and every later command knows them without the file. See "
+        "docs/runbook.md.",
+        example="/etc/reencrypt/locations.toml",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class TargetOptions:
     """Target and form of the secrets."""
 
@@ -257,6 +271,7 @@ class RunOptions:
 
     operation: Operation = Operation.RUN
     stores: StoreOptions = field(default_factory=StoreOptions)
+    declared: DeclaredOptions = field(default_factory=DeclaredOptions)
     target: TargetOptions = field(default_factory=TargetOptions)
     trust: TrustOptions = field(default_factory=TrustOptions)
     vault: ServiceOptions = field(default_factory=ServiceOptions)

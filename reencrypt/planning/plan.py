@@ -192,10 +192,11 @@ class Plan:
 
     @property
     def needs_run(self) -> bool:
-        """Whether a run has anything to do, including another look at the quarantine."""
+        """Whether a run has anything to do, including another look at the quarantine, or a declaration to save."""
         if self.target.waits_until is not None:
             return False
-        return bool(self.movable or self.unreadable or self.quarantined or self.run_to_continue)
+        saves = self.schema.declared.has_changes(self.store)
+        return bool(self.movable or self.unreadable or self.quarantined or self.run_to_continue or saves)
 
     def due_at(self, older_than: timedelta, now: object, stuck: Counter[tuple[str, str | None]]) -> datetime | None:
         """When a rotation by age will be due; None for now. A legacy value is as old as `secret_key`.

@@ -8,6 +8,7 @@ from reencrypt.catalogue.store_name import StoreName
 from reencrypt.crypto.salt import new_salt
 from reencrypt.errors import LeaseHeldError, RefusedError
 from reencrypt.outcomes import Operation
+from reencrypt.planning.declared import save_changes
 from reencrypt.planning.plan import Plan
 from reencrypt.planning.session import Session
 from reencrypt.planning.target_keys import discard_unfinished
@@ -37,6 +38,7 @@ class Resumption:
             )
         wrap_format = str(plan.options.target.wrap_format or "")
         if interrupted := plan.run_to_continue:
+            await save_changes(database, lease, interrupted.id, plan.schema.declared, plan.store)
             if wrap_format and wrap_format != interrupted.wrap_format:
                 await choose_format(database, lease, interrupted, wrap_format)
             return interrupted, True
@@ -61,6 +63,8 @@ class Resumption:
             # It had another target; this run takes over the secrets that it left.
             await discard_unfinished(self.session, lease, found)
             await supersede(database, lease, found)
+        # First, so that whoever resumes the run has the locations that it began with.
+        await save_changes(database, lease, fresh.id, plan.schema.declared, plan.store)
         await insert_run(database, lease, fresh)
         return fresh, False
 

@@ -14,7 +14,8 @@ from reencrypt.databases.state_version import read_state_version
 from reencrypt.databases.statements import ACCEPTED_TABLE, OUR_TABLES, STATE_TABLES, STATE_VERSION
 from reencrypt.errors import ConfigurationError
 from reencrypt.planning.column_uses import unsupported_columns
-from reencrypt.planning.visibility import ambiguous_keys, obstacles
+from reencrypt.planning.declared import NO_FILE, Declared, LocationsFile, find_declared
+from reencrypt.planning.visibility import ambiguous_keys, obstacles, obstacles_of_declared
 from reencrypt.state.accepted import NOTHING, Accepted, read_accepted
 from reencrypt.state.data_keys import read_own
 from reencrypt.state.key_table import KeyTable
@@ -34,8 +35,8 @@ class StoreSchema:
 class Schema:
     """The schema of a database as one store sees it, and whether the state tables exist.
 
-    Two of those outlast the others: the data keys that runs made, and the accepted secrets. `name` is the database
-    schema that contains everything, empty where the engine has none.
+    Some of those outlast the others: the data keys that runs made, the accepted secrets and the declared locations.
+    `name` is the database schema that contains everything, empty where the engine has none.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Schema:
     state_version: int
     missing_tables: tuple[str, ...]
     data_source_columns: frozenset[str]
+    declared: Declared
 
     def of(self, store: StoreName) -> Schema:
         """The same schema as another store sees it."""
@@ -90,22 +92,31 @@ class Schema:
 
 
 async def inspect(
-    database: Database, *, pages: bool = True, stores: Collection[StoreName] = tuple(StoreName)
+    database: Database,
+    *,
+    pages: bool = True,
+    stores: Collection[StoreName] = tuple(StoreName),
+    file: LocationsFile = NO_FILE,
 ) -> Schema:
     """Read the schema, and make sure that it is complete for these stores.
 
-    Without `pages` no rows will be read page by page.
+    Without `pages` no rows will be read page by page. `file` declares locations besides those that runs have saved.
 
-    Raises `ConfigurationError` when it is not Grafana's, or when this session does not see all that Grafana has.
+    Raises `ConfigurationError` when it is not Grafana's, or when this session does not see all that Grafana has; and
+    for a declaration that does not suit the database.
     """
-    schema, found = await examine(database, pages=pages, stores=stores)
+    schema, found = await examine(database, pages=pages, stores=stores, file=file)
     if found:
         raise found[0]
     return schema
 
 
 async def examine(
-    database: Database, *, pages: bool = True, stores: Collection[StoreName] = tuple(StoreName)
+    database: Database,
+    *,
+    pages: bool = True,
+    stores: Collection[StoreName] = tuple(StoreName),
+    file: LocationsFile = NO_FILE,
 ) -> tuple[Schema, list[ConfigurationError]]:
     """Read the schema and all obstacles in these stores.
 
@@ -113,12 +124,20 @@ async def examine(
     """
     columns = await database.columns()
     found = await obstacles(database, columns)
+    # Hidden state tables are not read: they are an obstacle already.
+    version = 0 if found else await read_state_version(database, columns.keys())
+    declared = Declared(file)
+    if not found:
+        declared, found = await find_declared(database, columns, file)
+        found = [*await obstacles_of_declared(database, columns, declared.declarations), *found]
     schema = Schema(
         database.schema,
         StoreName.CLASSIC,
         {
             name: StoreSchema(
-                fit(store.locations, columns), fit(store.unread, columns).locations, _key_table(store, columns)
+                fit((*store.locations, *declared.of(name)), columns),
+                fit(store.unread, columns).locations,
+                _key_table(store, columns),
             )
             for name, store in STORES.items()
         },
@@ -126,18 +145,18 @@ async def examine(
         set(columns) >= set(STATE_TABLES),
         "reencrypt_data_key" in columns,
         ACCEPTED_TABLE in columns,
-        # A hidden state table is not read: it is an obstacle already.
-        0 if found else await read_state_version(database, columns.keys()),
+        version,
         tuple(table for table in OUR_TABLES if table not in columns),
         columns.get(plain_text.TABLE, frozenset()),
+        declared,
     )
     locations = [each for name in stores for each in schema.of(name).fitted.locations]
     if pages and not found:
         for name in stores:
             fitted = schema.of(name).fitted.locations
-            found += await unsupported_columns(database, STORES[name].data_keys, fitted, columns)
+            found += await unsupported_columns(database, STORES[name].data_keys, fitted, columns, declared.tables)
     if pages and not found:
-        found += await ambiguous_keys(database, locations)
+        found += await ambiguous_keys(database, locations, declared.tables)
     return schema, found
 
 

@@ -5,9 +5,10 @@ A table that Grafana has and this account, schema or session does not show would
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from typing import Final
 
+from reencrypt.catalogue.declaration import Declaration
 from reencrypt.catalogue.location import Location
 from reencrypt.catalogue.locations import LOCATIONS
 from reencrypt.catalogue.migrations import LOGS, MAIN_LOG, demanded
@@ -55,17 +56,56 @@ async def obstacles(database: Database, columns: Columns) -> list[ConfigurationE
     found += _elsewhere(database, columns, wanted, sight)
     found += _policies(database, sight)
     if names := [name async for name in _hidden(database, columns, wanted, sight)]:
-        found.append(
-            NotVisibleError(
-                f"{database.name} may hide {_listed(names)} from this account: a hidden table is not an absent one",
-                hint="GRANT SELECT on the whole database to this account, ON DATABASE.*, so that it sees all there is.",
-            )
-        )
+        found.append(_hidden_error(database, names))
     return found
 
 
-async def ambiguous_keys(database: Database, locations: Sequence[Location]) -> list[ConfigurationError]:
-    """The locations whose key is not unique: paging by it would pass over some rows, or read some twice."""
+def _hidden_error(database: Database, names: Sequence[str]) -> NotVisibleError:
+    return NotVisibleError(
+        f"{database.name} may hide {_listed(names)} from this account: a hidden table is not an absent one",
+        hint="GRANT SELECT on the whole database to this account, ON DATABASE.*, so that it sees all there is.",
+    )
+
+
+async def obstacles_of_declared(
+    database: Database, columns: Columns, declarations: Sequence[Declaration]
+) -> list[ConfigurationError]:
+    """The reasons why this session does not see all of the tables that the user has declared."""
+    if not declarations:
+        return []
+    wanted: dict[str, frozenset[str]] = {}
+    for each in declarations:
+        wanted[each.table] = wanted.get(each.table, frozenset()) | frozenset(each.columns)
+    sight = await database.sight(tuple(wanted))
+    odd = {table: f"of the engine {engine}, which has no transactions" for table, engine in sight.engines.items()}
+    found: list[ConfigurationError] = [
+        UnsupportedTableError(
+            f"{database.name}: {table}, which is declared, is {kind}: nothing can be moved there page by page",
+            hint="Declare the plain table that holds the rows, or leave the entry out.",
+        )
+        for table, kind in (odd | dict(sight.kinds)).items()
+    ]
+    found += _elsewhere(database, columns, {}, sight)
+    found += _policies(database, sight)
+    if await database.may_hide():
+        hidden = [table for table in wanted if table not in columns and await database.may_hide(table)]
+        hidden += [
+            f"{table}.{column}"
+            for table, names in wanted.items()
+            for column in sorted(names - columns.get(table, names))
+            if await database.may_hide(table, column)
+        ]
+        found += [_hidden_error(database, hidden)] if hidden else []
+    return found
+
+
+async def ambiguous_keys(
+    database: Database, locations: Sequence[Location], declared: Collection[str] = ()
+) -> list[ConfigurationError]:
+    """The locations whose key is not unique: paging by it would pass over some rows, or read some twice.
+
+    `declared` are the tables that the user has named.
+    """
     found: list[ConfigurationError] = []
     unique = await database.unique_keys(locations)
     for location in locations:
@@ -79,7 +119,9 @@ async def ambiguous_keys(database: Database, locations: Sequence[Location]) -> l
             KeyNotUniqueError(
                 f"{database.name}: {count.rows} rows of {location.table} have {count.keys} different keys ({names}): "
                 "they cannot be told apart",
-                hint=f"Has a copy lost the PRIMARY KEY? Give each row its own {names}, then ALTER TABLE "
+                hint=f"Name the columns of a unique key of {location.table}; NULL is no key."
+                if location.table in declared
+                else f"Has a copy lost the PRIMARY KEY? Give each row its own {names}, then ALTER TABLE "
                 f"{location.table} ADD PRIMARY KEY ({', '.join(location.key)}); SQLite takes a unique index.",
             )
         )

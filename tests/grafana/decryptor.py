@@ -17,7 +17,7 @@ from tests.grafana.jsonspans import JsonError, parse
 from tests.grafana.locations import CRYPTO_PREFIX, ENTERPRISE, PLACES, Place
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 DEFAULT_SECRET_KEY: Final = "SW2YcwTIb9zpOOhoPsMm"
@@ -85,6 +85,21 @@ def read_secrets(
     with ThreadPoolExecutor() as pool:
         results = pool.map(lambda item: _decrypt(item, keys, password), stored, chunksize=64)
         return {item.address: result for item, result in zip(stored, results, strict=True)}
+
+
+def decrypt_all(
+    path: Path,
+    ciphertexts: Sequence[bytes],
+    *,
+    secret_key: str = DEFAULT_SECRET_KEY,
+    unwrappers: Mapping[str, Callable[[bytes], bytes]] | None = None,
+) -> list[DecryptedSecret]:
+    """Decrypt values that stand where Grafana itself keeps none, with the data keys of the database at `path`."""
+    password = secret_key.encode()
+    with closing(open_read_only(path)) as connection:
+        keys = _data_keys(connection, password, unwrappers or {})
+    place = Place("elsewhere", "value", "bytes")
+    return [_decrypt(_Stored(SecretAddress("elsewhere", (), ""), place, each), keys, password) for each in ciphertexts]
 
 
 def open_read_only(path: Path) -> sqlite3.Connection:

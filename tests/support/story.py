@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +14,7 @@ from tests.grafana.decryptor import (
     LEGACY,
     DecryptedSecret,
     SecretAddress,
+    decrypt_all,
     open_read_only,
     read_secrets,
 )
@@ -158,6 +159,11 @@ class Story:
             return read_manager(self.judged(), sections=SECTIONS)
         unwrappers = azure_unwrappers(self.vault.state, {TARGET: "prod", "azurekv.other": "other"})
         return read_secrets(self.judged(), secret_key=self.secret_key, unwrappers=unwrappers)
+
+    def decrypted(self, ciphertexts: Sequence[bytes]) -> list[DecryptedSecret]:
+        """Values of a plugin as the independent decryptor reads them now."""
+        unwrappers = azure_unwrappers(self.vault.state, {TARGET: "prod", "azurekv.other": "other"})
+        return decrypt_all(self.judged(), ciphertexts, secret_key=self.secret_key, unwrappers=unwrappers)
 
     def rest(self) -> Snapshot:
         """Everything that is not a secret."""

@@ -11,7 +11,14 @@ from reencrypt.cli.options import Common, Only, cli_command
 from reencrypt.cli.performing import perform_in_stores
 from reencrypt.keys.manager_options import ManagerOptions
 from reencrypt.keys.service_options import ServiceOptions
-from reencrypt.planning.options import CompleteOptions, RunOptions, SafetyOptions, StoreOptions, TargetOptions
+from reencrypt.planning.options import (
+    CompleteOptions,
+    DeclaredOptions,
+    RunOptions,
+    SafetyOptions,
+    StoreOptions,
+    TargetOptions,
+)
 
 if TYPE_CHECKING:
     from reencrypt.operations.complete.keks import Kek
@@ -33,6 +40,7 @@ Examples:
 def command(
     common: Common,
     stores: StoreOptions,
+    declared: DeclaredOptions,
     target: Annotated[
         TargetOptions, Only("to", meaning="The provider that stays. Default: Grafana's encryption_provider.")
     ],
@@ -51,7 +59,7 @@ def command(
     """
     from reencrypt.operations.complete.operation import check, complete  # noqa: PLC0415
 
-    options = RunOptions(stores=stores, target=target, vault=vault, manager=manager, safety=safety)
+    options = RunOptions(stores=stores, declared=declared, target=target, vault=vault, manager=manager, safety=safety)
     check(wanted, stores)
     # A key of one store may be the other's too, also where that is not asked about.
     report = perform_in_stores(common, options, partial(complete, wanted=wanted), write=wanted.finish, every=True)

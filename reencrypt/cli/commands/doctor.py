@@ -9,7 +9,7 @@ from reencrypt.cli.options import Common, Only, cli_command
 from reencrypt.cli.performing import listening, load, run_to_end
 from reencrypt.keys.manager_options import ManagerOptions
 from reencrypt.keys.service_options import ServiceOptions
-from reencrypt.planning.options import RunOptions, StoreOptions, TargetOptions
+from reencrypt.planning.options import DeclaredOptions, RunOptions, StoreOptions, TargetOptions
 
 if TYPE_CHECKING:
     from reencrypt.events import Emit
@@ -26,6 +26,7 @@ Example:
 def command(
     common: Common,
     stores: StoreOptions,
+    declared: DeclaredOptions,
     target: Annotated[TargetOptions, Only("to")],
     vault: ServiceOptions,
     manager: ManagerOptions,
@@ -38,7 +39,7 @@ def command(
     from reencrypt.operations.session import open_shared  # noqa: PLC0415
 
     settings = load(common)
-    options = RunOptions(stores=stores, target=target, vault=vault, manager=manager)
+    options = RunOptions(stores=stores, declared=declared, target=target, vault=vault, manager=manager)
 
     async def checked(emit: Emit) -> DoctorReport:
         async with open_shared() as shared:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from reencrypt.catalogue.store_name import StoreName
 from reencrypt.cli import output as out
@@ -12,11 +12,26 @@ from reencrypt.cli.performing import perform_in_stores
 from reencrypt.keys.manager_options import ManagerOptions
 from reencrypt.keys.service_options import ServiceOptions
 from reencrypt.option import option
-from reencrypt.planning.options import RotationOptions, RunOptions, StoreOptions, TargetOptions, TrustOptions
+from reencrypt.planning.options import (
+    DeclaredOptions,
+    RotationOptions,
+    RunOptions,
+    StoreOptions,
+    TargetOptions,
+    TrustOptions,
+)
 
 if TYPE_CHECKING:
     from reencrypt.operations.plan import PlanReport
     from reencrypt.operations.stores import StoresReport
+
+
+_OF_DECLARED: Final = {
+    "saved": "saved by an earlier run",
+    "new": "a run would save it",
+    "changed": "a run would save the change",
+    "forgotten": "a run would forget it",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +51,7 @@ Example:
 def command(
     common: Common,
     stores: StoreOptions,
+    declared: DeclaredOptions,
     target: TargetOptions,
     trust: TrustOptions,
     rotation: RotationOptions,
@@ -51,7 +67,9 @@ def command(
     from reencrypt.operations.plan import plan_stores  # noqa: PLC0415
     from reencrypt.operations.stores import StoresReport  # noqa: PLC0415
 
-    options = RunOptions(stores=stores, target=target, trust=trust, rotation=rotation, vault=vault, manager=manager)
+    options = RunOptions(
+        stores=stores, declared=declared, target=target, trust=trust, rotation=rotation, vault=vault, manager=manager
+    )
     report = StoresReport(perform_in_stores(common, options, plan_stores, write=False, stops=False))
     return out.answer("plan", common, report.exit_code if wanted.check else 0, report, _print)
 
@@ -129,6 +147,9 @@ def _print_estimate(report: PlanReport) -> None:
 
 def _print_problems(report: PlanReport) -> None:
     plan = report.plan
+    if declared := report.declared():
+        names = ", ".join(f"{name} ({_OF_DECLARED[what]})" for name, what in declared.items())
+        out.line(f"Declared locations: {names}.")
     for name in report.orphaned_keys():
         out.line(f"orphaned: secrets name the data key {name}, which data_keys lacks")
     for name, reason in report.unusable_keys().items():

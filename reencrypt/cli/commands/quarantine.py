@@ -17,6 +17,7 @@ from reencrypt.keys.manager_options import ManagerOptions
 from reencrypt.keys.service_options import ServiceOptions
 from reencrypt.option import option
 from reencrypt.planning.options import (
+    DeclaredOptions,
     QuarantineSelection,
     RunOptions,
     SafetyOptions,
@@ -108,6 +109,7 @@ Example:
 def retry(
     common: Common,
     stores: StoreOptions,
+    declared: DeclaredOptions,
     target: TargetOptions,
     trust: TrustOptions,
     vault: ServiceOptions,
@@ -126,7 +128,14 @@ def retry(
         )
     accepted = chosen if wanted.accept_implausible else None
     options = RunOptions(
-        stores=stores, target=target, trust=trust, vault=vault, manager=manager, safety=safety, accepted=accepted
+        stores=stores,
+        declared=declared,
+        target=target,
+        trust=trust,
+        vault=vault,
+        manager=manager,
+        safety=safety,
+        accepted=accepted,
     )
     return run_and_report("quarantine retry", common, options)
 

@@ -13,7 +13,7 @@ from reencrypt.cli.options import Common, cli_command
 from reencrypt.cli.performing import load, perform
 from reencrypt.keys.service_options import ServiceOptions
 from reencrypt.option import option
-from reencrypt.planning.options import RunOptions, SafetyOptions, TargetOptions, TrustOptions
+from reencrypt.planning.options import DeclaredOptions, RunOptions, SafetyOptions, TargetOptions, TrustOptions
 
 if TYPE_CHECKING:
     from reencrypt.operations.rekey.operation import RekeyReport
@@ -48,6 +48,7 @@ Example:
 )
 def command(
     common: Common,
+    declared: DeclaredOptions,
     target: TargetOptions,
     trust: TrustOptions,
     vault: ServiceOptions,
@@ -67,7 +68,7 @@ def command(
     settings = load(common)
     new = _new_key(wanted.new_secret_key_file)
     check_new_secret_key(settings, new)
-    options = RunOptions(target=target, trust=trust, vault=vault, safety=safety)
+    options = RunOptions(declared=declared, target=target, trust=trust, vault=vault, safety=safety)
     change = partial(rekey, new=new, grafana_stopped=wanted.grafana_stopped)
     report = perform(common, options, change, settings=settings)
     return out.answer("rekey-secret-key", common, report.exit_code, report, _print)

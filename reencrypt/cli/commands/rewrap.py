@@ -10,7 +10,14 @@ from reencrypt.cli.performing import perform_in_stores
 from reencrypt.keys.manager_options import ManagerOptions
 from reencrypt.keys.service_options import ServiceOptions
 from reencrypt.outcomes import Operation
-from reencrypt.planning.options import RunOptions, SafetyOptions, StoreOptions, TargetOptions, TrustOptions
+from reencrypt.planning.options import (
+    DeclaredOptions,
+    RunOptions,
+    SafetyOptions,
+    StoreOptions,
+    TargetOptions,
+    TrustOptions,
+)
 
 if TYPE_CHECKING:
     from reencrypt.operations.rewrap.operation import RewrapReport
@@ -28,6 +35,7 @@ Examples:
 def command(
     common: Common,
     stores: StoreOptions,
+    declared: DeclaredOptions,
     target: TargetOptions,
     trust: TrustOptions,
     vault: ServiceOptions,
@@ -43,7 +51,14 @@ def command(
     from reencrypt.operations.stores import StoresReport  # noqa: PLC0415
 
     options = RunOptions(
-        Operation.REWRAP, stores=stores, target=target, trust=trust, vault=vault, manager=manager, safety=safety
+        Operation.REWRAP,
+        stores=stores,
+        declared=declared,
+        target=target,
+        trust=trust,
+        vault=vault,
+        manager=manager,
+        safety=safety,
     )
     report = StoresReport(perform_in_stores(common, options, rewrap_stores))
     return out.answer("rewrap", common, report.exit_code, report, _print)

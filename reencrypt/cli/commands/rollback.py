@@ -8,6 +8,7 @@ from reencrypt.cli.options import Common, Only, cli_command
 from reencrypt.keys.service_options import ServiceOptions
 from reencrypt.outcomes import Operation
 from reencrypt.planning.options import (
+    DeclaredOptions,
     RunOptions,
     SafetyOptions,
     ScopeOptions,
@@ -26,6 +27,7 @@ Example:
 )
 def command(
     common: Common,
+    declared: DeclaredOptions,
     target: Annotated[TargetOptions, Only("algorithm")],
     trust: TrustOptions,
     vault: ServiceOptions,
@@ -43,6 +45,7 @@ def command(
     options = RunOptions(
         Operation.ROLLBACK,
         stores=StoreOptions("classic"),
+        declared=declared,
         target=target,
         trust=trust,
         vault=vault,

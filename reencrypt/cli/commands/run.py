@@ -10,6 +10,7 @@ from reencrypt.cli.performing import perform_in_stores
 from reencrypt.keys.manager_options import ManagerOptions
 from reencrypt.keys.service_options import ServiceOptions
 from reencrypt.planning.options import (
+    DeclaredOptions,
     RotationOptions,
     RunOptions,
     SafetyOptions,
@@ -36,6 +37,7 @@ Examples:
 def command(
     common: Common,
     stores: StoreOptions,
+    declared: DeclaredOptions,
     target: TargetOptions,
     trust: TrustOptions,
     vault: ServiceOptions,
@@ -51,6 +53,7 @@ def command(
     """
     options = RunOptions(
         stores=stores,
+        declared=declared,
         target=target,
         trust=trust,
         vault=vault,

@@ -10,7 +10,7 @@ from reencrypt.cli.options import Argument, Common, Only, cli_command
 from reencrypt.cli.performing import perform_in_stores
 from reencrypt.keys.manager_options import ManagerOptions
 from reencrypt.keys.service_options import ServiceOptions
-from reencrypt.planning.options import RunOptions, SafetyOptions
+from reencrypt.planning.options import DeclaredOptions, RunOptions, SafetyOptions
 
 if TYPE_CHECKING:
     from reencrypt.operations.undo.operation import UndoReport
@@ -25,6 +25,7 @@ Example:
 )
 def command(
     common: Common,
+    declared: DeclaredOptions,
     run_id: Annotated[str, Argument("RUN")],
     vault: ServiceOptions,
     manager: ManagerOptions,
@@ -40,7 +41,7 @@ def command(
     """
     from reencrypt.operations.undo.operation import undo_in_stores  # noqa: PLC0415
 
-    options = RunOptions(vault=vault, manager=manager, safety=safety)
+    options = RunOptions(declared=declared, vault=vault, manager=manager, safety=safety)
     report = perform_in_stores(common, options, partial(undo_in_stores, run_id=run_id))
     return out.answer("undo", common, report.exit_code, report, _print)
 

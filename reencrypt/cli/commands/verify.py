@@ -9,7 +9,7 @@ from reencrypt.cli.options import Common, Only, cli_command
 from reencrypt.cli.performing import perform_in_stores
 from reencrypt.keys.manager_options import ManagerOptions
 from reencrypt.keys.service_options import ServiceOptions
-from reencrypt.planning.options import RunOptions, StoreOptions, TargetOptions, TrustOptions
+from reencrypt.planning.options import DeclaredOptions, RunOptions, StoreOptions, TargetOptions, TrustOptions
 
 if TYPE_CHECKING:
     from reencrypt.operations.stores import StoresReport
@@ -33,6 +33,7 @@ Example:
 def command(
     common: Common,
     stores: StoreOptions,
+    declared: DeclaredOptions,
     target: Annotated[
         TargetOptions, Only("to", meaning="The provider to count against. Default: Grafana's encryption_provider.")
     ],
@@ -51,7 +52,7 @@ def command(
     from reencrypt.operations.stores import StoresReport  # noqa: PLC0415
     from reencrypt.operations.verify.operation import verify_stores  # noqa: PLC0415
 
-    options = RunOptions(stores=stores, target=target, trust=trust, vault=vault, manager=manager)
+    options = RunOptions(stores=stores, declared=declared, target=target, trust=trust, vault=vault, manager=manager)
     report = StoresReport(perform_in_stores(common, options, verify_stores, write=False, stops=False))
     return out.answer("verify", common, report.exit_code, report, _print)
 

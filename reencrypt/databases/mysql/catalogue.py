@@ -38,7 +38,7 @@ SELECT c.table_name, c.column_name, t.engine FROM information_schema.columns AS 
 JOIN information_schema.tables AS t ON t.table_schema = c.table_schema AND t.table_name = c.table_name
 WHERE c.table_schema = DATABASE() AND t.table_type = 'BASE TABLE'
 """
-_FORMS: Final = "SELECT table_name, table_type FROM information_schema.tables WHERE table_schema = DATABASE()"
+_FORMS: Final = "SELECT table_name, table_type, engine FROM information_schema.tables WHERE table_schema = DATABASE()"
 _READ_ONLY: Final = """
 SHOW VARIABLES WHERE variable_name IN
     ('read_only', 'super_read_only', 'innodb_read_only', 'transaction_read_only', 'tx_read_only')
@@ -150,9 +150,15 @@ class MysqlCatalogue:
         return {table: frozenset(columns) for table, columns in found.items()}
 
     async def sight(self, session: Session, tables: Collection[str]) -> Sight:
-        """Return which of the tables are not plain tables."""
+        """Return which of the tables are not plain tables, and which have no transactions."""
         forms = await session.fetch(_FORMS)
-        return Sight({table: _KINDS[form] for table, form in forms if table in tables and form in _KINDS})
+        asked = [(table, form, str(engine)) for table, form, engine in forms if table in tables]
+        return Sight(
+            {table: _KINDS[form] for table, form, _ in asked if form in _KINDS},
+            engines={
+                table: engine for table, form, engine in asked if form not in _KINDS and engine.lower() != "innodb"
+            },
+        )
 
     async def may_hide(self, session: Session, table: str | None = None, column: str | None = None) -> bool:
         """Whether the server denies the table or column, rather than say that it does not exist.

@@ -162,7 +162,9 @@ class KeyUsageReader:
         return frozenset((LEGACY_PROVIDER, *configured.usable, *configured.unusable, *(row.provider for row in rows)))
 
     async def _schema(self) -> Schema:
-        return await inspect(self.sessions[0].database, stores=[session.store for session in self.sessions])
+        first = self.sessions[0]
+        stores = [session.store for session in self.sessions]
+        return await inspect(first.database, stores=stores, file=first.schema.declared.file)
 
     async def _search(self, rows: Iterable[tuple[StoreName, DataKey]]) -> Search:
         session = self.sessions[0]

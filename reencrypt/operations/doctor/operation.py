@@ -24,6 +24,7 @@ from reencrypt.operations.doctor.data_keys import unwrapping
 from reencrypt.operations.doctor.manager import VALUES, ManagerFound, check_manager
 from reencrypt.operations.doctor.report import NO_DATABASE, DoctorReport, refusals_of
 from reencrypt.operations.session import Shared, open_providers, open_stores
+from reencrypt.planning.declared import LocationsFile, read_file
 from reencrypt.planning.options import RunOptions
 from reencrypt.planning.plan import Plan
 from reencrypt.planning.planner import make_plans
@@ -50,9 +51,10 @@ class _Found:
 async def doctor(settings: Settings, options: RunOptions, shared: Shared, *, emit: Emit) -> DoctorReport:
     """Check the database, the configuration and every configured key; a failure becomes a check, not an error.
 
-    `options` say which stores. Raises `ConfigurationError` where they contradict themselves.
+    `options` say which stores. Raises `ConfigurationError` where they contradict themselves, and for a
+    wrong file of declared locations.
     """
-    names = options.stores.names
+    file, names = read_file(options.declared.file), options.stores.names
     here = [each for each in names if each is StoreName.CLASSIC or not settings.manager.is_remote] or names
     of_store = {each: options_of(each, here, settings, options) for each in names}
     opening = {
@@ -64,7 +66,7 @@ async def doctor(settings: Settings, options: RunOptions, shared: Shared, *, emi
         normalise_provider(first.encryption_provider) if names[0] is StoreName.CLASSIC else first.encryption_provider,
         Target.resolve(first, of_store[names[0]]).provider,
     )
-    found = await _database(settings, names, report, emit)
+    found = await _database(settings, names, file, report, emit)
     plans: Sequence[Plan] | ReencryptError = () if found is None else await _rehearsal(settings, options, shared, emit)
     if StoreName.CLASSIC in names:
         await _classic(settings, report, opening[StoreName.CLASSIC], found, plans)
@@ -162,7 +164,9 @@ def _proof(plan: Plan) -> Check:
     return not_checked("secret_key", f"this database does not show whether it is Grafana's: {needed}")
 
 
-async def _database(settings: Settings, stores: Sequence[StoreName], report: DoctorReport, emit: Emit) -> _Found | None:
+async def _database(
+    settings: Settings, stores: Sequence[StoreName], file: LocationsFile, report: DoctorReport, emit: Emit
+) -> _Found | None:
     """Check the database; None where its data keys cannot be read."""
     checks = report.groups["database"] = list[Check]()
     try:
@@ -174,7 +178,7 @@ async def _database(settings: Settings, stores: Sequence[StoreName], report: Doc
     try:
         checks.append(Check("connection", State.OK, database.name))
         checks.append(await _writable(database))
-        schema, obstacles = await examine(database, stores=stores)
+        schema, obstacles = await examine(database, stores=stores, file=file)
         where = f" in the schema {schema.name}" if schema.name else ""
         places = f"Grafana's{where}, with {len(schema.fitted.locations)} places for secrets"
         report.schema = schema.name
