@@ -1,0 +1,107 @@
+"""Declared locations of the secrets manager: a plugin's values under its data keys, in their namespaces."""
+
+from __future__ import annotations
+
+import base64
+import random
+from pathlib import Path
+
+import pytest
+
+from tests.grafana.encrypting import Recipe, envelope, make_nonce
+from tests.grafana.manager import ManagerKey
+from tests.grafana.manager_decryptor import decrypt
+from tests.support.engine import Engine
+from tests.support.manager_story import BOTH, ManagerStory
+from tests.support.vault import Vault
+
+FILE = """
+[[location]]
+name = "managed_plugin"
+table = "managed"
+key = ["id"]
+column = "kept"
+encoding = "{encoding}"
+kind = "bytes"
+store = "manager"
+namespace = "space"
+"""
+
+
+@pytest.fixture
+def managed(tmp_path: Path, shared_vault: Vault, engine: Engine) -> ManagerStory:
+    return ManagerStory.of(tmp_path, shared_vault, engine)
+
+
+@pytest.mark.parametrize("encoding", ["raw", "base64"])
+def test_values_of_the_secrets_manager_in_a_plugins_table_move_in_their_namespace(
+    managed: ManagerStory, encoding: str
+) -> None:
+    story = managed.story
+    plant(managed, encoding)
+    before, said = rows(managed, encoding), texts(managed, encoding)
+    path = story.database.parent / "locations.toml"
+    path.write_text(FILE.format(encoding=encoding))
+    given = ("--store", "manager", "--fresh-data-key")
+    assert story.cli.json("plan", *given, "--locations", str(path))["declared"] == {"managed_plugin": "new"}
+    run = story.cli.json("run", *given, "--locations", str(path))
+    assert run["locations"]["managed_plugin"]["re_encrypted"] == 6
+    after = rows(managed, encoding)
+    assert all(after[number] != value for number, value in before.items())
+    assert texts(managed, encoding) == said
+    assert story.cli.json("undo", run["run_id"])["outcome"] == "undone"
+    assert rows(managed, encoding) == before
+    assert story.cli.json("plan", "--store", "manager")["declared"] == {"managed_plugin": "saved"}
+    # A run in the classic store has nothing to do with it.
+    assert "managed_plugin" not in story.cli.json("plan", "--store", "classic")["declared"]
+
+
+def plant(managed: ManagerStory, encoding: str) -> None:
+    story = managed.story
+    with managed.builder() as builder:
+        keys = [builder.data_key(namespace) for namespace in ("default", "org-2")]
+        for key in keys:
+            builder.add_value(key, b"a secure value")
+    rng = random.Random(17)
+    values = [(number, key, sealed(key, b"a plugin's %d" % number, rng)) for number in range(3) for key in keys]
+    kind = story.engine.particulars.blob if encoding == "raw" else story.engine.particulars.text
+    story.execute(f"CREATE TABLE managed (id INT PRIMARY KEY, space VARCHAR(253) NOT NULL, kept {kind})")
+    for place, (_, key, value) in enumerate(values):
+        stored = value if encoding == "raw" else base64.b64encode(value).decode()
+        story.execute("INSERT INTO managed VALUES (?, ?, ?)", place, key.namespace, stored)
+
+
+def sealed(key: ManagerKey, text: bytes, rng: random.Random) -> bytes:
+    salt, nonce = rng.randbytes(8), make_nonce("aes-gcm", rng)
+    return envelope(key.uid, Recipe("aes-gcm", salt, nonce).encrypt(text, key.dek))
+
+
+def rows(managed: ManagerStory, encoding: str) -> dict[int, tuple[str, bytes]]:
+    found = managed.story.query("SELECT id, space, kept FROM managed")
+    return {
+        int(str(number)): (
+            str(space),
+            _bytes(kept) if encoding == "raw" else base64.b64decode(str(kept), validate=True),
+        )
+        for number, space, kept in found
+    }
+
+
+def texts(managed: ManagerStory, encoding: str) -> list[bytes]:
+    """What a reader makes of them that finds a data key by namespace and id."""
+    select = "SELECT namespace, uid, provider, encrypted_data FROM secret_data_key"
+    keys = {
+        (namespace, uid): decrypt(_bytes(wrapped), BOTH[str(provider)].encode())
+        for namespace, uid, provider, wrapped in managed.story.query(select)
+    }
+    found = []
+    for _, (space, value) in sorted(rows(managed, encoding).items()):
+        _, uid, payload = value.split(b"#", 2)
+        key = keys[space, base64.b64decode(uid + b"=" * (-len(uid) % 4)).decode()]
+        found.append(decrypt(payload, key))
+    return found
+
+
+def _bytes(value: object) -> bytes:
+    assert isinstance(value, bytes | memoryview)
+    return bytes(value)
