@@ -12,7 +12,8 @@ class Shape:
     """A table. `key` tells its rows apart, empty where nothing does.
 
     `texts` can hold text or bytes; `others` have a type with unknown content. `gap` names the part that cannot be read
-    through this table, if any.
+    through this table, if any. `named` are the columns of a unique key, the primary one first; empty where there is
+    none, although the place of a row may tell rows apart.
     """
 
     table: str
@@ -20,6 +21,7 @@ class Shape:
     texts: tuple[str, ...]
     others: tuple[str, ...] = ()
     gap: str = ""
+    named: tuple[str, ...] = ()
 
 
 #: What a column can hold, in the words of the engines' queries.
@@ -56,6 +58,7 @@ def shapes_of(
             tuple(by_kind.get(_TEXT, ())),
             tuple(by_kind.get(_OTHER, ())),
             "; ".join(missing.pop(table, ())),
+            tuple(first[table][1]) if table in first else (),
         )
         for table, by_kind in held.items()
     ] + [Shape(table, (), (), (), "; ".join(what)) for table, what in missing.items()]

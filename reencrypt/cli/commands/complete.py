@@ -120,10 +120,20 @@ def _print_usage(report: CompleteReport, usage: KeyUsage) -> None:
             lines.append(f"found: {stray.number - _SHOWN} more in {column}")
     if searched.strays:
         lines.append("If a find is no secret, give --not-a-secret TABLE.COLUMN:SHA256")
+    lines += _proposed(usage)
     lines += [f"not searched: {part}: {reason}" for part, reason in searched.unsearched.items()]
     lines += [f"note: {note}" for note in usage.notes]
     for text in lines:
         out.line(text)
+
+
+def _proposed(usage: KeyUsage) -> list[str]:
+    """The entries that would make the columns with finds known to every command."""
+    lines = [f"{each.table}.{each.column} cannot be declared: {each.reason}" for each in usage.proposals if each.reason]
+    if stanzas := [each.stanza for each in usage.proposals if each.stanza is not None]:
+        lines += ["If finds are secrets, put these entries into the file of --locations, and run again with it:", ""]
+        lines += [line for stanza in stanzas for line in (*stanza.splitlines(), "")]
+    return lines
 
 
 def _in_words(kek: Kek) -> str:

@@ -73,9 +73,12 @@ def shapes_of(rows: Iterable[tuple[str, str, str, int, str]], unread: Mapping[st
     """
     texts: dict[str, list[str]] = {}
     keys: dict[str, list[tuple[int, str]]] = {}
+    primary: dict[str, list[tuple[int, str]]] = {}
     for table, column, _declared, place, sql in rows:
         # A column of any declared type may hold text.
         texts.setdefault(table, []).append(column)
+        if place:
+            primary.setdefault(table, []).append((place, column))
         if "WITHOUT ROWID" in sql.upper():
             keys.setdefault(table, [])
             if place:
@@ -85,6 +88,7 @@ def shapes_of(rows: Iterable[tuple[str, str, str, int, str]], unread: Mapping[st
             table,
             tuple(name for _, name in sorted(keys[table])) if table in keys else _rowid(found),
             tuple(found),
+            named=tuple(name for _, name in sorted(primary.get(table, ()))),
         )
         for table, found in texts.items()
     ] + [

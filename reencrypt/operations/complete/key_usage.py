@@ -15,6 +15,7 @@ from reencrypt.errors import RefusedError
 from reencrypt.keys.provider import LEGACY_PROVIDER, SECRET_KEY_PROVIDER
 from reencrypt.keys.ring import DataKey
 from reencrypt.operations.complete.keks import Kek
+from reencrypt.operations.complete.proposals import Proposal, propose
 from reencrypt.operations.complete.search import CACHE, Known, NotSecrets, Place, Search, search
 from reencrypt.operations.complete.store_usage import (
     StoreUsage,
@@ -48,6 +49,7 @@ class KeyUsage:
     search: Search
     gaps: list[str]
     unused: list[DataKey]
+    proposals: list[Proposal]
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -125,7 +127,7 @@ class KeyUsageReader:
             for row in usage.rows
             if not row.active and row.id not in usage.verification.key_ids | named
         ]
-        result = KeyUsage(asked, usages, found, list(self._gaps(found)), unused)
+        result = KeyUsage(asked, usages, found, list(self._gaps(found)), unused, await self._proposals(found))
         for usage in usages:
             result.notes += usage.notes
         _place_strays(usages, found, result.notes)
@@ -172,12 +174,18 @@ class KeyUsageReader:
         quarantine = await read_quarantine(session.database) if schema.has_state else []
         known = Known.of(
             _locations(schema),
-            [(store, row.framed_id) for store, row in rows],
+            rows,
             frozenset((*each.place, each.secret_hash) for each in quarantine if not each.is_open),
             self.not_secrets,
             self.unsearched,
         )
         return await search(session.database, known, session.pool, emit=session.emit)
+
+    async def _proposals(self, found: Search) -> list[Proposal]:
+        """Propose a declaration of each column with finds."""
+        session = self.sessions[0]
+        names = [each.name for each in session.schema.declared.declarations]
+        return await propose(session.database, found.sighted, found.keys, names, ephemeral=(CACHE,))
 
     def _gaps(self, found: Search) -> Iterable[str]:
         for part, reason in found.unsearched.items():

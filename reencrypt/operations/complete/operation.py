@@ -98,6 +98,7 @@ class CompleteReport:
                 "rows": usage.search.rows if usage else 0,
                 "not_searched": usage.search.unsearched if usage else {},
                 "finds": finds(usage) if usage else [],
+                "proposals": [each.as_json() for each in (usage.proposals if usage else ())],
             },
             "notes": usage.notes if usage else [],
             "not_seen": [*BLIND_SPOTS, *(unseen(usage.search) if usage else ())],

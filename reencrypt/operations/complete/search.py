@@ -30,6 +30,8 @@ from reencrypt.databases.shapes import Shape
 from reencrypt.databases.statements import OUR_TABLES
 from reencrypt.errors import ConfigurationError, ReencryptError
 from reencrypt.events import Emit, Surveyed
+from reencrypt.keys.ring import DataKey
+from reencrypt.operations.complete.proposals import Sighted
 from reencrypt.operations.complete.signatures import MOST_BYTES, Marks, examine, marks_of, suspects
 from reencrypt.state.journal import digest
 from reencrypt.state.rowkey import key_to_text
@@ -93,7 +95,7 @@ class Search:
     """The finds, and what could not be searched, TABLE or TABLE.COLUMN, each with the reason.
 
     `given_up` are the data keys that only acknowledged secrets name. `acknowledged` counts finds by the option that
-    names them.
+    names them. `sighted` is how the finds of a column stand there, `keys` are the unique keys of the tables.
     """
 
     strays: dict[tuple[str, str, str | None], Stray] = field(default_factory=dict)
@@ -103,6 +105,8 @@ class Search:
     rows: int = 0
     tables: int = 0
     unsearched: dict[str, str] = field(default_factory=dict)
+    sighted: dict[tuple[str, str], Sighted] = field(default_factory=dict)
+    keys: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def add(self, other: Search) -> None:
         """Add the result for another table."""
@@ -113,6 +117,7 @@ class Search:
         self.rows += other.rows
         self.tables += other.tables
         self.unsearched |= other.unsearched
+        self.sighted |= other.sighted
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,12 +158,12 @@ class Known:
     """Prior knowledge of the search: the catalogue, the data keys, and what was acknowledged.
 
     `locations` are those of both stores, by table, which may have several. `owners` are the stores that have a data key
-    of an id, as values name it. `given_up` are acknowledged secrets, each by its place and the SHA-256 of its text.
-    `unsearched` are the tables that the user vouches for.
+    of an id, as values name it, and the namespaces in which they do. `given_up` are acknowledged secrets, each by its
+    place and the SHA-256 of its text. `unsearched` are the tables that the user vouches for.
     """
 
     locations: Mapping[str, tuple[tuple[StoreName, Location], ...]]
-    owners: Mapping[str, frozenset[StoreName]]
+    owners: Mapping[str, Mapping[StoreName, frozenset[str]]]
     marks: Marks
     given_up: frozenset[tuple[str, str, str, bytes]]
     not_secrets: NotSecrets
@@ -168,7 +173,7 @@ class Known:
     def of(
         cls,
         locations: Iterable[tuple[StoreName, Location]],
-        key_ids: Iterable[tuple[StoreName, str]],
+        key_ids: Iterable[tuple[StoreName, DataKey]],
         given_up: frozenset[tuple[str, str, str, bytes]],
         not_secrets: NotSecrets,
         unsearched: frozenset[str],
@@ -177,9 +182,10 @@ class Known:
         by_table: dict[str, tuple[tuple[StoreName, Location], ...]] = {}
         for store, location in locations:
             by_table[location.table] = (*by_table.get(location.table, ()), (store, location))
-        owners: dict[str, frozenset[StoreName]] = {}
-        for store, key_id in key_ids:
-            owners[key_id] = owners.get(key_id, frozenset()) | {store}
+        owners: dict[str, dict[StoreName, frozenset[str]]] = {}
+        for store, row in key_ids:
+            namespaces = owners.setdefault(row.framed_id, {})
+            namespaces[store] = namespaces.get(store, frozenset()) | {row.namespace}
         # Damaged text in a table of the catalogue names data keys that only the search sees.
         return cls(by_table, owners, marks_of(owners), given_up, not_secrets, unsearched - by_table.keys())
 
@@ -202,6 +208,7 @@ async def search(database: Database, known: Known, pool: Pool, *, emit: Emit) ->
             found.unsearched[shape.table] = "no unique key tells its rows apart"
             continue
         found.tables += 1
+        found.keys[shape.table] = shape.named
         if problem := await _search_table(database, shape, known, pool, found, emit):
             found.unsearched[shape.table] = problem
     return found
@@ -259,8 +266,11 @@ class _TableSearch:
         width = len(self.shape.texts)
         for index in suspects(cells, self.known.marks):
             sighting = examine(cells[index], self.known.marks)
-            place = Place(_shown(rows[index // width].key), hashlib.sha256(cells[index]).hexdigest())
-            self._note(self.shape.texts[index % width], place, sighting.key_ids, sighting.beyond)
+            row = rows[index // width]
+            place = Place(_shown(row.key), hashlib.sha256(cells[index]).hexdigest())
+            column = self.shape.texts[index % width]
+            if self._note(column, place, sighting.key_ids, sighting.beyond):
+                self._see(column, row, sighting.key_ids)
 
     def _unknown(self, locations: Sequence[tuple[StoreName, Location]], row: Row, column: str, cell: bytes) -> bytes:
         """Cut out of a cell each secret that the census of its store counts."""
@@ -312,17 +322,26 @@ class _TableSearch:
         if store is StoreName.MANAGER and not managed.split_key_id(slot.ciphertext)[1].startswith(_PREFIXES):
             # Its reader takes anything for the name of the algorithm. What it did not write may be something else.
             return False
-        return key_id is None or store in self.known.owners.get(key_id, {store})
+        return key_id is None or store in self.known.owners.get(key_id, (store,))
 
-    def _note(self, column: str, place: Place, key_ids: set[str | None], beyond: str) -> None:
-        """Record a find, unless the user says that it is no secret."""
+    def _see(self, column: str, row: Row, key_ids: set[str | None]) -> None:
+        """Look how the find stands there, for a declaration of the column."""
+        seen = self.found.sighted.setdefault((self.shape.table, column), Sighted())
+        spaces = seen.see(_cell(self.shape, row, column), key_ids, self.known.owners)
+        if spaces:
+            held = zip(self.shape.texts, row.cells, strict=True)
+            wanted = {each.encode() for each in spaces}
+            seen.narrow(frozenset(name for name, cell in held if name != column and cell in wanted))
+
+    def _note(self, column: str, place: Place, key_ids: set[str | None], beyond: str) -> bool:
+        """Record a find, unless the user says that it is no secret; returns whether it counts."""
         if not key_ids and not beyond:
-            return
+            return False
         found, table = self.found, self.shape.table
         if entry := self.known.not_secrets.entry(f"{table}.{column}", place.sha256):
             found.acknowledged[entry] += 1
             found.given_up |= _data_keys(key_ids)
-            return
+            return False
         entries: list[Stray | Unseen] = [
             found.strays.setdefault((table, column, key_id), Stray(table, column, key_id)) for key_id in key_ids
         ]
@@ -332,6 +351,7 @@ class _TableSearch:
             each.number += 1
             if len(each.places) < _NAMED:
                 each.places.append(place)
+        return bool(key_ids)
 
 
 def _data_keys(key_ids: set[str | None]) -> set[str]:
