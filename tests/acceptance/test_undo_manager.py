@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -62,6 +63,45 @@ def test_a_rotation_is_undone_to_the_byte_in_each_namespace(shape: ManagerShape,
     assert world.plaintexts() == plaintexts
 
 
+@pytest.mark.parametrize("how_many", [3, 8], ids=["some split", "all split"])
+def test_a_run_is_undone_after_grafana_has_given_the_ids_of_data_keys_a_column(
+    how_many: int, world: ManagerStory
+) -> None:
+    with world.builder("12.2") as manager:
+        fill(manager, split=False)
+    plaintexts, before = world.plaintexts(), world.tables()["secret_encrypted_value"]
+    run = world.story.cli.json("run", *MANAGER, "--fresh-data-key")
+    add = "ALTER TABLE secret_encrypted_value ADD COLUMN data_key_id VARCHAR(100) NOT NULL DEFAULT ''"
+    world.story.execute(add)
+    split(world, how_many)
+
+    undone = world.story.cli.json("undo", run["run_id"])
+    assert (undone["outcome"], undone["restored"]) == ("undone", 10)
+    assert world.plaintexts() == plaintexts
+    split(world)
+    world.story.cli.json("verify", expect=None)
+    found = {(row[:3], row[3], row[5]) for row in world.tables()["secret_encrypted_value"]}
+    assert found == {(row[:3], *parted(row[3])) for row in before}
+
+
+def parted(data: object) -> tuple[bytes, str]:
+    """What Grafana makes of a value with the id of its data key before it."""
+    assert isinstance(data, bytes)
+    _, uid, payload = data.split(b"#", 2)
+    return payload, base64.b64decode(uid + b"=" * (-len(uid) % 4)).decode()
+
+
+def split(world: ManagerStory, how_many: int = 8) -> None:
+    """Do what Grafana 12.3 does when it starts, or the beginning of it."""
+    select = "SELECT namespace, name, version, encrypted_data FROM secret_encrypted_value WHERE data_key_id = ''"
+    update = (
+        "UPDATE secret_encrypted_value SET encrypted_data = ?, data_key_id = ? "
+        "WHERE namespace = ? AND name = ? AND version = ?"
+    )
+    for *key, data in world.story.query(select)[:how_many]:
+        assert world.story.execute(update, *parted(data), *key) == 1
+
+
 def test_a_rewrap_is_undone_to_the_byte(world: ManagerStory) -> None:
     with world.builder() as manager:
         fill(manager)
@@ -85,6 +125,33 @@ def test_a_rewrap_is_undone_when_the_new_section_is_lost(world: ManagerStory) ->
     world.configure(OLD, sections={OLD: BOTH[OLD]})
     assert world.story.cli.json("undo", run["run_id"])["outcome"] == "undone"
     assert world.tables() == before
+
+
+@pytest.mark.parametrize("line", [("run", "--fresh-data-key"), ("rewrap", "--to", NEW)], ids=["rotation", "rewrap"])
+def test_an_undo_killed_again_and_again_gives_everything_back(
+    line: tuple[str, ...], world: ManagerStory, tmp_path: Path
+) -> None:
+    with world.builder() as manager:
+        fill(manager)
+    before, plaintexts = world.tables(), world.plaintexts()
+    run = world.story.cli.json(line[0], *MANAGER, *line[1:])
+    killed = 0
+    for step in (4, 40, 80, 120, 200):
+        arguments = (run["run_id"], "--lease-timeout", "0.2")
+        done = world.story.cli.run("undo", *arguments, kill_at=(step, tmp_path / "steps"))
+        assert world.plaintexts() == plaintexts
+        if done.returncode == 0:
+            break
+        assert done.returncode == -9, done.stderr
+        killed += 1
+    assert killed > 1
+    assert world.story.cli.json("undo", run["run_id"])["outcome"] in {"undone", "already_undone"}
+    made = {str(key_id) for (key_id,) in world.story.query("SELECT id FROM reencrypt_data_key")}
+    after = world.tables()
+    own = [row for row in after["secret_data_key"] if f"{row[0]}/{row[1]}" in made]
+    assert not any(row[3] for row in own)
+    after["secret_data_key"] = [row for row in after["secret_data_key"] if row not in own]
+    assert after == before
 
 
 def test_what_is_gone_meanwhile_is_done_and_what_was_saved_meanwhile_stays(world: ManagerStory) -> None:

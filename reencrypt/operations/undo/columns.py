@@ -14,7 +14,14 @@ from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.catalogue.text_hash import rehash
 from reencrypt.databases.protocol import RowUpdate, Transaction
 from reencrypt.databases.retry import retry_transaction
-from reencrypt.operations.undo.journal import FINAL, Rewritten, SkippedColumn, UndoSkipReason, rewritten_secrets
+from reencrypt.operations.undo.journal import (
+    FINAL,
+    Rewritten,
+    SkippedColumn,
+    UndoSkipReason,
+    as_stored_now,
+    rewritten_secrets,
+)
 from reencrypt.operations.undo.old_keys import OldKeys
 from reencrypt.planning.session import Session
 from reencrypt.state.checkpoints import ColumnProgress, save_column_progress
@@ -166,13 +173,13 @@ class ColumnUndo:
             if row is None:
                 self._keep(entry, UndoSkipReason.ROW_GONE, progress)
             else:
-                cell = row.cells[location.columns.index(column)]
-                if cell == entry.old or self._is_further_back(entry, cell):
+                cell, now = row.cells[location.columns.index(column)], as_stored_now(location, row, entry)
+                if cell == now.old or self._is_further_back(entry, cell):
                     progress.as_before += self._is_newest(entry)
-                elif digest(cell) != entry.new_hash:
+                elif digest(cell) != now.new_hash:
                     later = digest(cell) in self.of_later_runs
                     self._keep(entry, UndoSkipReason.OF_LATER_RUN if later else UndoSkipReason.CHANGED_SINCE, progress)
-                elif (secrets := rewritten_secrets(location, row, entry)) is None:
+                elif (secrets := rewritten_secrets(location, row, now)) is None:
                     self._keep(entry, UndoSkipReason.DIFFERS, progress)
                 else:
                     found.append((entry, secrets))
@@ -285,7 +292,7 @@ def _old_key_ids(columns: Iterable[Sequence[Rewritten]]) -> set[str]:
 def _update(location: Location, row: Row, entries: Sequence[JournalEntry]) -> RowUpdate:
     new = list(row.cells)
     for entry in entries:
-        new[location.columns.index(entry.column)] = entry.old
+        new[location.columns.index(entry.column)] = as_stored_now(location, row, entry).old
     if location.text_hash:
         new[-1] = rehash(location, row, new)
     return RowUpdate(row.key, row.cells, tuple(new))

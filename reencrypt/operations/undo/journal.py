@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from reencrypt.catalogue.encoding import BesideKeyId
 from reencrypt.catalogue.location import Location, Row
 from reencrypt.catalogue.reading import FoundSecret, secrets_of
-from reencrypt.state.journal import JournalEntry
+from reencrypt.state.journal import JournalEntry, digest
+
+#: How a value of the secrets manager begins that has the id of its data key before it.
+_UNSPLIT: Final = b"#"
+#: How a joined cell begins whose column for that id is empty.
+_NO_KEY_ID: Final = b"\0"
 
 
 class UndoSkipReason(StrEnum):
@@ -78,6 +84,31 @@ class Rewritten(NamedTuple):
     old: FoundSecret
     present: FoundSecret
     old_text: bytes
+
+
+def as_stored_now(location: Location, row: Row, entry: JournalEntry) -> JournalEntry:
+    """The entry as it would be, had the row had its present form when the run wrote it.
+
+    Grafana 12.3 adds the column `data_key_id` when it first starts, and moves the id of each value's data key there. A
+    run before that has journaled the id and the value as they were then, in one column.
+    """
+    old = entry.old
+    if old is None or not location.is_joined or not old.startswith(_UNSPLIT):
+        return entry
+    cell = row.cells[location.columns.index(entry.column)]
+    if cell is not None and cell.startswith(_NO_KEY_ID):
+        # Not moved yet.
+        return replace(entry, old=_NO_KEY_ID + old, new_hash=_of_cell(entry, cell))
+    try:
+        old = BesideKeyId().encode(old)
+    except ValueError:
+        return entry
+    return replace(entry, old=old, new_hash=entry.new_hash if cell is None else _of_cell(entry, cell))
+
+
+def _of_cell(entry: JournalEntry, cell: bytes) -> bytes | None:
+    """The hash of a cell where it holds what the run wrote in another form, else that of what the run wrote."""
+    return digest(cell) if digest(BesideKeyId().decode(cell)) == entry.new_hash else entry.new_hash
 
 
 def old_secrets(location: Location, row: Row, entry: JournalEntry) -> list[FoundSecret]:

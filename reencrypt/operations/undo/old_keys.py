@@ -22,7 +22,14 @@ from reencrypt.events import Warned
 from reencrypt.keys.errors import KeyDisabledError, KeyMissingError
 from reencrypt.keys.proof import PROVEN_BITS, Admission, Evidence, KeyStanding, Proof, Verdict, weigh
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER, Unwrapped
-from reencrypt.operations.undo.journal import Rewritten, UndoSkipReason, old_secrets, old_text, rewritten_secrets
+from reencrypt.operations.undo.journal import (
+    Rewritten,
+    UndoSkipReason,
+    as_stored_now,
+    old_secrets,
+    old_text,
+    rewritten_secrets,
+)
 from reencrypt.planning.census import Samples
 from reencrypt.planning.key_checks import weigh_keys
 from reencrypt.planning.session import Session
@@ -73,9 +80,10 @@ class OldKeys:
                 row = Row(entry.key, (None,) * len(location.columns), (None,) * len(location.extras))
             if row is None or entry.column not in location.columns:
                 continue
-            for secret in _touched(location, row, entry):
+            now = as_stored_now(location, row, entry)
+            for secret in _touched(location, row, now):
                 # The run's own salt: the run wrote this itself, and rewrote the column later.
-                if secret.envelope is None or self.accepted.covers(old_text(entry, secret)):
+                if secret.envelope is None or self.accepted.covers(old_text(now, secret)):
                     continue
                 if secret.envelope.salt != run.salt:
                     self._samples.offer(location.name, secret.envelope, secret.kind)
