@@ -32,9 +32,11 @@ def show(common: Common) -> int:
     """Print every value that matters, with where it came from; secrets are masked."""
     from reencrypt.catalogue.store_name import StoreName  # noqa: PLC0415
     from reencrypt.keys.configuration import read_providers  # noqa: PLC0415
+    from reencrypt.operations.doctor.manager import notes_on  # noqa: PLC0415
 
     settings = load(common)
     providers, manager = read_providers(settings), read_providers(settings, StoreName.MANAGER)
+    notes = notes_on(settings.manager)
     shown = (*settings.shown, *providers.shown, *manager.shown)
     if common.output == "json":
         values = [
@@ -47,6 +49,7 @@ def show(common: Common) -> int:
             "values": values,
             "unusable_providers": dict(providers.unusable),
             "unusable_manager_providers": dict(manager.unusable),
+            "notes": notes,
         }
         out.print_json("config show", 0, content)
         return 0
@@ -55,4 +58,6 @@ def show(common: Common) -> int:
     for each in (providers, manager):
         for provider, reason in each.unusable.items():
             out.line(f"unusable {each.in_words(provider)}: {reason}")
+    for note in notes:
+        out.line(f"note: {note}")
     return 0

@@ -72,6 +72,15 @@ async def check_manager(
             report.add(f"{GROUP} {name}", about, StoreName.MANAGER)
 
 
+def notes_on(manager: ManagerSettings) -> list[str]:
+    """What to know of the configuration without a look at a database: that it is another's, or a secret is public."""
+    if manager.is_remote:
+        elsewhere = _elsewhere(manager)
+        return [f"secrets manager: {elsewhere.detail}. {elsewhere.remedy}"]
+    provider = manager.store.encryption_provider
+    return [f"secrets manager: {'; '.join(public_secret(provider))}"] if manager.secret_is_default(provider) else []
+
+
 def _refusals(found: ManagerFound) -> list[Check]:
     if isinstance(found.plans, ReencryptError):
         return [failed("refusals", found.plans)]

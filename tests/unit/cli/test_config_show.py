@@ -47,3 +47,22 @@ def test_in_words(arguments: list[str]) -> None:
     assert result.exit_code == 0, result.output
     assert "canary" not in result.output
     assert "unusable provider azure_keyvault.a of the secrets manager: Providers of the kind" in result.output
+
+
+@pytest.mark.parametrize(
+    ("lines", "notes"),
+    [
+        ("", ["[secrets_manager.encryption.secret_key.v1] is the default that Grafana ships"]),
+        ("[secrets_manager]\nencryption_provider = secret_key.v2\n", []),
+        ("[secrets_manager]\ngrpc_client_enable = true\n", ["in the database of another service"]),
+    ],
+)
+def test_what_to_know_of_the_secrets_manager_is_a_note(lines: str, notes: list[str], arguments: list[str]) -> None:
+    file = Path(arguments[3])
+    file.write_text(f"{lines}[secrets_manager.encryption.secret_key.v2]\nsecret_key = canary\n")
+    found = json.loads(CliRunner().invoke(cli, [*arguments, "--output", "json"]).stdout)["notes"]
+    assert len(found) == len(notes)
+    assert all(note in each for note, each in zip(notes, found, strict=True))
+    in_words = CliRunner().invoke(cli, arguments).output
+    assert all(f"note: {each}\n" in in_words for each in found)
+    assert ("note:" in in_words) is bool(notes)
