@@ -84,7 +84,7 @@ def test_a_grafana_without_a_secrets_manager_gets_one_quiet_line(world: ManagerS
     fill(world, None)
     world.configure("secret_key.v9", sections={})
     assert of_manager(examine(world)) == {
-        (GROUP, "tables"): ("ok", "none: this Grafana has no secrets manager"),
+        (GROUP, "tables"): ("ok", "this Grafana has no secrets manager"),
     }
     # Asked for by name it is a refusal, as of a run.
     assert of_manager(examine(world, "--store", "manager", expect=9))[GROUP, "refusals"][0] == "failed"

@@ -57,7 +57,7 @@ async def check_manager(
         report.add(GROUP, [_elsewhere(manager), *(refused if alone else [])], StoreName.MANAGER)
         return
     if not found.has_store:
-        none = Check("tables", State.OK, "none: this Grafana has no secrets manager")
+        none = Check("tables", State.OK, "this Grafana has no secrets manager")
         report.add(GROUP, [none, *(refused if alone else [])], StoreName.MANAGER)
         return
     configured, used = providers.configured, bool(found.rows)
