@@ -16,7 +16,7 @@ from reencrypt.operations.undo import journal as undo_journal
 from reencrypt.operations.undo.journal import UndoSkipReason
 from tests.grafana.planting import Plain
 from tests.support.commandline import CommandLine
-from tests.support.story import TARGET, Story
+from tests.support.story import TARGET, Story, manager_configuration
 from tests.support.vault import Vault
 
 RUNBOOK = Path(__file__).parents[2] / "docs" / "runbook.md"
@@ -24,7 +24,7 @@ BLOCK = re.compile(
     r"^(?P<indent> *)```console\n(?P<body>.*?)^ *```$|^<!-- do: (?P<action>[a-z-]+) -->$", re.MULTILINE | re.DOTALL
 )
 VERSIONS = ("3f9c1b7a5d2e4860a1b2c3d4e5f60718", "91d4e2c3b5a64f708192a3b4c5d6e7f8", "c7b8a9d0e1f24354657687980a1b2c3d")
-DATA_KEYS = tuple(f"{letter}dgk3qv7m2pxw{number}" for number, letter in enumerate("abcdefg", 1))
+DATA_KEYS = tuple(f"{letter}dgk3qv7m2pxw{number}" for number, letter in enumerate("abcdefghijk", 1))
 SECRET_KEY = "the secret_key of the runbook"
 
 
@@ -72,6 +72,17 @@ class Tale:
                 (self.folder / "next.key").write_text("the next secret_key of the runbook\n")
             case "take-next-key":
                 self.take("the next secret_key of the runbook")
+            case "secrets-manager":
+                configuration = self.story.cli.configuration
+                assert configuration is not None
+                configuration.write_text(configuration.read_text() + manager_configuration("secret_key.v2", "data_keys_cache_ttl = 1s"))
+                with self.story.builder() as builder:
+                    manager = Story.manager(builder)
+                    for namespace in ("default", "org-2"):
+                        key = manager.data_key(namespace)
+                        for number in range(3):
+                            manager.add_value(key, b"token number %d" % number, name=f"inline-token-{number}")
+                    manager.add_snapshot(key, b"{}")
             case _:
                 raise ValueError(action)
 
@@ -91,6 +102,11 @@ class Tale:
             said += "".join(re.findall(r"^(?:error|hint): .*\n", done.stderr, re.MULTILINE))
         return self.make_up(said) + (f"[exit {done.exit_code}]\n" if done.exit_code else "")
 
+    def managed_keys(self) -> list[tuple[object, ...]]:
+        """The ids of the secrets manager's data keys, where there is one."""
+        found = self.story.query("SELECT name FROM sqlite_master WHERE name = 'secret_data_key'")
+        return self.story.query("SELECT uid FROM secret_data_key ORDER BY namespace, created") if found else []
+
     def make_up(self, text: str) -> str:
         """Replace what differs from time to time."""
         text = text.replace(str(self.folder / "grafana.db"), "/var/lib/grafana/grafana.db")
@@ -99,7 +115,7 @@ class Tale:
         )
         for version, made_up in zip(self.versions, VERSIONS, strict=False):
             text = text.replace(version, made_up)
-        for (name,) in self.story.query("SELECT name FROM data_keys"):
+        for (name,) in self.story.query("SELECT name FROM data_keys") + self.managed_keys():
             self.seen.setdefault(str(name), DATA_KEYS[len(self.seen)])
         for name, made_up in self.seen.items():
             text = text.replace(name, made_up)
