@@ -11,7 +11,7 @@ import hashlib
 import json
 import random
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from tests.grafana.decryptor import SecretAddress
@@ -19,6 +19,34 @@ from tests.support.engine import Engine, Execute
 
 TOKEN = "o_auth_access_token"
 THEN = "2026-01-01 00:00:00"
+
+
+@contextmanager
+def writing(engine: Engine, act: Callable[[Execute], bool]) -> Iterator[None]:
+    """Act again and again in a thread of its own while the block runs, or until it says that there is no more to do.
+
+    What goes wrong there is raised at the end of the block.
+    """
+    stop = threading.Event()
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            with engine.session() as execute:
+                while not stop.is_set() and act(execute):
+                    pass
+        except BaseException as error:  # noqa: BLE001 - told below
+            failures.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+    if failures:
+        raise failures[0]
 
 
 class LiveGrafana:
@@ -40,7 +68,6 @@ class LiveGrafana:
         self._texts = iter(texts)
         self._tokens = tokens
         self._sources = sources
-        self._stop = threading.Event()
         self._dice = random.Random(0)
         self._next_id = 1_000_000
         #: What each secret that it saved last has to say; None for rows that it deleted.
@@ -50,25 +77,8 @@ class LiveGrafana:
     @contextmanager
     def at_work(self) -> Iterator[None]:
         """Write while the block runs; what went wrong there is raised here."""
-        failures: list[BaseException] = []
-
-        def work() -> None:
-            try:
-                with self._engine.session() as execute:
-                    while not self._stop.is_set() and self._act(execute):
-                        pass
-            except BaseException as error:  # noqa: BLE001 - told below
-                failures.append(error)
-
-        thread = threading.Thread(target=work)
-        thread.start()
-        try:
+        with writing(self._engine, self._act):
             yield
-        finally:
-            self._stop.set()
-            thread.join()
-        if failures:
-            raise failures[0]
 
     def _act(self, execute: Execute) -> bool:
         text = next(self._texts, None)

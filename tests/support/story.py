@@ -155,10 +155,14 @@ class Story:
 
     def secrets(self) -> dict[SecretAddress, DecryptedSecret]:
         """Every secret of the store as the independent decryptor reads it now."""
+        return self.read(self.judged())
+
+    def read(self, path: Path) -> dict[SecretAddress, DecryptedSecret]:
+        """Every secret of the store in a copy of the database."""
         if self.store is MANAGER:
-            return read_manager(self.judged(), sections=SECTIONS)
+            return read_manager(path, sections=SECTIONS)
         unwrappers = azure_unwrappers(self.vault.state, {TARGET: "prod", "azurekv.other": "other"})
-        return read_secrets(self.judged(), secret_key=self.secret_key, unwrappers=unwrappers)
+        return read_secrets(path, secret_key=self.secret_key, unwrappers=unwrappers)
 
     def decrypted(self, ciphertexts: Sequence[bytes]) -> list[DecryptedSecret]:
         """Values of a plugin as the independent decryptor reads them now."""
