@@ -14,11 +14,12 @@ import pytest
 from tests.grafana.decryptor import DecryptedSecret, SecretAddress
 from tests.grafana.populate import populate
 from tests.support.engine import Engine
-from tests.support.story import LEGACY, NOT_APPLICABLE, TARGET, WRAP, Story
+from tests.support.story import LEGACY, MANAGER, NOT_APPLICABLE, TARGET, WRAP, Story
 from tests.support.vault import Vault
 
 pytestmark = pytest.mark.mysql_for_mariadb
 
+SECRET_KEY = "the secret_key of a long life"
 OTHER = "azurekv.other"
 #: An undo tells nothing on its way; this is well within it.
 UNDO_STEP = 200
@@ -36,10 +37,6 @@ class Life:
 
     def __init__(self, story: Story) -> None:
         self.story = story
-        with story.builder() as builder:
-            populate(builder, count=150, under=[None], own_salts=True)
-            for number in range(12):
-                builder.data_key(label_date=f"2025-03-{number + 10}")
         self.plaintexts = story.plaintexts()
 
     def step(self, kill_at: str, *arguments: str) -> dict[str, object]:
@@ -89,8 +86,12 @@ class Life:
 
 
 def test_the_whole_life_of_the_keys(engine: Engine, vault: Vault, tmp_path: Path) -> None:
-    life = Life(Story.of(tmp_path / "grafana.db", vault, secret_key="the secret_key of a long life", engine=engine))
-    story = life.story
+    story = Story.of(tmp_path / "grafana.db", vault, secret_key=SECRET_KEY, engine=engine)
+    with story.builder() as builder:
+        populate(builder, count=150, under=[None], own_salts=True)
+        for number in range(12):
+            builder.data_key(label_date=f"2025-03-{number + 10}")
+    life = Life(story)
 
     assert life.step("page committed", "run", "--to", "secretKey.v1")["outcome"] == "done"
     assert life.under() == {"secretKey.v1"}
@@ -126,3 +127,33 @@ def test_the_whole_life_of_the_keys(engine: Engine, vault: Vault, tmp_path: Path
     assert life.under() == {OTHER}
     assert {address: secret.stored_text for address, secret in story.secrets().items()} == texts
     assert story.cli.json("verify")["outcome"] == "verified"
+
+
+def test_the_whole_life_of_the_keys_of_a_secrets_manager(engine: Engine, shared_vault: Vault, tmp_path: Path) -> None:
+    story = Story.of(tmp_path / "grafana.db", shared_vault, secret_key=SECRET_KEY, engine=engine, store=MANAGER)
+    story.fill(150, shape="12.2")
+    life, classic = Life(story), story.other.rows()
+    values = sum(address.table == "secret_encrypted_value" for address in life.plaintexts)
+    old_keys = {secret.key_id for secret in story.secrets().values()}
+
+    # What Grafana 12.2 reads stays in the form that it reads.
+    assert life.step("page committed", "run", *MANAGER.only, "--fresh-data-key")["outcome"] == "done"
+    assert not old_keys & {secret.key_id for secret in story.secrets().values()}
+    assert life.under() == {"secret_key.v1"}
+
+    with story.builder(seed=1) as builder:
+        assert story.manager(builder).upgrade() == values
+    life.look()
+
+    report = life.step("run started", "rewrap", *MANAGER.move)
+    assert (report["outcome"], life.under()) == ("done", {MANAGER.target})
+    rewrapped = {address: (secret.key_id, secret.stored_text) for address, secret in story.secrets().items()}
+
+    report = life.step("page committed", "run", "--fresh-data-key", *MANAGER.move)
+    fresh = {address: secret.key_id for address, secret in story.secrets().items()}
+    assert (report["outcome"], len(set(fresh.values()))) == ("done", 2)
+    assert not set(fresh.values()) & {key_id for key_id, _ in rewrapped.values()}
+
+    life.undo(report["run_id"])
+    assert {address: (secret.key_id, secret.stored_text) for address, secret in story.secrets().items()} == rewrapped
+    assert (life.under(), story.other.rows()) == ({MANAGER.target}, classic)

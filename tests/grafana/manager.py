@@ -196,6 +196,17 @@ class SecretsManagerBuilder:
         ground.insert(table, {**row, **({"generation": 1} if table == "resource_history" else {})})
         return guid
 
+    def upgrade(self) -> int:
+        """Do what the first start of a Grafana of 12.3 does with the tables of 12.2: add the column, then split.
+
+        Returns how many values were split.
+        """
+        connection = self._ground.connection
+        connection.execute(f"ALTER TABLE {VALUES} ADD COLUMN data_key_id TEXT NOT NULL DEFAULT ''")
+        connection.execute(f"CREATE INDEX IDX_{VALUES}_data_key_id ON {VALUES} (data_key_id)")
+        self.shape = "12.4" if self.shape == "12.2.4" else "12.3"
+        return self.split()
+
     def split(self) -> int:
         """Do what a Grafana of 12.3 or later does at its start: take the data key's id out of the data of old rows."""
         connection = self._ground.connection
