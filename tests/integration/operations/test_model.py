@@ -6,7 +6,6 @@ Whatever the order, every secret says what was saved last, in the database as in
 from __future__ import annotations
 
 import asyncio
-import base64
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -26,26 +25,45 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from reencrypt.catalogue.location import Row
+from reencrypt.catalogue.location import Key, Row
 from reencrypt.errors import RefusedError
 from reencrypt.events import Event, PageCommitted, PassStarted, RunStarted, TargetKeyReady
+from reencrypt.operations.report import RunReport
 from reencrypt.operations.undo.operation import undo
 from reencrypt.planning.options import RunOptions, SafetyOptions, TargetOptions
 from reencrypt.settings import load_settings
 from tests.grafana.builder import GrafanaBuilder
 from tests.grafana.decryptor import DecryptedSecret, SecretAddress, read_secrets
+from tests.grafana.manager import SecretsManagerBuilder
+from tests.grafana.manager_decryptor import read_manager
 from tests.grafana.planting import Plain
 from tests.support.engine import Engine, SqliteEngine
 from tests.support.inprocess import in_session, run_in_process
+from tests.support.raced import PLACES, Saved, base64_of
 from tests.support.servers import SERVERS, server_engine
+from tests.support.story import CLASSIC, MANAGER, SECTIONS, StoryStore, manager_configuration
 
 SECRET_KEY = "the secret_key of the model"
-COLUMN = "o_auth_access_token"
-OPTIONS = RunOptions(target=TargetOptions(to="secretKey.v1"), safety=SafetyOptions(lease_timeout=0.3))
+NAMESPACES = ("default", "org-2")
+FIRST_NAME = 1_000_000  # names are in the order of numbers, which may be negative
+
+
+def key_of(store: StoryStore, number: int) -> Key:
+    """The key of the row with a number."""
+    if store is CLASSIC:
+        return (number,)
+    return (NAMESPACES[number % 2], f"inline-{FIRST_NAME + number}", 1)
+
+
+def number_of(key: Sequence[object]) -> int:
+    """The number of a row."""
+    return int(str(key[0])) if len(key) == 1 else int(str(key[1]).removeprefix("inline-")) - FIRST_NAME
 
 
 class Grafana(RuleBasedStateMachine):
-    """The database, and what its secrets have to say."""
+    """The database, and what the secrets of a store have to say, by the number of their row."""
+
+    store = CLASSIC
 
     def new_engine(self, path: Path) -> Engine:
         """An empty database, on a server or, with SQLite, in the file."""
@@ -59,8 +77,12 @@ class Grafana(RuleBasedStateMachine):
         self.patches = pytest.MonkeyPatch()
         self.model: dict[int, bytes] = {}
         self.texts = 0
+        self.places = PLACES[self.store.name]
+        self.options = RunOptions(target=TargetOptions(to=self.places.target), safety=SafetyOptions(lease_timeout=0.3))
+        self.config = self.folder / "grafana.ini"
+        self.config.write_text(manager_configuration())
         self.settings = load_settings(
-            config=None,
+            config=self.config,
             home=None,
             database_url=self.engine.url,
             environ={"GF_SECURITY_SECRET_KEY": SECRET_KEY},
@@ -78,7 +100,21 @@ class Grafana(RuleBasedStateMachine):
             path = self.folder / "dump.db"
             path.unlink(missing_ok=True)
             self.engine.dump(path)
+        if self.store is MANAGER:
+            return read_manager(path, sections=SECTIONS)
         return read_secrets(path, secret_key=SECRET_KEY)
+
+    async def at_work(self, **hooks: object) -> RunReport:
+        """A run in the store."""
+        return await run_in_process(
+            self.engine.url,
+            SECRET_KEY,
+            self.patches,
+            options=self.options,
+            store=self.store.name,
+            config=self.config,
+            **hooks,  # type: ignore[arg-type]
+        )
 
     def new_text(self) -> bytes:
         self.texts += 1
@@ -86,25 +122,43 @@ class Grafana(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        """Enough secrets to prove the keys with, legacy ones and some under a data key."""
+        """Enough secrets to prove the keys with, under two keys."""
+        texts = [b"saved by Grafana, number %d" % number for number in range(60)]
         with GrafanaBuilder(self.scratch, secret_key=SECRET_KEY) as builder:
-            key = builder.data_key()
-            # What Grafana saves later: legacy values, so that none of them is where a run wants it.
-            self.later = {
-                text: base64.b64encode(builder.encrypt(Plain(text))).decode()
-                for text in (b"saved by Grafana, number %d" % number for number in range(60))
-            }
-            for number in range(24):
-                text = self.new_text()
-                self.model[builder.add_user_auth({COLUMN: Plain(text, key if number % 2 else None)})] = text
+            if self.store is MANAGER:
+                self.later = self.begin_manager(builder, texts)
+            else:
+                self.later = self.begin_classic(builder, texts)
         self.engine.load(self.scratch)
         self.unsaved = list(self.later)
         self.has_run = False
 
+    def begin_classic(self, builder: GrafanaBuilder, texts: list[bytes]) -> dict[bytes, dict[int, Saved]]:
+        """Legacy values, and some under a data key. What Grafana saves later is legacy: not where a run wants it."""
+        key = builder.data_key()
+        for number in range(24):
+            text = self.new_text()
+            self.model[builder.add_user_auth({"o_auth_access_token": Plain(text, key if number % 2 else None)})] = text
+        saved = {text: base64_of(builder.encrypt(Plain(text))) for text in texts}
+        return {text: {0: (each,), 1: (each,)} for text, each in saved.items()}
+
+    def begin_manager(self, builder: GrafanaBuilder, texts: list[bytes]) -> dict[bytes, dict[int, Saved]]:
+        """Values in two namespaces, of which some are not split yet."""
+        manager = SecretsManagerBuilder(builder, sections=SECTIONS)
+        keys = [manager.data_key(namespace) for namespace in NAMESPACES]
+        for number in range(24):
+            text = self.new_text()
+            _, name, _ = key_of(MANAGER, number)
+            manager.add_value(keys[number % 2], text, name=str(name), split=bool(number % 3))
+            self.model[number] = text
+        return {text: {turn: (manager.encrypt(text, key), key.uid) for turn, key in enumerate(keys)} for text in texts}
+
     def save(self, row: int) -> None:
         """Grafana saves one row."""
         text = self.unsaved.pop()
-        if self.engine.execute(f"UPDATE user_auth SET {COLUMN} = ? WHERE id = ?", self.later[text], row):  # noqa: S608
+        columns = ", ".join(f"{name} = ?" for name in self.places.columns)
+        update = f"UPDATE {self.places.table} SET {columns} WHERE {self.places.where}"  # noqa: S608 - our own names
+        if self.engine.execute(update, *self.later[text][row % 2], *key_of(self.store, row)):
             self.model[row] = text
 
     @precondition(lambda self: self.unsaved)
@@ -118,7 +172,8 @@ class Grafana(RuleBasedStateMachine):
     def delete(self, which: int) -> None:
         """Delete a row."""
         row = sorted(self.model)[which % len(self.model)]
-        self.engine.execute("DELETE FROM user_auth WHERE id = ?", row)
+        delete = f"DELETE FROM {self.places.table} WHERE {self.places.where}"  # noqa: S608 - our own names
+        self.engine.execute(delete, *key_of(self.store, row))
         del self.model[row]
 
     @precondition(lambda self: self.unsaved)
@@ -127,17 +182,13 @@ class Grafana(RuleBasedStateMachine):
         """Add a row, in front of all others or behind them."""
         row = min(self.model) - 1 if before else max(self.model) + 1
         text = self.unsaved.pop()
-        self.engine.execute(
-            f"INSERT INTO user_auth (id, user_id, auth_module, auth_id, created, {COLUMN}) "  # noqa: S608
-            "VALUES (?, 1, 'm', 'a', '2026-01-01 00:00:00', ?)",
-            *(row, self.later[text]),
-        )
+        self.engine.execute(self.places.insert, *key_of(self.store, row), *self.later[text][row % 2])
         self.model[row] = text
 
     @rule()
     def rotate_data_keys(self) -> None:
         """Grafana's own rotation: no data key is active, and the next writer makes one."""
-        self.engine.execute("UPDATE data_keys SET active = (1 = 0)")
+        self.engine.execute(f"UPDATE {self.store.keys} SET active = (1 = 0)")  # noqa: S608 - our own table
 
     @rule(events=st.integers(1, 12))
     def run_and_die(self, events: int) -> None:
@@ -153,8 +204,7 @@ class Grafana(RuleBasedStateMachine):
                     if len(seen) == events:
                         tasks[0].cancel()
 
-            work = run_in_process(self.engine.url, SECRET_KEY, self.patches, listen=listen, options=OPTIONS)
-            tasks.append(asyncio.create_task(work))
+            tasks.append(asyncio.create_task(self.at_work(listen=listen)))
             with suppress(asyncio.CancelledError):
                 await tasks[0]
 
@@ -171,20 +221,21 @@ class Grafana(RuleBasedStateMachine):
             if isinstance(event, PassStarted):
                 passes.append(event.number)
 
-        def hook(_location: str, rows: Sequence[Row]) -> None:
-            for row in rows[:race]:
-                if self.unsaved and len(raced) < race and isinstance(row.key[0], int) and row.key[0] in self.model:
-                    raced.append(row.key[0])
-                    self.save(row.key[0])
+        def hook(location: str, rows: Sequence[Row]) -> None:
+            for row in rows[:race] if location == self.places.first else ():
+                if self.unsaved and len(raced) < race and number_of(row.key) in self.model:
+                    raced.append(number_of(row.key))
+                    self.save(number_of(row.key))
                     if passes and passes[-1]:
                         # Behind the cursor of a sweep, which may be the last look that is taken.
-                        late.add(row.key[0])
+                        late.add(number_of(row.key))
 
-        work = run_in_process(self.engine.url, SECRET_KEY, self.patches, hook=hook, listen=listen, options=OPTIONS)
-        report = asyncio.run(work)
+        report = asyncio.run(self.at_work(hook=hook, listen=listen))
         assert report.outcome in {"done", "nothing_to_do"}
         self.has_run = True
-        left = {address.key[0] for address, each in self.secrets().items() if each.provider != "secretKey.v1"}
+        left = {
+            number_of(address.key) for address, each in self.secrets().items() if each.provider != self.places.target
+        }
         assert left <= late
 
     @precondition(lambda self: self.has_run)
@@ -194,13 +245,14 @@ class Grafana(RuleBasedStateMachine):
         runs = self.engine.query("SELECT id FROM reencrypt_run WHERE state <> 'undone' ORDER BY started DESC, id DESC")
         if runs:
             with suppress(RefusedError):  # of runs within one second the ids are in any order
-                asyncio.run(in_session(partial(undo, run_id=str(runs[0][0])), self.settings, OPTIONS))
+                work = partial(undo, run_id=str(runs[0][0]))
+                asyncio.run(in_session(work, self.settings, self.options, store=self.store.name))
 
     @invariant()
     def every_secret_says_what_was_saved_last(self) -> None:
         """The database is the model."""
         if self.model:
-            found = {address.key[0]: secret.plaintext for address, secret in self.secrets().items()}
+            found = {number_of(address.key): secret.plaintext for address, secret in self.secrets().items()}
             assert found == self.model
 
 
@@ -221,11 +273,18 @@ SIZES = {
 }
 
 
+@pytest.mark.stores_in_turn
 @pytest.mark.parametrize("kind", SIZES)
-def test_whatever_happens_the_database_is_the_model(kind: str, request: pytest.FixtureRequest) -> None:
-    class OnServer(Grafana):
+def test_whatever_happens_the_database_is_the_model(
+    kind: str, store: StoryStore, request: pytest.FixtureRequest
+) -> None:
+    class InStore(Grafana):
+        pass
+
+    class OnServer(InStore):
         def new_engine(self, path: Path) -> Engine:  # noqa: ARG002
             return server_engine(kind, request)
 
+    InStore.store = store
     size = SIZES[kind][1 if request.config.getoption("--nightly") else 0]
-    run_state_machine_as_test(Grafana if kind == "sqlite" else OnServer, settings=size)
+    run_state_machine_as_test(InStore if kind == "sqlite" else OnServer, settings=size)
