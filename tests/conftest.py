@@ -61,7 +61,7 @@ def is_anothers_turn(item: pytest.Function, parameters: Mapping[str, object]) ->
     if not item.get_closest_marker("stores_in_turn") or parameters.get("store") != "manager":
         return False
     dialects = ("sqlite", "postgres", "mysql")
-    engine = str(next((parameters[name] for name in ("engine", "kind", "name") if name in parameters), "sqlite"))
+    engine = next((each for each in parameters.values() if isinstance(each, str) and each in ALL_ENGINES), "sqlite")
     dialect = "mysql" if engine == "mariadb" else engine
     return dialect != dialects[zlib.crc32(item.originalname.encode()) % len(dialects)]
 

@@ -39,6 +39,7 @@ class Places:
 
     `columns` are those that a save changes, `key` those that a row is known by, and `row` gives the key of the row
     with a number. `insert` has the columns of the key, then those of the secret.
+    `damaged` is a column to damage where `row_column` tells the row; `key_column` has the ids of the data keys.
     """
 
     first: str
@@ -54,6 +55,7 @@ class Places:
     target: str
     cache: str
     damaged: str
+    row_column: str
     key_column: str
 
     @property
@@ -78,6 +80,7 @@ PLACES: Final = {
         "secretKey.v1",
         "GF_SECURITY_ENCRYPTION_DATA_KEYS_CACHE_TTL",
         "o_auth_access_token",
+        "id",
         "name",
     ),
     MANAGER.name: Places(
@@ -95,6 +98,7 @@ PLACES: Final = {
         "secret_key.v2",
         "GF_SECRETS_MANAGER_DATA_KEYS_CACHE_TTL",
         "encrypted_data",
+        "name",
         "uid",
     ),
 }

@@ -22,8 +22,9 @@ from tests.grafana.planting import Plain
 from tests.support import triggers
 from tests.support.engine import SqliteEngine
 from tests.support.inprocess import in_session, run_in_process
-from tests.support.raced import SECRET_KEY, Grafana
+from tests.support.raced import PLACES, SECRET_KEY, Grafana
 from tests.support.servers import server_engine
+from tests.support.story import CLASSIC, StoryStore
 
 OPTIONS = RunOptions(target=TargetOptions(to="secretKey.v1"))
 NEXT = Secret("the next secret_key of this test")
@@ -39,14 +40,20 @@ MEDDLED_TABLES = [
 ]
 ENGINES = list(triggers.KINDS)
 
-Open = Callable[[str], Grafana]
+Open = Callable[..., Grafana]
+#: The columns by which a data key is told, whatever it is called.
+DATA_KEYS = {
+    "data_keys": "SELECT name, provider, label, active, encrypted_data FROM data_keys",
+    "secret_data_key": "SELECT uid, provider, label, active, encrypted_data FROM secret_data_key",
+}
 
 
 @pytest.fixture
 def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Open:
-    def grafana(name: str) -> Grafana:
+    def grafana(name: str, store: StoryStore = CLASSIC) -> Grafana:
         path = tmp_path / "grafana.db"
-        return Grafana(SqliteEngine(path) if name == "sqlite" else server_engine(name, request), path, monkeypatch)
+        engine = SqliteEngine(path) if name == "sqlite" else server_engine(name, request)
+        return Grafana(engine, path, monkeypatch, store)
 
     return grafana
 
@@ -65,7 +72,13 @@ def stored(grafana: Grafana, table: str) -> dict[object, object]:
 
 
 def data_keys(grafana: Grafana) -> list[tuple[object, ...]]:
-    return sorted(grafana.query("SELECT name, provider, label, active, encrypted_data FROM data_keys"), key=str)
+    return sorted(grafana.query(DATA_KEYS[grafana.store.keys]), key=str)
+
+
+def meddle(grafana: Grafana, kind: str) -> None:
+    """Plant a trigger on the table with most of the secrets."""
+    places = grafana.places
+    triggers.plant(grafana.engine, kind, places.table, places.damaged, key=places.row_column)
 
 
 def is_named(error: RefusedError, table: str, kind: str) -> None:
@@ -76,42 +89,48 @@ def is_named(error: RefusedError, table: str, kind: str) -> None:
     assert "Nothing of this page was committed" in error.hint
 
 
+@pytest.mark.stores_in_turn
 @pytest.mark.parametrize(("name", "kind"), MEDDLED)
-async def test_a_run_commits_nothing_of_a_page_that_a_trigger_changes(name: str, kind: str, opened: Open) -> None:
-    grafana = opened(name)
-    triggers.plant(grafana.engine, kind, "user_auth", "o_auth_access_token")
-    before, plaintexts = stored(grafana, "user_auth"), sorted(map(str, grafana.plaintexts()))
+async def test_a_run_commits_nothing_of_a_page_that_a_trigger_changes(
+    name: str, kind: str, store: StoryStore, opened: Open
+) -> None:
+    grafana, table = opened(name, store), PLACES[store.name].table
+    meddle(grafana, kind)
+    before, plaintexts = stored(grafana, table), sorted(map(str, grafana.plaintexts()))
     with pytest.raises(RefusedError) as raised:
         await grafana.run()
-    is_named(raised.value, "user_auth", kind)
-    assert stored(grafana, "user_auth") == before
+    is_named(raised.value, table, kind)
+    assert stored(grafana, table) == before
     assert sorted(map(str, grafana.plaintexts())) == plaintexts
-    journal = grafana.query("SELECT COUNT(*) FROM reencrypt_journal WHERE table_name = 'user_auth'")
+    journal = grafana.query("SELECT COUNT(*) FROM reencrypt_journal WHERE table_name = ?", table)
     assert journal == [(0,)]
 
-    triggers.remove(grafana.engine, kind, "user_auth")
+    triggers.remove(grafana.engine, kind, table)
     report = await grafana.run()
     assert (report.outcome, report.total.re_encrypted, grafana.off_target()) == ("done", 320, 0)
     assert sorted(map(str, grafana.plaintexts())) == plaintexts
 
 
+@pytest.mark.stores_in_turn
 @pytest.mark.parametrize(("name", "kind"), [each for each in MEDDLED if "rule" not in str(each.id)])
-async def test_a_page_that_lost_a_row_to_somebody_else_is_checked_as_well(name: str, kind: str, opened: Open) -> None:
-    grafana = opened(name)
-    triggers.plant(grafana.engine, kind, "user_auth", "o_auth_access_token")
+async def test_a_page_that_lost_a_row_to_somebody_else_is_checked_as_well(
+    name: str, kind: str, store: StoryStore, opened: Open
+) -> None:
+    grafana, table = opened(name, store), PLACES[store.name].table
+    meddle(grafana, kind)
     saved: list[int] = []
 
     def save(location: str, rows: object) -> None:
-        if location == "user_auth" and rows and not saved:
+        if location == grafana.places.first and rows and not saved:
             saved.append(1)
-            grafana.execute("DELETE FROM user_auth WHERE id = 7")
+            grafana.delete(grafana.places.row(7))
 
-    before = stored(grafana, "user_auth")
+    before = stored(grafana, table)
     with pytest.raises(RefusedError) as raised:
         await grafana.run(hook=save)
-    is_named(raised.value, "user_auth", kind)
+    is_named(raised.value, table, kind)
     assert saved
-    left = stored(grafana, "user_auth")
+    left = stored(grafana, table)
     assert left.items() < before.items()
     assert len(left) == len(before) - 1
 
@@ -134,14 +153,18 @@ async def test_an_after_trigger_of_mysql_that_changes_a_row_written_before_is_no
     assert (stored(grafana, "alert_configuration"), stored(grafana, "alert_configuration_history")) == before
 
 
+@pytest.mark.stores_in_turn
 @pytest.mark.parametrize(("name", "kind"), MEDDLED)
-async def test_no_data_key_is_made_that_a_trigger_changes(name: str, kind: str, opened: Open) -> None:
-    grafana = opened(name)
-    triggers.plant(grafana.engine, kind, "data_keys", "encrypted_data", key="name", event="INSERT")
+async def test_no_data_key_is_made_that_a_trigger_changes(
+    name: str, kind: str, store: StoryStore, opened: Open
+) -> None:
+    grafana = opened(name, store)
+    before, key = data_keys(grafana), grafana.places.key_column
+    triggers.plant(grafana.engine, kind, store.keys, "encrypted_data", key=key, event="INSERT")
     with pytest.raises(RefusedError) as raised:
         await grafana.run()
-    is_named(raised.value, "data_keys", kind)
-    assert data_keys(grafana) == []
+    is_named(raised.value, store.keys, kind)
+    assert data_keys(grafana) == before
     assert grafana.off_target() == 320
 
 
@@ -158,20 +181,23 @@ async def test_no_data_key_is_set_inactive_whose_wrapping_a_trigger_changes_then
     assert [row for row in data_keys(grafana) if row in before] == before
 
 
+@pytest.mark.stores_in_turn
 @pytest.mark.parametrize(("name", "kind"), MEDDLED)
-async def test_an_undo_commits_nothing_of_a_page_that_a_trigger_changes(name: str, kind: str, opened: Open) -> None:
-    grafana = opened(name)
-    before = stored(grafana, "user_auth")
+async def test_an_undo_commits_nothing_of_a_page_that_a_trigger_changes(
+    name: str, kind: str, store: StoryStore, opened: Open
+) -> None:
+    grafana, table = opened(name, store), PLACES[store.name].table
+    before = stored(grafana, table)
     run = await grafana.run()
-    written = stored(grafana, "user_auth")
-    triggers.plant(grafana.engine, kind, "user_auth", "o_auth_access_token")
+    written = stored(grafana, table)
+    meddle(grafana, kind)
     with pytest.raises(RefusedError) as raised:
-        await in_session(partial(undo, run_id=str(run.run_id)), settings_of(grafana), RunOptions())
-    is_named(raised.value, "user_auth", kind)
-    assert stored(grafana, "user_auth") == written
-    triggers.remove(grafana.engine, kind, "user_auth")
-    report = await in_session(partial(undo, run_id=str(run.run_id)), settings_of(grafana), RunOptions())
-    assert (report.outcome, stored(grafana, "user_auth")) == ("undone", before)
+        await in_session(partial(undo, run_id=str(run.run_id)), grafana.settings(), RunOptions(), store=store.name)
+    is_named(raised.value, table, kind)
+    assert stored(grafana, table) == written
+    triggers.remove(grafana.engine, kind, table)
+    report = await in_session(partial(undo, run_id=str(run.run_id)), grafana.settings(), RunOptions(), store=store.name)
+    assert (report.outcome, stored(grafana, table)) == ("undone", before)
 
 
 @pytest.mark.parametrize(("name", "kind", "table"), MEDDLED_TABLES)
