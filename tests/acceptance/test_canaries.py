@@ -7,8 +7,10 @@ import gc
 import re
 import sqlite3
 import subprocess
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -17,12 +19,14 @@ from tests.grafana.planting import Plain
 from tests.grafana.populate import populate
 from tests.support.commandline import CommandLine
 from tests.support.inprocess import run_in_process
-from tests.support.story import WRAP, Story
+from tests.support.raced import PLACES
+from tests.support.story import MANAGER, SECTIONS, STORES, WRAP, Story, manager_configuration
 from tests.support.vault import Vault
 
 SECRET_KEY = "canary-secret-key-5e1f"
 PLAINTEXT = "canary-plaintext-77aa"
 DATA_KEY = b"canary-datakey-1"
+MANAGER_DATA_KEY = b"canary-datakey-2"
 
 
 def forms(secret: bytes) -> list[bytes]:
@@ -65,14 +69,46 @@ def plant(story: Story) -> None:
                 builder.damage(victim, "truncated")
 
 
-def test_no_output_and_no_state_table_holds_a_canary(story: Story) -> None:
+def plant_manager(story: Story) -> None:
+    """Beside the others, values of the secrets manager of every kind, among them some that fail."""
     plant(story)
+    with story.builder(seed=1) as builder:
+        manager = story.manager(builder)
+        key, gone = manager.data_key(dek=MANAGER_DATA_KEY), manager.data_key("org-2", dek=MANAGER_DATA_KEY)
+        for number in range(12):
+            manager.add_value(key, f"{PLAINTEXT} {number}".encode(), name=f"name-{number}", split=bool(number % 2))
+        manager.add_value(gone, PLAINTEXT.encode())
+        manager.add_snapshot(key, b'{"title":"%s"}' % PLAINTEXT.encode())
+    broken = "UPDATE secret_encrypted_value SET encrypted_data = ? WHERE name = ?"
+    ((data,),) = story.query("SELECT encrypted_data FROM secret_encrypted_value WHERE name = 'name-1'")
+    assert isinstance(data, bytes)
+    for name, bytes_ in (("name-1", data[:-1] + b"?"), ("name-3", data[:30]), ("name-5", b""), ("name-7", data)):
+        assert story.execute(broken, bytes_, name) == 1
+    story.execute("UPDATE secret_data_key SET encrypted_data = ? WHERE uid = ?", b"*YWVzLWdjbQ*cut", gone.uid)
+
+
+@pytest.mark.parametrize("planting", [plant, plant_manager])
+def test_no_output_and_no_state_table_holds_a_canary(
+    planting: Callable[[Story], None], tmp_path: Path, shared_vault: Vault
+) -> None:
+    has_manager = planting is plant_manager
+    store = MANAGER if has_manager else None
+    story = Story.of(tmp_path / "grafana.db", shared_vault, secret_key=SECRET_KEY, store=store)
+    planting(story)
     configuration = story.cli.configuration
     assert configuration is not None
     client_secret = re.search(r"client_secret = (\S+)", configuration.read_text())
     assert client_secret
     canaries = [SECRET_KEY.encode(), PLAINTEXT.encode(), DATA_KEY, client_secret[1].encode()]
+    canaries += [MANAGER_DATA_KEY, *(text.encode() for text in SECTIONS.values())]
+    of_manager = [
+        ("plan", *MANAGER.move),
+        ("rewrap", *MANAGER.move),
+        ("run", "--store", "manager", "--to", "secret_key.v1", "--fresh-data-key"),
+        ("run", "--store", "manager", "--to", "nonsense"),
+    ]
     commands = [
+        *(of_manager if has_manager else []),
         ("config show",),
         ("doctor",),
         ("plan", *WRAP),
@@ -97,6 +133,10 @@ def test_no_output_and_no_state_table_holds_a_canary(story: Story) -> None:
             assert_clean(outcome.stdout.encode(), canaries, f"stdout of {where}")
             assert_clean(outcome.stderr.encode(), canaries, f"stderr of {where}")
 
+    if has_manager:
+        assert story.query("SELECT COUNT(*) FROM reencrypt_quarantine WHERE location = 'secret_encrypted_value'") != [
+            (0,)
+        ]
     with closing(sqlite3.connect(story.database)) as connection:
         tables = connection.execute("SELECT name FROM sqlite_master WHERE name LIKE 'reencrypt%' AND type = 'table'")
         for (table,) in tables.fetchall():
@@ -139,9 +179,15 @@ def test_no_core_is_dumped(tmp_path: Path) -> None:
     assert done.stdout.splitlines()[-1] == "core 0"
 
 
-async def test_no_object_shows_a_canary_when_it_is_printed(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
-    plant(story)
-    canaries = [SECRET_KEY.encode(), PLAINTEXT.encode(), DATA_KEY]
+@pytest.mark.parametrize("name", STORES)
+async def test_no_object_shows_a_canary_when_it_is_printed(
+    name: Literal["classic", "manager"], story: Story, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant_manager(story)
+    config = tmp_path / "manager.ini"
+    config.write_text(manager_configuration())
+    canaries = [SECRET_KEY.encode(), PLAINTEXT.encode(), DATA_KEY, MANAGER_DATA_KEY]
+    canaries += [text.encode() for text in SECTIONS.values()]
     seen: set[str] = set()
     looks = 0
 
@@ -163,7 +209,9 @@ async def test_no_object_shows_a_canary_when_it_is_printed(story: Story, monkeyp
         monkeypatch,
         hook=look_at_rows,
         listen=look,
-        options=RunOptions(target=TargetOptions(to="secretKey.v1")),
+        options=RunOptions(target=TargetOptions(to=PLACES[name].target)),
+        store=name,
+        config=config,
     )
     assert report.exit_code == 3
     assert looks > 20
