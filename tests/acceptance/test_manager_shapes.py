@@ -91,6 +91,8 @@ def test_the_first_trial_is_refused_and_the_classic_store_goes_on_without_it(sto
             assert "secret_encrypted_value" in refusal["message"]
             assert "12.2" in refusal["hint"]
         assert "plan" in command or "--store classic" in refusal["hint"]
+    # A store that shows no secrets in the plan's text, and still what stops a run there.
+    assert f"A run would refuse (exit {REFUSED}): " in story.cli("plan", *WRAP).stdout
     assert story.digest() == before
     report = story.cli.json("run", *CLASSIC.move)
     assert (report["outcome"], report["store"]) == ("done", "classic")

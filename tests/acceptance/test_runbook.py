@@ -75,7 +75,9 @@ class Tale:
             case "secrets-manager":
                 configuration = self.story.cli.configuration
                 assert configuration is not None
-                configuration.write_text(configuration.read_text() + manager_configuration("secret_key.v2", "data_keys_cache_ttl = 1s"))
+                configuration.write_text(
+                    configuration.read_text() + manager_configuration("secret_key.v2", "data_keys_cache_ttl = 1s")
+                )
                 with self.story.builder() as builder:
                     manager = Story.manager(builder)
                     for namespace in ("default", "org-2"):

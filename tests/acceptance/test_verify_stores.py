@@ -107,6 +107,7 @@ def test_a_real_database_with_empty_tables_has_an_empty_store(tmp_path: Path, sh
     report = story.cli.json("verify")
     assert (of(report)["secrets"]["total"], of(report)["configuration"]) == (0, [])
     assert of(report, "classic")["secrets"]["total"] == report["secrets"]["total"] > 0
+    assert "The secrets manager:\n  It holds no secrets.\n" in story.cli("verify").stdout
     story.cli.json("verify", "--store", "manager", expect=9)
     answer = story.cli.json("complete", "--to", "secretKey.v1", expect=8)
     assert answer["stores"] == ["classic", "manager"]

@@ -9,6 +9,7 @@ from reencrypt.catalogue.store_name import StoreName
 from reencrypt.cli import output as out
 from reencrypt.cli.options import Common, cli_command
 from reencrypt.cli.performing import perform_in_stores
+from reencrypt.errors import NoSecretsError, ReencryptError
 from reencrypt.keys.manager_options import ManagerOptions
 from reencrypt.keys.service_options import ServiceOptions
 from reencrypt.option import option
@@ -22,6 +23,8 @@ from reencrypt.planning.options import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from reencrypt.operations.plan import PlanReport
     from reencrypt.operations.stores import StoresReport
 
@@ -94,6 +97,9 @@ def _print_store(report: PlanReport, *, several: bool) -> None:
         out.line(f"{plan.store.in_words.capitalize()}:")
         if not plan.census.total:
             out.line("  It holds no secrets.")
+            for warning in plan.warnings:
+                out.line(f"warning: {warning}")
+            _print_refusals([each for each in report.refusals if not isinstance(each, NoSecretsError)])
             return
     header = ("location", "secrets", "data key", "provider", "algorithm", "a run would")
     where = f", schema {plan.schema.name}" if plan.schema.name else ""
@@ -105,7 +111,11 @@ def _print_store(report: PlanReport, *, several: bool) -> None:
         out.line(f"They would be written under {report.target()}{proof}.")
         _print_estimate(report)
     _print_problems(report)
-    for refusal in report.refusals:
+    _print_refusals(report.refusals)
+
+
+def _print_refusals(refusals: Sequence[ReencryptError]) -> None:
+    for refusal in refusals:
         out.line(f"A run would refuse (exit {refusal.exit_code}): {refusal.message}")
         if refusal.hint:
             out.line(f"  hint: {refusal.hint}")

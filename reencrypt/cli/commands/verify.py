@@ -61,17 +61,20 @@ def _print(report: StoresReport[VerifyReport]) -> None:
     for each in report.reports:
         if len(report.reports) > 1:
             out.line(f"{each.store.in_words.capitalize()}:")
-        _print_store(each)
+        _print_store(each, several=len(report.reports) > 1)
     out.line(_VERDICTS[report.exit_code])
 
 
-def _print_store(report: VerifyReport) -> None:
+def _print_store(report: VerifyReport, *, several: bool) -> None:
     rows = [
         (name, each.total, each.readable, ", ".join(f"{who} {number}" for who, number in each.providers.items()))
         for name, each in report.found.locations.items()
         if each.total
     ]
-    out.print_table("Secrets", ("location", "total", "readable", "under"), rows)
+    if several and not rows:
+        out.line("  It holds no secrets.")
+    else:
+        out.print_table("Secrets", ("location", "total", "readable", "under"), rows)
     if report.found.accepted:
         out.line(f"{report.found.accepted} of them are implausible, and were accepted as they are.")
     for problem in report.problems:
