@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from tests.acceptance.test_complete import grafanas_key, hasty
 from tests.grafana.builder import GrafanaBuilder
 from tests.grafana.datakeys import DataKey
 from tests.grafana.planting import Plain
+from tests.support.accounts import grant, new_account, tables_of, url_as
 from tests.support.engine import Engine
 from tests.support.story import LEGACY, TARGET, Story
 from tests.support.vault import Vault
@@ -325,6 +327,22 @@ def test_types_that_would_not_give_back_what_was_stored_are_refused(story: Story
         error = story.cli.json("run", "--locations", written(story), expect=2)["error"]
         assert error["code"] == "unsupported_table"
     assert all(word in error["message"] for word in words)
+
+
+@pytest.mark.parametrize("engine", ["mariadb"], indirect=True)
+def test_a_table_that_an_account_may_not_see_is_not_taken_for_absent(story: Story) -> None:
+    plant(story)
+    file = written(story)
+    story.cli.json("run", "--locations", file)
+    account = new_account(story.engine)
+    seen = [table for table in tables_of(story.engine) if table != "plugin_token"]
+    # With CREATE, so that the server says that the second one does not exist.
+    grant(story.engine, account, "SELECT, INSERT, UPDATE, DELETE, CREATE", *seen, "secret_migration_log")
+    blind = replace(story.cli, database=url_as(story.engine, account))
+    for given in ((), ("--locations", file)):
+        for command in ("plan", "verify", "run"):
+            error = blind.json(command, *given, expect=2)["error"]
+            assert (error["code"], "may hide plugin_token from" in error["message"]) == ("not_visible", True)
 
 
 @pytest.mark.one_engine
