@@ -71,6 +71,11 @@ class Declaration:
         others = (each for each in (self.namespace, self.updated) if each is not None)
         return tuple(dict.fromkeys((*self.key, self.column, *others)))
 
+    @property
+    def fixed(self) -> tuple[str, ...]:
+        """The columns by which a row and its data key are found."""
+        return self.key if self.namespace is None else (*self.key, self.namespace)
+
     def location(self) -> Location:
         """Return it as a location like those of the catalogue."""
         manages = self.store is StoreName.MANAGER

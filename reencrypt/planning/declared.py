@@ -28,17 +28,21 @@ _HINT: Final = "--locations names a file in TOML with an entry [[location]] for 
 _LISTS: Final = ("location", "forget")
 #: What else a checkpoint is for, by the names that it has there in place of a location's.
 _TAKEN: Final = frozenset(("data_keys", "journal"))
+_PLACES: Final = tuple(each for store in STORES.values() for each in (*store.locations, *store.unread))
 #: The columns that a location of the catalogue reads or writes, by table.
 _CATALOGUE: Final[Mapping[str, frozenset[str]]] = {
     table: frozenset(
         column
-        for store in STORES.values()
-        for location in store.locations
+        for location in _PLACES
         if location.table == table
         for column in (*location.stored, *location.key, *location.only, *location.extras)
     )
-    for table in {location.table for store in STORES.values() for location in store.locations}
+    for table in {location.table for location in _PLACES}
 }
+#: The columns that a run writes there.
+_WRITTEN: Final = frozenset(
+    (location.table, column) for location in _PLACES for column in (*location.stored, location.updated or "")
+)
 _RESERVED: Final = frozenset((*OUR_TABLES, *(store.data_keys for store in STORES.values())))
 
 
@@ -137,6 +141,17 @@ def _check_alone(declared: Declaration, where: str) -> None:
             f"{where}: column: the catalogue reads {declared.table}.{declared.column} itself",
             hint="Leave the entry out: every command knows this column.",
         )
+    for column in declared.fixed:
+        if (declared.table, column) in _WRITTEN:
+            raise DeclarationError(
+                f"{where}: key: {declared.table}.{column} changes with a run",
+                hint="Name columns that stay as they are.",
+            )
+    if declared.updated in _CATALOGUE.get(declared.table, ()):
+        raise DeclarationError(
+            f"{where}: updated: {declared.table}.{declared.updated} is no timestamp: the catalogue reads it",
+            hint="updated is a column with a timestamp, which is set with each rewrite.",
+        )
 
 
 def _is_known(declared: Declaration) -> bool:
@@ -146,10 +161,20 @@ def _is_known(declared: Declaration) -> bool:
 
 def _check_places(declarations: Sequence[Declaration], origin: str) -> None:
     """Refuse two declarations of one column: a page of one would be rewritten by the other."""
-    places: dict[tuple[str, str], Declaration] = {}
+    places: dict[tuple[str, str], Declaration] = {each.place: each for each in reversed(declarations)}
     for each in declarations:
-        other = places.setdefault(each.place, each)
-        if other is not each:
+        if each.updated is not None and (other := places.get((each.table, each.updated))) is not None:
+            raise DeclarationError(
+                f"{origin}: {each.name} sets {each.table}.{each.updated}, in which {other.name} has secrets",
+                hint="updated is a column with a timestamp, which is set with each rewrite.",
+            )
+        for column in each.fixed:
+            if (other := places.get((each.table, column))) is not None:
+                raise DeclarationError(
+                    f"{origin}: {each.name} finds rows by {each.table}.{column}, in which {other.name} has secrets",
+                    hint="Name columns that stay as they are.",
+                )
+        if (other := places[each.place]) is not each:
             raise DeclarationError(
                 f"{origin}: {each.name} and {other.name} both declare {'.'.join(each.place)}",
                 hint="Declare a column once. `path` may be a list of several paths; forget = [NAME] drops a saved one.",

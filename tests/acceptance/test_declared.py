@@ -345,6 +345,57 @@ def test_a_table_that_an_account_may_not_see_is_not_taken_for_absent(story: Stor
             assert (error["code"], "may hide plugin_token from" in error["message"]) == ("not_visible", True)
 
 
+def test_a_column_beside_one_of_the_catalogue_moves_and_comes_back_with_it(story: Story) -> None:
+    with story.builder() as builder:
+        key = builder.data_key()
+        grafanas_key(story, builder)
+        for number in range(3):
+            builder.add_cloud_migration_session(Plain(b"a token that is long enough %d" % number, key))
+        values = [maker(builder, key)(f"{PLAIN} {number}") for number in range(3)]
+    sessions = [row_id for (row_id,) in story.query("SELECT id FROM cloud_migration_session ORDER BY id")]
+    for row_id, value in zip(sessions, values, strict=True):
+        text = base64.b64encode(value).decode()
+        story.execute("UPDATE cloud_migration_session SET slug = ? WHERE id = ?", text, row_id)
+    select = "SELECT id, auth_token, slug FROM cloud_migration_session ORDER BY id"
+    before = story.query(select)
+    file = written(
+        story,
+        """
+        [[location]]
+        name = "slugs"
+        table = "cloud_migration_session"
+        key = ["id"]
+        column = "slug"
+        encoding = "base64"
+        kind = "text"
+        """,
+    )
+    run = story.cli.json("run", "--locations", file)
+    assert [run["locations"][name]["re_encrypted"] for name in ("cloud_migration_session", "slugs")] == [3, 3]
+    judged = story.decrypted([base64.b64decode(str(slug)) for _, _, slug in story.query(select)])
+    assert [(each.plaintext, each.provider) for each in judged] == [
+        (f"{PLAIN} {number}".encode(), TARGET) for number in range(3)
+    ]
+    assert story.off_target() == {}
+    assert story.cli.json("complete", "--settle")["outcome"] == "yes"
+    undone = story.cli.json("undo", run["run_id"])
+    assert (undone["outcome"], undone["restored"]) == ("undone", 6)
+    assert story.query(select) == before
+
+
+@pytest.mark.one_engine
+def test_a_declaration_is_saved_also_where_nothing_is_to_move(story: Story) -> None:
+    plant(story)
+    story.cli.json("run")
+    story.execute("DELETE FROM plugin_token")
+    keys = story.query("SELECT name, active FROM data_keys ORDER BY name")
+    run = story.cli.json("run", "--locations", written(story))
+    assert (run["outcome"], run["secrets"]["re_encrypted"]) == ("nothing_to_do", 0)
+    assert story.cli.json("plan")["declared"] == {"grafana_plugin": "saved", "documents": "saved"}
+    assert story.query("SELECT name, active FROM data_keys ORDER BY name") == keys
+    assert story.cli.json("run", "--locations", written(story))["run_id"] is None
+
+
 @pytest.mark.one_engine
 def test_a_saved_location_whose_table_is_gone_is_named_and_stops_nothing(story: Story) -> None:
     plant(story)

@@ -74,6 +74,8 @@ WRONG: list[tuple[Any, list[str]]] = [
     ({**MANAGED, "namespace": "token"}, ["namespace"]),
     ({**ENTRY, "updated": "token"}, ["updated"]),
     ({**ENTRY, "updated": "id"}, ["updated"]),
+    ({**ENTRY, "table": "data_source", "column": "json_data", "updated": "secure_json_data"}, ["updated", "catalogue"]),
+    ({**ENTRY, "table": "data_source", "column": "json_data", "key": ["secure_json_data"]}, ["key", "changes"]),
     ({**ENTRY, "path": "a"}, ["path"]),
     ({**ENTRY, "path": []}, ["path"]),
     ({**ENTRY, "path": [[]]}, ["path"]),
@@ -123,6 +125,10 @@ def test_names_and_columns_stand_once() -> None:
         parse_file({"location": [ENTRY, other]}, "f")
     with pytest.raises(DeclarationError, match=r"both declare my_plugin_secret\.token"):
         parse_file({"location": [ENTRY, {**ENTRY, "name": "b", "path": ["a"]}]}, "f")
+    with pytest.raises(DeclarationError, match=r"b sets my_plugin_secret\.token, in which my_plugin has secrets"):
+        parse_file({"location": [ENTRY, {**other, "name": "b", "updated": "token"}]}, "f")
+    with pytest.raises(DeclarationError, match=r"b finds rows by my_plugin_secret\.token"):
+        parse_file({"location": [ENTRY, {**other, "name": "b", "key": ["token"]}]}, "f")
     with pytest.raises(DeclarationError, match="forget has it too"):
         parse_file({"location": [ENTRY], "forget": ["my_plugin"]}, "f")
     assert len(parse_file({"location": [ENTRY, {**other, "name": "b"}], "forget": ["c"]}, "f").declarations) == 2
