@@ -23,6 +23,17 @@ if TYPE_CHECKING:
 
 #: The section that Grafana ships, whose secret is public.
 SHIPPED: Final = {"secret_key.v1": "SW2YcwTIb9zpOOhoPsMm"}
+_ADD_COLUMN: Final = "add data_key_id column to secret_encrypted_value"
+_CREATE_KEYS: Final = "create table secret_data_key"
+_CREATE: Final = (_CREATE_KEYS, "create table secret_encrypted_value")
+#: What the manager's own migration log says of the tables that hold secrets; of the first trial's that is not known.
+_MIGRATIONS: Final[Mapping[ManagerShape, tuple[str, ...]]] = {
+    "experimental": (_CREATE_KEYS,),
+    "12.2": _CREATE,
+    "12.2.4": _CREATE,
+    "12.3": (*_CREATE, _ADD_COLUMN),
+    "12.4": (*_CREATE, _ADD_COLUMN),
+}
 _START: Final = 1_769_904_000  # seconds since 1970
 
 
@@ -67,16 +78,8 @@ class SecretsManagerBuilder:
         if found is None:
             for statement in create_statements(SQLITE, SHAPES[shape]):
                 self._ground.connection.execute(statement)
-            self._ground.insert(
-                "secret_migration_log",
-                {
-                    "migration_id": "Initialize secure value table",
-                    "sql": "-",
-                    "success": 1,
-                    "error": "",
-                    "timestamp": self._ground.now(),
-                },
-            )
+            for migration in _MIGRATIONS[shape]:
+                self._log(migration)
 
     def data_key(
         self,
@@ -204,6 +207,7 @@ class SecretsManagerBuilder:
         connection = self._ground.connection
         connection.execute(f"ALTER TABLE {VALUES} ADD COLUMN data_key_id TEXT NOT NULL DEFAULT ''")
         connection.execute(f"CREATE INDEX IDX_{VALUES}_data_key_id ON {VALUES} (data_key_id)")
+        self._log(_ADD_COLUMN)
         self.shape = "12.4" if self.shape == "12.2.4" else "12.3"
         return self.split()
 
@@ -236,6 +240,10 @@ class SecretsManagerBuilder:
     def encrypt(self, plaintext: bytes, under: ManagerKey) -> bytes:
         """The payload of a value, which is not planted."""
         return self._encrypt(plaintext, under.dek)
+
+    def _log(self, migration: str) -> None:
+        row: dict[str, SqlValue] = {"migration_id": migration, "sql": "-", "success": 1, "error": ""}
+        self._ground.insert("secret_migration_log", {**row, "timestamp": self._ground.now()})
 
     def _encrypt(self, plaintext: bytes, password: bytes) -> bytes:
         rng = self._ground.rng

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from reencrypt.databases.statements import OUR_TABLES
+from tests.grafana.manager_populate import populate_manager
 from tests.grafana.schema import RESOURCE_HISTORY, SSO_SETTING, USER_AUTH
 from tests.support.accounts import grant, new_account, tables_of, url_as
 from tests.support.servers import ALL_ENGINES
@@ -51,6 +52,31 @@ def _hidden_secrets_manager(story: Story) -> Story:
     return through(story, url_as(story.engine, _account_without(story, "secret_data_key")))
 
 
+def _with_manager(story: Story) -> Story:
+    """The same Grafana with secrets in its secrets manager."""
+    with story.builder(seed=1) as builder:
+        populate_manager(story.manager(builder), count=20)
+    return story
+
+
+def _hidden_values_of_the_manager(story: Story) -> Story:
+    return through(story, url_as(story.engine, _account_without(_with_manager(story), "secret_encrypted_value")))
+
+
+def _hidden_rows_of_the_manager(table: str, condition: str) -> Plant:
+    def plant(story: Story) -> Story:
+        return _row_policy(table, condition)(_with_manager(story))
+
+    return plant
+
+
+def _view_of_the_manager(story: Story) -> Story:
+    _with_manager(story)
+    story.execute("ALTER TABLE secret_encrypted_value RENAME TO secret_encrypted_value_kept")
+    story.execute("CREATE VIEW secret_encrypted_value AS SELECT * FROM secret_encrypted_value_kept")
+    return story
+
+
 def _hidden_column(story: Story) -> Story:
     account = _account_without(story, "user_auth")
     seen = ", ".join(f"`{name}`" for name in USER_AUTH.column_names() if name != "o_auth_id_token")
@@ -88,7 +114,7 @@ def _few_rows(story: Story) -> Story:
     return through(story, url_as(story.engine, account))
 
 
-def _row_policy(table: str) -> Plant:
+def _row_policy(table: str, condition: str = "created < '2025-02-01 10:00:00'") -> Plant:
     def plant(story: Story) -> Story:
         account = new_account(story.engine)
         grant(story.engine, account, "ALL")
@@ -97,7 +123,7 @@ def _row_policy(table: str) -> Plant:
                 grant(story.engine, account, "ALL", state)
         story.execute("GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO " + account)
         story.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
-        story.execute(f"CREATE POLICY some_rows ON {table} USING (created < '2025-02-01 10:00:00')")
+        story.execute(f"CREATE POLICY some_rows ON {table} USING ({condition})")
         return through(story, url_as(story.engine, account))
 
     return plant
@@ -186,6 +212,22 @@ HIDDEN: Final = (
     refused("hidden_log", MYSQLS, _hidden_log, "migration_log", "GRANT SELECT"),
     refused("hidden_unified_storage", MYSQLS, _hidden_log_of_unified_storage, "resource_migration_log", "GRANT SELECT"),
     refused("hidden_secrets_manager", MYSQLS, _hidden_secrets_manager, "secret_data_key", "GRANT SELECT"),
+    refused(
+        "hidden_values_of_the_manager", MYSQLS, _hidden_values_of_the_manager, "secret_encrypted_value", "GRANT SELECT"
+    ),
+    refused(
+        "row_policy_on_the_manager",
+        _POSTGRES,
+        _hidden_rows_of_the_manager("secret_encrypted_value", "version = 1"),
+        *("secret_encrypted_value", "some_rows", "BYPASSRLS"),
+    ),
+    refused(
+        "row_policy_on_keys_of_the_manager",
+        _POSTGRES,
+        _hidden_rows_of_the_manager("secret_data_key", "namespace = 'default'"),
+        *("secret_data_key", "some_rows", "BYPASSRLS"),
+    ),
+    refused("view_of_the_manager", ALL_ENGINES, _view_of_the_manager, "secret_encrypted_value", "view"),
     refused("hidden_column", MYSQLS, _hidden_column, "user_auth.o_auth_id_token", "GRANT SELECT"),
     refused("hidden_hash", MYSQLS, _hidden_hash, "alert_configuration.configuration_hash", "GRANT SELECT"),
     refused("hidden_state", MYSQLS, _hidden_state, "reencrypt_lease", "GRANT SELECT"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from tests.grafana.manager_populate import populate_manager
 from tests.support.servers import ALL_ENGINES
 from tests.support.story import Story
 from tests.support.worlds import MYSQLS, RIGHT, No, World, refused
@@ -77,7 +78,25 @@ def _numbers_with_a_point(story: Story) -> Story:
     return story
 
 
+def _manager_values_alike(story: Story) -> Story:
+    """As where a copy of the secrets manager's tables has lost their key."""
+    with story.builder(seed=1) as builder:
+        populate_manager(story.manager(builder, "12.3"), count=20)
+    name = "UQE_secret_encrypted_value_namespace_name_version"
+    on_table = "ALTER TABLE secret_encrypted_value " if story.engine.kind == "mysql" else ""
+    quote = story.engine.particulars.quote
+    story.execute(f"{on_table}DROP INDEX {quote}{name}{quote}")
+    story.execute("UPDATE secret_encrypted_value SET version = 1")
+    return story
+
+
 NOT_UNIQUE: Final = (
+    refused(
+        "manager_values_alike",
+        ALL_ENGINES,
+        _manager_values_alike,
+        *("secret_encrypted_value.namespace", "PRIMARY KEY (namespace, name, version)"),
+    ),
     World("numbers_with_a_point", ("sqlite",), _numbers_with_a_point, RIGHT),
     refused("one_key_for_all", ALL_ENGINES, _one_key_for_all, "user_auth.id", "PRIMARY KEY"),
     refused("some_null_keys", ALL_ENGINES, _some_null_keys, "user_auth.id", "PRIMARY KEY"),
