@@ -11,9 +11,10 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from tests.grafana.decryptor import SecretAddress
+from tests.grafana.manager_populate import populate_manager
 from tests.grafana.planting import Plain
 from tests.grafana.populate import populate
-from tests.support.story import Story
+from tests.support.story import MANAGER, Story
 
 #: MariaDB and MySQL itself, which are one dialect and two engines.
 MYSQLS: Final = ("mariadb", "mysql")
@@ -82,13 +83,16 @@ def refused(name: str, engines: tuple[str, ...], plant: Plant, *words: str, exit
 def fill(story: Story, count: int = 60) -> None:
     """Fill a database with secrets in every location, legacy ones and under data keys of both algorithms.
 
-    None of them is in `alert_notification`, whose secrets need `secret_key` for ever: `complete` can say yes.
+    None of them is in `alert_notification`, whose secrets need `secret_key` for ever: `complete` can say yes. In a
+    story of the secrets manager, there are as many in that.
     """
     with story.builder() as builder:
         under = [builder.data_key(), builder.data_key(algorithm="aes-gcm")]
         populate(builder, count=count, under=under)
         builder.add_secret(Plain(b'{"password": "legacy"}', None))
         builder.add_user_auth({"o_auth_access_token": Plain(b"a legacy token", None)})
+        if story.store is MANAGER:
+            populate_manager(story.manager(builder), count=count)
 
 
 def quick(story: Story) -> Story:
