@@ -14,8 +14,8 @@ from tests.grafana.manager_schema import ManagerShape
 from tests.grafana.planting import Plain
 from tests.grafana.populate import populate
 from tests.support.engine import Engine
-from tests.support.managed import SECTIONS, managed, read, rows
-from tests.support.story import TARGET, Story
+from tests.support.managed import managed, read, rows
+from tests.support.story import SECTIONS, TARGET, Story
 from tests.support.vault import Vault
 
 pytestmark = pytest.mark.mysql_for_mariadb

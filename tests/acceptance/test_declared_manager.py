@@ -12,7 +12,8 @@ from tests.grafana.encrypting import Recipe, envelope, make_nonce
 from tests.grafana.manager import ManagerKey
 from tests.grafana.manager_decryptor import decrypt
 from tests.support.engine import Engine
-from tests.support.manager_story import BOTH, ManagerStory
+from tests.support.manager_story import ManagerStory
+from tests.support.story import SECTIONS
 from tests.support.vault import Vault
 
 FILE = """
@@ -91,7 +92,7 @@ def texts(managed: ManagerStory, encoding: str) -> list[bytes]:
     """What a reader makes of them that finds a data key by namespace and id."""
     select = "SELECT namespace, uid, provider, encrypted_data FROM secret_data_key"
     keys = {
-        (namespace, uid): decrypt(_bytes(wrapped), BOTH[str(provider)].encode())
+        (namespace, uid): decrypt(_bytes(wrapped), SECTIONS[str(provider)].encode())
         for namespace, uid, provider, wrapped in managed.story.query(select)
     }
     found = []

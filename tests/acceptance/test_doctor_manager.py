@@ -10,8 +10,8 @@ from tests.grafana.manager import SHIPPED, SecretsManagerBuilder
 from tests.grafana.manager_schema import ManagerShape
 from tests.grafana.populate import populate
 from tests.support.engine import Engine
-from tests.support.manager_story import BOTH, NEW, OLD, ManagerStory
-from tests.support.story import TARGET
+from tests.support.manager_story import NEW, OLD, ManagerStory
+from tests.support.story import SECTIONS, TARGET
 from tests.support.vault import Vault
 
 GROUP = "secrets manager"
@@ -32,7 +32,7 @@ def fill(world: ManagerStory, shape: ManagerShape | None = "12.4", *, provider: 
         populate(builder, count=20, under=[key, None])
         if shape is None:
             return
-        manager = SecretsManagerBuilder(builder, shape, sections=BOTH)
+        manager = SecretsManagerBuilder(builder, shape, sections=SECTIONS)
         if provider is not None:
             for namespace in ("default", "org-2"):
                 manager.add_value(manager.data_key(namespace, provider=provider), b"a token")
@@ -151,7 +151,7 @@ def test_values_that_nobody_splits_are_named(extra: str, state: str, world: Mana
 def test_data_keys_that_do_not_unwrap_are_counted_by_provider(world: ManagerStory) -> None:
     fill(world)
     world.configure(OLD, sections={**SHIPPED, NEW: "another secret"})
-    checks = examine(world, expect=2)
+    checks = examine(world, expect=6)
     assert checks[f"{GROUP} {NEW}", "data keys"]["state"] == "warning"
     assert "2 do not unwrap (default/" in checks[f"{GROUP} {NEW}", "data keys"]["detail"]
     # A run refuses: that none unwraps shows that the secret is wrong.

@@ -13,8 +13,8 @@ from tests.grafana.datakeys import DataKey
 from tests.grafana.manager import ManagerKey, SecretsManagerBuilder
 from tests.grafana.populate import populate
 from tests.support.engine import Engine
-from tests.support.manager_story import BOTH, NEW, OLD, ManagerStory
-from tests.support.story import TARGET
+from tests.support.manager_story import NEW, OLD, ManagerStory
+from tests.support.story import SECTIONS, TARGET
 from tests.support.vault import Vault
 
 pytestmark = pytest.mark.one_engine
@@ -117,7 +117,7 @@ def test_a_grafana_that_encrypts_under_a_vault_gets_its_classic_store_moved(
 
 
 def test_a_wrong_secret_of_a_section_is_a_refusal(world: ManagerStory) -> None:
-    world.configure(NEW, sections=BOTH | {OLD: "not the secret"})
+    world.configure(NEW, sections=SECTIONS | {OLD: "not the secret"})
     said = refused(world, "run", *MANAGER)
     assert f"the secret in [secrets_manager.encryption.{OLD}] is wrong" in said
     assert f"`--skip-key {OLD}`" in said

@@ -9,8 +9,8 @@ import pytest
 from tests.grafana.manager import SecretsManagerBuilder
 from tests.grafana.populate import populate
 from tests.support.engine import Engine
-from tests.support.manager_story import BOTH, NEW, ManagerStory
-from tests.support.story import WRAP
+from tests.support.manager_story import NEW, ManagerStory
+from tests.support.story import SECTIONS, WRAP
 from tests.support.vault import Vault
 
 
@@ -19,7 +19,7 @@ def world(tmp_path: Path, shared_vault: Vault, engine: Engine) -> ManagerStory:
     world = ManagerStory.of(tmp_path, shared_vault, engine)
     with world.story.builder() as builder:
         populate(builder, count=30, under=[None, builder.data_key()])
-        manager = SecretsManagerBuilder(builder, sections=BOTH)
+        manager = SecretsManagerBuilder(builder, sections=SECTIONS)
         for namespace in ("default", "org-2"):
             key = manager.data_key(namespace)
             for number in range(3):

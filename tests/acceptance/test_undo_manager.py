@@ -12,8 +12,8 @@ from tests.grafana.manager import SecretsManagerBuilder
 from tests.grafana.manager_schema import ManagerShape
 from tests.grafana.populate import populate
 from tests.support.engine import Engine
-from tests.support.manager_story import BOTH, NEW, OLD, ManagerStory
-from tests.support.story import WRAP
+from tests.support.manager_story import NEW, OLD, ManagerStory
+from tests.support.story import SECTIONS, WRAP
 from tests.support.vault import Vault
 
 pytestmark = pytest.mark.mysql_for_mariadb
@@ -122,7 +122,7 @@ def test_a_rewrap_is_undone_when_the_new_section_is_lost(world: ManagerStory) ->
         manager.data_key("nothing-is-under-it")
     before = world.tables()
     run = world.story.cli.json("rewrap", *MANAGER, "--to", NEW)
-    world.configure(OLD, sections={OLD: BOTH[OLD]})
+    world.configure(OLD, sections={OLD: SECTIONS[OLD]})
     assert world.story.cli.json("undo", run["run_id"])["outcome"] == "undone"
     assert world.tables() == before
 
@@ -176,7 +176,7 @@ def test_runs_of_the_stores_do_not_stand_in_each_others_way(world: ManagerStory,
     story = world.story
     with story.builder() as builder:
         populate(builder, count=20, under=[None, builder.data_key()])
-        fill(SecretsManagerBuilder(builder, sections=BOTH))
+        fill(SecretsManagerBuilder(builder, sections=SECTIONS))
     before = world.tables()
     managers = story.cli.json("run", *MANAGER, "--fresh-data-key")
     classic = story.cli.json("run", "--store", "classic", *WRAP)

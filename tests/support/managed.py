@@ -8,13 +8,10 @@ from sqlite3 import connect
 from typing import Final
 
 from tests.grafana.decryptor import DecryptedSecret, SecretAddress
-from tests.grafana.manager import SHIPPED
 from tests.grafana.manager_decryptor import read_manager
 from tests.support.commandline import CommandLine
-from tests.support.story import Story
+from tests.support.story import SECTIONS, Story, manager_configuration, with_manager
 
-#: The sections of a Grafana whose operator has added one of his own.
-SECTIONS: Final = {**SHIPPED, "secret_key.v2": "a secret that nobody else knows"}
 _TTL: Final = {"GF_SECURITY_ENCRYPTION_DATA_KEYS_CACHE_TTL": "1s"}
 
 
@@ -23,12 +20,9 @@ def managed(
 ) -> Story:
     """The same Grafana with these sections, and caches of a second, so that nobody waits for a quarter of an hour."""
     assert story.cli.configuration is not None
-    lines = ["[secrets_manager]", f"encryption_provider = {provider}", "data_keys_cache_ttl = 1s"]
-    for each, secret in sections.items():
-        lines += [f"[secrets_manager.encryption.{each}]", f"secret_key = {secret}"]
     path = story.cli.configuration.with_name(f"{name}.ini")
-    rest, _, _ = story.cli.configuration.read_text().partition("[secrets_manager]")
-    path.write_text("\n".join([rest, *lines, ""]))
+    manager = manager_configuration(provider, "data_keys_cache_ttl = 1s", sections)
+    path.write_text(with_manager(story.cli.configuration.read_text(), manager))
     cli = CommandLine(story.cli.database, path, story.vault, _TTL)
     return Story(story.database, story.engine, story.vault, story.secret_key, cli)
 

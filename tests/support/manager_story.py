@@ -9,15 +9,13 @@ from pathlib import Path
 from typing import Final, Self
 
 from tests.grafana.decryptor import DecryptedSecret, SecretAddress
-from tests.grafana.manager import SHIPPED, SecretsManagerBuilder
+from tests.grafana.manager import SecretsManagerBuilder
 from tests.grafana.manager_decryptor import read_manager
 from tests.grafana.manager_schema import ManagerShape
 from tests.support.engine import Engine
-from tests.support.story import Story
+from tests.support.story import SECTIONS, Story, manager_configuration, with_manager
 from tests.support.vault import Vault
 
-#: The shipped section, and one with a secret of one's own.
-BOTH: Final = SHIPPED | {"secret_key.v2": "a secret of one's own"}
 OLD, NEW = "secret_key.v1", "secret_key.v2"
 
 _VALUES: Final = "SELECT namespace, name, version, encrypted_data, created"
@@ -38,7 +36,7 @@ class ManagerStory:
     """A story, and the sections of its secrets manager with their secrets."""
 
     story: Story
-    sections: Mapping[str, str] = field(default_factory=lambda: BOTH)
+    sections: Mapping[str, str] = field(default_factory=lambda: SECTIONS)
 
     @classmethod
     def of(cls, folder: Path, vault: Vault, engine: Engine, provider: str = OLD) -> Self:
@@ -52,11 +50,8 @@ class ManagerStory:
         """Write the configuration anew, with another provider, other lines in `[secrets_manager]`, other sections."""
         path = self.story.cli.configuration
         assert path is not None
-        classic, _, _ = path.read_text().partition("\n[secrets_manager]")
-        lines = [f"\n[secrets_manager]\nencryption_provider = {provider}\n{extra}"]
-        chosen = self.sections if sections is None else sections
-        lines += [f'[secrets_manager.encryption.{name}]\nsecret_key = """{text}"""' for name, text in chosen.items()]
-        path.write_text("\n".join([classic, *lines, ""]))
+        manager = manager_configuration(provider, extra, self.sections if sections is None else sections)
+        path.write_text(with_manager(path.read_text(), manager))
 
     @contextmanager
     def builder(self, shape: ManagerShape = "12.4") -> Iterator[SecretsManagerBuilder]:

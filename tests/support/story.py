@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -208,10 +208,17 @@ class Story:
         return self.engine.execute(sql, *values)
 
 
-def manager_configuration(provider: str = "secret_key.v1", lines: str = "") -> str:
+def manager_configuration(
+    provider: str = "secret_key.v1", lines: str = "", sections: Mapping[str, str] = SECTIONS
+) -> str:
     """The sections of a secrets manager that encrypts under the provider, with further `lines` of its own."""
-    sections = [f'[secrets_manager.encryption.{name}]\nsecret_key = """{text}"""\n' for name, text in SECTIONS.items()]
-    return f"\n[secrets_manager]\nencryption_provider = {provider}\n{lines}\n" + "\n".join(sections)
+    each = [f'[secrets_manager.encryption.{name}]\nsecret_key = """{text}"""\n' for name, text in sections.items()]
+    return f"\n[secrets_manager]\nencryption_provider = {provider}\n{lines}\n" + "\n".join(each)
+
+
+def with_manager(configuration: str, manager: str) -> str:
+    """Grafana's configuration with these sections of a secrets manager in the place of those that it has."""
+    return configuration.partition("\n[secrets_manager]")[0] + manager
 
 
 __all__ = [
@@ -226,4 +233,5 @@ __all__ = [
     "Story",
     "StoryStore",
     "manager_configuration",
+    "with_manager",
 ]
