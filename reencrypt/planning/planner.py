@@ -11,7 +11,6 @@ from datetime import datetime
 from reencrypt.catalogue.location import Location
 from reencrypt.catalogue.store_name import StoreName
 from reencrypt.crypto.envelope import Envelope
-from reencrypt.databases.paging import count_rows
 from reencrypt.databases.plain_text import REMEDY, count_plain_text, plain_text_in_words
 from reencrypt.errors import ConfigurationError, NoSecretsError, ReencryptError, RefusedError
 from reencrypt.keys.configuration import ProviderConfiguration
@@ -31,6 +30,7 @@ from reencrypt.planning.schema import read_accepted_secrets, read_own_keys
 from reencrypt.planning.session import Session
 from reencrypt.planning.target import Target
 from reencrypt.planning.target_key import choose_existing, rehearse
+from reencrypt.planning.unread import unread_values
 from reencrypt.state.accepted import Accepted
 from reencrypt.state.checkpoints import latest_counts, read_checkpoints
 from reencrypt.state.counts import LEGACY_KEPT, PLAIN_OR_UNPROVEN
@@ -80,7 +80,7 @@ class _Planner:
         if stale := preflight.of_stale_secret_key(plan.rekeyed, settings):
             # Everything below would judge by a key that is gone from the database.
             return replace(plan, refusals=(stale,))
-        if unread := [refusal async for refusal in self._unread()]:
+        if unread := await unread_values(session):
             return replace(plan, refusals=tuple(unread))
         if not (plan.census.total or (plan.target.operation is Operation.REWRAP and session.ring.rows)):
             return replace(plan, refusals=() if options.trust.allow_empty else (self._no_secrets(),))
@@ -182,11 +182,6 @@ class _Planner:
         if open_run is not None and open_run.fresh and leads_to(open_run, target):
             return replace(target, fresh=True, own_keys=frozenset(each.id for each in open_run.target_keys.values()))
         return target
-
-    async def _unread(self) -> AsyncIterator[RefusedError]:
-        for location in self.session.schema.unread:
-            if number := await count_rows(self.session.database, location):
-                yield preflight.of_unread(location, number)
 
     def _no_secrets(self) -> NoSecretsError:
         return NoSecretsError(

@@ -157,3 +157,4 @@ def test_the_whole_life_of_the_keys_of_a_secrets_manager(engine: Engine, shared_
     life.undo(report["run_id"])
     assert {address: (secret.key_id, secret.stored_text) for address, secret in story.secrets().items()} == rewrapped
     assert (life.under(), story.other.rows()) == ({MANAGER.target}, classic)
+    assert story.cli.json("verify", *MANAGER.only)["outcome"] == "verified"

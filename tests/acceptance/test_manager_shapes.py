@@ -93,6 +93,13 @@ def test_the_first_trial_is_refused_and_the_classic_store_goes_on_without_it(sto
         assert "plan" in command or "--store classic" in refusal["hint"]
     # A store that shows no secrets in the plan's text, and still what stops a run there.
     assert f"A run would refuse (exit {REFUSED}): " in story.cli("plan", *WRAP).stdout
+    # Nobody knows what they need, so no yes can be given.
+    for question in ("verify", "complete"):
+        for chosen in (MANAGER.only, ()):
+            error = story.cli.json(question, *chosen, expect=REFUSED)["error"]
+            assert "secret_encrypted_value" in error["message"]
+        assert "--store classic" in error["hint"]
+    assert story.cli.json("verify", *CLASSIC.only)["outcome"] == "verified"
     assert story.digest() == before
     report = story.cli.json("run", *CLASSIC.move)
     assert (report["outcome"], report["store"]) == ("done", "classic")

@@ -28,6 +28,7 @@ from reencrypt.outcomes import ExitCode, Outcome, RunState
 from reencrypt.planning.options import CompleteOptions, StoreOptions
 from reencrypt.planning.schema import inspect
 from reencrypt.planning.session import Session
+from reencrypt.planning.unread import refuse_unread
 from reencrypt.state.data_keys import DataKeyStore, read_data_keys
 from reencrypt.state.journal import empty_journal
 from reencrypt.state.lease import Lease
@@ -155,7 +156,8 @@ async def complete(sessions: Sequence[Session], wanted: CompleteOptions) -> Comp
     verification of every secret of these with the keys that stay alone.
 
     Raises `ConfigurationError` for options that contradict each other or a key that nothing is under, `NoSecretsError`
-    for a store that the database does not have, and a `ReencryptError` where database or vault fails.
+    for a store that the database does not have, `RefusedError` for values that no release reads, and a `ReencryptError`
+    where database or vault fails.
     """
     session = sessions[0]
     chosen = session.options.stores
@@ -166,6 +168,7 @@ async def complete(sessions: Sequence[Session], wanted: CompleteOptions) -> Comp
             f"{session.database.name} holds no secrets at all in {StoreName.MANAGER.in_words}",
             hint="Is this the right database? If so, leave --store out.",
         )
+    await refuse_unread([each for each in sessions if each.store in asked])
     await _refuse_half_a_journal(sessions, asked, wanted)
     reader = KeyUsageReader(sessions, asked, wanted.unsearched, NotSecrets.parse(wanted.not_secrets))
     try:

@@ -18,6 +18,7 @@ from reencrypt.planning.quarantine_of import entries_of
 from reencrypt.planning.schema import read_accepted_secrets
 from reencrypt.planning.session import Session
 from reencrypt.planning.target import Target
+from reencrypt.planning.unread import refuse_unread
 from reencrypt.state.data_keys import read_ambiguous_keys
 from reencrypt.state.key_table import KeyTable
 from reencrypt.state.runs import last_rekey, read_runs
@@ -146,8 +147,9 @@ def problem_as_json(problem: Problem) -> dict[str, object]:
 async def verify_stores(sessions: Sequence[Session]) -> list[VerifyReport]:
     """Read, unwrap, decrypt and judge every secret of each store.
 
-    Raises `NoSecretsError` where there is none in any of them.
+    Raises `NoSecretsError` where there is none in any of them, and `RefusedError` for values that no release reads.
     """
+    await refuse_unread(sessions)
     reports = [await _verify(session) for session in sessions]
     first = sessions[0]
     if not first.options.trust.allow_empty and not any(report.found.total for report in reports):
