@@ -21,7 +21,7 @@ class Reason(StrEnum):
 
 #: What an operator can do about each reason, in a sentence for reports and `quarantine list`.
 REMEDY: dict[Reason, str] = {
-    Reason.UNKNOWN_DATA_KEY: "its data key is gone: restore it to data_keys from a backup, or save the setting again",
+    Reason.UNKNOWN_DATA_KEY: "its data key is gone: restore its row from a backup, or save the setting again",
     Reason.UNWRAP_FAILED: "its data key does not unwrap: configure the provider and key version that wrapped it",
     Reason.MALFORMED_ENVELOPE: "Grafana cannot read it either: save the setting again in Grafana",
     Reason.MALFORMED_ENCODING: "Grafana cannot read it either: save the setting again in Grafana",

@@ -65,6 +65,9 @@ def test_a_key_is_never_taken_from_another_namespace(story: Story) -> None:
     assert len(plan["orphaned_keys"]) == 3
     report = story.cli.json("run", *MANAGER.move, expect=PARTLY)
     assert report["quarantined_because"] == {"unknown_data_key": 3}
+    details = [str(each["detail"]) for each in report["quarantine"]]
+    assert sum("secret_data_key has no such key" in each for each in details) == 3
+    assert sum("in this namespace, but one of that uid in" in each for each in details) == 2
     assert report["secrets"]["re_encrypted"] == len(plaintexts) - 3
     assert story.plaintexts() == plaintexts
     assert story.off_target().keys() == odd

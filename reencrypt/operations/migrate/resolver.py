@@ -15,6 +15,7 @@ from reencrypt.keys.proof import KeyStanding, Proof, Sample, weigh
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER, Unwrapped
 from reencrypt.keys.ring import Failure
 from reencrypt.operations.migrate.slow_path import UnusableKey, UsableKey
+from reencrypt.planning.missing_key import missing_in_words
 from reencrypt.planning.session import Session
 from reencrypt.state.accepted import Accepted
 
@@ -141,7 +142,8 @@ class Resolver:
             return UsableKey(self._session.secret_key, KeyStanding.of_secret_key())
         row = self.ring.row(key_id)
         if not self.ring.knows(key_id) or row is None:
-            return UnusableKey(Reason.UNKNOWN_DATA_KEY, f"data_keys has no key {key_id}")
+            missing = missing_in_words(key_id, self._session.schema.key_table, self.ring.rows)
+            return UnusableKey(Reason.UNKNOWN_DATA_KEY, f"data key {key_id}: {missing}")
         entry = self.ring.entry(key_id)
         if not self._session.providers.configured.is_covered(row.provider):
             return UnusableKey(None, f"not_covered {row.provider}")

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
-from reencrypt.catalogue.namespace import unqualified
 from reencrypt.catalogue.reason import Reason
 from reencrypt.keys.configuration import ProviderConfiguration
 from reencrypt.keys.errors import KeyDisabledError
 from reencrypt.keys.provider import LEGACY_PROVIDER
 from reencrypt.keys.ring import DataKey, Failure, KeyRing
+from reencrypt.planning.missing_key import missing_in_words
 from reencrypt.planning.session import Session
 from reencrypt.state.key_table import KeyTable
 
@@ -98,7 +98,7 @@ class RingKeys:
         entry = self.ring.entry(key_id) if self.ring.knows(key_id) else _WRAPPED_ANEW
         if isinstance(entry, Failure):
             reason = Reason.UNKNOWN_DATA_KEY if entry.unknown else Reason.UNWRAP_FAILED
-            detail = self._missing(key_id) if entry.unknown else entry.detail
+            detail = missing_in_words(key_id, self.table, self.ring.rows) if entry.unknown else entry.detail
             return provider, Unusable(reason, f"data key {key_id}: {detail}")
         return provider, entry.data_key
 
@@ -114,16 +114,6 @@ class RingKeys:
     def _is_covered(self, key_id: str) -> bool:
         row = self.ring.row(key_id)
         return row is None or self.configured.is_covered(row.provider)
-
-    def _missing(self, key_id: str) -> str:
-        """Say that the table lacks a data key, and where it has one of that id all the same."""
-        lacks = f"{self.table.table_name} has no such key"
-        if self.table is not KeyTable.MANAGER:
-            return lacks
-        uid = unqualified(key_id)[1]
-        others = sorted(row.namespace for row in self.ring.rows if row.framed_id == uid)
-        # Grafana looks for namespace and uid together, so it does not find that one.
-        return f"{lacks} in this namespace, but one of that uid in {', '.join(others)}" if others else lacks
 
     @property
     def whole(self) -> Keys:
