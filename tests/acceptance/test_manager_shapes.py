@@ -52,16 +52,17 @@ def test_a_manager_without_secrets_is_said_to_be_empty_and_stops_nobody(
     assert story.other.off_target() == {}
 
 
-@pytest.mark.parametrize("shape", ["12.2", "12.2.4", "12.3", "12.4"])
-@pytest.mark.parametrize("split", [True, False])
+@pytest.mark.parametrize(
+    ("shape", "split"),
+    # Before 12.3 nothing is split: there is no column for the ids.
+    [("12.2", False), ("12.2.4", False), ("12.3", False), ("12.3", True), ("12.4", False), ("12.4", True)],
+)
 def test_every_shape_is_moved_in_the_form_that_its_release_reads(
     shape: ManagerShape,
     split: bool,  # noqa: FBT001 - a case
     story: Story,
 ) -> None:
     has_column = shape in {"12.3", "12.4"}
-    if split and not has_column:
-        pytest.skip("no such rows: the column came with 12.3")
     with story.builder() as builder:
         manager = story.manager(builder, shape)
         for namespace in ("default", "org-2"):
