@@ -94,6 +94,9 @@ class Plan:
     def is_current(self, key_id: str | None, algorithm: Algorithm) -> bool:
         """Whether a secret under this data key (None for a legacy value) is current: where this operation wants it."""
         row = self.ring.row(key_id) if key_id is not None else None
+        if row is not None and row.provider in self.uncovered and row.provider != self.target.provider:
+            # Also where a rotation that is not due finds everything else in its place.
+            return False
         return self.target.is_reached(key_id, algorithm, row)
 
     def entries(self) -> Iterator[tuple[str | None, Algorithm, int]]:
@@ -209,7 +212,8 @@ class Plan:
                 for (key_id, _), number in self.census.locations[location.name].by_key.items():
                     secrets[location.name, key_id] += number
         used = {place[1] for place in secrets - stuck}
-        rows = [row for row in self.ring.rows if row.id in used]
+        # What is not covered moves with no run, and makes none due.
+        rows = [row for row in self.ring.rows if row.id in used and not self._uncovered_provider(row.id)]
         if None in used or any(row.provider != self.target.provider for row in rows):
             # An unfinished migration goes on at once.
             return None

@@ -26,6 +26,7 @@ from reencrypt.planning.journal_samples import offer_journal_samples
 from reencrypt.planning.key_checks import KeyChecks
 from reencrypt.planning.plan import Plan, leads_to
 from reencrypt.planning.quarantined_keys import count_unchanged
+from reencrypt.planning.resume import of_interrupted_rotation
 from reencrypt.planning.schema import read_accepted_secrets, read_own_keys
 from reencrypt.planning.session import Session
 from reencrypt.planning.target import Target
@@ -104,6 +105,9 @@ class _Planner:
                 # Before all other refusals: a provider that does not exist is a typing error.
                 session.providers.get(plan.target.provider)
                 refusals += preflight.before_keys(plan)
+                if refused := of_interrupted_rotation(plan):
+                    # Here, so that no other store has been written when it is raised.
+                    refusals.append(refused)
             elif plan.target.operation is Operation.RUN and session.providers.configured.problem(plan.target.provider):
                 # Nothing is to move, and Grafana could write nothing more: that is not "nothing to do".
                 session.providers.configured.require(plan.target.provider)
@@ -115,12 +119,23 @@ class _Planner:
             if plan.needs_secret_key() and SECRET_KEY_PROVIDER not in plan.proof.skipped:
                 refusals += preflight.of_secret_key(plan)
             if plan.store is StoreName.MANAGER:
-                refusals += preflight.of_sections(plan)
+                plan = await self._of_sections(plan, refusals)
             if plan.target_is_known and (plan.needs_run or plan.target.operation is Operation.REWRAP):
                 plan = await self._aimed(plan, checks, refusals)
         except ReencryptError as error:
             refusals.append(error)
         return replace(plan, refusals=tuple(refusals))
+
+    async def _of_sections(self, plan: Plan, refusals: list[ReencryptError]) -> Plan:
+        """Judge the secrets of sections by what they unwrap, the target's by all that Grafana has wrapped there."""
+        own = await read_own_keys(self.session.database, plan.schema)
+        rows = plan.ring.rows if plan.target_is_known else ()
+        by_grafana = [row.id for row in rows if row.provider == plan.target.provider and row.id not in own]
+        await self.session.ring.ensure(by_grafana)
+        refusals += preflight.of_sections(plan, by_grafana)
+        if by_grafana or not plan.has_work:
+            return plan
+        return replace(plan, warnings=(*plan.warnings, preflight.unseen_section(plan)))
 
     async def _aimed(self, plan: Plan, checks: KeyChecks, refusals: list[ReencryptError]) -> Plan:
         """Find the target key and its wrap format; adds to the refusals before it can fail itself."""

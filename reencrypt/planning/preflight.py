@@ -180,17 +180,18 @@ def of_unknown_target(plan: Plan) -> RefusedError:
     )
 
 
-def of_sections(plan: Plan) -> list[RefusedError]:
-    """Refusals of secrets of the secrets manager that unwrap none of the data keys that are to move.
+def of_sections(plan: Plan, by_grafana: Sequence[str]) -> list[RefusedError]:
+    """Refusals of wrong secrets of the secrets manager: nothing is read, and nothing is written, under one.
 
-    Its wrapping is authenticated: one data key that unwraps shows that the secret is the right one.
+    `by_grafana` are the data keys that Grafana itself has wrapped under the target, as they unwrap now. The wrapping is
+    authenticated: one data key that unwraps shows that the secret is the right one.
     """
     entries: dict[str, list[Unwrapped | Failure]] = {}
     for key_id in plan.moving_key_ids():
         row = plan.ring.row(key_id)
         if row is not None and plan.ring.knows(key_id) and MANAGER.kind_of(row.provider) == MANAGER_KIND:
             entries.setdefault(row.provider, []).append(plan.ring.entry(key_id))
-    return [
+    found = [
         RefusedError(
             f"the secret in [{MANAGER.section_of(provider)}] is wrong: it unwraps none of the {len(found)} data keys "
             f"under {provider} that are to move",
@@ -198,8 +199,35 @@ def of_sections(plan: Plan) -> list[RefusedError]:
             f"leave what is under it with `--skip-key {provider}`.",
         )
         for provider, found in sorted(entries.items())
-        if all(isinstance(entry, Failure) and entry.another_key for entry in found)
+        if _is_refuted(found)
     ]
+    target = plan.target.provider
+    if _is_refuted([plan.ring.entry(key_id) for key_id in by_grafana]) and target not in plan.proof.accepted:
+        found.append(
+            RefusedError(
+                f"the secret in [{MANAGER.section_of(target)}] is not Grafana's: it unwraps none of the "
+                f"{len(by_grafana)} data keys that Grafana has wrapped under {target}, and Grafana would read nothing "
+                "that is written under it",
+                hint="Give the secret that every instance of Grafana has there. If it is this one, and those data keys "
+                f"are from before it changed, give `--accept-unproven {target}`.",
+            )
+        )
+    return found
+
+
+def _is_refuted(entries: Sequence[Unwrapped | Failure]) -> bool:
+    """Whether these data keys of one section, if there are any, all contradict its secret."""
+    return bool(entries) and all(isinstance(entry, Failure) and entry.another_key for entry in entries)
+
+
+def unseen_section(plan: Plan) -> str:
+    """A warning about a target under which Grafana has wrapped nothing yet."""
+    target = plan.target.provider
+    return (
+        f"Grafana has wrapped no data key under {target} yet, so nothing shows that it has the same secret in "
+        f"[{MANAGER.section_of(target)}]. With another one it would read nothing that is moved there, until you undo "
+        "it: restart every instance with this section, save a secret in Grafana, and look at the plan again"
+    )
 
 
 def of_stale_secret_key(run: Run | None, settings: Settings) -> RefusedError | None:

@@ -53,12 +53,8 @@ class Resumption:
             store=plan.store,
             namespaces=plan.namespaces,
         )
-        if found and found.fresh and not target.fresh:
-            raise RefusedError(
-                f"run {found.id} is an interrupted rotation: what it has not moved is under old data keys still",
-                hint=f"First finish it with `{command_for(found, plan.store_settings)}`, "
-                f"or undo it with `reencrypt undo {found.id}`.",
-            )
+        if refused := of_interrupted_rotation(plan):
+            raise refused
         if found:
             # It had another target; this run takes over the secrets that it left.
             await discard_unfinished(self.session, lease, found)
@@ -67,6 +63,18 @@ class Resumption:
         await save_changes(database, lease, fresh.id, plan.schema.declared, plan.store)
         await insert_run(database, lease, fresh)
         return fresh, False
+
+
+def of_interrupted_rotation(plan: Plan) -> RefusedError | None:
+    """Refusal to begin another run in the place of an interrupted rotation."""
+    found = plan.open_run
+    if found is None or plan.run_to_continue or plan.target.fresh or not found.fresh:
+        return None
+    return RefusedError(
+        f"run {found.id} is an interrupted rotation: what it has not moved is under old data keys still",
+        hint=f"First finish it with `{command_for(found, plan.store_settings)}`, "
+        f"or undo it with `reencrypt undo {found.id}`.",
+    )
 
 
 def command_for(run: Run, settings: StoreSettings) -> str:

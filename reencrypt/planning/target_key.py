@@ -253,6 +253,20 @@ async def deactivate_others(place: KeyPlace, run: Run) -> int:
     return await retry_transaction(place.database, body)
 
 
+async def deactivate_idle(place: KeyPlace, run: Run) -> int:
+    """Set the data keys inactive that Grafana may choose in a namespace where the run has none; returns how many.
+
+    Grafana makes another one with the next secret.
+    """
+    nobody = place.table.key_id((place.namespace, ""))
+
+    async def body(transaction: Transaction) -> int:
+        await place.lease.check(transaction)
+        return await place.writer(transaction, run).deactivate_all_but(nobody, labelled=_is_of_these_days)
+
+    return await retry_transaction(place.database, body)
+
+
 def _is_any(_label: str) -> bool:
     return True
 

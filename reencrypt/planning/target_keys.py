@@ -18,6 +18,7 @@ from reencrypt.planning.target_key import (
     TargetDataKey,
     TargetKey,
     TargetSecretKey,
+    deactivate_idle,
     deactivate_others,
     discard_target_key,
     finish_target_key,
@@ -79,6 +80,17 @@ class TargetKeys:
                 if key.id:
                     self.ids.add(key.id)
                     self._session.emit(TargetKeyReady(key.id, key.provider, key.made))
+
+    async def deactivate_idle(self) -> None:
+        """In a rotation of the secrets manager, deal with namespaces whose values are all gone, or never were.
+
+        Nothing moves there, so there is no target key. A key of today would be written under for the rest of the day.
+        """
+        if not self._plan.target.fresh or self._session.store is StoreName.CLASSIC:
+            return
+        active = {row.namespace for row in self._session.ring.rows if row.active}
+        for namespace in sorted(active - self._keys.keys()):
+            await deactivate_idle(_place(self._session, self._lease, namespace), self._run)
 
     def has(self, namespace: str) -> bool:
         """Whether `ensure` has got the key of a namespace."""

@@ -229,6 +229,8 @@ class _Migration:
         stopped = await sweeper.main_pass()
         if not stopped and session.options.scope.locations:
             stopped = f"{', '.join(session.options.scope.locations)} done; run without --location for the others"
+        if not stopped:
+            await targets.deactivate_idle()
         stopped = stopped or await sweeper.sweeps()
         if not stopped and session.options.scope.settle:
             stopped = await self._settle(sweeper)
