@@ -85,6 +85,8 @@ class Tale:
                         for number in range(3):
                             manager.add_value(key, b"token number %d" % number, name=f"inline-token-{number}")
                     manager.add_snapshot(key, b"{}")
+                    saved = manager.data_key(provider="secret_key.v2", label_date="2026-11-25")
+                    manager.add_value(saved, b"a token saved since", name="inline-token-saved-since")
             case _:
                 raise ValueError(action)
 
