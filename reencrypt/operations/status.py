@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,7 +37,7 @@ class RunStatus:
 
 @dataclass(frozen=True, slots=True)
 class StatusReport:
-    """All runs of both stores, oldest first; `holder` holds the lease now, empty for nobody.
+    """All runs of the chosen stores, oldest first; `holder` holds the lease now, empty for nobody.
 
     `stores` has the store of each location in quarantine that is known.
     """
@@ -97,23 +97,27 @@ class StatusReport:
         }
 
 
-async def status(settings: Settings, *, emit: Emit = ignore) -> StatusReport:
-    """Read the state tables; a database without them has had no run."""
+async def status(
+    settings: Settings, chosen: Collection[StoreName] = tuple(StoreName), *, emit: Emit = ignore
+) -> StatusReport:
+    """Read the state tables for the chosen stores; a database without them has had no run."""
     database = await open_database(settings.database, write=False, waiting=lambda reason: emit(Waiting(reason)))
     try:
         schema = await inspect(database, pages=False)
-        return await _read(database, schema, settings) if schema.has_state else StatusReport([], "", [])
+        return await _read(database, schema, settings, chosen) if schema.has_state else StatusReport([], "", [])
     finally:
         await database.close()
 
 
-async def _read(database: Database, schema: Schema, settings: Settings) -> StatusReport:
-    runs = await read_runs(database)
+async def _read(database: Database, schema: Schema, settings: Settings, chosen: Collection[StoreName]) -> StatusReport:
+    runs = [run for run in await read_runs(database) if run.store in chosen]
     resume = _resumption(runs, settings)
     found = [await _status(database, run, resume.get(run.id, "")) for run in runs]
-    entries = await read_quarantine(database)
-    stores = {entry.location: store for entry in entries if (store := schema.store_of(entry.location)) is not None}
-    return StatusReport(found, await read_holder(database), entries, stores)
+    stores = {entry: schema.store_of(entry.location) for entry in await read_quarantine(database)}
+    # Those of a location that nobody knows any more are shown with every store.
+    entries = [entry for entry, store in stores.items() if store is None or store in chosen]
+    known = {entry.location: store for entry, store in stores.items() if store is not None}
+    return StatusReport(found, await read_holder(database), entries, known)
 
 
 def _resumption(runs: Sequence[Run], settings: Settings) -> dict[str, str]:

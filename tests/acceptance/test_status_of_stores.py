@@ -47,6 +47,9 @@ def test_an_interrupted_run_in_each_store_has_its_own_next_command(world: Manage
     assert set(managers["target_data_keys"]) == {"default", "org-2"}
     assert set(managers["target_data_keys"].values()) == keys - {classic["target_data_key"]}
     assert (managers["target_data_key"], classic["target_data_keys"]) == (None, {})
+    for run, store in zip(status["runs"], ("classic", "manager"), strict=True):
+        alone = cli.json("status", "--store", store)
+        assert (alone["runs"], [line.partition(" (")[0] for line in alone["next_commands"]]) == ([run], [run["resume"]])
     text = cli("status").stdout
     assert f"Next: {managers['resume']} (" in text
     assert "manager" in text.partition("Next:")[0]

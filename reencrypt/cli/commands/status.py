@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from reencrypt.cli import output as out
 from reencrypt.cli.options import Common, cli_command
 from reencrypt.cli.performing import listening, load, run_to_end
+from reencrypt.planning.options import StoreOptions
 
 if TYPE_CHECKING:
     from reencrypt.operations.status import StatusReport
@@ -19,13 +20,13 @@ Example:
   reencrypt status --output json | jq '.runs[-1].secrets'
 """,
 )
-def command(common: Common) -> int:
+def command(common: Common, stores: StoreOptions) -> int:
     """Show the runs of this database, their progress, and the next command to type."""
     from reencrypt.operations.status import status  # noqa: PLC0415
 
     settings = load(common)
     with listening(common) as emit:
-        report = run_to_end(status(settings, emit=emit))
+        report = run_to_end(status(settings, stores.names, emit=emit))
     return out.answer("status", common, 0, report, _print)
 
 
