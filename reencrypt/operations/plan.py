@@ -81,12 +81,14 @@ class PlanReport:
 
     def declared(self) -> dict[str, str]:
         """The declared locations of the store, and whether they are saved, or what a run would do about them."""
-        found, declared = {}, self.plan.schema.declared
-        for each in declared.declarations:
-            if each.store is self.store:
-                found[each.name] = "new" if each in declared.unsaved else "saved"
-        dropped = (each.name for each in declared.dropped if each.store is self.store)
-        return found | {name: "changed" if name in found else "forgotten" for name in dropped}
+        declared = self.plan.schema.declared
+        dropped = {each.name for each in declared.dropped}
+        found = {
+            each.name: "saved" if each not in declared.unsaved else "changed" if each.name in dropped else "new"
+            for each in declared.declarations
+            if each.store is self.store
+        }
+        return found | {each.name: "forgotten" for each in declared.forgotten if each.store is self.store}
 
     def target(self) -> str:
         """The data key that a run would write under, in words."""

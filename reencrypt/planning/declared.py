@@ -74,9 +74,15 @@ class Declared:
         """Return those of a store as locations."""
         return tuple(each.location() for each in self.declarations if each.store is store)
 
+    @property
+    def forgotten(self) -> tuple[Declaration, ...]:
+        """The saved ones whose name nothing has any more. What takes another's name forgets that itself."""
+        names = {each.name for each in self.declarations}
+        return tuple(each for each in self.dropped if each.name not in names)
+
     def has_changes(self, store: StoreName) -> bool:
         """Whether a run in the store has any to save or to forget."""
-        return any(each.store is store for each in (*self.unsaved, *self.dropped))
+        return any(each.store is store for each in (*self.unsaved, *self.forgotten))
 
     @property
     def tables(self) -> frozenset[str]:
@@ -262,17 +268,21 @@ def _missing(
 
 
 async def save_changes(database: Database, lease: Lease, run_id: str, declared: Declared, store: StoreName) -> None:
-    """Save what is new in a store, and forget what gives way. The state tables must exist."""
+    """Save what is new in a store, and forget what gives way. The state tables must exist.
+
+    What has moved to another store is the other's alone: it may have saved it, and worked on it, already.
+    """
     if not declared.has_changes(store):
         return
+    gone = [each.name for each in declared.forgotten if each.store is store]
+    new = [each for each in declared.unsaved if each.store is store]
+    dropped = {each.name for each in declared.dropped}
 
     async def body(transaction: Transaction) -> None:
         await lease.check(transaction)
-        for each in declared.dropped:
-            if each.store is store:
-                await forget_declared(transaction, each.name)
-        for each in declared.unsaved:
-            if each.store is store:
-                await save_declared(transaction, run_id, each.name, each.as_json())
+        for name in (*gone, *(each.name for each in new if each.name in dropped)):
+            await forget_declared(transaction, name)
+        for each in new:
+            await save_declared(transaction, run_id, each.name, each.as_json())
 
     await retry_transaction(database, body)

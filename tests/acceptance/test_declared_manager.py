@@ -11,6 +11,7 @@ import pytest
 from tests.grafana.encrypting import Recipe, envelope, make_nonce
 from tests.grafana.manager import ManagerKey
 from tests.grafana.manager_decryptor import decrypt
+from tests.grafana.planting import Plain
 from tests.support.engine import Engine
 from tests.support.manager_story import ManagerStory
 from tests.support.story import SECTIONS
@@ -55,6 +56,48 @@ def test_values_of_the_secrets_manager_in_a_plugins_table_move_in_their_namespac
     assert story.cli.json("plan", "--store", "manager")["declared"] == {"managed_plugin": "saved"}
     # A run in the classic store has nothing to do with it.
     assert "managed_plugin" not in story.cli.json("plan", "--store", "classic")["declared"]
+
+
+@pytest.mark.one_engine
+@pytest.mark.parametrize("wrong", ["manager", "classic"])
+def test_a_declaration_that_moves_to_the_other_store_is_kept_with_all_that_the_run_found_out_by_it(
+    managed: ManagerStory, wrong: str
+) -> None:
+    story = managed.story
+    stanza = {
+        "classic": FILE.format(encoding="base64").replace('store = "manager"\nnamespace = "space"\n', ""),
+        "manager": FILE.format(encoding="base64"),
+    }
+    plant(managed, "base64")
+    with story.builder() as builder:
+        key = builder.data_key()
+        for number in range(5):
+            builder.add_user_auth({"o_auth_access_token": Plain(b"a token that is long enough %d" % number, key)})
+        values = [builder.encrypt(Plain(b"a plugin's %d" % number, key)) for number in range(3)]
+    if wrong == "manager":
+        story.execute("DELETE FROM managed")
+        for number, value in enumerate(values):
+            story.execute("INSERT INTO managed VALUES (?, 'default', ?)", number, base64.b64encode(value).decode())
+    story.execute("INSERT INTO managed VALUES (99, 'default', 'no base64!')")
+    path = story.database.parent / "locations.toml"
+    given = ("--to", "secretKey.v1", "--fresh-data-key", "--locations", str(path))
+    path.write_text(stanza[wrong])
+    story.cli.json("run", *given, expect=None)
+    right = "classic" if wrong == "manager" else "manager"
+    path.write_text(stanza[right])
+    assert story.cli.json("plan", *given, expect=None)["declared"] == {"managed_plugin": "changed"}
+    run = story.cli.json("run", *given, expect=None)
+    moved = run["stores"][right]["locations"]["managed_plugin"]["re_encrypted"]
+    assert moved == (3 if right == "classic" else 6)
+    ((text,),) = story.query("SELECT declaration FROM reencrypt_location")
+    assert f'"store":"{right}"' in str(text)
+    ((place,),) = story.query("SELECT location FROM reencrypt_quarantine")
+    assert place == "managed_plugin"
+    assert story.query("SELECT COUNT(*) FROM reencrypt_checkpoint WHERE location = 'managed_plugin'") != [(0,)]
+    assert story.cli.json("plan", expect=None)["declared"] == {"managed_plugin": "saved"}
+    assert story.cli.json("verify", expect=None)["locations"]["managed_plugin"]["total"] == moved + 1
+    undone = story.cli.json("undo", run["stores"][right]["run_id"])
+    assert (undone["outcome"], undone["restored"] >= moved) == ("undone", True)
 
 
 def plant(managed: ManagerStory, encoding: str) -> None:
