@@ -31,7 +31,8 @@ class Resumption:
         Raises `LeaseHeldError` where another one began or ended since the plan was made.
         """
         plan, database, lease = self.plan, self.session.database, self.lease
-        found = find_open(await read_runs(database), plan.store)
+        runs = await read_runs(database)
+        found = find_open(runs, plan.store)
         if (found.id if found else None) != (plan.open_run.id if plan.open_run else None):
             raise LeaseHeldError(
                 "another run began or ended while this one was preparing", hint="Start again; progress is saved."
@@ -52,6 +53,7 @@ class Resumption:
             fresh=target.fresh,
             store=plan.store,
             namespaces=plan.namespaces,
+            earlier=runs,
         )
         if refused := of_interrupted_rotation(plan):
             raise refused

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -87,10 +87,14 @@ class Run:
         fresh: bool = False,
         store: StoreName = StoreName.CLASSIC,
         namespaces: Iterable[str] = (),
+        earlier: Iterable[Run] = (),
     ) -> Run:
-        """Return a run that has done nothing yet, and is in no table; one in the secrets manager has namespaces."""
+        """Return a run that has done nothing yet, and is in no table; one in the secrets manager has namespaces.
+
+        Its id is that of no `earlier` run.
+        """
         return cls(
-            id=new_run_id(),
+            id=new_run_id({run.id for run in earlier}),
             operation=operation,
             state=RunState.OPEN,
             target_provider=target_provider,
@@ -109,9 +113,14 @@ class Run:
         )
 
 
-def new_run_id() -> str:
-    """Return a short id, because people type it, that sorts by time."""
-    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+def new_run_id(taken: Container[str] = ()) -> str:
+    """Return a short id, because people type it, that sorts by time, and that is not taken.
+
+    So short that two of one second may be the same: an invocation begins a run in each store.
+    """
+    while (found := f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}") in taken:
+        pass
+    return found
 
 
 async def read_runs(executor: Executor) -> list[Run]:

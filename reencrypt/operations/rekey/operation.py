@@ -324,7 +324,8 @@ class _Rekey:
 
     async def _run(self, lease: Lease) -> Run:
         database, salt = self.session.database, new_salt()
-        found = find_open(await read_runs(database))
+        runs = await read_runs(database)
+        found = find_open(runs)
         if found is not None:
             if found.operation == Operation.REKEY and found.wrap_format == fingerprint_of(self.new, found.salt):
                 return found
@@ -335,6 +336,7 @@ class _Rekey:
             self.session.settings.algorithm,
             salt=salt,
             wrap_format=fingerprint_of(self.new, salt),
+            earlier=runs,
         )
         await insert_run(database, lease, fresh)
         return fresh
