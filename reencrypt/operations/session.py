@@ -11,6 +11,7 @@ from reencrypt.catalogue.store_name import StoreName
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.databases.connect import open_database
 from reencrypt.databases.protocol import Database
+from reencrypt.errors import ConfigurationError
 from reencrypt.events import Emit, Waiting, Warned
 from reencrypt.keys.kind import ProviderContext, Services
 from reencrypt.keys.providers import Providers
@@ -104,8 +105,14 @@ async def open_stores(
     try:
         schema = await inspect(database, stores=tuple(opening), file=file)
         if len(chosen) > 1 and not schema.of(StoreName.MANAGER).has_store:
-            # A Grafana before 12 has no such store, and that is no news.
+            # A Grafana before 12 has no such store, and that is no news, unless the target is meant for it.
             opening.pop(StoreName.MANAGER, None)
+            if (target := of_store[StoreName.MANAGER].target.to) is not None:
+                raise ConfigurationError(
+                    f"--to {target} is for {StoreName.MANAGER.in_words}, which {database.name} does not have",
+                    hint="Name a provider of the classic store, or leave --to out: then encryption_provider is the "
+                    "target.",
+                )
         async with AsyncExitStack() as stack:
             sessions = []
             for name, providers in opening.items():

@@ -123,12 +123,23 @@ async def _wait_until_free(sessions: Sequence[Session]) -> tuple[Sequence[Sessio
 
 
 def _holding(sessions: Sequence[Session]) -> list[Session]:
-    """The stores that have the locations which the user names; all without such names."""
+    """The stores that have the locations which the user names; all without such names.
+
+    Raises `ConfigurationError` for a location that none has, and for a target that none of them has.
+    """
     wanted = set(sessions[0].options.scope.locations)
     known = {location.name: session for session in sessions for location in session.locations}
     for name in sorted(wanted - known.keys()):
         raise ConfigurationError(f"this database has no location {name!r}", hint=f"Choose one of: {', '.join(known)}.")
     stores = {known[name].store for name in wanted}
+    for session in sessions:
+        target = session.options.target.to
+        if wanted and target is not None and session.store not in stores:
+            others = " and ".join(sorted({known[name].store.in_words for name in wanted}))
+            raise ConfigurationError(
+                f"--to {target} is for {session.store.in_words}, and {', '.join(sorted(wanted))} is in {others}",
+                hint="Name a provider of that store, or leave --to out: then encryption_provider is the target.",
+            )
     return [session for session in sessions if not wanted or session.store in stores]
 
 
