@@ -26,6 +26,8 @@ class Role(Enum):
     NUMBER = "number"
     FLAG = "flag"
     MOMENT = "moment"
+    #: A moment in a column that the user has named: no Grafana vouches for its type.
+    STAMP = "stamp"
 
 
 class ColumnUse(NamedTuple):

@@ -15,6 +15,7 @@ from reencrypt.catalogue.declaration import Declaration, read_entry, read_stored
 from reencrypt.catalogue.location import Location
 from reencrypt.catalogue.store_name import StoreName
 from reencrypt.catalogue.stores import STORE_OF, STORES
+from reencrypt.databases.column_types import ColumnUse, Role
 from reencrypt.databases.protocol import Database, Transaction
 from reencrypt.databases.retry import retry_transaction
 from reencrypt.databases.statements import DECLARED_TABLE, OUR_TABLES, STATE_TABLES
@@ -208,6 +209,7 @@ async def find_declared(
         ]
     for each in file.declarations:
         found += _missing(database, each, columns, file.origin)
+    found += await _no_moments(database, columns, file)
     # A later version of the catalogue may know a column that was declared under an earlier one.
     kept = {name: each for name, each in stored.items() if name not in file.forget and not _is_known(each)}
     found += [
@@ -265,6 +267,27 @@ def _missing(
                 f"{origin}: {declared.name}: {declared.table} has no column {column}",
                 hint=f"It has {', '.join(sorted(present))}.",
             )
+
+
+async def _no_moments(
+    database: Database, columns: Mapping[str, frozenset[str]], file: LocationsFile
+) -> list[DeclarationError]:
+    """The columns that the file names for a timestamp, and that hold something else, such as a number of seconds."""
+    named = {
+        ColumnUse(each.table, each.updated, Role.STAMP): each.name
+        for each in file.declarations
+        if each.updated is not None and each.updated in columns.get(each.table, ())
+    }
+    if not named:
+        return []
+    return [
+        DeclarationError(
+            f"{file.origin}: {named[ColumnUse(each.table, each.column, Role.STAMP)]}: updated: "
+            f"{each.table}.{each.column} has the type {each.found}, and what reads it would find a timestamp there",
+            hint=f"Leave updated out: the column then stays as it is. Only {' and '.join(each.expected)} can be set.",
+        )
+        for each in await database.unfit_columns(list(named))
+    ]
 
 
 async def save_changes(database: Database, lease: Lease, run_id: str, declared: Declared, store: StoreName) -> None:

@@ -312,6 +312,28 @@ def test_a_declaration_that_does_not_suit_the_database_is_refused_before_anythin
     story.execute("DROP VIEW seen")
 
 
+@pytest.mark.parametrize(
+    ("kind", "fits"),
+    [("BIGINT", False), ("INTEGER", False), ("VARCHAR(40)", False), ("DATETIME", True), ("timestamp", True)],
+)
+def test_a_column_that_is_no_timestamp_is_never_set_to_one(story: Story, kind: str, *, fits: bool) -> None:
+    plant(story)
+    if story.engine.kind == "postgres":
+        kind = kind.replace("DATETIME", "TIMESTAMP")
+    story.execute(f"ALTER TABLE plugin_token ADD COLUMN touched {kind}")
+    file = written(story, FILE.replace('updated = "changed"', 'updated = "touched"'))
+    if fits:
+        assert story.cli.json("run", "--locations", file)["outcome"] == "done"
+        return
+    digest = story.digest()
+    for command in ("plan", "run", "verify"):
+        error = story.cli.json(command, "--locations", file, expect=2)["error"]
+        assert error["code"] == "declaration"
+        assert "grafana_plugin: updated: plugin_token.touched has the type" in error["message"]
+        assert "Leave updated out" in error["hint"]
+    assert story.digest() == digest
+
+
 @pytest.mark.parametrize("engine", ["postgres", "mariadb"], indirect=True)
 def test_types_that_would_not_give_back_what_was_stored_are_refused(story: Story) -> None:
     plant(story)

@@ -68,6 +68,7 @@ _ACCEPTED: Final[Accepted] = {
     Role.NUMBER: _INTEGERS,
     Role.FLAG: ("tinyint", "smallint", "mediumint", "int", "bigint"),
     Role.MOMENT: ("datetime", "timestamp"),
+    Role.STAMP: ("datetime", "timestamp"),
 }
 # An index over the beginning of a text does not tell texts apart; one over an expression has no column name.
 _UNIQUE: Final = """

@@ -112,6 +112,7 @@ _ACCEPTED: Final[Accepted] = {
     Role.NUMBER: _INTEGERS,
     Role.FLAG: ("bool",),
     Role.MOMENT: ("timestamp", "timestamptz"),
+    Role.STAMP: ("timestamp", "timestamptz"),
 }
 # Neither partial, nor deferrable, nor over expressions; in the column's own collation, which pages are read in; over
 # columns that a constraint keeps from being NULL, one that was checked for the rows of before. It does not hold for

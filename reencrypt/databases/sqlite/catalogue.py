@@ -35,6 +35,9 @@ SELECT m.name, p.name, p.type, p.pk, m.sql FROM sqlite_master AS m, pragma_table
 WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
     AND m.name NOT IN (SELECT value FROM json_each(:unloaded)) ORDER BY m.name, p.cid
 """
+TYPES: Final = "SELECT name, type FROM pragma_table_info(:table)"
+#: How the types of moments begin. SQLite stores a text in a column of any type, and Go then fails to read a number.
+MOMENTS: Final = ("DATETIME", "TIMESTAMP")
 #: The virtual tables, and the modules that this SQLite has for such.
 VIRTUAL_TABLES: Final = "SELECT name, sql FROM sqlite_master WHERE type = 'table' AND sql LIKE 'CREATE VIRTUAL TABLE%'"
 MODULES: Final = "SELECT name FROM pragma_module_list"

@@ -19,7 +19,7 @@ from urllib.parse import quote as quote_url
 import aiosqlite
 
 from reencrypt.catalogue.location import Key, Location, Row
-from reencrypt.databases.column_types import ColumnUse, UnfitColumn
+from reencrypt.databases.column_types import ColumnUse, Role, UnfitColumn
 from reencrypt.databases.protocol import ColumnLimit, Database, LockPolicy, Value
 from reencrypt.databases.shapes import Shape
 from reencrypt.databases.sight import KeyCount, Sight
@@ -168,9 +168,15 @@ class SqliteDatabase:
         return None
 
     async def unfit_columns(self, uses: Sequence[ColumnUse]) -> list[UnfitColumn]:
-        """None: here every value has a type of its own."""
-        del uses
-        return []
+        """Those for moments that the user has named: here every value has a type of its own, whatever the column's."""
+        found = []
+        for use in uses:
+            if use.role is Role.STAMP:
+                types = dict(await self._all(catalogue.TYPES, {"table": use.table}))
+                kind = str(types.get(use.column, ""))
+                if use.column in types and not kind.upper().startswith(catalogue.MOMENTS):
+                    found.append(UnfitColumn(use.table, use.column, kind or "none", catalogue.MOMENTS))
+        return found
 
     async def unique_keys(self, locations: Sequence[Location]) -> frozenset[str]:
         """The names of the locations whose key the row id or an index makes unique."""
