@@ -9,6 +9,7 @@ from reencrypt.catalogue.store_name import StoreName
 from reencrypt.errors import ConfigurationError
 from reencrypt.events import Emit, Warned
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER, normalise_provider
+from reencrypt.planning.declared import LocationsFile, read_file, refuse_remote
 from reencrypt.planning.options import RunOptions
 from reencrypt.settings import Settings
 
@@ -24,14 +25,29 @@ def chosen_stores(settings: Settings, options: RunOptions, emit: Emit) -> tuple[
     chosen = options.stores.names
     if StoreName.MANAGER not in chosen or not settings.manager.is_remote:
         return chosen
-    where = (
-        "the secrets manager's secrets are in the database of another service, because [secrets_manager] "
-        f"grpc_client_enable is on (from {settings.manager.is_remote_origin})"
-    )
+    where = _elsewhere(settings)
     if len(chosen) == 1:
         raise ConfigurationError(where, hint="Run the command with the configuration and the database of that service.")
     emit(Warned(f"{where}: nothing of them is done here"))
     return tuple(name for name in chosen if name is not StoreName.MANAGER)
+
+
+def declared_locations(settings: Settings, options: RunOptions) -> LocationsFile:
+    """The user's file of declared locations, see `read_file`.
+
+    Raises `DeclarationError`, also for one of a secrets manager that Grafana has another service keep.
+    """
+    file = read_file(options.declared.file)
+    if settings.manager.is_remote:
+        refuse_remote(file, _elsewhere(settings))
+    return file
+
+
+def _elsewhere(settings: Settings) -> str:
+    return (
+        "the secrets manager's secrets are in the database of another service, because [secrets_manager] "
+        f"grpc_client_enable is on (from {settings.manager.is_remote_origin})"
+    )
 
 
 def options_of(store: StoreName, chosen: Sequence[StoreName], settings: Settings, options: RunOptions) -> RunOptions:

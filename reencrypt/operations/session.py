@@ -16,8 +16,7 @@ from reencrypt.events import Emit, Waiting, Warned
 from reencrypt.keys.kind import ProviderContext, Services
 from reencrypt.keys.providers import Providers
 from reencrypt.keys.ring import KeyRing
-from reencrypt.operations.choice import chosen_stores, of_all_stores, options_of
-from reencrypt.planning.declared import read_file
+from reencrypt.operations.choice import chosen_stores, declared_locations, of_all_stores, options_of
 from reencrypt.planning.options import RunOptions, StoreOptions, available_threads
 from reencrypt.planning.schema import Schema, inspect
 from reencrypt.planning.session import Session
@@ -94,7 +93,7 @@ async def open_stores(
     cache = DerivedKeyCache()
     chosen = chosen_stores(settings, options, emit)
     # Before the database: what the options say wrongly must not wait for a server that does not answer.
-    file = read_file(options.declared.file)
+    file = declared_locations(settings, options)
     of_store = {name: options_of(name, chosen, settings, options) for name in chosen}
     if every:
         of_store = of_all_stores(of_store, settings, options)

@@ -253,6 +253,8 @@ def _missing(
     database: Database, declared: Declaration, columns: Mapping[str, frozenset[str]], origin: str
 ) -> Iterable[DeclarationError]:
     """What the file names and the database lacks. Something saved may be gone: that is named, as for the catalogue."""
+    if (keys := STORES[declared.store].data_keys) not in columns and declared.store is StoreName.MANAGER:
+        yield _without_keys(declared, origin, f"{database.name} has no secrets manager (no table {keys})")
     present = columns.get(declared.table)
     if present is None:
         yield DeclarationError(
@@ -267,6 +269,21 @@ def _missing(
                 f"{origin}: {declared.name}: {declared.table} has no column {column}",
                 hint=f"It has {', '.join(sorted(present))}.",
             )
+
+
+def refuse_remote(file: LocationsFile, why: str) -> None:
+    """Refuse declarations of a secrets manager that another service keeps, as `why` says."""
+    for each in file.declarations:
+        if each.store is StoreName.MANAGER:
+            raise _without_keys(each, file.origin, why)
+
+
+def _without_keys(declared: Declaration, origin: str, why: str) -> DeclarationError:
+    return DeclarationError(
+        f"{origin}: {declared.name}: store: {why}, so that the data keys of {declared.store.in_words} cannot be found",
+        hint=f'If the classic store\'s data keys encrypt it, write store = "{StoreName.CLASSIC}"; else leave the entry '
+        "out.",
+    )
 
 
 async def _no_moments(

@@ -13,7 +13,7 @@ from tests.grafana.manager import ManagerKey
 from tests.grafana.manager_decryptor import decrypt
 from tests.grafana.planting import Plain
 from tests.support.engine import Engine
-from tests.support.manager_story import ManagerStory
+from tests.support.manager_story import OLD, ManagerStory
 from tests.support.story import SECTIONS
 from tests.support.vault import Vault
 
@@ -98,6 +98,41 @@ def test_a_declaration_that_moves_to_the_other_store_is_kept_with_all_that_the_r
     assert story.cli.json("verify", expect=None)["locations"]["managed_plugin"]["total"] == moved + 1
     undone = story.cli.json("undo", run["stores"][right]["run_id"])
     assert (undone["outcome"], undone["restored"] >= moved) == ("undone", True)
+
+
+@pytest.mark.one_engine
+def test_a_declaration_of_a_secrets_manager_that_is_not_in_the_database_is_refused(managed: ManagerStory) -> None:
+    story = managed.story
+    path = story.database.parent / "locations.toml"
+    path.write_text(FILE.format(encoding="base64"))
+    with story.builder() as builder:
+        builder.data_key()
+    story.execute("CREATE TABLE managed (id INT PRIMARY KEY, space VARCHAR(253) NOT NULL, kept TEXT)")
+    refused_everywhere(managed, path, "has no secrets manager (no table secret_data_key)")
+
+
+@pytest.mark.one_engine
+def test_a_declaration_of_a_secrets_manager_that_another_service_keeps_is_refused(managed: ManagerStory) -> None:
+    path = managed.story.database.parent / "locations.toml"
+    path.write_text(FILE.format(encoding="base64"))
+    plant(managed, "base64")
+    managed.configure(OLD, extra="grpc_client_enable = true")
+    refused_everywhere(managed, path, "grpc_client_enable is on")
+
+
+def refused_everywhere(managed: ManagerStory, path: Path, words: str) -> None:
+    digest = managed.story.digest()
+    for store in ("all", "classic"):
+        for command in ("plan", "run", "verify", "complete"):
+            error = managed.story.cli.json(command, "--store", store, "--locations", str(path), expect=2)["error"]
+            assert error["code"] == "declaration"
+            assert f"{path}: managed_plugin: store: " in error["message"]
+            assert words in error["message"]
+            assert 'write store = "classic"' in error["hint"]
+    doctor = managed.story.cli("doctor", "--locations", str(path), expect=None)
+    assert doctor.exit_code != 0
+    assert words in doctor.stdout + doctor.stderr
+    assert managed.story.digest() == digest
 
 
 def plant(managed: ManagerStory, encoding: str) -> None:

@@ -19,12 +19,12 @@ from reencrypt.keys.proof import Verdict
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER, normalise_provider
 from reencrypt.keys.providers import Providers
 from reencrypt.keys.ring import DataKey
-from reencrypt.operations.choice import options_of
+from reencrypt.operations.choice import declared_locations, options_of
 from reencrypt.operations.doctor.data_keys import unwrapping
 from reencrypt.operations.doctor.manager import VALUES, ManagerFound, check_manager
 from reencrypt.operations.doctor.report import NO_DATABASE, DoctorReport, refusals_of
 from reencrypt.operations.session import Shared, open_providers, open_stores
-from reencrypt.planning.declared import LocationsFile, read_file
+from reencrypt.planning.declared import LocationsFile
 from reencrypt.planning.options import RunOptions
 from reencrypt.planning.plan import Plan
 from reencrypt.planning.planner import make_plans
@@ -54,7 +54,7 @@ async def doctor(settings: Settings, options: RunOptions, shared: Shared, *, emi
     `options` say which stores. Raises `ConfigurationError` where they contradict themselves, and for a
     wrong file of declared locations.
     """
-    file, names = read_file(options.declared.file), options.stores.names
+    file, names = declared_locations(settings, options), options.stores.names
     here = [each for each in names if each is StoreName.CLASSIC or not settings.manager.is_remote] or names
     of_store = {each: options_of(each, here, settings, options) for each in names}
     opening = {
