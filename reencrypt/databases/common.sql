@@ -269,11 +269,11 @@ WHERE table_name = :table_name AND action = 'rewrap' ORDER BY id
 -- name: journal_hashes
 SELECT new_hash FROM reencrypt_journal WHERE run_id = :run_id AND new_hash IS NOT NULL
 
--- name: journal_empty
-DELETE FROM reencrypt_journal
+-- name: journal_drop
+DELETE FROM reencrypt_journal WHERE run_id = :run_id
 
--- name: runs_complete
-UPDATE reencrypt_run SET state = 'completed' WHERE state <> 'open'
+-- name: run_complete
+UPDATE reencrypt_run SET state = 'completed' WHERE id = :id AND state <> 'open'
 
 -- name: data_key_delete
 DELETE FROM data_keys WHERE name = :id AND encrypted_data = :wrapped AND active = :active

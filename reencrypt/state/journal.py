@@ -225,6 +225,6 @@ def _key_id(table: KeyTable, row_key: object) -> str:
         return table.key_id(key_from_text(str(row_key)))
 
 
-async def empty_journal(transaction: Transaction) -> None:
-    """Drop every entry of all runs."""
-    await transaction.execute("journal_empty")
+async def drop_journal(transaction: Transaction, run_id: str) -> None:
+    """Drop every entry of a run."""
+    await transaction.execute("journal_drop", run_id=run_id)

@@ -261,9 +261,9 @@ async def finish_run(transaction: Transaction, run: Run, outcome: str) -> None:
     await transaction.execute("run_close", id=run.id, state=RunState.FINISHED, outcome=outcome, at=stamp())
 
 
-async def complete_runs(transaction: Transaction) -> None:
-    """Record for all runs that have ended that their journal is gone."""
-    await transaction.execute("runs_complete")
+async def complete_run(transaction: Transaction, run: Run) -> None:
+    """Record for a run that has ended that its journal is gone, in the transaction that drops it."""
+    await transaction.execute("run_complete", id=run.id)
 
 
 async def supersede(database: Database, lease: Lease, run: Run) -> None:

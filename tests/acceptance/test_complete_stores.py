@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,15 @@ def plant(
 
 def keys(answer: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {kek["name"]: kek for kek in answer["keys"]}
+
+
+def journals(story: Story) -> set[str]:
+    """The stores of the runs that have a journal."""
+    ours = {run_id for (run_id,) in story.query("SELECT run_id FROM reencrypt_namespace")}
+    return {
+        "manager" if run_id in ours else "classic"
+        for (run_id,) in story.query("SELECT DISTINCT run_id FROM reencrypt_journal")
+    }
 
 
 @pytest.mark.parametrize(
@@ -231,15 +241,80 @@ def test_no_data_key_of_the_manager_is_ever_deleted(story: Story, tmp_path: Path
 def test_the_journal_of_a_store_that_nobody_looks_at_is_not_dropped(story: Story) -> None:
     classic(story)
     plant(story)
+    before = {place: secret.plaintext for place, secret in read(story).items()}
+    run = story.cli.json("rewrap", "--store", "manager", "--to", "secret_key.v2")["run_id"]
     story.cli.json("run", "--store", "classic")
-    assert story.cli.json(*ASK, "--store", "classic", "--finish")["journal_dropped"]
-    story.cli.json("run", "--store", "classic", "--fresh-data-key")
-    story.cli.json("rewrap", "--store", "manager", "--to", "secret_key.v2")
-    for store in ("classic", "manager"):
-        assert "journal" in story.cli.json(*ASK, "--store", store, "--finish", expect=2)["error"]["message"]
-    assert story.query("SELECT COUNT(*) FROM reencrypt_journal") != [(0,)]
+    # The tables are those of both.
+    error = story.cli.json(*ASK, "--store", "classic", "--finish", "--drop-state", expect=2)["error"]
+    assert run in error["message"]
+    assert journals(story) == {"classic", "manager"}
+    answer = story.cli.json(*ASK, "--store", "classic", "--finish")
+    assert (answer["journal_dropped"], answer["journal_kept"]) == (True, [run])
+    assert f"the journal of {run} stays: the question is not about the secrets manager" in answer["notes"]
+    assert journals(story) == {"manager"}
+    assert "no run in the classic store before this" in story.cli(*ASK, "--store", "classic", "--finish").stdout
+    assert story.cli.json("undo", run)["outcome"] == "undone"
+    assert {place: secret.plaintext for place, secret in read(story).items()} == before
     story = managed(story, provider="secret_key.v2")
-    assert story.cli.json(*ASK, "--finish")["journal_dropped"]
+    story.cli.json("rewrap", "--store", "manager")
+    answer = story.cli.json(*ASK, "--finish", "--drop-state")
+    assert (answer["journal_dropped"], answer["journal_kept"], answer["state_dropped"]) == (True, [], True)
+
+
+@pytest.mark.one_engine
+def test_an_interrupted_run_of_the_other_store_goes_on_after_complete(story: Story) -> None:
+    classic(story)
+    plant(story)
+    before = {place: secret.plaintext for place, secret in read(story).items()}
+    story.cli.json("run", "--store", "classic")
+    fresh = ("run", "--store", "manager", "--fresh-data-key")
+    run = story.cli.json(*fresh, "--limit", "2", expect=4)["run_id"]
+    assert story.cli.json(*ASK, "--store", "classic", "--finish")["journal_kept"] == [run]
+    assert story.query("SELECT state FROM reencrypt_run WHERE id = ?", run) == [("open",)]
+    assert journals(story) == {"manager"}
+    answer = story.cli.json(*fresh)
+    assert (answer["run_id"], answer["exit_code"]) == (run, 0)
+    assert story.cli.json("undo", run)["outcome"] == "undone"
+    assert {place: secret.plaintext for place, secret in read(story).items()} == before
+
+
+@pytest.mark.one_engine
+def test_a_run_of_the_other_store_during_the_wait_can_be_undone(story: Story) -> None:
+    classic(story)
+    plant(story)
+    before = {place: secret.plaintext for place, secret in read(story).items()}
+    story.cli.json("run", "--store", "classic")
+    patient = replace(story.cli, environment={"GF_SECURITY_ENCRYPTION_DATA_KEYS_CACHE_TTL": "8s"})
+    process = patient.start(*ASK, "--store", "classic", "--finish", "--output", "json")
+    assert process.stderr is not None
+    assert "8 s" in process.stderr.readline()
+    run = story.cli.json("run", "--store", "manager", "--fresh-data-key")["run_id"]
+    assert process.poll() is None
+    stdout, _ = process.communicate(timeout=60)
+    answer = json.loads(stdout)
+    assert (answer["outcome"], answer["journal_kept"]) == ("yes", [run])
+    assert story.cli.json("undo", run)["outcome"] == "undone"
+    assert {place: secret.plaintext for place, secret in read(story).items()} == before
+
+
+@pytest.mark.one_engine
+def test_a_secrets_manager_that_moved_to_a_service_keeps_its_journal_and_stops_nothing(story: Story) -> None:
+    classic(story)
+    plant(story)
+    story.cli.json("run", "--store", "classic")
+    run = story.cli.json("rewrap", "--store", "manager", "--to", "secret_key.v2")["run_id"]
+    assert story.cli.configuration is not None
+    text = story.cli.configuration.read_text()
+    story.cli.configuration.write_text(
+        text.replace("data_keys_cache_ttl", "grpc_client_enable = true\ndata_keys_cache_ttl")
+    )
+    answer = story.cli.json(*ASK, "--finish")
+    assert (answer["outcome"], answer["journal_kept"], journals(story)) == ("yes", [run], {"manager"})
+    (note,) = [note for note in answer["notes"] if run in note]
+    assert "grpc_client_enable" in note
+    error = story.cli.json(*ASK, "--finish", "--drop-state", expect=2)["error"]
+    assert "grpc_client_enable" in error["message"]
+    assert "--store" not in error["hint"]
 
 
 @pytest.mark.one_engine

@@ -55,7 +55,8 @@ def command(
     database searched for ciphertext that the catalogue does not know. A yes names the command that disables the old
     version. Exit 2 says that only a setting is in the way: Grafana could not read what is there.
 
-    With --finish it answers anew under the lease, and on yes drops the journal, so that no run can be undone any more.
+    With --finish it answers anew under the lease, and on yes drops the journal of the stores that it was asked about,
+    so that no run in them can be undone any more.
     """
     from reencrypt.operations.complete.operation import check, complete  # noqa: PLC0415
 
@@ -79,7 +80,9 @@ def _print(report: CompleteReport) -> None:
     if report.outcome == "yes" and not report.journal_dropped:
         out.line("Nothing was changed: with --finish the journal is dropped, and no run before that can be undone.")
     if report.journal_dropped:
-        out.line("The journal is dropped: no run before this can be undone.")
+        whose = " and ".join(each.store.in_words for each in report.usage.stores)
+        where = f" in {whose}" if report.kept else ""
+        out.line(f"The journal is dropped: no run{where} before this can be undone.")
     if report.deleted:
         out.line(f"{len(report.deleted)} data keys are deleted.")
     for command_line in report.commands:

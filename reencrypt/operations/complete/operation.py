@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from reencrypt.catalogue.store_name import StoreName
-from reencrypt.databases.protocol import Transaction
+from reencrypt.databases.protocol import Executor, Transaction
 from reencrypt.databases.retry import retry_transaction
 from reencrypt.errors import ConfigurationError, NoSecretsError, RefusedError, StoppedEarlyError
 from reencrypt.events import Waiting
@@ -30,9 +30,9 @@ from reencrypt.planning.schema import inspect
 from reencrypt.planning.session import Session
 from reencrypt.planning.unread import refuse_unread
 from reencrypt.state.data_keys import DataKeyStore, read_data_keys
-from reencrypt.state.journal import empty_journal
+from reencrypt.state.journal import drop_journal
 from reencrypt.state.lease import Lease
-from reencrypt.state.runs import complete_runs, read_runs
+from reencrypt.state.runs import Run, complete_run, read_runs
 
 #: Places that no search of this database can see. Every answer lists them.
 BLIND_SPOTS: Final = (
@@ -46,13 +46,17 @@ BLIND_SPOTS: Final = (
 
 @dataclass(slots=True)
 class CompleteReport:
-    """The answer, its evidence, and what was done after a yes."""
+    """The answer, its evidence, and what was done after a yes.
+
+    `kept` are the runs of stores that are not asked about: their journal is never dropped.
+    """
 
     outcome: Outcome
     usage: KeyUsage | None = None
     retiring: list[Kek] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
     journal_dropped: bool = False
+    kept: list[str] = field(default_factory=list)
     state_dropped: bool = False
     deleted: list[str] = field(default_factory=list)
     stop_reason: str | None = None
@@ -105,6 +109,7 @@ class CompleteReport:
             "not_seen": [*BLIND_SPOTS, *(unseen(usage.search) if usage else ())],
             "commands": self.commands,
             "journal_dropped": self.journal_dropped,
+            "journal_kept": self.kept,
             "state_dropped": self.state_dropped,
             "deleted_data_keys": self.deleted,
         }
@@ -169,26 +174,11 @@ async def complete(sessions: Sequence[Session], wanted: CompleteOptions) -> Comp
             hint="Is this the right database? If so, leave --store out.",
         )
     await refuse_unread([each for each in sessions if each.store in asked])
-    await _refuse_half_a_journal(sessions, asked, wanted)
     reader = KeyUsageReader(sessions, asked, wanted.unsearched, NotSecrets.parse(wanted.not_secrets))
     try:
         return await _Completion([each for each in sessions if each.store in asked], reader, wanted).run()
     except StoppedEarlyError:
         return CompleteReport(Outcome.STOPPED, stop_reason=session.stop.reason)
-
-
-async def _refuse_half_a_journal(
-    sessions: Sequence[Session], asked: frozenset[StoreName], wanted: CompleteOptions
-) -> None:
-    """Refuse to drop the journal, which is that of every store, where nobody looks at what one of them has in it."""
-    session = sessions[0]
-    runs = await read_runs(session.database) if wanted.finish and session.schema.has_state else []
-    for run in runs:
-        if run.store not in asked and run.state != RunState.COMPLETED:
-            raise ConfigurationError(
-                f"--finish drops the journal of {run.id} in {run.store.in_words} too, which --store leaves out",
-                hint="Leave --store out, with --retire for the keys that the question is about.",
-            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +203,9 @@ class _Completion:
         return self.sessions[0]
 
     async def run(self) -> CompleteReport:
+        if self.wanted.drop_state and self.session.schema.has_state:
+            # Told before the wait; asked again under the lease.
+            self._refuse_to_drop(await self._others(self.session.database))
         settled = _Settled()
         if self.wanted.settle or self.wanted.delete_data_keys is not None:
             settled = await self._settle()
@@ -270,6 +263,10 @@ class _Completion:
 
     async def _dispose(self, lease: Lease, inactive: list[DataKey], report: CompleteReport) -> None:
         assert report.usage is not None  # noqa: S101 - for the type checker
+        # No run can begin under this lease.
+        others = await self._others(self.session.database)
+        if self.wanted.drop_state:
+            self._refuse_to_drop(others)
         if self.wanted.delete_data_keys is not None:
             unused = {row.id: row.wrapped for row in report.usage.unused}
             keys = [row for row in inactive if unused.get(row.id) == row.wrapped]
@@ -277,14 +274,44 @@ class _Completion:
 
         async def body(transaction: Transaction) -> None:
             await lease.check(transaction)
-            await empty_journal(transaction)
-            await complete_runs(transaction)
+            for run in await read_runs(transaction):
+                if run.store in self._asked and run.state != RunState.COMPLETED:
+                    await drop_journal(transaction, run.id)
+                    await complete_run(transaction, run)
 
         await retry_transaction(self.session.database, body)
         report.journal_dropped = True
+        report.kept = [run.id for run in others]
+        report.usage.notes += [f"the journal of {run.id} stays: {self._whose(run)}" for run in others]
         if self.wanted.drop_state:
             await lease.drop_state(self.session.database)
             report.state_dropped = True
+
+    @property
+    def _asked(self) -> frozenset[StoreName]:
+        return frozenset(session.store for session in self.sessions)
+
+    async def _others(self, executor: Executor) -> list[Run]:
+        """The runs that may have a journal, in stores that are not asked about: nobody looks at what it holds."""
+        return [
+            run for run in await read_runs(executor) if run.store not in self._asked and run.state != RunState.COMPLETED
+        ]
+
+    def _whose(self, run: Run) -> str:
+        """Say of a run in a store that is not asked about why its journal is none of ours."""
+        if run.store is StoreName.MANAGER and self.session.settings.manager.is_remote:
+            return (
+                f"{run.store.in_words} is that of another service now (grpc_client_enable), and nobody looks at it here"
+            )
+        return f"the question is not about {run.store.in_words}"
+
+    def _refuse_to_drop(self, others: Sequence[Run]) -> None:
+        """Refuse to drop the tables of every store, where nobody looks at what one of them has in its journal."""
+        for run in others:
+            raise ConfigurationError(
+                f"--drop-state drops the journal of {run.id} in {run.store.in_words} too: {self._whose(run)}",
+                hint="Leave --drop-state out: --finish drops the journal of what the question is about.",
+            )
 
     async def _delete(self, lease: Lease, keys: list[DataKey], path: Path) -> list[str]:
         """Save, delete, count again, and only then commit: a data key that something names by then stays."""
