@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.grafana.encrypting import Recipe
 from tests.grafana.manager import SHIPPED, ManagerKey, SecretsManagerBuilder
 from tests.grafana.manager_schema import ManagerShape
 from tests.grafana.planting import Plain
@@ -315,6 +316,56 @@ def test_a_secrets_manager_that_moved_to_a_service_keeps_its_journal_and_stops_n
     error = story.cli.json(*ASK, "--finish", "--drop-state", expect=2)["error"]
     assert "grpc_client_enable" in error["message"]
     assert "--store" not in error["hint"]
+
+
+@pytest.mark.one_engine
+def test_a_data_key_that_its_section_does_not_open_keeps_it_only_for_secrets(story: Story) -> None:
+    classic(story)
+    plant(story)
+    with story.builder() as builder:
+        manager = SecretsManagerBuilder(builder, sections=SECTIONS)
+        # As Grafana wrapped it before somebody changed the text of the section.
+        former = Recipe("aes-gcm", b"saltsalt", b"a nonce of 1")
+        dead = manager.data_key(active=False, wrap=lambda dek: former.encrypt(dek, b"a former secret"))
+    story.cli.json("run", "--store", "classic")
+    story = managed(story, provider="secret_key.v2")
+    reasons = keys(story.cli.json(*ASK, expect=8))["secret_key.v1"]["reasons"]
+    assert "2 data keys of Grafana's secrets manager are under it" in reasons[1]
+    story.cli.json("rewrap", "--store", "manager", expect=None)
+    answer = story.cli.json(*ASK)
+    kek = keys(answer)["secret_key.v1"]
+    assert (answer["outcome"], kek["data_keys"], kek["retiring"], kek["reasons"]) == ("yes", 1, True, [])
+    (note,) = [note for note in answer["notes"] if dead.uid in note]
+    assert "does not unwrap under the configured secret and no secret names it" in note
+    assert "[secrets_manager.encryption.secret_key.v1]" in note
+    # Once a secret names it, that cannot be read.
+    story.execute(
+        "UPDATE secret_encrypted_value SET data_key_id = ? WHERE namespace = 'default' AND name = "
+        "(SELECT MIN(name) FROM secret_encrypted_value WHERE namespace = 'default')",
+        dead.uid,
+    )
+    answer = story.cli.json(*ASK, expect=8)
+    assert answer["verified"]["unreadable"] == 1
+    assert not [note for note in answer["notes"] if dead.uid in note]
+    assert "1 secrets need it" in keys(answer)["secret_key.v1"]["reasons"][0]
+    assert "rewrap" not in str(keys(answer)["secret_key.v1"]["reasons"])
+
+
+@pytest.mark.one_engine
+def test_a_data_key_that_nobody_can_wrap_anew_keeps_its_section_without_that_promise(story: Story) -> None:
+    classic(story)
+    with story.builder() as builder:
+        manager = SecretsManagerBuilder(builder, sections=SECTIONS)
+        manager.data_key(active=False, wrap=lambda _dek: b"no wrapped data key")
+        manager.data_key(active=False)
+    story.cli.json("run", "--store", "classic")
+    story = managed(story, provider="secret_key.v2")
+    reasons = keys(story.cli.json(*ASK, expect=8))["secret_key.v1"]["reasons"]
+    assert [reason.rpartition(": ")[2] for reason in reasons] == [
+        "`reencrypt rewrap --store manager` takes them along",
+        "they do not unwrap, so that nobody can wrap them anew",
+    ]
+    assert all("1 data keys of Grafana's secrets manager are under it" in reason for reason in reasons)
 
 
 @pytest.mark.one_engine

@@ -20,7 +20,9 @@ class Kek:
     """A key-encryption key of a store. `secrets` are counted by location.
 
     `version` is that of the provider's key; empty where such a key has none. `kid` is the service's id of the key with
-    its version, which several providers of both stores may share; empty where it has none. `reasons` keep it.
+    its version, which several providers of both stores may share; empty where it has none. Of the `data_keys`, those
+    `refuted` do not need it, because their tags show that it does not unwrap them, and those `stuck` unwrap under
+    nothing that is known. `reasons` keep it.
     """
 
     name: str
@@ -31,13 +33,15 @@ class Kek:
     secrets: Counter[str] = field(default_factory=Counter)
     data_keys: int = 0
     active: int = 0
+    refuted: int = 0
+    stuck: int = 0
     strays: list[str] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
 
     @property
     def is_needed(self) -> bool:
         """Whether anything is, or may come to be, under it. No data key of the secrets manager is ever deleted."""
-        manages = self.store is StoreName.MANAGER and self.data_keys
+        manages = self.store is StoreName.MANAGER and self.data_keys > self.refuted
         return bool(self.secrets or self.active or self.strays or manages)
 
 

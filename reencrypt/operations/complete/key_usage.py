@@ -24,6 +24,7 @@ from reencrypt.operations.complete.store_usage import (
     judge_keys,
     judge_store,
     opened_by_secret_key,
+    refuted_in_words,
     verify_usage,
 )
 from reencrypt.operations.verify.readability import Fault
@@ -131,6 +132,8 @@ class KeyUsageReader:
         for usage in usages:
             result.notes += usage.notes
         _place_strays(usages, found, result.notes)
+        for usage in asked:
+            result.notes += refuted_in_words(usage, named)
         result.notes += _search_notes(found, self.not_secrets)
         await _judge(usages, result.notes)
         return result

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -13,9 +13,9 @@ from reencrypt.crypto import managed
 from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.keys.errors import UnwrapFailedError
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER
-from reencrypt.keys.ring import DataKey
+from reencrypt.keys.ring import DataKey, Failure
 from reencrypt.keys.secret_key import SecretKeyProvider
-from reencrypt.operations.complete.keks import Kek, KekNames
+from reencrypt.operations.complete.keks import UNKNOWN_VERSION, Kek, KekNames
 from reencrypt.operations.complete.last_copies import LastCopies
 from reencrypt.operations.complete.retirement import Retirement, read_versions
 from reencrypt.operations.session import renewed
@@ -43,7 +43,8 @@ class StoreUsage:
     A store that is not `asked` about is counted by its data keys alone, because keys of both stores may be one.
     `before` are the data keys as they were before the count. `target` is the name of the key that stays, empty where
     the configuration names none. `verification` used only
-    the keys that stay. `faults` are settings that would keep Grafana from reading.
+    the keys that stay. `refuted` are data keys that the configured secret of their section does not open, as their tags
+    show: they do not need it. `faults` are settings that would keep Grafana from reading.
     """
 
     session: Session
@@ -57,6 +58,7 @@ class StoreUsage:
     quarantine: list[QuarantineEntry]
     keks: dict[str, Kek] = field(default_factory=dict)
     verification: Verification = field(default_factory=Verification)
+    refuted: list[DataKey] = field(default_factory=list)
     blockers: list[str] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -127,6 +129,8 @@ async def count_usage(usage: StoreUsage) -> None:
         kek = usage.kek_of(row)
         kek.data_keys += 1
         kek.active += row.active
+        if usage.store is StoreName.MANAGER:
+            await _try(usage, row, kek)
     if not usage.asked:
         return
     for location in session.locations:
@@ -141,6 +145,20 @@ async def count_usage(usage: StoreUsage) -> None:
         # Those that nothing needs any more: these can go.
         kek = usage.naming.kek(provider, version)
         usage.keks.setdefault(kek.name, kek)
+
+
+async def _try(usage: StoreUsage, row: DataKey, kek: Kek) -> None:
+    """Find out whether a data key of the secrets manager needs the key that it is under, and whether that opens it."""
+    if usage.naming.has_versions(row.provider):
+        # An answer of a service refutes nothing.
+        kek.stuck += kek.version == UNKNOWN_VERSION
+        return
+    entry = await usage.session.ring.unwrap_row(row)
+    if isinstance(entry, Failure) and entry.another_key:
+        kek.refuted += 1
+        usage.refuted.append(row)
+    elif isinstance(entry, Failure):
+        kek.stuck += 1
 
 
 async def _others(usage: StoreUsage) -> list[tuple[str, str]]:
@@ -259,19 +277,38 @@ def _of_data_keys(usage: StoreUsage, kek: Kek) -> Iterable[str]:
 
 
 def _of_managed_keys(usage: StoreUsage, kek: Kek) -> Iterable[str]:
-    if kek.data_keys:
-        remedy = (
-            "`reencrypt rewrap --store manager` takes them along"
-            if usage.session.providers.configured.is_covered(kek.provider)
-            else "nobody here can wrap them anew"
-        )
-        yield (
-            f"{kek.data_keys} data keys of Grafana's secrets manager are under it, and nothing ever deletes one, "
-            f"because snapshots and history elsewhere may name it: {remedy}"
-        )
+    covered = usage.session.providers.configured.is_covered(kek.provider)
+    stuck = "they do not unwrap, so that nobody can wrap them anew" if covered else "nobody here can wrap them anew"
+    for number, remedy in (
+        (kek.data_keys - kek.refuted - kek.stuck, "`reencrypt rewrap --store manager` takes them along"),
+        (kek.stuck, stuck),
+    ):
+        if number:
+            yield (
+                f"{number} data keys of Grafana's secrets manager are under it, and nothing ever deletes one, "
+                f"because snapshots and history elsewhere may name it: {remedy}"
+            )
     settings = usage.session.store_settings
     if kek.provider == settings.encryption_provider and not usage.naming.has_versions(kek.provider):
         yield "it is the encryption_provider of the secrets manager"
+
+
+def refuted_in_words(usage: StoreUsage, named: Collection[str]) -> Iterable[str]:
+    """Name the data keys that keep no section: `named` are those that a value outside the catalogue names."""
+    taken = usage.verification.key_ids
+    by_provider: dict[str, list[str]] = {}
+    for row in usage.refuted:
+        if row.id not in taken and row.framed_id not in named:
+            by_provider.setdefault(row.provider, []).append(row.id)
+    for provider, ids in sorted(by_provider.items()):
+        section = usage.session.providers.configured.section_of(provider)
+        yield from (
+            f"data key {key_id}, under [{section}], does not unwrap under the configured secret and no secret "
+            "names it: it does not need that section"
+            for key_id in ids[:_NAMED]
+        )
+        if len(ids) > _NAMED:
+            yield f"{len(ids) - _NAMED} more data keys under [{section}] are like that"
 
 
 async def opened_by_secret_key(usage: StoreUsage) -> Counter[str]:
