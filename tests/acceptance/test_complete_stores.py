@@ -369,6 +369,25 @@ def test_a_data_key_that_nobody_can_wrap_anew_keeps_its_section_without_that_pro
 
 
 @pytest.mark.one_engine
+def test_a_vault_that_only_the_other_store_needs_may_be_away(tmp_path: Path, own_vault: Vault) -> None:
+    story = of(tmp_path, own_vault)
+    classic(story)
+    with story.builder() as builder:
+        manager = SecretsManagerBuilder(builder, sections=SECTIONS)
+        manager.add_value(manager.data_key(provider="secret_key.v2"), b"a token for git")
+    story.cli.json("run", "--store", "classic")
+    story = managed(story, provider="secret_key.v2")
+    own_vault.stop()
+    ask = (*ASK, "--vault-deadline", "1")
+    answer = story.cli.json(*ask, "--store", "manager", "--retire", "secret_key.v1")
+    assert (answer["outcome"], answer["verified"]["readable"]) == ("yes", 1)
+    # It may be the same key.
+    borrowed = ("--manager-vault", "azure_keyvault.prod=azurekv.prod")
+    story.cli.json(*ask, "--store", "manager", *borrowed, expect=7)
+    story.cli.json(*ask, "--store", "classic", expect=7)
+
+
+@pytest.mark.one_engine
 def test_what_is_in_the_way_in_one_store_is_said_of_it_and_keeps_every_key(story: Story) -> None:
     classic(story)
     plant(story)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -11,11 +12,14 @@ from reencrypt.keys.ring import KeyRing
 from reencrypt.operations.complete.keks import UNKNOWN_VERSION, KekNames
 
 
-async def read_versions(ring: KeyRing, naming: KekNames) -> dict[str, str]:
-    """By data key, the version of the vault's key that unwraps it, or `UNKNOWN_VERSION`; raises nothing."""
+async def read_versions(ring: KeyRing, naming: KekNames, matters: Callable[[str], bool]) -> dict[str, str]:
+    """By data key, the version of the vault's key that unwraps it, or `UNKNOWN_VERSION`; raises nothing.
+
+    Only a provider that `matters` is asked.
+    """
     remote = [row for row in ring.rows if naming.has_versions(row.provider)]
     versions = {row.id: UNKNOWN_VERSION for row in remote}
-    for provider in sorted({row.provider for row in remote}):
+    for provider in sorted({row.provider for row in remote if matters(row.provider)}):
         mine = [row for row in remote if row.provider == provider]
         with suppress(ReencryptError):
             await ring.ensure([row.id for row in mine])

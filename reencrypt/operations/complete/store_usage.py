@@ -96,16 +96,31 @@ async def begin_usage(session: Session, *, asked: bool, taken: frozenset[str]) -
     ring, configured = session.ring, session.providers.configured
     await ring.reload()
     naming = KekNames(configured, taken)
-    versions = await read_versions(ring, naming)
+
+    def matters(provider: str) -> bool:
+        # The vault of another key may be away: its versions tell nothing about what is asked.
+        return asked or _may_be_shared(session, provider)
+
+    versions = await read_versions(ring, naming, matters)
     provider = Target.resolve(session.store_settings, session.options).provider
     target = ""
     if provider not in ("", NO_MANAGER_PROVIDER):
         version = ""
-        if naming.has_versions(provider) and provider in configured.usable:
+        if naming.has_versions(provider) and provider in configured.usable and matters(provider):
             version = await session.providers.get(provider).newest_version()
         target = naming.name(provider, version)
     rows = list(ring.rows)
     return StoreUsage(session, asked, naming, rows, rows, versions, provider, target, await entries_of(session))
+
+
+def _may_be_shared(session: Session, provider: str) -> bool:
+    """Whether a service's key may be that of data keys of both stores: one that the user lets be borrowed."""
+    configured = session.providers.configured
+    if session.store is StoreName.MANAGER:
+        return provider in configured.borrowed
+    lent = {each.vault for each in session.options.manager.vaults}
+    ids = {configured.usable[each].key_id() for each in lent if each in configured.usable} - {""}
+    return provider in lent or (provider in configured.usable and configured.usable[provider].key_id() in ids)
 
 
 async def verify_usage(usage: StoreUsage, retire: Sequence[str]) -> None:
