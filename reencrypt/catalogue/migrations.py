@@ -122,6 +122,11 @@ MIGRATIONS: Final = (
 )
 
 
+def tables_of(log: str) -> tuple[str, ...]:
+    """The tables that the migrations of a log may have created."""
+    return tuple(dict.fromkeys(each.table for each in MIGRATIONS if each.log == log and each.creates))
+
+
 def demanded(successful: Mapping[str, Collection[str]]) -> dict[str, frozenset[str]]:
     """The tables that must exist, with those of their columns that must.
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from reencrypt.databases.protocol import Executor
+
+#: The columns that are read of a log.
+LOG_COLUMNS: Final = frozenset(("migration_id", "success"))
 
 
 async def read_migration_ids(executor: Executor, log: str) -> list[str]:

@@ -11,8 +11,8 @@ from typing import Final
 from reencrypt.catalogue.declaration import Declaration
 from reencrypt.catalogue.location import Location
 from reencrypt.catalogue.locations import LOCATIONS
-from reencrypt.catalogue.migrations import LOGS, MAIN_LOG, demanded
-from reencrypt.databases.migration_log import read_migration_ids
+from reencrypt.catalogue.migrations import LOGS, MAIN_LOG, demanded, tables_of
+from reencrypt.databases.migration_log import LOG_COLUMNS, read_migration_ids
 from reencrypt.databases.protocol import Database
 from reencrypt.databases.sight import Elsewhere, Sight
 from reencrypt.databases.statements import OUR_TABLES
@@ -34,7 +34,6 @@ _ALWAYS: Final = (*_GRAFANAS_OWN, *LOGS, "data_keys", *OUR_TABLES)
 #: Every table that the program reads by name.
 _READ: Final = tuple(dict.fromkeys((*_ALWAYS, *_CATALOGUE, *_SECRETS_MANAGER)))
 _TEMPORARY: Final = "A temporary table hides Grafana's: find the trigger or the pooler that creates it."
-_LOG_COLUMNS: Final = frozenset(("migration_id", "success"))
 _NAMED: Final = 5  # names in one message
 
 
@@ -52,10 +51,13 @@ async def obstacles(database: Database, columns: Columns) -> list[ConfigurationE
             f"{database.name} is not a Grafana database: it has no tables org, migration_log and data_source{where}",
             hint="Check [database] and [paths] data, or give --database.",
         )
-    wanted = demanded(await _migrations(database, columns)) if not hidden else {}
+    migrations = await _migrations(database, columns) if not hidden else {}
+    wanted = demanded(migrations)
     found += _elsewhere(database, columns, wanted, sight)
     found += _policies(database, sight)
-    if names := [name async for name in _hidden(database, columns, wanted, sight)]:
+    # A log without a known entry says of no table that Grafana has not created it.
+    possible = [each for log, ids in migrations.items() if not demanded({log: ids}) for each in tables_of(log)]
+    if names := [name async for name in _hidden(database, columns, wanted, possible, sight)]:
         found.append(_hidden_error(database, names))
     return found
 
@@ -138,7 +140,7 @@ def _not_tables(database: Database, sight: Sight) -> Iterator[UnsupportedTableEr
 
 
 async def _migrations(database: Database, columns: Columns) -> dict[str, list[str]]:
-    readable = [log for log in LOGS if columns.get(log, frozenset()) >= _LOG_COLUMNS]
+    readable = [log for log in LOGS if columns.get(log, frozenset()) >= LOG_COLUMNS]
     return {log: await read_migration_ids(database, log) for log in readable}
 
 
@@ -174,13 +176,16 @@ def _policies(database: Database, sight: Sight) -> Iterator[NotVisibleError]:
         )
 
 
-async def _hidden(database: Database, columns: Columns, wanted: Columns, sight: Sight) -> AsyncIterator[str]:
+async def _hidden(
+    database: Database, columns: Columns, wanted: Columns, possible: Sequence[str], sight: Sight
+) -> AsyncIterator[str]:
+    """The tables and columns that may be hidden: those that are `wanted`, and tables that are `possible`."""
     if not await database.may_hide():
         return
     known = bool(wanted)
-    wanted = {**wanted, **{log: _LOG_COLUMNS for log in LOGS if log in columns}}
+    wanted = {**wanted, **{log: LOG_COLUMNS for log in LOGS if log in columns}}
     # Without a known entry in a log, every table of the catalogue may be there.
-    tables = dict.fromkeys((*wanted, *_ALWAYS, *(() if known else _CATALOGUE)))
+    tables = dict.fromkeys((*wanted, *_ALWAYS, *possible, *(() if known else _CATALOGUE)))
     for table in tables:
         if table not in columns and table not in sight.kinds:
             if await database.may_hide(table):

@@ -63,6 +63,12 @@ def _hidden_values_of_the_manager(story: Story) -> Story:
     return through(story, url_as(story.engine, _account_without(_with_manager(story), "secret_encrypted_value")))
 
 
+def _hidden_values_beside_an_empty_log(story: Story) -> Story:
+    # So a dump without the rows of logs is, and the database of a Grafana that was made from one.
+    _with_manager(story).execute("DELETE FROM secret_migration_log")
+    return through(story, url_as(story.engine, _account_without(story, "secret_encrypted_value")))
+
+
 def _hidden_rows_of_the_manager(table: str, condition: str) -> Plant:
     def plant(story: Story) -> Story:
         return _row_policy(table, condition)(_with_manager(story))
@@ -212,6 +218,10 @@ HIDDEN: Final = (
     refused("hidden_log", MYSQLS, _hidden_log, "migration_log", "GRANT SELECT"),
     refused("hidden_unified_storage", MYSQLS, _hidden_log_of_unified_storage, "resource_migration_log", "GRANT SELECT"),
     refused("hidden_secrets_manager", MYSQLS, _hidden_secrets_manager, "secret_data_key", "GRANT SELECT"),
+    refused(
+        "hidden_values_beside_an_empty_log",
+        *(MYSQLS, _hidden_values_beside_an_empty_log, "secret_encrypted_value", "GRANT SELECT"),
+    ),
     refused(
         "hidden_values_of_the_manager", MYSQLS, _hidden_values_of_the_manager, "secret_encrypted_value", "GRANT SELECT"
     ),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from reencrypt.catalogue.location import Location
-from reencrypt.catalogue.migrations import LOGS, MIGRATIONS, demanded
+from reencrypt.catalogue.migrations import LOGS, MIGRATIONS, demanded, tables_of
 from reencrypt.catalogue.stores import STORES
 from tests.grafana.decryptor import columns_of, open_read_only
 from tests.grafana.real import LEGACY, WITH_DATA_KEYS, WITHOUT_SECRETS, real_database
@@ -67,6 +67,13 @@ def test_only_successful_migrations_demand_anything_and_an_unknown_one_demands_n
     assert demanded({"migration_log": ["create a table of a later Grafana"]}) == {}
     # A log is its own: unified storage's ids mean nothing in the main one.
     assert demanded({"migration_log": ["create table resource"]}) == {}
+
+
+def test_a_log_names_every_table_that_its_migrations_may_have_created() -> None:
+    assert tables_of("secret_migration_log") == ("secret_data_key", "secret_encrypted_value")
+    assert tables_of("resource_migration_log") == ("resource", "resource_history")
+    everything = {location.table for location in LOCATIONS} - {"setting"}
+    assert everything <= {table for log in LOGS for table in tables_of(log)}
 
 
 def test_what_a_migration_removes_or_renames_is_demanded_no_more() -> None:
