@@ -24,6 +24,7 @@ from reencrypt.planning import preflight
 from reencrypt.planning.census import Census, take_census
 from reencrypt.planning.journal_samples import offer_journal_samples
 from reencrypt.planning.key_checks import KeyChecks
+from reencrypt.planning.lost_keys import refuse_lost_keys
 from reencrypt.planning.plan import Plan, leads_to
 from reencrypt.planning.quarantined_keys import count_unchanged
 from reencrypt.planning.resume import of_interrupted_rotation
@@ -48,9 +49,10 @@ async def make_plan(session: Session) -> Plan:
 async def make_plans(sessions: Sequence[Session]) -> list[Plan]:
     """Make the plan of an operation for each store of one database.
 
-    Raises `ConfigurationError` for a foreign database and for a named key that exists in no store; `refusals` collects
-    what would stop the operation.
+    Raises `ConfigurationError` for a foreign database, for a secrets manager without the table of its data keys and for
+    a named key that exists in no store; `refusals` collects what would stop the operation.
     """
+    await refuse_lost_keys(sessions)
     plans = [await _Planner(session).plan() for session in sessions]
     _check_names(plans)
     obstacle = await sessions[0].database.write_obstacle()

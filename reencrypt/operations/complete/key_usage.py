@@ -178,6 +178,7 @@ class KeyUsageReader:
         known = Known.of(
             _locations(schema),
             rows,
+            frozenset({StoreName.MANAGER} if not schema.of(StoreName.MANAGER).has_store else ()),
             frozenset((*each.place, each.secret_hash) for each in quarantine if not each.is_open),
             self.not_secrets,
             self.unsearched,

@@ -25,6 +25,7 @@ from reencrypt.operations.session import leased
 from reencrypt.operations.verify.operation import problem_as_json
 from reencrypt.operations.verify.verification import Verification
 from reencrypt.outcomes import ExitCode, Outcome, RunState
+from reencrypt.planning.lost_keys import refuse_lost_keys
 from reencrypt.planning.options import CompleteOptions, StoreOptions
 from reencrypt.planning.schema import inspect
 from reencrypt.planning.session import Session
@@ -167,6 +168,7 @@ async def complete(sessions: Sequence[Session], wanted: CompleteOptions) -> Comp
     session = sessions[0]
     chosen = session.options.stores
     check(wanted, chosen)
+    await refuse_lost_keys(sessions)
     asked = frozenset(each.store for each in sessions if each.store in chosen.names)
     if not any(each.schema.has_store or each.store is StoreName.CLASSIC for each in sessions if each.store in asked):
         raise NoSecretsError(

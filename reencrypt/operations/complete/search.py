@@ -158,12 +158,14 @@ class Known:
     """Prior knowledge of the search: the catalogue, the data keys, and what was acknowledged.
 
     `locations` are those of both stores, by table, which may have several. `owners` are the stores that have a data key
-    of an id, as values name it, and the namespaces in which they do. `given_up` are acknowledged secrets, each by its
+    of an id, as values name it, and the namespaces in which they do. `keyless` are stores whose table of data keys is
+    missing, so that nothing of theirs is counted. `given_up` are acknowledged secrets, each by its
     place and the SHA-256 of its text. `unsearched` are the tables that the user vouches for.
     """
 
     locations: Mapping[str, tuple[tuple[StoreName, Location], ...]]
     owners: Mapping[str, Mapping[StoreName, frozenset[str]]]
+    keyless: frozenset[StoreName]
     marks: Marks
     given_up: frozenset[tuple[str, str, str, bytes]]
     not_secrets: NotSecrets
@@ -174,6 +176,7 @@ class Known:
         cls,
         locations: Iterable[tuple[StoreName, Location]],
         key_ids: Iterable[tuple[StoreName, DataKey]],
+        keyless: frozenset[StoreName],
         given_up: frozenset[tuple[str, str, str, bytes]],
         not_secrets: NotSecrets,
         unsearched: frozenset[str],
@@ -187,7 +190,7 @@ class Known:
             namespaces = owners.setdefault(row.framed_id, {})
             namespaces[store] = namespaces.get(store, frozenset()) | {row.namespace}
         # Damaged text in a table of the catalogue names data keys that only the search sees.
-        return cls(by_table, owners, marks_of(owners), given_up, not_secrets, unsearched - by_table.keys())
+        return cls(by_table, owners, keyless, marks_of(owners), given_up, not_secrets, unsearched - by_table.keys())
 
 
 async def search(database: Database, known: Known, pool: Pool, *, emit: Emit) -> Search:
@@ -309,6 +312,10 @@ class _TableSearch:
                 if secret not in self.known.given_up:
                     continue
                 self.found.given_up |= _data_keys(examine(text, self.known.marks).key_ids)
+            elif store in self.known.keyless:
+                self.found.unsearched[f"{self.shape.table}.{place.column}"] = (
+                    f"it holds secrets of {store.in_words}, and {STORES[store].data_keys} is missing"
+                )
             yield max(0, slot.start - len(before)), slot.end - len(before)
 
     def _has_known_key(self, store: StoreName, location: Location, slot: Slot) -> bool:

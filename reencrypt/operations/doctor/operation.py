@@ -25,6 +25,7 @@ from reencrypt.operations.doctor.manager import VALUES, ManagerFound, check_mana
 from reencrypt.operations.doctor.report import NO_DATABASE, DoctorReport, refusals_of
 from reencrypt.operations.session import Shared, open_providers, open_stores
 from reencrypt.planning.declared import LocationsFile
+from reencrypt.planning.lost_keys import lost_keys
 from reencrypt.planning.options import RunOptions
 from reencrypt.planning.plan import Plan
 from reencrypt.planning.planner import make_plans
@@ -179,6 +180,8 @@ async def _database(
         checks.append(Check("connection", State.OK, database.name))
         checks.append(await _writable(database))
         schema, obstacles = await examine(database, stores=stores, file=file)
+        if StoreName.MANAGER in stores and not settings.manager.is_remote and not obstacles:
+            obstacles += [each for each in [await lost_keys(database, schema)] if each is not None]
         where = f" in the schema {schema.name}" if schema.name else ""
         places = f"Grafana's{where}, with {len(schema.fitted.locations)} places for secrets"
         report.schema = schema.name

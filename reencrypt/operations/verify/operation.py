@@ -14,6 +14,7 @@ from reencrypt.operations.verify.keys import RingKeys
 from reencrypt.operations.verify.readability import Fault, ambiguous, faults_of, providers_of, public_secret_notes
 from reencrypt.operations.verify.verification import Problem, Verification, verify_secrets
 from reencrypt.outcomes import ExitCode, Outcome
+from reencrypt.planning.lost_keys import refuse_lost_keys
 from reencrypt.planning.quarantine_of import entries_of
 from reencrypt.planning.schema import read_accepted_secrets
 from reencrypt.planning.session import Session
@@ -147,8 +148,10 @@ def problem_as_json(problem: Problem) -> dict[str, object]:
 async def verify_stores(sessions: Sequence[Session]) -> list[VerifyReport]:
     """Read, unwrap, decrypt and judge every secret of each store.
 
-    Raises `NoSecretsError` where there is none in any of them, and `RefusedError` for values that no release reads.
+    Raises `NoSecretsError` where there is none in any of them, `RefusedError` for values that no release reads, and
+    `NotVisibleError` for a secrets manager without the table of its data keys.
     """
+    await refuse_lost_keys(sessions, snapshots=True)
     await refuse_unread(sessions)
     reports = [await _verify(session) for session in sessions]
     first = sessions[0]
