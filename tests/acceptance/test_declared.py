@@ -419,6 +419,46 @@ def test_a_declaration_is_saved_also_where_nothing_is_to_move(story: Story) -> N
 
 
 @pytest.mark.one_engine
+def test_a_run_is_not_undone_while_nobody_knows_its_columns(story: Story) -> None:
+    before = plant(story)
+    file = written(story)
+    run = story.cli.json("run", "--locations", file)
+    story.execute("DELETE FROM reencrypt_location")
+    ((last,),) = story.query("SELECT MAX(id) FROM reencrypt_journal")
+    # As though the run had rewritten some of them twice.
+    story.execute(
+        "INSERT INTO reencrypt_journal (run_id, action, table_name, row_key, column_name, old_bytes, new_hash) "
+        "SELECT run_id, action, table_name, row_key, column_name, old_bytes, new_hash FROM reencrypt_journal "
+        "WHERE table_name = 'plugin_token' AND row_key LIKE '%,3]'"
+    )
+    assert story.query("SELECT COUNT(*) FROM reencrypt_journal WHERE id > ?", last) == [(2,)]
+    for _ in range(2):
+        undone = story.cli.json("undo", run["run_id"], expect=3)
+        assert (undone["outcome"], undone["restored"]) == ("partly_done", 5)
+        assert undone["kept_because"] == {"table_unknown": 24}
+        assert [each["state"] for each in story.cli.json("status")["runs"]] == ["undone_partly"]
+        assert providers(story) == {TARGET}
+    story.execute("DELETE FROM reencrypt_journal WHERE id > ? AND run_id = ?", last, run["run_id"])
+    assert story.cli.json("undo", run["run_id"], "--locations", file)["outcome"] == "undone"
+    assert rows(story) == before
+
+
+@pytest.mark.one_engine
+@pytest.mark.parametrize(
+    ("dropping", "column", "kept"), [("DROP TABLE", "", 24), ("ALTER TABLE", " DROP COLUMN token", 12)]
+)
+def test_a_run_is_undone_also_where_a_table_or_column_of_it_was_dropped_since(
+    story: Story, dropping: str, column: str, kept: int
+) -> None:
+    plant(story)
+    run = story.cli.json("run", "--locations", written(story))
+    story.execute(f"{dropping} plugin_token{column}")
+    undone = story.cli.json("undo", run["run_id"], expect=3)
+    assert undone["kept_because"] == {"row_gone": kept}
+    assert [each["state"] for each in story.cli.json("status")["runs"]] == ["undone"]
+
+
+@pytest.mark.one_engine
 def test_a_saved_location_whose_table_is_gone_is_named_and_stops_nothing(story: Story) -> None:
     plant(story)
     story.cli.json("run", "--locations", written(story))

@@ -74,6 +74,8 @@ class ColumnUndo:
     of_later_runs: frozenset[bytes] = frozenset()
     kept: list[SkippedColumn] = field(default_factory=list)
     _steps: dict[ColumnPlace, list[_Step]] = field(default_factory=dict)
+    _dropped: frozenset[str] = frozenset()
+    _unknown: set[ColumnPlace] = field(default_factory=set)
 
     @property
     def locations(self) -> Mapping[str, Location]:
@@ -82,6 +84,9 @@ class ColumnUndo:
 
     async def prepare(self) -> None:
         """Read the run's whole journal before anything is restored: for evidence, and for the order of rewrites."""
+        present = await self.session.database.columns()
+        # Of those that are known, opening the session has made sure that they are not only hidden.
+        self._dropped = frozenset(self.session.schema.fitted.missing) - present.keys()
         again = await read_rewritten_again(self.session.database, self.run.id)
         self._steps = {place: [] for place in again}
         before = END
@@ -121,8 +126,7 @@ class ColumnUndo:
 
     async def _location(self, name: str | None, entries: Sequence[JournalEntry], progress: ColumnProgress) -> None:
         if name is None:
-            for entry in entries:
-                self._keep(entry, UndoSkipReason.NO_LOCATION, progress)
+            self._keep_all(entries, progress)
             return
         location = self.locations[name]
         hashes = location.text_hash.column if location.text_hash else None
@@ -137,6 +141,16 @@ class ColumnUndo:
         for columns in by_row.values():
             for entry in columns.values():
                 self._keep(entry, UndoSkipReason.CHANGED_SINCE, progress)
+
+    def _keep_all(self, entries: Sequence[JournalEntry], progress: ColumnProgress) -> None:
+        """Keep columns of no location: the table or column was dropped since, or nobody has told what is in them."""
+        for entry in entries:
+            if not self._dropped.isdisjoint((entry.table, f"{entry.table}.{entry.column}")):
+                self._keep(entry, UndoSkipReason.ROW_GONE, progress)
+            elif entry.place not in self._unknown:
+                # Once for all rewrites of the column, of which none can be undone.
+                self._unknown.update({entry.place} & self._steps.keys())
+                self._keep(entry, UndoSkipReason.NO_LOCATION, progress)
 
     async def _rows(
         self, location: Location, by_row: Mapping[Key, dict[str, JournalEntry]], progress: ColumnProgress

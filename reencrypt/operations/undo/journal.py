@@ -39,7 +39,9 @@ REMEDY: Final[Mapping[UndoSkipReason, str]] = {
     UndoSkipReason.ROW_GONE: "the row was deleted since the run: nothing to do",
     UndoSkipReason.CHANGED_SINCE: "something else was saved there since the run, and stays: nothing to do",
     UndoSkipReason.OF_LATER_RUN: "a later run wrote it, whose own undo had to keep it: undo that run again first",
-    UndoSkipReason.NO_LOCATION: "this version of the program does not know the table or column: use the one that ran",
+    UndoSkipReason.NO_LOCATION: (
+        "nobody knows this column now: undo again with the `--locations` that the run had, or with the version that ran"
+    ),
     UndoSkipReason.DIFFERS: "the old text holds other secrets than the present one: use the version that ran",
     UndoSkipReason.OLD_UNREADABLE: (
         "the old bytes do not decrypt: bring the old data key or its provider back, then undo again"
@@ -65,7 +67,7 @@ REMEDY: Final[Mapping[UndoSkipReason, str]] = {
 }
 
 #: Reasons that nothing removes: an undo that met no others is finished.
-FINAL: Final = frozenset((UndoSkipReason.ROW_GONE, UndoSkipReason.CHANGED_SINCE, UndoSkipReason.NO_LOCATION))
+FINAL: Final = frozenset((UndoSkipReason.ROW_GONE, UndoSkipReason.CHANGED_SINCE))
 
 
 @dataclass(frozen=True, slots=True)
