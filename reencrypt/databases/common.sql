@@ -63,9 +63,6 @@ SELECT encrypted_data FROM data_keys WHERE name = :id
 -- name: managed_keys
 SELECT namespace, uid, active, provider, encrypted_data, label, created FROM secret_data_key ORDER BY namespace, uid
 
--- name: managed_values_any
-SELECT 1 FROM secret_encrypted_value LIMIT 1
-
 -- name: managed_keys_ambiguous
 SELECT namespace, uid FROM secret_data_key WHERE (namespace, uid) IN
     (SELECT namespace, uid FROM secret_data_key GROUP BY namespace, uid HAVING COUNT(*) > 1) ORDER BY namespace, uid

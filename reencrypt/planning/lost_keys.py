@@ -9,6 +9,7 @@ from reencrypt.catalogue.migrations import SECRETS_MANAGER_LOG, demanded
 from reencrypt.catalogue.store_name import StoreName
 from reencrypt.catalogue.stores import STORES
 from reencrypt.databases.migration_log import LOG_COLUMNS, read_migration_ids
+from reencrypt.databases.paging import count_rows
 from reencrypt.databases.protocol import Database
 from reencrypt.errors import ConfigurationError, NotVisibleError
 from reencrypt.events import ignore
@@ -27,10 +28,11 @@ async def lost_keys(database: Database, schema: Schema) -> ConfigurationError | 
     The signs are values, and the log of the secrets manager's migrations. Snapshots, which are many rows to read, are
     no sign here.
     """
-    if schema.of(StoreName.MANAGER).has_store:
+    manager = schema.of(StoreName.MANAGER)
+    if manager.has_store:
         return None
     signs, columns = [], await database.columns()
-    if _VALUES in columns and await database.fetch("managed_values_any"):
+    if any([each.table == _VALUES and await count_rows(database, each) for each in manager.fitted.locations]):
         signs.append(f"{_VALUES} has values")
     if columns.get(SECRETS_MANAGER_LOG, frozenset()) >= LOG_COLUMNS:
         ids = await read_migration_ids(database, SECRETS_MANAGER_LOG)
