@@ -136,10 +136,11 @@ def test_a_service_from_outside_goes_through_every_command(world: World) -> None
     no = cli.json("complete", "--settle", "--retire", f"{TARGET}/2", expect=8)
     assert (no["outcome"], no["commands"]) == ("no", [])
     # Its kind says nothing of the secrets manager, which may use the key all the same.
-    table = "secret_data_key (uid VARCHAR(9) PRIMARY KEY, provider VARCHAR(50), encrypted_data BLOB)"
-    world.execute(f"CREATE TABLE {table}")
-    world.execute("INSERT INTO secret_data_key VALUES ('1', 'file_kms.v1', X'00')")
-    assert "file_kms.v1, may need it" in str(cli.json("complete", "--settle", expect=8)["keys"])
+    columns = "uid TEXT, namespace TEXT, label TEXT, active BOOL, provider TEXT, encrypted_data BLOB"
+    world.execute(f"CREATE TABLE secret_data_key ({columns}, created DATETIME, updated DATETIME)")
+    row = "'1', 'default', '2026-02-01@file_kms.v1', 1, 'file_kms.v1', X'00'"
+    world.execute(f"INSERT INTO secret_data_key VALUES ({row}, '2026-02-01', '2026-02-01')")  # noqa: S608 - our own row
+    assert "file_kms.v1, may need it" in str(cli.json("complete", expect=8)["keys"])
     world.execute("DROP TABLE secret_data_key")
     yes = cli.json("complete", "--settle")
     assert yes["outcome"] == "yes"
