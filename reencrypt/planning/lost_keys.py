@@ -1,4 +1,4 @@
-"""Refuses a secrets manager whose table of data keys is gone, as after a partial restore: no absent store."""
+"""Refuses a secrets manager whose table of data keys is gone, as after a partial restore: it is not an empty store."""
 
 from __future__ import annotations
 

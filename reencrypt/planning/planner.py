@@ -118,19 +118,19 @@ class _Planner:
             checks = await self._judge(plan, wanted)
             plan = replace(plan, proof=checks.proof)
             await checks.confirm(wanted)
+            own = await read_own_keys(session.database, plan.schema)
             if plan.needs_secret_key() and SECRET_KEY_PROVIDER not in plan.proof.skipped:
                 refusals += preflight.of_secret_key(plan)
             if plan.store is StoreName.MANAGER:
-                plan = await self._of_sections(plan, refusals)
+                plan = await self._of_sections(plan, own, refusals)
             if plan.target_is_known and (plan.needs_run or plan.target.operation is Operation.REWRAP):
-                plan = await self._aimed(plan, checks, refusals)
+                plan = await self._aimed(plan, checks, own, refusals)
         except ReencryptError as error:
             refusals.append(error)
         return replace(plan, refusals=tuple(refusals))
 
-    async def _of_sections(self, plan: Plan, refusals: list[ReencryptError]) -> Plan:
+    async def _of_sections(self, plan: Plan, own: frozenset[str], refusals: list[ReencryptError]) -> Plan:
         """Judge the secrets of sections by what they unwrap, the target's by all that Grafana has wrapped there."""
-        own = await read_own_keys(self.session.database, plan.schema)
         rows = plan.ring.rows if plan.target_is_known else ()
         by_grafana = [row.id for row in rows if row.provider == plan.target.provider and row.id not in own]
         await self.session.ring.ensure(by_grafana)
@@ -139,10 +139,9 @@ class _Planner:
             return plan
         return replace(plan, warnings=(*plan.warnings, preflight.unseen_section(plan)))
 
-    async def _aimed(self, plan: Plan, checks: KeyChecks, refusals: list[ReencryptError]) -> Plan:
+    async def _aimed(self, plan: Plan, checks: KeyChecks, own: frozenset[str], refusals: list[ReencryptError]) -> Plan:
         """Find the target key and its wrap format; adds to the refusals before it can fail itself."""
         provider = self.session.providers.get(plan.target.provider)
-        own = await read_own_keys(self.session.database, plan.schema)
         plan = await self._with_target_key(plan, checks, provider, own)
         if plan.wrap_format is None and provider.needs_wrap_format and not plan.target.is_legacy:
             plan = replace(plan, wrap_format=await self._learn_format(plan, checks, own))
