@@ -1,13 +1,12 @@
-"""Reading data keys of the secrets manager by a vault's key that the classic store's configuration describes.
+"""Data keys of the secrets manager under a vault's key that the classic store's configuration describes.
 
 How Grafana Enterprise configures a vault for the secrets manager, and how it wraps there, is not public. So the user
-names the key, and nothing is ever written under it.
+names the key, and a data key is only wrapped in the format that one of Grafana's own under the same provider shows.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NoReturn
 
 from reencrypt.errors import RefusedError
 from reencrypt.keys.diagnostics import Check
@@ -32,12 +31,12 @@ class BorrowedKey:
         return self.lender.disable_command(version)
 
     def open(self, context: ProviderContext) -> KeyProvider:
-        """Open the key, for reading alone."""
-        return ReadOnlyProvider(self.provider, self.lender.open(context))
+        """Open the key under the name of the secrets manager's provider."""
+        return BorrowedProvider(self.provider, self.lender.open(context))
 
 
-class ReadOnlyProvider:
-    """Unwraps as another provider does, with all that its answers need to be believed, and never wraps."""
+class BorrowedProvider:
+    """Unwraps as another provider does, with all that its answers need to be believed, and wraps as it is told."""
 
     def __init__(self, name: str, lender: KeyProvider) -> None:
         self._name = name
@@ -50,7 +49,7 @@ class ReadOnlyProvider:
 
     @property
     def needs_wrap_format(self) -> bool:
-        """Nobody knows it."""
+        """Only Grafana's own data keys show it."""
         return True
 
     async def unwrap(self, wrapped: bytes) -> Unwrapped:
@@ -61,14 +60,15 @@ class ReadOnlyProvider:
         """Ask the other provider's key for its second answer."""
         return await self._lender.unwrap_again(wrapped, first)
 
-    async def wrap(self, data_key: bytes, wrap_format: WrapFormat | None) -> NoReturn:
-        """Refuse, in whatever format: what Grafana Enterprise could read here is not known."""
-        del data_key, wrap_format
-        raise RefusedError(
-            f"nothing is written under {self._name} of the secrets manager: how Grafana Enterprise wraps there is not "
-            "public",
-            hint="Take a provider secret_key.NAME of the secrets manager as the target.",
-        )
+    async def wrap(self, data_key: bytes, wrap_format: WrapFormat | None) -> bytes:
+        """Wrap by the other provider's key, in the format that a data key of Grafana's has shown; refuse without."""
+        if wrap_format is None:
+            raise RefusedError(
+                f"nothing is written under {self._name} of the secrets manager before one of Grafana's own data keys "
+                "shows how it wraps there",
+                hint="Save a secret in Grafana, so that it makes one, and run again.",
+            )
+        return await self._lender.wrap(data_key, wrap_format)
 
     async def newest_version(self) -> str:
         """The newest version of the other provider's key."""

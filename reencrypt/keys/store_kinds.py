@@ -86,7 +86,7 @@ class StoreKinds:
             return ""
         return (
             f"If its key is that of a section [{CLASSIC.section_of(lender.name)}.NAME], give "
-            f"{OPTION} {provider}={lender.name}.NAME: then what it wraps can be read, and nothing is written under it."
+            f"{OPTION} {provider}={lender.name}.NAME: then what it wraps can be read, and moved."
         )
 
 

@@ -34,7 +34,8 @@ class Plan:
 
     `existing` are Grafana's data keys to write under, by namespace; a namespace that is not among them gets a new one.
     `uncovered` are providers whose wrapping nobody here can read (`ProviderConfiguration.is_covered`): what is under
-    them is left. `unknown_names` are keys and providers that the user names and that this store does not have.
+    them is left. `borrowed` are providers of the secrets manager whose key the user has named (`--manager-vault`).
+    `unknown_names` are keys and providers that the user names and that this store does not have.
     `plain_text` counts secrets that are not encrypted at all, by table and column.
     """
 
@@ -56,6 +57,7 @@ class Plan:
     rekeyed: Run | None = None
     unknown_names: frozenset[str] = frozenset()
     uncovered: frozenset[str] = frozenset()
+    borrowed: frozenset[str] = frozenset()
     refusals: tuple[ReencryptError, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -129,8 +131,16 @@ class Plan:
 
     @property
     def target_is_known(self) -> bool:
-        """Whether it is public how data keys are wrapped under the target; where it is not, nothing moves there."""
-        return self.store is StoreName.CLASSIC or MANAGER.kind_of(self.target.provider) == MANAGER_KIND
+        """Whether anybody here can wrap data keys under the target; where nobody can, nothing moves there.
+
+        Under a key that the user has named, one of Grafana's own data keys has to show how (`preflight.of_target`).
+        """
+        return self.store is StoreName.CLASSIC or self.targets_section or self.target.provider in self.borrowed
+
+    @property
+    def targets_section(self) -> bool:
+        """Whether the target is a secret in a section of the secrets manager, and no key-management service."""
+        return self.store is StoreName.MANAGER and MANAGER.kind_of(self.target.provider) == MANAGER_KIND
 
     def stays_because(self, location: Location, key_id: str | None) -> str:
         """Why a run leaves a secret of this location under this data key, as far as is known before it runs."""

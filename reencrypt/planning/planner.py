@@ -78,6 +78,7 @@ class _Planner:
         plan = replace(
             plan,
             unknown_names=_unknown_names(plan, configured),
+            borrowed=frozenset(configured.borrowed),
             uncovered=frozenset(row.provider for row in session.ring.rows if not configured.is_covered(row.provider)),
         )
         if stale := preflight.of_stale_secret_key(plan.rekeyed, settings):
@@ -131,11 +132,11 @@ class _Planner:
 
     async def _of_sections(self, plan: Plan, own: frozenset[str], refusals: list[ReencryptError]) -> Plan:
         """Judge the secrets of sections by what they unwrap, the target's by all that Grafana has wrapped there."""
-        rows = plan.ring.rows if plan.target_is_known else ()
+        rows = plan.ring.rows if plan.targets_section else ()
         by_grafana = [row.id for row in rows if row.provider == plan.target.provider and row.id not in own]
         await self.session.ring.ensure(by_grafana)
         refusals += preflight.of_sections(plan, by_grafana)
-        if by_grafana or not plan.has_work:
+        if by_grafana or not (plan.has_work and plan.targets_section):
             return plan
         return replace(plan, warnings=(*plan.warnings, preflight.unseen_section(plan)))
 
@@ -301,7 +302,9 @@ class _Planner:
         return found, learned
 
     async def _learn_format(self, plan: Plan, checks: KeyChecks, own: frozenset[str]) -> WrapFormat | None:
-        async for row, _ in self._written_by_grafana(plan, checks, own):
+        async for row, entry in self._written_by_grafana(plan, checks, own):
+            if entry.reading:
+                return None  # what Grafana writes now has a form that older data keys do not show
             wrap_format = _format_of(plan.ring, row)
             if wrap_format and checks.proves(row):
                 return wrap_format

@@ -9,6 +9,7 @@ from reencrypt.catalogue.location import Location
 from reencrypt.catalogue.store_name import StoreName
 from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.errors import ReencryptError, RefusedError
+from reencrypt.keys.manager_options import OPTION
 from reencrypt.keys.proof import Verdict
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER, KeyProvider, Unwrapped
 from reencrypt.keys.ring import DataKey, Failure
@@ -83,7 +84,7 @@ def _of_manager(plan: Plan) -> list[str]:
     found = ["; ".join(public_secret(provider)) for provider in sorted(used) if manager.secret_is_default(provider)]
     found += [
         f"not covered: {number} secrets of the secrets manager under {provider}, which is Grafana Enterprise's; to "
-        f"read what it wraps, name its key with --manager-vault {provider}=azurekv.NAME"
+        f"read what it wraps, name its key with {OPTION} {provider}=azurekv.NAME"
         for provider, number in sorted(plan.not_covered.items())
     ]
     if unsplit := sum(each.unsplit for each in plan.census.locations.values()):
@@ -159,7 +160,7 @@ def before_keys(plan: Plan) -> list[RefusedError]:
 def _before_keys_of_manager(plan: Plan) -> list[RefusedError]:
     """Refusals that need no key: a target that takes secrets out of a vault."""
     target = plan.target.provider
-    if plan.options.target.to is not None:
+    if plan.options.target.to is not None or not plan.targets_section:
         return []
     return [
         RefusedError(
@@ -176,7 +177,8 @@ def of_unknown_target(plan: Plan) -> RefusedError:
     return RefusedError(
         f"how Grafana Enterprise wraps data keys of the secrets manager under {plan.target.provider} is not public, so "
         "nothing is written under it",
-        hint="Take a provider secret_key.NAME of the secrets manager as the target.",
+        hint="Take a provider secret_key.NAME of the secrets manager as the target. Or, where Grafana has wrapped data "
+        f"keys under this one, name its key with {OPTION} {plan.target.provider}=azurekv.NAME: they show how.",
     )
 
 
@@ -286,24 +288,31 @@ def of_target(plan: Plan, provider: KeyProvider) -> list[RefusedError]:
                 f"`--accept-unproven {SECRET_KEY_PROVIDER}`.",
             )
         ]
-    if provider.needs_wrap_format and not plan.grafana_knows_target and not plan.format_named:
-        return [
-            RefusedError(
-                f"Grafana has written no data key under {target} yet, so nothing shows that it knows this provider "
-                "or how it frames data keys",
-                hint="Restart every Grafana Enterprise instance with this configuration and save a data source, then "
-                "run again. Or name the format with --wrap-format raw/RSA-OAEP-256 and begin with a pilot "
-                "(--location NAME --limit N).",
-            )
-        ]
-    if provider.needs_wrap_format and not plan.existing and plan.wrap_format is None:
-        return [
-            RefusedError(
-                f"no data key that Grafana wrote under {target} unwraps, so its format cannot be learned",
-                hint="Check the vault key and its versions, or name the format with --wrap-format.",
-            )
-        ]
-    return []
+    knows = plan.grafana_knows_target or plan.format_named
+    shown = plan.existing or plan.wrap_format is not None
+    return [_of_unshown_format(plan)] if provider.needs_wrap_format and not (knows and shown) else []
+
+
+def _of_unshown_format(plan: Plan) -> RefusedError:
+    """Refusal of a service under which no data key of Grafana's shows how it wraps, nor the user says it."""
+    target, classic = plan.target.provider, plan.store is StoreName.CLASSIC
+    if plan.grafana_knows_target:
+        check = "Check the vault key and its versions"
+        return RefusedError(
+            f"no data key that Grafana wrote under {target} unwraps, so its format cannot be learned",
+            hint=f"{check}, or name the format with --wrap-format."
+            if classic
+            else f"{check}, and whether {OPTION} names the key that Grafana uses there.",
+        )
+    restart = "Restart every Grafana Enterprise instance with this configuration and save"
+    return RefusedError(
+        f"Grafana has written no data key under {target} yet, so nothing shows that it knows this provider "
+        "or how it frames data keys",
+        hint=f"{restart} a data source, then run again. Or name the format with --wrap-format raw/RSA-OAEP-256 and "
+        "begin with a pilot (--location NAME --limit N)."
+        if classic
+        else f"{restart} a secret that it keeps in the secrets manager, then run again.",
+    )
 
 
 def of_odd_length(row: DataKey, entry: Unwrapped | Failure) -> RefusedError:

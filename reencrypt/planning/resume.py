@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from reencrypt.catalogue.store_name import StoreName
 from reencrypt.crypto.salt import new_salt
 from reencrypt.errors import LeaseHeldError, RefusedError
+from reencrypt.keys.manager_options import OPTION, ManagerVault
 from reencrypt.outcomes import Operation
 from reencrypt.planning.declared import save_changes
 from reencrypt.planning.plan import Plan
@@ -74,19 +76,23 @@ def of_interrupted_rotation(plan: Plan) -> RefusedError | None:
         return None
     return RefusedError(
         f"run {found.id} is an interrupted rotation: what it has not moved is under old data keys still",
-        hint=f"First finish it with `{command_for(found, plan.store_settings)}`, "
+        hint=f"First finish it with `{command_for(found, plan.store_settings, plan.options.manager.vaults)}`, "
         f"or undo it with `reencrypt undo {found.id}`.",
     )
 
 
-def command_for(run: Run, settings: StoreSettings) -> str:
-    """The command that resumes a run, with the options that make it the same operation under this configuration."""
+def command_for(run: Run, settings: StoreSettings, vaults: Iterable[ManagerVault] = ()) -> str:
+    """The command that resumes a run, with the options that make it the same operation under this configuration.
+
+    `vaults` are those that the user has named for providers of the secrets manager.
+    """
     if run.operation in (Operation.REKEY, Operation.ENVELOP):
         return "reencrypt rekey-secret-key, with the same --new-secret-key-file"
     words = ["reencrypt", run.operation]
     if run.store is not StoreName.CLASSIC:
         # Without it the classic store would be worked on as well, and before it.
         words.append(f"--store {run.store}")
+        words += [f"{OPTION} {each}" for each in vaults]
     if run.operation != Operation.ROLLBACK and run.target_provider != settings.encryption_provider:
         words.append(f"--to {run.target_provider}")
     if run.algorithm != settings.algorithm:

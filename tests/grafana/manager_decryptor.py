@@ -21,7 +21,7 @@ from tests.grafana.manager_schema import VALUES
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 _SNAPSHOTS: Final = "`group` = 'dashboard.grafana.app' AND `resource` = 'snapshots'"
@@ -47,13 +47,16 @@ def decrypt(payload: bytes, password: bytes) -> bytes:
         raise PayloadError("tag") from None
 
 
-def read_manager(path: Path, *, sections: Mapping[str, str]) -> dict[SecretAddress, DecryptedSecret]:
+def read_manager(
+    path: Path, *, sections: Mapping[str, str], unwrappers: Mapping[str, Callable[[bytes], bytes]] | None = None
+) -> dict[SecretAddress, DecryptedSecret]:
     """Read every secret of the store in the SQLite database at `path`; `sections` are the configured secrets.
 
-    Values of the table and dashboard snapshots in documents; a value's key is namespace, name and version.
+    Values of the table and dashboard snapshots in documents; a value's key is namespace, name and version. Data keys of
+    other providers are taken apart by `unwrappers`.
     """
     with closing(open_read_only(path)) as connection:
-        keys = dict(_keys(connection, sections))
+        keys = dict(_keys(connection, sections, unwrappers or {}))
         return dict([*_values(connection, keys), *_snapshots(connection, keys)])
 
 
@@ -61,7 +64,9 @@ _Key = tuple[str, bytes | str]  # the provider, and the data key or why there is
 _Keys = dict[tuple[str, str], _Key]
 
 
-def _keys(connection: sqlite3.Connection, sections: Mapping[str, str]) -> Iterator[tuple[tuple[str, str], _Key]]:
+def _keys(
+    connection: sqlite3.Connection, sections: Mapping[str, str], unwrappers: Mapping[str, Callable[[bytes], bytes]]
+) -> Iterator[tuple[tuple[str, str], _Key]]:
     if not columns_of(connection, "secret_data_key"):
         return
     for namespace, uid, provider, wrapped in connection.execute(
@@ -73,6 +78,8 @@ def _keys(connection: sqlite3.Connection, sections: Mapping[str, str]) -> Iterat
                 key = decrypt(wrapped, sections[provider].encode())
             except PayloadError as error:
                 key = f"data key: {error.code}"
+        elif provider in unwrappers:
+            key = unwrappers[provider](wrapped)
         yield (namespace, uid), (provider, key)
 
 

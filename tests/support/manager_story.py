@@ -12,6 +12,7 @@ from tests.grafana.decryptor import DecryptedSecret, SecretAddress
 from tests.grafana.manager import SecretsManagerBuilder
 from tests.grafana.manager_decryptor import read_manager
 from tests.grafana.manager_schema import ManagerShape
+from tests.grafana.unwrapping import azure_unwrappers
 from tests.support.engine import Engine
 from tests.support.story import SECTIONS, Story, manager_configuration, with_manager
 from tests.support.vault import Vault
@@ -59,13 +60,14 @@ class ManagerStory:
         with self.story.builder() as builder:
             yield SecretsManagerBuilder(builder, shape, sections=self.sections)
 
-    def secrets(self) -> dict[SecretAddress, DecryptedSecret]:
-        """Every secret of the manager as the independent decryptor reads it now."""
-        return read_manager(self.story.judged(), sections=self.sections)
+    def secrets(self, vaults: Mapping[str, str] | None = None) -> dict[SecretAddress, DecryptedSecret]:
+        """Every secret of the manager as the independent decryptor reads it now; `vaults` has the key of a provider."""
+        unwrappers = azure_unwrappers(self.story.vault.state, vaults or {})
+        return read_manager(self.story.judged(), sections=self.sections, unwrappers=unwrappers)
 
-    def plaintexts(self) -> dict[SecretAddress, bytes | None]:
+    def plaintexts(self, vaults: Mapping[str, str] | None = None) -> dict[SecretAddress, bytes | None]:
         """What every secret of the manager says; None where it cannot be read."""
-        return {address: secret.plaintext for address, secret in self.secrets().items()}
+        return {address: secret.plaintext for address, secret in self.secrets(vaults).items()}
 
     def tables(self) -> Rows:
         """All rows of the manager's tables, by table; without `updated`, which a run sets."""

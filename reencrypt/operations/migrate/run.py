@@ -210,7 +210,7 @@ class _Migration:
             operation=plan.target.operation,
             sweeps=current.pass_number,
             stop_reason=stopped,
-            resume=command_for(current, session.store_settings) if stopped else None,
+            resume=command_for(current, session.store_settings, session.options.manager.vaults) if stopped else None,
             warnings=warnings,
             quarantine=quarantine,
             incomplete=incomplete,

@@ -198,7 +198,7 @@ class _Rewrap:
             already_current=max(0, found.current - progress.changed),
             left=left,
             stop_reason=stopped,
-            resume=command_for(current, session.store_settings) if stopped else None,
+            resume=command_for(current, session.store_settings, session.options.manager.vaults) if stopped else None,
             warnings=plan.warnings,
         )
 
@@ -261,7 +261,8 @@ class _Classifier:
             elif not self.checks.proves(row) and not proof.accepts(row.id, row.provider):
                 found.left[row.id] = "unproven_key"
             elif row.provider == plan.target.provider and self._lacks_format(entry):
-                found.left[row.id] = "format_unknown: name it with --wrap-format"
+                remedy = ": name it with --wrap-format" if plan.store is StoreName.CLASSIC else ""
+                found.left[row.id] = f"format_unknown{remedy}"
             else:
                 found.candidates.append(Candidate(row, entry))
         return found

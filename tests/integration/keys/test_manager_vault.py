@@ -1,4 +1,4 @@
-"""Rows of the secrets manager that are read by a key of Key Vault, as the user names it, and never written."""
+"""Rows of the secrets manager that are read by a key of Key Vault, as the user names it, and written as it is told."""
 
 from __future__ import annotations
 
@@ -68,13 +68,20 @@ async def test_what_the_key_did_not_wrap_fails_as_in_the_classic_store(state: Pa
         await provider.unwrap(wrap(pem(state), os.urandom(20)))
 
 
-async def test_nothing_is_wrapped_though_the_vault_would(providers: Providers, emulator: Emulator) -> None:
-    provider = providers.get(PROVIDER)
-    with pytest.raises(RefusedError, match="nothing is written under"):
-        await provider.wrap(b"k" * 16, WrapFormat(Framing.RAW, RsaAlgorithm.OAEP_256))
+@pytest.mark.parametrize("framing", list(Framing))
+async def test_it_wraps_in_the_format_that_a_data_key_has_shown_and_in_no_other(
+    framing: Framing, providers: Providers, emulator: Emulator, state: Path
+) -> None:
+    provider, data_key = providers.get(PROVIDER), os.urandom(16)
+    with pytest.raises(RefusedError, match="before one of Grafana's own data keys shows how it wraps there"):
+        await provider.wrap(data_key, None)
+    assert asked(emulator, "wrapKey", "encrypt") == 0
+    shown = (await provider.unwrap(wrap(pem(state), os.urandom(16), RsaAlgorithm.OAEP_256, framing))).wrap_format
+    assert shown == WrapFormat(framing, RsaAlgorithm.OAEP_256)
+    again = await provider.unwrap(await provider.wrap(data_key, shown))
+    assert (again.data_key, again.wrap_format) == (data_key, shown)
     assert await provider.newest_version() in await provider.versions()
     assert await provider.diagnose() == []
-    assert asked(emulator, "wrapKey", "encrypt") == 0
 
 
 async def test_a_ring_takes_both_kinds_of_provider_side_by_side(state: Path, providers: Providers) -> None:
