@@ -123,22 +123,21 @@ class _Planner:
             if plan.needs_secret_key() and SECRET_KEY_PROVIDER not in plan.proof.skipped:
                 refusals += preflight.of_secret_key(plan)
             if plan.store is StoreName.MANAGER:
-                plan = await self._of_sections(plan, own, refusals)
+                refusals += await self._of_sections(plan, own)
             if plan.target_is_known and (plan.needs_run or plan.target.operation is Operation.REWRAP):
                 plan = await self._aimed(plan, checks, own, refusals)
         except ReencryptError as error:
             refusals.append(error)
         return replace(plan, refusals=tuple(refusals))
 
-    async def _of_sections(self, plan: Plan, own: frozenset[str], refusals: list[ReencryptError]) -> Plan:
+    async def _of_sections(self, plan: Plan, own: frozenset[str]) -> list[RefusedError]:
         """Judge the secrets of sections by what they unwrap, the target's by all that Grafana has wrapped there."""
         rows = plan.ring.rows if plan.targets_section else ()
         by_grafana = [row.id for row in rows if row.provider == plan.target.provider and row.id not in own]
         await self.session.ring.ensure(by_grafana)
-        refusals += preflight.of_sections(plan, by_grafana)
-        if by_grafana or not (plan.has_work and plan.targets_section):
-            return plan
-        return replace(plan, warnings=(*plan.warnings, preflight.unseen_section(plan)))
+        refused = preflight.of_sections(plan, by_grafana)
+        unseen = plan.has_work and plan.targets_section and not by_grafana
+        return [*refused, *preflight.of_unseen_section(plan)] if unseen else refused
 
     async def _aimed(self, plan: Plan, checks: KeyChecks, own: frozenset[str], refusals: list[ReencryptError]) -> Plan:
         """Find the target key and its wrap format; adds to the refusals before it can fail itself."""

@@ -222,14 +222,23 @@ def _is_refuted(entries: Sequence[Unwrapped | Failure]) -> bool:
     return bool(entries) and all(isinstance(entry, Failure) and entry.another_key for entry in entries)
 
 
-def unseen_section(plan: Plan) -> str:
-    """A warning about a target under which Grafana has wrapped nothing yet."""
+def of_unseen_section(plan: Plan) -> list[RefusedError]:
+    """Refusal of a target section under which Grafana has wrapped nothing yet: it may have another secret there.
+
+    Not for what is under the target already, nor for the run that the user has let begin.
+    """
     target = plan.target.provider
-    return (
-        f"Grafana has wrapped no data key under {target} yet, so nothing shows that it has the same secret in "
-        f"[{MANAGER.section_of(target)}]. With another one it would read nothing that is moved there, until you undo "
-        "it: restart every instance with this section, save a secret in Grafana, and look at the plan again"
-    )
+    if not plan.providers_left() or plan.run_to_continue is not None or target in plan.proof.accepted:
+        return []
+    return [
+        RefusedError(
+            f"Grafana has wrapped no data key under {target} yet, so nothing shows that it has the same secret in "
+            f"[{MANAGER.section_of(target)}]. With another one it would read nothing that is moved there",
+            hint=f"Restart every instance with this section and encryption_provider = {target}, save a secret that "
+            "Grafana keeps in the secrets manager, then run again. If you are sure, give "
+            f"`--accept-unproven {target}`.",
+        )
+    ]
 
 
 def of_stale_secret_key(run: Run | None, settings: Settings) -> RefusedError | None:

@@ -209,7 +209,7 @@ async def test_no_object_shows_a_canary_when_it_is_printed(
         monkeypatch,
         hook=look_at_rows,
         listen=look,
-        options=RunOptions(target=TargetOptions(to=PLACES[name].target)),
+        options=RunOptions(target=TargetOptions(to=PLACES[name].target), trust=PLACES[name].trust),
         store=name,
         config=config,
     )

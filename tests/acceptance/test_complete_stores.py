@@ -17,6 +17,7 @@ from tests.grafana.planting import Plain
 from tests.grafana.populate import populate
 from tests.support.engine import Engine
 from tests.support.managed import managed, read, rows
+from tests.support.manager_story import TO_NEW
 from tests.support.story import SECTIONS, TARGET, Story
 from tests.support.vault import Vault
 
@@ -134,7 +135,7 @@ def test_a_section_with_the_text_of_secret_key_keeps_it(tmp_path: Path, shared_v
         assert keys(answer)["secret_key"]["reasons"] == [
             "2 data keys of Grafana's secrets manager, under secret_key.v1, may need it"
         ]
-    story.cli.json("rewrap", "--store", "manager", "--to", "secret_key.v2")
+    story.cli.json("rewrap", "--store", "manager", *TO_NEW)
     assert story.cli.json(*ASK, "--store", "classic")["outcome"] == "yes"
 
 
@@ -243,7 +244,7 @@ def test_the_journal_of_a_store_that_nobody_looks_at_is_not_dropped(story: Story
     classic(story)
     plant(story)
     before = {place: secret.plaintext for place, secret in read(story).items()}
-    run = story.cli.json("rewrap", "--store", "manager", "--to", "secret_key.v2")["run_id"]
+    run = story.cli.json("rewrap", "--store", "manager", *TO_NEW)["run_id"]
     story.cli.json("run", "--store", "classic")
     # The tables are those of both.
     error = story.cli.json(*ASK, "--store", "classic", "--finish", "--drop-state", expect=2)["error"]
@@ -303,7 +304,7 @@ def test_a_secrets_manager_that_moved_to_a_service_keeps_its_journal_and_stops_n
     classic(story)
     plant(story)
     story.cli.json("run", "--store", "classic")
-    run = story.cli.json("rewrap", "--store", "manager", "--to", "secret_key.v2")["run_id"]
+    run = story.cli.json("rewrap", "--store", "manager", *TO_NEW)["run_id"]
     assert story.cli.configuration is not None
     text = story.cli.configuration.read_text()
     story.cli.configuration.write_text(

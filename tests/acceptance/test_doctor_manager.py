@@ -150,6 +150,8 @@ def test_values_that_nobody_splits_are_named(extra: str, state: str, world: Mana
 @ONE
 def test_data_keys_that_do_not_unwrap_are_counted_by_provider(world: ManagerStory) -> None:
     fill(world)
+    with world.builder() as manager:
+        manager.data_key(provider=OLD, active=False)
     world.configure(OLD, sections={**SHIPPED, NEW: "another secret"})
     checks = examine(world, expect=6)
     assert checks[f"{GROUP} {NEW}", "data keys"]["state"] == "warning"

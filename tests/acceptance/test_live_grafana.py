@@ -18,7 +18,7 @@ from tests.grafana.live import LiveGrafana
 from tests.grafana.live_manager import CACHED_SAVES, LiveManager
 from tests.grafana.planting import Plain
 from tests.support.engine import Engine
-from tests.support.story import SECTIONS, TARGET, WRAP, Story, StoryStore
+from tests.support.story import MANAGER, SECTIONS, TARGET, WRAP, Story, StoryStore
 from tests.support.vault import Vault
 
 pytestmark = [pytest.mark.mysql_for_mariadb, pytest.mark.stores_in_turn]
@@ -113,9 +113,9 @@ WORK = {
     "manager": Work(
         manager_at_work,
         (
-            ("--to", "secret_key.v2"),
+            MANAGER.to_target,
             ("--to", "secret_key.v1", "--fresh-data-key"),
-            ("--to", "secret_key.v2"),
+            MANAGER.to_target,
         ),
         4 * CACHED_SAVES,
     ),

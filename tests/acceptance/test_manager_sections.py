@@ -50,15 +50,33 @@ def test_nothing_is_written_under_a_secret_that_grafanas_own_keys_refute(
     world.story.cli(command, *MANAGER, "--accept-unproven", NEW, expect=0 if command == "run" else 3)
 
 
-def test_a_target_that_grafana_has_not_used_yet_is_warned_about(world: ManagerStory) -> None:
+@pytest.mark.parametrize("command", ["run", "rewrap"])
+def test_nothing_moves_to_a_section_under_which_grafana_has_wrapped_nothing(command: str, world: ManagerStory) -> None:
+    """Its Grafana may have another secret there, or not the section at all."""
     fill(world, OLD)
-    warned = f"Grafana has wrapped no data key under {NEW} yet"
-    for command in ("plan", "rewrap"):
-        assert any(warned in each for each in world.story.cli.json(command, *MANAGER)["warnings"])
-    # Our own key is no witness, and nothing is to move any more.
-    assert not any(warned in each for each in world.story.cli.json("run", *MANAGER)["warnings"])
-    fill(world, NEW, OLD)
-    assert not any(warned in each for each in world.story.cli.json("plan", *MANAGER)["warnings"])
+    said = f"Grafana has wrapped no data key under {NEW} yet"
+    assert said in str(world.story.cli.json("plan", *MANAGER)["refusals"])
+    digest = world.story.digest()
+    error = world.story.cli.json(command, *MANAGER, expect=6)["error"]
+    assert said in error["message"]
+    assert f"`--accept-unproven {NEW}`" in error["hint"]
+    assert world.story.digest() == digest
+    fill(world, NEW)
+    assert world.story.cli.json(command, *MANAGER)["outcome"] == "done"
+
+
+def test_a_section_that_the_user_vouches_for_is_vouched_for_once(world: ManagerStory) -> None:
+    fill(world, OLD)
+    accepted = ("--accept-unproven", NEW)
+    stopped = world.story.cli.json("run", *MANAGER, *accepted, "--limit", "1", expect=4)
+    assert world.story.cli.json(*stopped["resume"].split()[1:])["outcome"] == "done"
+    # What is there already goes on there: a rotation moves nothing to another section.
+    assert world.story.cli.json("run", *MANAGER, "--fresh-data-key")["outcome"] == "done"
+    # Our own data keys are no witness for what came since.
+    fill(world, OLD)
+    world.story.cli.json("run", *MANAGER, expect=6)
+    world.story.cli.json("rewrap", *MANAGER, expect=6)
+    assert world.story.cli.json("rewrap", *MANAGER, *accepted)["outcome"] == "done"
 
 
 def test_a_rotation_leaves_grafana_no_key_of_today_in_a_namespace_without_values(world: ManagerStory) -> None:

@@ -9,7 +9,7 @@ import pytest
 from tests.grafana.manager import SecretsManagerBuilder
 from tests.grafana.populate import populate
 from tests.support.engine import Engine
-from tests.support.manager_story import NEW, ManagerStory
+from tests.support.manager_story import NEW, TO_NEW, ManagerStory
 from tests.support.story import SECTIONS, WRAP
 from tests.support.vault import Vault
 
@@ -31,7 +31,7 @@ def test_an_interrupted_run_in_each_store_has_its_own_next_command(world: Manage
     cli = world.story.cli
     stopped = [
         cli.json("run", "--store", "classic", *WRAP, "--limit", "5", expect=4),
-        cli.json("run", "--store", "manager", "--to", NEW, "--limit", "5", expect=4),
+        cli.json("run", "--store", "manager", *TO_NEW, "--limit", "5", expect=4),
     ]
     status = cli.json("status")
     assert [(run["run_id"], run["store"], run["state"]) for run in status["runs"]] == [
@@ -70,7 +70,7 @@ def test_the_quarantine_names_the_store_of_each_secret_and_is_chosen_by_it(world
     world.story.execute("UPDATE data_source SET secure_json_data = ? WHERE id = 1", '{"password": "***"}')
     damaged = "UPDATE secret_encrypted_value SET encrypted_data = ? WHERE namespace = 'org-2'"
     assert world.story.execute(damaged, b"*YWVzLWdjbQ*" + bytes(60)) == 3
-    cli.json("run", "--store", "manager", "--to", NEW, expect=3)
+    cli.json("run", "--store", "manager", *TO_NEW, expect=3)
     cli.json("run", "--store", "classic", *WRAP, expect=3)
 
     entries = cli.json("quarantine list")["quarantine"]

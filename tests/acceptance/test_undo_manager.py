@@ -12,7 +12,7 @@ from tests.grafana.manager import SecretsManagerBuilder
 from tests.grafana.manager_schema import ManagerShape
 from tests.grafana.populate import populate
 from tests.support.engine import Engine
-from tests.support.manager_story import NEW, OLD, ManagerStory
+from tests.support.manager_story import NEW, OLD, TO_NEW, ManagerStory
 from tests.support.story import SECTIONS, WRAP
 from tests.support.vault import Vault
 
@@ -106,7 +106,7 @@ def test_a_rewrap_is_undone_to_the_byte(world: ManagerStory) -> None:
     with world.builder() as manager:
         fill(manager)
     before, plaintexts = world.tables(), world.plaintexts()
-    run = world.story.cli.json("rewrap", *MANAGER, "--to", NEW)
+    run = world.story.cli.json("rewrap", *MANAGER, *TO_NEW)
     assert {secret.provider for secret in world.secrets().values()} == {NEW}
 
     undone = world.story.cli.json("undo", run["run_id"])
@@ -121,13 +121,13 @@ def test_a_rewrap_is_undone_when_the_new_section_is_lost(world: ManagerStory) ->
         fill(manager)
         manager.data_key("nothing-is-under-it")
     before = world.tables()
-    run = world.story.cli.json("rewrap", *MANAGER, "--to", NEW)
+    run = world.story.cli.json("rewrap", *MANAGER, *TO_NEW)
     world.configure(OLD, sections={OLD: SECTIONS[OLD]})
     assert world.story.cli.json("undo", run["run_id"])["outcome"] == "undone"
     assert world.tables() == before
 
 
-@pytest.mark.parametrize("line", [("run", "--fresh-data-key"), ("rewrap", "--to", NEW)], ids=["rotation", "rewrap"])
+@pytest.mark.parametrize("line", [("run", "--fresh-data-key"), ("rewrap", *TO_NEW)], ids=["rotation", "rewrap"])
 def test_an_undo_killed_again_and_again_gives_everything_back(
     line: tuple[str, ...], world: ManagerStory, tmp_path: Path
 ) -> None:
@@ -186,7 +186,7 @@ def test_runs_of_the_stores_do_not_stand_in_each_others_way(world: ManagerStory,
     assert world.tables()["secret_encrypted_value"] == before["secret_encrypted_value"]
     again = story.cli.json("run", *MANAGER, "--fresh-data-key")
     assert story.cli.json("undo", classic["run_id"])["store"] == "classic"
-    third = story.cli.json("rewrap", *MANAGER, "--to", NEW)
+    third = story.cli.json("rewrap", *MANAGER, *TO_NEW)
     # A change of secret_key is none of the manager's: here the configuration has not followed it.
     new_key = tmp_path / "new.key"
     new_key.write_text("another secret_key")

@@ -18,6 +18,8 @@ from tests.support.story import SECTIONS, Story, manager_configuration, with_man
 from tests.support.vault import Vault
 
 OLD, NEW = "secret_key.v1", "secret_key.v2"
+#: To the new section, also where no test plants a data key that Grafana has wrapped there.
+TO_NEW: Final = ("--to", NEW, "--accept-unproven", NEW)
 
 _VALUES: Final = "SELECT namespace, name, version, encrypted_data, created"
 #: All columns but `updated`, by table.

@@ -13,7 +13,7 @@ import pytest
 
 from reencrypt.catalogue.location import Key
 from reencrypt.operations.report import RunReport
-from reencrypt.planning.options import RunOptions, SafetyOptions, ScopeOptions, TargetOptions
+from reencrypt.planning.options import RunOptions, SafetyOptions, ScopeOptions, TargetOptions, TrustOptions
 from reencrypt.settings import Settings, load_settings
 from tests.grafana.builder import GrafanaBuilder
 from tests.grafana.decryptor import DecryptedSecret, SecretAddress, read_secrets
@@ -53,6 +53,7 @@ class Places:
     before: Callable[[int], Key]
     behind: Callable[[int], Key]
     target: str
+    trust: TrustOptions
     cache: str
     damaged: str
     row_column: str
@@ -78,6 +79,7 @@ PLACES: Final = {
         lambda number: (-1000 - number,),
         lambda number: (5000 + number,),
         "secretKey.v1",
+        TrustOptions(),
         "GF_SECURITY_ENCRYPTION_DATA_KEYS_CACHE_TTL",
         "o_auth_access_token",
         "id",
@@ -96,6 +98,8 @@ PLACES: Final = {
         lambda number: ("default", f"before-{number:05}", 1),
         lambda number: ("default", f"later-{number:05}", 1),
         "secret_key.v2",
+        # Grafana has wrapped nothing there.
+        TrustOptions(accept_unproven=frozenset({"secret_key.v2"})),
         "GF_SECRETS_MANAGER_DATA_KEYS_CACHE_TTL",
         "encrypted_data",
         "name",
@@ -220,8 +224,12 @@ class Grafana:
 
     def options(self, scope: ScopeOptions | None = None, safety: SafetyOptions | None = None) -> RunOptions:
         """Options of a run to the target."""
-        target = TargetOptions(to=self.places.target)
-        return RunOptions(target=target, scope=scope or ScopeOptions(), safety=safety or SafetyOptions())
+        return RunOptions(
+            target=TargetOptions(to=self.places.target),
+            trust=self.places.trust,
+            scope=scope or ScopeOptions(),
+            safety=safety or SafetyOptions(),
+        )
 
     def settings(self) -> Settings:
         """Grafana's configuration."""

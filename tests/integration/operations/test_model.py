@@ -78,7 +78,11 @@ class Grafana(RuleBasedStateMachine):
         self.model: dict[int, bytes] = {}
         self.texts = 0
         self.places = PLACES[self.store.name]
-        self.options = RunOptions(target=TargetOptions(to=self.places.target), safety=SafetyOptions(lease_timeout=0.3))
+        self.options = RunOptions(
+            target=TargetOptions(to=self.places.target),
+            trust=self.places.trust,
+            safety=SafetyOptions(lease_timeout=0.3),
+        )
         self.config = self.folder / "grafana.ini"
         self.config.write_text(manager_configuration())
         self.settings = load_settings(
