@@ -12,6 +12,7 @@ from dataclasses import MISSING, Field, dataclass, fields
 from enum import Enum
 from functools import cache, cached_property
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Final, Literal, TypeAlias, get_args, get_origin, get_type_hints
 
 import click
@@ -208,12 +209,15 @@ def options_of(group: type) -> tuple[StatedOption, ...]:
     return tuple(StatedOption(group, each, hints[each.name]) for each in fields(group))
 
 
-class _Command(click.Command):
-    """Calls a function with the groups of options in its signature."""
+class GroupsCommand(click.Command):
+    """Calls a function with the groups of options in its signature, or in that of another function, `stated`."""
 
-    def __init__(self, name: str, function: Callable[..., int], epilog: str) -> None:
-        super().__init__(name, callback=self._call, help=function.__doc__, epilog=epilog)
+    def __init__(
+        self, name: str, function: Callable[..., int], epilog: str, stated: Callable[..., object] | None = None
+    ) -> None:
         self._function = function
+        self._stated = stated or function
+        super().__init__(name, callback=self._call, help=self._stated.__doc__, epilog=epilog)
         del self.params
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - see below
@@ -223,10 +227,16 @@ class _Command(click.Command):
         self.params = [each for made, _ in self._parameters.values() for each in made]
         return self.params
 
+    def groups(self) -> dict[str, Any]:
+        """The groups of options by the names that the function has for them, as a signature states them."""
+        stated = {name: hint for name, hint in self._stated.__annotations__.items() if name != "return"}
+        # The result's type is of a module that help does not load.
+        signature = SimpleNamespace(__annotations__=stated)
+        return get_type_hints(signature, self._stated.__globals__, include_extras=True)
+
     @cached_property
     def _parameters(self) -> dict[str, _Parameter]:
-        hints = get_type_hints(self._function, include_extras=True)
-        return {name: _parameter(name, hint) for name, hint in hints.items() if name != "return"}
+        return {name: _parameter(name, hint) for name, hint in self.groups().items()}
 
     def _call(self, **given: Any) -> int:  # noqa: ANN401 - click passes by name
         try:
@@ -244,7 +254,7 @@ def cli_command(
     """Make a command of a function: its parameters are groups of options, each whole or `Only` in part."""
 
     def make(function: Callable[..., int]) -> click.Command:
-        command = _Command(name, function, epilog)
+        command = GroupsCommand(name, function, epilog)
         if parent is not None:
             parent.add_command(command)
         return command

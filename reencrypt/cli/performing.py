@@ -15,6 +15,7 @@ from reencrypt.cli.options import Common
 
 if TYPE_CHECKING:
     from reencrypt.events import Emit
+    from reencrypt.operations.work import R, Work
     from reencrypt.planning.options import RunOptions
     from reencrypt.planning.session import Session
     from reencrypt.settings import Settings
@@ -57,35 +58,21 @@ def perform(
         return run_to_end(in_session(emit))
 
 
-def perform_in_stores(
-    common: Common,
-    options: RunOptions,
-    operation: Callable[[list[Session]], Awaitable[_T]],
-    *,
-    write: bool = True,
-    stops: bool = True,
-    every: bool = False,
-) -> _T:
-    """Open a session for each store, run an operation in them, and return its report; see `perform`.
-
-    With `every` also for a store that is not asked for.
-    """
+def perform_work(common: Common, work: Work[R]) -> R:
+    """Do some work in the database of the configuration, and return its report; see `perform`."""
     from reencrypt.cli.signals import stop_on_signals  # noqa: PLC0415
-    from reencrypt.operations.session import open_shared, open_stores  # noqa: PLC0415
+    from reencrypt.operations.session import open_shared  # noqa: PLC0415
     from reencrypt.state.stop import StopRequest  # noqa: PLC0415
 
-    known = load(common)
+    settings = load(common)
 
-    async def in_sessions(emit: Emit) -> _T:
-        stop = stop_on_signals() if stops else StopRequest()
-        async with (
-            open_shared() as shared,
-            open_stores(known, options, shared, emit=emit, stop=stop, write=write, every=every) as sessions,
-        ):
-            return await operation(sessions)
+    async def performed(emit: Emit) -> R:
+        stop = stop_on_signals() if work.stops else StopRequest()
+        async with open_shared() as shared:
+            return await work.perform(settings, shared, emit=emit, stop=stop)
 
     with listening(common) as emit:
-        return run_to_end(in_sessions(emit))
+        return run_to_end(performed(emit))
 
 
 def load(common: Common) -> Settings:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from reencrypt.catalogue.store_name import StoreName
 from reencrypt.cli import output as out
-from reencrypt.cli.options import Common, Only, cli_command
-from reencrypt.cli.performing import perform_in_stores
+from reencrypt.cli.options import Only
+from reencrypt.cli.work_command import WorkCommand
 from reencrypt.keys.manager_options import ManagerOptions
 from reencrypt.keys.service_options import ServiceOptions
 from reencrypt.planning.options import (
@@ -24,21 +24,12 @@ if TYPE_CHECKING:
     from reencrypt.operations.complete.keks import Kek
     from reencrypt.operations.complete.key_usage import KeyUsage
     from reencrypt.operations.complete.operation import CompleteReport
+    from reencrypt.operations.work import Work
 
 _SHOWN = 20  # finds of one column that are printed; the JSON has more
 
 
-@cli_command(
-    "complete",
-    epilog="""\b
-Examples:
-  reencrypt complete --settle
-  reencrypt complete --settle --finish --drop-state
-  reencrypt complete --retire azurekv.prod/0123456789abcdef0123456789abcdef
-""",
-)
-def command(
-    common: Common,
+def prepare(
     stores: StoreOptions,
     declared: DeclaredOptions,
     target: Annotated[
@@ -48,7 +39,7 @@ def command(
     vault: ServiceOptions,
     manager: ManagerOptions,
     safety: Annotated[SafetyOptions, Only("lease_timeout")],
-) -> int:
+) -> Work[CompleteReport]:
     """Answer whether the old key may go, yes (exit 0) or no (exit 8), with the evidence. It changes nothing.
 
     Every secret is counted and decrypted anew with only the keys that stay, and every text and blob column of the
@@ -59,12 +50,12 @@ def command(
     so that no run in them can be undone any more.
     """
     from reencrypt.operations.complete.operation import check, complete  # noqa: PLC0415
+    from reencrypt.operations.work import in_all_stores  # noqa: PLC0415
 
     options = RunOptions(stores=stores, declared=declared, target=target, vault=vault, manager=manager, safety=safety)
     check(wanted, stores)
     # A key of one store may be the other's too, also where that is not asked about.
-    report = perform_in_stores(common, options, partial(complete, wanted=wanted), write=wanted.finish, every=True)
-    return out.answer("complete", common, report.exit_code, report, _print)
+    return in_all_stores(options, partial(complete, wanted=wanted), write=wanted.finish, every=True)
 
 
 def _print(report: CompleteReport) -> None:
@@ -141,3 +132,16 @@ def _proposed(usage: KeyUsage) -> list[str]:
 
 def _in_words(kek: Kek) -> str:
     return kek.name if kek.store is StoreName.CLASSIC else f"{kek.name} of {kek.store.in_words}"
+
+
+command = WorkCommand(
+    "complete",
+    prepare,
+    _print,
+    epilog="""\b
+Examples:
+  reencrypt complete --settle
+  reencrypt complete --settle --finish --drop-state
+  reencrypt complete --retire azurekv.prod/0123456789abcdef0123456789abcdef
+""",
+)

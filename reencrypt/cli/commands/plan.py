@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from reencrypt.catalogue.store_name import StoreName
 from reencrypt.cli import output as out
-from reencrypt.cli.options import Common, cli_command
-from reencrypt.cli.performing import perform_in_stores
+from reencrypt.cli.work_command import WorkCommand
 from reencrypt.errors import NoSecretsError, ReencryptError
 from reencrypt.keys.manager_options import ManagerOptions
 from reencrypt.keys.service_options import ServiceOptions
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
 
     from reencrypt.operations.plan import PlanReport
     from reencrypt.operations.stores import StoresReport
+    from reencrypt.operations.work import Work
 
 
 _OF_DECLARED: Final = {
@@ -44,15 +44,7 @@ class PlanOptions:
     check: bool = option("--check", "Exit with the code that `run` would start with.", default=False)
 
 
-@cli_command(
-    "plan",
-    epilog="""\b
-Example:
-  reencrypt plan --to azurekv.prod --output json | jq .secrets
-""",
-)
-def command(
-    common: Common,
+def prepare(
     stores: StoreOptions,
     declared: DeclaredOptions,
     target: TargetOptions,
@@ -61,20 +53,23 @@ def command(
     vault: ServiceOptions,
     manager: ManagerOptions,
     wanted: PlanOptions,
-) -> int:
+) -> Work[StoresReport[PlanReport]]:
     """Show what is there, and what a run would do, refuse and cost. Changes nothing.
 
     Counts every secret by location, key, provider and algorithm, judges the keys, and finds the target data key. Exits
     0 whatever it finds, unless --check is given.
     """
     from reencrypt.operations.plan import plan_stores  # noqa: PLC0415
-    from reencrypt.operations.stores import StoresReport  # noqa: PLC0415
+    from reencrypt.operations.work import in_each_store  # noqa: PLC0415
 
     options = RunOptions(
         stores=stores, declared=declared, target=target, trust=trust, rotation=rotation, vault=vault, manager=manager
     )
-    report = StoresReport(perform_in_stores(common, options, plan_stores, write=False, stops=False))
-    return out.answer("plan", common, report.exit_code if wanted.check else 0, report, _print)
+
+    def exit_code(report: StoresReport[PlanReport]) -> int:
+        return report.exit_code if wanted.check else 0
+
+    return in_each_store(options, plan_stores, exit_code=exit_code, write=False, stops=False)
 
 
 def _print(report: StoresReport[PlanReport]) -> None:
@@ -181,3 +176,14 @@ def _fate(report: PlanReport, location: Any, line: Any) -> str:  # noqa: ANN401 
     if report.plan.stays_because(location, line.key_id):
         return "leave it"
     return "refuse" if report.refusals else "move it"
+
+
+command = WorkCommand(
+    "plan",
+    prepare,
+    _print,
+    epilog="""\b
+Example:
+  reencrypt plan --to azurekv.prod --output json | jq .secrets
+""",
+)

@@ -10,8 +10,10 @@ import click
 
 from reencrypt.catalogue.reason import REMEDY, Reason
 from reencrypt.cli import output as out
+from reencrypt.cli.commands.run import running, show
 from reencrypt.cli.options import Common, Only, cli_command
 from reencrypt.cli.performing import listening, load, run_to_end
+from reencrypt.cli.work_command import WorkCommand
 from reencrypt.errors import ConfigurationError
 from reencrypt.keys.manager_options import ManagerOptions
 from reencrypt.keys.service_options import ServiceOptions
@@ -28,6 +30,9 @@ from reencrypt.planning.options import (
 
 if TYPE_CHECKING:
     from reencrypt.operations.quarantine import QuarantineReport
+    from reencrypt.operations.report import RunReport
+    from reencrypt.operations.stores import StoresReport
+    from reencrypt.operations.work import Work
 
 
 @click.group(
@@ -98,16 +103,7 @@ def acknowledge(common: Common, stores: StoreOptions, selection: QuarantineSelec
     return out.answer("quarantine acknowledge", common, 0, report, show)
 
 
-@cli_command(
-    "retry",
-    epilog="""\b
-Example:
-  reencrypt quarantine retry --accept-implausible
-""",
-    parent=command,
-)
-def retry(
-    common: Common,
+def _prepare_retry(
     stores: StoreOptions,
     declared: DeclaredOptions,
     target: TargetOptions,
@@ -117,10 +113,8 @@ def retry(
     safety: SafetyOptions,
     wanted: RetryOptions,
     chosen: Annotated[QuarantineSelection, Only("location", "row_key", "field")],
-) -> int:
+) -> Work[StoresReport[RunReport]]:
     """Retry the secrets in quarantine: a run, which looks over everything else too."""
-    from reencrypt.cli.commands.run import run_and_report  # noqa: PLC0415
-
     if not (wanted.accept_implausible or chosen.is_empty):
         raise ConfigurationError(
             "retry looks over everything; --location, --key and --field choose what is accepted",
@@ -137,7 +131,21 @@ def retry(
         safety=safety,
         accepted=accepted,
     )
-    return run_and_report("quarantine retry", common, options)
+    return running(options)
+
+
+command.add_command(
+    WorkCommand(
+        "retry",
+        _prepare_retry,
+        show,
+        epilog="""\b
+Example:
+  reencrypt quarantine retry --accept-implausible
+""",
+        title="quarantine retry",
+    )
+)
 
 
 def _print(report: QuarantineReport, nothing: str) -> None:

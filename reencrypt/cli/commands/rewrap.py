@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 from reencrypt.cli import output as out
-from reencrypt.cli.options import Common, Only, cli_command
-from reencrypt.cli.performing import perform_in_stores
+from reencrypt.cli.options import Only
+from reencrypt.cli.work_command import WorkCommand
 from reencrypt.keys.manager_options import ManagerOptions
 from reencrypt.keys.service_options import ServiceOptions
 from reencrypt.outcomes import Operation
@@ -22,18 +22,10 @@ from reencrypt.planning.options import (
 if TYPE_CHECKING:
     from reencrypt.operations.rewrap.operation import RewrapReport
     from reencrypt.operations.stores import StoresReport
+    from reencrypt.operations.work import Work
 
 
-@cli_command(
-    "rewrap",
-    epilog="""\b
-Examples:
-  reencrypt rewrap                       # after the vault's key was rotated
-  reencrypt rewrap --to azurekv.other
-""",
-)
-def command(
-    common: Common,
+def prepare(
     stores: StoreOptions,
     declared: DeclaredOptions,
     target: TargetOptions,
@@ -41,14 +33,14 @@ def command(
     vault: ServiceOptions,
     manager: ManagerOptions,
     safety: Annotated[SafetyOptions, Only("lease_timeout")],
-) -> int:
+) -> Work[StoresReport[RewrapReport]]:
     """Wrap only the data keys, under the target's newest key version; no secret changes.
 
     It takes seconds. Anybody who once had the old key-encryption key and a copy of the database still knows the data
     keys: after a leak use `run --fresh-data-key`. Legacy secrets have no data key; they need `run`.
     """
     from reencrypt.operations.rewrap.operation import rewrap_stores  # noqa: PLC0415
-    from reencrypt.operations.stores import StoresReport  # noqa: PLC0415
+    from reencrypt.operations.work import in_each_store  # noqa: PLC0415
 
     options = RunOptions(
         Operation.REWRAP,
@@ -60,8 +52,7 @@ def command(
         manager=manager,
         safety=safety,
     )
-    report = StoresReport(perform_in_stores(common, options, rewrap_stores))
-    return out.answer("rewrap", common, report.exit_code, report, _print)
+    return in_each_store(options, rewrap_stores)
 
 
 def _print(report: StoresReport[RewrapReport]) -> None:
@@ -81,3 +72,15 @@ def _print_store(report: RewrapReport) -> None:
     if report.stop_reason:
         resume = report.resume or "reencrypt rewrap"
         out.line(f"Stopped: {report.stop_reason}. Progress is saved; `{resume}` resumes from here.")
+
+
+command = WorkCommand(
+    "rewrap",
+    prepare,
+    _print,
+    epilog="""\b
+Examples:
+  reencrypt rewrap                       # after the vault's key was rotated
+  reencrypt rewrap --to azurekv.other
+""",
+)

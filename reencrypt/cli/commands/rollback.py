@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-from reencrypt.cli.options import Common, Only, cli_command
+from reencrypt.cli.commands.run import running, show
+from reencrypt.cli.options import Only
+from reencrypt.cli.work_command import WorkCommand
 from reencrypt.keys.service_options import ServiceOptions
 from reencrypt.outcomes import Operation
 from reencrypt.planning.options import (
@@ -17,30 +19,25 @@ from reencrypt.planning.options import (
     TrustOptions,
 )
 
+if TYPE_CHECKING:
+    from reencrypt.operations.report import RunReport
+    from reencrypt.operations.stores import StoresReport
+    from reencrypt.operations.work import Work
 
-@cli_command(
-    "rollback",
-    epilog="""\b
-Example:
-  GF_SECURITY_SECRET_KEY=… reencrypt rollback
-""",
-)
-def command(
-    common: Common,
+
+def prepare(
     declared: DeclaredOptions,
     target: Annotated[TargetOptions, Only("algorithm")],
     trust: TrustOptions,
     vault: ServiceOptions,
     scope: Annotated[ScopeOptions, Only("max_runtime")],
     safety: SafetyOptions,
-) -> int:
+) -> Work[StoresReport[RunReport]]:
     """Bring every secret back directly under `secret_key`, as Grafana wrote it before it had data keys.
 
     For Grafana 9 and later; older ones do not read the result. `secret_key` has to be proven, and no data key is
     deleted, because a running Grafana may still write under one.
     """
-    from reencrypt.cli.commands.run import run_and_report  # noqa: PLC0415
-
     # The secrets manager has no values without a data key.
     options = RunOptions(
         Operation.ROLLBACK,
@@ -52,4 +49,15 @@ def command(
         scope=scope,
         safety=safety,
     )
-    return run_and_report("rollback", common, options)
+    return running(options)
+
+
+command = WorkCommand(
+    "rollback",
+    prepare,
+    show,
+    epilog="""\b
+Example:
+  GF_SECURITY_SECRET_KEY=… reencrypt rollback
+""",
+)

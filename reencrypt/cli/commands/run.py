@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reencrypt.cli import output as out
-from reencrypt.cli.options import Common, cli_command
-from reencrypt.cli.performing import perform_in_stores
+from reencrypt.cli.work_command import WorkCommand
 from reencrypt.keys.manager_options import ManagerOptions
 from reencrypt.keys.service_options import ServiceOptions
 from reencrypt.planning.options import (
@@ -23,19 +22,10 @@ from reencrypt.planning.options import (
 if TYPE_CHECKING:
     from reencrypt.operations.report import RunReport
     from reencrypt.operations.stores import StoresReport
+    from reencrypt.operations.work import Work
 
 
-@cli_command(
-    "run",
-    epilog="""\b
-Examples:
-  reencrypt run
-  reencrypt run --location data_source --limit 5                 # a pilot: that much, then stop
-  reencrypt run --fresh-data-key --if-older-than 90d --settle    # for a schedule
-""",
-)
-def command(
-    common: Common,
+def prepare(
     stores: StoreOptions,
     declared: DeclaredOptions,
     target: TargetOptions,
@@ -45,7 +35,7 @@ def command(
     rotation: RotationOptions,
     scope: ScopeOptions,
     safety: SafetyOptions,
-) -> int:
+) -> Work[StoresReport[RunReport]]:
     """Re-encrypt every secret under the target provider; resume an interrupted run.
 
     Nothing is written before the keys are proven. Each page of rows commits together with its checkpoint, so the
@@ -62,19 +52,18 @@ def command(
         scope=scope,
         safety=safety,
     )
-    return run_and_report("run", common, options)
+    return running(options)
 
 
-def run_and_report(name: str, common: Common, options: RunOptions) -> int:
-    """Run, print the report under the command's name, and return the exit code."""
+def running(options: RunOptions) -> Work[StoresReport[RunReport]]:
+    """The work of a run of any kind."""
     from reencrypt.operations.migrate.run import run_stores  # noqa: PLC0415
-    from reencrypt.operations.stores import StoresReport  # noqa: PLC0415
+    from reencrypt.operations.work import in_each_store  # noqa: PLC0415
 
-    report = StoresReport(perform_in_stores(common, options, run_stores))
-    return out.answer(name, common, report.exit_code, report, _print)
+    return in_each_store(options, run_stores)
 
 
-def _print(report: StoresReport[RunReport]) -> None:
+def show(report: StoresReport[RunReport]) -> None:
     """Print the reports of a run, as text."""
     for number, each in enumerate(report.reports):
         if number:
@@ -131,3 +120,16 @@ def _in_words(report: RunReport) -> str:
                 f"Partly done: {total.quarantined} quarantined and {total.left} left of {total.total}; "
                 "everything else is under the target."
             )
+
+
+command = WorkCommand(
+    "run",
+    prepare,
+    show,
+    epilog="""\b
+Examples:
+  reencrypt run
+  reencrypt run --location data_source --limit 5                 # a pilot: that much, then stop
+  reencrypt run --fresh-data-key --if-older-than 90d --settle    # for a schedule
+""",
+)

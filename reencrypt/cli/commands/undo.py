@@ -6,31 +6,24 @@ from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 from reencrypt.cli import output as out
-from reencrypt.cli.options import Argument, Common, Only, cli_command
-from reencrypt.cli.performing import perform_in_stores
+from reencrypt.cli.options import Argument, Only
+from reencrypt.cli.work_command import WorkCommand
 from reencrypt.keys.manager_options import ManagerOptions
 from reencrypt.keys.service_options import ServiceOptions
 from reencrypt.planning.options import DeclaredOptions, RunOptions, SafetyOptions
 
 if TYPE_CHECKING:
     from reencrypt.operations.undo.operation import UndoReport
+    from reencrypt.operations.work import Work
 
 
-@cli_command(
-    "undo",
-    epilog="""\b
-Example:
-  reencrypt undo 20261125-093000-a1b2       # the run as `reencrypt status` names it
-""",
-)
-def command(
-    common: Common,
+def prepare(
     declared: DeclaredOptions,
     run_id: Annotated[str, Argument("RUN")],
     vault: ServiceOptions,
     manager: ManagerOptions,
     safety: Annotated[SafetyOptions, Only("lease_timeout")],
-) -> int:
+) -> Work[UndoReport]:
     """Restore the old bytes of every column that RUN rewrote.
 
     Only where it still holds what the run wrote, and where the old bytes decrypt now: to the same plaintext as the
@@ -40,10 +33,10 @@ def command(
     the run made are set inactive, never deleted. A run is undone in its own store; runs of the other one do not matter.
     """
     from reencrypt.operations.undo.operation import undo_in_stores  # noqa: PLC0415
+    from reencrypt.operations.work import in_all_stores  # noqa: PLC0415
 
     options = RunOptions(declared=declared, vault=vault, manager=manager, safety=safety)
-    report = perform_in_stores(common, options, partial(undo_in_stores, run_id=run_id))
-    return out.answer("undo", common, report.exit_code, report, _print)
+    return in_all_stores(options, partial(undo_in_stores, run_id=run_id))
 
 
 def _print(report: UndoReport) -> None:
@@ -68,3 +61,14 @@ def _print(report: UndoReport) -> None:
         out.line(f"Data key {key_id} is inactive now; Grafana makes another when it saves next.")
     if report.stop_reason:
         out.line(f"Stopped: {report.stop_reason}. The same command resumes from here.")
+
+
+command = WorkCommand(
+    "undo",
+    prepare,
+    _print,
+    epilog="""\b
+Example:
+  reencrypt undo 20261125-093000-a1b2       # the run as `reencrypt status` names it
+""",
+)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Final
 
 from reencrypt.cli import output as out
-from reencrypt.cli.options import Common, Only, cli_command
-from reencrypt.cli.performing import perform_in_stores
+from reencrypt.cli.options import Only
+from reencrypt.cli.work_command import WorkCommand
 from reencrypt.keys.manager_options import ManagerOptions
 from reencrypt.keys.service_options import ServiceOptions
 from reencrypt.planning.options import DeclaredOptions, RunOptions, StoreOptions, TargetOptions, TrustOptions
@@ -14,6 +14,7 @@ from reencrypt.planning.options import DeclaredOptions, RunOptions, StoreOptions
 if TYPE_CHECKING:
     from reencrypt.operations.stores import StoresReport
     from reencrypt.operations.verify.operation import VerifyReport
+    from reencrypt.operations.work import Work
 
 _VERDICTS: Final = {
     0: "Verified.",
@@ -23,15 +24,7 @@ _VERDICTS: Final = {
 }
 
 
-@cli_command(
-    "verify",
-    epilog="""\b
-Example:
-  reencrypt verify && echo "Grafana can read every secret"
-""",
-)
-def command(
-    common: Common,
+def prepare(
     stores: StoreOptions,
     declared: DeclaredOptions,
     target: Annotated[
@@ -40,7 +33,7 @@ def command(
     trust: Annotated[TrustOptions, Only("allow_empty")],
     vault: ServiceOptions,
     manager: ManagerOptions,
-) -> int:
+) -> Work[StoresReport[VerifyReport]]:
     """Read every secret as Grafana would, without trust in any record of a run.
 
     Exits 8 when a secret does not decrypt to something plausible, or is encoded as Grafana does not decode it, and is
@@ -49,12 +42,11 @@ def command(
     that is switched off. Exits 3 when all that can be read here is sound, and Grafana Enterprise wraps the data keys of
     others in a way that is not public.
     """
-    from reencrypt.operations.stores import StoresReport  # noqa: PLC0415
     from reencrypt.operations.verify.operation import verify_stores  # noqa: PLC0415
+    from reencrypt.operations.work import in_each_store  # noqa: PLC0415
 
     options = RunOptions(stores=stores, declared=declared, target=target, trust=trust, vault=vault, manager=manager)
-    report = StoresReport(perform_in_stores(common, options, verify_stores, write=False, stops=False))
-    return out.answer("verify", common, report.exit_code, report, _print)
+    return in_each_store(options, verify_stores, write=False, stops=False)
 
 
 def _print(report: StoresReport[VerifyReport]) -> None:
@@ -84,3 +76,14 @@ def _print_store(report: VerifyReport, *, several: bool) -> None:
         out.line(f"unreadable: {report.found.unnamed} more, which are not named")
     for sentence in report.sentences():
         out.line(sentence)
+
+
+command = WorkCommand(
+    "verify",
+    prepare,
+    _print,
+    epilog="""\b
+Example:
+  reencrypt verify && echo "Grafana can read every secret"
+""",
+)

@@ -1,0 +1,44 @@
+"""Commands that do some work in one database. What the work is they say apart, so that a fleet can do the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from reencrypt.cli import output as out
+from reencrypt.cli.options import Common, GroupsCommand
+from reencrypt.cli.performing import perform_work
+
+if TYPE_CHECKING:
+    from reencrypt.operations.work import Work
+
+
+class WorkCommand(GroupsCommand):
+    """Prepares the work that its options mean, does it, prints the report, and returns the exit code.
+
+    `prepare` takes groups of options, all but `Common`; its docstring is the help. `show` prints the report as text.
+    `title` is the full name of a command in a group.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        prepare: Callable[..., Work[Any]],
+        show: Callable[[Any], None],
+        *,
+        epilog: str,
+        title: str = "",
+    ) -> None:
+        super().__init__(name, self._do, epilog, stated=prepare)
+        self.prepare = prepare
+        self._show = show
+        self._title = title or name
+
+    def groups(self) -> dict[str, Any]:
+        """Those of the work, and where the configuration is."""
+        return {"common": Common, **super().groups()}
+
+    def _do(self, common: Common, **groups: Any) -> int:  # noqa: ANN401 - groups, as `prepare` states them
+        work = self.prepare(**groups)
+        report = perform_work(common, work)
+        return out.answer(self._title, common, work.exit_code(report), report, self._show)
