@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +11,9 @@ from reencrypt.databases.connect import open_database
 from reencrypt.databases.protocol import Database
 from reencrypt.events import Emit, Waiting, ignore
 from reencrypt.operations.report import entry_as_json
-from reencrypt.outcomes import RunState
+from reencrypt.operations.session import Shared
+from reencrypt.operations.work import Work
+from reencrypt.outcomes import ExitCode, RunState
 from reencrypt.planning.resume import command_for
 from reencrypt.planning.schema import Schema, inspect
 from reencrypt.settings import Settings
@@ -20,6 +22,7 @@ from reencrypt.state.counts import Counts, per_location
 from reencrypt.state.lease import read_holder
 from reencrypt.state.quarantine import QuarantineEntry, read_quarantine
 from reencrypt.state.runs import Run, find_open, read_runs
+from reencrypt.state.stop import StopRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,11 @@ class StatusReport:
         """The first command to type next."""
         return self.next_commands[0]
 
+    @property
+    def exit_code(self) -> int:
+        """Whatever it finds is an answer."""
+        return ExitCode.DONE
+
     def as_json(self) -> dict[str, Any]:
         """The object that `--output json` prints."""
         return {
@@ -95,6 +103,16 @@ class StatusReport:
             "next_command": self.next_command,
             "next_commands": self.next_commands,
         }
+
+
+def status_of(chosen: Collection[StoreName]) -> Work[StatusReport]:
+    """The work of `reencrypt status` for the chosen stores."""
+
+    def perform(settings: Settings, _shared: Shared, *, emit: Emit, stop: StopRequest) -> Awaitable[StatusReport]:
+        del stop
+        return status(settings, chosen, emit=emit)
+
+    return Work(perform, lambda report: report.exit_code, stops=False)
 
 
 async def status(

@@ -29,37 +29,50 @@ class Report(Protocol):
 
 
 R = TypeVar("R", bound=Report)
+R_co = TypeVar("R_co", bound=Report, covariant=True)
 _S = TypeVar("_S", bound=StoreReport)
+
+
+class Performing(Protocol[R_co]):
+    """What is done in the database that `settings` describe."""
+
+    def __call__(self, settings: Settings, shared: Shared, /, *, emit: Emit, stop: StopRequest) -> Awaitable[R_co]:
+        """Do it, and return the report."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Work(Generic[R]):
-    """An operation with its options, and the exit code that its report means.
+    """What is done, and the exit code that its report means.
 
-    `write` says whether it may write to the database, `stops` whether it stops on request; what does not stop can be
-    killed without harm. With `every` it has a session for each store, also for one that the options do not choose.
+    `stops` says whether it ends by itself on a request to stop, with its progress saved; what does not can be killed
+    without harm.
     """
 
-    options: RunOptions
-    operation: Callable[[list[Session]], Awaitable[R]]
+    perform: Performing[R]
     exit_code: Callable[[R], int]
-    write: bool = True
     stops: bool = True
-    every: bool = False
-
-    async def perform(self, settings: Settings, shared: Shared, *, emit: Emit, stop: StopRequest) -> R:
-        """Open the sessions of the database that `settings` describe, do the work in them, and return its report."""
-        async with open_stores(
-            settings, self.options, shared, emit=emit, stop=stop, write=self.write, every=self.every
-        ) as sessions:
-            return await self.operation(sessions)
 
 
 def in_all_stores(
-    options: RunOptions, operation: Callable[[list[Session]], Awaitable[R]], *, write: bool = True, every: bool = False
+    options: RunOptions,
+    operation: Callable[[list[Session]], Awaitable[R]],
+    *,
+    exit_code: Callable[[R], int] | None = None,
+    write: bool = True,
+    stops: bool = True,
+    every: bool = False,
 ) -> Work[R]:
-    """Make work of an operation that has one report for all stores."""
-    return Work(options, operation, _own_exit_code, write=write, every=every)
+    """Make work of an operation in the sessions of the stores that `options` choose; it has one report for all.
+
+    `write` says whether it may write. With `every` it has a session for each store, also for one that is not chosen.
+    """
+
+    async def perform(settings: Settings, shared: Shared, *, emit: Emit, stop: StopRequest) -> R:
+        async with open_stores(settings, options, shared, emit=emit, stop=stop, write=write, every=every) as sessions:
+            return await operation(sessions)
+
+    return Work(perform, exit_code or _own_exit_code, stops)
 
 
 def in_each_store(
@@ -70,12 +83,12 @@ def in_each_store(
     write: bool = True,
     stops: bool = True,
 ) -> Work[StoresReport[_S]]:
-    """Make work of an operation that has a report for each store."""
+    """Make work of an operation that has a report for each store, see `in_all_stores`."""
 
     async def reported(sessions: list[Session]) -> StoresReport[_S]:
         return StoresReport(await operation(sessions))
 
-    return Work(options, reported, exit_code or _own_exit_code, write=write, stops=stops)
+    return in_all_stores(options, reported, exit_code=exit_code, write=write, stops=stops)
 
 
 def _own_exit_code(report: Report) -> int:

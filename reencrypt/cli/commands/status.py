@@ -5,29 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reencrypt.cli import output as out
-from reencrypt.cli.options import Common, cli_command
-from reencrypt.cli.performing import listening, load, run_to_end
+from reencrypt.cli.work_command import WorkCommand
 from reencrypt.planning.options import StoreOptions
 
 if TYPE_CHECKING:
     from reencrypt.operations.status import StatusReport
+    from reencrypt.operations.work import Work
 
 
-@cli_command(
-    "status",
-    epilog="""\b
-Example:
-  reencrypt status --output json | jq '.runs[-1].secrets'
-""",
-)
-def command(common: Common, stores: StoreOptions) -> int:
+def prepare(stores: StoreOptions) -> Work[StatusReport]:
     """Show the runs of this database, their progress, and the next command to type."""
-    from reencrypt.operations.status import status  # noqa: PLC0415
+    from reencrypt.operations.status import status_of  # noqa: PLC0415
 
-    settings = load(common)
-    with listening(common) as emit:
-        report = run_to_end(status(settings, stores.names, emit=emit))
-    return out.answer("status", common, 0, report, _print)
+    return status_of(stores.names)
 
 
 def _print(report: StatusReport) -> None:
@@ -60,3 +50,14 @@ def _print(report: StatusReport) -> None:
         out.line(f"Lease: {report.holder}")
     for command in report.next_commands:
         out.line(f"Next: {command}")
+
+
+command = WorkCommand(
+    "status",
+    prepare,
+    _print,
+    epilog="""\b
+Example:
+  reencrypt status --output json | jq '.runs[-1].secrets'
+""",
+)
