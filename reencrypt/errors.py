@@ -102,6 +102,10 @@ class RefusedError(ReencryptError):
     code = "refused"
 
 
+class WrongSecretKeyError(RefusedError):
+    """What is in the database refutes the configured `secret_key` (exit 6)."""
+
+
 class UnavailableError(ReencryptError):
     """The database or the key service did not answer before the deadline; progress is saved (exit 7)."""
 

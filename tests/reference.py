@@ -23,6 +23,9 @@ ROOT: Final = Path(__file__).parents[1]
 #: A settings file does not name another, and the others are for a person at a terminal.
 _NOT_IN_FILES: Final = ("--config", "--verbose")
 
+#: How the names of the commands begin that repeat another one in many databases.
+FLEET: Final = "fleet "
+
 _HEADER: Final = ("option", "commands", "variable", "default, limits", "meaning")
 
 _REFERENCE: Final = """\
@@ -42,6 +45,9 @@ without the dashes: [`config/reencrypt.toml`](../config/reencrypt.toml) is a com
 command line wins over the environment, that over the file, that over the default. A command ignores options of other
 commands in the file, and refuses a name that no command knows. An option that may be repeated is a list in the file,
 and several values with blanks between them in the environment. A flag is `true` in both.
+
+A command of `fleet` takes the options of the command that it repeats, and those of its own. The list of members says
+`--grafana-config`, `--grafana-home` and `--database`, and there is no `--delete-data-keys`, which names one file.
 
 {options}
 
@@ -77,12 +83,17 @@ class Stated:
 
 
 def collected(key: Callable[[StatedOption], object]) -> list[Stated]:
-    """The options of all commands, in their order; those with one key are one."""
+    """The options of all commands, in their order; those with one key are one.
+
+    A command of `fleet` is left out where the command that it repeats takes the option too.
+    """
     found: dict[object, Stated] = {}
     for name, command in all_commands(cli):
         for option in command.params:
             if isinstance(option, StatedOption):
-                found.setdefault(key(option), Stated(option)).commands.append(name)
+                stated = found.setdefault(key(option), Stated(option))
+                if name.removeprefix(FLEET) not in stated.commands:
+                    stated.commands.append(name)
     return list(found.values())
 
 
@@ -106,9 +117,13 @@ def reference() -> str:
 def settings_file() -> str:
     """The text of `config/reencrypt.toml`."""
     parts = [_SETTINGS]
-    readers = [name for name, command in all_commands(cli) if any(_is_config(each) for each in command.params)]
+    readers = [
+        name
+        for name, command in all_commands(cli)
+        if any(_is_config(each) for each in command.params) and not name.startswith(FLEET)
+    ]
     for each in collected(lambda option: option.stated.name):
-        commands = [name for name in each.commands if name in readers]
+        commands = [name for name in each.commands if name in readers or name.startswith(FLEET)]
         if not commands or each.name in _NOT_IN_FILES:
             continue
         taken = "all commands" if commands == readers else ", ".join(commands)
@@ -162,7 +177,7 @@ def _shown(default: object) -> str:
 
 
 def _names(commands: list[str]) -> str:
-    missing = [name for name, _ in all_commands(cli) if name not in commands]
+    missing = [name for name, _ in all_commands(cli) if name not in commands and not name.startswith(FLEET)]
     return f"all but {', '.join(missing)}" if len(missing) < len(commands) / 2 else ", ".join(commands)
 
 

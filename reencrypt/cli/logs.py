@@ -40,8 +40,8 @@ _LINES: Final[dict[type[object], tuple[str, str, int]]] = {
 }
 
 
-def log_listener(log_format: str, verbosity: int) -> Emit:
-    """Make a listener that writes the events to stderr, as `console` or `json` lines."""
+def log_listener(log_format: str, verbosity: int, **always: str) -> Emit:
+    """Make a listener that writes the events to stderr, as `console` or `json` lines; each has what is `always` so."""
     renderer: Any
     if log_format == "json":
         renderer = structlog.processors.JSONRenderer()
@@ -55,7 +55,7 @@ def log_listener(log_format: str, verbosity: int) -> Emit:
             renderer,
         ],
         wrapper_class=structlog.BoundLogger,
-    )
+    ).bind(**always)
 
     def listen(event: Event) -> None:
         name, level, from_verbosity = _LINES[type(event)]

@@ -31,6 +31,7 @@ COMMANDS: Final = {
     "quarantine": "quarantine",
     "undo": "undo",
     "complete": "complete",
+    "fleet": "fleet",
     "config": "config",
     "demo": "demo",
     "emulator": "emulator",

@@ -74,7 +74,7 @@ class Only:
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """Beside a text in a signature: a positional argument of the command."""
+    """Beside a text in a signature: a positional argument of the command; beside a tuple any number of them."""
 
     metavar: str
 
@@ -238,9 +238,13 @@ class GroupsCommand(click.Command):
     def _parameters(self) -> dict[str, _Parameter]:
         return {name: _parameter(name, hint) for name, hint in self.groups().items()}
 
+    def values(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The groups with what was given, click's parameters by name; raises what `parse` of an option raises."""
+        return {name: read(given) for name, (_, read) in self._parameters.items()}
+
     def _call(self, **given: Any) -> int:  # noqa: ANN401 - click passes by name
         try:
-            return self._function(**{name: read(given) for name, (_, read) in self._parameters.items()})
+            return self._function(**self.values(given))
         except Exception as error:
             if "output" not in given:
                 raise
@@ -266,7 +270,9 @@ def _parameter(name: str, hint: Any) -> _Parameter:  # noqa: ANN401 - a type, wh
     group, *beside = get_args(hint) or (hint,)
     (how,) = beside or (None,)
     if isinstance(how, Argument):
-        return [click.Argument([name], metavar=how.metavar)], lambda given: given[name]
+        several = get_origin(group) is tuple
+        argument = click.Argument([name], metavar=how.metavar, nargs=-1 if several else 1, required=not several)
+        return [argument], lambda given: given[name]
     options: Sequence[StatedOption] = options_of(group)
     if isinstance(how, Only):
         by_field = {each.field: each for each in options}
@@ -289,21 +295,35 @@ def _read_settings_file(ctx: click.Context, _parameter: click.Parameter, path: P
     except (ValueError, RecursionError) as error:
         detail = str(error) if isinstance(error, tomllib.TOMLDecodeError) else "a number or a nesting without end"
         raise ConfigurationError(f"the settings file {path} is not TOML: {detail}", hint=hint) from None
+    # What is there is nearer to the command than a file of settings for all of them.
+    ctx.default_map = {**defaults_from(ctx, values, f"the settings file {path}"), **(ctx.default_map or {})}
+    return path
+
+
+def defaults_from(ctx: click.Context, values: Mapping[str, object], place: str) -> dict[str, object]:
+    """The defaults of a command's parameters that a file gives with the names of options, without dashes.
+
+    What only other commands have is left out. Raises `ConfigurationError` with the place for what no command has, and
+    for a value of the wrong type.
+    """
     known = {name.lstrip("-"): parameter for parameter in ctx.command.params for name in parameter.opts}
     commands = (each for _, each in all_commands(ctx.find_root().command))
     elsewhere = {name.lstrip("-") for each in commands for one in each.params for name in one.opts}
+    found: dict[str, object] = {}
     for name, value in values.items():
         parameter = known.get(name)
         if parameter is None and name not in elsewhere:
-            raise click.BadParameter(f"{path}: no command has an option {name!r}")
+            raise ConfigurationError(
+                f"{place}: no command has an option {name!r}", hint="`reencrypt COMMAND --help` shows the options."
+            )
         if isinstance(parameter, StatedOption):
             if not parameter.takes(value):
                 raise ConfigurationError(
-                    f"the settings file {path}: {name} cannot be {_TOML_WORDS.get(type(value), 'a date or time')}",
+                    f"{place}: {name} cannot be {_TOML_WORDS.get(type(value), 'a date or time')}",
                     hint=f"Write {name} = {parameter.example}.",
                 )
-            ctx.default_map = {**(ctx.default_map or {}), str(parameter.name): value}
-    return path
+            found[str(parameter.name)] = value
+    return found
 
 
 def all_commands(command: click.Command, name: str = "") -> Iterator[tuple[str, click.Command]]:

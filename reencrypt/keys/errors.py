@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reencrypt.errors import ConfigurationError, RefusedError
+from reencrypt.errors import ConfigurationError, RefusedError, UnavailableError
 
 if TYPE_CHECKING:
     from reencrypt.keys.provider import Unwrapped
@@ -46,6 +46,10 @@ class KeyDisabledError(RefusedError):
     """The key, or the needed version of it, is disabled (exit 6)."""
 
     code = "key_disabled"
+
+
+class ServiceGoneError(UnavailableError):
+    """The key service did not answer, or throttled every request, until the deadline (exit 7)."""
 
 
 class KeyMissingError(ConfigurationError):

@@ -8,7 +8,7 @@ from typing import Final
 from reencrypt.catalogue.location import Location
 from reencrypt.catalogue.store_name import StoreName
 from reencrypt.crypto.algorithm import Algorithm
-from reencrypt.errors import ReencryptError, RefusedError
+from reencrypt.errors import ReencryptError, RefusedError, WrongSecretKeyError
 from reencrypt.keys.manager_options import OPTION
 from reencrypt.keys.proof import Verdict
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER, KeyProvider, Unwrapped
@@ -272,7 +272,7 @@ def of_secret_key(plan: Plan) -> list[RefusedError]:
         if any(key_id is None or key_id in ids for key_id, _ in census.by_key)
     ]
     return [
-        RefusedError(
+        WrongSecretKeyError(
             f"secret_key (from {plan.settings.secret_key_origin}) is wrong: what it decrypts in "
             f"{', '.join(places)} is not what Grafana stores there",
             hint="Give Grafana's own secret_key, in its file or as GF_SECURITY_SECRET_KEY, "

@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 from reencrypt.cli.main import cli
 from reencrypt.cli.options import CommandFailedError, all_commands
 from reencrypt.databases.statements import OUR_TABLES, load_schema
+from reencrypt.errors import ConfigurationError
 from reencrypt.outcomes import ExitCode
 from tests import reference
 
@@ -30,10 +31,17 @@ FOLDERS = ("", "reencrypt", "tests", "tests/grafana", "tests/support")
 #: What the walks create, what a benchmark writes, and what lies beside the checkout.
 ELSEWHERE = {"NAME", "bench.json", "bench-vault.json", "../shared/real-grafana", "~/.cache/reencrypt-tests"}
 ALL = dict(all_commands(cli))
+#: The commands that repeat another one in many databases, with that one.
+FLEET = {name: name.removeprefix(reference.FLEET) for name in ALL if name.startswith(reference.FLEET)}
+SINGLE = set(ALL) - set(FLEET)
 
 
 def options_of(name: str) -> list[click.Option]:
     return [parameter for parameter in ALL[name].params if isinstance(parameter, click.Option)]
+
+
+def takes(name: str, option: str) -> bool:
+    return any(option in each.opts for each in options_of(name))
 
 
 @pytest.mark.parametrize("path", reference.FILES, ids=lambda path: path.name)
@@ -44,7 +52,7 @@ def test_the_reference_and_the_settings_file_are_what_the_program_says(path: Pat
 @pytest.mark.parametrize("name", ALL)
 def test_every_command_and_option_is_documented(name: str) -> None:
     assert re.search(rf"`reencrypt {name}( [A-Z]+)?`", README)
-    assert re.search(rf"`reencrypt {name}( [A-Z]+)?`", REFERENCE)
+    assert re.search(rf"`reencrypt {name}( [][A-Z.]+)?`", REFERENCE)
     for parameter in options_of(name):
         long = next(each for each in parameter.opts if each.startswith("--"))
         assert re.search(rf"`[^`]*{long}\b", REFERENCE), f"{name} {long}"
@@ -63,12 +71,20 @@ def test_the_reference_says_truly_which_commands_take_an_option() -> None:
         named = set(commands.removeprefix("all but ").split(", "))
         assert named <= set(ALL)
         for option in re.findall(r"--[a-z][a-z-]+", options):
-            taken = set(ALL) - named if commands.startswith("all but ") else named
+            taken = SINGLE - named if commands.startswith("all but ") else named
             documented[option] = documented.get(option, set()) | taken
     actual = {
-        option: {name for name in ALL if any(option in each.opts for each in options_of(name))} for option in documented
+        option: {name for name in ALL if takes(name, option) and not (name in FLEET and takes(FLEET[name], option))}
+        for option in documented
     }
     assert documented == actual
+
+
+@pytest.mark.parametrize("name", FLEET)
+def test_a_command_of_a_fleet_takes_the_options_of_the_one_that_it_repeats(name: str) -> None:
+    missing = {each for parameter in options_of(FLEET[name]) for each in parameter.opts if not takes(name, each)}
+    others = {"--delete-data-keys"} if name == "fleet complete" else set()
+    assert missing == {"--grafana-config", "--grafana-home", "--database"} | others
 
 
 @pytest.mark.parametrize("name", ["", *ALL])
@@ -113,8 +129,8 @@ def test_a_settings_file_gives_defaults_and_the_command_line_wins(tmp_path: Path
     assert "/environment.ini" in said(result)
     settings.write_text('outptu = "json"\n')
     result = runner.invoke(cli, ["status", "--config", str(settings)])
-    assert "outptu" in result.output
-    assert result.exit_code == 2
+    assert isinstance(result.exception, ConfigurationError)
+    assert "no command has an option 'outptu'" in str(result.exception)
 
 
 def test_the_commands_on_the_first_screen_are_those_that_ci_runs() -> None:

@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from reencrypt.errors import UnavailableError
 from reencrypt.keys.azure.limiter import Limiter
+from reencrypt.keys.errors import ServiceGoneError
 
 T = TypeVar("T")
 
@@ -85,7 +85,7 @@ async def call_with_retries(
     limiter: Limiter,
     waiting: Callable[[str], None],
 ) -> T:
-    """Try until it succeeds, fails for good, or the deadline passes (`UnavailableError`, naming the last reason).
+    """Try until it succeeds, fails for good, or the deadline passes (`ServiceGoneError`, naming the last reason).
 
     `waiting` is told why each wait happens.
     """
@@ -95,7 +95,7 @@ async def call_with_retries(
     if pause:
         reason = f"{request.what}: Key Vault is throttling requests (429), the next one may go in {pause:.0f} s"
         if pause > policy.deadline_seconds:
-            raise UnavailableError(f"{reason}, after the deadline of {policy.deadline_seconds:g} s", hint=request.hint)
+            raise ServiceGoneError(f"{reason}, after the deadline of {policy.deadline_seconds:g} s", hint=request.hint)
         waiting(reason)
     await limiter.admit(ticket, request.weight)
     deadline = loop.time() + policy.deadline_seconds
@@ -126,7 +126,7 @@ async def call_with_retries(
         wait = max(wait, random.uniform(0, ceiling))  # noqa: S311 - spreads load
         tries += 1
         if loop.time() + wait >= deadline:
-            raise UnavailableError(
+            raise ServiceGoneError(
                 f"{request.what}: {reason}; gave up (deadline {policy.deadline_seconds:g} s)", hint=hint
             )
         waiting(f"{request.what}: {reason}")

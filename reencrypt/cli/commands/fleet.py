@@ -1,0 +1,49 @@
+"""`reencrypt fleet`: the same work in many Grafanas under one vault."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import click
+
+from reencrypt.cli.commands import complete, plan, rewrap, run, status, verify
+from reencrypt.cli.fleet_command import FleetCommand
+
+#: Command and what it does in a fleet, with an example.
+_COMMANDS: Final = (
+    (run.command, "Re-encrypt the secrets of every member; resume what was interrupted.", "fleet.toml"),
+    (
+        rewrap.command,
+        "Wrap the data keys of every member under the target's newest key version.",
+        "'/srv/*/grafana.ini'",
+    ),
+    (plan.command, "Show what a run would do in every member. Changes nothing.", "fleet.toml --output json"),
+    (verify.command, "Read every secret of every member as its Grafana would.", "fleet.toml --shard 0/3"),
+    (complete.command, "Answer for every member whether its old key may go.", "fleet.toml --settle"),
+    (status.command, "Show the runs of every member, and the next command to type.", "fleet.toml --output json"),
+)
+
+_RULES: Final = """\b
+
+FLEET is a TOML file with [[member]] entries, or files of Grafana's configuration: "/srv/*/grafana.ini". One member's
+failure stops no other. The exit code is that of the member that needs a person most: 1, 6, 8, 2, 9, 3, 7, 5, 4, 0.
+"""
+
+
+@click.group(
+    "fleet",
+    epilog="""\b
+Example:
+  reencrypt fleet run fleet.toml --canary staging
+""",
+)
+def command() -> None:
+    """Do the same in many Grafanas: one process, one share of each vault's quota, one report."""
+
+
+for _single, _meaning, _example in _COMMANDS:
+    command.add_command(
+        FleetCommand(
+            _single, f"{_meaning}\n\n{_RULES}", epilog=f"\b\nExample:\n  reencrypt fleet {_single.name} {_example}\n"
+        )
+    )

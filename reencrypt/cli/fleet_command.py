@@ -1,0 +1,239 @@
+"""Commands that do the work of another command in every member of a fleet."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import click
+
+from reencrypt.cli import output as out
+from reencrypt.cli.options import Argument, Common, GroupsCommand, Only, defaults_from
+from reencrypt.errors import ConfigurationError, ReencryptError
+from reencrypt.fleet.listing import read_listing
+from reencrypt.fleet.member import Member, check_members, read_member
+from reencrypt.fleet.shard import COUNT_VARIABLE, INDEX_VARIABLE, Shard
+from reencrypt.keys.service_options import ServiceOptions
+from reencrypt.option import option
+from reencrypt.planning.options import CompleteOptions
+
+if TYPE_CHECKING:
+    from reencrypt.cli.work_command import WorkCommand
+    from reencrypt.fleet.results import FleetReport, MemberResult
+    from reencrypt.operations.work import Work
+
+#: Of the options of every command: where the configuration is, each member says for itself.
+_COMMON: Final = Only("config", "trust_vault", "output", "log_format", "verbose")
+#: Options that cannot be the same for many databases.
+_NOT_SHARED: Final = {CompleteOptions: ("delete_data_keys",)}
+#: An option whose value is one for all members, because they share the limiter.
+_SHARED: Final = "vault-share"
+
+
+@dataclass(frozen=True, slots=True)
+class FleetOptions:
+    """Which Grafanas there are, how many at a time, and when all of them stop."""
+
+    members: str | None = option(
+        "--members FILE",
+        "Read the members from lines of JSON; - is standard input.",
+        default=None,
+        example="members.jsonl",
+    )
+    width: int = option("--width N", "Work on so many members at a time.", default=4, minimum=1, maximum=256)
+    shard: Shard | None = option(
+        "--shard INDEX/COUNT",
+        "Take only this part of the members, from 0/COUNT on, and as small a part of the share of each vault's quota.",
+        default=None,
+        parse=Shard.parse,
+        details=f"Default: {INDEX_VARIABLE} and {COUNT_VARIABLE}, as in an Indexed Job of Kubernetes.",
+        example="0/3",
+    )
+    canary: str | None = option(
+        "--canary NAME",
+        "Begin with this member alone, and stop where it does not end with exit 0.",
+        default=None,
+        example="staging",
+    )
+    max_failed: int | None = option(
+        "--max-failed N", "Stop all when more than so many members have failed.", default=None, minimum=0, example=3
+    )
+
+
+class FleetCommand(GroupsCommand):
+    """Does the work of `single` in every member, and prints one report."""
+
+    def __init__(self, single: WorkCommand, meaning: str, *, epilog: str) -> None:
+        self._single = single
+        self._arguments: list[str] = []
+        super().__init__(str(single.name), self._do, epilog, stated=single.prepare)
+        self.help = meaning
+
+    def groups(self) -> dict[str, Any]:
+        """Those of the work, and those of the fleet."""
+        return {
+            "common": Annotated[Common, _COMMON],
+            "sources": Annotated[tuple[str, ...], Argument("[FLEET]...")],
+            "fleet": FleetOptions,
+            **{name: _shared(hint) for name, hint in super().groups().items()},
+        }
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Keep the arguments: with each member's values as the defaults they are read once more."""
+        self._arguments = list(args)
+        return super().parse_args(ctx, args)
+
+    def _do(self, common: Common, sources: tuple[str, ...], fleet: FleetOptions, **groups: Any) -> int:  # noqa: ANN401 - groups, as `prepare` states them
+        from reencrypt.cli.performing import run_to_end  # noqa: PLC0415
+
+        listing = read_listing(sources, fleet.members)
+        members = [read_member(entry) for entry in listing.entries]
+        check_members(members)
+        shard = fleet.shard or Shard.of_environment(os.environ)
+        _check_canary(fleet, shard, members)
+        ctx = click.get_current_context()
+        defaults = defaults_from(ctx, listing.defaults, f"{listing.place}, [defaults]")
+        # Those of other shards too: a wrong entry is named wherever the list is read.
+        works = {member.name: self._work(ctx, member, defaults, shard) for member in members}
+        mine = [each for each in members if shard is None or shard.has(each.name)]
+        say = out.line if common.output == "text" else partial(click.echo, err=True)
+        say(_beginning(members, mine, fleet, shard, self._share(ctx, defaults, groups)))
+        report = run_to_end(_performed(common, [(each, works[each.name]) for each in mine], fleet, say))
+        whole = replace(report, shard=str(shard or ""), others=len(members) - len(mine))
+        return out.answer(f"fleet {self.name}", common, whole.exit_code, whole, _print)
+
+    def _work(
+        self, ctx: click.Context, member: Member, defaults: Mapping[str, object], shard: Shard | None
+    ) -> Work[Any]:
+        """The work with the member's own options; raises `ConfigurationError` with its place."""
+        own = defaults_from(ctx, member.options, member.place)
+        if _SHARED in member.options:
+            raise ConfigurationError(
+                f"{member.place}: all members share the limiter of a vault, and so {_SHARED}",
+                hint="Give it among the [defaults], or as an option.",
+            )
+        try:
+            groups = self._groups_with(ctx, {**defaults, **own})
+            vault = groups.get("vault")
+            if shard is not None and isinstance(vault, ServiceOptions):
+                groups["vault"] = replace(vault, share=vault.share / shard.count)
+            work: Work[Any] = self._single.prepare(**groups)
+        except click.BadParameter as error:
+            raise ConfigurationError(f"{member.place}: {error.format_message()}") from None
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{member.place}: {error.message}", hint=error.hint) from None
+        return work
+
+    def _groups_with(self, ctx: click.Context, defaults: Mapping[str, object]) -> dict[str, Any]:
+        """The groups of the work with the same arguments and environment, and with these defaults."""
+        given = {**defaults, **{name: value for name, value in (ctx.default_map or {}).items() if name not in defaults}}
+        with self.make_context(ctx.info_name, list(self._arguments), parent=ctx.parent, default_map=given) as again:
+            values = self.values(again.params)
+        return {name: value for name, value in values.items() if name not in ("common", "sources", "fleet")}
+
+    def _share(self, ctx: click.Context, defaults: Mapping[str, object], groups: Mapping[str, object]) -> float | None:
+        """The share of each vault's quota that all shards have together; None where no vault is called."""
+        if "vault" not in groups:
+            return None
+        vault = self._groups_with(ctx, defaults)["vault"]
+        return vault.share if isinstance(vault, ServiceOptions) else None
+
+
+def _shared(hint: Any) -> Any:  # noqa: ANN401 - a type
+    """A group without the options that cannot be the same for many databases."""
+    left_out = _NOT_SHARED.get(hint, ())
+    return (
+        Annotated[hint, Only(*(each.name for each in fields(hint) if each.name not in left_out))] if left_out else hint
+    )
+
+
+def _check_canary(fleet: FleetOptions, shard: Shard | None, members: Sequence[Member]) -> None:
+    if fleet.canary is None:
+        return
+    if fleet.canary not in {each.name for each in members}:
+        raise ConfigurationError(f"--canary {fleet.canary}: there is no such member", hint="Give a name of the list.")
+    if shard is not None:
+        raise ConfigurationError(
+            "--canary goes first and alone, and shards begin at the same time",
+            hint="First run with a list that has only the canary and without --shard, then with --shard and without "
+            "--canary.",
+        )
+
+
+def _beginning(
+    members: Sequence[Member], mine: Sequence[Member], fleet: FleetOptions, shard: Shard | None, share: float | None
+) -> str:
+    """The first line: who is worked on, and how much of a vault's quota this process takes."""
+    which = f"{len(members)} members" if shard is None else f"{len(mine)} of {len(members)} members (shard {shard})"
+    line = f"Fleet: {which}, {fleet.width} at a time."
+    if share is None:
+        return line
+    if shard is None:
+        return f"{line} This process alone uses up to {share:.3g} of each vault's quota; another one would add its own."
+    return (
+        f"{line} Of each vault's quota it uses up to {share / shard.count:.3g}: {share:.3g} divided by {shard.count}."
+    )
+
+
+async def _performed(
+    common: Common,
+    works: Sequence[tuple[Member, Work[Any]]],
+    fleet: FleetOptions,
+    say: Callable[[str], None],
+) -> FleetReport:
+    from reencrypt.cli.logs import log_listener  # noqa: PLC0415
+    from reencrypt.cli.signals import stop_on_signals  # noqa: PLC0415
+    from reencrypt.fleet.halt import Halt  # noqa: PLC0415
+    from reencrypt.fleet.results import FleetReport  # noqa: PLC0415
+    from reencrypt.fleet.work import FleetWork, Task  # noqa: PLC0415
+    from reencrypt.operations.session import open_shared  # noqa: PLC0415
+
+    number = 0
+
+    def ended(result: MemberResult) -> None:
+        nonlocal number
+        number += 1
+        _show_places(result)
+        say(f"[{number}/{len(works)}] {result.name}: {result} ({result.seconds:.1f} s)")
+
+    stop = stop_on_signals()
+    async with open_shared() as shared:
+        tasks = [
+            Task(
+                member,
+                work,
+                log_listener(common.log_format, common.verbose, member=member.name),
+                partial(member.settings, os.environ, common.trust_vault),
+            )
+            for member, work in works
+        ]
+        fleet_work = FleetWork(shared, stop, Halt(stop, fleet.max_failed), ended, fleet.width)
+        results = await fleet_work.run(tasks, fleet.canary or "")
+    return FleetReport(results, stop.reason or "")
+
+
+def _show_places(result: MemberResult) -> None:
+    """Of a bug the places in the code, without the exception's own text, which could quote a secret."""
+    if result.error is not None and not isinstance(result.error, ReencryptError):
+        import traceback  # noqa: PLC0415
+
+        click.echo("".join(traceback.format_tb(result.error.__traceback__)), err=True)
+
+
+def _print(report: FleetReport) -> None:
+    """What is not done, member by member, and how many ended with each exit code."""
+    from reencrypt.outcomes import ExitCode  # noqa: PLC0415
+
+    out.line()
+    for result in report.members:
+        if isinstance(result.error, ReencryptError) and result.error.hint:
+            out.line(f"{result.name}: {result.error.message}")
+            out.line(f"  hint: {result.error.hint}")
+    if report.stopped:
+        out.line(f"Stopped: {report.stopped}. The same command goes on where each member is.")
+    meanings = {int(code): code.meaning for code in ExitCode}
+    rows = [(number, code, meanings[code]) for code, number in sorted(report.by_exit_code.items())]
+    out.print_table("Members", ("members", "exit code", "meaning"), rows)

@@ -1,0 +1,212 @@
+"""Many Grafanas under one vault: one command for all of them, and one member's failure its own."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.support.fleets import Fleet
+from tests.support.story import WRAP, Story
+from tests.support.vault import Vault
+
+
+@pytest.fixture
+def fleet(tmp_path: Path, shared_vault: Vault) -> Fleet:
+    return Fleet(tmp_path, shared_vault)
+
+
+@contextmanager
+def beating(story: Story) -> Iterator[None]:
+    """Hold the lease as a run on another machine does, with a heartbeat that moves."""
+    done = threading.Event()
+    beat = "UPDATE reencrypt_lease SET holder = 'another machine', beats = beats + 1, beat_seconds = 0.1"
+
+    def hold() -> None:
+        while not done.wait(0.1):
+            story.execute(beat)
+
+    thread = threading.Thread(target=hold)
+    story.execute(beat)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+        story.execute("UPDATE reencrypt_lease SET holder = ''")
+
+
+def test_every_member_is_done_and_reads_as_before(fleet: Fleet) -> None:
+    for number in range(4):
+        fleet.add(f"grafana-{number}")
+    fleet.write()
+    before = {name: story.plaintexts() for name, story in fleet.stories.items()}
+    planned = fleet.json("plan")["members"]
+    assert {each["secrets"]["to_move"] for each in planned.values()} == {12}
+    report = fleet.json("run")
+    assert list(report["members"]) == list(fleet.stories)
+    assert {each["outcome"] for each in report["members"].values()} == {"done"}
+    assert report["members_by_exit_code"] == {"0": 4}
+    assert list(fleet.done()) == list(fleet.stories)
+    assert {name: story.plaintexts() for name, story in fleet.stories.items()} == before
+    for command, outcome in (("run", "nothing_to_do"), ("rewrap", "done"), ("verify", "verified")):
+        again = fleet.json(command)
+        assert {each["outcome"] for each in again["members"].values()} == {outcome}
+    statuses = fleet.json("status")["members"]
+    assert {len(each["runs"]) for each in statuses.values()} == {2}
+    answers = fleet.json("complete", expect=None)
+    assert set(answers["members"]) == set(fleet.stories)
+
+
+def test_one_member_never_stops_another(fleet: Fleet, tmp_path: Path) -> None:
+    """A wrong key, a missing database, no configuration and a held one, among some that are well."""
+    for number in range(3):
+        fleet.add(f"well-{number}")
+    wrong = fleet.add("wrong-key").with_secret_key("another secret_key")
+    empty = {"name": "missing", "database": f"sqlite:///{tmp_path}/no/grafana.db"}
+    broken = {"name": "broken", "grafana-config": f"{tmp_path}/no.ini"}
+    held = fleet.add("held")
+    held.cli("run", "--limit", "1", *WRAP, expect=4)
+    fleet.stories["wrong-key"] = wrong
+    fleet.write(empty, broken)
+    before = fleet.stories["wrong-key"].digest()
+    with beating(held):
+        report = fleet.json("run", expect=6)
+    codes = {name: each["exit_code"] for name, each in report["members"].items()}
+    assert codes == {"well-0": 0, "well-1": 0, "well-2": 0, "wrong-key": 6, "held": 5, "missing": 2, "broken": 2}
+    assert "secret_key" in report["members"]["wrong-key"]["error"]["message"]
+    assert f"{tmp_path}/no.ini" in report["members"]["broken"]["error"]["message"]
+    assert wrong.digest() == before
+    assert report["stop_reason"] is None
+    assert list(fleet.done()) == ["well-0", "well-1", "well-2"]
+    again = fleet.json("run", expect=6)["members"]
+    assert (again["held"]["exit_code"], again["held"]["resumed"]) == (0, True)
+    text = fleet("run", expect=6).stdout
+    assert text.startswith("Fleet: 7 members, 4 at a time. This process alone uses up to 0.5 of each vault's quota")
+    assert "wrong-key: exit 6, secret_key (from " in text
+    assert "well-0: nothing to do (" in text
+
+
+def test_a_canary_goes_first_and_keeps_the_others_from_its_fault(fleet: Fleet) -> None:
+    for name in ("a", "b", "canary"):
+        fleet.add(name)
+    right = fleet.stories["canary"]
+    fleet.stories["canary"] = right.with_secret_key("another secret_key")
+    fleet.write()
+    before = [story.digest() for story in fleet.stories.values()]
+    report = fleet.json("run", "--canary", "canary", expect=6)
+    assert report["stop_reason"] == "the canary canary ended with exit 6"
+    assert {name: each["outcome"] for name, each in report["members"].items()} == {
+        "a": "not_begun",
+        "b": "not_begun",
+        "canary": "refused",
+    }
+    assert [story.digest() for story in fleet.stories.values()] == before
+    fleet.stories["canary"] = right.with_secret_key(right.secret_key)
+    fleet.write()
+    text = fleet("run", "--canary", "canary").stdout
+    assert next(line.split()[1] for line in text.splitlines() if line.startswith("[")) == "canary:"
+    assert list(fleet.done()) == ["a", "b", "canary"]
+    assert "there is no such member" in fleet("run", "--canary", "nobody", expect=2).stderr
+    assert "shards begin at the same time" in fleet("run", "--canary", "a", "--shard", "0/2", expect=2).stderr
+
+
+def test_a_fleet_stops_where_too_many_have_failed(fleet: Fleet) -> None:
+    for number in range(4):
+        fleet.add(f"grafana-{number}")
+    missing = [{"name": f"missing-{number}", "database": f"sqlite:////nowhere/{number}.db"} for number in range(3)]
+    fleet.write()
+    listed = fleet.list.read_text()
+    fleet.stories, wells = {}, fleet.stories
+    fleet.write(*missing)
+    fleet.list.write_text(fleet.list.read_text() + listed.partition("\n\n")[2])
+    fleet.stories = wells
+    report = fleet.json("run", "--max-failed", "1", "--width", "1", expect=2)
+    assert report["stop_reason"] == "2 members have failed, and --max-failed is 1"
+    assert report["members_by_exit_code"] == {"2": 2, "4": 5}
+    assert not list(fleet.done())
+
+
+def test_one_wrong_key_in_the_first_three_is_a_wrong_template(fleet: Fleet) -> None:
+    for number in range(5):
+        name = f"grafana-{number}"
+        story = fleet.add(name)
+        fleet.stories[name] = story.with_secret_key("of the template")
+    fleet.write()
+    report = fleet.json("run", "--width", "1", expect=6)
+    assert "the first 3 members have the same secret_key, and it is wrong in each of them" in report["stop_reason"]
+    assert report["members_by_exit_code"] == {"6": 3, "4": 2}
+    # Three different ones are three faults.
+    for number, name in enumerate(fleet.stories):
+        fleet.stories[name] = fleet.stories[name].with_secret_key(f"wrong {number}")
+    fleet.write()
+    assert fleet.json("run", "--width", "1", expect=6)["members_by_exit_code"] == {"6": 5}
+
+
+def test_a_vault_that_is_gone_stops_all(tmp_path: Path, own_vault: Vault) -> None:
+    fleet = Fleet(tmp_path, own_vault)
+    for number in range(4):
+        fleet.add(f"grafana-{number}")
+    fleet.write()
+    fleet.json("run", "--limit", "1", expect=4)
+    own_vault.stop()
+    report = fleet.json("run", "--width", "1", "--vault-deadline", "1", expect=7)
+    assert report["stop_reason"].startswith("the key service of grafana-0 does not answer: ")
+    assert report["members_by_exit_code"] == {"7": 1, "4": 3}
+
+
+def test_options_of_a_member_are_checked_before_anything_begins(fleet: Fleet) -> None:
+    fleet.add("a")
+    for line, words in (
+        ('limit = "x"', "member 2 (b): limit cannot be a text"),
+        ("limit = 0", "member 2 (b): Invalid value for '--limit'"),
+        ('wrap-formt = "x"', "member 2 (b): no command has an option 'wrap-formt'"),
+        ("vault-share = 0.1", "member 2 (b): all members share the limiter of a vault"),
+        ('if-older-than = "90d"', "member 2 (b): --if-older-than is about data keys that get replaced"),
+    ):
+        fleet.write()
+        fleet.list.write_text(
+            f'{fleet.list.read_text()}\n[[member]]\nname = "b"\ndatabase = "sqlite:////b.db"\n{line}\n'
+        )
+        digest = fleet.stories["a"].digest()
+        outcome = fleet("run", expect=2)
+        assert words in outcome.stderr, outcome.stderr
+        assert fleet.stories["a"].digest() == digest
+    assert "no list of members is given" in fleet.cli("fleet run", expect=2).stderr
+
+
+def test_the_command_line_wins_over_a_member_and_that_over_the_defaults(fleet: Fleet) -> None:
+    for name in ("a", "b"):
+        fleet.add(name, secrets=20)
+    fleet.write(defaults=(f'wrap-format = "{WRAP[1]}"', "limit = 3"))
+    fleet.list.write_text(fleet.list.read_text() + "limit = 5\n")
+    report = fleet.json("run", "--width", "1", expect=4)
+    reasons = [each["stop_reason"] for each in report["members"].values()]
+    assert reasons == [f"the limit of {number} secrets is reached" for number in (3, 5)]
+    report = fleet.json("run", "--limit", "4", expect=4)
+    assert {each["stop_reason"] for each in report["members"].values()} == {"the limit of 4 secrets is reached"}
+
+
+def test_shards_share_the_members_and_the_quota(fleet: Fleet) -> None:
+    for number in range(6):
+        fleet.add(f"grafana-{number}", secrets=4)
+    fleet.write()
+    names: list[str] = []
+    for index in range(3):
+        environment = {"JOB_COMPLETION_INDEX": str(index), "REENCRYPT_SHARDS": "3"}
+        cli = replace(fleet.cli, environment=environment)
+        outcome = cli("fleet run", str(fleet.list), "--output", "json")
+        assert f"(shard {index}/3), 4 at a time. Of each vault's quota it uses up to 0.167: 0.5 divided by 3." in (
+            outcome.stderr
+        )
+        names += outcome.json["members"]
+        assert len(outcome.json["members"]) + outcome.json["members_of_other_shards"] == 6
+    assert sorted(names) == sorted(fleet.stories)
+    assert sorted(fleet.done()) == sorted(fleet.stories)
+    half = replace(fleet.cli, environment={"JOB_COMPLETION_INDEX": "0"})
+    assert "REENCRYPT_SHARDS is not" in half("fleet run", str(fleet.list), expect=2).stderr
