@@ -99,7 +99,7 @@ def test_a_section_goes_when_no_data_key_is_under_it_any_more(
     assert answer["verified"]["unreadable"] == 8
     assert {(each["store"], each["reason"]) for each in answer["verified"]["problems"]} == {("manager", "key_retires")}
     assert "no: secret_key.v1 of the secrets manager: 8 secrets need it" in story.cli(*ASK, expect=8).stdout
-    story.cli.json("rewrap", "--store", "manager")
+    story.cli.json("rewrap", "--store", "manager", *TO_NEW)
     answer = story.cli.json(*ASK)
     assert (keys(answer)["secret_key.v1"]["data_keys"], keys(answer)["secret_key.v1"]["reasons"]) == (0, [])
     assert any("nothing needs [secrets_manager.encryption.secret_key.v1] any more" in note for note in answer["notes"])
@@ -258,7 +258,7 @@ def test_the_journal_of_a_store_that_nobody_looks_at_is_not_dropped(story: Story
     assert story.cli.json("undo", run)["outcome"] == "undone"
     assert {place: secret.plaintext for place, secret in read(story).items()} == before
     story = managed(story, provider="secret_key.v2")
-    story.cli.json("rewrap", "--store", "manager")
+    story.cli.json("rewrap", "--store", "manager", *TO_NEW)
     answer = story.cli.json(*ASK, "--finish", "--drop-state")
     assert (answer["journal_dropped"], answer["journal_kept"], answer["state_dropped"]) == (True, [], True)
 
@@ -332,7 +332,7 @@ def test_a_data_key_that_its_section_does_not_open_keeps_it_only_for_secrets(sto
     story = managed(story, provider="secret_key.v2")
     reasons = keys(story.cli.json(*ASK, expect=8))["secret_key.v1"]["reasons"]
     assert "2 data keys of Grafana's secrets manager are under it" in reasons[1]
-    story.cli.json("rewrap", "--store", "manager", expect=None)
+    story.cli.json("rewrap", "--store", "manager", *TO_NEW, expect=None)
     answer = story.cli.json(*ASK)
     kek = keys(answer)["secret_key.v1"]
     assert (answer["outcome"], kek["data_keys"], kek["retiring"], kek["reasons"]) == ("yes", 1, True, [])
