@@ -5,7 +5,7 @@ from __future__ import annotations
 import faulthandler
 import sys
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -24,6 +24,7 @@ settings.register_profile("suite", deadline=None)
 settings.load_profile("suite")
 
 LONGEST_SECONDS = 300.0
+ACCEPTANCE = Path(__file__).parent / "acceptance"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -34,7 +35,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leave out the engines on which a test decides nothing new; the long sizes have it on all."""
     if config.getoption("--nightly"):
         return
-    left_out = {item for item in items if isinstance(item, pytest.Function) and decides_nothing_new(item)}
+    functions = [item for item in items if isinstance(item, pytest.Function)]
+    left_out = {item for item in functions if decides_nothing_new(item)}
+    left_out |= anothers_turns([item for item in functions if item not in left_out])
     config.hook.pytest_deselected(items=list(left_out))
     items[:] = [item for item in items if item not in left_out]
 
@@ -49,11 +52,47 @@ def decides_nothing_new(item: pytest.Function) -> bool:
     if item.get_closest_marker("one_engine"):
         return any(value in SERVERS for value in parameters.values() if isinstance(value, str))
     # A test that names its engines means what it says.
-    named = any("engine" in mark.args[0] for mark in item.iter_markers("parametrize"))
+    named = any("engine" in names_of(mark) for mark in item.iter_markers("parametrize"))
     if named or item.get_closest_marker("every_engine"):
         return False
     instead = item.get_closest_marker("mysql_for_mariadb") and available("mysql")
     return parameters.get("engine") == ("mariadb" if instead else "mysql")
+
+
+def anothers_turns(items: Iterable[pytest.Function]) -> set[pytest.Function]:
+    """What the acceptance tests leave to another engine: each has its turn on one server, and all are on SQLite.
+
+    So every server has its share of every file, and every test a server; with `engines_in_turn` a server or SQLite.
+    """
+    files: dict[Path, dict[object, list[pytest.Function]]] = {}
+    for item in items:
+        name = engine_parameter(item)
+        if not name or ACCEPTANCE not in item.path.parents or item.get_closest_marker("every_server"):
+            continue
+        if item.callspec.params[name] in SERVERS or item.get_closest_marker("engines_in_turn"):
+            others = tuple((each, place) for each, place in item.callspec.indices.items() if each != name)
+            files.setdefault(item.path, {}).setdefault((item.originalname, others), []).append(item)
+    return {
+        each
+        for alike in files.values()
+        for number, group in enumerate(alike.values())
+        for each in group
+        if each is not group[number % len(group)]
+    }
+
+
+def engine_parameter(item: pytest.Function) -> str:
+    """The parameter that is an engine, unless the test names its engines itself; empty where there is none."""
+    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    named = {name for mark in item.iter_markers("parametrize") for name in names_of(mark)}
+    found = (name for name, value in parameters.items() if isinstance(value, str) and value in ALL_ENGINES)
+    return next((name for name in found if name not in named), "")
+
+
+def names_of(mark: pytest.Mark) -> list[str]:
+    """The names of the parameters that a mark gives values."""
+    names = mark.args[0]
+    return [name.strip() for name in names.split(",")] if isinstance(names, str) else list(names)
 
 
 def is_anothers_turn(item: pytest.Function, parameters: Mapping[str, object]) -> bool:

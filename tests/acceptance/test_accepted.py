@@ -21,6 +21,8 @@ from tests.support.engine import Engine
 from tests.support.story import LEGACY, TARGET, WRAP, Story
 from tests.support.vault import Vault
 
+pytestmark = pytest.mark.engines_in_turn
+
 OLD, NEW = "the old secret_key of this Grafana", "the new secret_key of this Grafana"
 ODD = b"this is no JSON object, and yet somebody's secret"
 ACCEPT = ("quarantine retry", *WRAP, "--accept-implausible")

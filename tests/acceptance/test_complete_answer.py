@@ -29,7 +29,7 @@ from tests.support.inprocess import complete, in_session
 from tests.support.story import TARGET, WRAP, Story
 from tests.support.vault import Vault
 
-pytestmark = pytest.mark.mysql_for_mariadb
+pytestmark = [pytest.mark.mysql_for_mariadb, pytest.mark.engines_in_turn]
 
 TTL = {"GF_SECURITY_ENCRYPTION_DATA_KEYS_CACHE_TTL": "1s"}
 ASK = ("complete", "--settle")

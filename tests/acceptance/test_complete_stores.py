@@ -21,7 +21,7 @@ from tests.support.manager_story import TO_NEW
 from tests.support.story import SECTIONS, TARGET, Story
 from tests.support.vault import Vault
 
-pytestmark = pytest.mark.mysql_for_mariadb
+pytestmark = [pytest.mark.mysql_for_mariadb, pytest.mark.engines_in_turn]
 
 ASK = ("complete", "--settle")
 SECRET_KEY = "the secret_key"

@@ -23,6 +23,8 @@ from tests.support.engine import Engine
 from tests.support.story import LEGACY, TARGET, Story
 from tests.support.vault import Vault
 
+pytestmark = pytest.mark.engines_in_turn
+
 Value = tuple[str, bytes]  # how it stands there, and the ciphertext
 NAMES = ("grafana_plugin", "documents")
 PLAIN = "canary-declared-91c4"

@@ -17,6 +17,8 @@ from tests.support.manager_story import OLD, ManagerStory
 from tests.support.story import SECTIONS
 from tests.support.vault import Vault
 
+pytestmark = pytest.mark.engines_in_turn
+
 FILE = """
 [[location]]
 name = "managed_plugin"

@@ -14,6 +14,8 @@ from tests.support.manager_story import NEW, OLD, ManagerStory
 from tests.support.story import SECTIONS, TARGET
 from tests.support.vault import Vault
 
+pytestmark = pytest.mark.engines_in_turn
+
 GROUP = "secrets manager"
 Checks = dict[tuple[str, str], dict[str, str]]
 ONE = pytest.mark.one_engine

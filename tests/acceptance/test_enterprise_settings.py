@@ -14,6 +14,8 @@ from tests.support.engine import Engine
 from tests.support.story import LEGACY, TARGET, WRAP, Story
 from tests.support.vault import Vault
 
+pytestmark = pytest.mark.engines_in_turn
+
 KEY = pem(random.Random(1), 0).rstrip(b"\n")
 CERTIFICATE = b"-----BEGIN CERTIFICATE-----\nMIIBszCCAVmgAwIBAgIUe\n-----END CERTIFICATE-----\n"
 

@@ -42,15 +42,15 @@ _ALIKE = ("mariadb", "mysql")
 
 
 def _marks(kind: str, world: World, command: str) -> tuple[pytest.MarkDecorator, ...]:
-    """Pairwise: on SQLite every command in every world, on servers `run` and one more command, another one on each.
+    """Pairwise: on SQLite every command in every world, on servers one in turn, with `run` where SQLite has no such.
 
-    MySQL and MariaDB share a world: one has `run`, the other the other command, and in the next world the other way.
+    Of MySQL and MariaDB, which are alike, every second world is on one, and the others on the other.
     """
-    others = [each for each in COMMANDS if each != "run"]
-    turn = others[(WORLDS.index(world) + world.engines.index(kind)) % len(others)]
-    wanted = {"run", turn}
-    if kind in _ALIKE and set(_ALIKE) <= set(world.engines):
-        wanted = {"run"} if (WORLDS.index(world) + _ALIKE.index(kind)) % 2 else {turn}
+    place = WORLDS.index(world)
+    turn = COMMANDS[(place + world.engines.index(kind)) % len(COMMANDS)]
+    wanted = {turn} if "sqlite" in world.engines else {turn, "run"}
+    if kind in _ALIKE and set(_ALIKE) <= set(world.engines) and _ALIKE[place % 2] != kind:
+        wanted = set()
     return () if kind == "sqlite" or command in wanted else (pytest.mark.rest_of_pairs,)
 
 

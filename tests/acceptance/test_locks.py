@@ -17,6 +17,8 @@ from tests.support.servers import server_engine
 from tests.support.story import Story
 from tests.support.vault import Vault
 
+pytestmark = pytest.mark.every_server
+
 ROWS = 6000
 MOST_ADDED_SECONDS = 0.1
 

@@ -14,7 +14,7 @@ from tests.support.managed import managed
 from tests.support.story import SECTIONS, TARGET, WRAP, Story
 from tests.support.vault import Vault
 
-pytestmark = pytest.mark.mysql_for_mariadb
+pytestmark = [pytest.mark.mysql_for_mariadb, pytest.mark.engines_in_turn]
 
 ASK = ("complete", "--settle")
 CLASSIC = ("--store", "classic")

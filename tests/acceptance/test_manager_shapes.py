@@ -17,7 +17,7 @@ from tests.support.engine import Engine
 from tests.support.story import CLASSIC, MANAGER, NOT_APPLICABLE, SECTIONS, WRAP, Story
 from tests.support.vault import Vault
 
-pytestmark = pytest.mark.mysql_for_mariadb
+pytestmark = [pytest.mark.mysql_for_mariadb, pytest.mark.engines_in_turn]
 
 REAL = Path("/work/shared/real-grafana/grafana-12-2026.db")
 REFUSED, EMPTY = 6, 9

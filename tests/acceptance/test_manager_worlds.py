@@ -14,7 +14,7 @@ from tests.support.engine import Engine
 from tests.support.story import CLASSIC, MANAGER, WRAP, Story, manager_configuration
 from tests.support.vault import Vault
 
-pytestmark = pytest.mark.mysql_for_mariadb
+pytestmark = [pytest.mark.mysql_for_mariadb, pytest.mark.engines_in_turn]
 
 SECRET_KEY = "a secret_key"
 PARTLY, REFUSED, USAGE = 3, 6, 2

@@ -13,6 +13,8 @@ from tests.support.engine import Engine
 from tests.support.story import TARGET, WRAP, Story
 from tests.support.vault import Vault
 
+pytestmark = pytest.mark.engines_in_turn
+
 RIGHT, WRONG = "the right secret_key", "the wrong secret_key"
 
 

@@ -19,6 +19,8 @@ from tests.support.manager_story import ManagerStory
 from tests.support.story import Story
 from tests.support.vault import Vault
 
+pytestmark = pytest.mark.engines_in_turn
+
 ASK = ("complete", "--settle")
 
 #: How a plugin may store ciphertexts in ways that an entry can express: the column is text, the encoding, the paths.

@@ -41,6 +41,7 @@ def fill(story: Story, count: int, *, snapshot_len: int = 0, own_salts: bool = F
         )
 
 
+@pytest.mark.every_server
 def test_every_location_key_and_style_moves_and_nothing_else_changes(story: Story) -> None:
     fill(story, 1200, snapshot_len=1 << 20)
     plaintexts, rest = story.plaintexts(), story.rest()

@@ -14,7 +14,7 @@ from tests.support.engine import Engine
 from tests.support.story import Story
 from tests.support.vault import Vault
 
-pytestmark = pytest.mark.mysql_for_mariadb
+pytestmark = [pytest.mark.mysql_for_mariadb, pytest.mark.engines_in_turn]
 
 
 @pytest.fixture

@@ -19,6 +19,8 @@ from tests.support.story import WRAP, Story
 from tests.support.vault import Vault
 from tests.support.worlds import fill
 
+pytestmark = pytest.mark.every_server
+
 SILENCE = 2.0
 GRACE = 6.0
 REAL_SILENCE = 60.0

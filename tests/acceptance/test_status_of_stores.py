@@ -13,6 +13,8 @@ from tests.support.manager_story import NEW, TO_NEW, ManagerStory
 from tests.support.story import SECTIONS, WRAP
 from tests.support.vault import Vault
 
+pytestmark = pytest.mark.engines_in_turn
+
 
 @pytest.fixture
 def world(tmp_path: Path, shared_vault: Vault, engine: Engine) -> ManagerStory:

@@ -16,7 +16,7 @@ from tests.support.manager_story import NEW, OLD, TO_NEW, ManagerStory
 from tests.support.story import SECTIONS, WRAP
 from tests.support.vault import Vault
 
-pytestmark = pytest.mark.mysql_for_mariadb
+pytestmark = [pytest.mark.mysql_for_mariadb, pytest.mark.engines_in_turn]
 
 MANAGER = ("--store", "manager")
 

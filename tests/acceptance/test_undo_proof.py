@@ -23,7 +23,7 @@ from tests.support.lies import Lies
 from tests.support.story import WRAP, Story
 from tests.support.vault import Vault
 
-pytestmark = pytest.mark.mysql_for_mariadb
+pytestmark = [pytest.mark.mysql_for_mariadb, pytest.mark.engines_in_turn]
 
 OLD, NEW = "the old secret_key of this Grafana", "the new secret_key of this Grafana"
 NOBODYS = b"a key of nobody!"

@@ -21,13 +21,11 @@ from tests.support.lies import Lies
 from tests.support.story import TARGET, WRAP, Story
 from tests.support.vault import Vault
 
-pytestmark = pytest.mark.mysql_for_mariadb
+pytestmark = [pytest.mark.mysql_for_mariadb, pytest.mark.engines_in_turn]
 
 SECRET_KEY = "the secret_key"
 NOBODYS = b"a key of nobody!"
 OTHER = "azurekv.other"
-
-pytestmark = pytest.mark.mysql_for_mariadb
 
 
 @pytest.fixture

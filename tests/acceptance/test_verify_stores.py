@@ -18,7 +18,7 @@ from tests.support.managed import managed, read
 from tests.support.story import SECTIONS, Story
 from tests.support.vault import Vault
 
-pytestmark = pytest.mark.mysql_for_mariadb
+pytestmark = [pytest.mark.mysql_for_mariadb, pytest.mark.engines_in_turn]
 
 
 @pytest.fixture
