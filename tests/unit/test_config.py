@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tomllib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +20,21 @@ from click.testing import CliRunner
 
 from reencrypt.cli.main import cli
 from reencrypt.cli.options import CommandFailedError, all_commands
+from reencrypt.fleet.listing import read_listing
+from reencrypt.fleet.member import check_members, read_member
 from reencrypt.outcomes import ExitCode
 
 CONFIG = Path(__file__).parents[2] / "config"
-MANIFESTS = sorted((CONFIG / "kubernetes").glob("*.yaml"))
+#: The base for many Grafanas.
+FLEET = CONFIG / "kubernetes" / "fleet"
+MANIFESTS = sorted(each for each in (CONFIG / "kubernetes").rglob("*.yaml") if each.name != "kustomization.yaml")
 PERHAPS = ("config", "verbose", "help")
 
 
 def documents() -> Iterator[tuple[str, dict[str, Any]]]:
     for path in MANIFESTS:
         for number, document in enumerate(yaml.safe_load_all(path.read_text())):
-            yield f"{path.name}-{number}", document
+            yield f"{path.relative_to(CONFIG)}-{number}", document
 
 
 def pod_of(document: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]] | None:
@@ -54,24 +59,86 @@ def test_every_manifest_is_valid_by_the_schema_of_kubernetes(name: str, document
 def test_the_jobs_know_our_exit_codes_and_options(name: str, specs: tuple[dict[str, Any], dict[str, Any]]) -> None:
     job, pod = specs
     codes = {rule["action"]: set(rule["onExitCodes"]["values"]) for rule in job["podFailurePolicy"]["rules"][1:]}
-    assert codes["FailJob"] | codes["Count"] == set(ExitCode) - {0}
-    assert not codes["FailJob"] & codes["Count"]
+    fails = codes["FailIndex"] if job.get("completionMode") == "Indexed" else codes["FailJob"]
+    assert fails | codes["Count"] == set(ExitCode) - {0}
+    assert codes["Count"] == {ExitCode.STOPPED, ExitCode.LEASE_HELD, ExitCode.UNAVAILABLE}
     (container,) = pod["containers"]
     parse(container["args"])
     assert container["securityContext"]["readOnlyRootFilesystem"], name
     assert pod["restartPolicy"] == "Never"
+    assert re.fullmatch(r".*:\d+\.\d+\.\d+", container["image"]), "a name that moves is no version"
 
 
-def test_the_schedule_forbids_two_at_a_time() -> None:
-    ((_, document),) = [each for each in documents() if each[1]["kind"] == "CronJob"]
-    assert document["spec"]["concurrencyPolicy"] == "Forbid"
+def test_every_schedule_forbids_two_at_a_time() -> None:
+    found = [document for _, document in documents() if document["kind"] == "CronJob"]
+    assert {document["spec"]["concurrencyPolicy"] for document in found} == {"Forbid"}
+    assert len(found) == 2
 
 
 def parse(arguments: list[str]) -> None:
     """Fails for what the command line does not take."""
-    command = cli.get_command(click.Context(cli), arguments[0])
-    assert command is not None
-    command.make_context(arguments[0], list(arguments[1:]))
+    command: click.Command = cli
+    words = list(arguments)
+    while isinstance(command, click.Group):
+        found = command.get_command(click.Context(command), words.pop(0))
+        assert found is not None
+        command = found
+    command.make_context(str(command.name), words)
+
+
+INDEXED = [(name, specs) for name, specs in JOBS if specs and specs[0].get("completionMode") == "Indexed"]
+
+
+@pytest.mark.parametrize(("name", "specs"), INDEXED)
+def test_the_indexed_jobs_divide_the_fleet(name: str, specs: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    job, pod = specs
+    environment = {each["name"]: each["value"] for each in pod["containers"][0]["env"]}
+    assert environment["REENCRYPT_SHARDS"] == str(job["completions"]), name
+    assert job["backoffLimitPerIndex"] > 0
+    assert job["maxFailedIndexes"] == job["completions"], "one part that fails must not stop another"
+    assert job["activeDeadlineSeconds"] > 0
+    listed = next(each for each in pod["containers"][0]["args"] if each.endswith(".toml"))
+    mounts = {each["mountPath"] for each in pod["containers"][0]["volumeMounts"]}
+    assert listed.rpartition("/")[0] in mounts
+    for member in tomllib.loads((FLEET / "fleet.toml").read_text())["member"]:
+        assert {member["grafana-config"].rpartition("/")[0], member["environment-file"].rpartition("/")[0]} <= mounts
+
+
+def test_the_base_builds_to_valid_objects_in_one_namespace() -> None:
+    kubectl = shutil.which("kubectl")
+    if kubectl is None:
+        pytest.skip("NOT RUN: no kubectl here")
+    built = subprocess.run([kubectl, "kustomize", str(FLEET)], capture_output=True, text=True, check=True)
+    found = list(yaml.safe_load_all(built.stdout))
+    for document in found:
+        kubernetes_validate.validate(document, "1.31", strict=True)
+        if document["kind"] != "Namespace":
+            assert document["metadata"]["namespace"] == "reencrypt"
+    assert sorted(document["kind"] for document in found) == [
+        "ConfigMap",
+        "CronJob",
+        "Job",
+        "Namespace",
+        "ServiceAccount",
+    ]
+    (members,) = [document for document in found if document["kind"] == "ConfigMap"]
+    for document in found:
+        if specs := pod_of(document):
+            named = {each["configMap"]["name"] for each in specs[1]["volumes"] if "configMap" in each}
+            assert named == {members["metadata"]["name"]}
+
+
+def test_the_lists_of_members_are_lists() -> None:
+    for path in (CONFIG / "fleet.toml", FLEET / "fleet.toml"):
+        text = path.read_text()
+        # The files that an entry names are not here.
+        listing = read_listing([str(path)], None)
+        entries = [
+            replace(each, values={key: value for key, value in each.values.items() if key != "environment-file"})
+            for each in listing.entries
+        ]
+        check_members([read_member(entry) for entry in entries])
+        assert "environment-file" in text
 
 
 def test_the_units_are_valid_and_start_what_exists(tmp_path: Path) -> None:
