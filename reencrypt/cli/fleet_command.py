@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import click
+from click.core import ParameterSource
 
 from reencrypt.cli import output as out
 from reencrypt.cli.options import Argument, Common, GroupsCommand, Only, defaults_from
@@ -63,12 +64,15 @@ class FleetOptions:
     )
 
 
+#: What wins over a list of members.
+_NEARER: Final = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
+
+
 class FleetCommand(GroupsCommand):
     """Does the work of `single` in every member, and prints one report."""
 
     def __init__(self, single: WorkCommand, meaning: str, *, epilog: str) -> None:
         self._single = single
-        self._arguments: list[str] = []
         super().__init__(str(single.name), self._do, epilog, stated=single.prepare)
         self.help = meaning
 
@@ -80,11 +84,6 @@ class FleetCommand(GroupsCommand):
             "fleet": FleetOptions,
             **{name: _shared(hint) for name, hint in super().groups().items()},
         }
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Keep the arguments: with each member's values as the defaults they are read once more."""
-        self._arguments = list(args)
-        return super().parse_args(ctx, args)
 
     def _do(self, common: Common, sources: tuple[str, ...], fleet: FleetOptions, **groups: Any) -> int:  # noqa: ANN401 - groups, as `prepare` states them
         from reencrypt.cli.performing import run_to_end  # noqa: PLC0415
@@ -127,12 +126,14 @@ class FleetCommand(GroupsCommand):
             raise ConfigurationError(f"{member.place}: {error.message}", hint=error.hint) from None
         return work
 
-    def _groups_with(self, ctx: click.Context, defaults: Mapping[str, object]) -> dict[str, Any]:
-        """The groups of the work with the same arguments and environment, and with these defaults."""
-        given = {**defaults, **{name: value for name, value in (ctx.default_map or {}).items() if name not in defaults}}
-        with self.make_context(ctx.info_name, list(self._arguments), parent=ctx.parent, default_map=given) as again:
-            values = self.values(again.params)
-        return {name: value for name, value in values.items() if name not in ("common", "sources", "fleet")}
+    def _groups_with(self, ctx: click.Context, values: Mapping[str, object]) -> dict[str, Any]:
+        """The groups of the work; what neither the command line nor the environment says is as the list has it."""
+        given, stated = dict(ctx.params), super().groups()
+        for each in self.params:
+            name = str(each.name)
+            if name in values and ctx.get_parameter_source(name) not in _NEARER:
+                given[name] = each.process_value(ctx, values[name])
+        return {name: value for name, value in self.values(given).items() if name in stated}
 
     def _share(self, ctx: click.Context, defaults: Mapping[str, object], groups: Mapping[str, object]) -> float | None:
         """The share of each vault's quota that all shards have together; None where no vault is called."""
