@@ -24,7 +24,7 @@ import pytest
 from tests.grafana.manager_schema import GRAFANAS, VALUES, shape_of, tables_in, tables_of
 from tests.grafana.schema import SQLITE, Dialect, create_statements
 from tests.support.engine import MEDDLER, Accounts, Execute, Particulars, Triggers
-from tests.support.transfer import to_file, to_server
+from tests.support.transfer import FAST, to_file, to_server
 
 T = TypeVar("T")
 
@@ -61,6 +61,15 @@ class PostgresServer:
             self._server = pgserver.get_server(folder / "data" / "pg")
         uri = self._server.get_uri()
         self.base = uri
+        run_in_thread(self._hurry)
+
+    async def _hurry(self) -> None:
+        """Leave it to the system when it writes to the disk: a killed server loses nothing by that."""
+        connection = await asyncpg.connect(self.base)
+        for setting in ("fsync", "full_page_writes"):
+            await connection.execute(f"ALTER SYSTEM SET {setting} = off")
+        await connection.execute("SELECT pg_reload_conf()")
+        await connection.close()
 
     def new_database(self, options: str = "", *, name: str = "") -> str:
         """The URL of a fresh empty database; `options` are those of CREATE DATABASE."""
@@ -270,15 +279,15 @@ class PostgresEngine:
 
     async def _load(self, source: Path) -> None:
         connection = await connect(self._url)
-        for name in GRAFANAS:
-            await connection.execute(f'DROP TABLE IF EXISTS "{name}"')
+        listed = ", ".join(f'"{name}"' for name in GRAFANAS)
+        await connection.execute(f"DROP TABLE IF EXISTS {listed}")
         with closing(sqlite3.connect(source)) as file:
             file.text_factory = bytes
             tables = tables_in(file)
-            for statement in create_statements(POSTGRES.schema, tables):
-                await connection.execute(statement)
+            await connection.execute("; ".join(create_statements(POSTGRES.schema, tables)))
+            all_types = await _types(connection)
             for table in tables:
-                types = await _types(connection, table.name)
+                types = all_types[table.name]
                 names = [name for name in table.column_names() if name in types]
                 listed = ", ".join(f"`{name}`" for name in names)
                 rows = file.execute(f"SELECT {listed} FROM `{table.name}`").fetchall()
@@ -294,13 +303,15 @@ class PostgresEngine:
 
     async def _dump(self, target: Path) -> None:
         connection = await connect(self._url)
-        shape = shape_of(await _types(connection, VALUES), keyed=await _is_keyed(connection, VALUES))
+        all_types = await _types(connection)
+        shape = shape_of(all_types.get(VALUES, {}), keyed=await _is_keyed(connection, VALUES))
         tables = tables_of(shape)
         with closing(sqlite3.connect(target)) as file, file:
+            file.execute(FAST)
             for statement in create_statements(SQLITE, tables):
                 file.execute(statement)
             for table in tables:
-                types = await _types(connection, table.name)
+                types = all_types.get(table.name, {})
                 names = [name for name in table.column_names() if name in types]
                 if not names:
                     file.execute(f"DROP TABLE `{table.name}`")
@@ -370,10 +381,13 @@ async def _is_keyed(connection: Any, table: str) -> bool:
     return bool(await connection.fetch(query, table))
 
 
-async def _types(connection: Any, table: str) -> dict[str, str]:
+async def _types(connection: Any) -> dict[str, dict[str, str]]:
+    """The type of each column, by table."""
     rows = await connection.fetch(
-        "SELECT column_name, data_type FROM information_schema.columns "
-        "WHERE table_schema = ANY (current_schemas(false)) AND table_name = $1",
-        table,
+        "SELECT table_name, column_name, data_type FROM information_schema.columns "
+        "WHERE table_schema = ANY (current_schemas(false))"
     )
-    return dict(map(tuple, rows))
+    found: dict[str, dict[str, str]] = {}
+    for table, column, data_type in rows:
+        found.setdefault(table, {})[column] = data_type
+    return found
