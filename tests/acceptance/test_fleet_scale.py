@@ -173,7 +173,7 @@ def narrow(tmp_path: Path, own_vault: Vault) -> Fleet:
     """A fleet with more data keys in a vault than fit into one window of a vault with a tenth of the quota."""
     fleet = Fleet(tmp_path, own_vault)
     for number in range(6):
-        story = fleet.add(f"grafana-{number}", secrets=2)
+        story = fleet.add(f"grafana-{number}")
         with story.builder() as builder:
             for _ in range(40):
                 key = builder.data_key(provider=TARGET, wrap=lambda dek: own_vault.wrap("prod", dek))
@@ -253,7 +253,8 @@ def test_no_output_has_a_secret(fleet: Fleet, tmp_path: Path) -> None:
             "environment-file": "b.env",
         }
     )
+    cli = replace(fleet.cli, patience=0.2)  # nobody listens at that port
     for command in ("plan", "run", "verify", "status", "complete"):
         for form in ((), ("--output", "json", "--log-format", "json", "-vv")):
-            done = fleet.cli.run(f"fleet {command}", str(fleet.list), *form)
+            done = cli.run(f"fleet {command}", str(fleet.list), *form)
             assert "canary" not in done.stdout + done.stderr, command
