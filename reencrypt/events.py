@@ -93,6 +93,32 @@ class RunEnded:
     outcome: str
 
 
+@dataclass(frozen=True, slots=True)
+class FleetStarted:
+    """A process starts to work on `members` of `listed` Grafanas, `width` at a time.
+
+    `shard` is its part, None for all; `vault_share` the part of each vault's quota, None where no vault is called.
+    """
+
+    members: int
+    listed: int
+    width: int
+    shard: str | None
+    vault_share: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class MemberEnded:
+    """A Grafana of a fleet is done with, the `number`th `of` so many; `message` is how it ended, in words."""
+
+    member: str
+    number: int
+    of: int
+    exit_code: int
+    seconds: float
+    message: str
+
+
 Event = (
     Surveyed
     | RunStarted
@@ -104,6 +130,8 @@ Event = (
     | Waiting
     | Warned
     | RunEnded
+    | FleetStarted
+    | MemberEnded
 )
 Emit = Callable[[Event], None]
 

@@ -70,7 +70,7 @@ def anothers_turns(items: Iterable[pytest.Function]) -> set[pytest.Function]:
         if not name or ACCEPTANCE not in item.path.parents or item.get_closest_marker("every_server"):
             continue
         if item.callspec.params[name] in SERVERS or item.get_closest_marker("engines_in_turn"):
-            others = tuple((each, place) for each, place in item.callspec.indices.items() if each != name)
+            others = tuple(each for each in item.callspec.id.split("-") if each != item.callspec.params[name])
             files.setdefault(item.path, {}).setdefault((item.originalname, others), []).append(item)
     return {
         each

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -14,6 +14,7 @@ from click.core import ParameterSource
 from reencrypt.cli import output as out
 from reencrypt.cli.options import Argument, Common, GroupsCommand, Only, defaults_from
 from reencrypt.errors import ConfigurationError, ReencryptError
+from reencrypt.events import Emit, Event, FleetStarted, MemberEnded
 from reencrypt.fleet.listing import read_listing
 from reencrypt.fleet.member import Member, check_members, read_member
 from reencrypt.fleet.shard import COUNT_VARIABLE, INDEX_VARIABLE, Shard
@@ -85,37 +86,43 @@ class FleetCommand(GroupsCommand):
             **{name: _shared(hint) for name, hint in super().groups().items()},
         }
 
-    def _do(self, common: Common, sources: tuple[str, ...], fleet: FleetOptions, **groups: Any) -> int:  # noqa: ANN401 - groups, as `prepare` states them
+    def _do(self, sources: tuple[str, ...], fleet: FleetOptions, **_groups: Any) -> int:  # noqa: ANN401 - groups, as `prepare` states them
         from reencrypt.cli.performing import run_to_end  # noqa: PLC0415
 
+        ctx = click.get_current_context()
         listing = read_listing(sources, fleet.members)
         members = [read_member(entry) for entry in listing.entries]
         check_members(members)
+        defaults = defaults_from(ctx, listing.defaults, f"{listing.place}, [defaults]")
+        whole = self._groups_with(ctx, defaults)
+        common, fleet = whole["common"], whole["fleet"]
         shard = fleet.shard or Shard.of_environment(os.environ)
         _check_canary(fleet, shard, members)
-        ctx = click.get_current_context()
-        defaults = defaults_from(ctx, listing.defaults, f"{listing.place}, [defaults]")
         # Those of other shards too: a wrong entry is named wherever the list is read.
         works = {member.name: self._work(ctx, member, defaults, shard) for member in members}
         mine = [each for each in members if shard is None or shard.has(each.name)]
-        say = out.line if common.output == "text" else partial(click.echo, err=True)
-        say(_beginning(members, mine, fleet, shard, self._share(ctx, defaults, groups)))
-        report = run_to_end(_performed(common, [(each, works[each.name]) for each in mine], fleet, say))
-        whole = replace(report, shard=str(shard or ""), others=len(members) - len(mine))
-        return out.answer(f"fleet {self.name}", common, whole.exit_code, whole, _print)
+        vault, tell = whole.get("vault"), _teller(common)
+        share = vault.share if vault is not None else None
+        part = share / shard.count if share is not None and shard is not None else share
+        tell(FleetStarted(len(mine), len(members), fleet.width, str(shard) if shard else None, part))
+        report = run_to_end(_performed(common, [(each, works[each.name]) for each in mine], fleet, tell))
+        report = replace(report, shard=str(shard or ""), others=len(members) - len(mine))
+        return out.answer(f"fleet {self.name}", common, report.exit_code, report, _print)
 
     def _work(
         self, ctx: click.Context, member: Member, defaults: Mapping[str, object], shard: Shard | None
     ) -> Work[Any]:
         """The work with the member's own options; raises `ConfigurationError` with its place."""
         own = defaults_from(ctx, member.options, member.place)
-        if _SHARED in member.options:
-            raise ConfigurationError(
-                f"{member.place}: all members share the limiter of a vault, and so {_SHARED}",
-                hint="Give it among the [defaults], or as an option.",
-            )
+        for each in self.params:
+            name = each.opts[-1].lstrip("-")
+            if name in member.options and (name == _SHARED or getattr(each, "group", None) in (Common, FleetOptions)):
+                raise ConfigurationError(
+                    f"{member.place}: {name} is one for all members", hint="Give it in [defaults], or as an option."
+                )
         try:
-            groups = self._groups_with(ctx, {**defaults, **own})
+            everything, stated = self._groups_with(ctx, {**defaults, **own}), super().groups()
+            groups = {name: value for name, value in everything.items() if name in stated}
             vault = groups.get("vault")
             if shard is not None and isinstance(vault, ServiceOptions):
                 groups["vault"] = replace(vault, share=vault.share / shard.count)
@@ -127,20 +134,13 @@ class FleetCommand(GroupsCommand):
         return work
 
     def _groups_with(self, ctx: click.Context, values: Mapping[str, object]) -> dict[str, Any]:
-        """The groups of the work; what neither the command line nor the environment says is as the list has it."""
-        given, stated = dict(ctx.params), super().groups()
+        """All groups; what neither the command line nor the environment says is as the list has it."""
+        given = dict(ctx.params)
         for each in self.params:
             name = str(each.name)
             if name in values and ctx.get_parameter_source(name) not in _NEARER:
                 given[name] = each.process_value(ctx, values[name])
-        return {name: value for name, value in self.values(given).items() if name in stated}
-
-    def _share(self, ctx: click.Context, defaults: Mapping[str, object], groups: Mapping[str, object]) -> float | None:
-        """The share of each vault's quota that all shards have together; None where no vault is called."""
-        if "vault" not in groups:
-            return None
-        vault = self._groups_with(ctx, defaults)["vault"]
-        return vault.share if isinstance(vault, ServiceOptions) else None
+        return self.values(given)
 
 
 def _shared(hint: Any) -> Any:  # noqa: ANN401 - a type
@@ -164,26 +164,37 @@ def _check_canary(fleet: FleetOptions, shard: Shard | None, members: Sequence[Me
         )
 
 
-def _beginning(
-    members: Sequence[Member], mine: Sequence[Member], fleet: FleetOptions, shard: Shard | None, share: float | None
-) -> str:
-    """The first line: who is worked on, and how much of a vault's quota this process takes."""
-    which = f"{len(members)} members" if shard is None else f"{len(mine)} of {len(members)} members (shard {shard})"
-    line = f"Fleet: {which}, {fleet.width} at a time."
-    if share is None:
+def _teller(common: Common) -> Emit:
+    """Tell how far the fleet is, on standard error: a result that nobody reads must not end the work."""
+    from reencrypt.cli.logs import log_listener  # noqa: PLC0415
+
+    if common.log_format == "json":
+        return log_listener(common.log_format, common.verbose)
+    return lambda event: click.echo(_in_words(event), err=True)
+
+
+def _in_words(event: Event) -> str:
+    if isinstance(event, MemberEnded):
+        return f"[{event.number}/{event.of}] {event.member}: {event.message} ({event.seconds:.1f} s)"
+    if not isinstance(event, FleetStarted):
+        return str(event)
+    which = f"{event.listed} members"
+    if event.shard is not None:
+        which = f"{event.members} of {event.listed} members (shard {event.shard})"
+    line = f"Fleet: {which}, {event.width} at a time."
+    if event.vault_share is None:
         return line
-    if shard is None:
-        return f"{line} This process alone uses up to {share:.3g} of each vault's quota; another one would add its own."
-    return (
-        f"{line} Of each vault's quota it uses up to {share / shard.count:.3g}: {share:.3g} divided by {shard.count}."
-    )
+    of_quota = f"{event.vault_share:.3g} of each vault's quota"
+    if event.shard is None:
+        return f"{line} This process alone uses up to {of_quota}; another one would add its own."
+    return f"{line} It uses up to {of_quota}: --vault-share divided by the number of shards."
 
 
 async def _performed(
     common: Common,
     works: Sequence[tuple[Member, Work[Any]]],
     fleet: FleetOptions,
-    say: Callable[[str], None],
+    tell: Emit,
 ) -> FleetReport:
     from reencrypt.cli.logs import log_listener  # noqa: PLC0415
     from reencrypt.cli.signals import stop_on_signals  # noqa: PLC0415
@@ -198,7 +209,8 @@ async def _performed(
         nonlocal number
         number += 1
         _show_places(result)
-        say(f"[{number}/{len(works)}] {result.name}: {result} ({result.seconds:.1f} s)")
+        seconds = round(result.seconds, 1)
+        tell(MemberEnded(result.name, number, len(works), result.exit_code, seconds, str(result)))
 
     stop = stop_on_signals()
     async with open_shared() as shared:

@@ -12,6 +12,8 @@ from reencrypt.events import (
     DataKeysRewrapped,
     Emit,
     Event,
+    FleetStarted,
+    MemberEnded,
     PageCommitted,
     PassStarted,
     Quarantined,
@@ -37,6 +39,8 @@ _LINES: Final[dict[type[object], tuple[str, str, int]]] = {
     Warned: ("warning", "warning", _QUIET),
     RunEnded: ("run ended", "info", _QUIET),
     Surveyed: ("page surveyed", "debug", _DETAIL),
+    FleetStarted: ("fleet started", "info", _QUIET),
+    MemberEnded: ("member ended", "info", _QUIET),
 }
 
 

@@ -9,6 +9,7 @@ from typing import Final
 from reencrypt.errors import WrongSecretKeyError
 from reencrypt.fleet.results import MemberResult
 from reencrypt.keys.errors import ServiceGoneError
+from reencrypt.outcomes import ExitCode
 from reencrypt.settings import Settings
 from reencrypt.state.stop import StopRequest
 
@@ -25,12 +26,22 @@ class Halt:
     _failed: int = 0
     _may_be_template: bool = True
     _refuted: list[bytes] = field(default_factory=list)
+    _gone: dict[str, set[str]] = field(default_factory=dict)
 
-    def note(self, result: MemberResult, settings: Settings | None) -> None:
-        """Judge the result of a member that has ended; `settings` are None where they could not be read."""
-        self._failed += result.has_failed
+    def note(self, result: MemberResult, settings: Settings | None, *, last: bool) -> None:
+        """Judge the result of a member; `settings` are None where they could not be read.
+
+        Unless it is its `last` turn, what may pass has not failed yet.
+        """
+        self._failed += result.has_failed and (last or result.exit_code != ExitCode.UNAVAILABLE)
         if isinstance(result.error, ServiceGoneError):
-            self.stop.set(f"the key service of {result.name} does not answer: {result.error.message}")
+            # One alone may have a wrong address.
+            gone = self._gone.setdefault(result.error.service, set())
+            gone.add(result.name)
+            if len(gone) > 1:
+                self.stop.set(f"{result.error.service} does not answer: {result.error.message}")
+        elif result.exit_code == ExitCode.DONE:
+            self._gone.clear()
         if self.max_failed is not None and self._failed > self.max_failed:
             self.stop.set(f"{self._failed} members have failed, and --max-failed is {self.max_failed}")
         self._note_secret_key(result, settings)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fnmatch
 import glob
 import json
 import os
 import sys
 import tomllib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,10 +17,12 @@ from typing import Final
 from reencrypt.errors import ConfigurationError
 from reencrypt.fleet.member import CONFIG, DATABASE, NAME, OWN_KEYS, Entry
 from reencrypt.settings.files import LONGEST_BYTES, read_text, shown_path
+from reencrypt.settings.locate import working_folder
 
 _DEFAULTS: Final = "defaults"
 _MEMBERS: Final = "member"
 _STANDARD_INPUT: Final = "-"
+_BEGINNING_BYTES: Final = 4096
 _HINT: Final = (
     'A list of members is a TOML file with [[member]] entries, a pattern such as "/srv/*/grafana.ini", or lines of '
     "JSON (--members)."
@@ -88,25 +92,36 @@ def _own(defaults: Mapping[str, object]) -> dict[str, object]:
 
 def _of_lines(source: str) -> Listing:
     if source == _STANDARD_INPUT:
-        place, text = "standard input", _standard_input()
+        place, folder, text = "standard input", working_folder(), _standard_input()
     else:
-        place, text = shown_path(Path(source)), read_text(Path(source), "the list of members", "Check the path.")
+        path = Path(source)
+        place, folder = shown_path(path), path.absolute().parent
+        text = read_text(path, "the list of members", "Check the path.")
     entries = []
-    for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), 1):
-        if not line.strip():
-            continue
-        where = f"{place}, line {number}"
-        try:
-            values = json.loads(line)
-        except (ValueError, RecursionError):
-            values = None
-        if not isinstance(values, dict):
-            raise ConfigurationError(
-                f"{where} is no JSON object",
-                hint=f'A line is {{"{NAME}": "…", "{CONFIG}": "…"}}, as in a [[{_MEMBERS}]].',
-            )
-        entries.append(Entry(where, Path.cwd(), values))
+    # Not by `splitlines`: a text in JSON may have characters that Unicode calls line breaks.
+    for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
+        if line.strip():
+            entries.append(Entry(f"{place}, line {number}", folder, _object(line, f"{place}, line {number}")))
     return Listing(entries, place=place)
+
+
+def _object(line: str, where: str) -> dict[str, object]:
+    def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            twice = next(key for key, number in Counter(key for key, _ in pairs).items() if number > 1)
+            raise ConfigurationError(f"{where} has {twice} twice", hint="Leave one of them out.")
+        return found
+
+    try:
+        values = json.loads(line, object_pairs_hook=once)
+    except (ValueError, RecursionError):
+        values = None
+    if not isinstance(values, dict):
+        raise ConfigurationError(
+            f"{where} is no JSON object", hint=f'A line is {{"{NAME}": "…", "{CONFIG}": "…"}}, with a member\'s keys.'
+        )
+    return values
 
 
 def _standard_input() -> str:
@@ -121,41 +136,79 @@ def _standard_input() -> str:
 
 
 def _of_files(sources: Sequence[str]) -> Listing:
-    """One member for each file, named by what tells its path from the others'."""
-    place = " ".join(sources)
-    found: list[str] = []
+    """One member for each file of Grafana's configuration."""
+    found: dict[Path, str] = {}
     for source in sources:
-        # Not by `pathlib`: a pattern may be absolute.
-        matches = sorted(glob.glob(source)) if glob.has_magic(source) else [source]  # noqa: PTH207
-        if not matches:
-            raise ConfigurationError(f"no file is found by {source}", hint=_HINT)
-        found += matches
-    paths = [Path(os.path.abspath(each)) for each in dict.fromkeys(found)]  # noqa: PTH100 - a link keeps its name
-    return Listing(
-        [
-            Entry(shown_path(path), Path.cwd(), {NAME: name, CONFIG: str(path)})
-            for path, name in zip(paths, _names(paths), strict=True)
-        ],
-        place=place,
+        for path, name in _matches(source):
+            _refuse_list(path)
+            found.setdefault(path, name)
+    entries = [Entry(shown_path(path), path.parent, {NAME: name, CONFIG: str(path)}) for path, name in found.items()]
+    return Listing(entries, place=" ".join(sources))
+
+
+def _matches(source: str) -> list[tuple[Path, str]]:
+    """The files of a source with their names, which depend on no other file: shards are made by them.
+
+    Of a pattern that is what its wildcards stand for, of a file that is named the folder.
+    """
+    # A link keeps its name.
+    path = working_folder() / source
+    if os.path.lexists(path) or not glob.has_magic(source):
+        return [(path, str(path.parent))]
+    base, *parts = path.parts
+    if "**" in parts:
+        raise ConfigurationError(f"{source}: ** stands for folders at any depth", hint="Give each folder with a *.")
+    places: list[tuple[Path, tuple[str, ...]]] = [(Path(base), ())]
+    for part in parts:
+        if glob.has_magic(part):
+            places = [
+                (place / name, (*names, name)) for place, names in places for name in _folder(place, part, source)
+            ]
+        else:
+            places = [(place / part, names) for place, names in places if _is_there(place / part, source)]
+    if not places:
+        raise ConfigurationError(f"no file is found by {source}", hint=_HINT)
+    return [(place, "/".join(names)) for place, names in places]
+
+
+def _folder(place: Path, pattern: str, source: str) -> list[str]:
+    """The names in a folder that fit a pattern; one that may not be read is no folder without members."""
+    try:
+        names = [each.name for each in place.iterdir()]
+    except NotADirectoryError:
+        return []
+    except OSError as error:
+        raise _hidden(place, error, source) from None
+    hidden = pattern.startswith(".")
+    return sorted(each for each in fnmatch.filter(names, pattern) if hidden or not each.startswith("."))
+
+
+def _is_there(path: Path, source: str) -> bool:
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise _hidden(path, error, source) from None
+    return True
+
+
+def _hidden(path: Path, error: OSError, source: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{source}: {shown_path(path)} cannot be looked at: {error.strerror}",
+        hint="Run as a user that sees every member; one that is left out would be left behind.",
     )
 
 
-def _names(paths: Sequence[Path]) -> list[str]:
-    """The parts of each path that not all have at its beginning or its end; of a single one its folder."""
-    if len(paths) == 1:
-        return [paths[0].parent.name or str(paths[0])]
-    parts = [each.parts for each in paths]
-    begin = _alike(parts)
-    end = _alike([each[begin:][::-1] for each in parts])
-    names = ["/".join(each[begin : len(each) - end]) for each in parts]
-    return [name or path.parent.name for name, path in zip(names, paths, strict=True)]
-
-
-def _alike(sequences: Sequence[Sequence[str]]) -> int:
-    """How many items all sequences begin with."""
-    number = 0
-    for items in zip(*sequences, strict=False):
-        if len(set(items)) > 1:
-            break
-        number += 1
-    return number
+def _refuse_list(path: Path) -> None:
+    """Refuse a list of members where a file of Grafana's configuration belongs."""
+    try:
+        with path.open("rb") as file:
+            beginning = file.read(_BEGINNING_BYTES).lstrip()
+    except OSError:
+        return  # its member says what is wrong with it
+    if beginning.startswith((b"{", b"[[", b"[defaults]")):
+        raise ConfigurationError(
+            f"{shown_path(path)} is a list of members, and no configuration of Grafana",
+            hint="Name a list in TOML *.toml, and give lines of JSON with --members.",
+        )

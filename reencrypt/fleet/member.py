@@ -9,7 +9,9 @@ from typing import Any, Final
 
 from reencrypt.errors import ConfigurationError
 from reencrypt.fleet.variables import read_variables
-from reencrypt.settings import Settings, load_settings
+from reencrypt.settings import Settings
+from reencrypt.settings.load import load_on
+from reencrypt.settings.locate import Machine
 
 #: The keys of an entry that are about the Grafana; all others are options of the command.
 NAME: Final = "name"
@@ -54,7 +56,10 @@ class Member:
         `environ` is the process's environment. What it has for a Grafana is for none of the members.
         """
         others = {name: text for name, text in environ.items() if not name.startswith("GF_")}
-        return load_settings(
+        # What is installed on this machine is none of theirs.
+        machine = Machine(installations=())
+        return load_on(
+            machine,
             config=self.config,
             home=self.home,
             database_url=self.database,
@@ -69,9 +74,9 @@ def read_member(entry: Entry) -> Member:
     texts = {key: _text(values[key], key, place) for key in OWN_KEYS if key in values}
     name = _name(texts.get(NAME, ""), place)
     place = f"{place} ({name})"
-    if CONFIG not in texts and DATABASE not in texts:
+    if not {CONFIG, HOME, DATABASE} & set(texts):
         raise ConfigurationError(
-            f"{place} has neither {CONFIG} nor {DATABASE}",
+            f"{place} has neither {CONFIG} nor {HOME} nor {DATABASE}",
             hint="Say where this Grafana's configuration or database is.",
         )
     paths = {key: entry.folder / texts[key] for key in (CONFIG, HOME, SECRET_KEY_FILE, VARIABLES_FILE) if key in texts}
@@ -121,7 +126,7 @@ def check_members(members: Collection[Member]) -> None:
             raise ConfigurationError(
                 f"{member.place} and {same.place} have the same name", hint="Give each member a name of its own."
             )
-        what = (member.config, member.database, tuple(sorted(member.variables.items())))
+        what = (member.config, member.home, member.database, tuple(sorted(member.variables.items())))
         same = configurations.setdefault(what, member)
         if same is not member:
             raise ConfigurationError(

@@ -24,7 +24,8 @@ def read_variables(path: Path, owner: str) -> Mapping[str, str]:
     hint = "A line of an environment file is GF_SECTION_KEY=value."
     found: dict[str, str] = {}
     text = read_text(path, f"the environment file of {owner},", "Check the path.")
-    for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), 1):
+    # Not by `splitlines`: a value may have characters that Unicode calls line breaks.
+    for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         where = f"{shown_path(path)}, line {number}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ from reencrypt.outcomes import ExitCode
 from reencrypt.settings import Settings
 from reencrypt.state.stop import StopRequest
 
+#: What a second turn may find gone.
+_MAY_PASS: Final = (ExitCode.LEASE_HELD, ExitCode.UNAVAILABLE)
 #: How long a member may take to stop by itself on request, before it is cancelled: longer than a page and its commit.
 _GRACE_SECONDS: Final = 10.0
 
@@ -52,7 +55,8 @@ class FleetWork:
     async def run(self, tasks: Sequence[Task], canary: str = "") -> list[MemberResult]:
         """Do the work of every member, the canary first and alone; returns the results in the order of the list.
 
-        A member that another process holds is tried once more at the end.
+        The others are worked on in any order, so that two processes on one list do not meet at each member. One that
+        another process holds, or whose database or vault does not answer, is tried once more at the end.
         """
         passing_on = asyncio.ensure_future(self._pass_on_stop())
         try:
@@ -61,8 +65,9 @@ class FleetWork:
             failed = [result for result in self._results.values() if result.exit_code != ExitCode.DONE]
             if failed and not self.stop.reason:
                 self.halt.canary_failed(failed[0])
-            held = await self._all([task for task in tasks if task not in first], last=False)
-            await self._all(held, last=True)
+            others = [task for task in tasks if task not in first]
+            again = await self._all(random.sample(others, len(others)), last=False)
+            await self._all(again, last=True)
         finally:
             passing_on.cancel()
         return [self._results.get(task.member.name, MemberResult(task.member.name, ExitCode.STOPPED)) for task in tasks]
@@ -74,24 +79,24 @@ class FleetWork:
             each.set(reason)
 
     async def _all(self, tasks: Sequence[Task], *, last: bool) -> list[Task]:
-        """Work off members; returns those that another process holds, unless this is their `last` turn."""
-        waiting, held = deque(tasks), list[Task]()
+        """Work off members; returns those whose obstacle may pass, unless this is their `last` turn."""
+        waiting, again = deque(tasks), list[Task]()
 
         async def worker() -> None:
             while waiting and not self.stop.reason:
                 task = waiting.popleft()
                 result, settings = await self._one(task)
                 self._results[result.name] = result
-                if result.exit_code == ExitCode.LEASE_HELD and not last:
-                    held.append(task)
-                    continue
-                self.halt.note(result, settings)
-                self.ended(result)
+                self.halt.note(result, settings, last=last)
+                if result.exit_code in _MAY_PASS and not last and not self.stop.reason:
+                    again.append(task)
+                else:
+                    self.ended(result)
 
         async with asyncio.TaskGroup() as group:
             for _ in range(min(self.width, len(waiting))):
                 group.create_task(worker())
-        return held
+        return again
 
     async def _one(self, task: Task) -> tuple[MemberResult, Settings | None]:
         """Do the work of one member; whatever goes wrong there is its result."""
@@ -104,10 +109,11 @@ class FleetWork:
             settings = await loop.run_in_executor(self.shared.pool, task.load)
             work = task.work.perform(settings, self.shared, emit=task.emit, stop=stop)
             report = await self.stop.interruptible(work, grace_seconds=_GRACE_SECONDS if task.work.stops else 0.0)
+            exit_code, told = task.work.exit_code(report), report.as_json()
         except ReencryptError as error:
             return MemberResult(name, error.exit_code, loop.time() - since, error=error), settings
         except Exception as error:  # noqa: BLE001 - a bug that one member meets must not stop the others
             return MemberResult(name, ExitCode.BUG, loop.time() - since, error=error), settings
         finally:
             self._running.discard(stop)
-        return MemberResult(name, task.work.exit_code(report), loop.time() - since, report.as_json()), settings
+        return MemberResult(name, exit_code, loop.time() - since, told), settings

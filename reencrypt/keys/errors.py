@@ -49,7 +49,14 @@ class KeyDisabledError(RefusedError):
 
 
 class ServiceGoneError(UnavailableError):
-    """The key service did not answer, or throttled every request, until the deadline (exit 7)."""
+    """The key service did not answer, or throttled every request, until the deadline (exit 7).
+
+    `service` is its name, the same for all keys that it has.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", service: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.service = service
 
 
 class KeyMissingError(ConfigurationError):

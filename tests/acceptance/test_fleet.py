@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -86,7 +88,7 @@ def test_one_member_never_stops_another(fleet: Fleet, tmp_path: Path) -> None:
     assert list(fleet.done()) == ["well-0", "well-1", "well-2"]
     again = fleet.json("run", expect=6)["members"]
     assert (again["held"]["exit_code"], again["held"]["resumed"]) == (0, True)
-    text = fleet("run", expect=6).stdout
+    text = fleet("run", expect=6).stderr
     assert text.startswith("Fleet: 7 members, 4 at a time. This process alone uses up to 0.5 of each vault's quota")
     assert "wrong-key: exit 6, secret_key (from " in text
     assert "well-0: nothing to do (" in text
@@ -109,7 +111,7 @@ def test_a_canary_goes_first_and_keeps_the_others_from_its_fault(fleet: Fleet) -
     assert [story.digest() for story in fleet.stories.values()] == before
     fleet.stories["canary"] = right.with_secret_key(right.secret_key)
     fleet.write()
-    text = fleet("run", "--canary", "canary").stdout
+    text = fleet("run", "--canary", "canary").stderr
     assert next(line.split()[1] for line in text.splitlines() if line.startswith("[")) == "canary:"
     assert list(fleet.done()) == ["a", "b", "canary"]
     assert "there is no such member" in fleet("run", "--canary", "nobody", expect=2).stderr
@@ -117,19 +119,11 @@ def test_a_canary_goes_first_and_keeps_the_others_from_its_fault(fleet: Fleet) -
 
 
 def test_a_fleet_stops_where_too_many_have_failed(fleet: Fleet) -> None:
-    for number in range(4):
-        fleet.add(f"grafana-{number}")
-    missing = [{"name": f"missing-{number}", "database": f"sqlite:////nowhere/{number}.db"} for number in range(3)]
-    fleet.write()
-    listed = fleet.list.read_text()
-    fleet.stories, wells = {}, fleet.stories
-    fleet.write(*missing)
-    fleet.list.write_text(fleet.list.read_text() + listed.partition("\n\n")[2])
-    fleet.stories = wells
+    fleet.write(*({"name": f"missing-{number}", "database": f"sqlite:////nowhere/{number}.db"} for number in range(5)))
     report = fleet.json("run", "--max-failed", "1", "--width", "1", expect=2)
     assert report["stop_reason"] == "2 members have failed, and --max-failed is 1"
-    assert report["members_by_exit_code"] == {"2": 2, "4": 5}
-    assert not list(fleet.done())
+    assert report["members_by_exit_code"] == {"2": 2, "4": 3}
+    assert fleet.json("run", "--max-failed", "5", expect=2)["stop_reason"] is None
 
 
 def test_one_wrong_key_in_the_first_three_is_a_wrong_template(fleet: Fleet) -> None:
@@ -156,8 +150,20 @@ def test_a_vault_that_is_gone_stops_all(tmp_path: Path, own_vault: Vault) -> Non
     fleet.json("run", "--limit", "1", expect=4)
     own_vault.stop()
     report = fleet.json("run", "--width", "1", "--vault-deadline", "1", expect=7)
-    assert report["stop_reason"].startswith("the key service of grafana-0 does not answer: ")
-    assert report["members_by_exit_code"] == {"7": 1, "4": 3}
+    assert report["stop_reason"].startswith(f"{own_vault.uri} does not answer: ")
+    assert report["members_by_exit_code"] == {"7": 2, "4": 2}
+
+
+def test_one_wrong_address_of_a_vault_stops_nobody_else(fleet: Fleet) -> None:
+    for name in ("a", "b", "wrong"):
+        fleet.add(name)
+    configuration = fleet.stories["wrong"].cli.configuration
+    assert configuration is not None
+    configuration.write_text(configuration.read_text().replace(fleet.vault.uri, "https://localhost:9"))
+    fleet.write()
+    report = fleet.json("run", "--vault-deadline", "1", "--width", "1", expect=7)
+    assert (report["stop_reason"], report["members_by_exit_code"]) == (None, {"7": 1, "0": 2})
+    assert "localhost:9" in report["members"]["wrong"]["error"]["message"]
 
 
 def test_options_of_a_member_are_checked_before_anything_begins(fleet: Fleet) -> None:
@@ -166,7 +172,9 @@ def test_options_of_a_member_are_checked_before_anything_begins(fleet: Fleet) ->
         ('limit = "x"', "member 2 (b): limit cannot be a text"),
         ("limit = 0", "member 2 (b): Invalid value for '--limit'"),
         ('wrap-formt = "x"', "member 2 (b): no command has an option 'wrap-formt'"),
-        ("vault-share = 0.1", "member 2 (b): all members share the limiter of a vault"),
+        ("vault-share = 0.1", "member 2 (b): vault-share is one for all members"),
+        ("width = 2", "member 2 (b): width is one for all members"),
+        ('output = "json"', "member 2 (b): output is one for all members"),
         ('if-older-than = "90d"', "member 2 (b): --if-older-than is about data keys that get replaced"),
     ):
         fleet.write()
@@ -183,9 +191,13 @@ def test_options_of_a_member_are_checked_before_anything_begins(fleet: Fleet) ->
 def test_the_command_line_wins_over_a_member_and_that_over_the_defaults(fleet: Fleet) -> None:
     for name in ("a", "b"):
         fleet.add(name, secrets=20)
-    fleet.write(defaults=(f'wrap-format = "{WRAP[1]}"', "limit = 3"))
+    fleet.write(defaults=(f'wrap-format = "{WRAP[1]}"', "limit = 3", "width = 1"))
     fleet.list.write_text(fleet.list.read_text() + "limit = 5\n")
-    report = fleet.json("run", "--width", "1", expect=4)
+    assert fleet("run", "--width", "2", "--max-runtime", "0", expect=4).stderr.startswith(
+        "Fleet: 2 members, 2 at a time"
+    )
+    assert fleet("run", "--max-runtime", "0", expect=4).stderr.startswith("Fleet: 2 members, 1 at a time")
+    report = fleet.json("run", expect=4)
     reasons = [each["stop_reason"] for each in report["members"].values()]
     assert reasons == [f"the limit of {number} secrets is reached" for number in (3, 5)]
     report = fleet.json("run", "--limit", "4", expect=4)
@@ -201,12 +213,43 @@ def test_shards_share_the_members_and_the_quota(fleet: Fleet) -> None:
         environment = {"JOB_COMPLETION_INDEX": str(index), "REENCRYPT_SHARDS": "3"}
         cli = replace(fleet.cli, environment=environment)
         outcome = cli("fleet run", str(fleet.list), "--output", "json")
-        assert f"(shard {index}/3), 4 at a time. Of each vault's quota it uses up to 0.167: 0.5 divided by 3." in (
-            outcome.stderr
-        )
+        assert f"(shard {index}/3), 4 at a time. It uses up to 0.167 of each vault's quota" in outcome.stderr
         names += outcome.json["members"]
         assert len(outcome.json["members"]) + outcome.json["members_of_other_shards"] == 6
     assert sorted(names) == sorted(fleet.stories)
     assert sorted(fleet.done()) == sorted(fleet.stories)
     half = replace(fleet.cli, environment={"JOB_COMPLETION_INDEX": "0"})
     assert "REENCRYPT_SHARDS is not" in half("fleet run", str(fleet.list), expect=2).stderr
+
+
+@pytest.mark.parametrize("reader", ["| true", "| head -1", "> /dev/full"])
+def test_a_result_that_nobody_takes_ends_no_work(reader: str, fleet: Fleet) -> None:
+    for name in ("a", "b"):
+        fleet.add(name)
+    fleet.write()
+    line = shlex.join(fleet.cli.arguments("fleet run", str(fleet.list)))
+    shell = ["bash", "-c", f"set -o pipefail; {line} {reader}"]
+    done = subprocess.run(shell, env=fleet.cli.variables(), capture_output=True, text=True, check=False)
+    assert done.returncode == (2 if reader == "> /dev/full" else 0), done.stderr
+    assert list(fleet.done()) == ["a", "b"]
+    assert "bug" not in done.stderr
+
+
+def test_an_empty_grafana_is_none_of_the_failures_where_it_may_be_empty(fleet: Fleet) -> None:
+    fleet.add("a")
+    with fleet.add("new", secrets=0).builder() as builder:
+        builder.ground.connection.execute("DELETE FROM data_keys")
+    fleet.write()
+    assert fleet.json("run", expect=9)["members_by_exit_code"] == {"9": 1, "0": 1}
+    assert fleet.json("run", "--allow-empty")["members_by_exit_code"] == {"0": 2}
+
+
+def test_two_homes_with_one_file_are_two_members(fleet: Fleet, tmp_path: Path) -> None:
+    entries = [{"name": name, "grafana-config": "g.ini", "grafana-home": name} for name in ("a", "b")]
+    for entry in entries:
+        (tmp_path / entry["name"]).mkdir()
+    (tmp_path / "g.ini").write_text("[paths]\ndata = data\n")
+    fleet.write(*entries)
+    report = fleet.json("run", expect=2)
+    for name in ("a", "b"):
+        assert f"{tmp_path}/{name}/data/grafana.db" in report["members"][name]["error"]["message"]

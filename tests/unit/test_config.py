@@ -28,6 +28,7 @@ CONFIG = Path(__file__).parents[2] / "config"
 #: The base for many Grafanas.
 FLEET = CONFIG / "kubernetes" / "fleet"
 MANIFESTS = sorted(each for each in (CONFIG / "kubernetes").rglob("*.yaml") if each.name != "kustomization.yaml")
+SCALE = (CONFIG.parent / "docs/scale.md").read_text()
 PERHAPS = ("config", "verbose", "help")
 
 
@@ -73,6 +74,8 @@ def test_every_schedule_forbids_two_at_a_time() -> None:
     found = [document for _, document in documents() if document["kind"] == "CronJob"]
     assert {document["spec"]["concurrencyPolicy"] for document in found} == {"Forbid"}
     assert len(found) == 2
+    # It must not begin beside the job of the same base.
+    assert [document["spec"].get("suspend", False) for document in found] == [False, True]
 
 
 def parse(arguments: list[str]) -> None:
@@ -126,6 +129,28 @@ def test_the_base_builds_to_valid_objects_in_one_namespace() -> None:
         if specs := pod_of(document):
             named = {each["configMap"]["name"] for each in specs[1]["volumes"] if "configMap" in each}
             assert named == {members["metadata"]["name"]}
+
+
+def test_the_overlay_in_the_documents_builds_with_its_secret_and_members(tmp_path: Path) -> None:
+    kubectl = shutil.which("kubectl")
+    if kubectl is None:
+        pytest.skip("NOT RUN: no kubectl here")
+    (overlay,) = re.findall(r"```yaml\n# kustomization.yaml\n(.*?)```", SCALE, re.DOTALL)
+    (remote,) = re.findall(r"- (https://\S+)", overlay)
+    shutil.copytree(FLEET, tmp_path / "base")
+    (tmp_path / "kustomization.yaml").write_text(overlay.replace(remote, "base"))
+    for name in ("fleet.toml", "customer-a.ini", "customer-a.env"):
+        (tmp_path / name).write_text("")
+    built = subprocess.run([kubectl, "kustomize", str(tmp_path)], capture_output=True, text=True, check=True)
+    found = list(yaml.safe_load_all(built.stdout))
+    there = {(each["kind"], each["metadata"]["name"]) for each in found if each["kind"] in ("Secret", "ConfigMap")}
+    for document in found:
+        if specs := pod_of(document):
+            volumes = specs[1]["volumes"]
+            wanted = {("ConfigMap", each["configMap"]["name"]) for each in volumes if "configMap" in each}
+            wanted |= {("Secret", each["secret"]["secretName"]) for each in volumes if "secret" in each}
+            assert wanted == there
+            assert specs[1]["containers"][0]["image"].startswith("registry.your-company.example/")
 
 
 def test_the_lists_of_members_are_lists() -> None:

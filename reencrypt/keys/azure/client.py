@@ -252,7 +252,7 @@ class VaultClient:
     async def _retried(self, operation: str, once: Callable[[], Awaitable[T]], weight: float) -> T:
         return await call_with_retries(
             once,
-            Request(weight, f"{operation} with {self.key_name}", _HINT),
+            Request(weight, f"{operation} with {self.key_name}", _HINT, self._settings.vault_uri),
             policy=self._policy,
             limiter=self._limiter,
             waiting=self._waiting,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from typing import TYPE_CHECKING, Any
 
 from reencrypt.keys.azure.credential import make_credential
 from reencrypt.keys.azure.settings import AzureKeyVaultSettings
+from reencrypt.keys.azure.sign_in_errors import signs_in_by_section
 
 if TYPE_CHECKING:
     from azure.keyvault.keys.aio import KeyClient
@@ -28,7 +30,9 @@ class VaultConnection:
     @staticmethod
     def name_of(settings: AzureKeyVaultSettings) -> str:
         """Name the vault and the identity: keys with one name can share a connection."""
-        secret = hashlib.sha256(settings.client_secret.reveal().encode()).hexdigest()
+        # A machine's identity is the same, whatever secret the section has.
+        used = settings.client_secret.reveal() if signs_in_by_section(settings, os.environ) else ""
+        secret = hashlib.sha256(used.encode()).hexdigest()
         # Entra takes ids in any case.
         return f"{settings.vault_uri} {settings.tenant_id} {settings.client_id} {secret}".lower()
 

@@ -70,11 +70,15 @@ class RetryPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request, for the queue and for messages: `weight` in units of the quota, `what` and `hint` for errors."""
+    """A request, for the queue and for messages: `weight` in units of the quota, `what` and `hint` for errors.
+
+    `service` is who is asked.
+    """
 
     weight: float
     what: str
     hint: str
+    service: str = ""
 
 
 async def call_with_retries(
@@ -95,7 +99,11 @@ async def call_with_retries(
     if pause:
         reason = f"{request.what}: Key Vault is throttling requests (429), the next one may go in {pause:.0f} s"
         if pause > policy.deadline_seconds:
-            raise ServiceGoneError(f"{reason}, after the deadline of {policy.deadline_seconds:g} s", hint=request.hint)
+            raise ServiceGoneError(
+                f"{reason}, after the deadline of {policy.deadline_seconds:g} s",
+                hint=request.hint,
+                service=request.service,
+            )
         waiting(reason)
     await limiter.admit(ticket, request.weight)
     deadline = loop.time() + policy.deadline_seconds
@@ -127,7 +135,9 @@ async def call_with_retries(
         tries += 1
         if loop.time() + wait >= deadline:
             raise ServiceGoneError(
-                f"{request.what}: {reason}; gave up (deadline {policy.deadline_seconds:g} s)", hint=hint
+                f"{request.what}: {reason}; gave up (deadline {policy.deadline_seconds:g} s)",
+                hint=hint,
+                service=request.service,
             )
         waiting(f"{request.what}: {reason}")
         await asyncio.sleep(wait)

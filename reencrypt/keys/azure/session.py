@@ -6,6 +6,7 @@ import os
 import ssl
 import zlib
 from collections.abc import MutableMapping
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -101,8 +102,15 @@ def open_session() -> aiohttp.ClientSession:
 
 
 def _tls() -> ssl.SSLContext:
-    """Trust the CAs of the system and of `SSL_CERT_FILE`; OpenSSL ignores a file there that it cannot read."""
-    path = os.environ.get("SSL_CERT_FILE")
+    return _tls_with(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+
+
+@cache
+def _tls_with(path: str | None, folders: str | None) -> ssl.SSLContext:
+    """Trust the CAs of the system and of `SSL_CERT_FILE`; OpenSSL ignores a file there that it cannot read.
+
+    Made once: it takes 50 ms and a megabyte, and a fleet has many sessions.
+    """
     if path and (special := special_file(path)):
         raise _bad_bundle("SSL_CERT_FILE", path, special)
     context = ssl.create_default_context()
@@ -113,7 +121,6 @@ def _tls() -> ssl.SSLContext:
             raise _bad_bundle("SSL_CERT_FILE", path, "holds no certificate in PEM") from error
         except (OSError, ValueError) as error:
             raise _bad_bundle("SSL_CERT_FILE", path, f"cannot be read: {_why(error)}") from None
-    folders = os.environ.get("SSL_CERT_DIR")
     if folders and not any(Path(folder).is_dir() for folder in folders.split(os.pathsep)):
         raise _bad_bundle("SSL_CERT_DIR", folders, "is not a directory")
     return context

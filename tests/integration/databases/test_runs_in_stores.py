@@ -95,9 +95,11 @@ def run_in(store: StoreName, *namespaces: str) -> Run:
 
 async def begin(database: Database, *runs: Run) -> None:
     lease = await take_lease(database, timeout_seconds=30, waiting=print)
-    for run in runs:
-        await insert_run(database, lease, run)
-    await lease.release(database)
+    try:
+        for run in runs:
+            await insert_run(database, lease, run)
+    finally:
+        await lease.release(database)
 
 
 async def record(database: Database, run: Run, key_id: str, state: str, namespace: str = "") -> None:

@@ -13,6 +13,8 @@ import pytest
 from reencrypt.errors import ConfigurationError
 from reencrypt.fleet.listing import Listing, read_listing
 from reencrypt.fleet.member import Member, check_members, read_member
+from reencrypt.settings.environment import Environment
+from reencrypt.settings.locate import Installation, Machine, locate
 
 
 def members(listing: Listing) -> list[Member]:
@@ -60,20 +62,60 @@ grafana-home = "/opt/grafana"
     assert "a=b c" not in repr(b) + repr(listing)
 
 
-def test_files_are_named_by_what_tells_them_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("b", "a", "a/c"):
+def test_files_are_named_by_what_the_wildcards_stand_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("b", "a", ".hidden", "a/c", "[a]"):
         (tmp_path / name / "conf").mkdir(parents=True)
         (tmp_path / name / "conf" / "grafana.ini").write_text("")
+    (tmp_path / "no").write_text("a file")
     monkeypatch.chdir(tmp_path)
     found = members(read_listing(["*/conf/grafana.ini"], None))
     assert [(each.name, each.config) for each in found] == [
-        ("a", tmp_path / "a/conf/grafana.ini"),
-        ("b", tmp_path / "b/conf/grafana.ini"),
+        (name, tmp_path / name / "conf/grafana.ini") for name in ("[a]", "a", "b")
     ]
-    expanded = members(read_listing([f"{tmp_path}/b/conf/grafana.ini", "a/c/conf/grafana.ini"], None))
-    assert [each.name for each in expanded] == ["b", "a/c"]
-    (alone,) = members(read_listing([f"{tmp_path}/b/conf/grafana.ini"], None))
-    assert alone.name == "conf"
+    assert [each.name for each in members(read_listing([f"{tmp_path}/?/*/grafana.ini"], None))] == ["a/conf", "b/conf"]
+    # As a shell expands it: a name must not depend on which others there are.
+    for sources in (["[a]/conf/grafana.ini"], ["[a]/conf/grafana.ini", f"{tmp_path}/b/conf/grafana.ini"]):
+        assert members(read_listing(sources, None))[0].name == f"{tmp_path}/[a]/conf"
+    with pytest.raises(ConfigurationError, match="stands for folders at any depth"):
+        read_listing([f"{tmp_path}/**/grafana.ini"], None)
+
+
+@pytest.mark.parametrize("pattern", ["*/grafana.ini", "*/*/grafana.ini"])
+def test_a_folder_that_may_not_be_read_is_not_a_folder_without_members(
+    pattern: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "grafana.ini").write_text("")
+
+    def forbidden(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    # As for another user than root, who may look everywhere.
+    monkeypatch.setattr(Path, "lstat" if pattern.startswith("*/g") else "iterdir", forbidden)
+    with pytest.raises(ConfigurationError, match="cannot be looked at: Permission denied"):
+        read_listing([f"{tmp_path}/{pattern}"], None)
+
+
+def test_a_list_is_no_configuration_of_grafana(tmp_path: Path) -> None:
+    for name, text in (("members.jsonl", '{"name": "a"}'), ("fleet.txt", '\n[[member]]\nname = "a"')):
+        (tmp_path / name).write_text(text)
+        with pytest.raises(ConfigurationError, match="is a list of members, and no configuration"):
+            read_listing([str(tmp_path / name)], None)
+
+
+def test_what_is_installed_on_this_machine_is_no_members(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    installed = tmp_path / "installed.ini"
+    installed.write_text("[security]\nsecret_key = of this machine\n")
+    here = Installation(installed, tmp_path)
+    monkeypatch.setattr(Machine.__init__, "__defaults__", ((here,), *(Machine.__init__.__defaults__ or ())[1:]))
+    assert locate(config=None, home=None, environment=Environment({}, _unread), machine=Machine()).config == installed
+    (member,) = members(toml(tmp_path, MEMBER + "database = 'sqlite:////srv/a.db'\n"))
+    assert member.settings({}, ()).secret_key.reveal() != "of this machine"
+
+
+def _unread(_path: str, _purpose: str) -> str:
+    raise AssertionError
 
 
 def test_lines_of_json_come_from_standard_input_or_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,7 +144,7 @@ MEMBER = '[[member]]\nname = "a"\n'
         ("[[members]]\n", "fleet.toml: members is neither [defaults] nor [[member]]"),
         (MEMBER + "database = 5\n", "fleet.toml, member 1: database has to be a text"),
         (MEMBER + "grafana-config = ''\n", "fleet.toml, member 1: grafana-config has to be a text"),
-        (MEMBER, "fleet.toml, member 1 (a) has neither grafana-config nor database"),
+        (MEMBER, "fleet.toml, member 1 (a) has neither grafana-config nor grafana-home nor database"),
         ("[[member]]\ndatabase = 'x'\n", "fleet.toml, member 1 has no name"),
         ('[[member]]\nname = "a\\nb"\ndatabase = "x"\n', "fleet.toml, member 1: its name"),
         (f'[[member]]\nname = "{"a" * 201}"\ndatabase = "x"\n', "fleet.toml, member 1: its name"),
@@ -150,6 +192,9 @@ def test_two_sources_of_secret_key_are_refused(tmp_path: Path) -> None:
 def test_lines_that_are_no_objects_are_named(tmp_path: Path) -> None:
     (tmp_path / "members").write_text('{"name": "a", "database": "x"}\n["b"]\n')
     with pytest.raises(ConfigurationError, match="members, line 2 is no JSON object"):
+        read_listing([], str(tmp_path / "members"))
+    (tmp_path / "members").write_text('{"name": "a\u2028b", "database": "x"}\r\n{"name": "b", "name": "c"}\n')
+    with pytest.raises(ConfigurationError, match="members, line 2 has name twice"):
         read_listing([], str(tmp_path / "members"))
 
 
