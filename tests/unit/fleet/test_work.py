@@ -148,3 +148,12 @@ async def test_what_does_not_stop_by_itself_is_cancelled(shared: Shared) -> None
 
     (result,) = await fleet.run([task("a", for_ever, stops=False)])
     assert result.exit_code == ExitCode.STOPPED
+
+
+def test_the_exit_code_is_that_of_the_member_that_needs_a_person_most() -> None:
+    order = [1, 6, 8, 2, 9, 3, 7, 5, 4, 0]
+    assert sorted(order) == sorted(ExitCode)
+    for place, code in enumerate(order):
+        members = [MemberResult(str(each), each) for each in reversed(order[place:])]
+        assert FleetReport(members).exit_code == code
+    assert FleetReport([]).exit_code == 0
