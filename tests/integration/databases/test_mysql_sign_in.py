@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -92,14 +93,16 @@ async def test_an_account_that_needs_tls_is_told_where_to_turn_it_on(mysql: OwnS
     with pytest.raises(ConfigurationError) as refused:
         await opened(keys_of(mysql, "needs_tls", "plain"), tmp_path)
     assert "ssl_mode" in refused.value.hint
-    statements(mysql, "SET GLOBAL require_secure_transport = ON")
-    try:
-        with pytest.raises(ConfigurationError, match="takes TLS connections only") as refused:
-            await opened(keys_of(mysql, "caching", "plain"), tmp_path)
-        assert "Set ssl_mode" in refused.value.hint
-        await (await opened(keys_of(mysql, "caching", "skip-verify"), tmp_path)).close()
-    finally:
-        statements(mysql, "SET GLOBAL require_secure_transport = OFF")
+    # A connection that is there stays, and can turn it off again.
+    with closing(mysql.connect()) as connection, connection.cursor() as cursor:
+        cursor.execute("SET GLOBAL require_secure_transport = ON")
+        try:
+            with pytest.raises(ConfigurationError, match="takes TLS connections only") as refused:
+                await opened(keys_of(mysql, "caching", "plain"), tmp_path)
+            assert "Set ssl_mode" in refused.value.hint
+            await (await opened(keys_of(mysql, "caching", "skip-verify"), tmp_path)).close()
+        finally:
+            cursor.execute("SET GLOBAL require_secure_transport = OFF")
 
 
 async def test_a_server_without_tls_and_without_an_rsa_key_is_a_clear_refusal(tmp_path: Path) -> None:
