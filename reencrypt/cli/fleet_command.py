@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -14,7 +14,7 @@ from click.core import ParameterSource
 from reencrypt.cli import output as out
 from reencrypt.cli.options import Argument, Common, GroupsCommand, Only, defaults_from
 from reencrypt.errors import ConfigurationError, ReencryptError
-from reencrypt.events import Emit, Event, FleetStarted, MemberEnded
+from reencrypt.events import FleetStarted, MemberEnded
 from reencrypt.fleet.listing import read_listing
 from reencrypt.fleet.member import Member, check_members, read_member
 from reencrypt.fleet.shard import COUNT_VARIABLE, INDEX_VARIABLE, Shard
@@ -164,7 +164,7 @@ def _check_canary(fleet: FleetOptions, shard: Shard | None, members: Sequence[Me
         )
 
 
-def _teller(common: Common) -> Emit:
+def _teller(common: Common) -> Callable[[FleetStarted | MemberEnded], None]:
     """Tell how far the fleet is, on standard error: a result that nobody reads must not end the work."""
     from reencrypt.cli.logs import log_listener  # noqa: PLC0415
 
@@ -173,11 +173,9 @@ def _teller(common: Common) -> Emit:
     return lambda event: click.echo(_in_words(event), err=True)
 
 
-def _in_words(event: Event) -> str:
+def _in_words(event: FleetStarted | MemberEnded) -> str:
     if isinstance(event, MemberEnded):
         return f"[{event.number}/{event.of}] {event.member}: {event.message} ({event.seconds:.1f} s)"
-    if not isinstance(event, FleetStarted):
-        return str(event)
     which = f"{event.listed} members"
     if event.shard is not None:
         which = f"{event.members} of {event.listed} members (shard {event.shard})"
@@ -194,7 +192,7 @@ async def _performed(
     common: Common,
     works: Sequence[tuple[Member, Work[Any]]],
     fleet: FleetOptions,
-    tell: Emit,
+    tell: Callable[[FleetStarted | MemberEnded], None],
 ) -> FleetReport:
     from reencrypt.cli.logs import log_listener  # noqa: PLC0415
     from reencrypt.cli.signals import stop_on_signals  # noqa: PLC0415

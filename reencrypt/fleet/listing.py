@@ -125,13 +125,16 @@ def _object(line: str, where: str) -> dict[str, object]:
 
 
 def _standard_input() -> str:
-    content = sys.stdin.buffer.read(LONGEST_BYTES + 1)
     try:
+        # Python has none where the descriptor was closed.
+        content = sys.stdin.buffer.read(LONGEST_BYTES + 1) if sys.stdin is not None else b""
         if len(content) <= LONGEST_BYTES:
             return content.decode()
         problem = f"is longer than {LONGEST_BYTES:,} bytes"
     except UnicodeDecodeError:
         problem = "is not UTF-8"
+    except OSError as error:
+        problem = f"cannot be read: {error.strerror}"
     raise ConfigurationError(f"the list of members on standard input {problem}", hint=_HINT)
 
 

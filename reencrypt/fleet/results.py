@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from reencrypt.errors import ReencryptError
@@ -87,7 +87,7 @@ class FleetReport:
     members: Sequence[MemberResult]
     stopped: str = ""
     shard: str = ""
-    others: int = field(default=0)
+    others: int = 0
 
     @property
     def exit_code(self) -> int:

@@ -46,14 +46,6 @@ def vault_key(builder: GrafanaBuilder, vault: Vault) -> DataKey:
     return builder.data_key(provider=TARGET, wrap=lambda key: vault.wrap("prod", key))
 
 
-def refused(world: ManagerStory, *arguments: str) -> str:
-    """The text of a refusal that changes nothing."""
-    digest = world.story.digest()
-    outcome = world.story.cli(*arguments, expect=6)
-    assert world.story.digest() == digest
-    return " ".join(outcome.stderr.split())
-
-
 def under(world: ManagerStory) -> list[str]:
     """The provider of each data key in use, by secret."""
     return sorted(str(secret.provider) for secret in world.secrets().values() if secret.provider)
@@ -81,8 +73,8 @@ def test_what_only_enterprise_unwraps_is_counted_as_left(world: ManagerStory) ->
 def test_a_named_vault_makes_its_data_keys_move(world: ManagerStory) -> None:
     before = world.plaintexts()
     vault = f"{ENTERPRISE}=azurekv.prod"
-    assert "would move out of that key-management service" in refused(
-        world, "rewrap", *MANAGER, "--manager-vault", vault
+    assert "would move out of that key-management service" in world.refusal(
+        "rewrap", *MANAGER, "--manager-vault", vault
     )
     report = world.story.cli.json("rewrap", *MANAGER, "--manager-vault", vault, "--to", NEW)
     assert (report["data_keys"]["rewrapped"], report["left_because"]) == (2, {})
@@ -97,7 +89,7 @@ def test_nothing_is_written_under_a_provider_of_enterprise(command: str, world: 
     if command == "plan":
         assert "is not public" in world.story.cli(*arguments, expect=0).stdout
         return
-    assert f"under {ENTERPRISE} is not public" in refused(world, *arguments)
+    assert f"under {ENTERPRISE} is not public" in world.refusal(*arguments)
 
 
 @pytest.mark.parametrize("command", ["run", "rewrap"])
@@ -120,6 +112,6 @@ def test_a_grafana_that_encrypts_under_a_vault_gets_its_classic_store_moved(
 
 def test_a_wrong_secret_of_a_section_is_a_refusal(world: ManagerStory) -> None:
     world.configure(NEW, sections=SECTIONS | {OLD: "not the secret"})
-    said = refused(world, "run", *MANAGER)
+    said = world.refusal("run", *MANAGER)
     assert f"the secret in [secrets_manager.encryption.{OLD}] is wrong" in said
     assert f"`--skip-key {OLD}`" in said

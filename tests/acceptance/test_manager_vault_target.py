@@ -57,14 +57,6 @@ def grafanas(
     )
 
 
-def refusal(world: ManagerStory, *arguments: str) -> str:
-    """What a refusal says, which changes nothing."""
-    digest = world.story.digest()
-    outcome = world.story.cli(*arguments, expect=6)
-    assert world.story.digest() == digest
-    return " ".join(outcome.stderr.split())
-
-
 def wrapped_under_it(world: ManagerStory) -> list[bytes]:
     """The wrapped data keys under the vault's provider."""
     rows = world.story.query("SELECT encrypted_data FROM secret_data_key WHERE provider = ?", PROVIDER)
@@ -112,7 +104,7 @@ def test_a_grafana_that_encrypts_there_needs_no_other_target(world: ManagerStory
 def test_without_a_data_key_of_grafanas_nothing_is_written_and_no_format_can_be_named(
     command: str, world: ManagerStory
 ) -> None:
-    said = refusal(world, command, *AIMED)
+    said = world.refusal(command, *AIMED)
     assert f"Grafana has written no data key under {PROVIDER} yet" in said
     assert "save a secret that it keeps in the secrets manager" in said
     assert "--wrap-format" not in said
@@ -127,14 +119,14 @@ def test_a_data_key_that_a_run_has_made_shows_no_format(world: ManagerStory, sha
     world.story.cli.json("run", *AIMED, "--fresh-data-key", "--limit", "1", expect=4)
     assert len(wrapped_under_it(world)) == 2
     world.story.execute("DELETE FROM secret_data_key WHERE uid = ?", theirs.uid)
-    assert f"Grafana has written no data key under {PROVIDER} yet" in refusal(world, "run", *AIMED, "--fresh-data-key")
+    assert f"Grafana has written no data key under {PROVIDER} yet" in world.refusal("run", *AIMED, "--fresh-data-key")
 
 
 def test_the_wrong_key_shows_nothing(world: ManagerStory, shared_vault: Vault) -> None:
     """What Grafana wrapped there is under another key than the one that the user names."""
     with world.builder() as builder:
         grafanas(builder, shared_vault, key_name="other")
-    said = refusal(world, "run", *AIMED)
+    said = world.refusal("run", *AIMED)
     assert f"no data key that Grafana wrote under {PROVIDER} unwraps" in said
     assert "whether --manager-vault names the key that Grafana uses there" in said
 
@@ -149,7 +141,7 @@ def test_a_newer_data_key_in_an_odd_form_outweighs_an_older_one(
             provider=PROVIDER, wrap=lambda key: shared_vault.wrap("prod", key + b"\x00"), active=False
         )
         builder.add_value(odd, b"what proves the reading of it")
-    assert f"no data key that Grafana wrote under {PROVIDER}" in refusal(world, command, *AIMED)
+    assert f"no data key that Grafana wrote under {PROVIDER}" in world.refusal(command, *AIMED)
 
 
 def test_the_command_that_resumes_names_the_vault(world: ManagerStory, shared_vault: Vault) -> None:

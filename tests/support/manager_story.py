@@ -71,6 +71,13 @@ class ManagerStory:
         """What every secret of the manager says; None where it cannot be read."""
         return {address: secret.plaintext for address, secret in self.secrets(vaults).items()}
 
+    def refusal(self, *arguments: str) -> str:
+        """What a refusal says, which changes nothing."""
+        digest = self.story.digest()
+        outcome = self.story.cli(*arguments, expect=6)
+        assert self.story.digest() == digest
+        return " ".join(outcome.stderr.split())
+
     def tables(self) -> Rows:
         """All rows of the manager's tables, by table; without `updated`, which a run sets."""
         read = _READ if self.has_column else _READ | {"secret_encrypted_value": _WITHOUT_COLUMN}

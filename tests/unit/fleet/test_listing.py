@@ -198,6 +198,26 @@ def test_lines_that_are_no_objects_are_named(tmp_path: Path) -> None:
         read_listing([], str(tmp_path / "members"))
 
 
+def test_a_standard_input_that_gives_no_list_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(ConfigurationError, match="standard input has no members"):
+        read_listing([], "-")
+
+    class Folder(io.RawIOBase):
+        """As `< /tmp`."""
+
+        def read(self, size: int = -1) -> bytes:
+            del size
+            raise IsADirectoryError(21, "Is a directory")
+
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=Folder()))
+    with pytest.raises(ConfigurationError, match="standard input cannot be read: Is a directory"):
+        read_listing([], "-")
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(b"\xff")))
+    with pytest.raises(ConfigurationError, match="standard input is not UTF-8"):
+        read_listing([], "-")
+
+
 def test_one_list_is_wanted(tmp_path: Path) -> None:
     for sources, lines in (([], None), (["a.toml"], "-")):
         with pytest.raises(ConfigurationError, match=r"lists? of members"):
