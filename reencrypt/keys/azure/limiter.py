@@ -82,23 +82,24 @@ class Limiter:
 
     async def admit(self, ticket: int, weight: float) -> None:
         """Wait until the request may go; `leave` must follow."""
-        loop = asyncio.get_running_loop()
-        if not self._queue and self._delay(loop.time(), weight) == 0:
-            self._go(loop.time(), weight)
+        if not self._queue and self._delay(asyncio.get_running_loop().time(), weight) == 0:
+            self._go(weight)
             return
-        place = loop.create_future()
+        place = asyncio.get_running_loop().create_future()
         heapq.heappush(self._queue, (ticket, weight, place))
         self._dispatch()
         try:
             await place
         except asyncio.CancelledError:
             if place.done() and not place.cancelled():
-                self.leave()
+                self.leave(weight)
             raise
 
-    def leave(self) -> None:
+    def leave(self, weight: float) -> None:
         """Note the end of a request, with any result."""
         self._under_way -= 1
+        if self._window is not None:
+            self._window.answered(asyncio.get_running_loop().time(), weight)
         self._dispatch()
 
     def answered(self, seconds: float) -> None:
@@ -132,12 +133,15 @@ class Limiter:
         if self._under_way >= self._concurrency.limit:
             return None
         pause = max(0.0, self._paused_until - now)
-        return max(pause, self._window.wait(now, weight)) if self._window is not None else pause
+        if self._window is None:
+            return pause
+        wait = self._window.wait(now, weight)
+        return None if wait is None else max(pause, wait)
 
-    def _go(self, now: float, weight: float) -> None:
+    def _go(self, weight: float) -> None:
         self._under_way += 1
         if self._window is not None:
-            self._window.take(now, weight)
+            self._window.take(weight)
 
     def _dispatch(self) -> None:
         if self._timer is not None:
@@ -156,5 +160,5 @@ class Limiter:
                 self._timer = loop.call_later(delay, self._dispatch)
                 return
             heapq.heappop(self._queue)
-            self._go(loop.time(), weight)
+            self._go(weight)
             place.set_result(None)

@@ -17,8 +17,6 @@ from typing import Final
 from reencrypt.keys.service_options import DEFAULT_SHARE
 
 WINDOW_SECONDS: Final = 10.0
-#: Latency varies, so requests that leave 10 s apart may arrive closer together.
-_GUARD_SECONDS: Final = 0.2
 
 _CUT: Final = 0.7
 _SMALLEST: Final = 1 / 8
@@ -52,11 +50,15 @@ class Window:
 
     It is not a bucket: a thousand keys need not be spread over five seconds when the vault counts ten, and no ten
     seconds exceed the share, where a full bucket and its refill would add up.
+
+    The vault counts a request when it arrives, which is not known here: the first ones connect and sign in, later ones
+    overtake them. So a request counts from when it is sent until ten seconds after its answer.
     """
 
     def __init__(self, share: float = DEFAULT_SHARE, capacity: Capacity = VAULT) -> None:
         self._budget = capacity.budget * share
-        self._taken: deque[tuple[float, float]] = deque()
+        self._under_way = 0
+        self._answered: deque[tuple[float, float]] = deque()
         self._used = 0.0
         # Others use the vault too. After a refusal the share is lower for a while.
         self._factor = 1.0
@@ -67,24 +69,31 @@ class Window:
         recovered = max(0.0, now - self._cut_at) / _RECOVERY_SECONDS
         return self._budget * min(1.0, self._factor + recovered)
 
-    def wait(self, now: float, weight: float) -> float:
-        """Return the seconds until a request of this weight may go, 0 for now; in an empty window any may."""
-        length = WINDOW_SECONDS + _GUARD_SECONDS
-        while self._taken and self._taken[0][0] + length <= now:
-            self._used -= self._taken.popleft()[1]
-        excess = self._used + weight - self.budget(now)
-        if excess <= 0 or not self._taken:
-            return 0.0
-        for taken_at, taken in self._taken:
-            excess -= taken
-            if excess <= 0:
-                return taken_at + length - now
-        return self._taken[-1][0] + length - now
+    def wait(self, now: float, weight: float) -> float | None:
+        """Return the seconds until a request of this weight may go, 0 for now, None for not before the next answer.
 
-    def take(self, now: float, weight: float) -> None:
-        """Count a request that goes now."""
-        self._taken.append((now, weight))
+        In an empty window any request may go.
+        """
+        while self._answered and self._answered[0][0] + WINDOW_SECONDS <= now:
+            self._used -= self._answered.popleft()[1]
+        excess = self._used + weight - self.budget(now)
+        if excess <= 0 or not (self._answered or self._under_way):
+            return 0.0
+        for answered_at, answered in self._answered:
+            excess -= answered
+            if excess <= 0:
+                return answered_at + WINDOW_SECONDS - now
+        return None if self._under_way else self._answered[-1][0] + WINDOW_SECONDS - now
+
+    def take(self, weight: float) -> None:
+        """Count a request that is sent now; `answered` must follow."""
+        self._under_way += 1
         self._used += weight
+
+    def answered(self, now: float, weight: float) -> None:
+        """Note that the vault has counted the request: it was answered, or is not waited for any more."""
+        self._under_way -= 1
+        self._answered.append((now, weight))
 
     def cut(self, now: float) -> None:
         """Use a third less for some minutes: the vault has refused a request within the budget.

@@ -128,7 +128,7 @@ async def call_with_retries(
             limiter.answered(loop.time() - since)
             return result
         finally:
-            limiter.leave()
+            limiter.leave(request.weight)
         # Full jitter: many waiting calls must not come back together. The vault's own delay is the minimum.
         ceiling = min(policy.longest_wait_seconds, policy.first_wait_seconds * 2**tries)
         wait = max(wait, random.uniform(0, ceiling))  # noqa: S311 - spreads load

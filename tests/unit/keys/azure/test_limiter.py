@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import heapq
 import random
 from collections.abc import Callable
 
@@ -24,11 +25,17 @@ class Vault:
     """Counts like the service: a window of ten seconds, refusals not counted; notes when it was asked."""
 
     def __init__(
-        self, budget: float = VAULT.budget, retry_after: float | None = None, latency: float = LATENCY
+        self,
+        budget: float = VAULT.budget,
+        retry_after: float | None = None,
+        latency: float = LATENCY,
+        cold: float = 0.0,
     ) -> None:
         self.budget = budget
         self.retry_after = retry_after
         self.latency = latency
+        #: Seconds that requests take longer before the first answer: they connect and sign in.
+        self.cold = cold
         self.accepted: list[tuple[float, float]] = []
         self.refused: list[float] = []
         self.under_way = self.most_under_way = 0
@@ -38,7 +45,8 @@ class Vault:
         self.under_way += 1
         self.most_under_way = max(self.most_under_way, self.under_way)
         try:
-            await asyncio.sleep(self.latency * random.uniform(0.5, 1.5))
+            cold = 0.0 if self.accepted else self.cold
+            await asyncio.sleep(cold + self.latency * random.uniform(0.5, 1.5))
             now = loop.time()
             if sum(each for at, each in self.accepted if at > now - 10) + weight > self.budget:
                 self.refused.append(now)
@@ -73,21 +81,38 @@ def test_weights_give_the_documented_limits(bits: int, hsm: bool, per_ten_second
     share=st.floats(0.05, 1),
     gaps=st.lists(st.floats(0, 3), min_size=1, max_size=60),
     weights=st.lists(st.sampled_from([1.0, 2.0, 8.0, 16.0]), min_size=1, max_size=5),
+    latencies=st.lists(st.floats(0, 30), min_size=1, max_size=7),
+    way=st.floats(0, 1),
 )
 @settings(max_examples=60)
-def test_no_ten_seconds_ever_see_more_than_the_share(share: float, gaps: list[float], weights: list[float]) -> None:
+def test_no_ten_seconds_ever_see_more_than_the_share(
+    share: float, gaps: list[float], weights: list[float], latencies: list[float], way: float
+) -> None:
+    """The vault counts a request when it arrives, anywhere between the time it is sent and its answer."""
     window, now = Window(share), 0.0
-    sent: list[tuple[float, float]] = []
+    arrived: list[tuple[float, float]] = []
+    under_way: list[tuple[float, float]] = []
     for number, gap in enumerate(gaps):
         now += gap
         for _ in range(40):
             weight = weights[number % len(weights)]
-            now += window.wait(now, weight)
-            assert window.wait(now, weight) == pytest.approx(0, abs=1e-6)
-            window.take(now, weight)
-            sent.append((now, weight))
-    for start, _ in sent:
-        assert sum(weight for at, weight in sent if start <= at < start + 10) <= VAULT.budget * share + 1e-6
+            while (wait := answer_all(window, under_way, now, weight)) != 0:
+                now = heapq.nsmallest(1, under_way)[0][0] if wait is None else now + wait
+            window.take(weight)
+            latency = latencies[len(arrived) % len(latencies)]
+            heapq.heappush(under_way, (now + latency, weight))
+            arrived.append((now + latency * way, weight))
+    for start, _ in arrived:
+        assert sum(weight for at, weight in arrived if start <= at < start + 10) <= VAULT.budget * share + 1e-6
+
+
+def answer_all(window: Window, under_way: list[tuple[float, float]], now: float, weight: float) -> float | None:
+    """Answer what is due by `now`; returns the window's wait for one more request."""
+    while under_way and under_way[0][0] <= now:
+        window.answered(*heapq.heappop(under_way))
+    wait = window.wait(now, weight)
+    # Too small to move the clock forward is no wait.
+    return 0.0 if wait is not None and now + wait == now else wait
 
 
 def test_the_whole_share_is_used_and_nothing_is_refused() -> None:
@@ -109,6 +134,13 @@ def test_the_whole_quota_may_be_used_without_refusals() -> None:
     seconds = run_in_virtual_time(ask(vault, Limiter(Window(1.0)), 12_000))
     assert len(vault.refused) < 0.01 * 12_000
     assert 12_000 / (max(seconds) * 400) >= 0.95
+
+
+@pytest.mark.parametrize("cold", [0.3, 3.0])
+def test_requests_that_arrive_late_do_not_bunch_with_later_ones_beyond_the_share(cold: float) -> None:
+    vault = Vault(budget=VAULT.budget * 0.05, cold=cold)
+    run_in_virtual_time(ask(vault, Limiter(Window(0.05)), 800))
+    assert vault.refused == []
 
 
 def test_two_keys_of_one_vault_draw_on_one_budget() -> None:
@@ -201,13 +233,13 @@ def test_a_request_that_is_repeated_stands_before_those_that_came_later() -> Non
         async def wait(ticket: int) -> None:
             await limiter.admit(ticket, 8)
             order.append(ticket)
-            limiter.leave()
+            limiter.leave(8)
 
         later = [asyncio.create_task(wait(limiter.ticket())) for _ in range(3)]
         await asyncio.sleep(0)
         again = asyncio.create_task(wait(first))
         await asyncio.sleep(0)
-        limiter.leave()
+        limiter.leave(8)
         await asyncio.gather(again, *later)
 
     run_in_virtual_time(main())
@@ -224,7 +256,7 @@ def test_a_cancelled_request_gives_its_place_to_the_next() -> None:
         await asyncio.sleep(0)
         tasks[0].cancel()
         await asyncio.sleep(0)
-        limiter.leave()
+        limiter.leave(1)
         tasks[1].cancel()  # admitted a moment ago, and not yet aware of it
         await asyncio.wait_for(tasks[2], 1)
         assert tasks[0].cancelled()
@@ -280,7 +312,7 @@ def test_a_managed_hsm_is_left_as_much_room_as_a_vault(bits: int, per_second: in
     assert MANAGED_HSM.per_second(weight) == pytest.approx(per_second)
     window, went = Window(0.5, MANAGED_HSM), 0
     while window.wait(0.0, weight) == 0:
-        window.take(0.0, weight)
+        window.take(weight)
         went += 1
     assert went == pytest.approx(per_second * 10 * 0.5, abs=1)
 
