@@ -6,9 +6,9 @@ undone together. Engines see the columns only, and part or join at their boundar
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.databases.protocol import ColumnLimit, RowUpdate
@@ -20,14 +20,15 @@ _NUL: Final = b"\0"
 _UNLIMITED: Final = ColumnLimit(1 << 30, in_characters=False)
 
 
-def joined_rows(location: Location, rows: list[Row]) -> list[Row]:
-    """Return rows with the location's cells; `rows` have a cell for each stored column."""
+def rows_of(location: Location, raws: Iterable[tuple[Any, ...]]) -> list[Row]:
+    """Build rows of what an engine has read: the parts of a key, a cell for each stored column, and the extras."""
+    start, end = len(location.key), len(location.key) + len(location.stored)
     if not location.is_joined:
-        return rows
+        return [Row(raw[:start], raw[start:end], raw[end:]) for raw in raws]
     if len(location.columns) == 1:
         # Nearly all there are: without the steps of the general way.
-        return [Row(key, (_join(key_id, data),), extras) for key, (key_id, data), extras in rows]
-    return [row._replace(cells=_joined(location, row.cells)) for row in rows]
+        return [Row(raw[:start], (_join(raw[start], raw[start + 1]),), raw[end:]) for raw in raws]
+    return [Row(raw[:start], _joined(location, raw[start:end]), raw[end:]) for raw in raws]
 
 
 def parted_cells(location: Location, rows: Mapping[Key, Cells]) -> Mapping[Key, Cells]:
@@ -43,6 +44,22 @@ def parted_updates(location: Location, updates: Sequence[RowUpdate]) -> Sequence
         return updates
     part = _part if len(location.columns) == 1 else partial(_parted, location)
     return [RowUpdate(key, part(old), part(new)) for key, old, new in updates]
+
+
+def stored_columns(location: Location, rows: Iterable[Cells]) -> list[Sequence[bytes | None]]:
+    """Return cells by stored column instead of by row; there is at least one row."""
+    if not location.is_joined:
+        return list(zip(*rows, strict=True))
+    if len(location.columns) > 1:
+        return list(zip(*(_parted(location, cells) for cells in rows), strict=True))
+    cells = [cell for (cell,) in rows]
+    key_id, nul, _ = (cells[0] or b"").partition(_NUL)
+    start = key_id + nul
+    if nul and all(cell is not None and cell.startswith(start) for cell in cells):
+        # Nearly all pages are under one data key.
+        length = len(start)
+        return [[key_id] * len(cells), [cell and cell[length:] for cell in cells]]
+    return list(zip(*(_part((cell,)) for cell in cells), strict=True))
 
 
 def joined_limits(location: Location, limits: tuple[ColumnLimit | None, ...]) -> tuple[ColumnLimit | None, ...]:

@@ -117,7 +117,10 @@ class Written:
         """Note row updates: `lost` are those that did not happen, `matched` is the server's count of those that did."""
         sent = self._of(location)
         losers = set(lost)
-        for update in updates:
+        if not (losers or sent.left):
+            # Nearly all pages, and each row of them costs.
+            sent.sent.update((key, new) for key, _, new in updates)
+        for update in updates if losers or sent.left else ():
             if update.key in losers:
                 sent.left[update.key] = update.old
             else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from json.encoder import encode_basestring
 from typing import Final
 
 from reencrypt.catalogue.location import Key, KeyPart
@@ -13,7 +14,6 @@ _SHOWN: Final = 100
 _BYTES: Final = "bytes"
 
 
-#: Made once, because every row of a page needs it.
 _written: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
@@ -21,7 +21,16 @@ def key_to_text(key: Key) -> str:
     """Write a key as a JSON array, which keeps integers, other numbers, strings and bytes apart."""
     if len(key) == 1 and type(key[0]) is int:
         return f"[{key[0]}]"  # nearly all keys
-    return _written([{_BYTES: part.hex()} if isinstance(part, bytes) else part for part in key])
+    return f"[{','.join(map(_part_to_text, key))}]"
+
+
+def _part_to_text(part: KeyPart) -> str:
+    # Every row of a page needs it, and the encoder's own way takes five times as long.
+    if type(part) is str:
+        return encode_basestring(part)
+    if type(part) is int:
+        return str(part)
+    return _written({_BYTES: part.hex()} if isinstance(part, bytes) else part)
 
 
 def key_from_text(text: str) -> Key:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from reencrypt.catalogue.location import Key, Location, Row
-from reencrypt.databases.joined import Cells, joined_limits, joined_rows, parted_cells, parted_updates
+from reencrypt.databases.joined import Cells, joined_limits, parted_cells, parted_updates, rows_of
 from reencrypt.databases.protocol import ColumnLimit, RowUpdate, Span, Value
 from reencrypt.databases.server.dialect import Query
 from reencrypt.errors import UnavailableError
@@ -280,7 +280,7 @@ class Rendering:
         """Build rows from a result of `page`, `by_keys` or `linked`."""
         key_end = len(self.location.key)
         cells_end = key_end + len(self.location.stored)
-        rows = []
+        sound = []
         for raw in raws:
             cells = raw[key_end:cells_end]
             if len(cells) - cells.count(None) != raw[-1]:
@@ -288,8 +288,8 @@ class Rendering:
                     f"{self.location.table} {list(raw[:key_end])} holds more than the server's max_allowed_packet",
                     hint="Raise max_allowed_packet on the server, then start again; progress is saved.",
                 )
-            rows.append(Row(raw[:key_end], cells, raw[cells_end:-1]))
-        return joined_rows(self.location, rows)
+            sound.append(raw[:-1])
+        return rows_of(self.location, sound)
 
 
 def by_packet(updates: Sequence[RowUpdate], limit: int) -> Iterator[Sequence[RowUpdate]]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
 from reencrypt.catalogue.location import Key, KeyPart, Location, Row
-from reencrypt.databases.joined import Cells, joined_limits, joined_rows, parted_cells, parted_updates
+from reencrypt.databases.joined import Cells, joined_limits, parted_cells, rows_of, stored_columns
 from reencrypt.databases.protocol import ColumnLimit, RowUpdate, Span, Value
 from reencrypt.databases.server.dialect import Query
 
@@ -45,10 +46,46 @@ def _plain(part: KeyPart | UUID) -> KeyPart:
     return str(part) if isinstance(part, UUID) else part
 
 
-def _bind(values: list[Value], value: Value) -> str:
+def _bind(values: list[Any], value: Any) -> str:  # noqa: ANN401 - what the driver takes: values, and arrays of them
     """Add a value to those of a query; returns its mark."""
     values.append(value)
     return f"${len(values)}"
+
+
+@dataclass(slots=True)
+class _Page:
+    """A compare and swap of so many `rows`, part by part. They are the rows of a table of arrays, `page`.
+
+    What all rows have in common is sent once and not in an array: of seven arrays for a page of the secrets manager
+    four hold one value, a thousand times.
+    """
+
+    rows: int
+    values: list[Any] = field(default_factory=list)
+    sets: list[str] = field(default_factory=list)
+    where: list[str] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    arrays: list[str] = field(default_factory=list)
+
+    def add(self, name: str, array: str, values: Sequence[Any], as_sent: Callable[[Any], Any] | None = None) -> str:
+        """Add a value for each row, made what the driver takes by `as_sent`; returns the expression for a row's."""
+        # A single row has an array for each, so that its statement is always the same.
+        if self.rows > 1 and values[0] == values[-1] and values.count(values[0]) == len(values):
+            value = as_sent(values[0]) if as_sent else values[0]
+            return f"{_bind(self.values, value)}::{array.removesuffix('[]')}"
+        if as_sent:
+            values = [as_sent(value) for value in values]
+        self.names.append(name)
+        self.arrays.append(f"{_bind(self.values, values)}::{array}")
+        return f"page.{name}"
+
+    def statement(self, table: str) -> str:
+        """The statement for `values`. Keys differ, so that there is at least one array."""
+        return (
+            f"UPDATE {table} AS t SET {', '.join(self.sets)} "
+            f"FROM unnest({', '.join(self.arrays)}) AS page ({', '.join(self.names)}) "
+            f"WHERE {' AND '.join(self.where)}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,15 +227,33 @@ class Rendering:
             # The server orders these keys as Python does.
             keys = [update.key for update in updates]
             span = (min(keys), max(keys))
-        arrays = self._update_arrays(parted_updates(self.location, updates))
-        bounds, ends = self._within(span, len(arrays)) if span is not None else ([], [])
-        values: list[Any] = [*arrays, *ends]
+        page = self._page_of(updates)
+        if span is not None:
+            page.where += self._within(span, page.values)
         if self.location.updated:
-            values.append(in_zone(now) if self.types[self.location.updated].type_name == "timestamptz" else now)
-        yield updates, (self._update(bounds, len(values)), values)
+            zoned = self.types[self.location.updated].type_name == "timestamptz"
+            page.sets.append(f"{quote(self.location.updated)} = {_bind(page.values, in_zone(now) if zoned else now)}")
+        yield updates, (page.statement(self._table()), page.values)
 
-    def _within(self, span: Span, before: int) -> tuple[list[str], list[Any]]:
-        """Conditions that the rows of a page fulfil, with their values behind so many others.
+    def _page_of(self, updates: Sequence[RowUpdate]) -> _Page:
+        """The parts of a compare and swap that follow from the rows: an array for each of their columns."""
+        location = self.location
+        page = _Page(len(updates))
+        keys = zip(*(update.key for update in updates), strict=True)
+        for index, (name, parts) in enumerate(zip(location.key, keys, strict=True)):
+            page.where.append(f"t.{quote(name)} = {page.add(f'k{index}', self._array(name), parts)}")
+        old = stored_columns(location, [update.old for update in updates])
+        new = stored_columns(location, [update.new for update in updates])
+        for index, (column, before, after) in enumerate(zip(location.stored, old, new, strict=True)):
+            array = self._array(column)
+            as_sent = None if self.types[column].is_binary else partial(self._value, column)
+            page.where.append(self._same(column, page.add(f"old{index}", array, before, as_sent), "t."))
+            sent = page.add(f"new{index}", array, after, as_sent)
+            page.sets.append(f"{quote(column)} = {self._new(column, sent)}")
+        return page
+
+    def _within(self, span: Span, values: list[Any]) -> list[str]:
+        """Conditions that the rows of a page fulfil; adds their values.
 
         Without them the planner, which knows nothing of the arrays, reads the whole table for some page sizes. It
         estimates a comparison of whole keys by the first column alone, so that what the two ends of the page have in
@@ -206,36 +261,12 @@ class Rendering:
         """
         first, last = span
         bounds: list[str] = []
-        values: list[Any] = []
         for name, low, high in zip(self.location.key, first, last, strict=True):
-            column, place = f"t.{quote(name)}", before + len(values)
+            column = f"t.{quote(name)}"
             if low != high:
-                bounds.append(f"{column} BETWEEN ${place + 1} AND ${place + 2}")
-                return bounds, [*values, low, high]
-            bounds.append(f"{column} = ${place + 1}")
-            values.append(low)
-        return bounds, values
-
-    def _update(self, bounds: Sequence[str], values: int) -> str:
-        """The statement with so many values; the last is the time where one is set."""
-        location = self.location
-        names = [*location.key]
-        arrays = [self._array(name) for name in location.key]
-        for index, column in enumerate(location.stored):
-            names += (f"old{index}", f"new{index}")
-            arrays += [self._array(column)] * 2
-        columns = [f"k{index}" if index < len(location.key) else name for index, name in enumerate(names)]
-        sets = [f"{quote(column)} = {self._new(column, index)}" for index, column in enumerate(location.stored)]
-        if location.updated:
-            sets.append(f"{quote(location.updated)} = ${values}")
-        same = [f"t.{quote(name)} = page.k{index}" for index, name in enumerate(location.key)]
-        same += [self._same(column, f"page.old{index}", "t.") for index, column in enumerate(location.stored)]
-        unnest = ", ".join(f"${index + 1}::{array}" for index, array in enumerate(arrays))
-        same += bounds
-        return (
-            f"UPDATE {self._table()} AS t SET {', '.join(sets)} "
-            f"FROM unnest({unnest}) AS page ({', '.join(columns)}) WHERE {' AND '.join(same)}"
-        )
+                return [*bounds, f"{column} BETWEEN {_bind(values, low)} AND {_bind(values, high)}"]
+            bounds.append(f"{column} = {_bind(values, low)}")
+        return bounds
 
     def holding(self, rows: Mapping[Key, Cells]) -> Iterator[Query]:
         """Count the rows that hold exactly these bytes, given in an array for each key column and column."""
@@ -259,8 +290,7 @@ class Rendering:
             arrays,
         )
 
-    def _new(self, column: str, index: int) -> str:
-        sent = f"page.new{index}"
+    def _new(self, column: str, sent: str) -> str:
         is_bytes = self.is_raw and not self.types[column].is_binary
         return self._converted("convert_from", sent) if is_bytes else sent
 
@@ -275,17 +305,6 @@ class Rendering:
         is_sent_as_bytes = self.is_raw and column not in self.location.key
         return "bytea[]" if is_sent_as_bytes else f"{self.types[column].type_name}[]"
 
-    def _update_arrays(self, updates: Sequence[RowUpdate]) -> list[list[Any]]:
-        """The arrays for `_update`: one for each key column, then old and new for each column."""
-        arrays: list[list[Any]] = [[update.key[index] for update in updates] for index in range(len(self.location.key))]
-        for index, column in enumerate(self.location.stored):
-            if self.types[column].is_binary:
-                arrays += [[update.old[index] for update in updates], [update.new[index] for update in updates]]
-            else:
-                arrays.append([self._value(column, update.old[index]) for update in updates])
-                arrays.append([self._value(column, update.new[index]) for update in updates])
-        return arrays
-
     @property
     def _is_numbered(self) -> bool:
         """Whether the key is one number."""
@@ -298,10 +317,8 @@ class Rendering:
     def to_rows(self, raws: Iterable[tuple[Any, ...]]) -> list[Row]:
         """Build rows from a result of `page`, `by_keys` or `linked`."""
         key_end = len(self.location.key)
-        cells_end = key_end + len(self.location.stored)
         # A search also goes by `ctid`, which is no column.
         if any(name in self.types and self.types[name].type_name == "uuid" for name in self.location.key):
             # As text, as the journal and reports have it; the driver takes it so as well.
             raws = ((*map(_plain, raw[:key_end]), *raw[key_end:]) for raw in raws)
-        rows = [Row(raw[:key_end], raw[key_end:cells_end], raw[cells_end:]) for raw in raws]
-        return joined_rows(self.location, rows)
+        return rows_of(self.location, raws)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from reencrypt.catalogue.location import Key, Location, Row
-from reencrypt.databases.joined import Cells, joined_rows, parted_cells
+from reencrypt.databases.joined import Cells, parted_cells, rows_of
 from reencrypt.databases.protocol import Value
 
 
@@ -56,9 +56,7 @@ def conditions(location: Location) -> tuple[list[str], list[Value]]:
 
 def to_rows(location: Location, raws: Iterable[Any]) -> list[Row]:
     """Build rows from a result of `select`."""
-    key_end = len(location.key)
-    cells_end = key_end + len(location.stored)
-    return joined_rows(location, [Row(raw[:key_end], raw[key_end:cells_end], raw[cells_end:]) for raw in raws])
+    return rows_of(location, raws)
 
 
 def batches(keys: Sequence[Key], size: int = 100) -> Iterator[Sequence[Key]]:

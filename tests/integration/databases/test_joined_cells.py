@@ -188,6 +188,26 @@ async def test_a_row_that_changed_in_either_column_is_not_written_to(
             assert await holding.count_holding(VALUES, {("org-2", "a", 1): cell("n", b"new")}) == 1
 
 
+@pytest.mark.parametrize("changed", [None, "UPDATE secret_encrypted_value SET data_key_id = 'k2'"], ids=["none", "one"])
+async def test_what_all_rows_of_a_page_have_in_common_is_compared_in_each(
+    changed: str | None, engine: Engine, tmp_path: Path
+) -> None:
+    """Nearly all pages: one namespace, one version, one data key before and one after."""
+    await make(engine, tmp_path)
+    rows: dict[Key, tuple[str, bytes]] = {("default", name, 1): ("k1", name.encode()) for name in "abc"}
+    await fill(engine, {**rows, ("default", "a", 2): ("k1", b"a"), ("org-2", "a", 1): ("k1", b"a")})
+    before = await held(engine)
+    async with opened(engine) as database:
+        if changed:
+            await execute(engine, f"{changed} {THE_FIRST}")
+        updates = [RowUpdate(key, cell("k1", data), cell("n", data + b"!")) for key, (_, data) in rows.items()]
+        lost = await update(database, *updates)
+    first: Key = ("default", "a", 1)
+    assert lost == ([first] if changed else [])
+    written = {key: ("n", data + b"!") for key, (_, data) in rows.items()}
+    assert await held(engine) == {**before, **written, **({first: ("k2", b"a")} if changed else {})}
+
+
 async def test_data_that_is_null_is_no_cell(engine: Engine, tmp_path: Path) -> None:
     await make(engine, tmp_path)
     await fill(engine)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,6 +17,12 @@ def test_a_key_comes_back_as_it_was(key: tuple[int | float | str | bytes, ...]) 
     found = key_from_text(key_to_text(key))
     assert found == key
     assert list(map(type, found)) == list(map(type, key))
+
+
+@given(st.lists(st.integers() | st.text() | st.floats(allow_nan=False), min_size=1, max_size=3).map(tuple))
+def test_a_key_is_written_as_json_always_was(key: tuple[int | float | str, ...]) -> None:
+    """Its text is compared with that of earlier runs, so that it may never change by a character."""
+    assert key_to_text(key) == json.dumps(list(key), ensure_ascii=False, separators=(",", ":"))
 
 
 def test_different_keys_have_different_texts() -> None:
