@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from reencrypt.catalogue.location import Key, Location
@@ -53,14 +53,12 @@ class Committer:
         """
         loop = asyncio.get_running_loop()
         locked_since = 0.0
-        page = replace(page, updates=_alike(location, page))
-        # Before anything is locked: hashes take a while.
-        entries = update_entries(location, page.updates)
+        page = with_entries(location, page)
 
         async def body(transaction: Transaction) -> Committed:
             nonlocal locked_since
             locked_since = loop.time()
-            return await self._write(transaction, location, page, checkpoint, entries)
+            return await self._write(transaction, location, page, checkpoint)
 
         done = await retry_transaction(self.database, body)
         done.locked_seconds = loop.time() - locked_since
@@ -73,7 +71,6 @@ class Committer:
         location: Location,
         page: PageOutcome,
         checkpoint: Checkpoint,
-        entries: Sequence[tuple[Value, ...]],
     ) -> Committed:
         """Everything of a page inside its transaction; may be begun again, so it changes nothing in memory."""
         await self.lease.check(transaction)
@@ -83,9 +80,8 @@ class Committer:
             await self.targets.lock(transaction, page.namespaces)
             lost = await transaction.update_rows(location, page.updates, page.span)
         if lost:
-            page = page.without(set(lost))
-            entries = update_entries(location, page.updates)
-        await journal_entries(transaction, self.run.id, location, entries)
+            page = with_entries(location, page.without(set(lost)))
+        await journal_entries(transaction, self.run.id, location, page.entries or ())
         by_key = {each.key: each for each in page.updates} if page.detailed else {}
         accepted = [(row.row, by_key.get(row.row.key), row.accepted) for row in page.detailed if row.accepted]
         await save_accepted(transaction, self.run.id, location, accepted)
@@ -100,6 +96,17 @@ class Committer:
         counts = Counts.sum([checkpoint.counts, page.counts])
         await save_checkpoint(transaction, self.run.id, replace(checkpoint, counts=counts))
         return Committed(lost, page.moved, findings, counts)
+
+
+def with_entries(location: Location, page: PageOutcome) -> PageOutcome:
+    """Return the page with the journal's entries, and linked rows alike; at once where that was done before.
+
+    Hashes take a while, so it is done before anything is locked, and while the page before is written.
+    """
+    if page.entries is not None:
+        return page
+    updates = _alike(location, page)
+    return replace(page, updates=updates, entries=update_entries(location, updates))
 
 
 def _alike(location: Location, page: PageOutcome) -> list[RowUpdate]:

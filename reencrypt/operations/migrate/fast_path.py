@@ -164,10 +164,10 @@ class FastPath:
             cell = encode(value)
             if limit is None or limit.admits(cell):
                 page.updates.append(RowUpdate(row.key, row.cells, (cell,)))
-                page.namespaces.add(transformer.namespace)
             else:
                 rest.append(row)
         if moved < len(page.updates):
+            page.namespaces.add(transformer.namespace)
             page.failure_rate.note_moved(alike.key_id, len(page.updates) - moved)
         return rest
 

@@ -21,7 +21,7 @@ from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.databases.paging import Coverage, count_rows, next_page
 from reencrypt.databases.protocol import ColumnLimit
 from reencrypt.events import PageCommitted, Quarantined
-from reencrypt.operations.migrate.committer import Committed, Committer
+from reencrypt.operations.migrate.committer import Committed, Committer, with_entries
 from reencrypt.operations.migrate.fast_path import FastPath
 from reencrypt.operations.migrate.page_sizer import PAGE_BYTES, PageSizer
 from reencrypt.operations.migrate.resolver import Resolver
@@ -157,7 +157,9 @@ class Pipeline:
         while True:
             page = await pages.get()
             if self._limit.left is None:
-                page.outcome = await self._outcome(location, page.rows)
+                outcome = await self._outcome(location, page.rows)
+                async with self._turn:
+                    page.outcome = await self._in_thread(with_entries, location, outcome)
             await out.put(page)
             if page.last:
                 return
@@ -246,7 +248,7 @@ class Pipeline:
             # Rows without a change need no transaction of their own; their progress is saved from time to time.
             if not page.outcome.is_unchanged or page.last or stopped or loop.time() - saved > _UNSAVED_SECONDS:
                 unsaved.updates, unsaved.detailed = page.outcome.updates, page.outcome.detailed
-                unsaved.namespaces = page.outcome.namespaces
+                unsaved.namespaces, unsaved.entries = page.outcome.namespaces, page.outcome.entries
                 unsaved.span = (page.rows[0].key, page.rows[-1].key) if page.rows else None
                 moved += await self._commit_page(location, unsaved, checkpoint, len(page.rows))
                 unsaved, saved = PageOutcome(), loop.time()
@@ -279,7 +281,8 @@ class Pipeline:
             again = await self._database.read_rows(location, committed.lost)
             outcome = await self._each_by_slow_path(location, again)
             if attempts == _RACE_ATTEMPTS:
-                outcome = replace(outcome, updates=[], detailed=[_give_up(row) for row in outcome.detailed])
+                given_up = [_give_up(row) for row in outcome.detailed]
+                outcome = replace(outcome, updates=[], detailed=given_up, entries=None)
             committed = await self._write(location, outcome, checkpoint)
             moved += self._report(location, committed, 0)
             attempts += 1

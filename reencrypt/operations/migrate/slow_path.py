@@ -17,7 +17,7 @@ from reencrypt.crypto.ciphers import AuthenticationFailedError
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.crypto.envelope import Encryptor, Envelope
 from reencrypt.databases.cut_off import cut_off
-from reencrypt.databases.protocol import ColumnLimit, RowUpdate, Span
+from reencrypt.databases.protocol import ColumnLimit, RowUpdate, Span, Value
 from reencrypt.keys.proof import PROVEN_BITS, Admission, KeyStanding, Proof
 from reencrypt.state.accepted import NOTHING, Accepted
 from reencrypt.state.counts import LEGACY_KEPT, PLAIN_OR_UNPROVEN, Counts
@@ -61,7 +61,7 @@ class PageOutcome:
 
     `detailed` are the outcomes of rows that need more than one moved secret or no change to describe them; `unchanged`
     counts the secrets of rows that do not change. `namespaces` are those of the rows that do. `span` is that of the
-    page where all rows are from one.
+    page where all rows are from one. `entries` are the journal's for the updates, once they are built.
     """
 
     updates: list[RowUpdate] = field(default_factory=list)
@@ -70,6 +70,7 @@ class PageOutcome:
     failure_rate: FailureRate = field(default_factory=FailureRate)
     namespaces: set[str] = field(default_factory=set)
     span: Span | None = None
+    entries: Sequence[tuple[Value, ...]] | None = None
 
     @property
     def moved(self) -> int:
@@ -102,6 +103,7 @@ class PageOutcome:
         """Copy without the changes of some rows and their outcomes."""
         return replace(
             self,
+            entries=None,
             updates=[each for each in self.updates if each.key not in keys],
             detailed=[each for each in self.detailed if not (each.moved and each.row.key in keys)],
         )
