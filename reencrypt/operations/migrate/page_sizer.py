@@ -9,7 +9,7 @@ from reencrypt.databases.protocol import LockPolicy
 
 PAGE_BYTES: Final = 1024 * 1024  # bounds memory, whatever a row holds
 _FIRST_ROWS: Final = 200
-_MOST_ROWS: Final = 1000
+_MOST_ROWS: Final = 2000
 
 
 @dataclass(slots=True)
