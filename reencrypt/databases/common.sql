@@ -247,6 +247,10 @@ SELECT run_id, COUNT(*), MAX(id) FROM reencrypt_journal WHERE action IN ('rewrit
 SELECT id, table_name, row_key, column_name, old_bytes, new_hash FROM reencrypt_journal
 WHERE run_id = :run_id AND action = 'rewrite' AND id < :before ORDER BY id DESC LIMIT :rows
 
+-- name: journal_lengths_of_run
+SELECT LENGTH(old_bytes) FROM reencrypt_journal
+WHERE run_id = :run_id AND action = 'rewrite' AND id < :before ORDER BY id DESC LIMIT :rows
+
 -- name: journal_rewritten_again
 SELECT table_name, row_key, column_name FROM reencrypt_journal WHERE run_id = :run_id AND action = 'rewrite'
 GROUP BY table_name, row_key, column_name HAVING COUNT(*) > 1

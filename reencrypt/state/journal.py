@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Final
 
 from reencrypt.catalogue.location import Key, Location
@@ -19,6 +20,7 @@ ColumnPlace = tuple[str, str, str]
 #: Greater than every entry of the journal.
 END: Final = 2**62
 _PAGE_ROWS: Final = 100
+_PAGE_BYTES: Final = 1024 * 1024
 #: What an entry holds besides its run, action and table.
 _COLUMNS: Final = ("row_key", "column_name", "old_bytes", "new_hash")
 
@@ -120,7 +122,13 @@ class JournalEntry:
 async def read_entries(
     database: Database, run_id: str, before: int = END, *, rows: int = _PAGE_ROWS
 ) -> list[JournalEntry]:
-    """Read the next rewrites of a run older than the entry `before`, newest first; none at the end."""
+    """Read the next rewrites of a run older than the entry `before`, newest first; none at the end.
+
+    They are so many at most, and fewer where their old bytes are long.
+    """
+    lengths = await database.fetch("journal_lengths_of_run", run_id=run_id, before=before, rows=rows)
+    sums = accumulate(int(str(length or 0)) for (length,) in lengths)
+    rows = sum(1 for total in sums if total <= _PAGE_BYTES) or min(1, len(lengths))
     return [read_entry(row) for row in await database.fetch("journal_of_run", run_id=run_id, before=before, rows=rows)]
 
 

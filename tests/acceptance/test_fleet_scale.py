@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import shutil
 import signal
-import subprocess
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -20,12 +18,12 @@ from reencrypt.fleet.shard import Shard
 from tests.grafana.planting import Plain
 from tests.support.engine import SqliteEngine
 from tests.support.fleets import Fleet
+from tests.support.peak import MEGABYTE, peak_of
 from tests.support.servers import server_engine
 from tests.support.story import TARGET, Story
 from tests.support.vault import Vault
 
 JOB = Path(__file__).parents[2] / "config/kubernetes/fleet/job.yaml"
-MEGABYTE = 1 << 20
 #: A pod that was killed left a lease behind, and nobody waits half a minute for it here.
 QUICK = ("--lease-timeout", "0.5")
 
@@ -45,17 +43,12 @@ def nothing_twice(story: Story) -> None:
     assert story.query("SELECT COUNT(*) FROM data_keys WHERE provider = ?", TARGET) == [(1,)]
 
 
-def peak_of(fleet: Fleet, *arguments: str) -> tuple[dict[str, Any], int]:
-    """The report of a command in a process of its own, and the most memory that it had, in bytes."""
+def run_and_peak(fleet: Fleet, *arguments: str) -> tuple[dict[str, Any], int]:
+    """The report of a run in the fleet, and the most memory that its process had, in bytes."""
     line = fleet.cli.arguments("fleet run", str(fleet.list), *arguments, "--output", "json")
-    out = fleet.folder / "out.json"
-    with out.open("w") as file, (fleet.folder / "err").open("w") as errors:
-        process = subprocess.Popen(line, env=fleet.cli.variables(), stdout=file, stderr=errors)
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0, (fleet.folder / "err").read_text()
-    report: dict[str, Any] = json.loads(out.read_text())
-    return report, usage.ru_maxrss * 1024
+    output, peak = peak_of(line, fleet.cli.variables())
+    report: dict[str, Any] = json.loads(output)
+    return report, peak
 
 
 def test_thirty_members_on_three_engines(fleet: Fleet, request: pytest.FixtureRequest) -> None:
@@ -65,7 +58,7 @@ def test_thirty_members_on_three_engines(fleet: Fleet, request: pytest.FixtureRe
             fleet.add(f"{kind}-{number}", secrets=6, engine=server_engine(kind, request))
     fleet.write()
     before = {name: story.plaintexts() for name, story in fleet.stories.items()}
-    report, peak = peak_of(fleet, "--width", "8")
+    report, peak = run_and_peak(fleet, "--width", "8")
     assert {each["outcome"] for each in report["members"].values()} == {"done"}
     assert sorted(fleet.done()) == sorted(fleet.stories)
     assert {name: story.plaintexts() for name, story in fleet.stories.items()} == before
@@ -75,7 +68,7 @@ def test_thirty_members_on_three_engines(fleet: Fleet, request: pytest.FixtureRe
 @pytest.mark.rest_of_pairs
 def test_a_hundred_members_in_little_memory(fleet: Fleet) -> None:
     copies(fleet, 100)
-    report, peak = peak_of(fleet, "--width", "16")
+    report, peak = run_and_peak(fleet, "--width", "16")
     assert report["members_by_exit_code"] == {"0": 100}
     assert peak < 200 * MEGABYTE
 

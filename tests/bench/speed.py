@@ -42,6 +42,7 @@ from tests.support.engine import Engine
 from tests.support.inprocess import in_session, in_stores, verify
 from tests.support.mysql import MysqlServer
 from tests.support.mysql_programs import installed_mariadb
+from tests.support.peak import MEGABYTE, peak_of
 from tests.support.postgres import PostgresEngine, PostgresServer, connect, run_in_thread
 
 Measure: TypeAlias = Callable[[Engine], float]
@@ -224,25 +225,12 @@ async def row_by_row(engine: Engine, password: bytes, rows: int) -> float:
 
 
 # A process of its own between us and the command: a child's largest size begins with that of whoever forks it.
-_WATCH = """
-import resource, subprocess, sys
-subprocess.run(sys.argv[1:], check=True)
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
-"""
-
-
 def command(engine: Engine) -> tuple[float, float]:
     """The largest resident size of the real command in MB, and its seconds by its own report."""
     environment = {**os.environ, "GF_SECURITY_SECRET_KEY": fixtures.SECRET_KEY}
     line = [sys.executable, "-m", "reencrypt", "run", "--to", "secretKey.v1", "--fresh-data-key"]
-    done = subprocess.run(
-        [sys.executable, "-c", _WATCH, *line, "--database", engine.url, "--output", "json"],
-        env=environment,
-        stdout=subprocess.PIPE,
-        check=True,
-    )
-    *report, kilobytes = done.stdout.splitlines()
-    return int(kilobytes) / 1024, json.loads(b"".join(report))["seconds"]
+    report, peak = peak_of([*line, "--database", engine.url, "--output", "json"], environment)
+    return peak / MEGABYTE, json.loads(report)["seconds"]
 
 
 def memory(bench: Bench, small: int, large: int) -> list[Result]:
