@@ -56,19 +56,21 @@ def test_a_key_is_never_taken_from_another_namespace(story: Story) -> None:
         manager.add_value(replace(here, namespace="org-2"), b"of a key of default", name="wrong-namespace")
         # A uid that no table has.
         manager.add_value(replace(here, uid="dangling000000"), b"of a key that is gone", name="dangling")
+        # The same alone in its namespace, where nothing moves and no data key has to be made.
+        manager.add_value(replace(here, namespace="org-7", uid="dangling7"), b"of a key that is gone", name="dangling")
         # A data key in a namespace that nobody else is in.
         ordinary(manager, manager.data_key("org-9"), count=1)
     before = {address: secret.stored_text for address, secret in story.secrets().items()}
     plaintexts = story.plaintexts()
     odd = {address for address in plaintexts if address.key[1] in {"wrong-namespace", "dangling"}}
     plan = story.cli.json("plan", "--check", *MANAGER.move)
-    assert len(plan["orphaned_keys"]) == 3
+    assert len(plan["orphaned_keys"]) == 4
     report = story.cli.json("run", *MANAGER.move, expect=PARTLY)
-    assert report["quarantined_because"] == {"unknown_data_key": 3}
+    assert report["quarantined_because"] == {"unknown_data_key": 4}
     details = [str(each["detail"]) for each in report["quarantine"]]
-    assert sum("secret_data_key has no such key" in each for each in details) == 3
+    assert sum("secret_data_key has no such key" in each for each in details) == 4
     assert sum("in this namespace, but one of that uid in" in each for each in details) == 2
-    assert report["secrets"]["re_encrypted"] == len(plaintexts) - 3
+    assert report["secrets"]["re_encrypted"] == len(plaintexts) - 4
     assert story.plaintexts() == plaintexts
     assert story.off_target().keys() == odd
     after = {address: secret.stored_text for address, secret in story.secrets().items()}

@@ -25,7 +25,7 @@ from reencrypt.operations.migrate.committer import Committed, Committer, with_en
 from reencrypt.operations.migrate.fast_path import FastPath
 from reencrypt.operations.migrate.page_sizer import PAGE_BYTES, PageSizer
 from reencrypt.operations.migrate.resolver import Resolver
-from reencrypt.operations.migrate.slow_path import PageOutcome, RowOutcome, Transformer
+from reencrypt.operations.migrate.slow_path import PageOutcome, RowOutcome, Transformer, UnusableKey, UsableKey
 from reencrypt.planning.session import Session
 from reencrypt.planning.target_keys import NO_NAMESPACE, TargetKeys
 from reencrypt.state.accepted import Accepted
@@ -212,7 +212,11 @@ class Pipeline:
         )
         # One answer for each key, so that nothing moves in a namespace that has no target key yet.
         is_current = cache(self._is_current)
-        if not self._targets.has(namespace) and location.reencrypted and _moves(rows, is_current):
+        if (
+            not self._targets.has(namespace)
+            and location.reencrypted
+            and _moves(rows, is_current, self._resolver.key_of)
+        ):
             await self._targets.ensure([namespace])
         transformer = self._transformer(namespace, is_current)
         # Deriving keys releases the GIL. Everything else competes for it, so that one thread is faster than two. Small
@@ -321,10 +325,19 @@ def _by_namespace(location: Location, rows: Sequence[Row]) -> list[tuple[str, Se
     return [(namespace, list(group)) for namespace, group in groupby(rows, key=lambda row: namespace_of(location, row))]
 
 
-def _moves(rows: Sequence[ParsedRow], is_current: Callable[[str | None, Algorithm], bool]) -> bool:
-    """Whether a secret of these rows is to move."""
+def _moves(
+    rows: Sequence[ParsedRow],
+    is_current: Callable[[str | None, Algorithm], bool],
+    key_of: Callable[[str | None], UsableKey | UnusableKey],
+) -> bool:
+    """Whether a secret of these rows is to move, and there is a key to read it with."""
     envelopes = (secret.envelope for row in rows for secret in row.secrets)
-    return any(each is not None and not is_current(each.key_id, each.algorithm) for each in envelopes)
+    return any(
+        each is not None
+        and not is_current(each.key_id, each.algorithm)
+        and not isinstance(key_of(each.key_id), UnusableKey)
+        for each in envelopes
+    )
 
 
 def _salts(rows: Sequence[ParsedRow]) -> int:
