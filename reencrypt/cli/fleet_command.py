@@ -14,9 +14,6 @@ from click.core import ParameterSource
 from reencrypt.cli import output as out
 from reencrypt.cli.options import Argument, Common, GroupsCommand, Only, defaults_from
 from reencrypt.errors import ConfigurationError, ReencryptError
-from reencrypt.events import FleetStarted, MemberEnded
-from reencrypt.fleet.listing import read_listing
-from reencrypt.fleet.member import Member, check_members, read_member
 from reencrypt.fleet.shard import COUNT_VARIABLE, INDEX_VARIABLE, Shard
 from reencrypt.keys.service_options import ServiceOptions
 from reencrypt.option import option
@@ -24,6 +21,8 @@ from reencrypt.planning.options import CompleteOptions
 
 if TYPE_CHECKING:
     from reencrypt.cli.work_command import WorkCommand
+    from reencrypt.events import FleetStarted, MemberEnded
+    from reencrypt.fleet.member import Member
     from reencrypt.fleet.results import FleetReport, MemberResult
     from reencrypt.operations.work import Work
 
@@ -88,6 +87,9 @@ class FleetCommand(GroupsCommand):
 
     def _do(self, sources: tuple[str, ...], fleet: FleetOptions, **_groups: Any) -> int:  # noqa: ANN401 - groups, as `prepare` states them
         from reencrypt.cli.performing import run_to_end  # noqa: PLC0415
+        from reencrypt.events import FleetStarted  # noqa: PLC0415
+        from reencrypt.fleet.listing import read_listing  # noqa: PLC0415
+        from reencrypt.fleet.member import check_members, read_member  # noqa: PLC0415
 
         ctx = click.get_current_context()
         listing = read_listing(sources, fleet.members)
@@ -174,6 +176,8 @@ def _teller(common: Common) -> Callable[[FleetStarted | MemberEnded], None]:
 
 
 def _in_words(event: FleetStarted | MemberEnded) -> str:
+    from reencrypt.events import MemberEnded  # noqa: PLC0415
+
     if isinstance(event, MemberEnded):
         return f"[{event.number}/{event.of}] {event.member}: {event.message} ({event.seconds:.1f} s)"
     which = f"{event.listed} members"
@@ -196,6 +200,7 @@ async def _performed(
 ) -> FleetReport:
     from reencrypt.cli.logs import log_listener  # noqa: PLC0415
     from reencrypt.cli.signals import stop_on_signals  # noqa: PLC0415
+    from reencrypt.events import MemberEnded  # noqa: PLC0415
     from reencrypt.fleet.halt import Halt  # noqa: PLC0415
     from reencrypt.fleet.results import FleetReport  # noqa: PLC0415
     from reencrypt.fleet.work import FleetWork, Task  # noqa: PLC0415

@@ -140,14 +140,15 @@ def test_the_commands_on_the_first_screen_are_those_that_ci_runs() -> None:
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"]])
-def test_help_loads_neither_azure_nor_drivers_nor_rich(arguments: list[str]) -> None:
+def test_help_loads_neither_azure_nor_drivers_nor_rich_nor_the_settings(arguments: list[str]) -> None:
     import subprocess  # noqa: PLC0415
 
     code = (
         "import sys\n"
         "from reencrypt.cli.main import run_command_line\n"
         f"run_command_line({arguments!r})\n"
-        "heavy = ('asyncio', 'azure', 'aiosqlite', 'asyncpg', 'aiohttp', 'rich', 'structlog', 'cryptography')\n"
+        "heavy = ('asyncio', 'azure', 'aiosqlite', 'asyncpg', 'aiohttp', 'rich', 'structlog', 'cryptography',\n"
+        "         'reencrypt.settings', 'reencrypt.events', 'reencrypt.fleet.listing', 'tomllib')\n"
         "print('LOADED', [name for name in heavy if name in sys.modules])\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
