@@ -49,6 +49,13 @@ class Encoding(Writing, Protocol):
         """Whether Grafana's own decoder accepts the stored text."""
         ...
 
+    def beginning(self, ciphertext: bytes) -> bytes | None:
+        """Return the beginning of the text of a ciphertext that begins so, where the rest of both is the same.
+
+        None where it is not, as in base64.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Raw:
@@ -73,6 +80,10 @@ class Raw:
         """See `Encoding`."""
         del text
         return True
+
+    def beginning(self, ciphertext: bytes) -> bytes | None:
+        """See `Encoding`."""
+        return ciphertext
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +123,11 @@ class Base64:
         """See `Encoding`."""
         return self.reads_both or gobase64.is_strict(text[len(self.prefix) :], padded=self.padded)
 
+    def beginning(self, ciphertext: bytes) -> bytes | None:
+        """See `Encoding`."""
+        del ciphertext
+        return None
+
 
 @dataclass(frozen=True, slots=True)
 class BesideKeyId:
@@ -139,6 +155,10 @@ class BesideKeyId:
         """See `Encoding`."""
         del text
         return True
+
+    def beginning(self, ciphertext: bytes) -> bytes | None:
+        """See `Encoding`."""
+        return self.encode(ciphertext)
 
 
 def looks_encrypted(data: bytes) -> bool:

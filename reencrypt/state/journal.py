@@ -49,6 +49,10 @@ async def journal_entries(
 def update_entries(location: Location, updates: Sequence[RowUpdate]) -> list[tuple[Value, ...]]:
     """Build the journal's entries for row updates, before anything is locked."""
     columns = location.columns
+    if len(columns) == 1:
+        # Nearly all rows: without the steps of the general way.
+        (column,) = columns
+        return [(key_to_text(key), column, old, digest(new)) for key, (old,), (new,) in updates if old != new]
     return [
         (key_to_text(update.key), column, old, digest(new))
         for update in updates

@@ -7,7 +7,7 @@ judged bad here: every value that differs from the others in any way takes the s
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -32,10 +32,14 @@ _MOST_PREFIXES: Final = 32
 
 @dataclass(frozen=True, slots=True, repr=False)
 class _Prefix:
-    """The common beginning of values of a namespace: key id, algorithm and salt; and the keys that follow from it."""
+    """The common beginning of values of a namespace: key id, algorithm and salt; and the keys that follow from it.
+
+    `text` is the common beginning of their cells, where the encoding keeps one.
+    """
 
     namespace: str
     value: bytes
+    text: bytes | None
     key_id: str
     algorithm: Algorithm
     password: bytes
@@ -90,6 +94,7 @@ class FastPath:
             del self._prefixes[next(iter(self._prefixes))]
         self._prefixes[place] = _Prefix(
             *place,
+            self._encoding.beginning(value),
             envelope.key_id,
             envelope.algorithm,
             key.password,
@@ -105,16 +110,20 @@ class FastPath:
         shortest_done = len(transformer.encryptor.prefix) + transformer.encryptor.algorithm.overhead_bytes
         alike: dict[bytes, tuple[_Prefix, list[Row], list[bytes]]] = {each.value: (each, [], []) for each in prefixes}
         latest = prefixes[-1] if prefixes else None
-        decode = self._encoding.decode
         ends = column_ends(transformer.limits[0])
-        for row in rows:
-            if len(row.cells[0] or b"") in ends or (self._held and key_to_text(row.key) in self._held):
+        odd: list[Row] = []
+        left = rows
+        if latest is not None and latest.text is not None and not self._held:
+            # Nearly all rows of a page, where no cell has to be decoded for it.
+            group, left = _beginning_with(latest.text, latest.algorithm.overhead_bytes, rows, ends)
+            bodies = [(row.cells[0] or b"")[len(latest.text) :] for row in group]
+            odd += self._move(latest, group, bodies, transformer, page) if group else []
+        for row in left:
+            cell = row.cells[0] or b""
+            if len(cell) in ends or (self._held and key_to_text(row.key) in self._held):
                 rest.append(row)
                 continue
-            try:
-                value = decode(row.cells[0] or b"") or b""
-            except MalformedEncodingError:
-                value = b""
+            value = self._decoded(cell)
             if latest is None or not value.startswith(latest.value):
                 if done and value.startswith(done) and len(value) >= shortest_done:
                     page.unchanged.re_encrypted += 1
@@ -126,7 +135,6 @@ class FastPath:
             _, group, bodies = alike[latest.value]
             group.append(row)
             bodies.append(value[len(latest.value) :])
-        odd: list[Row] = []
         for each, group, bodies in alike.values():
             if group:
                 odd += self._move(each, group, bodies, transformer, page)
@@ -158,7 +166,7 @@ class FastPath:
                 texts.append(text)
             else:
                 rest.append(row)
-        encode, (limit,) = self._encoding.encode, transformer.limits
+        encode, (limit,) = self._encoder(transformer.encryptor.prefix), transformer.limits
         moved = len(page.updates)
         for row, value in zip(ordinary, transformer.encryptor.encrypt_all(texts), strict=True):
             cell = encode(value)
@@ -171,6 +179,18 @@ class FastPath:
             page.failure_rate.note_moved(alike.key_id, len(page.updates) - moved)
         return rest
 
+    def _decoded(self, cell: bytes) -> bytes:
+        """The value in a cell, empty where there is none."""
+        try:
+            return self._encoding.decode(cell) or b""
+        except MalformedEncodingError:
+            return b""
+
+    def _encoder(self, prefix: bytes) -> Callable[[bytes], bytes]:
+        """Return what encodes values with this prefix, all but their rest once where the encoding allows it."""
+        text, length = self._encoding.beginning(prefix), len(prefix)
+        return self._encoding.encode if text is None else lambda value: text + value[length:]
+
     def _kind_of(self, row: Row) -> Kind:
         """The kind of the row's plaintext, cached, because it is needed for each row."""
         if not row.extras:
@@ -179,6 +199,20 @@ class FastPath:
         if kind is None:
             kind = self._kinds[row.extras] = kind_by_row(self._location, row) or self._kind
         return kind
+
+
+def _beginning_with(
+    text: bytes, shortest: int, rows: Sequence[Row], ends: Collection[int]
+) -> tuple[list[Row], list[Row]]:
+    """The rows whose cells begin with a text and are long enough behind it, and the others. Nothing is decoded."""
+    found: list[Row] = []
+    others: list[Row] = []
+    shortest += len(text)
+    for row in rows:
+        cell = row.cells[0] or b""
+        fits = cell.startswith(text) and len(cell) >= shortest and len(cell) not in ends
+        (found if fits else others).append(row)
+    return found, others
 
 
 def _holds(prefix: _Prefix, transformer: Transformer) -> bool:

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reencrypt.catalogue.location import Location, Row
+from reencrypt.catalogue.codec import WholeColumn
+from reencrypt.catalogue.encoding import RAW
+from reencrypt.catalogue.location import Field, Location, Row
 from reencrypt.catalogue.locations import BY_NAME, LOCATIONS
 from reencrypt.catalogue.reading import parse_rows
 from reencrypt.catalogue.reason import Reason
@@ -28,6 +30,7 @@ from reencrypt.state.quarantine import KnownSecret, Place
 from reencrypt.state.rowkey import key_to_text
 
 SECRETS = BY_NAME["secrets"]
+OF_BYTES = replace(SECRETS, fields=(Field("value", WholeColumn(RAW)),))
 CACHE = DerivedKeyCache()
 PASSWORDS = {"old": b"o" * 16, "older": b"p" * 16, "target": b"t" * 16, "unproven": b"u" * 16}
 
@@ -72,12 +75,12 @@ def both_ways(location: Location, fast_path: FastPath, rows: Sequence[Row], by: 
     return page
 
 
-def outcome_of(page: PageOutcome) -> tuple[object, ...]:
+def outcome_of(page: PageOutcome, decode: Callable[[bytes], bytes] = gobase64.decode) -> tuple[object, ...]:
     """All that an outcome says but for the random bytes of its new values: those are decrypted."""
     texts = {}
     for update in page.updates:
         (cell,) = update.new
-        envelope = envelopes.parse(gobase64.decode(cell or b""))
+        envelope = envelopes.parse(decode(cell or b""))
         assert (envelope.key_id, envelope.salt) == ("target", TARGET.salt)
         texts[update.key] = (update.old, envelopes.decrypt(envelope, PASSWORDS["target"], CACHE))
     findings = sorted((each.key, each.reason, each.detail, each.text) for one in page.detailed for each in one.findings)
@@ -132,6 +135,32 @@ def test_both_ways_lead_to_the_same(values: list[bytes | None]) -> None:
     assert outcome_of(both_ways(SECRETS, fast_path, rows, by)) == outcome_of(
         by.transform(SECRETS, parse_rows(SECRETS, rows))
     )
+
+
+@given(st.lists(VALUES, max_size=12), st.booleans())
+def test_both_ways_lead_to_the_same_where_no_cell_is_decoded(values: list[bytes | None], held: bool) -> None:  # noqa: FBT001
+    """A column of bytes, where values are told by how their cells begin."""
+    rows = [Row((number,), (value,), KIND) for number, value in enumerate(values)]
+    known = {
+        ("secrets", key_to_text(each.key), "value"): KnownSecret(
+            Reason.IMPLAUSIBLE_PLAINTEXT, "garbage", digest(each.cells[0]) or b"", accepted=True
+        )
+        for each in rows[::5]
+        if held
+    }
+    fast_path, by = FastPath(OF_BYTES, known), transformer(known)
+    for encryptor in (encryptor_of("older", b"others00"), OLD):
+        fast_path.learn(Row((0,), (encryptor.encrypt(b"an example"),), KIND), by)
+    found = outcome_of(both_ways(OF_BYTES, fast_path, rows, by), bytes)
+    assert found == outcome_of(by.transform(OF_BYTES, parse_rows(OF_BYTES, rows)), bytes)
+
+
+def test_no_cell_of_a_column_of_bytes_is_decoded_for_the_short_way() -> None:
+    fast_path = FastPath(OF_BYTES, {})
+    fast_path.learn(Row((0,), (OLD.encrypt(b"an example"),), KIND), transformer())
+    rows = [Row((number,), (value,), KIND) for number, value in enumerate([OLD.encrypt(b"one"), OLD.encrypt(b"two")])]
+    page, rest = fast_path.take(rows, transformer())
+    assert (len(page.updates), rest) == (2, [])
 
 
 def test_what_is_ordinary_takes_the_short_way_and_nothing_else() -> None:
