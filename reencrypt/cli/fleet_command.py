@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from reencrypt.operations.work import Work
 
 #: Of the options of every command: where the configuration is, each member says for itself.
-_COMMON: Final = Only("config", "trust_vault", "output", "log_format", "verbose")
+_COMMON: Final = Only("config", "trust_vault", "output", "log_format", "on_finish", "verbose")
 #: Options that cannot be the same for many databases.
 _NOT_SHARED: Final = {CompleteOptions: ("delete_data_keys",)}
 #: An option whose value is one for all members, because they share the limiter.

@@ -86,13 +86,14 @@ def run_command_line(arguments: Sequence[str]) -> int:
         return ExitCode.USAGE
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - so that a bug too has its exit code
         cause: BaseException = error
+        on_finish = None
         if isinstance(error, CommandFailedError):
-            cause, json_wanted = error.error, error.as_json
+            cause, json_wanted, on_finish = error.error, error.as_json, error.on_finish
         if isinstance(cause, OutputLostError):
             return _without_output(cause)
         reported = _reported(cause, command)
         try:
-            output.print_error(command, reported, as_json=json_wanted)
+            output.print_error(command, reported, as_json=json_wanted, on_finish=on_finish)
         except OutputLostError as lost:
             return _without_output(lost.after(reported.exit_code))
         return reported.exit_code

@@ -7,6 +7,7 @@ Every option may also stand in the environment or in a settings file: the comman
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from copy import copy
 from dataclasses import MISSING, Field, dataclass, fields
 from enum import Enum
@@ -17,17 +18,25 @@ from typing import Any, Final, Literal, TypeAlias, get_args, get_origin, get_typ
 
 import click
 
+from reencrypt.cli.on_finish import FinishCommand
 from reencrypt.errors import ConfigurationError
 from reencrypt.option import Option, option
 
 
 class CommandFailedError(Exception):
-    """Carries an error from a command to the place that reports it, with the form of output that was asked for."""
+    """Carries an error from a command to the place that reports it, with the form of output that was asked for.
 
-    def __init__(self, error: Exception, *, as_json: bool) -> None:
+    `on_finish` is who else is told.
+    """
+
+    def __init__(self, error: Exception, *, as_json: bool, on_finish: str | None = None) -> None:
         super().__init__()
         self.error = error
         self.as_json = as_json
+        self.on_finish: FinishCommand | None = None
+        # Where it is what the error is about, nobody can be told.
+        with suppress(ValueError):
+            self.on_finish = FinishCommand.parse(on_finish) if on_finish is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +69,15 @@ class Common:
     output: Literal["text", "json"] = option("--output", "Result as text, or as one JSON object.", default="text")
     log_format: Literal["console", "json"] = option(
         "--log-format", "Form of the log lines on stderr.", default="console"
+    )
+    on_finish: FinishCommand | None = option(
+        "--on-finish COMMAND",
+        "Run this command at the end, with the result as JSON on its standard input.",
+        default=None,
+        parse=FinishCommand.parse,
+        details="After an error too. It runs without a shell, without the variables GF_*, AZURE_* and REENCRYPT_*, and "
+        "for a minute at most. It never changes the exit code.",
+        example="/usr/local/bin/tell-the-team ops",
     )
     verbose: int = option("-v, --verbose", "More log lines; twice for all.", default=0, counts=True)
 
@@ -249,7 +267,8 @@ class GroupsCommand(click.Command):
             if "output" not in given:
                 raise
             # Only here is it known in which form this command was asked to answer.
-            raise CommandFailedError(error, as_json=given["output"] == "json") from error
+            as_json, on_finish = given["output"] == "json", given.get("on_finish")
+            raise CommandFailedError(error, as_json=as_json, on_finish=on_finish) from error
 
 
 def cli_command(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 import click
 
+from reencrypt.cli.on_finish import FinishCommand
 from reencrypt.cli.options import Common
 from reencrypt.cli.streams import OutputLostError
 
@@ -19,11 +21,17 @@ SCHEMA_VERSION: Final = 2
 
 def print_json(command: str, exit_code: int, content: Mapping[str, Any]) -> None:
     """Print exactly one object."""
+    _print_result(_result(command, exit_code, content))
+
+
+def _result(command: str, exit_code: int, content: Mapping[str, Any]) -> dict[str, Any]:
+    return {"schema_version": SCHEMA_VERSION, "command": command, "exit_code": exit_code, **content}
+
+
+def _print_result(result: Mapping[str, Any]) -> None:
     import json  # noqa: PLC0415 - help does not need it
 
-    click.echo(
-        json.dumps({"schema_version": SCHEMA_VERSION, "command": command, "exit_code": exit_code, **content}, indent=2)
-    )
+    click.echo(json.dumps(result, indent=2))
 
 
 class Report(Protocol):
@@ -37,16 +45,29 @@ class Report(Protocol):
 def answer(command: str, common: Common, exit_code: int, report: _R, show: Callable[[_R], None]) -> int:
     """Print a report in the form that was asked for, `show` as text, and return the exit code.
 
-    Raises `OutputLostError` with the exit code where standard output does not take it.
+    The command of `--on-finish` is told it too. Raises `OutputLostError` with the exit code where standard output does
+    not take it.
     """
+    wanted = common.output == "json" or common.on_finish is not None
+    result = _result(command, exit_code, report.as_json()) if wanted else {}
     try:
         if common.output == "json":
-            print_json(command, exit_code, report.as_json())
+            _print_result(result)
         else:
             show(report)
     except OutputLostError as lost:
         raise lost.after(exit_code) from lost.reason
+    finally:
+        _tell(common.on_finish, result)
     return exit_code
+
+
+def _tell(on_finish: FinishCommand | None, result: Mapping[str, Any]) -> None:
+    if on_finish is None:
+        return
+    trouble = on_finish.tell(result, os.environ)
+    if trouble:
+        click.echo(f"warning: the command of --on-finish, {on_finish.words[0]}, {trouble}", err=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +81,25 @@ class ReportedError:
     above: str = ""
 
 
-def print_error(command: str, reported: ReportedError, *, as_json: bool) -> None:
-    """Report an error: `error:` and `hint:` lines on stderr, and the object on stdout where JSON was asked for."""
+def print_error(
+    command: str, reported: ReportedError, *, as_json: bool, on_finish: FinishCommand | None = None
+) -> None:
+    """Report an error: `error:` and `hint:` lines on stderr, and the object on stdout where JSON was asked for.
+
+    The command of `--on-finish` is told it too.
+    """
     if reported.above:
         click.echo(reported.above, err=True)
     click.echo(f"error: {reported.message}", err=True)
     if reported.hint:
         click.echo(f"hint: {reported.hint}", err=True)
-    if as_json:
-        error = {"code": reported.code, "message": reported.message, "hint": reported.hint}
-        print_json(command, reported.exit_code, {"outcome": reported.code, "error": error})
+    error = {"code": reported.code, "message": reported.message, "hint": reported.hint}
+    result = _result(command, reported.exit_code, {"outcome": reported.code, "error": error})
+    try:
+        if as_json:
+            _print_result(result)
+    finally:
+        _tell(on_finish, result)
 
 
 def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

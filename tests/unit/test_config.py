@@ -172,12 +172,15 @@ def test_the_units_are_valid_and_start_what_exists(tmp_path: Path) -> None:
     program, *arguments = shlex.split(line)
     assert program.endswith("/reencrypt")
     parse(arguments)
+    (told,) = re.findall(r"^OnFailure=(.*)$", service, re.MULTILINE)
+    assert (CONFIG / "systemd" / told).exists()
     analyze = shutil.which("systemd-analyze")
     if analyze is None:
         pytest.skip("there is no systemd-analyze here")
     # It insists on a program that exists.
     (tmp_path / "reencrypt.service").write_text(service.replace(program, "/bin/true"))
-    shutil.copy(CONFIG / "systemd" / "reencrypt.timer", tmp_path)
+    for other in ("reencrypt.timer", "reencrypt-failed.service"):
+        shutil.copy(CONFIG / "systemd" / other, tmp_path)
     done = subprocess.run(
         [analyze, "verify", "--man=no", *map(str, sorted(tmp_path.iterdir()))],
         capture_output=True,

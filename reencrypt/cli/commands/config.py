@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+from typing import Annotated, Final
+
 import click
 
 from reencrypt.cli import output as out
-from reencrypt.cli.options import Common, cli_command
+from reencrypt.cli.options import Common, Only, cli_command
 from reencrypt.cli.performing import load
+
+#: There is no result to tell anybody.
+_SHOWN: Final = Only(*(each.name for each in fields(Common) if each.name != "on_finish"))
 
 
 @click.group(
@@ -28,7 +34,7 @@ Example:
 """,
     parent=command,
 )
-def show(common: Common) -> int:
+def show(common: Annotated[Common, _SHOWN]) -> int:
     """Print every value that matters, with where it came from; secrets are masked."""
     from reencrypt.catalogue.store_name import StoreName  # noqa: PLC0415
     from reencrypt.keys.configuration import read_providers  # noqa: PLC0415
