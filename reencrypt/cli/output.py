@@ -56,9 +56,10 @@ def answer(command: str, common: Common, exit_code: int, report: _R, show: Calla
         else:
             show(report)
     except OutputLostError as lost:
-        raise lost.after(exit_code) from lost.reason
-    finally:
         _tell(common.on_finish, result)
+        raise lost.after(exit_code) from lost.reason
+    # Not where `show` fails in another way: that is told as an error.
+    _tell(common.on_finish, result)
     return exit_code
 
 

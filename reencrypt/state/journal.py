@@ -128,7 +128,7 @@ async def read_entries(
 ) -> list[JournalEntry]:
     """Read the next rewrites of a run older than the entry `before`, newest first; none at the end.
 
-    They are so many at most, and fewer where their old bytes are long.
+    At most `rows` of them, and fewer where their old bytes are longer than a megabyte together.
     """
     lengths = await database.fetch("journal_lengths_of_run", run_id=run_id, before=before, rows=rows)
     sums = accumulate(int(str(length or 0)) for (length,) in lengths)
