@@ -1,12 +1,29 @@
-"""Typed events of an operation. The worker emits them; log, progress and reports only listen.
+"""Typed events of an operation. The worker emits them; log, progress, metrics and traces only listen.
 
 No event carries a plaintext, a key or a token, so none of them can reach a log.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CommandStarted:
+    """A command begins, before it reads any configuration; `command` is its full name, such as `quarantine retry`."""
+
+    command: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommandEnded:
+    """A command has ended, with whatever result; its `exit_code` is one of `ExitCode`."""
+
+    command: str
+    exit_code: int
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +32,59 @@ class Surveyed:
 
     location: str
     secrets: int
+
+
+@dataclass(frozen=True, slots=True)
+class SecretsCounted:
+    """The secrets of a location under one provider, in one `SecretState`."""
+
+    store: str
+    location: str
+    provider: str
+    state: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeysCounted:
+    """The data keys of a provider that are alike; `in_use` says whether secrets are under them.
+
+    The dates are UTC and naive. `oldest` is None where one has no date, because that one may be older than all others.
+    """
+
+    store: str
+    provider: str
+    active: bool
+    in_use: bool
+    number: int
+    oldest: datetime | None
+    newest: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class InventoryTaken:
+    """Every secret and data key of a database, as counted now; `targets` is the configured provider of each store.
+
+    `quarantined` has the number of quarantined secrets by location and state, which is open or acknowledged.
+    """
+
+    targets: Mapping[str, str]
+    secrets: Sequence[SecretsCounted]
+    data_keys: Sequence[KeysCounted]
+    quarantined: Sequence[tuple[str, str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecorded:
+    """The state tables know a run that has ended (`ended` is UTC and naive), after so many seconds from its beginning.
+
+    Interruptions are part of these seconds.
+    """
+
+    operation: str
+    exit_code: int
+    seconds: float
+    ended: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +114,32 @@ class PassStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class LocationStarted:
+    """A pass begins with a location, or goes on in it."""
+
+    location: str
+
+
+@dataclass(frozen=True, slots=True)
+class LocationEnded:
+    """A pass has left a location, at its end or where it stopped; `moved` are the secrets that moved meanwhile."""
+
+    location: str
+    moved: int
+
+
+@dataclass(frozen=True, slots=True)
 class PageCommitted:
-    """A page is committed together with its checkpoint."""
+    """A page is committed together with its checkpoint; `counts` are those of the location in this pass so far.
+
+    Their names are those of `Counts`: total, re_encrypted, already_current, quarantined, left, not_applicable.
+    """
 
     location: str
     secrets: int
     moved: int
     locked_seconds: float
+    counts: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +165,28 @@ class Waiting:
     """Work pauses, with the reason."""
 
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class VaultAnswered:
+    """A request to a key service has ended after so many seconds, retries counted one by one.
+
+    `operation` is Key Vault's, such as `unwrapkey`. `code` is the HTTP status, or `no_answer`. `version` is that of the
+    key which the answer names, empty where it names none; `provider` is whose key it is.
+    """
+
+    provider: str
+    operation: str
+    code: str
+    seconds: float
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Throttled:
+    """A key service holds all requests back (429), for so many seconds more than before."""
+
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,14 +231,22 @@ class MemberEnded:
 
 
 Event = (
-    Surveyed
+    CommandStarted
+    | CommandEnded
+    | Surveyed
+    | InventoryTaken
+    | RunRecorded
     | RunStarted
     | TargetKeyReady
     | PassStarted
+    | LocationStarted
+    | LocationEnded
     | PageCommitted
     | DataKeysRewrapped
     | Quarantined
     | Waiting
+    | VaultAnswered
+    | Throttled
     | Warned
     | RunEnded
     | FleetStarted
@@ -138,3 +257,15 @@ Emit = Callable[[Event], None]
 
 def ignore(_event: Event) -> None:
     """Listen to nothing."""
+
+
+def to_all(listeners: Sequence[Emit]) -> Emit:
+    """Make one listener of several; each hears every event, in this order."""
+    if len(listeners) == 1:
+        return listeners[0]
+
+    def tell(event: Event) -> None:
+        for listen in listeners:
+            listen(event)
+
+    return tell

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -18,12 +19,14 @@ from reencrypt.fleet.shard import COUNT_VARIABLE, INDEX_VARIABLE, Shard
 from reencrypt.keys.service_options import ServiceOptions
 from reencrypt.option import option
 from reencrypt.planning.options import CompleteOptions
+from reencrypt.telemetry.options import MetricsOptions
 
 if TYPE_CHECKING:
     from reencrypt.cli.work_command import WorkCommand
-    from reencrypt.events import FleetStarted, MemberEnded
+    from reencrypt.events import Emit, FleetStarted, MemberEnded
     from reencrypt.fleet.member import Member
     from reencrypt.fleet.results import FleetReport, MemberResult
+    from reencrypt.fleet.work import Task
     from reencrypt.operations.work import Work
 
 #: Of the options of every command: where the configuration is, each member says for itself.
@@ -82,6 +85,7 @@ class FleetCommand(GroupsCommand):
             "common": Annotated[Common, _COMMON],
             "sources": Annotated[tuple[str, ...], Argument("[FLEET]...")],
             "fleet": FleetOptions,
+            "metrics": MetricsOptions,
             **{name: _shared(hint) for name, hint in super().groups().items()},
         }
 
@@ -90,6 +94,8 @@ class FleetCommand(GroupsCommand):
         from reencrypt.events import FleetStarted  # noqa: PLC0415
         from reencrypt.fleet.listing import read_listing  # noqa: PLC0415
         from reencrypt.fleet.member import check_members, read_member  # noqa: PLC0415
+        from reencrypt.fleet.work import Task  # noqa: PLC0415
+        from reencrypt.operations.inventory import with_inventory  # noqa: PLC0415
 
         ctx = click.get_current_context()
         listing = read_listing(sources, fleet.members)
@@ -97,7 +103,7 @@ class FleetCommand(GroupsCommand):
         check_members(members)
         defaults = defaults_from(ctx, listing.defaults, f"{listing.place}, [defaults]")
         whole = self._groups_with(ctx, defaults)
-        common, fleet = whole["common"], whole["fleet"]
+        common, fleet, metrics = whole["common"], whole["fleet"], whole["metrics"]
         shard = fleet.shard or Shard.of_environment(os.environ)
         _check_canary(fleet, shard, members)
         # Those of other shards too: a wrong entry is named wherever the list is read.
@@ -107,7 +113,18 @@ class FleetCommand(GroupsCommand):
         share = vault.share if vault is not None else None
         part = share / shard.count if share is not None and shard is not None else share
         tell(FleetStarted(len(mine), len(members), fleet.width, str(shard) if shard else None, part))
-        report = run_to_end(_performed(common, [(each, works[each.name]) for each in mine], fleet, tell))
+        with _listening(common, metrics, mine) as listener:
+            tasks = [
+                Task(
+                    each,
+                    self._single.title,
+                    with_inventory(works[each.name]) if metrics.wanted else works[each.name],
+                    listener(each.name),
+                    partial(each.settings, os.environ, common.trust_vault),
+                )
+                for each in mine
+            ]
+            report = run_to_end(_performed(tasks, fleet, tell))
         report = replace(report, shard=str(shard or ""), others=len(members) - len(mine))
         return out.answer(f"fleet {self.name}", common, report.exit_code, report, _print)
 
@@ -118,7 +135,9 @@ class FleetCommand(GroupsCommand):
         own = defaults_from(ctx, member.options, member.place)
         for each in self.params:
             name = each.opts[-1].lstrip("-")
-            if name in member.options and (name == _SHARED or getattr(each, "group", None) in (Common, FleetOptions)):
+            if name in member.options and (
+                name == _SHARED or getattr(each, "group", None) in (Common, FleetOptions, MetricsOptions)
+            ):
                 raise ConfigurationError(
                     f"{member.place}: {name} is one for all members", hint="Give it in [defaults], or as an option."
                 )
@@ -192,18 +211,37 @@ def _in_words(event: FleetStarted | MemberEnded) -> str:
     return f"{line} It uses up to {of_quota}: --vault-share divided by the number of shards."
 
 
+@contextmanager
+def _listening(common: Common, metrics: MetricsOptions, members: Sequence[Member]) -> Iterator[Callable[[str], Emit]]:
+    """Make the listener of each member by its name: log lines, and the metrics that are asked for."""
+    from reencrypt.cli.logs import log_listener  # noqa: PLC0415
+
+    def logging(member: str) -> Emit:
+        return log_listener(common.log_format, common.verbose, member=member)
+
+    if not metrics.wanted:
+        yield logging
+        return
+    from reencrypt.events import to_all  # noqa: PLC0415
+    from reencrypt.telemetry.publishing import published  # noqa: PLC0415
+
+    def warn(message: str) -> None:
+        click.echo(f"warning: {message}", err=True)
+
+    with published(metrics, warn, members=frozenset(each.name for each in members)) as found:
+        yield lambda member: to_all([logging(member), found.listener(member)])
+
+
 async def _performed(
-    common: Common,
-    works: Sequence[tuple[Member, Work[Any]]],
+    tasks: Sequence[Task],
     fleet: FleetOptions,
     tell: Callable[[FleetStarted | MemberEnded], None],
 ) -> FleetReport:
-    from reencrypt.cli.logs import log_listener  # noqa: PLC0415
     from reencrypt.cli.signals import stop_on_signals  # noqa: PLC0415
     from reencrypt.events import MemberEnded  # noqa: PLC0415
     from reencrypt.fleet.halt import Halt  # noqa: PLC0415
     from reencrypt.fleet.results import FleetReport  # noqa: PLC0415
-    from reencrypt.fleet.work import FleetWork, Task  # noqa: PLC0415
+    from reencrypt.fleet.work import FleetWork  # noqa: PLC0415
     from reencrypt.operations.session import open_shared  # noqa: PLC0415
 
     number = 0
@@ -213,19 +251,10 @@ async def _performed(
         number += 1
         _show_places(result)
         seconds = round(result.seconds, 1)
-        tell(MemberEnded(result.name, number, len(works), result.exit_code, seconds, str(result)))
+        tell(MemberEnded(result.name, number, len(tasks), result.exit_code, seconds, str(result)))
 
     stop = stop_on_signals()
     async with open_shared() as shared:
-        tasks = [
-            Task(
-                member,
-                work,
-                log_listener(common.log_format, common.verbose, member=member.name),
-                partial(member.settings, os.environ, common.trust_vault),
-            )
-            for member, work in works
-        ]
         fleet_work = FleetWork(shared, stop, Halt(stop, fleet.max_failed), ended, fleet.width)
         results = await fleet_work.run(tasks, fleet.canary or "")
     return FleetReport(results, stop.reason or "")

@@ -9,33 +9,49 @@ from typing import Any, Final
 import structlog
 
 from reencrypt.events import (
+    CommandEnded,
+    CommandStarted,
     DataKeysRewrapped,
     Emit,
     Event,
     FleetStarted,
+    InventoryTaken,
+    LocationEnded,
+    LocationStarted,
     MemberEnded,
     PageCommitted,
     PassStarted,
     Quarantined,
     RunEnded,
+    RunRecorded,
     RunStarted,
     Surveyed,
     TargetKeyReady,
+    Throttled,
+    VaultAnswered,
     Waiting,
     Warned,
 )
 
-_QUIET, _DETAIL = 0, 1
+_QUIET, _DETAIL, _ALL = 0, 1, 2
 
 #: Event → its name in the log, its level, and from how many -v on it is shown.
 _LINES: Final[dict[type[object], tuple[str, str, int]]] = {
+    CommandStarted: ("command started", "debug", _DETAIL),
+    CommandEnded: ("command ended", "info", _DETAIL),
     RunStarted: ("run started", "info", _QUIET),
     TargetKeyReady: ("target data key", "info", _QUIET),
     PassStarted: ("pass started", "info", _DETAIL),
     DataKeysRewrapped: ("data keys rewrapped", "info", _DETAIL),
+    LocationStarted: ("location started", "debug", _DETAIL),
+    LocationEnded: ("location ended", "debug", _DETAIL),
     PageCommitted: ("page committed", "debug", _DETAIL),
     Quarantined: ("secret quarantined", "warning", _QUIET),
     Waiting: ("waiting", "info", _QUIET),
+    VaultAnswered: ("vault answered", "debug", _ALL),
+    Throttled: ("throttled", "debug", _DETAIL),
+    InventoryTaken: ("secrets counted", "debug", _ALL),
+    RunRecorded: ("run recorded", "debug", _ALL),
     Warned: ("warning", "warning", _QUIET),
     RunEnded: ("run ended", "info", _QUIET),
     Surveyed: ("page surveyed", "debug", _DETAIL),

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from reencrypt.planning.options import RunOptions
     from reencrypt.planning.session import Session
     from reencrypt.settings import Settings
+    from reencrypt.telemetry.options import MetricsOptions
 
 _T = TypeVar("_T")
 
@@ -58,21 +59,27 @@ def perform(
         return run_to_end(in_session(emit))
 
 
-def perform_work(common: Common, work: Work[R]) -> R:
-    """Do some work in the database of the configuration, and return its report; see `perform`."""
+def perform_work(command: str, common: Common, metrics: MetricsOptions, work: Work[R]) -> R:
+    """Do the work of a command in the database of the configuration, and return its report; see `perform`."""
     from reencrypt.cli.signals import stop_on_signals  # noqa: PLC0415
     from reencrypt.operations.session import open_shared  # noqa: PLC0415
+    from reencrypt.operations.work import announced  # noqa: PLC0415
     from reencrypt.state.stop import StopRequest  # noqa: PLC0415
 
-    settings = load(common)
+    if metrics.wanted:
+        from reencrypt.operations.inventory import with_inventory  # noqa: PLC0415
 
-    async def performed(emit: Emit) -> R:
+        work = with_inventory(work)
+
+    async def performed(settings: Settings, emit: Emit) -> R:
         stop = stop_on_signals() if work.stops else StopRequest()
         async with open_shared() as shared:
             return await work.perform(settings, shared, emit=emit, stop=stop)
 
-    with listening(common) as emit:
-        return run_to_end(performed(emit))
+    with listening(common, metrics) as emit, announced(command, emit) as ending:
+        report = run_to_end(performed(load(common), emit))
+        ending.exit_code = work.exit_code(report)
+        return report
 
 
 def load(common: Common) -> Settings:
@@ -89,8 +96,22 @@ def load(common: Common) -> Settings:
 
 
 @contextmanager
-def listening(common: Common) -> Iterator[Emit]:
-    """Listen to the events: with a progress bar for a person at a terminal, with log lines otherwise."""
+def listening(common: Common, metrics: MetricsOptions | None = None) -> Iterator[Emit]:
+    """Listen to the events: with what a person reads, and with the metrics that are asked for."""
+    with _telling(common) as tell:
+        if metrics is None or not metrics.wanted:
+            yield tell
+            return
+        from reencrypt.events import Warned, to_all  # noqa: PLC0415
+        from reencrypt.telemetry.publishing import published  # noqa: PLC0415
+
+        with published(metrics, lambda message: tell(Warned(message))) as found:
+            yield to_all([tell, found.listener()])
+
+
+@contextmanager
+def _telling(common: Common) -> Iterator[Emit]:
+    """With a progress bar for a person at a terminal, with log lines otherwise."""
     # -v and --log-format ask for log lines at a terminal too.
     if (common.output, common.log_format, common.verbose) == ("text", "console", 0) and sys.stderr.isatty():
         from reencrypt.cli.progress import progress_listener  # noqa: PLC0415

@@ -72,7 +72,7 @@ class _Bar:
                     self._progress.reset(self._task, total=self._total, description=f"sweep {number}")
             case Surveyed(location, secrets):
                 update(self._task, advance=secrets, note=location)
-            case PageCommitted(location, secrets, _moved, _seconds):
+            case PageCommitted(location, secrets):
                 update(self._task, advance=secrets, note=location)
                 speed = self._progress.tasks[0].speed
                 update(self._task, rate=f"{speed:,.0f}/s" if speed else "")

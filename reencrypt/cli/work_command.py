@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from reencrypt.cli import output as out
 from reencrypt.cli.options import Common, GroupsCommand
 from reencrypt.cli.performing import perform_work
+from reencrypt.telemetry.options import MetricsOptions
 
 if TYPE_CHECKING:
     from reencrypt.operations.work import Work
@@ -32,13 +33,13 @@ class WorkCommand(GroupsCommand):
         super().__init__(name, self._do, epilog, stated=prepare)
         self.prepare = prepare
         self._show = show
-        self._title = title or name
+        self.title = title or name
 
     def groups(self) -> dict[str, Any]:
-        """Those of the work, and where the configuration is."""
-        return {"common": Common, **super().groups()}
+        """Those of the work, where the configuration is, and where metrics go."""
+        return {"common": Common, "metrics": MetricsOptions, **super().groups()}
 
-    def _do(self, common: Common, **groups: Any) -> int:  # noqa: ANN401 - groups, as `prepare` states them
+    def _do(self, common: Common, metrics: MetricsOptions, **groups: Any) -> int:  # noqa: ANN401 - groups, as `prepare` states them
         work = self.prepare(**groups)
-        report = perform_work(common, work)
-        return out.answer(self._title, common, work.exit_code(report), report, self._show)
+        report = perform_work(self.title, common, metrics, work)
+        return out.answer(self.title, common, work.exit_code(report), report, self._show)

@@ -15,7 +15,7 @@ from reencrypt.fleet.halt import Halt
 from reencrypt.fleet.member import Member
 from reencrypt.fleet.results import MemberResult
 from reencrypt.operations.session import Shared
-from reencrypt.operations.work import Work
+from reencrypt.operations.work import Work, announced
 from reencrypt.outcomes import ExitCode
 from reencrypt.settings import Settings
 from reencrypt.state.stop import StopRequest
@@ -28,9 +28,10 @@ _GRACE_SECONDS: Final = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A member, what is done in it, who hears its events, and how its configuration is read."""
+    """A member, what is done in it by which command, who hears its events, and how its configuration is read."""
 
     member: Member
+    command: str
     work: Work[Any]
     emit: Emit
     load: Callable[[], Settings]
@@ -105,11 +106,13 @@ class FleetWork:
         stop = StopRequest()
         self._running.add(stop)
         try:
-            # In a thread: a pipe may have nothing to say for some time.
-            settings = await loop.run_in_executor(self.shared.pool, task.load)
-            work = task.work.perform(settings, self.shared, emit=task.emit, stop=stop)
-            report = await self.stop.interruptible(work, grace_seconds=_GRACE_SECONDS if task.work.stops else 0.0)
-            exit_code, told = task.work.exit_code(report), report.as_json()
+            with announced(task.command, task.emit) as ending:
+                # In a thread: a pipe may have nothing to say for some time.
+                settings = await loop.run_in_executor(self.shared.pool, task.load)
+                work = task.work.perform(settings, self.shared, emit=task.emit, stop=stop)
+                report = await self.stop.interruptible(work, grace_seconds=_GRACE_SECONDS if task.work.stops else 0.0)
+                exit_code, told = task.work.exit_code(report), report.as_json()
+                ending.exit_code = exit_code
         except ReencryptError as error:
             return MemberResult(name, error.exit_code, loop.time() - since, error=error), settings
         except Exception as error:  # noqa: BLE001 - a bug that one member meets must not stop the others

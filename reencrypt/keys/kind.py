@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.errors import ConfigurationError
+from reencrypt.events import Emit, Waiting, Warned, ignore
+from reencrypt.keys.request_ids import RequestIds
 from reencrypt.keys.service_options import ServiceOptions
 
 if TYPE_CHECKING:
@@ -62,16 +64,24 @@ class _Closable(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ProviderContext:
-    """Context of the providers of one session. `waiting` and `warn` tell the user, in words.
+    """Context of the providers of one session. `emit` hears of their waits, their warnings and their requests.
 
-    `cache` has the keys that are derived from passwords.
+    `cache` has the keys that are derived from passwords, `requests` gives each request to a service its id.
     """
 
     options: ServiceOptions = field(default_factory=ServiceOptions)
-    waiting: Callable[[str], None] = lambda _reason: None
-    warn: Callable[[str], None] = lambda _message: None
+    emit: Emit = ignore
     services: Services = field(default_factory=Services)
     cache: DerivedKeyCache = field(default_factory=DerivedKeyCache)
+    requests: RequestIds = field(default_factory=RequestIds)
+
+    def waiting(self, reason: str) -> None:
+        """Tell the user why work pauses, in words."""
+        self.emit(Waiting(reason))
+
+    def warn(self, message: str) -> None:
+        """Tell the user what stops nothing, in words."""
+        self.emit(Warned(message))
 
     def shared(self, kind: type[T], name: str, make: Callable[[], T]) -> T:
         """Return this process's one object of a type and name, such as the limiter of a vault that holds two keys."""

@@ -12,9 +12,10 @@ from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.databases.connect import open_database
 from reencrypt.databases.protocol import Database
 from reencrypt.errors import ConfigurationError
-from reencrypt.events import Emit, Waiting, Warned
+from reencrypt.events import Emit, Waiting
 from reencrypt.keys.kind import ProviderContext, Services
 from reencrypt.keys.providers import Providers
+from reencrypt.keys.request_ids import RequestIds
 from reencrypt.keys.ring import KeyRing
 from reencrypt.operations.choice import chosen_stores, declared_locations, of_all_stores, options_of
 from reencrypt.planning.options import RunOptions, StoreOptions, available_threads
@@ -23,6 +24,7 @@ from reencrypt.planning.session import Session
 from reencrypt.settings import Settings
 from reencrypt.state.data_keys import read_data_keys
 from reencrypt.state.lease import DeadHolder, Lease, held_lease
+from reencrypt.state.runs import new_run_id
 from reencrypt.state.stop import StopRequest
 
 
@@ -49,15 +51,9 @@ async def open_shared() -> AsyncIterator[Shared]:
 
 
 def open_providers(
-    store: StoreName, settings: Settings, cache: DerivedKeyCache, options: RunOptions, services: Services, emit: Emit
+    store: StoreName, settings: Settings, cache: DerivedKeyCache, options: RunOptions, context: ProviderContext
 ) -> Providers:
-    """The key-encryption keys of a store, as an async context manager; waits and warnings become events."""
-    context = ProviderContext(
-        options.vault,
-        waiting=lambda reason: emit(Waiting(reason)),
-        warn=lambda message: emit(Warned(message)),
-        services=services,
-    )
+    """The key-encryption keys of a store, as an async context manager."""
     if store is StoreName.MANAGER:
         return Providers.manager(settings, cache, context, options.manager.vaults)
     return Providers.classic(options.applied_to(settings), cache, context)
@@ -97,9 +93,11 @@ async def open_stores(
     of_store = {name: options_of(name, chosen, settings, options) for name in chosen}
     if every:
         of_store = of_all_stores(of_store, settings, options)
-    opening = {
-        name: open_providers(name, settings, cache, each, shared.services, emit) for name, each in of_store.items()
+    contexts = {
+        name: ProviderContext(each.vault, emit, shared.services, requests=RequestIds(new_run_id()))
+        for name, each in of_store.items()
     }
+    opening = {name: open_providers(name, settings, cache, each, contexts[name]) for name, each in of_store.items()}
     database = await open_database(settings.database, write=write, waiting=lambda reason: emit(Waiting(reason)))
     try:
         schema = await inspect(database, stores=tuple(opening), file=file)
@@ -129,6 +127,7 @@ async def open_stores(
                         settings,
                         of_store[name],
                         emit,
+                        contexts[name].requests,
                         stop,
                     )
                 )

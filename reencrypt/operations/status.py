@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from reencrypt.catalogue.store_name import StoreName
 from reencrypt.databases.connect import open_database
 from reencrypt.databases.protocol import Database
-from reencrypt.events import Emit, Waiting, ignore
+from reencrypt.events import Emit, RunRecorded, Waiting, ignore
 from reencrypt.operations.report import entry_as_json
 from reencrypt.operations.session import Shared
 from reencrypt.operations.work import Work
-from reencrypt.outcomes import ExitCode, RunState
+from reencrypt.outcomes import ExitCode, Outcome, RunState
 from reencrypt.planning.resume import command_for
 from reencrypt.planning.schema import Schema, inspect
 from reencrypt.settings import Settings
@@ -22,6 +22,7 @@ from reencrypt.state.counts import Counts, per_location
 from reencrypt.state.lease import read_holder
 from reencrypt.state.quarantine import QuarantineEntry, read_quarantine
 from reencrypt.state.runs import Run, find_open, read_runs
+from reencrypt.state.stamp import read_stamp
 from reencrypt.state.stop import StopRequest
 
 
@@ -108,11 +109,27 @@ class StatusReport:
 def status_of(chosen: Collection[StoreName]) -> Work[StatusReport]:
     """The work of `reencrypt status` for the chosen stores."""
 
-    def perform(settings: Settings, _shared: Shared, *, emit: Emit, stop: StopRequest) -> Awaitable[StatusReport]:
+    async def perform(settings: Settings, _shared: Shared, *, emit: Emit, stop: StopRequest) -> StatusReport:
         del stop
-        return status(settings, chosen, emit=emit)
+        report = await status(settings, chosen, emit=emit)
+        for each in report.runs:
+            if (recorded := _recorded(each.run)) is not None:
+                emit(recorded)
+        return report
 
     return Work(perform, lambda report: report.exit_code, stops=False)
+
+
+def _recorded(run: Run) -> RunRecorded | None:
+    """What listeners are told of a run that has ended by itself."""
+    if not run.is_over or run.outcome not in set(Outcome):
+        return None
+    try:
+        started, ended = read_stamp(run.started), read_stamp(run.updated)
+    except ValueError:
+        # Somebody has changed it by hand; it is for people only.
+        return None
+    return RunRecorded(run.operation, int(Outcome(run.outcome).exit_code), (ended - started).total_seconds(), ended)
 
 
 async def status(

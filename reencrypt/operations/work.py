@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
-from reencrypt.events import Emit
+from reencrypt.errors import ReencryptError
+from reencrypt.events import CommandEnded, CommandStarted, Emit
 from reencrypt.operations.session import Shared, open_stores
 from reencrypt.operations.stores import StoreReport, StoresReport
+from reencrypt.outcomes import ExitCode
 from reencrypt.planning.options import RunOptions
 from reencrypt.planning.session import Session
 from reencrypt.settings import Settings
@@ -52,6 +56,30 @@ class Work(Generic[R]):
     perform: Performing[R]
     exit_code: Callable[[R], int]
     stops: bool = True
+
+
+@dataclass(slots=True)
+class Ending:
+    """How a command ends; one that says nothing of it has met a bug."""
+
+    exit_code: int = ExitCode.BUG
+
+
+@contextmanager
+def announced(command: str, emit: Emit) -> Iterator[Ending]:
+    """Tell listeners that a command begins, and how it ends: with the exit code of `Ending`, or of the error."""
+    since, ending = time.monotonic(), Ending()
+    emit(CommandStarted(command))
+    try:
+        yield ending
+    except ReencryptError as error:
+        ending.exit_code = error.exit_code
+        raise
+    except KeyboardInterrupt:
+        ending.exit_code = ExitCode.STOPPED
+        raise
+    finally:
+        emit(CommandEnded(command, int(ending.exit_code), time.monotonic() - since))
 
 
 def in_all_stores(

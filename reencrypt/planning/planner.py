@@ -46,14 +46,14 @@ async def make_plan(session: Session) -> Plan:
     return plan
 
 
-async def make_plans(sessions: Sequence[Session]) -> list[Plan]:
-    """Make the plan of an operation for each store of one database.
+async def make_plans(sessions: Sequence[Session], *, for_run: bool = False) -> list[Plan]:
+    """Make the plan of an operation for each store of one database. What a key service is asked `for_run` has its id.
 
     Raises `ConfigurationError` for a foreign database, for a secrets manager without the table of its data keys and for
     a named key that exists in no store; `refusals` collects what would stop the operation.
     """
     await refuse_lost_keys(sessions)
-    plans = [await _Planner(session).plan() for session in sessions]
+    plans = [await _Planner(session, for_run).plan() for session in sessions]
     _check_names(plans)
     obstacle = await sessions[0].database.write_obstacle()
     return plans if obstacle is None else [replace(plan, refusals=(obstacle, *plan.refusals)) for plan in plans]
@@ -67,6 +67,7 @@ async def plan_again(session: Session, before: Plan, proof: Proof) -> Plan:
 @dataclass(frozen=True, slots=True)
 class _Planner:
     session: Session
+    for_run: bool = False
 
     async def plan(self) -> Plan:
         session = self.session
@@ -74,6 +75,8 @@ class _Planner:
         await session.ring.reload()
         runs = await read_runs(session.database) if session.schema.has_state else []
         plan = await self._survey(runs)
+        if self.for_run and plan.run_to_continue is not None:
+            session.requests.name(plan.run_to_continue.id)
         configured = session.providers.configured
         plan = replace(
             plan,

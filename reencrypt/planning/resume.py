@@ -56,6 +56,7 @@ class Resumption:
             store=plan.store,
             namespaces=plan.namespaces,
             earlier=runs,
+            requests=self.session.requests,
         )
         if refused := of_interrupted_rotation(plan):
             raise refused

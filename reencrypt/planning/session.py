@@ -11,6 +11,7 @@ from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.databases.protocol import Database
 from reencrypt.events import Emit
 from reencrypt.keys.providers import Providers
+from reencrypt.keys.request_ids import RequestIds
 from reencrypt.keys.ring import KeyRing
 from reencrypt.planning.options import RunOptions
 from reencrypt.planning.schema import Schema
@@ -25,6 +26,7 @@ class Session:
 
     `schema` is that of the moment it was opened, `ring` holds the rows of the store's data keys since. `cache` holds
     derived keys, `pool` runs work that needs a processor, such as deriving more. `stop` may be asked at any time.
+    `requests` names the run of which key services are asked: that of a run that begins here, until another is known.
     """
 
     store: StoreName
@@ -37,6 +39,7 @@ class Session:
     settings: Settings
     options: RunOptions
     emit: Emit
+    requests: RequestIds
     stop: StopRequest
 
     @property

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from reencrypt.catalogue.store_name import StoreName
 from reencrypt.databases.protocol import Database, Executor, Transaction, Value
 from reencrypt.databases.retry import retry_transaction
+from reencrypt.keys.request_ids import RequestIds
 from reencrypt.outcomes import Operation, RunState
 from reencrypt.state.damaged import read_back
 from reencrypt.state.failure_rate import FailureRate
@@ -88,13 +89,18 @@ class Run:
         store: StoreName = StoreName.CLASSIC,
         namespaces: Iterable[str] = (),
         earlier: Iterable[Run] = (),
+        requests: RequestIds | None = None,
     ) -> Run:
         """Return a run that has done nothing yet, and is in no table; one in the secrets manager has namespaces.
 
-        Its id is that of no `earlier` run.
+        Its id is the one that its `requests` to key services have, unless that is the id of an `earlier` run.
         """
+        taken = {run.id for run in earlier}
+        requests = requests or RequestIds(new_run_id(taken))
+        if requests.run_id in taken:
+            requests.name(new_run_id(taken))
         return cls(
-            id=new_run_id({run.id for run in earlier}),
+            id=requests.run_id,
             operation=operation,
             state=RunState.OPEN,
             target_provider=target_provider,

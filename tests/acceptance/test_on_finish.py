@@ -72,8 +72,8 @@ def test_it_is_told_of_an_error_and_of_a_report_that_nobody_reads(story: Story, 
     (tmp_path / "told.json").unlink()
     process = replace(story.cli, cold=True).start("plan", *line, "--output", "json")
     assert process.stdout is not None
-    process.stdout.close()
-    process.wait(60)
+    with process:
+        process.stdout.close()
     assert told(tmp_path)[0]["command"] == "plan"
 
 

@@ -148,7 +148,8 @@ def test_help_loads_neither_azure_nor_drivers_nor_rich_nor_the_settings(argument
         "from reencrypt.cli.main import run_command_line\n"
         f"run_command_line({arguments!r})\n"
         "heavy = ('asyncio', 'azure', 'aiosqlite', 'asyncpg', 'aiohttp', 'rich', 'structlog', 'cryptography',\n"
-        "         'reencrypt.settings', 'reencrypt.events', 'reencrypt.fleet.listing', 'tomllib')\n"
+        "         'reencrypt.settings', 'reencrypt.events', 'reencrypt.fleet.listing', 'tomllib',\n"
+        "         'prometheus_client', 'opentelemetry', 'reencrypt.telemetry.metrics')\n"
         "print('LOADED', [name for name in heavy if name in sys.modules])\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -7,12 +7,13 @@ answer names the version that was used; the crypto client drops it.
 from __future__ import annotations
 
 import asyncio
-import uuid
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from reencrypt.errors import ConfigurationError, RefusedError
+from reencrypt.events import Throttled, VaultAnswered
 from reencrypt.keys.azure.connection import VaultConnection
 from reencrypt.keys.azure.limiter import Limiter
 from reencrypt.keys.azure.refusals import Asked, Refusal, api_version_for, disabled
@@ -30,10 +31,12 @@ from reencrypt.keys.azure.responses import (
     read_rotation,
     read_versions,
     reading,
+    version_in,
 )
 from reencrypt.keys.azure.retry import Request, RetryPolicy, TransientError, call_with_retries
 from reencrypt.keys.azure.settings import AzureKeyVaultSettings
 from reencrypt.keys.errors import KeyDisabledError
+from reencrypt.keys.kind import ProviderContext
 
 if TYPE_CHECKING:
     from azure.core.rest import AsyncHttpResponse
@@ -45,6 +48,8 @@ Operation = Literal["encrypt", "decrypt", "wrapkey", "unwrapkey"]
 _HINT: Final = "Check the network and the vault's health, then start again; progress is saved."
 _BLOCKS: Final = (256, 384, 512)
 _REQUEST_ID: Final = "x-ms-client-request-id"
+#: The `code` of a request without an answer.
+NO_ANSWER: Final = "no_answer"
 
 
 class VaultClient:
@@ -57,17 +62,14 @@ class VaultClient:
         *,
         policy: RetryPolicy,
         limiter: Limiter,
-        waiting: Callable[[str], None],
-        warn: Callable[[str], None] = lambda _message: None,
-        api_version: str = "",
+        context: ProviderContext,
     ) -> None:
         self._settings = settings
         self._connection = connection
         self._policy = policy
         self._limiter = limiter
-        self._waiting = waiting
-        self._warn = warn
-        self._api_version = api_version
+        self._context = context
+        self._api_version = context.options.api_version
         self._priming = asyncio.Lock()
         self._primed = False
         #: The newest version as it was last read, if it may be read.
@@ -208,12 +210,13 @@ class VaultClient:
         independent: bool = False,
     ) -> T:
         spoken = self._api_version or self._connection.api_version
-        response = await self._signed_in(method, _in_version(path, spoken), body, independent=independent)
+        asked = Asked(self._settings, operation, version)
+        response = await self._signed_in(asked, method, _in_version(path, spoken), body, independent=independent)
         unknown = asks_for_version(response)
         if unknown is not None and self._follows(spoken, unknown):
             path = _in_version(path, self._connection.api_version)
-            response = await self._signed_in(method, path, body, independent=independent)
-        answer = judge(Asked(self._settings, operation, version), response, (body or {}).get("value", ""))
+            response = await self._signed_in(asked, method, path, body, independent=independent)
+        answer = judge(asked, response, (body or {}).get("value", ""))
         return reading(read, answer)
 
     def _follows(self, spoken: str, refusal: Refusal) -> bool:
@@ -230,24 +233,35 @@ class VaultClient:
         if spoken:
             return False
         self._connection.api_version = api_version_for(refusal)
-        self._warn(
+        self._context.warn(
             f"{self._settings.vault_uri} is asked in version {self._connection.api_version} of Key Vault's interface "
             f"from now on; {refusal.words}"
         )
         return True
 
     async def _signed_in(
-        self, method: str, path: str, body: Mapping[str, str] | None, *, independent: bool
+        self, asked: Asked, method: str, path: str, body: Mapping[str, str] | None, *, independent: bool
     ) -> AsyncHttpResponse:
         """Send a request, once more with a new token where the vault refuses the one that there is."""
         client = self._connection.client(independent=independent)
-        response = await self._send(client, method, path, body, independent=independent)
+        response = await self._told(asked, self._send(client, method, path, body, independent=independent))
         if response.status_code == UNAUTHORIZED:
             # The SDK answers a challenge with its cached token, even where that token was refused.
             await self._connection.forget_token(client)
             client = self._connection.client(independent=independent)
-            response = await self._send(client, method, path, body, independent=independent)
+            response = await self._told(asked, self._send(client, method, path, body, independent=independent))
         return response
+
+    async def _told(self, asked: Asked, request: Awaitable[AsyncHttpResponse]) -> AsyncHttpResponse:
+        """Await the answer to a request, and tell listeners of it, or that there was none."""
+        since, code, version = time.monotonic(), NO_ANSWER, ""
+        try:
+            response = await request
+            code, version = str(response.status_code), version_in(response)
+            return response
+        finally:
+            seconds = time.monotonic() - since
+            self._context.emit(VaultAnswered(self._settings.provider, asked.operation, code, seconds, version))
 
     async def _retried(self, operation: str, once: Callable[[], Awaitable[T]], weight: float) -> T:
         return await call_with_retries(
@@ -255,7 +269,8 @@ class VaultClient:
             Request(weight, f"{operation} with {self.key_name}", _HINT, self._settings.vault_uri),
             policy=self._policy,
             limiter=self._limiter,
-            waiting=self._waiting,
+            waiting=self._context.waiting,
+            throttled=lambda seconds: self._context.emit(Throttled(seconds)),
         )
 
     async def _send(
@@ -264,7 +279,7 @@ class VaultClient:
         from azure.core import exceptions  # noqa: PLC0415
         from azure.core.rest import HttpRequest  # noqa: PLC0415
 
-        request_id = str(uuid.uuid4())
+        request_id = self._context.requests.next()
         try:
             response: AsyncHttpResponse = await client.send_request(
                 HttpRequest(method, path, json=body, headers={_REQUEST_ID: request_id})

@@ -71,9 +71,7 @@ class AzureKeyProvider:
             connection or own,
             policy=retry or RetryPolicy(deadline_seconds=context.options.deadline_seconds),
             limiter=limiter or Limiter(Window(context.options.share, settings.capacity)),
-            waiting=context.waiting,
-            warn=context.warn,
-            api_version=context.options.api_version,
+            context=context,
         )
         self._warn = context.warn
         self._expired: set[str] = set()

@@ -42,6 +42,7 @@ _KEY_BITS: Final = (2048, 3072, 4096)
 #: No braces: the SDK takes them for the names of its own arguments.
 _QUERY: Final = re.compile(r"[\w%&=.~+/:;,$!*'()@?-]+", re.ASCII)
 _KID: Final = re.compile(r"https://(?P<host>[^/?#]+)/keys/(?P<name>[^/?#]+)/(?P<version>[0-9a-f]{32})")
+_KID_IN_BODY: Final = re.compile(rb'"kid"\s*:\s*"https://[^/?#"]+/keys/[^/?#"]+/([0-9a-f]{32})"')
 
 
 class Response(Protocol):
@@ -123,6 +124,12 @@ def unbase64url(text: object) -> bytes:
         return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
         raise TransientError("an answer whose value is not base64url") from None
+
+
+def version_in(response: Response) -> str:
+    """Return the version of the key that an answer is about, for the record; empty where it names none or several."""
+    found = _KID_IN_BODY.findall(response.content) if response.status_code == OK else ()
+    return found[0].decode() if len(found) == 1 else ""
 
 
 def version_of(kid: str, settings: AzureKeyVaultSettings) -> str:

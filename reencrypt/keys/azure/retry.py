@@ -88,10 +88,11 @@ async def call_with_retries(
     policy: RetryPolicy,
     limiter: Limiter,
     waiting: Callable[[str], None],
+    throttled: Callable[[float], None] = lambda _seconds: None,
 ) -> T:
     """Try until it succeeds, fails for good, or the deadline passes (`ServiceGoneError`, naming the last reason).
 
-    `waiting` is told why each wait happens.
+    `waiting` is told why each wait happens, `throttled` by how many seconds a refusal holds all requests back longer.
     """
     loop = asyncio.get_running_loop()
     ticket = limiter.ticket()
@@ -117,7 +118,7 @@ async def call_with_retries(
             limiter.unanswered(since)
             reason, wait = "no answer in time", 0.0
         except ThrottledError as error:
-            reason, wait = str(error), limiter.throttled(since, error.retry_after)
+            reason, wait = str(error), _held_back(limiter, since, error, throttled)
         except TransientError as error:
             reason, wait, hint = str(error), error.retry_after or 0.0, error.hint or request.hint
         except Exception:
@@ -144,3 +145,12 @@ async def call_with_retries(
         queued = loop.time()
         await limiter.admit(ticket, request.weight)
         deadline += loop.time() - queued
+
+
+def _held_back(limiter: Limiter, since: float, error: ThrottledError, throttled: Callable[[float], None]) -> float:
+    """Hold all requests back; returns the seconds until the next one may go, and tells how many of them are new."""
+    before = limiter.pause_seconds()
+    wait = limiter.throttled(since, error.retry_after)
+    if wait > before:
+        throttled(wait - before)
+    return wait

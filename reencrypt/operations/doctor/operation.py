@@ -15,6 +15,7 @@ from reencrypt.errors import ConfigurationError, ReencryptError
 from reencrypt.events import Emit, Waiting
 from reencrypt.keys.configuration import ProviderConfiguration
 from reencrypt.keys.diagnostics import Check, State, failed, not_checked
+from reencrypt.keys.kind import ProviderContext
 from reencrypt.keys.proof import Verdict
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER, normalise_provider
 from reencrypt.keys.providers import Providers
@@ -59,7 +60,7 @@ async def doctor(settings: Settings, options: RunOptions, shared: Shared, *, emi
     here = [each for each in names if each is StoreName.CLASSIC or not settings.manager.is_remote] or names
     of_store = {each: options_of(each, here, settings, options) for each in names}
     opening = {
-        each: open_providers(each, settings, DerivedKeyCache(), one, shared.services, emit)
+        each: open_providers(each, settings, DerivedKeyCache(), one, ProviderContext(one.vault, emit, shared.services))
         for each, one in of_store.items()
     }
     first = settings.of(names[0])

@@ -20,7 +20,7 @@ from reencrypt.catalogue.reason import Reason
 from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.databases.paging import Coverage, count_rows, next_page
 from reencrypt.databases.protocol import ColumnLimit
-from reencrypt.events import PageCommitted, Quarantined
+from reencrypt.events import LocationEnded, LocationStarted, PageCommitted, Quarantined
 from reencrypt.operations.migrate.committer import Committed, Committer, with_entries
 from reencrypt.operations.migrate.fast_path import FastPath
 from reencrypt.operations.migrate.page_sizer import PAGE_BYTES, PageSizer
@@ -126,6 +126,14 @@ class Pipeline:
         self._fast_path = FastPath(location, self._known) if FastPath.fits(location) else None
         if checkpoint.last_key is None:
             checkpoint.coverage = Coverage(before=await count_rows(self._database, location))
+        self._session.emit(LocationStarted(location.name))
+        moved = self._limit.moved
+        try:
+            return await self._in_stages(location, checkpoint)
+        finally:
+            self._session.emit(LocationEnded(location.name, self._limit.moved - moved))
+
+    async def _in_stages(self, location: Location, checkpoint: Checkpoint) -> Progress:
         read: asyncio.Queue[_Page] = asyncio.Queue(_PAGES_AHEAD)
         transformed: asyncio.Queue[_Page] = asyncio.Queue(_PAGES_AHEAD)
         async with asyncio.TaskGroup() as group:
@@ -304,7 +312,8 @@ class Pipeline:
 
     def _report(self, location: Location, committed: Committed, secrets: int) -> int:
         self._limit.moved += committed.moved
-        self._session.emit(PageCommitted(location.name, secrets, committed.moved, committed.locked_seconds))
+        counts = committed.counts.as_numbers()
+        self._session.emit(PageCommitted(location.name, secrets, committed.moved, committed.locked_seconds, counts))
         for finding in committed.findings:
             key = key_to_text(finding.key)
             place = (location.name, key, finding.field)

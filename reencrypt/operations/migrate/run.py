@@ -56,7 +56,7 @@ async def run_stores(sessions: Sequence[Session]) -> list[RunReport]:
         sessions, dead = await _wait_until_free(sessions)
         limit = Limit(first.options.scope.limit)
         holding = _holding(sessions)
-        plans = await first.stop.interruptible(make_plans(holding))
+        plans = await first.stop.interruptible(make_plans(holding, for_run=True))
         migrations = [_Migration(session, plan, limit) for session, plan in zip(holding, plans, strict=True)]
         reports = await _migrate(migrations, dead)
     except StoppedEarlyError:

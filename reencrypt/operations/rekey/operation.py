@@ -328,6 +328,7 @@ class _Rekey:
         found = find_open(runs)
         if found is not None:
             if found.operation == Operation.REKEY and found.wrap_format == fingerprint_of(self.new, found.salt):
+                self.session.requests.name(found.id)
                 return found
             await supersede(database, lease, found)
         fresh = Run.begin(
@@ -337,6 +338,7 @@ class _Rekey:
             salt=salt,
             wrap_format=fingerprint_of(self.new, salt),
             earlier=runs,
+            requests=self.session.requests,
         )
         await insert_run(database, lease, fresh)
         return fresh

@@ -84,7 +84,7 @@ async def rewrap_stores(sessions: Sequence[Session]) -> list[RewrapReport]:
     first, reports = sessions[0], list[RewrapReport]()
     plans: Sequence[Plan | None] = [None] * len(sessions)
     try:
-        plans = made = await first.stop.interruptible(make_plans(sessions))
+        plans = made = await first.stop.interruptible(make_plans(sessions, for_run=True))
         for plan in made:
             for warning in plan.warnings:
                 first.emit(Warned(warning))

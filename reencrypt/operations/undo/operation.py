@@ -114,6 +114,7 @@ async def undo_in_stores(sessions: Sequence[Session], run_id: str) -> UndoReport
             found = await _find(session.database, sessions, run_id)
             if found.run.state == RunState.UNDONE:
                 return await _already(session.database, found.run)
+            session.requests.name(run_id)
             return await _UndoOperation(session, lease, found).run()
     except StoppedEarlyError:
         return UndoReport(run_id, Outcome.STOPPED, session.store, stop_reason=session.stop.reason)

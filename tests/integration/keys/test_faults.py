@@ -17,6 +17,7 @@ import pytest
 from aiohttp import web
 
 from reencrypt.errors import ConfigurationError, ReencryptError, UnavailableError
+from reencrypt.events import Event, Warned
 from reencrypt.keys.azure.credential import make_credential
 from reencrypt.keys.azure.errors import ForeignAnswerError
 from reencrypt.keys.azure.limiter import Limiter
@@ -311,9 +312,9 @@ async def test_no_path_has_an_empty_segment(service: Service, provider: AzureKey
 
 
 async def test_a_cloud_that_is_behind_is_asked_in_the_version_that_it_names(service: Service) -> None:
-    warnings: list[str] = []
+    events: list[Event] = []
     service.known = "7.4"
-    provider = provider_of(service, ProviderContext(warn=warnings.append))
+    provider = provider_of(service, ProviderContext(emit=events.append))
     try:
         # All at once, on a connection that knows nothing: each refused call is asked again, and one switches.
         await asyncio.gather(*(provider.vault.crypt("encrypt", "RSA-OAEP-256", DATA_KEY) for _ in range(20)))
@@ -322,7 +323,7 @@ async def test_a_cloud_that_is_behind_is_asked_in_the_version_that_it_names(serv
         await provider.vault.list_versions()
     finally:
         await provider.close()
-    (warning,) = warnings
+    (warning,) = [each.message for each in events if isinstance(each, Warned)]
     assert "in version 7.4 of Key Vault's interface" in warning
     assert "The specified version (" in warning
     asked = {each: count for each, count in service.asked.items() if each.startswith("in ")}

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from emulator_clients import wire_to
 from keyvault_emulator import Emulator
 
+from reencrypt.events import Event, Warned
 from reencrypt.keys.azure.provider import AzureKeyProvider
 from reencrypt.keys.azure.retry import RetryPolicy
 from reencrypt.keys.kind import ProviderContext
@@ -116,13 +117,13 @@ async def test_a_version_that_may_not_be_listed_may_be_named(
 
 
 async def test_a_version_that_has_expired_is_warned_of_once(state: Path, emulator: Emulator) -> None:
-    warnings: list[str] = []
-    provider = AzureKeyProvider(make_settings(emulator), ProviderContext(warn=warnings.append))
+    events: list[Event] = []
+    provider = AzureKeyProvider(make_settings(emulator), ProviderContext(emit=events.append))
     async with wire_to(emulator) as wire:
         await wire.patch("/keys/prod/", {"attributes": {"exp": 1_700_000_000}})
     await unwrap_all(provider, state, 5)
     await provider.close()
-    (warning,) = warnings
+    (warning,) = [each.message for each in events if isinstance(each, Warned)]
     assert "has expired" in warning
     assert "key prod" in warning
 

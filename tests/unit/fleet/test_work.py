@@ -47,7 +47,7 @@ def task(name: str, doing: Doing, *, stops: bool = True) -> Task:
         return await doing(stop)
 
     member = Member(name, name, None, None, name, {}, {})
-    return Task(member, Work(perform, lambda report: report.exit_code, stops), ignore, lambda: SETTINGS)
+    return Task(member, "run", Work(perform, lambda report: report.exit_code, stops), ignore, lambda: SETTINGS)
 
 
 @pytest.fixture

@@ -1,0 +1,381 @@
+"""Metrics of the events that a process has heard, in the data model of Prometheus.
+
+Gauges describe the database and the last commands; they are taken over from what an earlier process has published, so
+that a failure hides none of them. Counters and histograms begin with this process. No label has a value that comes from
+a secret, and none is unbounded: a run's id is no label.
+"""
+
+from __future__ import annotations
+
+import platform
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.registry import Collector
+
+import reencrypt
+from reencrypt.events import (
+    CommandEnded,
+    CommandStarted,
+    Emit,
+    Event,
+    InventoryTaken,
+    PageCommitted,
+    RunRecorded,
+    RunStarted,
+    Throttled,
+    VaultAnswered,
+)
+
+#: Upper bounds of the buckets for the time that row locks are held, in seconds; pages aim at 50 ms.
+_LOCK_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+#: The same for an answer of a key service.
+_ANSWER_SECONDS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_RESULTS: Final = ("re_encrypted", "already_current", "quarantined", "left", "not_applicable")
+
+_Labels = tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Family:
+    """One metric; `values` by the values of its labels. A `local` one is not taken over from an earlier process."""
+
+    name: str
+    meaning: str
+    labels: _Labels = ()
+    local: bool = False
+    values: dict[_Labels, float] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Histogram:
+    """Counts of observations up to each bound, and their sum."""
+
+    bounds: Sequence[float]
+    counts: list[int]
+    total: float = 0.0
+
+    @classmethod
+    def empty(cls, bounds: Sequence[float]) -> _Histogram:
+        return cls(bounds, [0] * (len(bounds) + 1))
+
+    def observe(self, value: float) -> None:
+        index = next((number for number, bound in enumerate(self.bounds) if value <= bound), len(self.bounds))
+        self.counts[index] += 1
+        self.total += value
+
+    def buckets(self) -> list[tuple[str, float]]:
+        """Cumulative, as Prometheus wants them."""
+        names = [*map(str, self.bounds), "+Inf"]
+        return [(name, float(sum(self.counts[: index + 1]))) for index, name in enumerate(names)]
+
+
+def _gauge(name: str, meaning: str, *labels: str, local: bool = False) -> Callable[[], _Family]:
+    return lambda: _Family(f"reencrypt_{name}", meaning, labels, local)
+
+
+@dataclass(slots=True)
+class _Gauges:
+    """The gauges. Their field names are shorter than their names in Prometheus, and the meanings are the help there."""
+
+    build: _Family = field(
+        default_factory=_gauge("build_info", "Version of reencrypt and of Python.", "version", "python", local=True)
+    )
+    running: _Family = field(
+        default_factory=_gauge("command_running", "1 while the command is at work.", "command", local=True)
+    )
+    last_run: _Family = field(
+        default_factory=_gauge("last_run_timestamp_seconds", "When the command last ended, however.", "command")
+    )
+    last_success: _Family = field(
+        default_factory=_gauge("last_success_timestamp_seconds", "When it last ended with exit code 0.", "command")
+    )
+    exit_code: _Family = field(
+        default_factory=_gauge("last_run_exit_code", "Exit code of the last time, see reencrypt --help.", "command")
+    )
+    duration: _Family = field(default_factory=_gauge("last_run_duration_seconds", "How long it took.", "command"))
+    target: _Family = field(
+        default_factory=_gauge("target_info", "The provider that Grafana is configured to use.", "store", "provider")
+    )
+    counted: _Family = field(
+        default_factory=_gauge("inventory_timestamp_seconds", "When secrets and data keys were last counted.")
+    )
+    secrets: _Family = field(
+        default_factory=_gauge(
+            "secrets",
+            "Secrets by state: current, old, key_missing, not_understood or not_applicable.",
+            "store",
+            "location",
+            "provider",
+            "state",
+        )
+    )
+    quarantined: _Family = field(
+        default_factory=_gauge(
+            "quarantined_secrets", "Secrets in quarantine: open or acknowledged.", "location", "state"
+        )
+    )
+    data_keys: _Family = field(
+        default_factory=_gauge(
+            "data_keys", "Data keys; in_use: secrets are under them.", "store", "provider", "active", "in_use"
+        )
+    )
+    oldest: _Family = field(
+        default_factory=_gauge(
+            "oldest_data_key_created_timestamp_seconds",
+            "When the oldest data key in use was made; 0 where one has no date.",
+            "store",
+            "provider",
+        )
+    )
+    newest: _Family = field(
+        default_factory=_gauge(
+            "newest_data_key_created_timestamp_seconds", "When the newest data key was made.", "store", "provider"
+        )
+    )
+    pass_secrets: _Family = field(
+        default_factory=_gauge(
+            "pass_secrets", "Secrets of the present or last pass, by what became of them.", "location", "result"
+        )
+    )
+
+    def all(self) -> list[_Family]:
+        return [getattr(self, name) for name in self.__slots__]
+
+
+class Metrics:
+    """What has been heard so far. In a fleet with `members` every metric has the label `member`, none has `location`.
+
+    `labels` are the same for all metrics. It may be read in another thread than it listens in.
+    """
+
+    def __init__(self, labels: Mapping[str, str] | None = None, *, members: Collection[str] | None = None) -> None:
+        self._labels = dict(labels or {})
+        self._members = members
+        self._lock = threading.Lock()
+        self._gauges = _Gauges()
+        self._requests: dict[_Labels, float] = {}
+        self._answers: dict[_Labels, _Histogram] = {}
+        self._throttled: dict[_Labels, float] = {}
+        self._locks: dict[_Labels, _Histogram] = {}
+        build = self._gauges.build
+        for member in ("",) if members is None else members:
+            self._set(member, build, 1, reencrypt.__version__, platform.python_version())
+        self._registry = CollectorRegistry(auto_describe=False)
+        self._registry.register(_Collector(self._collect))
+
+    def text(self) -> bytes:
+        """The metrics in Prometheus's text format."""
+        return generate_latest(self._registry)
+
+    @property
+    def registry(self) -> CollectorRegistry:
+        """For what `prometheus_client` does with one."""
+        return self._registry
+
+    def listener(self, member: str = "") -> Emit:
+        """Make the listener of one Grafana, which is a member of a fleet if it has a name."""
+
+        def listen(event: Event) -> None:
+            with self._lock:
+                self._hear(member, event)
+
+        return listen
+
+    def remember(self, text: str, where: Mapping[str, str] | None = None) -> None:
+        """Take gauges over from what an earlier process has published, unless they are known already.
+
+        Only samples with the labels `where` are taken, whose other labels have to be ours, and none of a member that
+        the fleet does not have any more. Raises `ValueError` for text in another format.
+        """
+        where = {**(where or {}), **self._labels}
+        by_name = {family.name: family for family in self._gauges.all() if not family.local}
+        metrics = list(text_string_to_metric_families(text))
+        with self._lock:
+            for family, samples in [(by_name[each.name], each.samples) for each in metrics if each.name in by_name]:
+                known, names = set(family.values), self._names(family)
+                for sample in samples:
+                    own = {name: value for name, value in sample.labels.items() if name not in where}
+                    if not where.items() <= sample.labels.items() or set(own) != set(names):
+                        continue
+                    key = tuple(own[name] for name in names)
+                    if not self._is_known(family, key, known):
+                        family.values[key] = sample.value
+
+    def _is_known(self, family: _Family, key: _Labels, known: Collection[_Labels]) -> bool:
+        """Whether a gauge needs nothing of the past: it is set already, or it is of nobody here."""
+        if self._members is not None and key[0] not in self._members:
+            return True
+        if "command" in family.labels:
+            return key in known
+        # What was counted together is replaced together.
+        return any(self._members is None or each[0] == key[0] for each in known)
+
+    def _names(self, family: _Family) -> _Labels:
+        if self._members is None:
+            return family.labels
+        return ("member", *(name for name in family.labels if name != "location"))
+
+    def _key(self, member: str, family: _Family, *values: str) -> _Labels:
+        """The values of the labels of a gauge, in the order of `_names`."""
+        if self._members is None:
+            return values
+        return (member, *(value for name, value in zip(family.labels, values, strict=True) if name != "location"))
+
+    def _set(self, member: str, family: _Family, value: float, *labels: str) -> None:
+        family.values[self._key(member, family, *labels)] = value
+
+    def _add(self, member: str, family: _Family, value: float, *labels: str) -> None:
+        key = self._key(member, family, *labels)
+        family.values[key] = family.values.get(key, 0) + value
+
+    def _forget(self, member: str, family: _Family) -> None:
+        if self._members is not None:
+            family.values = {key: value for key, value in family.values.items() if key[0] != member}
+        else:
+            family.values = {}
+
+    def _hear(self, member: str, event: Event) -> None:
+        base: _Labels = () if self._members is None else (member,)
+        gauges = self._gauges
+        match event:
+            case CommandStarted(command):
+                self._set(member, gauges.running, 1, command)
+            case CommandEnded(command, exit_code, seconds):
+                self._set(member, gauges.running, 0, command)
+                self._ended(member, command, exit_code, seconds, time.time())
+            case RunRecorded(operation, exit_code, seconds, ended):
+                self._recorded(member, operation, exit_code, seconds, ended)
+            case RunStarted():
+                self._forget(member, gauges.pass_secrets)
+            case InventoryTaken():
+                self._counted(member, event)
+            case _:
+                self._observe(base, event)
+
+    def _observe(self, base: _Labels, event: Event) -> None:
+        """Count what only this process does."""
+        match event:
+            case PageCommitted(location, _, _, locked_seconds, counts):
+                self._locks.setdefault(base, _Histogram.empty(_LOCK_SECONDS)).observe(locked_seconds)
+                if self._members is None:
+                    for result in _RESULTS:
+                        self._set("", self._gauges.pass_secrets, counts[result], location, result)
+            case VaultAnswered(_, operation, code, seconds):
+                key = (*base, operation, code)
+                self._requests[key] = self._requests.get(key, 0) + 1
+                self._answers.setdefault((*base, operation), _Histogram.empty(_ANSWER_SECONDS)).observe(seconds)
+            case Throttled(seconds):
+                self._throttled[base] = self._throttled.get(base, 0) + seconds
+            case _:
+                pass
+
+    def _ended(self, member: str, command: str, exit_code: int, seconds: float, ended: float) -> None:
+        gauges = self._gauges
+        self._set(member, gauges.last_run, ended, command)
+        self._set(member, gauges.exit_code, exit_code, command)
+        self._set(member, gauges.duration, seconds, command)
+        if exit_code == 0:
+            self._set(member, gauges.last_success, ended, command)
+
+    def _recorded(self, member: str, operation: str, exit_code: int, seconds: float, ended: datetime) -> None:
+        """A run that the state tables know: news where the process that did it has published nothing."""
+        gauges, at = self._gauges, ended.replace(tzinfo=UTC).timestamp()
+        if at > gauges.last_run.values.get(self._key(member, gauges.last_run, operation), 0):
+            self._ended(member, operation, exit_code, seconds, at)
+        elif exit_code == 0 and at > gauges.last_success.values.get(
+            self._key(member, gauges.last_success, operation), 0
+        ):
+            self._set(member, gauges.last_success, at, operation)
+
+    def _counted(self, member: str, event: InventoryTaken) -> None:
+        gauges = self._gauges
+        for family in (
+            gauges.target,
+            gauges.counted,
+            gauges.secrets,
+            gauges.quarantined,
+            gauges.data_keys,
+            gauges.oldest,
+            gauges.newest,
+        ):
+            self._forget(member, family)
+        self._set(member, gauges.counted, time.time())
+        for store, provider in event.targets.items():
+            self._set(member, gauges.target, 1, store, provider)
+        for each in event.secrets:
+            self._add(member, gauges.secrets, each.number, each.store, each.location, each.provider, each.state)
+        for location, state, number in event.quarantined:
+            self._add(member, gauges.quarantined, number, location, state)
+        for keys in event.data_keys:
+            flags = [str(flag).lower() for flag in (keys.active, keys.in_use)]
+            self._add(member, gauges.data_keys, keys.number, keys.store, keys.provider, *flags)
+            if keys.in_use:
+                self._extreme(member, gauges.oldest, keys.oldest, min, keys.store, keys.provider)
+            if keys.newest is not None:
+                self._extreme(member, gauges.newest, keys.newest, max, keys.store, keys.provider)
+
+    def _extreme(
+        self,
+        member: str,
+        family: _Family,
+        at: datetime | None,
+        choose: Callable[[float, float], float],
+        *labels: str,
+    ) -> None:
+        seconds = at.replace(tzinfo=UTC).timestamp() if at is not None else 0.0
+        present = family.values.get(self._key(member, family, *labels), seconds)
+        self._set(member, family, choose(present, seconds), *labels)
+
+    def _collect(self) -> Iterator[Metric]:
+        with self._lock:
+            yield from [self._gauge_of(family) for family in self._gauges.all() if family.values]
+            yield from self._counted_here()
+
+    def _gauge_of(self, family: _Family) -> Metric:
+        metric = GaugeMetricFamily(family.name, family.meaning, labels=[*self._labels, *self._names(family)])
+        for key, value in sorted(family.values.items()):
+            metric.add_metric([*self._labels.values(), *key], value)
+        return metric
+
+    def _counted_here(self) -> list[Metric]:
+        constant = list(self._labels.values())
+        names = [*self._labels, *([] if self._members is None else ["member"])]
+        requests = CounterMetricFamily(
+            "reencrypt_vault_requests",
+            "Requests to a key service; code: the HTTP status, or no_answer.",
+            labels=[*names, "operation", "code"],
+        )
+        for key, number in sorted(self._requests.items()):
+            requests.add_metric([*constant, *key], number)
+        throttled = CounterMetricFamily(
+            "reencrypt_throttled_seconds", "How long key services held requests back (429).", labels=names
+        )
+        for key, seconds in sorted(self._throttled.items()):
+            throttled.add_metric([*constant, *key], seconds)
+        locks = HistogramMetricFamily("reencrypt_lock_seconds", "How long pages held their row locks.", labels=names)
+        for key, histogram in sorted(self._locks.items()):
+            locks.add_metric([*constant, *key], histogram.buckets(), histogram.total)
+        answers = HistogramMetricFamily(
+            "reencrypt_vault_request_seconds", "Time of requests to a key service.", labels=[*names, "operation"]
+        )
+        for key, histogram in sorted(self._answers.items()):
+            answers.add_metric([*constant, *key], histogram.buckets(), histogram.total)
+        return [requests, throttled, locks, answers]
+
+
+class _Collector(Collector):
+    """Makes metrics when they are asked for."""
+
+    def __init__(self, collect: Callable[[], Iterator[Metric]]) -> None:
+        self._collect = collect
+
+    def collect(self) -> Iterator[Metric]:
+        return self._collect()
