@@ -170,6 +170,7 @@ def _vault_record(call: Call, status: int, request_id: str, now: float, trace: T
         status=status,
         request_id=request_id,
         connection=call.connection,
+        client_request_id=call.headers.get("x-ms-client-request-id", ""),
     )
 
 

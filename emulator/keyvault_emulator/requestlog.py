@@ -33,6 +33,8 @@ class RequestRecord:
     request_id: str
     #: The client's port: requests of one connection have the same.
     connection: int = 0
+    #: `x-ms-client-request-id` as the client sent it, "" without one.
+    client_request_id: str = ""
 
 
 class RequestLog:

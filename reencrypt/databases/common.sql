@@ -232,6 +232,12 @@ WHERE location = :location AND row_key = :row_key AND field = :field AND secret_
 DELETE FROM reencrypt_quarantine
 WHERE location = :location AND NOT (run_id = :run_id AND pass = :pass_number)
 
+-- name: audit_append
+INSERT INTO reencrypt_audit (run_id, kind, at, content) VALUES (:run_id, :kind, :at, :content)
+
+-- name: audit
+SELECT run_id, kind, at, content FROM reencrypt_audit ORDER BY id
+
 -- name: journal_newest
 SELECT table_name, row_key, column_name, old_bytes FROM reencrypt_journal
 WHERE action = 'rewrite' AND old_bytes IS NOT NULL AND LENGTH(old_bytes) <= :size AND id > :after

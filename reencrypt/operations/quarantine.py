@@ -14,6 +14,7 @@ from reencrypt.operations.report import entry_as_json
 from reencrypt.planning.options import QuarantineSelection, SafetyOptions, StoreOptions
 from reencrypt.planning.schema import inspect
 from reencrypt.settings import Settings
+from reencrypt.state.audit import who
 from reencrypt.state.lease import take_lease
 from reencrypt.state.quarantine import QuarantineEntry, acknowledge, read_quarantine
 
@@ -65,10 +66,12 @@ async def acknowledge_quarantine(
             raise ConfigurationError(
                 "no secret in quarantine fits that", hint="`reencrypt quarantine list` shows what there is."
             )
+        # State of an earlier version has no place for the audit yet.
+        await database.create_state()
         timeout = SafetyOptions().lease_timeout
         lease = await take_lease(database, timeout_seconds=timeout, waiting=lambda reason: emit(Waiting(reason)))
         try:
-            done = [entry for entry in found.entries if await acknowledge(database, lease, entry)]
+            done = [entry for entry in found.entries if await acknowledge(database, lease, entry, by=who())]
             return replace(
                 found, entries=[replace(entry, state="acknowledged") for entry in done], acknowledged=len(done)
             )

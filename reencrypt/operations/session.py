@@ -12,7 +12,7 @@ from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.databases.connect import open_database
 from reencrypt.databases.protocol import Database
 from reencrypt.errors import ConfigurationError
-from reencrypt.events import Emit, Waiting
+from reencrypt.events import Emit, Waiting, to_all
 from reencrypt.keys.kind import ProviderContext, Services
 from reencrypt.keys.providers import Providers
 from reencrypt.keys.request_ids import RequestIds
@@ -22,6 +22,7 @@ from reencrypt.planning.options import RunOptions, StoreOptions, available_threa
 from reencrypt.planning.schema import Schema, inspect
 from reencrypt.planning.session import Session
 from reencrypt.settings import Settings
+from reencrypt.state.audit import Trail
 from reencrypt.state.data_keys import read_data_keys
 from reencrypt.state.lease import DeadHolder, Lease, held_lease
 from reencrypt.state.runs import new_run_id
@@ -93,8 +94,10 @@ async def open_stores(
     of_store = {name: options_of(name, chosen, settings, options) for name in chosen}
     if every:
         of_store = of_all_stores(of_store, settings, options)
+    trails = {name: Trail() for name in of_store}
+    hearing = {name: to_all([emit, trail.listen]) for name, trail in trails.items()}
     contexts = {
-        name: ProviderContext(each.vault, emit, shared.services, requests=RequestIds(new_run_id()))
+        name: ProviderContext(each.vault, hearing[name], shared.services, requests=RequestIds(new_run_id()))
         for name, each in of_store.items()
     }
     opening = {name: open_providers(name, settings, cache, each, contexts[name]) for name, each in of_store.items()}
@@ -126,8 +129,9 @@ async def open_stores(
                         shared.pool,
                         settings,
                         of_store[name],
-                        emit,
+                        hearing[name],
                         contexts[name].requests,
+                        trails[name],
                         stop,
                     )
                 )

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from reencrypt.catalogue.reason import Reason
 from reencrypt.catalogue.store_name import StoreName
@@ -288,6 +288,27 @@ class RunOptions:
     def applied_to(self, settings: Settings) -> Settings:
         """The configuration with the options that override it, for the providers, which wrap data keys."""
         return replace(settings, algorithm=self.target.algorithm) if self.target.algorithm else settings
+
+
+def given_options(options: RunOptions) -> dict[str, Any]:
+    """The options that differ from their defaults, by their names, as JSON has them. None of them holds a secret."""
+    found: dict[str, Any] = {}
+    for group in (getattr(options, each.name) for each in fields(options)):
+        if not is_dataclass(group):
+            continue
+        for each in fields(group):
+            value = getattr(group, each.name)
+            if "option" in each.metadata and value != each.default:
+                found[each.metadata["option"].name] = _plain(value)
+    return found
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, (bool, int, float)):
+        return value
+    if isinstance(value, (tuple, frozenset)):
+        return sorted(map(str, value))
+    return str(value)
 
 
 def available_threads() -> int:

@@ -10,12 +10,15 @@ from reencrypt.crypto.salt import new_salt
 from reencrypt.errors import LeaseHeldError, RefusedError
 from reencrypt.keys.manager_options import OPTION, ManagerVault
 from reencrypt.outcomes import Operation
+from reencrypt.planning.beginning import beginning_of
 from reencrypt.planning.declared import save_changes
 from reencrypt.planning.plan import Plan
 from reencrypt.planning.session import Session
 from reencrypt.planning.target_keys import discard_unfinished
 from reencrypt.settings.model import StoreSettings
+from reencrypt.state.audit import AuditKind
 from reencrypt.state.lease import Lease
+from reencrypt.state.recording import record
 from reencrypt.state.runs import Run, choose_format, find_open, insert_run, read_runs, supersede
 
 
@@ -44,6 +47,8 @@ class Resumption:
             await save_changes(database, lease, interrupted.id, plan.schema.declared, plan.store)
             if wrap_format and wrap_format != interrupted.wrap_format:
                 await choose_format(database, lease, interrupted, wrap_format)
+            begun = beginning_of(self.session, plan, resumed=True)
+            await record(database, lease, interrupted.id, AuditKind.BEGUN, begun)
             return interrupted, True
         target = plan.target
         fresh = Run.begin(
@@ -66,7 +71,7 @@ class Resumption:
             await supersede(database, lease, found)
         # First, so that whoever resumes the run has the locations that it began with.
         await save_changes(database, lease, fresh.id, plan.schema.declared, plan.store)
-        await insert_run(database, lease, fresh)
+        await insert_run(database, lease, fresh, beginning_of(self.session, plan, resumed=False))
         return fresh, False
 
 

@@ -17,6 +17,7 @@ from reencrypt.planning.options import RunOptions
 from reencrypt.planning.schema import Schema
 from reencrypt.settings import Settings
 from reencrypt.settings.model import StoreSettings
+from reencrypt.state.audit import Trail
 from reencrypt.state.stop import StopRequest
 
 
@@ -27,6 +28,7 @@ class Session:
     `schema` is that of the moment it was opened, `ring` holds the rows of the store's data keys since. `cache` holds
     derived keys, `pool` runs work that needs a processor, such as deriving more. `stop` may be asked at any time.
     `requests` names the run of which key services are asked: that of a run that begins here, until another is known.
+    `trail` hears the events too, for the audit in the state tables.
     """
 
     store: StoreName
@@ -40,6 +42,7 @@ class Session:
     options: RunOptions
     emit: Emit
     requests: RequestIds
+    trail: Trail
     stop: StopRequest
 
     @property

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.catalogue.reading import FoundSecret
 from reencrypt.catalogue.reason import Reason
 from reencrypt.databases.protocol import Database, Executor, Transaction, Value
+from reencrypt.databases.retry import retry_transaction
+from reencrypt.state.audit import AuditKind, append_audit
 from reencrypt.state.damaged import read_back
 from reencrypt.state.journal import digest
 from reencrypt.state.lease import Lease
@@ -114,17 +117,19 @@ def known_of(
     return found if found is not None and found.digest == digest(secret.text_in(row)) else None
 
 
-async def acknowledge(database: Database, lease: Lease, entry: QuarantineEntry) -> bool:
-    """Acknowledge an entry; returns whether it is still the one that was read."""
-    matched = await lease.apply(
-        database,
-        "quarantine_acknowledge",
-        location=entry.location,
-        row_key=entry.row_key,
-        field=entry.field,
-        secret_hash=entry.secret_hash,
-    )
-    return bool(matched)
+async def acknowledge(database: Database, lease: Lease, entry: QuarantineEntry, *, by: Mapping[str, Any]) -> bool:
+    """Acknowledge an entry, with the audit of who did; returns whether it is still the one that was read."""
+    place = {"location": entry.location, "row_key": entry.row_key, "field": entry.field}
+
+    async def body(transaction: Transaction) -> bool:
+        await lease.check(transaction)
+        if not await transaction.execute("quarantine_acknowledge", secret_hash=entry.secret_hash, **place):
+            return False
+        content = {**by, **place, "reason": entry.reason, "detail": entry.detail}
+        await append_audit(transaction, "", AuditKind.ACKNOWLEDGED, content)
+        return True
+
+    return await retry_transaction(database, body)
 
 
 async def save_findings(

@@ -6,12 +6,14 @@ import secrets
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from reencrypt.catalogue.store_name import StoreName
 from reencrypt.databases.protocol import Database, Executor, Transaction, Value
 from reencrypt.databases.retry import retry_transaction
 from reencrypt.keys.request_ids import RequestIds
 from reencrypt.outcomes import Operation, RunState
+from reencrypt.state.audit import AuditKind, append_audit
 from reencrypt.state.damaged import read_back
 from reencrypt.state.failure_rate import FailureRate
 from reencrypt.state.lease import Lease
@@ -186,8 +188,11 @@ def last_rekey(runs: Sequence[Run]) -> Run | None:
     return next((run for run in reversed(runs) if run.operation == Operation.REKEY and run.is_over), None)
 
 
-async def insert_run(database: Database, lease: Lease, run: Run) -> None:
-    """Record a new run, with its namespaces. Raises `ValueError` for one in the secrets manager that has none."""
+async def insert_run(database: Database, lease: Lease, run: Run, begun: Mapping[str, Any] | None = None) -> None:
+    """Record a new run, with its namespaces and the audit of its beginning.
+
+    Raises `ValueError` for one in the secrets manager that has none.
+    """
     if (run.store is StoreName.CLASSIC) is bool(run.targets):
         raise ValueError(f"a run in {run.store.in_words} with {len(run.targets)} namespaces")
 
@@ -209,6 +214,8 @@ async def insert_run(database: Database, lease: Lease, run: Run) -> None:
         )
         for namespace, target in run.targets.items():
             await _insert_target(transaction, run, namespace, target)
+        if begun is not None:
+            await append_audit(transaction, run.id, AuditKind.BEGUN, begun)
 
     await retry_transaction(database, body)
 
@@ -262,9 +269,10 @@ async def choose_format(database: Database, lease: Lease, run: Run, wrap_format:
     await lease.apply(database, "run_settings", id=run.id, wrap_format=wrap_format, at=stamp())
 
 
-async def finish_run(transaction: Transaction, run: Run, outcome: str) -> None:
-    """Record that a run is finished, in the transaction that finishes it."""
+async def finish_run(transaction: Transaction, run: Run, outcome: str, ended: Mapping[str, Any]) -> None:
+    """Record that a run is finished, with the audit of its end, in the transaction that finishes it."""
     await transaction.execute("run_close", id=run.id, state=RunState.FINISHED, outcome=outcome, at=stamp())
+    await append_audit(transaction, run.id, AuditKind.ENDED, ended)
 
 
 async def complete_run(transaction: Transaction, run: Run) -> None:
@@ -277,6 +285,21 @@ async def supersede(database: Database, lease: Lease, run: Run) -> None:
     await close_run(database, lease, run, RunState.SUPERSEDED, RunState.SUPERSEDED)
 
 
-async def close_run(database: Database, lease: Lease, run: Run, state: RunState, outcome: str) -> None:
-    """Record how a run has ended."""
-    await lease.apply(database, "run_close", id=run.id, state=state, outcome=outcome, at=stamp())
+async def close_run(
+    database: Database,
+    lease: Lease,
+    run: Run,
+    state: RunState,
+    outcome: str,
+    *,
+    audit: tuple[AuditKind, Mapping[str, Any]] | None = None,
+) -> None:
+    """Record how a run has ended, with the audit of it."""
+
+    async def body(transaction: Transaction) -> None:
+        await lease.check(transaction)
+        await transaction.execute("run_close", id=run.id, state=state, outcome=outcome, at=stamp())
+        if audit is not None:
+            await append_audit(transaction, run.id, *audit)
+
+    await retry_transaction(database, body)

@@ -520,7 +520,9 @@ async def test_a_commit_whose_answer_is_lost_is_done_when_it_is_tried_again(tmp_
         row, b"0123456789abcdef", SecretKeyProvider(Secret(NEW), Algorithm.AES_CFB, DerivedKeyCache())
     )
     for _ in range(2):
-        assert await commit(database, lease, run, [wrapped], None, Alerting(), unchanged=nothing_came, complete=True)
+        assert await commit(
+            database, lease, run, [wrapped], None, Alerting(), unchanged=nothing_came, complete=True, ended=lambda _: {}
+        )
     (present,) = await read_data_keys(database, KeyTable.CURRENT)
     assert present.wrapped == wrapped.wrapped
     assert await database.fetch("journal_extents") == [(run.id, 3, 3)]

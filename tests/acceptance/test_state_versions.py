@@ -85,7 +85,7 @@ def test_an_interrupted_run_goes_on_and_is_completed(story: Story, version: int)
     printed = story.cli("plan", *TO).stdout
     assert "reencrypt_schema" in printed
     assert ("reencrypt_accepted (" in printed, "reencrypt_journal (" in printed) == (version < 2, False)
-    assert "reencrypt_namespace (" in printed
+    assert ("reencrypt_namespace (" in printed, "reencrypt_audit (" in printed) == (version < 4, True)
     report = story.cli.json("run", *TO)
     assert (report["resumed"], report["run_id"], report["outcome"]) == (True, run_id, "done")
     assert report["secrets"]["total"] == len(before)

@@ -106,3 +106,13 @@ ALTER TABLE reencrypt_quarantine MODIFY row_key VARCHAR(640) NOT NULL;
 ALTER TABLE reencrypt_accepted MODIFY row_key VARCHAR(640) NOT NULL;
 ALTER TABLE reencrypt_data_key MODIFY id VARCHAR(400) NOT NULL;
 INSERT IGNORE INTO reencrypt_schema (version) VALUES (4);
+-- step 5
+-- What an audit asks of a run, as JSON: who began it and with what, the pace, how it ended. Entries are only added.
+CREATE TABLE IF NOT EXISTS reencrypt_audit (
+    id BIGINT AUTO_INCREMENT PRIMARY KEY NOT NULL,
+    run_id VARCHAR(64) NOT NULL,
+    kind VARCHAR(64) NOT NULL,
+    at VARCHAR(64) NOT NULL,
+    content MEDIUMTEXT NOT NULL
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+INSERT IGNORE INTO reencrypt_schema (version) VALUES (5);

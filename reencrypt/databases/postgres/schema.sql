@@ -98,3 +98,13 @@ CREATE TABLE IF NOT EXISTS reencrypt_location (
     declared TEXT NOT NULL
 );
 INSERT INTO reencrypt_schema (version) VALUES (4) ON CONFLICT DO NOTHING;
+-- step 5
+-- What an audit asks of a run, as JSON: who began it and with what, the pace, how it ended. Entries are only added.
+CREATE TABLE IF NOT EXISTS reencrypt_audit (
+    id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    run_id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    at TEXT NOT NULL,
+    content TEXT NOT NULL
+);
+INSERT INTO reencrypt_schema (version) VALUES (5) ON CONFLICT DO NOTHING;

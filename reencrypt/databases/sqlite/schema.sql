@@ -98,3 +98,13 @@ CREATE TABLE IF NOT EXISTS reencrypt_location (
     declared TEXT NOT NULL
 );
 INSERT OR IGNORE INTO reencrypt_schema (version) VALUES (4);
+-- step 5
+-- What an audit asks of a run, as JSON: who began it and with what, the pace, how it ended. Entries are only added.
+CREATE TABLE IF NOT EXISTS reencrypt_audit (
+    id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
+    run_id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    at TEXT NOT NULL,
+    content TEXT NOT NULL
+);
+INSERT OR IGNORE INTO reencrypt_schema (version) VALUES (5);

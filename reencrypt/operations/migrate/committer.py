@@ -12,6 +12,7 @@ from reencrypt.databases.retry import retry_transaction
 from reencrypt.operations.migrate.slow_path import PageOutcome
 from reencrypt.planning.target_keys import TargetKeys
 from reencrypt.state.accepted import save_accepted
+from reencrypt.state.audit import AuditKind, Trail, append_audit
 from reencrypt.state.checkpoints import Checkpoint, save_checkpoint
 from reencrypt.state.counts import Counts
 from reencrypt.state.journal import journal_entries, update_entries
@@ -44,6 +45,7 @@ class Committer:
     run: Run
     targets: TargetKeys
     locations: Mapping[str, Location]
+    trail: Trail
 
     async def commit(self, location: Location, page: PageOutcome, checkpoint: Checkpoint) -> Committed:
         """Commit a page and its checkpoint; rows that lost a race are neither written nor counted.
@@ -54,15 +56,20 @@ class Committer:
         loop = asyncio.get_running_loop()
         locked_since = 0.0
         page = with_entries(location, page)
+        sample = self.trail.sample()
 
         async def body(transaction: Transaction) -> Committed:
             nonlocal locked_since
             locked_since = loop.time()
-            return await self._write(transaction, location, page, checkpoint)
+            committed = await self._write(transaction, location, page, checkpoint)
+            if sample is not None:
+                await append_audit(transaction, self.run.id, AuditKind.PACE, sample)
+            return committed
 
         done = await retry_transaction(self.database, body)
         done.locked_seconds = loop.time() - locked_since
         checkpoint.counts = done.counts
+        self.trail.saved(sample)
         return done
 
     async def _write(

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from reencrypt.catalogue.location import Location
 from reencrypt.databases.paging import Coverage
 from reencrypt.errors import ConfigurationError, StoppedEarlyError
 from reencrypt.events import RunEnded, RunStarted, Waiting, Warned
+from reencrypt.operations.ending import ending_of, failure_recorded
 from reencrypt.operations.migrate.committer import Committer
 from reencrypt.operations.migrate.pipeline import Limit, Pipeline
 from reencrypt.operations.migrate.readback import ReadBack
@@ -28,9 +30,11 @@ from reencrypt.planning.target import Target
 from reencrypt.planning.target_keys import TargetKeys
 from reencrypt.settings.model import StoreSettings
 from reencrypt.state.accepted import Accepted, read_accepted
+from reencrypt.state.audit import AuditKind
 from reencrypt.state.counts import Counts
 from reencrypt.state.lease import DeadHolder, Lease, wait_until_free
 from reencrypt.state.quarantine import QuarantineEntry, known_secrets, read_quarantine
+from reencrypt.state.recording import record
 from reencrypt.state.runs import Run, close_run
 from reencrypt.state.stop import STOP_GRACE_SECONDS
 
@@ -178,6 +182,11 @@ class _Migration:
         beginning = Resumption(session, plan, lease).run()
         current, resumed = await session.stop.interruptible(beginning, grace_seconds=STOP_GRACE_SECONDS)
         session.emit(RunStarted(current.id, resumed, plan.target_provider, plan.census.total))
+        async with failure_recorded(session, lease, current):
+            return await self._to_end(lease, current, resumed=resumed)
+
+    async def _to_end(self, lease: Lease, current: Run, *, resumed: bool) -> RunReport:
+        session, plan = self.session, self.plan
         announcing = asyncio.ensure_future(self._announce_stop())
         try:
             work = self._move(plan, lease, current)
@@ -192,12 +201,18 @@ class _Migration:
         warnings = plan.warnings
         if stopped:
             outcome = Outcome.STOPPED
+            ended = ending_of(session, outcome, counts=counts, stop_reason=stopped)
+            recording = record(session.database, lease, current.id, AuditKind.ENDED, ended)
+            with suppress(StoppedEarlyError):
+                await session.stop.reported(recording)
         else:
             incomplete = await incomplete_scans(session.database, current)
             outcome = Outcome.PARTLY_DONE if incomplete else _outcome(counts, quarantine)
             if not session.options.scope.settle:
                 warnings = (*warnings, _what_may_remain(session.store_settings))
-            await close_run(session.database, lease, current, RunState.FINISHED, outcome)
+            ended = ending_of(session, outcome, counts=counts, sweeps=current.pass_number, warnings=list(warnings))
+            audit = (AuditKind.ENDED, ended)
+            await close_run(session.database, lease, current, RunState.FINISHED, outcome, audit=audit)
         session.emit(RunEnded(current.id, outcome))
         return RunReport(
             outcome,
@@ -276,7 +291,7 @@ class _Migration:
         by_name = {location.name: location for location in plan.locations}
         return Pipeline(
             session,
-            Committer(session.database, lease, current, targets, by_name),
+            Committer(session.database, lease, current, targets, by_name, session.trail),
             targets,
             plan.is_current,
             known=known_secrets(await read_quarantine(session.database), session.options.accepts),

@@ -6,8 +6,9 @@ hashes of what was written, under which of the two a value is; plausibility deci
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from reencrypt.catalogue.codec import splice
 from reencrypt.catalogue.location import Location, Row
@@ -190,9 +191,11 @@ async def commit(
     *,
     unchanged: Callable[[Transaction], Awaitable[bool]],
     complete: bool,
+    ended: Callable[[Outcome], Mapping[str, Any]],
 ) -> bool:
     """Commit everything in one transaction; returns whether nothing is left, which `complete` says of the rest.
 
+    `ended` gives the audit of the end.
     Raises `RefusedError` where a value was changed meanwhile, or where `unchanged` finds a new one.
     """
 
@@ -219,7 +222,7 @@ async def commit(
             await save_findings(transaction, run.id, 0, location.name, alerting.findings)
         done = complete and not any(entry.is_open for entry in await read_quarantine(transaction))
         outcome = Outcome.DONE if done else Outcome.PARTLY_DONE
-        await finish_run(transaction, run, outcome)
+        await finish_run(transaction, run, outcome, ended(outcome))
         return done
 
     return await retry_transaction(database, body)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Final
 
 from reencrypt.catalogue.location import Location, Row
@@ -18,6 +19,7 @@ from reencrypt.keys.proof import Proof, Verdict
 from reencrypt.keys.provider import LEGACY_PROVIDER, SECRET_KEY_PROVIDER, Unwrapped
 from reencrypt.keys.ring import DataKey
 from reencrypt.keys.secret_key import SecretKeyProvider, fingerprint_of
+from reencrypt.operations.ending import ending_of
 from reencrypt.operations.migrate.run import run
 from reencrypt.operations.rekey.commit import Alerting, NewWrapping, alerting_anew, commit, wrap_anew
 from reencrypt.operations.rekey.journal import all_rows, done_before, left_plain, written_towards
@@ -25,6 +27,7 @@ from reencrypt.operations.rekey.shared_secret import shared_secret_warnings
 from reencrypt.operations.report import RunReport
 from reencrypt.operations.session import leased, renewed
 from reencrypt.outcomes import Operation, Outcome
+from reencrypt.planning.beginning import beginning_of
 from reencrypt.planning.key_checks import KeyChecks
 from reencrypt.planning.plan import Plan
 from reencrypt.planning.planner import make_plan
@@ -35,12 +38,14 @@ from reencrypt.settings import Settings
 from reencrypt.settings.defaults import DEFAULT_SECRET_KEY
 from reencrypt.settings.holding import problem_of
 from reencrypt.state.accepted import read_accepted
+from reencrypt.state.audit import AuditKind
 from reencrypt.state.counts import PLAIN_OR_UNPROVEN
 from reencrypt.state.data_keys import read_data_keys
 from reencrypt.state.journal import digest
 from reencrypt.state.key_table import KeyTable
 from reencrypt.state.lease import Lease
 from reencrypt.state.quarantine import QuarantineEntry, read_quarantine, save_findings
+from reencrypt.state.recording import record
 from reencrypt.state.rowkey import key_to_text
 from reencrypt.state.runs import Run, find_open, insert_run, read_runs, supersede
 
@@ -236,7 +241,7 @@ class _Rekey:
             )
         if alerting.unproven:
             raise _unproven_refusal(alerting.unproven)
-        current = await self._run(lease)
+        current = await self._run(lease, plan)
 
         async def unchanged(transaction: Transaction) -> bool:
             found = _under_secret_key(await read_data_keys(transaction, plan.schema.key_table))
@@ -253,6 +258,7 @@ class _Rekey:
             alerting,
             unchanged=unchanged,
             complete=not left,
+            ended=partial(ending_of, session, data_keys=len(wrappings.new), left=left),
         )
         return RekeyReport(
             Outcome.DONE if done else Outcome.PARTLY_DONE,
@@ -322,13 +328,15 @@ class _Rekey:
             "acknowledge what is given up, then start again.",
         )
 
-    async def _run(self, lease: Lease) -> Run:
+    async def _run(self, lease: Lease, plan: Plan) -> Run:
         database, salt = self.session.database, new_salt()
         runs = await read_runs(database)
         found = find_open(runs)
         if found is not None:
             if found.operation == Operation.REKEY and found.wrap_format == fingerprint_of(self.new, found.salt):
                 self.session.requests.name(found.id)
+                begun = beginning_of(self.session, plan, resumed=True) | {"operation": found.operation}
+                await record(database, lease, found.id, AuditKind.BEGUN, begun)
                 return found
             await supersede(database, lease, found)
         fresh = Run.begin(
@@ -340,7 +348,8 @@ class _Rekey:
             earlier=runs,
             requests=self.session.requests,
         )
-        await insert_run(database, lease, fresh)
+        begun = beginning_of(self.session, plan, resumed=False) | {"operation": fresh.operation}
+        await insert_run(database, lease, fresh, begun)
         return fresh
 
 

@@ -13,6 +13,7 @@ from reencrypt.events import DataKeysRewrapped, RunEnded, RunStarted, Warned
 from reencrypt.keys.errors import KeyDisabledError
 from reencrypt.keys.provider import KeyProvider, Unwrapped
 from reencrypt.keys.ring import DataKey
+from reencrypt.operations.ending import ending_of, failure_recorded
 from reencrypt.operations.rewrap.rewrapper import BATCH_KEYS, Candidate, Rewrapper
 from reencrypt.operations.session import leased
 from reencrypt.outcomes import Outcome, RunState
@@ -23,9 +24,11 @@ from reencrypt.planning.planner import make_plans
 from reencrypt.planning.resume import Resumption, command_for
 from reencrypt.planning.session import Session
 from reencrypt.planning.target import Target
+from reencrypt.state.audit import AuditKind
 from reencrypt.state.checkpoints import DataKeyProgress, read_data_key_progress
 from reencrypt.state.lease import Lease
-from reencrypt.state.runs import close_run
+from reencrypt.state.recording import record
+from reencrypt.state.runs import Run, close_run
 from reencrypt.state.stop import STOP_GRACE_SECONDS
 
 _MOST_LOOKS: Final = 4
@@ -168,10 +171,24 @@ class _Rewrap:
     async def _under_lease(
         self, plan: Plan, provider: KeyProvider, classifier: _Classifier, lease: Lease
     ) -> RewrapReport:
-        session, database = self.session, self.session.database
+        session = self.session
         beginning = Resumption(session, plan, lease).run()
         current, resumed = await session.stop.interruptible(beginning, grace_seconds=STOP_GRACE_SECONDS)
         session.emit(RunStarted(current.id, resumed, plan.target_provider, len(plan.ring.rows)))
+        async with failure_recorded(session, lease, current):
+            return await self._to_end(plan, provider, classifier, lease, current, resumed=resumed)
+
+    async def _to_end(
+        self,
+        plan: Plan,
+        provider: KeyProvider,
+        classifier: _Classifier,
+        lease: Lease,
+        current: Run,
+        *,
+        resumed: bool,
+    ) -> RewrapReport:
+        session, database = self.session, self.session.database
         progress = await read_data_key_progress(database, current.id) or DataKeyProgress()
         work = Rewrapper(database, plan.schema.key_table, lease, current, provider, plan.wrap_format)
         try:
@@ -184,8 +201,15 @@ class _Rewrap:
             progress = known or progress
         left = found.left | {each.row.id: "changed_meanwhile" for each in found.candidates}
         outcome = Outcome.STOPPED if stopped else _outcome(progress.changed, left)
-        if not stopped:
-            await close_run(database, lease, current, RunState.FINISHED, outcome)
+        ended = ending_of(
+            session, outcome, stop_reason=stopped, data_keys=progress.changed, left=left, version=classifier.version
+        )
+        if stopped:
+            with suppress(StoppedEarlyError):
+                await session.stop.reported(record(database, lease, current.id, AuditKind.ENDED, ended))
+        else:
+            audit = (AuditKind.ENDED, ended)
+            await close_run(database, lease, current, RunState.FINISHED, outcome, audit=audit)
         session.emit(RunEnded(current.id, outcome))
         return RewrapReport(
             outcome,

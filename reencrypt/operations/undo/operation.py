@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from reencrypt.catalogue.store_name import StoreName
 from reencrypt.databases.protocol import Database
+from reencrypt.databases.statements import AUDIT_TABLE
 from reencrypt.errors import ConfigurationError, RefusedError, StoppedEarlyError
+from reencrypt.operations.ending import ending_of
 from reencrypt.operations.session import leased
 from reencrypt.operations.undo.columns import ColumnUndo
 from reencrypt.operations.undo.data_keys import DataKeyUndo
@@ -20,6 +22,7 @@ from reencrypt.outcomes import ExitCode, Operation, Outcome, RunState
 from reencrypt.planning.preflight import of_stale_secret_key
 from reencrypt.planning.schema import read_accepted_secrets
 from reencrypt.planning.session import Session
+from reencrypt.state.audit import AuditKind, who
 from reencrypt.state.checkpoints import (
     ColumnProgress,
     DataKeyProgress,
@@ -228,7 +231,10 @@ class _UndoOperation:
 
     async def run(self) -> UndoReport:
         session, database, run = self.session, self.session.database, self.found.run
-        await close_run(database, self.lease, run, RunState.UNDOING, run.outcome)
+        begun = {**who(), "operation": "undo", "database": database.name}
+        await close_run(
+            database, self.lease, run, RunState.UNDOING, run.outcome, audit=self._audit(AuditKind.BEGUN, begun)
+        )
         for other in await read_runs(database):
             if other.state == RunState.OPEN and other.store is run.store:
                 # What it counted as moved may be undone now, so the next run begins anew.
@@ -247,6 +253,13 @@ class _UndoOperation:
             # The cancelled page may have counted what it did not commit.
             progress = await session.stop.reported(read_column_progress(database, _journal_id(run))) or progress
         return await self._report(work, keys, progress, stopped)
+
+    def _audit(self, kind: AuditKind, content: Mapping[str, Any]) -> tuple[AuditKind, Mapping[str, Any]] | None:
+        """The audit of this undo. State of an earlier version that no run has renewed has no table for it."""
+        return (kind, content) if AUDIT_TABLE not in self.session.schema.missing_tables else None
+
+    def _ended(self, outcome: Outcome, restored: int, because: Mapping[str, int]) -> Mapping[str, Any]:
+        return ending_of(self.session, outcome, operation="undo", restored=restored, kept_because=dict(because))
 
     async def _work(self) -> tuple[ColumnUndo, DataKeyUndo]:
         session, run = self.session, self.found.run
@@ -284,11 +297,13 @@ class _UndoOperation:
             outcome = Outcome.PARTLY_DONE if because.total() > collected else Outcome.UNDONE
             deactivated = await keys.activity(await _own_keys(session, run))
             await keys.save()
-            await close_run(session.database, self.lease, run, RunState.UNDONE, Outcome.UNDONE)
+            audit = self._audit(AuditKind.ENDED, self._ended(outcome, restored, because))
+            await close_run(session.database, self.lease, run, RunState.UNDONE, Outcome.UNDONE, audit=audit)
         else:
             outcome = Outcome.PARTLY_DONE
             # It may be tried again, with another configuration for example, and blocks no other run.
-            await close_run(session.database, self.lease, run, RunState.UNDONE_PARTLY, run.outcome)
+            audit = self._audit(AuditKind.ENDED, self._ended(outcome, restored, because))
+            await close_run(session.database, self.lease, run, RunState.UNDONE_PARTLY, run.outcome, audit=audit)
         return UndoReport(
             run.id,
             outcome,

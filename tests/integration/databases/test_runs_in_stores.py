@@ -20,7 +20,14 @@ from reencrypt.databases.connect import open_database
 from reencrypt.databases.protocol import Database, RowUpdate, Transaction
 from reencrypt.databases.retry import retry_transaction
 from reencrypt.databases.state_version import read_state_version
-from reencrypt.databases.statements import DECLARED_TABLE, NAMESPACE_TABLE, OUR_TABLES, STATE_VERSION, TEMPORARY_TABLES
+from reencrypt.databases.statements import (
+    AUDIT_TABLE,
+    DECLARED_TABLE,
+    NAMESPACE_TABLE,
+    OUR_TABLES,
+    STATE_VERSION,
+    TEMPORARY_TABLES,
+)
 from reencrypt.outcomes import RunState
 from reencrypt.settings import load_settings
 from reencrypt.state.damaged import DamagedStateError
@@ -76,9 +83,9 @@ async def filled(engine: Engine, folder: Path) -> AsyncIterator[Database]:
 
 
 async def to_version_3(engine: Engine) -> None:
-    """Take the last step back."""
-    statements = [f"DROP TABLE {NAMESPACE_TABLE}", f"DROP TABLE {DECLARED_TABLE}"]
-    statements.append("DELETE FROM reencrypt_schema WHERE version = 4")
+    """Take the steps since then back."""
+    statements = [f"DROP TABLE {table}" for table in (NAMESPACE_TABLE, DECLARED_TABLE, AUDIT_TABLE)]
+    statements.append("DELETE FROM reencrypt_schema WHERE version > 3")
     if engine.kind == "mysql":
         tables = ("journal", "quarantine", "accepted")
         statements += [f"ALTER TABLE reencrypt_{name} MODIFY row_key VARCHAR(512) NOT NULL" for name in tables]

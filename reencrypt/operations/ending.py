@@ -1,0 +1,59 @@
+"""What the audit keeps of the end of an invocation, also where it stops or fails."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Final
+
+from reencrypt.errors import ReencryptError, first_error
+from reencrypt.outcomes import Outcome
+from reencrypt.planning.session import Session
+from reencrypt.state.audit import AuditKind
+from reencrypt.state.counts import Counts
+from reencrypt.state.lease import Lease
+from reencrypt.state.recording import record
+from reencrypt.state.runs import Run
+
+#: How long an entry about a failure may take: the database may be what has failed.
+_SECONDS: Final = 2.0
+
+
+def ending_of(
+    session: Session,
+    outcome: Outcome,
+    *,
+    counts: Mapping[str, Counts] | None = None,
+    stop_reason: str | None = None,
+    **more: Any,  # noqa: ANN401 - for JSON
+) -> dict[str, Any]:
+    """The content of the entry about an end with a report."""
+    return {
+        "outcome": outcome,
+        "exit_code": int(outcome.exit_code),
+        "stop_reason": stop_reason,
+        "locations": {name: each.to_numbers() for name, each in (counts or {}).items() if each.total},
+        **more,
+        **session.trail.totals(),
+    }
+
+
+@asynccontextmanager
+async def failure_recorded(session: Session, lease: Lease, run: Run) -> AsyncIterator[None]:
+    """Record the error that ends the block, as well as that is possible, and pass it on."""
+    try:
+        yield
+    except (ReencryptError, BaseExceptionGroup) as raised:
+        error = first_error(raised) if isinstance(raised, BaseExceptionGroup) else raised
+        if isinstance(error, ReencryptError):
+            content = {
+                "outcome": error.code,
+                "exit_code": int(error.exit_code),
+                "error": error.message,
+                **session.trail.totals(),
+            }
+            with suppress(ReencryptError, TimeoutError):
+                async with asyncio.timeout(_SECONDS):
+                    await record(session.database, lease, run.id, AuditKind.ENDED, content)
+        raise

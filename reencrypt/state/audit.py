@@ -1,0 +1,165 @@
+"""Store of the audit: what nobody can know afterwards, recorded in the transactions that it is about.
+
+Each entry is an object of JSON under the run's id. Entries are added and never changed. None holds a secret, a
+ciphertext, or a hash of one.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import platform
+import socket
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final
+
+import reencrypt
+from reencrypt.databases.protocol import Executor, Transaction
+from reencrypt.events import Event, PageCommitted, VaultAnswered, Waiting
+from reencrypt.state.damaged import read_back
+from reencrypt.state.stamp import stamp
+
+#: The first samples of the pace are so far apart, in seconds; after so many of them the distance doubles.
+_FIRST_SECONDS: Final = 2.0
+_SAMPLES: Final = 100
+#: How many different reasons to wait one entry names before it counts them together.
+_REASONS: Final = 20
+#: The same for key versions that answers name: a lying service may name a new one each time.
+_CALLS: Final = 200
+_OTHERS: Final = "others"
+
+
+class AuditKind(StrEnum):
+    """What an entry tells."""
+
+    #: An invocation begins, or resumes, a run: who, where, with what, and the secrets before it.
+    BEGUN = "begun"
+    #: How far the invocation is.
+    PACE = "pace"
+    #: An invocation has ended, finished or not. One that was killed has no such entry.
+    ENDED = "ended"
+    #: Secrets in quarantine were given up knowingly. It belongs to no run.
+    ACKNOWLEDGED = "acknowledged"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """An entry; `at` is UTC, to the second."""
+
+    run_id: str
+    kind: AuditKind
+    at: str
+    content: Mapping[str, Any]
+
+
+async def append_audit(transaction: Transaction, run_id: str, kind: AuditKind, content: Mapping[str, Any]) -> None:
+    """Add an entry in a transaction of the run that it is about."""
+    await transaction.execute("audit_append", run_id=run_id, kind=kind, at=stamp(), content=json.dumps(content))
+
+
+async def read_audit(executor: Executor) -> list[AuditEntry]:
+    """Read all entries, oldest first; their table must exist. Raises `DamagedStateError`."""
+    return [_entry(*map(str, row)) for row in await executor.fetch("audit")]
+
+
+def _entry(run_id: str, kind: str, at: str, content: str) -> AuditEntry:
+    with read_back(f"an entry of the run {run_id!r} in reencrypt_audit"):
+        found = json.loads(content)
+        if not isinstance(found, dict):
+            raise ValueError("it is no object")  # noqa: TRY004 - a value that was read, not an argument
+        return AuditEntry(run_id, AuditKind(kind), at, found)
+
+
+def who() -> dict[str, Any]:
+    """The user, host and process of this invocation, and the versions of what runs it."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        # A container's user need not have a name.
+        user = f"uid {os.getuid()}"
+    return {
+        "user": user,
+        "sudo_user": os.environ.get("SUDO_USER"),
+        "host": socket.gethostname(),
+        "process": os.getpid(),
+        "version": reencrypt.__version__,
+        "python": platform.python_version(),
+    }
+
+
+@dataclass(slots=True)
+class Trail:
+    """What one invocation has done in one store so far. It listens to events; a transaction saves what is due."""
+
+    since: float = field(default_factory=time.monotonic)
+    looked_at: int = 0
+    moved: int = 0
+    calls: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)
+    waits: Counter[str] = field(default_factory=Counter)
+    _samples: int = 0
+    _due: float = 0.0
+
+    def listen(self, event: Event) -> None:
+        """Hear an event."""
+        match event:
+            case PageCommitted(_, secrets, moved):
+                self.looked_at += secrets
+                self.moved += moved
+            case VaultAnswered(provider, operation, code, _, version):
+                call = (provider, operation, code, version)
+                known = call in self.calls or len(self.calls) < _CALLS
+                self.calls[call if known else (provider, operation, code, _OTHERS)] += 1
+            case Waiting(reason):
+                self.waits[reason if reason in self.waits or len(self.waits) < _REASONS else _OTHERS] += 1
+            case _:
+                pass
+
+    @property
+    def seconds(self) -> float:
+        """How long the invocation has been at work."""
+        return time.monotonic() - self.since
+
+    def sample(self) -> dict[str, Any] | None:
+        """The pace for an entry, None where none is due; `saved` has to follow the commit."""
+        seconds = self.seconds
+        if seconds < self._due:
+            return None
+        return {
+            "seconds": round(seconds, 3),
+            "looked_at": self.looked_at,
+            "moved": self.moved,
+            "waits": dict(self.waits),
+        }
+
+    def saved(self, sample: Mapping[str, Any] | None) -> None:
+        """Note that a sample is in the database."""
+        if sample is None:
+            return
+        self._samples += 1
+        # Others may have been heard since.
+        self.waits -= Counter(sample["waits"])
+        self._due = sample["seconds"] + _FIRST_SECONDS * 2 ** (self._samples // _SAMPLES)
+
+    def totals(self) -> dict[str, Any]:
+        """What the entry of an end says of the invocation."""
+        return {
+            "seconds": round(self.seconds, 3),
+            "looked_at": self.looked_at,
+            "moved": self.moved,
+            "waits": dict(self.waits),
+            "vault_calls": [
+                {
+                    "provider": provider,
+                    "operation": operation,
+                    "code": code,
+                    "version": version or None,
+                    "calls": number,
+                }
+                for (provider, operation, code, version), number in sorted(self.calls.items())
+            ],
+        }
