@@ -16,13 +16,15 @@ from reencrypt.planning.schema import Schema, inspect
 from reencrypt.planning.target import Target
 from reencrypt.settings import Settings
 from reencrypt.state.data_keys import read_data_keys
-from reencrypt.state.quarantine import read_quarantine
+from reencrypt.state.quarantine import known_secrets, read_quarantine
 from reencrypt.state.stop import StopRequest
 
 
 async def take_inventory(database: Database, schema: Schema, settings: Settings, *, emit: Emit = ignore) -> Inventory:
     """Read every secret of the stores that are in this database."""
     stores = []
+    quarantine = await read_quarantine(database) if schema.has_state else []
+    given_up = known_secrets([entry for entry in quarantine if not entry.is_open], lambda _entry: False)
     for name in StoreName:
         seen = schema.of(name)
         if name is StoreName.MANAGER and (settings.manager.is_remote or not seen.has_store):
@@ -30,11 +32,16 @@ async def take_inventory(database: Database, schema: Schema, settings: Settings,
         rows = await read_data_keys(database, seen.key_table)
         locations = seen.fitted.locations
         census = await take_census(
-            database, locations, keys=len(rows), wants_sample=lambda _location, _envelope: False, emit=emit
+            database,
+            locations,
+            keys=len(rows),
+            wants_sample=lambda _location, _envelope: False,
+            emit=emit,
+            given_up=given_up,
         )
         target = Target.resolve(settings.of(name), RunOptions())
         stores.append(count_secrets(name, locations, census, rows, target))
-    return Inventory(stores, await read_quarantine(database) if schema.has_state else ())
+    return Inventory(stores, quarantine)
 
 
 async def inventory_of(settings: Settings, *, emit: Emit = ignore) -> Inventory:

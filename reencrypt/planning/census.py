@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
@@ -22,6 +22,7 @@ from reencrypt.databases.protocol import Database
 from reencrypt.events import Emit, Surveyed
 from reencrypt.keys.proof import Sample
 from reencrypt.state.accepted import NOTHING, Accepted
+from reencrypt.state.quarantine import KnownSecret, Place, known_of
 from reencrypt.state.rowkey import key_to_text
 
 _PAGE_ROWS: Final = 2000
@@ -40,10 +41,12 @@ _NAMED: Final = 20  # how many single secrets a report names before it only coun
 class LocationCensus:
     """The count of one location. `by_key` counts (key id or None for legacy, algorithm) pairs; `named` lists places.
 
-    `unsplit` counts values with the id of their data key before them, where Grafana has a column for it.
+    `given_up` counts what the user has acknowledged in quarantine, where the census was told of it; then nothing else
+    counts it. `unsplit` counts values with the id of their data key before them, where Grafana has a column for it.
     """
 
     total: int = 0
+    given_up: int = 0
     by_key: dict[tuple[str | None, Algorithm], int] = field(default_factory=dict)
     problems: dict[str, int] = field(default_factory=dict)
     unreadable_padding: int = 0
@@ -149,10 +152,12 @@ async def take_census(
     wants_sample: Callable[[Location, Envelope], bool],
     emit: Emit,
     accepted: Accepted = NOTHING,
+    given_up: Mapping[Place, KnownSecret] | None = None,
 ) -> Census:
     """Read every location to its end. `keys` is the number of rows in `data_keys`, which bounds the samples of each.
 
-    `accepted` secrets are no samples: they are implausible under the right key too.
+    `accepted` secrets are no samples: they are implausible under the right key too. Those that were `given_up` are
+    counted apart.
     """
     census = Census({}, Samples.for_keys(keys))
 
@@ -166,6 +171,10 @@ async def take_census(
                 found.unsplit += sum((row.cells[0] or b"").startswith(_NO_KEY_ID) for row in rows)
             for row in rows:
                 for secret in secrets_of(location, row):
+                    if given_up and known_of(given_up, location, secret, row) is not None:
+                        found.total += 1
+                        found.given_up += 1
+                        continue
                     _count(found, location, row.key, secret)
                     if secret.envelope is None or not wants_sample(location, secret.envelope):
                         continue

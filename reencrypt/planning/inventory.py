@@ -34,6 +34,8 @@ class SecretState(StrEnum):
     KEY_MISSING = "key_missing"
     #: Not in a form that Grafana writes.
     NOT_UNDERSTOOD = "not_understood"
+    #: Given up knowingly in quarantine.
+    ACKNOWLEDGED = "acknowledged"
     #: In a location that no run re-encrypts.
     NOT_APPLICABLE = "not_applicable"
 
@@ -46,7 +48,7 @@ _LISTED_KEYS: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class KeyInUse:
-    """A data key and the number of secrets under it; `created` is UTC and naive, None where it is no date.
+    """A data key and the number of secrets under it that a run moves; `created` is UTC and naive, None for no date.
 
     `version` is that of the key service's key which unwrapped it, empty where nothing has, or where there are none.
     """
@@ -147,7 +149,7 @@ def count_secrets(
         counted = census.locations[location.name]
         for (key_id, algorithm), number in counted.by_key.items():
             row = by_id.get(key_id) if key_id is not None else None
-            if key_id is not None:
+            if key_id is not None and location.reencrypted:
                 used[key_id] += number
             if key_id is not None and row is None:
                 provider, state = NO_PROVIDER, SecretState.KEY_MISSING
@@ -158,6 +160,8 @@ def count_secrets(
             if not location.reencrypted:
                 state = SecretState.NOT_APPLICABLE
             found[location.name, provider, state] += number
+        if counted.given_up:
+            found[location.name, NO_PROVIDER, SecretState.ACKNOWLEDGED] += counted.given_up
         if problems := sum(counted.problems.values()):
             state = SecretState.NOT_UNDERSTOOD if location.reencrypted else SecretState.NOT_APPLICABLE
             found[location.name, NO_PROVIDER, state] += problems

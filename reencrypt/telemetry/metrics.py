@@ -110,7 +110,7 @@ class _Gauges:
     secrets: _Family = field(
         default_factory=_gauge(
             "secrets",
-            "Secrets by state: current, old, key_missing, not_understood or not_applicable.",
+            "Secrets by state: current, old, key_missing, not_understood, acknowledged or not_applicable.",
             "store",
             "location",
             "provider",
@@ -149,6 +149,18 @@ class _Gauges:
     def all(self) -> list[_Family]:
         return [getattr(self, name) for name in self.__slots__]
 
+    def counted_together(self) -> list[_Family]:
+        """What an inventory replaces."""
+        return [
+            self.counted,
+            self.target,
+            self.secrets,
+            self.quarantined,
+            self.data_keys,
+            self.oldest,
+            self.newest,
+        ]
+
 
 class Metrics:
     """What has been heard so far. In a fleet with `members` every metric has the label `member`, none has `location`.
@@ -165,6 +177,8 @@ class Metrics:
         self._answers: dict[_Labels, _Histogram] = {}
         self._throttled: dict[_Labels, float] = {}
         self._locks: dict[_Labels, _Histogram] = {}
+        # The members whose runs this process does itself.
+        self._at_work: set[_Labels] = set()
         build = self._gauges.build
         for member in ("",) if members is None else members:
             self._set(member, build, 1, reencrypt.__version__, platform.python_version())
@@ -190,33 +204,54 @@ class Metrics:
         return listen
 
     def remember(self, text: str, where: Mapping[str, str] | None = None) -> None:
-        """Take gauges over from what an earlier process has published, unless they are known already.
+        """Take gauges over from what others have published: an earlier process, or one that works at the same time.
 
-        Only samples with the labels `where` are taken, whose other labels have to be ours, and none of a member that
-        the fleet does not have any more. Raises `ValueError` for text in another format.
+        Of each command the later end counts, and of what is counted together the later count. Only samples with the
+        labels `where` are taken, whose other labels have to be ours, and none of a member that the fleet does not have
+        any more. Raises `ValueError` for text in another format.
         """
         where = {**(where or {}), **self._labels}
         by_name = {family.name: family for family in self._gauges.all() if not family.local}
-        metrics = list(text_string_to_metric_families(text))
-        with self._lock:
-            for family, samples in [(by_name[each.name], each.samples) for each in metrics if each.name in by_name]:
-                known, names = set(family.values), self._names(family)
-                for sample in samples:
-                    own = {name: value for name, value in sample.labels.items() if name not in where}
-                    if not where.items() <= sample.labels.items() or set(own) != set(names):
-                        continue
+        past: dict[str, dict[_Labels, float]] = {name: {} for name in by_name}
+        for metric in text_string_to_metric_families(text):
+            names = self._names(by_name[metric.name]) if metric.name in by_name else ()
+            for sample in metric.samples if metric.name in by_name else ():
+                own = {name: value for name, value in sample.labels.items() if name not in where}
+                if where.items() <= sample.labels.items() and set(own) == set(names):
                     key = tuple(own[name] for name in names)
-                    if not self._is_known(family, key, known):
-                        family.values[key] = sample.value
+                    if self._members is None or key[0] in self._members:
+                        past[metric.name][key] = sample.value
+        with self._lock:
+            self._take_over(past)
 
-    def _is_known(self, family: _Family, key: _Labels, known: Collection[_Labels]) -> bool:
-        """Whether a gauge needs nothing of the past: it is set already, or it is of nobody here."""
-        if self._members is not None and key[0] not in self._members:
-            return True
-        if "command" in family.labels:
-            return key in known
-        # What was counted together is replaced together.
-        return any(self._members is None or each[0] == key[0] for each in known)
+    def _take_over(self, past: Mapping[str, Mapping[_Labels, float]]) -> None:
+        gauges = self._gauges
+        ends, counts = past[gauges.last_run.name], past[gauges.counted.name]
+        ended_later = {key for key, at in ends.items() if at > gauges.last_run.values.get(key, 0)}
+        counted_later = {key for key, at in counts.items() if at > gauges.counted.values.get(key, 0)}
+        for key in counted_later:
+            self._forget_counted(key)
+        has_passes = {self._owner(key) for key in gauges.pass_secrets.values}
+        for family in gauges.all():
+            for key, value in past.get(family.name, {}).items():
+                if family is gauges.last_success:
+                    taken = value > family.values.get(key, 0)
+                elif "command" in family.labels:
+                    taken = key in ended_later
+                elif family is gauges.pass_secrets:
+                    taken = self._owner(key) not in has_passes | self._at_work
+                else:
+                    taken = self._owner(key) in counted_later
+                if taken:
+                    family.values[key] = value
+
+    def _owner(self, key: _Labels) -> _Labels:
+        """The member that a gauge is of; nothing where there are none."""
+        return () if self._members is None else key[:1]
+
+    def _forget_counted(self, owner: _Labels) -> None:
+        for family in self._gauges.counted_together():
+            family.values = {key: value for key, value in family.values.items() if self._owner(key) != owner}
 
     def _names(self, family: _Family) -> _Labels:
         if self._members is None:
@@ -236,12 +271,6 @@ class Metrics:
         key = self._key(member, family, *labels)
         family.values[key] = family.values.get(key, 0) + value
 
-    def _forget(self, member: str, family: _Family) -> None:
-        if self._members is not None:
-            family.values = {key: value for key, value in family.values.items() if key[0] != member}
-        else:
-            family.values = {}
-
     def _hear(self, member: str, event: Event) -> None:
         base: _Labels = () if self._members is None else (member,)
         gauges = self._gauges
@@ -254,7 +283,9 @@ class Metrics:
             case RunRecorded(operation, exit_code, seconds, ended):
                 self._recorded(member, operation, exit_code, seconds, ended)
             case RunStarted():
-                self._forget(member, gauges.pass_secrets)
+                self._at_work.add(base)
+                kept = {key: value for key, value in gauges.pass_secrets.values.items() if self._owner(key) != base}
+                gauges.pass_secrets.values = kept
             case InventoryTaken():
                 self._counted(member, event)
             case _:
@@ -297,16 +328,7 @@ class Metrics:
 
     def _counted(self, member: str, event: InventoryTaken) -> None:
         gauges = self._gauges
-        for family in (
-            gauges.target,
-            gauges.counted,
-            gauges.secrets,
-            gauges.quarantined,
-            gauges.data_keys,
-            gauges.oldest,
-            gauges.newest,
-        ):
-            self._forget(member, family)
+        self._forget_counted(() if self._members is None else (member,))
         self._set(member, gauges.counted, time.time())
         for store, provider in event.targets.items():
             self._set(member, gauges.target, 1, store, provider)

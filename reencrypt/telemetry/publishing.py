@@ -6,7 +6,7 @@ import os
 import threading
 from base64 import b64encode
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
@@ -123,6 +123,9 @@ class _File:
     def publish(self) -> None:
         from prometheus_client import write_to_textfile  # noqa: PLC0415 - an extra
 
+        # Another command of the same Grafana may have written meanwhile.
+        with suppress(FileNotFoundError):
+            self._metrics.remember(self._path.read_text())
         write_to_textfile(str(self._path), self._metrics.registry)
 
     def __str__(self) -> str:
@@ -130,22 +133,19 @@ class _File:
 
 
 class _Gateway:
-    """A group of a Pushgateway. A push replaces whole metrics, so what is there already is asked first."""
+    """A group of a Pushgateway. A push replaces the whole group, so what is there already is asked first."""
 
     def __init__(self, gateway: Pushgateway, metrics: Metrics) -> None:
         self._gateway, self._metrics = gateway, metrics
-        self._has_asked = False
 
     def publish(self) -> None:
-        from prometheus_client.exposition import basic_auth_handler, pushadd_to_gateway  # noqa: PLC0415 - an extra
+        from prometheus_client.exposition import basic_auth_handler, push_to_gateway  # noqa: PLC0415 - an extra
 
         gateway = self._gateway
         handler = partial(basic_auth_handler, username=gateway.user or None, password=gateway.password or None)
-        if not self._has_asked:
-            self._metrics.remember(self._present(), dict(gateway.group))
-            self._has_asked = True
+        self._metrics.remember(self._present(), dict(gateway.group))
         (_, job), *others = gateway.group
-        pushadd_to_gateway(
+        push_to_gateway(
             gateway.base, job, self._metrics.registry, dict(others), timeout=_ANSWER_SECONDS, handler=handler
         )
 

@@ -14,6 +14,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from reencrypt.errors import ConfigurationError
+from reencrypt.events import CommandEnded, CommandStarted
 from reencrypt.telemetry.options import Label, MetricsOptions, Pushgateway
 from reencrypt.telemetry.publishing import published
 from tests.grafana.planting import Plain
@@ -189,8 +190,6 @@ def test_a_fleet_has_its_members_and_no_locations(tmp_path: Path, shared_vault: 
 
 
 def test_metrics_are_published_while_a_command_is_at_work(file: Path) -> None:
-    from reencrypt.events import CommandStarted  # noqa: PLC0415 - beside what it is for
-
     warnings: list[str] = []
     with published(MetricsOptions(file), warnings.append, seconds=0.01) as metrics:
         metrics.listener()(CommandStarted("run"))
@@ -198,6 +197,17 @@ def test_metrics_are_published_while_a_command_is_at_work(file: Path) -> None:
         while not file.exists() or Samples.read(file).of("command_running", command="run") != 1:
             assert time.monotonic() < deadline
     assert warnings == []
+
+
+def test_two_commands_that_overlap_keep_each_others_results(file: Path) -> None:
+    with published(MetricsOptions(file), print) as status:
+        status.listener()(CommandStarted("status"))
+        with published(MetricsOptions(file), print) as run:
+            run.listener()(CommandEnded("run", 6, 1.0))
+        status.listener()(CommandEnded("status", 0, 2.0))
+    found = Samples.read(file)
+    assert found.of("last_run_exit_code", command="run") == 6
+    assert found.of("last_run_exit_code", command="status") == 0
 
 
 def test_a_file_that_cannot_be_written_any_more_is_warned_of_and_nothing_else(file: Path) -> None:
