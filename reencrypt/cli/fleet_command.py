@@ -13,6 +13,7 @@ import click
 from click.core import ParameterSource
 
 from reencrypt.cli import output as out
+from reencrypt.cli.monitoring import monitoring
 from reencrypt.cli.options import Argument, Common, GroupsCommand, Only, defaults_from
 from reencrypt.errors import ConfigurationError, ReencryptError
 from reencrypt.fleet.shard import COUNT_VARIABLE, INDEX_VARIABLE, Shard
@@ -23,7 +24,7 @@ from reencrypt.telemetry.options import MetricsOptions
 
 if TYPE_CHECKING:
     from reencrypt.cli.work_command import WorkCommand
-    from reencrypt.events import Emit, FleetStarted, MemberEnded
+    from reencrypt.events import Emit, FleetStarted, MemberEnded, Warned
     from reencrypt.fleet.member import Member
     from reencrypt.fleet.results import FleetReport, MemberResult
     from reencrypt.fleet.work import Task
@@ -113,7 +114,7 @@ class FleetCommand(GroupsCommand):
         share = vault.share if vault is not None else None
         part = share / shard.count if share is not None and shard is not None else share
         tell(FleetStarted(len(mine), len(members), fleet.width, str(shard) if shard else None, part))
-        with _listening(common, metrics, mine) as listener:
+        with _listening(common, metrics, mine, tell) as listener:
             tasks = [
                 Task(
                     each,
@@ -185,18 +186,21 @@ def _check_canary(fleet: FleetOptions, shard: Shard | None, members: Sequence[Me
         )
 
 
-def _teller(common: Common) -> Callable[[FleetStarted | MemberEnded], None]:
+def _teller(common: Common) -> Callable[[FleetStarted | MemberEnded | Warned], None]:
     """Tell how far the fleet is, on standard error: a result that nobody reads must not end the work."""
     from reencrypt.cli.logs import log_listener  # noqa: PLC0415
+    from reencrypt.telemetry.trace_context import LoggedTrace  # noqa: PLC0415
 
     if common.log_format == "json":
-        return log_listener(common.log_format, common.verbose)
+        return log_listener(common.log_format, common.verbose, LoggedTrace.of_environment(os.environ))
     return lambda event: click.echo(_in_words(event), err=True)
 
 
-def _in_words(event: FleetStarted | MemberEnded) -> str:
-    from reencrypt.events import MemberEnded  # noqa: PLC0415
+def _in_words(event: FleetStarted | MemberEnded | Warned) -> str:
+    from reencrypt.events import MemberEnded, Warned  # noqa: PLC0415
 
+    if isinstance(event, Warned):
+        return f"warning: {event.message}"
     if isinstance(event, MemberEnded):
         return f"[{event.number}/{event.of}] {event.member}: {event.message} ({event.seconds:.1f} s)"
     which = f"{event.listed} members"
@@ -212,24 +216,23 @@ def _in_words(event: FleetStarted | MemberEnded) -> str:
 
 
 @contextmanager
-def _listening(common: Common, metrics: MetricsOptions, members: Sequence[Member]) -> Iterator[Callable[[str], Emit]]:
-    """Make the listener of each member by its name: log lines, and the metrics that are asked for."""
+def _listening(
+    common: Common, metrics: MetricsOptions, members: Sequence[Member], tell: Callable[[Warned], None]
+) -> Iterator[Callable[[str], Emit]]:
+    """Make the listener of each member by its name: log lines, and what monitors. `tell` hears what is about all."""
     from reencrypt.cli.logs import log_listener  # noqa: PLC0415
+    from reencrypt.events import Warned, to_all  # noqa: PLC0415
+    from reencrypt.telemetry.trace_context import LoggedTrace  # noqa: PLC0415
 
-    def logging(member: str) -> Emit:
-        return log_listener(common.log_format, common.verbose, member=member)
+    names = frozenset(each.name for each in members)
+    with monitoring(metrics, lambda message: tell(Warned(message)), members=names) as monitors:
 
-    if not metrics.wanted:
-        yield logging
-        return
-    from reencrypt.events import to_all  # noqa: PLC0415
-    from reencrypt.telemetry.publishing import published  # noqa: PLC0415
+        def listener(member: str) -> Emit:
+            logged = LoggedTrace.of_environment(os.environ)
+            log = log_listener(common.log_format, common.verbose, logged, member=member)
+            return to_all([*monitors(logged, member), log])
 
-    def warn(message: str) -> None:
-        click.echo(f"warning: {message}", err=True)
-
-    with published(metrics, warn, members=frozenset(each.name for each in members)) as found:
-        yield lambda member: to_all([logging(member), found.listener(member)])
+        yield listener
 
 
 async def _performed(

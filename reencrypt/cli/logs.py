@@ -32,6 +32,7 @@ from reencrypt.events import (
     Waiting,
     Warned,
 )
+from reencrypt.telemetry.trace_context import LoggedTrace
 
 _QUIET, _DETAIL, _ALL = 0, 1, 2
 
@@ -60,8 +61,11 @@ _LINES: Final[dict[type[object], tuple[str, str, int]]] = {
 }
 
 
-def log_listener(log_format: str, verbosity: int, **always: str) -> Emit:
-    """Make a listener that writes the events to stderr, as `console` or `json` lines; each has what is `always` so."""
+def log_listener(log_format: str, verbosity: int, trace: LoggedTrace, **always: str) -> Emit:
+    """Make a listener that writes the events to stderr, as `console` or `json` lines; each has what is `always` so.
+
+    Lines of JSON have the ids of the trace too. A person would only have to read around them.
+    """
     renderer: Any
     if log_format == "json":
         renderer = structlog.processors.JSONRenderer()
@@ -80,6 +84,7 @@ def log_listener(log_format: str, verbosity: int, **always: str) -> Emit:
     def listen(event: Event) -> None:
         name, level, from_verbosity = _LINES[type(event)]
         if verbosity >= from_verbosity:
-            getattr(logger, level)(name, **asdict(event))
+            ids = trace.ids if log_format == "json" else {}
+            getattr(logger, level)(name, **ids, **asdict(event))
 
     return listen

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from reencrypt.cli.monitoring import monitoring
 from reencrypt.cli.options import Common
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from reencrypt.planning.session import Session
     from reencrypt.settings import Settings
     from reencrypt.telemetry.options import MetricsOptions
+    from reencrypt.telemetry.trace_context import LoggedTrace
 
 _T = TypeVar("_T")
 
@@ -97,20 +99,21 @@ def load(common: Common) -> Settings:
 
 @contextmanager
 def listening(common: Common, metrics: MetricsOptions | None = None) -> Iterator[Emit]:
-    """Listen to the events: with what a person reads, and with the metrics that are asked for."""
-    with _telling(common) as tell:
-        if metrics is None or not metrics.wanted:
+    """Listen to the events with what a person reads, and where `metrics` can be asked for, with what monitors."""
+    from reencrypt.events import Warned, to_all  # noqa: PLC0415
+    from reencrypt.telemetry.trace_context import LoggedTrace  # noqa: PLC0415
+
+    logged = LoggedTrace.of_environment(os.environ)
+    with _telling(common, logged) as tell:
+        if metrics is None:
             yield tell
             return
-        from reencrypt.events import Warned, to_all  # noqa: PLC0415
-        from reencrypt.telemetry.publishing import published  # noqa: PLC0415
-
-        with published(metrics, lambda message: tell(Warned(message))) as found:
-            yield to_all([tell, found.listener()])
+        with monitoring(metrics, lambda message: tell(Warned(message))) as monitors:
+            yield to_all([*monitors(logged), tell])
 
 
 @contextmanager
-def _telling(common: Common) -> Iterator[Emit]:
+def _telling(common: Common, logged: LoggedTrace) -> Iterator[Emit]:
     """With a progress bar for a person at a terminal, with log lines otherwise."""
     # -v and --log-format ask for log lines at a terminal too.
     if (common.output, common.log_format, common.verbose) == ("text", "console", 0) and sys.stderr.isatty():
@@ -121,7 +124,7 @@ def _telling(common: Common) -> Iterator[Emit]:
         return
     from reencrypt.cli.logs import log_listener  # noqa: PLC0415
 
-    yield log_listener(common.log_format, common.verbose)
+    yield log_listener(common.log_format, common.verbose, logged)
 
 
 def run_to_end(work: Coroutine[Any, Any, _T]) -> _T:

@@ -46,7 +46,13 @@ def told(folder: Path) -> list[Any]:
 
 def test_it_gets_the_result_and_no_secrets_and_no_shell(story: Story, tmp_path: Path) -> None:
     command = f"{program(tmp_path)} {tmp_path}/told.json '$HOME' ';' touch {tmp_path}/made"
-    secrets = {"GF_SECURITY_ADMIN_PASSWORD": "x", "AZURE_CLIENT_SECRET": "x", "IDENTITY_HEADER": "x", "KEPT": "this"}
+    secrets = {
+        "GF_SECURITY_ADMIN_PASSWORD": "x",
+        "AZURE_CLIENT_SECRET": "x",
+        "IDENTITY_HEADER": "x",
+        "OTEL_EXPORTER_OTLP_HEADERS": "x",
+        "KEPT": "this",
+    }
     cli = replace(story.cli, environment={**secrets, "REENCRYPT_ON_FINISH": command})
     outcome = cli("run", *WRAP, "--output", "json")
     result, arguments, environment = told(tmp_path)
@@ -55,7 +61,7 @@ def test_it_gets_the_result_and_no_secrets_and_no_shell(story: Story, tmp_path: 
     assert arguments == ["$HOME", ";", "touch", f"{tmp_path}/made"]
     assert not (tmp_path / "made").exists()
     assert environment["KEPT"] == "this"
-    hidden = ("GF_", "AZURE_", "REENCRYPT_", "IDENTITY_")
+    hidden = ("GF_", "AZURE_", "REENCRYPT_", "IDENTITY_", "OTEL_EXPORTER_")
     assert [name for name in environment if name.startswith(hidden)] == []
     assert "printed by the command" in outcome.stderr
     # As text the same is told.

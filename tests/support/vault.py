@@ -130,6 +130,6 @@ class Vault:
 
 
 def clean_environment() -> dict[str, str]:
-    """The environment without anything of Grafana's, Azure's, PostgreSQL's or our own."""
-    prefixes = ("GF_", "AZURE_", "PG", "REENCRYPT_", "SSL_CERT")
+    """The environment without anything of Grafana's, Azure's, PostgreSQL's, OpenTelemetry's or our own."""
+    prefixes = ("GF_", "AZURE_", "PG", "REENCRYPT_", "SSL_CERT", "OTEL_", "TRACE")
     return {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
