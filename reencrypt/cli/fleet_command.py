@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, Protocol
 
 import click
 from click.core import ParameterSource
@@ -36,6 +36,8 @@ _COMMON: Final = Only("config", "trust_vault", "output", "log_format", "on_finis
 _NOT_SHARED: Final = {CompleteOptions: ("delete_data_keys",)}
 #: An option whose value is one for all members, because they share the limiter.
 _SHARED: Final = "vault-share"
+#: The name of the options of a presentation, among the groups.
+_PRESENTED: Final = "presented"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,23 @@ class FleetOptions:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Presentation:
+    """How the reports of all members are shown, where it is not a table: by these options, and made of the result."""
+
+    options: type
+    prepare: Callable[[Any], Callable[[FleetReport], Presented]]
+    show: Callable[[Any], None]
+
+
+class Presented(Protocol):
+    """What is shown."""
+
+    def as_json(self) -> Mapping[str, Any]:
+        """For `--output json`."""
+        ...
+
+
 #: What wins over a list of members.
 _NEARER: Final = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
 
@@ -75,8 +94,11 @@ _NEARER: Final = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
 class FleetCommand(GroupsCommand):
     """Does the work of `single` in every member, and prints one report."""
 
-    def __init__(self, single: WorkCommand, meaning: str, *, epilog: str) -> None:
+    def __init__(
+        self, single: WorkCommand, meaning: str, *, epilog: str, presentation: Presentation | None = None
+    ) -> None:
         self._single = single
+        self._presentation = presentation
         super().__init__(str(single.name), self._do, epilog, stated=single.prepare)
         self.help = meaning
 
@@ -87,6 +109,7 @@ class FleetCommand(GroupsCommand):
             "sources": Annotated[tuple[str, ...], Argument("[FLEET]...")],
             "fleet": FleetOptions,
             "metrics": MetricsOptions,
+            **({} if self._presentation is None else {_PRESENTED: self._presentation.options}),
             **{name: _shared(hint) for name, hint in super().groups().items()},
         }
 
@@ -105,6 +128,7 @@ class FleetCommand(GroupsCommand):
         defaults = defaults_from(ctx, listing.defaults, f"{listing.place}, [defaults]")
         whole = self._groups_with(ctx, defaults)
         common, fleet, metrics = whole["common"], whole["fleet"], whole["metrics"]
+        present = None if self._presentation is None else self._presentation.prepare(whole[_PRESENTED])
         shard = fleet.shard or Shard.of_environment(os.environ)
         _check_canary(fleet, shard, members)
         # Those of other shards too: a wrong entry is named wherever the list is read.
@@ -127,7 +151,16 @@ class FleetCommand(GroupsCommand):
             ]
             report = run_to_end(_performed(tasks, fleet, tell))
         report = replace(report, shard=str(shard or ""), others=len(members) - len(mine))
-        return out.answer(f"fleet {self.name}", common, report.exit_code, report, _print)
+        title = f"fleet {self.name}"
+        if self._presentation is None or present is None:
+            return out.answer(title, common, report.exit_code, report, _print)
+        return out.answer(title, common, report.exit_code, present(report), self._presentation.show)
+
+    @property
+    def _of_all(self) -> tuple[type, ...]:
+        """The groups of options that are one for all members."""
+        presented = () if self._presentation is None else (self._presentation.options,)
+        return Common, FleetOptions, MetricsOptions, *presented
 
     def _work(
         self, ctx: click.Context, member: Member, defaults: Mapping[str, object], shard: Shard | None
@@ -136,9 +169,7 @@ class FleetCommand(GroupsCommand):
         own = defaults_from(ctx, member.options, member.place)
         for each in self.params:
             name = each.opts[-1].lstrip("-")
-            if name in member.options and (
-                name == _SHARED or getattr(each, "group", None) in (Common, FleetOptions, MetricsOptions)
-            ):
+            if name in member.options and (name == _SHARED or getattr(each, "group", None) in self._of_all):
                 raise ConfigurationError(
                     f"{member.place}: {name} is one for all members", hint="Give it in [defaults], or as an option."
                 )

@@ -31,6 +31,7 @@ COMMANDS: Final = {
     "quarantine": "quarantine",
     "undo": "undo",
     "complete": "complete",
+    "report": "report",
     "fleet": "fleet",
     "config": "config",
     "demo": "demo",

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-#: What it has no use for, and what may hold a secret: IDENTITY_ and MSI_ are a managed identity's, and the headers of an
-#: exporter may hold a token.
+#: What it has no use for, and what may hold a secret: IDENTITY_ and MSI_ are a managed identity's, and an exporter's
+#: headers may hold a token.
 _KEPT_BACK: Final = ("GF_", "AZURE_", "REENCRYPT_", "IDENTITY_", "MSI_", "OTEL_EXPORTER_")
 _SECONDS: Final = 60.0
 

@@ -13,7 +13,7 @@ from dataclasses import MISSING, Field, dataclass, fields
 from enum import Enum
 from functools import cache, cached_property
 from pathlib import Path
-from types import SimpleNamespace
+from types import NoneType, SimpleNamespace
 from typing import Any, Final, Literal, TypeAlias, get_args, get_origin, get_type_hints
 
 import click
@@ -92,7 +92,10 @@ class Only:
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """Beside a text in a signature: a positional argument of the command; beside a tuple any number of them."""
+    """Beside a text in a signature: a positional argument of the command; beside a tuple any number of them.
+
+    Beside `str | None` it may be left out.
+    """
 
     metavar: str
 
@@ -290,7 +293,12 @@ def _parameter(name: str, hint: Any) -> _Parameter:  # noqa: ANN401 - a type, wh
     (how,) = beside or (None,)
     if isinstance(how, Argument):
         several = get_origin(group) is tuple
-        argument = click.Argument([name], metavar=how.metavar, nargs=-1 if several else 1, required=not several)
+        argument = click.Argument(
+            [name],
+            metavar=how.metavar,
+            nargs=-1 if several else 1,
+            required=not several and NoneType not in get_args(group),
+        )
         return [argument], lambda given: given[name]
     options: Sequence[StatedOption] = options_of(group)
     if isinstance(how, Only):

@@ -7,6 +7,7 @@ names the key, and a data key is only wrapped in the format that one of Grafana'
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from reencrypt.errors import RefusedError
 from reencrypt.keys.diagnostics import Check
@@ -77,6 +78,10 @@ class BorrowedProvider:
     async def versions(self) -> list[str]:
         """The enabled versions of the other provider's key."""
         return await self._lender.versions()
+
+    async def version_dates(self) -> dict[str, datetime]:
+        """Those of the other provider's key."""
+        return await self._lender.version_dates()
 
     async def diagnose(self) -> list[Check]:
         """Nothing: the other provider is one of the classic store's, which checks it."""

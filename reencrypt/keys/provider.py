@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final, Protocol
 
 from reencrypt.keys.diagnostics import Check
@@ -92,6 +93,10 @@ class KeyProvider(Protocol):
 
     async def versions(self) -> list[str]:
         """Return the enabled versions of its key, if it may list them; empty where it has none."""
+        ...
+
+    async def version_dates(self) -> dict[str, datetime]:
+        """Return when each version of its key was made (UTC, naive), as far as it may ask; empty where it has none."""
         ...
 
     async def diagnose(self) -> list[Check]:

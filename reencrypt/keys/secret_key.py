@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable
+from datetime import datetime
 
 from reencrypt.crypto import envelope
 from reencrypt.crypto.algorithm import Algorithm
@@ -99,6 +100,10 @@ class SecretKeyProvider:
     async def versions(self) -> list[str]:
         """A `secret_key` has no versions."""
         return []
+
+    async def version_dates(self) -> dict[str, datetime]:
+        """A `secret_key` has no versions, and nobody knows its age."""
+        return {}
 
     async def diagnose(self) -> list[Check]:
         """Nothing can be checked without secrets under it."""

@@ -263,6 +263,20 @@ class CompleteOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class EvidenceOptions:
+    """What a report judges."""
+
+    cryptoperiod: timedelta | None = option(
+        "--cryptoperiod AGE",
+        "Judge each key in use by this age, e.g. 90d.",
+        default=None,
+        parse=parse_age,
+        details="A key whose age nobody knows, such as `secret_key`, is named as one.",
+        example="90d",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class RunOptions:
     """All options of an operation; a command fills in the groups that it takes.
 

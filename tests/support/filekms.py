@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -82,6 +83,9 @@ class FileKeyProvider:
         if not versions:
             raise KeyMissingError(f"{self._key.folder} holds no key file", hint="Make one: 32 random bytes in 1.key.")
         return versions[0]
+
+    async def version_dates(self) -> dict[str, datetime]:
+        return {}
 
     async def versions(self) -> list[str]:
         return sorted((path.stem for path in self._key.folder.glob("*.key")), key=int, reverse=True)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from reencrypt.cli.commands import complete, plan, rewrap, run, status, verify
-from reencrypt.cli.fleet_command import FleetCommand
+from reencrypt.cli.commands import complete, plan, report, rewrap, run, status, verify
+from reencrypt.cli.fleet_command import FleetCommand, Presentation
+from reencrypt.reports.options import PaperOptions
+
+if TYPE_CHECKING:
+    from reencrypt.fleet.results import FleetReport
+    from reencrypt.reports.paper import Paper
 
 #: Command and what it does in a fleet, with an example.
 _COMMANDS: Final = (
@@ -41,9 +47,27 @@ def command() -> None:
     """Do the same in many Grafanas: one process, one share of each vault's quota, one report."""
 
 
+def _on_paper(options: PaperOptions) -> Callable[[FleetReport], Paper]:
+    """One report of all members; what is wrong with its file is said before anything is read."""
+    from reencrypt.reports.fleet import fleet_evidence  # noqa: PLC0415
+    from reencrypt.reports.paper import Desk  # noqa: PLC0415
+
+    desk = Desk.of(options)
+    return lambda found: desk.write(fleet_evidence(found))
+
+
 for _single, _meaning, _example in _COMMANDS:
     command.add_command(
         FleetCommand(
             _single, f"{_meaning}\n\n{_RULES}", epilog=f"\b\nExample:\n  reencrypt fleet {_single.name} {_example}\n"
         )
     )
+
+command.add_command(
+    FleetCommand(
+        report.of_member,
+        f"Write the evidence of every member's last run for an auditor, on one page.\n\n{_RULES}",
+        epilog="\b\nExample:\n  reencrypt fleet report fleet.toml --file fleet.html --cryptoperiod 90d\n",
+        presentation=Presentation(PaperOptions, _on_paper, report.show),
+    )
+)

@@ -11,6 +11,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Final
 
 from reencrypt.errors import ReencryptError, RefusedError
@@ -217,6 +218,18 @@ class AzureKeyProvider:
             return [each.version for each in await self.vault.list_versions() if each.enabled]
         except AccessDeniedError:
             return []
+
+    async def version_dates(self) -> dict[str, datetime]:
+        """All versions, or the newest alone where `list` is denied."""
+        try:
+            found = {each.version: each.created for each in await self.vault.list_versions()}
+        except AccessDeniedError:
+            try:
+                newest = await self.vault.get_key()
+            except AccessDeniedError:
+                return {}
+            found = {newest.version: newest.created}
+        return {version: datetime.fromtimestamp(at, UTC).replace(tzinfo=None) for version, at in found.items()}
 
     async def diagnose(self) -> list[Check]:
         """Check the proxy, the token, each permission, the key and its versions."""

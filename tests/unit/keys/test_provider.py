@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Awaitable, Callable, Iterable
+from datetime import datetime
 
 import pytest
 from hypothesis import given, settings
@@ -231,6 +232,9 @@ class Gated:
 
     async def newest_version(self) -> str:
         return ""
+
+    async def version_dates(self) -> dict[str, datetime]:
+        return {}
 
     async def versions(self) -> list[str]:
         return []

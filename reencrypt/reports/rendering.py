@@ -1,0 +1,123 @@
+"""Writes a document as HTML, Markdown or JSON."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from reencrypt.outcomes import ExitCode
+from reencrypt.reports import charts
+from reencrypt.reports.document import all_read, canonical
+
+#: How many rows of a long table people are shown; the JSON has all.
+SHOWN: Final = 200
+_CHART_HEIGHT: Final = 140
+#: What Markdown would take for markup. Backslashes in front of these are CommonMark's own escape.
+_MARKUP: Final = str.maketrans({each: f"\\{each}" for each in "\\`*_{}[]<>#|~"} | {"\n": " ", "\r": " "})
+
+
+def render(document: Mapping[str, Any], form: str) -> str:
+    """Write a sealed document in a form: html, md or json."""
+    if form == "json":
+        return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    environment = Environment(
+        loader=PackageLoader("reencrypt.reports"),
+        autoescape=select_autoescape(["html"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"thousands": _thousands, "md": _markdown, "code": _code, "words": _words, "days": _days}
+    style = environment.get_template("style.css").render()
+    template = environment.get_template(f"{document['kind']}.{form}")
+    return template.render(
+        document=document,
+        style=style,
+        style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
+        canonical=canonical(document).decode(),
+        charts=charts,
+        height=_CHART_HEIGHT,
+        shown=SHOWN,
+        meaning=_meaning,
+        result=_result,
+        pauses=_pauses,
+        by_provider=_by_provider,
+        all_read=all_read,
+        read_now=_read_now,
+    )
+
+
+def _thousands(number: float | None) -> str:
+    return "unknown" if number is None else f"{number:,}"
+
+
+def _days(number: float) -> str:
+    return f"{number:g}"
+
+
+def _markdown(value: object) -> str:
+    """A text in Markdown that reads as it is."""
+    return str(value).translate(_MARKUP)
+
+
+def _code(value: object) -> str:
+    """A text as code in a cell of a Markdown table, where neither a backtick nor a bar may stand."""
+    text = str(value).replace("`", "'").replace("|", "\\|").replace("\n", " ").replace("\r", " ")
+    return f"`{text}`"
+
+
+def _words(name: object) -> str:
+    """A name of JSON in words."""
+    return str(name).replace("_", " ")
+
+
+def _meaning(exit_code: int) -> str:
+    return next((code.meaning for code in ExitCode if code == exit_code), "")
+
+
+def _result(invocation: Mapping[str, Any]) -> str:
+    """How an invocation ended, in words."""
+    end = invocation["end"]
+    if end is None:
+        return f"did not end by itself: killed, or still at work; the last sign is of {invocation['last_sign']}"
+    words = f"{_words(end['outcome'])} (exit code {end['exit_code']})"
+    why = end.get("error") or end.get("stop_reason")
+    return f"{words}: {why}" if why else words
+
+
+def _read_now(verified: Mapping[str, Any]) -> str:
+    """How many secrets read now, of all, and what became of the others."""
+    if "error" in verified:
+        return f"nobody knows ({verified['error']})"
+    secrets = verified["secrets"]
+    others = {"in quarantine": "quarantined", "not covered": "not_covered", "that do not": "unreadable"}
+    words = ", ".join(f"{secrets[name]:,} {what}" for what, name in others.items() if secrets[name])
+    of = f"{secrets['readable']:,} of {secrets['total']:,}"
+    return f"{of} ({words})" if words else of
+
+
+def _pauses(document: Mapping[str, Any]) -> list[tuple[str, int]]:
+    """Why work paused, and how often."""
+    found: Counter[str] = Counter()
+    for invocation in document["invocations"]:
+        for sample in (*invocation["pace"], *([invocation["end"]] if invocation["end"] else [])):
+            found.update(sample.get("waits", {}))
+    return sorted(found.items())
+
+
+def _by_provider(rows: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The secrets of all locations together, by provider and state."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in rows:
+        key = (row["provider"] or "", row["state"])
+        total = found.setdefault(key, {"provider": row["provider"], "state": row["state"], "before": 0, "after": 0})
+        total["before"] = None if row["before"] is None else total["before"] + row["before"]
+        total["after"] += row["after"]
+    return list(found.values())
