@@ -10,10 +10,8 @@ from __future__ import annotations
 import platform
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Final
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -33,133 +31,7 @@ from reencrypt.events import (
     Throttled,
     VaultAnswered,
 )
-
-#: Upper bounds of the buckets for the time that row locks are held, in seconds; pages aim at 50 ms.
-_LOCK_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
-#: The same for an answer of a key service.
-_ANSWER_SECONDS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-_RESULTS: Final = ("re_encrypted", "already_current", "quarantined", "left", "not_applicable")
-
-_Labels = tuple[str, ...]
-
-
-@dataclass(slots=True)
-class _Family:
-    """One metric; `values` by the values of its labels. A `local` one is not taken over from an earlier process."""
-
-    name: str
-    meaning: str
-    labels: _Labels = ()
-    local: bool = False
-    values: dict[_Labels, float] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class _Histogram:
-    """Counts of observations up to each bound, and their sum."""
-
-    bounds: Sequence[float]
-    counts: list[int]
-    total: float = 0.0
-
-    @classmethod
-    def empty(cls, bounds: Sequence[float]) -> _Histogram:
-        return cls(bounds, [0] * (len(bounds) + 1))
-
-    def observe(self, value: float) -> None:
-        index = next((number for number, bound in enumerate(self.bounds) if value <= bound), len(self.bounds))
-        self.counts[index] += 1
-        self.total += value
-
-    def buckets(self) -> list[tuple[str, float]]:
-        """Cumulative, as Prometheus wants them."""
-        names = [*map(str, self.bounds), "+Inf"]
-        return [(name, float(sum(self.counts[: index + 1]))) for index, name in enumerate(names)]
-
-
-def _gauge(name: str, meaning: str, *labels: str, local: bool = False) -> Callable[[], _Family]:
-    return lambda: _Family(f"reencrypt_{name}", meaning, labels, local)
-
-
-@dataclass(slots=True)
-class _Gauges:
-    """The gauges. Their field names are shorter than their names in Prometheus, and the meanings are the help there."""
-
-    build: _Family = field(
-        default_factory=_gauge("build_info", "Version of reencrypt and of Python.", "version", "python", local=True)
-    )
-    running: _Family = field(
-        default_factory=_gauge("command_running", "1 while the command is at work.", "command", local=True)
-    )
-    last_run: _Family = field(
-        default_factory=_gauge("last_run_timestamp_seconds", "When the command last ended, however.", "command")
-    )
-    last_success: _Family = field(
-        default_factory=_gauge("last_success_timestamp_seconds", "When it last ended with exit code 0.", "command")
-    )
-    exit_code: _Family = field(
-        default_factory=_gauge("last_run_exit_code", "Exit code of the last time, see reencrypt --help.", "command")
-    )
-    duration: _Family = field(default_factory=_gauge("last_run_duration_seconds", "How long it took.", "command"))
-    target: _Family = field(
-        default_factory=_gauge("target_info", "The provider that Grafana is configured to use.", "store", "provider")
-    )
-    counted: _Family = field(
-        default_factory=_gauge("inventory_timestamp_seconds", "When secrets and data keys were last counted.")
-    )
-    secrets: _Family = field(
-        default_factory=_gauge(
-            "secrets",
-            "Secrets by state: current, old, key_missing, not_understood, acknowledged or not_applicable.",
-            "store",
-            "location",
-            "provider",
-            "state",
-        )
-    )
-    quarantined: _Family = field(
-        default_factory=_gauge(
-            "quarantined_secrets", "Secrets in quarantine: open or acknowledged.", "location", "state"
-        )
-    )
-    data_keys: _Family = field(
-        default_factory=_gauge(
-            "data_keys", "Data keys; in_use: secrets are under them.", "store", "provider", "active", "in_use"
-        )
-    )
-    oldest: _Family = field(
-        default_factory=_gauge(
-            "oldest_data_key_created_timestamp_seconds",
-            "When the oldest data key in use was made; 0 where one has no date.",
-            "store",
-            "provider",
-        )
-    )
-    newest: _Family = field(
-        default_factory=_gauge(
-            "newest_data_key_created_timestamp_seconds", "When the newest data key was made.", "store", "provider"
-        )
-    )
-    pass_secrets: _Family = field(
-        default_factory=_gauge(
-            "pass_secrets", "Secrets of the present or last pass, by what became of them.", "location", "result"
-        )
-    )
-
-    def all(self) -> list[_Family]:
-        return [getattr(self, name) for name in self.__slots__]
-
-    def counted_together(self) -> list[_Family]:
-        """What an inventory replaces."""
-        return [
-            self.counted,
-            self.target,
-            self.secrets,
-            self.quarantined,
-            self.data_keys,
-            self.oldest,
-            self.newest,
-        ]
+from reencrypt.telemetry.families import ANSWER_SECONDS, LOCK_SECONDS, RESULTS, Family, Gauges, Histogram, Labels
 
 
 class Metrics:
@@ -172,13 +44,13 @@ class Metrics:
         self._labels = dict(labels or {})
         self._members = members
         self._lock = threading.Lock()
-        self._gauges = _Gauges()
-        self._requests: dict[_Labels, float] = {}
-        self._answers: dict[_Labels, _Histogram] = {}
-        self._throttled: dict[_Labels, float] = {}
-        self._locks: dict[_Labels, _Histogram] = {}
+        self._gauges = Gauges()
+        self._requests: dict[Labels, float] = {}
+        self._answers: dict[Labels, Histogram] = {}
+        self._throttled: dict[Labels, float] = {}
+        self._locks: dict[Labels, Histogram] = {}
         # The members whose runs this process does itself.
-        self._at_work: set[_Labels] = set()
+        self._at_work: set[Labels] = set()
         build = self._gauges.build
         for member in ("",) if members is None else members:
             self._set(member, build, 1, reencrypt.__version__, platform.python_version())
@@ -212,7 +84,7 @@ class Metrics:
         """
         where = {**(where or {}), **self._labels}
         by_name = {family.name: family for family in self._gauges.all() if not family.local}
-        past: dict[str, dict[_Labels, float]] = {name: {} for name in by_name}
+        past: dict[str, dict[Labels, float]] = {name: {} for name in by_name}
         for metric in text_string_to_metric_families(text):
             names = self._names(by_name[metric.name]) if metric.name in by_name else ()
             for sample in metric.samples if metric.name in by_name else ():
@@ -224,7 +96,7 @@ class Metrics:
         with self._lock:
             self._take_over(past)
 
-    def _take_over(self, past: Mapping[str, Mapping[_Labels, float]]) -> None:
+    def _take_over(self, past: Mapping[str, Mapping[Labels, float]]) -> None:
         gauges = self._gauges
         ends, counts = past[gauges.last_run.name], past[gauges.counted.name]
         ended_later = {key for key, at in ends.items() if at > gauges.last_run.values.get(key, 0)}
@@ -245,34 +117,34 @@ class Metrics:
                 if taken:
                     family.values[key] = value
 
-    def _owner(self, key: _Labels) -> _Labels:
+    def _owner(self, key: Labels) -> Labels:
         """The member that a gauge is of; nothing where there are none."""
         return () if self._members is None else key[:1]
 
-    def _forget_counted(self, owner: _Labels) -> None:
+    def _forget_counted(self, owner: Labels) -> None:
         for family in self._gauges.counted_together():
             family.values = {key: value for key, value in family.values.items() if self._owner(key) != owner}
 
-    def _names(self, family: _Family) -> _Labels:
+    def _names(self, family: Family) -> Labels:
         if self._members is None:
             return family.labels
         return ("member", *(name for name in family.labels if name != "location"))
 
-    def _key(self, member: str, family: _Family, *values: str) -> _Labels:
+    def _key(self, member: str, family: Family, *values: str) -> Labels:
         """The values of the labels of a gauge, in the order of `_names`."""
         if self._members is None:
             return values
         return (member, *(value for name, value in zip(family.labels, values, strict=True) if name != "location"))
 
-    def _set(self, member: str, family: _Family, value: float, *labels: str) -> None:
+    def _set(self, member: str, family: Family, value: float, *labels: str) -> None:
         family.values[self._key(member, family, *labels)] = value
 
-    def _add(self, member: str, family: _Family, value: float, *labels: str) -> None:
+    def _add(self, member: str, family: Family, value: float, *labels: str) -> None:
         key = self._key(member, family, *labels)
         family.values[key] = family.values.get(key, 0) + value
 
     def _hear(self, member: str, event: Event) -> None:
-        base: _Labels = () if self._members is None else (member,)
+        base: Labels = () if self._members is None else (member,)
         gauges = self._gauges
         match event:
             case CommandStarted(command):
@@ -291,18 +163,18 @@ class Metrics:
             case _:
                 self._observe(base, event)
 
-    def _observe(self, base: _Labels, event: Event) -> None:
+    def _observe(self, base: Labels, event: Event) -> None:
         """Count what only this process does."""
         match event:
             case PageCommitted(location, _, _, locked_seconds, counts):
-                self._locks.setdefault(base, _Histogram.empty(_LOCK_SECONDS)).observe(locked_seconds)
+                self._locks.setdefault(base, Histogram.empty(LOCK_SECONDS)).observe(locked_seconds)
                 if self._members is None:
-                    for result in _RESULTS:
+                    for result in RESULTS:
                         self._set("", self._gauges.pass_secrets, counts[result], location, result)
             case VaultAnswered(_, operation, code, seconds):
                 key = (*base, operation, code)
                 self._requests[key] = self._requests.get(key, 0) + 1
-                self._answers.setdefault((*base, operation), _Histogram.empty(_ANSWER_SECONDS)).observe(seconds)
+                self._answers.setdefault((*base, operation), Histogram.empty(ANSWER_SECONDS)).observe(seconds)
             case Throttled(seconds):
                 self._throttled[base] = self._throttled.get(base, 0) + seconds
             case _:
@@ -347,7 +219,7 @@ class Metrics:
     def _extreme(
         self,
         member: str,
-        family: _Family,
+        family: Family,
         at: datetime | None,
         choose: Callable[[float, float], float],
         *labels: str,
@@ -361,7 +233,7 @@ class Metrics:
             yield from [self._gauge_of(family) for family in self._gauges.all() if family.values]
             yield from self._counted_here()
 
-    def _gauge_of(self, family: _Family) -> Metric:
+    def _gauge_of(self, family: Family) -> Metric:
         metric = GaugeMetricFamily(family.name, family.meaning, labels=[*self._labels, *self._names(family)])
         for key, value in sorted(family.values.items()):
             metric.add_metric([*self._labels.values(), *key], value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import threading
 from base64 import b64encode
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 #: How often they are published while the command is at work.
 INTERVAL_SECONDS: Final = 15.0
 _ANSWER_SECONDS: Final = 5.0
+_MODE: Final = 0o644
 
 
 class _Place(Protocol):
@@ -121,12 +123,24 @@ class _File:
             ) from None
 
     def publish(self) -> None:
-        from prometheus_client import write_to_textfile  # noqa: PLC0415 - an extra
-
         # Another command of the same Grafana may have written meanwhile.
         with suppress(FileNotFoundError):
             self._metrics.remember(self._path.read_text())
-        write_to_textfile(str(self._path), self._metrics.registry)
+        new = self._path.with_name(f".{self._path.name}.{os.getpid()}")
+        try:
+            # Whatever the umask: who collects metrics is another user, and no number is a secret.
+            new.write_bytes(self._metrics.text())
+            new.chmod(self._mode())
+            new.replace(self._path)
+        finally:
+            new.unlink(missing_ok=True)
+
+    def _mode(self) -> int:
+        """That of the file as it is, if it is there: somebody has chosen it."""
+        try:
+            return stat.S_IMODE(self._path.stat().st_mode)
+        except FileNotFoundError:
+            return _MODE
 
     def __str__(self) -> str:
         return str(self._path)

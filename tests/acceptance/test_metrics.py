@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -197,6 +199,21 @@ def test_metrics_are_published_while_a_command_is_at_work(file: Path) -> None:
         while not file.exists() or Samples.read(file).of("command_running", command="run") != 1:
             assert time.monotonic() < deadline
     assert warnings == []
+
+
+def test_who_collects_metrics_may_read_them_whatever_the_umask(file: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        with published(MetricsOptions(file), print):
+            pass
+        assert stat.S_IMODE(file.stat().st_mode) == 0o644
+        file.chmod(0o640)
+        with published(MetricsOptions(file), print):
+            pass
+        assert stat.S_IMODE(file.stat().st_mode) == 0o640
+    finally:
+        os.umask(before)
+    assert list(file.parent.iterdir()) == [file]
 
 
 def test_two_commands_that_overlap_keep_each_others_results(file: Path) -> None:
