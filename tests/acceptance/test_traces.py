@@ -318,12 +318,13 @@ def test_no_secret_reaches_a_receiver(tmp_path: Path, shared_vault: Vault, recei
         assert secret.hex().encode() not in sent
 
 
-def test_without_the_variables_nothing_of_opentelemetry_is_imported(story: Story, tmp_path: Path) -> None:
+def test_without_being_asked_for_nothing_of_an_extra_is_imported(story: Story, tmp_path: Path) -> None:
     site = tmp_path / "site"
     site.mkdir()
     (site / "sitecustomize.py").write_text(
         "import atexit, sys\n"
-        "atexit.register(lambda: print('LOADED', [name for name in sys.modules if name.startswith('opentelemetry')]))\n"
+        "extras = ('opentelemetry', 'prometheus_client', 'jinja2')\n"
+        "atexit.register(lambda: print('LOADED', [name for name in sys.modules if name.startswith(extras)]))\n"
     )
     cli = replace(story.cli, cold=True, environment={"PYTHONPATH": f"{site}:{ROOT}"})
     assert cli("run", *WRAP).stdout.splitlines()[-1] == "LOADED []"
