@@ -28,6 +28,7 @@ from reencrypt.planning.target import Target, created_at
 from reencrypt.state.audit import AuditEntry, AuditKind, read_audit, who
 from reencrypt.state.checkpoints import latest_counts, read_checkpoints
 from reencrypt.state.counts import per_location
+from reencrypt.state.damaged import read_back
 from reencrypt.state.quarantine import QuarantineEntry, read_quarantine
 from reencrypt.state.runs import Run, read_runs
 from reencrypt.state.stamp import read_stamp, stamp
@@ -77,8 +78,9 @@ async def evidence_of(sessions: Sequence[Session], run_id: str | None, cryptoper
     of_run = [entry for entry in entries if entry.run_id == run.id]
     invocations = _invocations(of_run)
     verified = await _verified(session)
-    inventory = await _inventory(session, run)
-    before = next((each["inventory"] for each in invocations if each["inventory"]), None)
+    first_begun = next((each for each in invocations if each["inventory"]), None)
+    before = first_begun["inventory"] if first_begun else None
+    inventory = await _inventory(session, run, first_begun)
     keys = await _key_versions(session, before, inventory.as_json())
     quarantine = session.schema.own(await read_quarantine(database))
     answered = await _answered(sessions)
@@ -173,11 +175,11 @@ def _invocations(entries: Sequence[AuditEntry]) -> list[dict[str, Any]]:
 
 def _without_inventory(invocation: Mapping[str, Any]) -> dict[str, Any]:
     """It stands elsewhere, beside the one of now."""
-    return {name: value for name, value in invocation.items() if name != "inventory"}
+    return {name: value for name, value in invocation.items() if name not in ("inventory", "judged_by")}
 
 
-async def _inventory(session: Session, run: Run) -> StoreInventory:
-    """The secrets as they are now, seen from the run's target, with the versions that unwrap their data keys."""
+async def _inventory(session: Session, run: Run, begun: Mapping[str, Any] | None) -> StoreInventory:
+    """The secrets as they are now, judged as those before the run, with the versions that unwrap their data keys."""
     database, ring = session.database, session.ring
     census = await take_census(
         database,
@@ -186,17 +188,27 @@ async def _inventory(session: Session, run: Run) -> StoreInventory:
         wants_sample=lambda _location, _envelope: False,
         emit=session.emit,
     )
-    target = Target.resolve(session.store_settings, session.options)
-    if run.operation in _MOVES:
-        own = frozenset(each.id for each in run.target_keys.values() if each.id)
-        target = Target(
-            Operation(run.operation),
-            run.target_provider,
-            Algorithm(run.algorithm),
-            fresh=run.fresh,
-            own_keys=own,
-        )
+    target = _target(session, run, (begun or {}).get("judged_by"))
     return count_secrets(run.store, session.locations, census, ring.rows, target, versions_in(ring))
+
+
+def _target(session: Session, run: Run, judged_by: Mapping[str, Any] | None) -> Target:
+    """What the run's beginning was judged by; without an audit what its row says, if the run moves secrets at all."""
+    own = frozenset(each.id for each in run.target_keys.values() if each.id)
+    if judged_by is not None:
+        with read_back(f"the beginning of run {run.id} in reencrypt_audit"):
+            return Target(
+                Operation(judged_by["operation"]),
+                str(judged_by["provider"]),
+                Algorithm(judged_by["algorithm"]),
+                fresh=bool(judged_by["fresh"]),
+                own_keys=own,
+            )
+    if run.operation in _MOVES:
+        return Target(
+            Operation(run.operation), run.target_provider, Algorithm(run.algorithm), fresh=run.fresh, own_keys=own
+        )
+    return Target.resolve(session.store_settings, session.options)
 
 
 def _before_and_after(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> list[dict[str, Any]]:

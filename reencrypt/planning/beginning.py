@@ -25,5 +25,12 @@ def beginning_of(session: Session, plan: Plan, *, resumed: bool) -> dict[str, An
         "target_provider": plan.target_provider,
         "algorithm": plan.target.algorithm,
         "fresh_data_key": plan.target.fresh,
+        # What `inventory` is judged by, so that a later one can be judged alike.
+        "judged_by": {
+            "operation": plan.target.operation,
+            "provider": plan.target.provider,
+            "algorithm": plan.target.algorithm,
+            "fresh": plan.target.fresh,
+        },
         "inventory": inventory.as_json(),
     }

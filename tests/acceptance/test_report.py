@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
+from collections import Counter
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -223,6 +224,22 @@ def test_an_undo_is_part_of_the_story_of_its_run(story: Story) -> None:
     assert found["run"]["state"] == "undone"
     assert [each["operation"] for each in found["invocations"]] == ["run", "undo"]
     assert sum(each["after"] for each in found["secrets"] if each["state"] == "current") == 0
+
+
+def test_a_rewrap_is_judged_before_and_after_by_the_same(story: Story) -> None:
+    story.cli.json("run", *WRAP)
+    result = story.cli.json("rewrap", "--to", "secretKey.v1", "--accept-unproven", "secretKey.v1")
+    found = report(story, result["run_id"])
+    by_state = {when: Counter[str]() for when in ("before", "after")}
+    for each in found["secrets"]:
+        for when, counter in by_state.items():
+            counter[each["state"]] += each[when]
+    assert by_state["before"].total() == by_state["after"].total()
+    assert by_state["after"]["old"] == 0 < by_state["before"]["old"]
+    providers = {
+        each["provider"]: (each["data_keys_before"], each["data_keys_after"]) for each in found["key_versions"]
+    }
+    assert providers == {"azurekv.prod": (1, 0), "secretKey.v1": (0, 1)}
 
 
 def test_a_run_in_the_secrets_manager_is_reported_for_its_store(tmp_path: Path, shared_vault: Vault) -> None:
