@@ -38,8 +38,8 @@ _QUIET, _DETAIL, _ALL = 0, 1, 2
 
 #: Event → its name in the log, its level, and from how many -v on it is shown.
 _LINES: Final[dict[type[object], tuple[str, str, int]]] = {
-    CommandStarted: ("command started", "debug", _DETAIL),
-    CommandEnded: ("command ended", "info", _DETAIL),
+    CommandStarted: ("command started", "debug", _ALL),
+    CommandEnded: ("command ended", "debug", _ALL),
     RunStarted: ("run started", "info", _QUIET),
     TargetKeyReady: ("target data key", "info", _QUIET),
     PassStarted: ("pass started", "info", _DETAIL),

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
-from reencrypt.errors import ReencryptError, first_error
+from reencrypt.errors import ReencryptError, StoppedEarlyError, UnavailableError, first_error
+from reencrypt.keys.errors import ServiceGoneError
 from reencrypt.outcomes import Outcome
 from reencrypt.planning.session import Session
 from reencrypt.state.audit import AuditKind
@@ -16,7 +17,7 @@ from reencrypt.state.lease import Lease
 from reencrypt.state.recording import record
 from reencrypt.state.runs import Run
 
-#: How long an entry about a failure may take: the database may be what has failed.
+#: How long an entry about a failure may take.
 _SECONDS: Final = 2.0
 
 
@@ -39,6 +40,12 @@ def ending_of(
     }
 
 
+def _is_the_database(error: ReencryptError) -> bool:
+    """Whether there is nothing to write to, or nobody may wait for it any more: a try would only delay the end."""
+    away = isinstance(error, UnavailableError) and not isinstance(error, ServiceGoneError)
+    return away or isinstance(error, StoppedEarlyError)
+
+
 @asynccontextmanager
 async def failure_recorded(session: Session, lease: Lease, run: Run) -> AsyncIterator[None]:
     """Record the error that ends the block, as well as that is possible, and pass it on."""
@@ -46,7 +53,7 @@ async def failure_recorded(session: Session, lease: Lease, run: Run) -> AsyncIte
         yield
     except (ReencryptError, BaseExceptionGroup) as raised:
         error = first_error(raised) if isinstance(raised, BaseExceptionGroup) else raised
-        if isinstance(error, ReencryptError):
+        if isinstance(error, ReencryptError) and not _is_the_database(error):
             content = {
                 "outcome": error.code,
                 "exit_code": int(error.exit_code),
