@@ -138,7 +138,7 @@ class FleetCommand(GroupsCommand):
         share = vault.share if vault is not None else None
         part = share / shard.count if share is not None and shard is not None else share
         tell(FleetStarted(len(mine), len(members), fleet.width, str(shard) if shard else None, part))
-        with _listening(common, metrics, mine, tell) as listener:
+        with _listening(common, metrics, members, tell) as listener:
             tasks = [
                 Task(
                     each,

@@ -173,7 +173,7 @@ ON CONFLICT DO NOTHING
 
 -- name: runs
 SELECT id, operation, state, target_provider, algorithm, salt, wrap_format, target_key, target_key_state, pass, outcome,
-    started, updated, tally, fresh
+    started, updated, tally, fresh, number
 FROM reencrypt_run ORDER BY number, started, id
 
 -- name: namespaces

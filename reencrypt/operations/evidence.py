@@ -11,17 +11,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from reencrypt.catalogue.store_name import StoreName
 from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.databases.statements import AUDIT_TABLE
 from reencrypt.errors import ConfigurationError, ReencryptError, StoppedEarlyError
-from reencrypt.keys.provider import KeyProvider
+from reencrypt.keys.provider import LEGACY_PROVIDER, KeyProvider
 from reencrypt.keys.request_ids import prefix_of
 from reencrypt.operations.complete.operation import BLIND_SPOTS, complete
 from reencrypt.operations.report import entry_as_json
 from reencrypt.operations.verify.operation import verify_stores
 from reencrypt.outcomes import ExitCode, Operation
 from reencrypt.planning.census import take_census
-from reencrypt.planning.inventory import StoreInventory, count_secrets, versions_in
+from reencrypt.planning.inventory import SecretState, StoreInventory, count_secrets, versions_in
 from reencrypt.planning.options import CompleteOptions
 from reencrypt.planning.session import Session
 from reencrypt.planning.target import Target, created_at
@@ -77,9 +78,10 @@ async def evidence_of(sessions: Sequence[Session], run_id: str | None, cryptoper
     entries = _once(await read_audit(database)) if AUDIT_TABLE not in session.schema.missing_tables else []
     of_run = [entry for entry in entries if entry.run_id == run.id]
     invocations = _invocations(of_run)
-    verified = await _verified(session)
-    first_begun = next((each for each in invocations if each["inventory"]), None)
-    before = first_begun["inventory"] if first_begun else None
+    verified = await _verified(sessions)
+    # An invocation that resumed one without an audit found what that one had moved already.
+    first_begun = invocations[0] if invocations and invocations[0]["inventory"] else None
+    before = first_begun["inventory"] if first_begun and not first_begun["resumed"] else None
     inventory = await _inventory(session, run, first_begun)
     keys = await _key_versions(session, before, inventory.as_json())
     quarantine = session.schema.own(await read_quarantine(database))
@@ -108,7 +110,8 @@ async def evidence_of(sessions: Sequence[Session], run_id: str | None, cryptoper
             "vault": _vault(run, invocations),
             "quarantine": [entry_as_json(entry, run.store) for entry in quarantine],
             "acknowledgements": _acknowledgements(entries, quarantine),
-            "verify": verified,
+            "verify": verified[run.store],
+            "verify_others": [each for store, each in verified.items() if store != run.store],
             "complete": answered,
             "not_seen": list(answered.get("not_seen", BLIND_SPOTS)),
         }
@@ -157,6 +160,8 @@ def _invocations(entries: Sequence[AuditEntry]) -> list[dict[str, Any]]:
             found.append(
                 {
                     "inventory": None,
+                    "resumed": False,
+                    "options": {},
                     **entry.content,
                     "begun": f"{entry.at}Z",
                     "ended": None,
@@ -261,12 +266,15 @@ async def _key_versions(
 
 
 async def _dates(session: Session, name: str) -> dict[str, datetime]:
-    """When the versions of a provider's key were made; nothing where the configuration does not have the provider."""
+    """When the versions of a provider's key were made; nothing where nobody can be asked."""
     try:
         provider: KeyProvider = session.providers.get(name)
-    except ConfigurationError:
+        return await provider.version_dates()
+    except StoppedEarlyError:
+        raise
+    except ReencryptError:
+        # A vault that is left behind need not answer any more; its dates are unknown then.
         return {}
-    return await provider.version_dates()
 
 
 def _judged(
@@ -287,6 +295,13 @@ def _judged(
             made = datetime.fromisoformat(each["created"]).replace(tzinfo=None) if each["created"] else None
             what = f"version {each['version']}" if each["version"] else "key without versions"
             judged.append({"key": what, "provider": each["provider"], **_age(made, today, period)})
+    if any(
+        provider == LEGACY_PROVIDER and number
+        for (_, provider, state), number in inventory.secrets.items()
+        if state is not SecretState.NOT_APPLICABLE
+    ):
+        # Directly, without a data key: nobody knows how old it is.
+        judged.append({"key": LEGACY_PROVIDER, "provider": LEGACY_PROVIDER, "age_days": None, "verdict": "unknown"})
     counts = Counter(str(each["verdict"]) for each in judged)
     return {
         "days": round(period / _DAY, 3),
@@ -318,8 +333,9 @@ def _vault(run: Run, invocations: Sequence[Mapping[str, Any]]) -> dict[str, Any]
             {"provider": provider, "operation": operation, "code": code, "version": version or None, "calls": number}
             for (provider, operation, code, version), number in sorted(calls.items())
         ],
-        "complete": all(each["end"] is not None for each in invocations),
-        "request_id_prefix": prefix,
+        "complete": bool(invocations) and all(each["end"] is not None for each in invocations),
+        # A run without an audit asked under other ids.
+        "request_id_prefix": prefix if invocations else None,
         "log_queries": [
             f"{table} | where {found} | summarize count() by {columns}" for table, columns in _LOGS.items()
         ],
@@ -340,15 +356,15 @@ def _acknowledgements(entries: Sequence[AuditEntry], quarantine: Sequence[Quaran
     return [each for place, each in found.items() if place in acknowledged]
 
 
-async def _verified(session: Session) -> dict[str, Any]:
-    """Every secret of the store read now; an error instead where that cannot be done."""
+async def _verified(sessions: Sequence[Session]) -> dict[StoreName, dict[str, Any]]:
+    """Every secret of each store read now; an error instead where that cannot be done."""
     try:
-        (report,) = await verify_stores([session])
+        reports = await verify_stores(sessions)
     except StoppedEarlyError:
         raise
     except ReencryptError as error:
-        return {"outcome": error.code, "error": error.message}
-    return report.as_json()
+        return {each.store: {"store": each.store, "outcome": error.code, "error": error.message} for each in sessions}
+    return {each.store: each.as_json() for each in reports}
 
 
 async def _answered(sessions: Sequence[Session]) -> dict[str, Any]:

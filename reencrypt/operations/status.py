@@ -112,24 +112,34 @@ def status_of(chosen: Collection[StoreName]) -> Work[StatusReport]:
     async def perform(settings: Settings, _shared: Shared, *, emit: Emit, stop: StopRequest) -> StatusReport:
         del stop
         report = await status(settings, chosen, emit=emit)
-        for each in report.runs:
-            if (recorded := _recorded(each.run)) is not None:
+        for together in _invocations([each.run for each in report.runs]):
+            if (recorded := _recorded(together)) is not None:
                 emit(recorded)
         return report
 
     return Work(perform, lambda report: report.exit_code, stops=False)
 
 
-def _recorded(run: Run) -> RunRecorded | None:
-    """What listeners are told of a run that has ended by itself."""
-    if not run.is_over or run.outcome not in set(Outcome):
+def _invocations(runs: Sequence[Run]) -> list[list[Run]]:
+    """The runs that began together, one in each store."""
+    found: dict[tuple[int, str], list[Run]] = {}
+    for run in runs:
+        found.setdefault((run.number, run.operation), []).append(run)
+    return list(found.values())
+
+
+def _recorded(runs: Sequence[Run]) -> RunRecorded | None:
+    """What listeners are told of an invocation that has ended by itself in every store; the worst of them counts."""
+    if not all(run.is_over and run.outcome in set(Outcome) for run in runs):
         return None
     try:
-        started, ended = read_stamp(run.started), read_stamp(run.updated)
+        started = min(read_stamp(run.started) for run in runs)
+        ended = max(read_stamp(run.updated) for run in runs)
     except ValueError:
         # Somebody has changed it by hand; it is for people only.
         return None
-    return RunRecorded(run.operation, int(Outcome(run.outcome).exit_code), (ended - started).total_seconds(), ended)
+    code = max(int(Outcome(run.outcome).exit_code) for run in runs)
+    return RunRecorded(runs[0].operation, code, (ended - started).total_seconds(), ended)
 
 
 async def status(

@@ -21,12 +21,15 @@ REPORT_VERSION: Final = 1
 _SEAL: Final = "sha256"
 _IN_HTML: Final = re.compile(r'<pre id="canonical">(.*?)</pre>', re.DOTALL)
 _NAMED: Final = re.compile(r"SHA-256:\s*(?:<[^>]*>|`)?([0-9a-f]{64})")
+_MARKDOWN: Final = "# Evidence of "
 _LARGEST_BYTES: Final = 256 * 1024 * 1024
 
 
 def sealed(content: Mapping[str, Any], previous: str | None) -> dict[str, Any]:
     """Add the form, the seal of the report before, and the seal."""
-    document = {"report_version": REPORT_VERSION, "previous": previous, **content}
+    # What an operating system or an earlier audit calls text need not be text that a file can hold.
+    clean = json.loads(json.dumps(content, ensure_ascii=False).encode(errors="replace"))
+    document = {"report_version": REPORT_VERSION, "previous": previous, **clean}
     return {**document, _SEAL: hashlib.sha256(canonical(document)).hexdigest()}
 
 
@@ -51,7 +54,7 @@ def seal_of(path: Path) -> str:
     try:
         if path.stat().st_size > _LARGEST_BYTES:
             raise ConfigurationError(f"{path} is too large to be a report", hint=hint)
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be read: {error.strerror}", hint=hint) from None
     except UnicodeDecodeError:
@@ -60,7 +63,8 @@ def seal_of(path: Path) -> str:
     if content is not None and isinstance(content.get("report"), dict):
         # As `--output json` prints it.
         content = content["report"]
-    named = _NAMED.search(text)
+    # Only Markdown may name its seal without the data.
+    named = _NAMED.search(text) if content is not None or text.startswith(_MARKDOWN) else None
     claimed = (content or {}).get(_SEAL) or (named[1] if named else None)
     if not isinstance(claimed, str) or not re.fullmatch(r"[0-9a-f]{64}", claimed):
         raise ConfigurationError(f"{path} is not a report: it names no SHA-256", hint=hint)
@@ -76,7 +80,15 @@ def _content_in(text: str) -> dict[str, Any] | None:
     """The canonical JSON in a report, or the report itself; None in Markdown, which only names the seal."""
     embedded = _IN_HTML.search(text)
     try:
-        found = json.loads(html.unescape(embedded[1]) if embedded else text)
+        found = json.loads(html.unescape(embedded[1]) if embedded else text, object_pairs_hook=_unique)
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse an object with a name twice, of which readers would see one and the seal the other."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name twice")
+    return found

@@ -22,7 +22,7 @@ def fleet_evidence(report: FleetReport) -> dict[str, Any]:
         "shard": report.shard or None,
         "members_of_other_shards": report.others,
         "without_evidence": len(members) - len(having),
-        "verified": sum(all_read(each["verify"]) for each in having),
+        "verified": sum(all(map(all_read, [each["verify"], *each["verify_others"]])) for each in having),
         "can_retire": sum(each["complete"]["outcome"] == "yes" for each in having),
         "members": members,
     }

@@ -70,9 +70,14 @@ def _check_new(path: Path) -> None:
 def _write(path: Path, text: str) -> None:
     try:
         with path.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+            try:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            except OSError:
+                # Half a report would be in the way of the next try.
+                path.unlink(missing_ok=True)
+                raise
     except OSError as error:
         raise ConfigurationError(
             f"--file {path} cannot be written: {error.strerror}", hint="Give another path; nothing else has changed."

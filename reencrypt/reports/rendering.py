@@ -51,6 +51,7 @@ def render(document: Mapping[str, Any], form: str) -> str:
         by_provider=_by_provider,
         all_read=all_read,
         read_now=_read_now,
+        reads=_reads,
     )
 
 
@@ -86,7 +87,10 @@ def _result(invocation: Mapping[str, Any]) -> str:
     """How an invocation ended, in words."""
     end = invocation["end"]
     if end is None:
-        return f"did not end by itself: killed, or still at work; the last sign is of {invocation['last_sign']}"
+        return (
+            "no end is recorded: it was killed, could not reach the database, or is still at work; the last sign is of "
+            f"{invocation['last_sign']}"
+        )
     words = f"{_words(end['outcome'])} (exit code {end['exit_code']})"
     why = end.get("error") or end.get("stop_reason")
     return f"{words}: {why}" if why else words
@@ -101,6 +105,12 @@ def _read_now(verified: Mapping[str, Any]) -> str:
     words = ", ".join(f"{secrets[name]:,} {what}" for what, name in others.items() if secrets[name])
     of = f"{secrets['readable']:,} of {secrets['total']:,}"
     return f"{of} ({words})" if words else of
+
+
+def _reads(evidence: Mapping[str, Any]) -> str:
+    """Whether every secret of a member reads, in all its stores; else how many of each."""
+    stores = [evidence["verify"], *evidence["verify_others"]]
+    return "yes" if all(map(all_read, stores)) else "; ".join(map(_read_now, stores))
 
 
 def _pauses(document: Mapping[str, Any]) -> list[tuple[str, int]]:

@@ -59,7 +59,13 @@ class AuditEntry:
 
 async def append_audit(transaction: Transaction, run_id: str, kind: AuditKind, content: Mapping[str, Any]) -> None:
     """Add an entry in a transaction of the run that it is about."""
-    await transaction.execute("audit_append", run_id=run_id, kind=kind, at=stamp(), content=json.dumps(content))
+    await transaction.execute("audit_append", run_id=run_id, kind=kind, at=stamp(), content=_text(content))
+
+
+def _text(content: Mapping[str, Any]) -> str:
+    """JSON of what is text; names of an operating system need not be, and nobody could write them into a report."""
+    text = json.dumps(content, ensure_ascii=False).encode(errors="replace")
+    return json.dumps(json.loads(text))
 
 
 async def read_audit(executor: Executor) -> list[AuditEntry]:

@@ -37,6 +37,7 @@ class Run:
     `salt` is the salt of everything this run writes; it is not secret, and tells its ciphertexts from others.
     `wrap_format` is the one that the user named, or for a change of `secret_key` a fingerprint of the next one.
     In a store with namespaces a run has a target data key in each: `targets`, by namespace, in place of the one.
+    Runs that one invocation began, in both stores, have the same `number`.
     """
 
     id: str
@@ -56,6 +57,7 @@ class Run:
     fresh: bool = False
     store: StoreName = StoreName.CLASSIC
     targets: dict[str, TargetRecord] = field(default_factory=dict)
+    number: int = 0
 
     @property
     def target_keys(self) -> Mapping[str, TargetRecord]:
@@ -175,6 +177,7 @@ def _run_of(row: Sequence[Value]) -> Run:
         updated=str(row[12]),
         failure_rate=FailureRate.from_json(str(row[13])),
         fresh=bool(row[14]),
+        number=int(str(row[15])),
     )
 
 

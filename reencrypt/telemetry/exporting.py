@@ -40,13 +40,14 @@ def exported(environ: Mapping[str, str], warn: Callable[[str], None]) -> Iterato
         return
     from reencrypt.telemetry.traces import Traces  # noqa: PLC0415 - an extra
 
+    # Neither the path nor what stands before the host: they may hold a token.
+    host = urlsplit(address).netloc.rpartition("@")[2]
     try:
         yield Traces(sender.tracer, TraceParent.of_environment(environ))
     finally:
         trouble = sender.finish()
         if trouble:
-            # Neither the path nor what stands before the host: they may hold a token.
-            warn(f"traces could not be sent to {urlsplit(address).netloc.rpartition('@')[2]}: {trouble}")
+            warn(f"traces could not be sent to {host}: {trouble}")
 
 
 def _address(environ: Mapping[str, str], warn: Callable[[str], None]) -> str:
@@ -63,10 +64,18 @@ def _address(environ: Mapping[str, str], warn: Callable[[str], None]) -> str:
     address = environ[endpoint] if endpoint else _DEFAULT_ENDPOINT
     if endpoint != _ENDPOINT[0]:
         address = address.removesuffix("/") + _PATH
-    if not address.startswith(("http://", "https://")):
+    if not _is_address(address):
         warn(f"no traces are sent: {endpoint} is no address such as {_DEFAULT_ENDPOINT}")
         return ""
     return address
+
+
+def _is_address(text: str) -> bool:
+    try:
+        found = urlsplit(text)
+        return found.scheme in ("http", "https") and bool(found.hostname) and found.port != 0
+    except ValueError:
+        return False
 
 
 def _first(environ: Mapping[str, str], names: tuple[str, ...]) -> str:
@@ -85,6 +94,9 @@ def _sender(address: str, warn: Callable[[str], None]) -> Sender | None:
         from reencrypt.telemetry.otlp import Sender  # noqa: PLC0415 - an extra
     except ImportError:
         warn("no traces are sent: they need OpenTelemetry's packages, so install reencrypt with its extra `otel`")
+        return None
+    except Exception as error:  # noqa: BLE001 - the SDK reads some of its variables when it is loaded
+        warn(f"no traces are sent: OpenTelemetry cannot use its variables ({type(error).__name__})")
         return None
     try:
         return Sender(address)

@@ -88,7 +88,9 @@ class Metrics:
         for metric in text_string_to_metric_families(text):
             names = self._names(by_name[metric.name]) if metric.name in by_name else ()
             for sample in metric.samples if metric.name in by_name else ():
-                own = {name: value for name, value in sample.labels.items() if name not in where}
+                # An empty label is none: a Pushgateway adds one for the instance, and need not show ours.
+                others = {name: value for name, value in sample.labels.items() if value and name not in where}
+                own = dict.fromkeys(names, "") | others
                 if where.items() <= sample.labels.items() and set(own) == set(names):
                     key = tuple(own[name] for name in names)
                     if self._members is None or key[0] in self._members:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 #: How often they are published while the command is at work.
 INTERVAL_SECONDS: Final = 15.0
 _ANSWER_SECONDS: Final = 5.0
+#: How long the end of a command waits for the last time.
+_LAST_SECONDS: Final = 15.0
 _MODE: Final = 0o644
 
 
@@ -85,8 +87,10 @@ class _Publisher:
     def finish(self) -> None:
         """Publish a last time, and warn of the places that did not take it."""
         self._done.set()
-        self._thread.join()
-        for place, failure in self._failures.items():
+        self._thread.join(_LAST_SECONDS)
+        if self._thread.is_alive():
+            self._warn(f"the metrics are not written after {_LAST_SECONDS:g} s, and nobody waits for them any more")
+        for place, failure in list(self._failures.items()):
             self._warn(f"the metrics could not be written to {place}: {failure}")
 
     def _publish(self) -> None:
@@ -96,8 +100,8 @@ class _Publisher:
             for place in self._places:
                 try:
                     place.publish()
-                except (OSError, ValueError) as error:
-                    self._failures[place] = str(error)
+                except Exception as error:  # noqa: BLE001 - what stands between may answer anything
+                    self._failures[place] = str(error) or type(error).__name__
                 else:
                     self._failures.pop(place, None)
 

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
+from http.client import IncompleteRead
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from reencrypt.telemetry.publishing import published
 from tests.grafana.planting import Plain
 from tests.grafana.populate import populate
 from tests.support.fleets import Fleet
-from tests.support.story import WRAP, Story
+from tests.support.story import MANAGER, WRAP, Story
 from tests.support.vault import Vault
 
 
@@ -214,6 +215,52 @@ def test_who_collects_metrics_may_read_them_whatever_the_umask(file: Path) -> No
     finally:
         os.umask(before)
     assert list(file.parent.iterdir()) == [file]
+
+
+def test_a_shard_keeps_what_the_others_have_published(tmp_path: Path, shared_vault: Vault, file: Path) -> None:
+    fleet = Fleet(tmp_path, shared_vault)
+    for name in ("a", "b", "c", "d"):
+        fleet.add(name)
+    fleet.write()
+    for shard in ("0/2", "1/2"):
+        fleet("status", "--shard", shard, "--metrics-file", str(file))
+    assert {labels["member"] for labels, _ in Samples.read(file).all("inventory_timestamp_seconds")} == set(
+        fleet.stories
+    )
+
+
+def test_status_tells_no_success_of_a_run_that_failed_in_one_store(
+    tmp_path: Path, shared_vault: Vault, file: Path
+) -> None:
+    story = Story.of(tmp_path / "grafana.db", shared_vault, store=MANAGER)
+    story.fill(10)
+    with story.builder() as builder:
+        lost = builder.data_key()
+        builder.add_data_source({"password": Plain(b"a long enough password", lost)})
+    story.execute("DELETE FROM data_keys WHERE name = ?", lost.key_id)
+    story.cli("run", *WRAP, *story.store.to_target, "--max-quarantine", "1", expect=3)
+    story.cli("status", "--metrics-file", str(file))
+    found = Samples.read(file)
+    assert found.of("last_run_exit_code", command="run") == 3
+    assert found.of("last_success_timestamp_seconds", command="run") is None
+
+
+class Trickling:
+    """A place that fails in a way that nobody expects."""
+
+    def publish(self) -> None:
+        raise IncompleteRead(b"")
+
+
+def test_an_odd_answer_is_a_warning_and_the_next_try_is_made(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    warnings: list[str] = []
+    gateway = Pushgateway.parse("http://127.0.0.1:1")
+    monkeypatch.setattr("reencrypt.telemetry.publishing._Gateway", lambda *_: Trickling())
+    with published(MetricsOptions(file, gateway), warnings.append):
+        pass
+    assert len(warnings) == 1
+    assert "IncompleteRead" in warnings[0]
+    assert file.exists()
 
 
 def test_two_commands_that_overlap_keep_each_others_results(file: Path) -> None:

@@ -117,6 +117,50 @@ def test_each_report_names_the_seal_of_the_one_before(story: Story, tmp_path: Pa
     assert report(story, "--previous", str(first))["previous"] == seal
 
 
+def test_a_secret_that_does_not_read_in_the_other_store_is_no_green_verdict(
+    tmp_path: Path, shared_vault: Vault
+) -> None:
+    story = Story.of(tmp_path / "grafana.db", shared_vault, store=MANAGER)
+    story.fill(20)
+    run_id = story.cli.json("run", *story.store.move)["run_id"]
+    with story.builder() as builder:
+        lost = builder.data_key()
+        builder.add_data_source({"password": Plain(b"a long enough password", lost)})
+    story.execute("DELETE FROM data_keys WHERE name = ?", lost.key_id)
+    found = report(story, run_id)
+    assert found["verify"]["outcome"] == "verified"
+    (other,) = found["verify_others"]
+    assert (other["store"], other["secrets"]["unreadable"]) == ("classic", 1)
+    assert "Secrets that read now in the other store, classic: 20 of 21" in story.cli("report", run_id).stdout
+
+
+def test_secrets_directly_under_secret_key_are_of_unknown_age(story: Story) -> None:
+    story.cli.json("run", *WRAP, "--limit", "5", expect=4)
+    judged = report(story, "--cryptoperiod", "90d")["cryptoperiod"]
+    assert {"key": "secret_key", "provider": "secret_key", "age_days": None, "verdict": "unknown"} in judged["keys"]
+
+
+def test_a_name_that_is_no_text_spoils_no_report(story: Story) -> None:
+    environment = {"SUDO_USER": "m\udcfcller"}
+    replace(story.cli, cold=True, environment=environment)("run", *WRAP)
+    for form in FORMS:
+        assert "m?ller" in story.cli("report", "--format", form).stdout
+
+
+@pytest.mark.parametrize("form", ["html", "json"])
+def test_a_report_without_its_data_or_with_more_of_it_is_refused(story: Story, tmp_path: Path, form: str) -> None:
+    story.cli.json("run", *WRAP)
+    first = tmp_path / f"first.{form}"
+    story.cli("report", "--format", form, "--file", str(first))
+    text = first.read_text()
+    changed = (
+        text.replace('<pre id="canonical">', "<pre>") if form == "html" else text.replace("{", '{"made": "now",', 1)
+    )
+    assert changed != text
+    first.write_text(changed)
+    assert "is not a report" in story.cli("report", "--previous", str(first), expect=2).stderr
+
+
 @pytest.mark.parametrize("form", ["html", "json"])
 def test_a_report_that_somebody_has_changed_is_refused(story: Story, tmp_path: Path, form: str) -> None:
     story.cli.json("run", *WRAP)
@@ -178,7 +222,7 @@ def test_the_report_of_a_killed_run_is_as_true_as_that_of_a_finished_one(story: 
     assert sum(each["after"] for each in rows if each["state"] == "current") == len(under)
     assert sum(each["after"] for each in rows) == len(secrets)
     page = story.cli("report", "--format", "html").stdout
-    assert "did not end by itself" in page
+    assert "no end is recorded" in page
     # And after it was resumed, both times are there.
     story.cli.json("run", *WRAP, "--lease-timeout", "0.2")
     found = report(story)
@@ -223,6 +267,8 @@ def test_an_undo_is_part_of_the_story_of_its_run(story: Story) -> None:
     found = report(story, run_id)
     assert found["run"]["state"] == "undone"
     assert [each["operation"] for each in found["invocations"]] == ["run", "undo"]
+    for form in ("html", "md"):
+        assert "undo" in story.cli("report", run_id, "--format", form).stdout
     assert sum(each["after"] for each in found["secrets"] if each["state"] == "current") == 0
 
 
