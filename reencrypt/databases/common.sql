@@ -236,7 +236,7 @@ WHERE location = :location AND NOT (run_id = :run_id AND pass = :pass_number)
 INSERT INTO reencrypt_audit (run_id, kind, at, content) VALUES (:run_id, :kind, :at, :content)
 
 -- name: audit
-SELECT run_id, kind, at, content FROM reencrypt_audit ORDER BY id
+SELECT run_id, kind, at, content FROM reencrypt_audit WHERE run_id IN (:run_id, '') ORDER BY id
 
 -- name: journal_newest
 SELECT table_name, row_key, column_name, old_bytes FROM reencrypt_journal

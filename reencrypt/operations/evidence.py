@@ -75,7 +75,7 @@ async def evidence_of(sessions: Sequence[Session], run_id: str | None, cryptoper
             hint="Use the database and the configuration that Grafana had then.",
         )
     database = session.database
-    entries = _once(await read_audit(database)) if AUDIT_TABLE not in session.schema.missing_tables else []
+    entries = _once(await read_audit(database, run.id)) if AUDIT_TABLE not in session.schema.missing_tables else []
     of_run = [entry for entry in entries if entry.run_id == run.id]
     invocations = _invocations(of_run)
     verified = await _verified(sessions)

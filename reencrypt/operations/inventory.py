@@ -39,6 +39,8 @@ async def take_inventory(database: Database, schema: Schema, settings: Settings,
             emit=emit,
             given_up=given_up,
         )
+        # Once more: a data key that Grafana has made meanwhile is not missing.
+        rows = list({row.id: row for row in [*rows, *await read_data_keys(database, seen.key_table)]}.values())
         target = Target.resolve(settings.of(name), RunOptions())
         stores.append(count_secrets(name, locations, census, rows, target))
     return Inventory(stores, quarantine)

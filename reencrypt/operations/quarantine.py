@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from reencrypt.catalogue.store_name import StoreName
 from reencrypt.databases.connect import open_database
 from reencrypt.databases.protocol import Database
+from reencrypt.databases.statements import AUDIT_TABLE
 from reencrypt.errors import ConfigurationError
 from reencrypt.events import Emit, Waiting, ignore
 from reencrypt.operations.report import entry_as_json
@@ -62,16 +63,16 @@ async def acknowledge_quarantine(
     database = await open_database(settings.database, write=True, waiting=lambda reason: emit(Waiting(reason)))
     try:
         found = await _selected(database, stores, selection)
+        # State of an earlier version has no place for the audit, and this account need not be able to make one.
+        by = who() if AUDIT_TABLE in await database.columns() else None
         if not found.entries:
             raise ConfigurationError(
                 "no secret in quarantine fits that", hint="`reencrypt quarantine list` shows what there is."
             )
-        # State of an earlier version has no place for the audit yet.
-        await database.create_state()
         timeout = SafetyOptions().lease_timeout
         lease = await take_lease(database, timeout_seconds=timeout, waiting=lambda reason: emit(Waiting(reason)))
         try:
-            done = [entry for entry in found.entries if await acknowledge(database, lease, entry, by=who())]
+            done = [entry for entry in found.entries if await acknowledge(database, lease, entry, by=by)]
             return replace(
                 found, entries=[replace(entry, state="acknowledged") for entry in done], acknowledged=len(done)
             )

@@ -18,6 +18,7 @@ from reencrypt.catalogue.store_name import StoreName
 from reencrypt.events import InventoryTaken, KeysCounted, SecretsCounted
 from reencrypt.keys.provider import LEGACY_PROVIDER, Unwrapped
 from reencrypt.keys.ring import DataKey, KeyRing
+from reencrypt.outcomes import Operation
 from reencrypt.planning.census import Census
 from reencrypt.planning.target import Target, created_at
 from reencrypt.state.quarantine import QuarantineEntry
@@ -157,7 +158,8 @@ def count_secrets(
                 provider = row.provider if row is not None else LEGACY_PROVIDER
                 is_current = target.is_reached(key_id, algorithm, row)
                 state = SecretState.CURRENT if is_current else SecretState.OLD
-            if not location.reencrypted:
+            if not location.reencrypted or (key_id is None and target.operation is Operation.REWRAP):
+                # A rewrap is about data keys, and these have none.
                 state = SecretState.NOT_APPLICABLE
             found[location.name, provider, state] += number
         if counted.given_up:

@@ -6,10 +6,10 @@ ciphertext, or a hash of one.
 
 from __future__ import annotations
 
-import getpass
 import json
 import os
 import platform
+import pwd
 import socket
 import time
 from collections import Counter
@@ -68,9 +68,9 @@ def _text(content: Mapping[str, Any]) -> str:
     return json.dumps(json.loads(text))
 
 
-async def read_audit(executor: Executor) -> list[AuditEntry]:
-    """Read all entries, oldest first; their table must exist. Raises `DamagedStateError`."""
-    return [_entry(*map(str, row)) for row in await executor.fetch("audit")]
+async def read_audit(executor: Executor, run_id: str) -> list[AuditEntry]:
+    """Read the entries of a run and those of none, oldest first; their table must exist. Raises `DamagedStateError`."""
+    return [_entry(*map(str, row)) for row in await executor.fetch("audit", run_id=run_id)]
 
 
 def _entry(run_id: str, kind: str, at: str, content: str) -> AuditEntry:
@@ -83,13 +83,17 @@ def _entry(run_id: str, kind: str, at: str, content: str) -> AuditEntry:
 
 def who() -> dict[str, Any]:
     """The user, host and process of this invocation, and the versions of what runs it."""
+    uid = os.getuid()
     try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
+        # Not getpass, which believes the environment.
+        user = pwd.getpwuid(uid).pw_name
+    except KeyError:
         # A container's user need not have a name.
-        user = f"uid {os.getuid()}"
+        user = f"uid {uid}"
     return {
         "user": user,
+        "uid": uid,
+        # What sudo has put into the environment, where anybody may put it.
         "sudo_user": os.environ.get("SUDO_USER"),
         "host": socket.gethostname(),
         "process": os.getpid(),

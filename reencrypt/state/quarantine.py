@@ -117,16 +117,19 @@ def known_of(
     return found if found is not None and found.digest == digest(secret.text_in(row)) else None
 
 
-async def acknowledge(database: Database, lease: Lease, entry: QuarantineEntry, *, by: Mapping[str, Any]) -> bool:
-    """Acknowledge an entry, with the audit of who did; returns whether it is still the one that was read."""
+async def acknowledge(
+    database: Database, lease: Lease, entry: QuarantineEntry, *, by: Mapping[str, Any] | None
+) -> bool:
+    """Acknowledge an entry; returns whether it is still the one that was read. `by` is for the audit, if any."""
     place = {"location": entry.location, "row_key": entry.row_key, "field": entry.field}
 
     async def body(transaction: Transaction) -> bool:
         await lease.check(transaction)
         if not await transaction.execute("quarantine_acknowledge", secret_hash=entry.secret_hash, **place):
             return False
-        content = {**by, **place, "reason": entry.reason, "detail": entry.detail}
-        await append_audit(transaction, "", AuditKind.ACKNOWLEDGED, content)
+        if by is not None:
+            content = {**by, **place, "reason": entry.reason, "detail": entry.detail}
+            await append_audit(transaction, "", AuditKind.ACKNOWLEDGED, content)
         return True
 
     return await retry_transaction(database, body)

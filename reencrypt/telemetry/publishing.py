@@ -175,7 +175,9 @@ class _Gateway:
             request.add_header("Authorization", f"Basic {token}")
         with urlopen(request, timeout=_ANSWER_SECONDS) as answer:  # noqa: S310 - the same
             text: str = answer.read().decode()
-        return text
+        # A gateway may have megabytes of others.
+        ours = ("reencrypt_", "# TYPE reencrypt_", "# HELP reencrypt_")
+        return "".join(f"{line}\n" for line in text.split("\n") if line.startswith(ours))
 
     def __str__(self) -> str:
         return str(self._gateway)

@@ -18,6 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from reencrypt.errors import ConfigurationError
 from reencrypt.events import CommandEnded, CommandStarted
+from reencrypt.telemetry.metrics import Metrics
 from reencrypt.telemetry.options import Label, MetricsOptions, Pushgateway
 from reencrypt.telemetry.publishing import published
 from tests.grafana.planting import Plain
@@ -224,9 +225,18 @@ def test_a_shard_keeps_what_the_others_have_published(tmp_path: Path, shared_vau
     fleet.write()
     for shard in ("0/2", "1/2"):
         fleet("status", "--shard", shard, "--metrics-file", str(file))
-    assert {labels["member"] for labels, _ in Samples.read(file).all("inventory_timestamp_seconds")} == set(
-        fleet.stories
+    counted = Samples.read(file).all("inventory_timestamp_seconds")
+    assert {labels["member"] for labels, _ in counted} == set(fleet.stories)
+
+
+def test_a_pushgateway_shows_an_empty_instance_where_a_group_has_none() -> None:
+    metrics = Metrics()
+    labels = 'command="run",instance="",job="a"'
+    published_before = (
+        f"reencrypt_last_run_exit_code{{{labels}}} 6\nreencrypt_last_run_timestamp_seconds{{{labels}}} 5\n"
     )
+    metrics.remember(published_before, {"job": "a"})
+    assert b'reencrypt_last_run_exit_code{command="run"} 6.0' in metrics.text()
 
 
 def test_status_tells_no_success_of_a_run_that_failed_in_one_store(

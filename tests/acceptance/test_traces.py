@@ -330,6 +330,13 @@ def test_without_being_asked_for_nothing_of_an_extra_is_imported(story: Story, t
     assert cli("run", *WRAP).stdout.splitlines()[-1] == "LOADED []"
 
 
+def test_a_variable_that_the_sdk_cannot_read_is_a_warning(story: Story) -> None:
+    environment = {ENDPOINT: refusing(), "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT": "-1"}
+    outcome = replace(story.cli, cold=True, environment=environment)("run", *WRAP, "--log-format", "json")
+    (line,) = about_traces(outcome)
+    assert "cannot use its variables" in line
+
+
 def test_without_the_extra_one_line_says_what_to_install(story: Story, tmp_path: Path) -> None:
     (tmp_path / "hidden").mkdir()
     (tmp_path / "hidden" / "opentelemetry.py").write_text("raise ImportError\n")
@@ -351,6 +358,8 @@ def test_without_the_extra_one_line_says_what_to_install(story: Story, tmp_path:
         ({ENDPOINT: "http://a", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, "http/protobuf alone"),
         ({"OTEL_TRACES_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "http/json"}, "http/protobuf alone"),
         ({ENDPOINT: "canary:4317"}, "OTEL_EXPORTER_OTLP_ENDPOINT is no address"),
+        ({ENDPOINT: "http://[fd00::1:4318"}, "OTEL_EXPORTER_OTLP_ENDPOINT is no address"),
+        ({ENDPOINT: "http://a:99999"}, "OTEL_EXPORTER_OTLP_ENDPOINT is no address"),
     ],
 )
 def test_the_environment_says_that_there_are_no_traces(environment: Mapping[str, str], words: str) -> None:
