@@ -11,7 +11,7 @@ from reencrypt.errors import ReencryptError, StoppedEarlyError, UnavailableError
 from reencrypt.keys.errors import ServiceGoneError
 from reencrypt.outcomes import Outcome
 from reencrypt.planning.session import Session
-from reencrypt.state.audit import AuditKind
+from reencrypt.state.audit import AuditEntry, AuditKind
 from reencrypt.state.counts import Counts
 from reencrypt.state.lease import Lease
 from reencrypt.state.recording import record
@@ -46,8 +46,19 @@ def _is_the_database(error: ReencryptError) -> bool:
     return away or isinstance(error, StoppedEarlyError)
 
 
+async def record_stop(session: Session, lease: Lease, run: Run, ended: Mapping[str, Any]) -> None:
+    """Record the end of an invocation that was stopped, unless even that takes too long."""
+    with suppress(StoppedEarlyError):
+        await session.stop.reported(record(session.database, lease, AuditEntry.now(run.id, AuditKind.ENDED, ended)))
+
+
 @asynccontextmanager
-async def failure_recorded(session: Session, lease: Lease, run: Run) -> AsyncIterator[None]:
+async def failure_recorded(
+    session: Session,
+    lease: Lease,
+    run: Run,
+    **more: Any,  # noqa: ANN401 - for JSON
+) -> AsyncIterator[None]:
     """Record the error that ends the block, as well as that is possible, and pass it on."""
     try:
         yield
@@ -58,9 +69,10 @@ async def failure_recorded(session: Session, lease: Lease, run: Run) -> AsyncIte
                 "outcome": error.code,
                 "exit_code": int(error.exit_code),
                 "error": error.message,
+                **more,
                 **session.trail.totals(),
             }
             with suppress(ReencryptError, TimeoutError):
                 async with asyncio.timeout(_SECONDS):
-                    await record(session.database, lease, run.id, AuditKind.ENDED, content)
+                    await record(session.database, lease, AuditEntry.now(run.id, AuditKind.ENDED, content))
         raise

@@ -83,9 +83,19 @@ class StoreInventory:
     secrets: Mapping[tuple[str, str, SecretState], int]
     data_keys: Sequence[KeyInUse]
 
+    @property
+    def keys_in_use(self) -> Sequence[KeyInUse]:
+        """Those that encrypt a secret."""
+        return [each for each in self.data_keys if each.secrets]
+
+    @property
+    def key_versions(self) -> Counter[tuple[str, str]]:
+        """How many data keys in use each provider's key has wrapped, by its version as far as that is known."""
+        return Counter((each.provider, each.version) for each in self.keys_in_use)
+
     def as_json(self) -> dict[str, Any]:
-        """For state and reports; of thousands of data keys those in use, and the oldest."""
-        listed = sorted(self.data_keys, key=lambda each: (not each.secrets, str(each.created or ""), each.id))
+        """For state and reports: the data keys in use, of thousands the oldest; their numbers are always whole."""
+        in_use = sorted(self.keys_in_use, key=lambda each: (str(each.created or ""), each.id))
         return {
             "store": self.store,
             "target_provider": self.target,
@@ -94,7 +104,12 @@ class StoreInventory:
                 for (location, provider, state), number in self.secrets.items()
             ],
             "data_keys_total": len(self.data_keys),
-            "data_keys": [each.as_json() for each in listed[:_LISTED_KEYS]],
+            "data_keys_in_use": len(in_use),
+            "data_keys": [each.as_json() for each in in_use[:_LISTED_KEYS]],
+            "key_versions": [
+                {"provider": provider, "version": version or None, "data_keys": number}
+                for (provider, version), number in sorted(self.key_versions.items())
+            ],
         }
 
 

@@ -26,6 +26,8 @@ from reencrypt.option import option
 from reencrypt.outcomes import Operation
 
 if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
     from reencrypt.settings import Settings
     from reencrypt.state.quarantine import QuarantineEntry
 
@@ -37,6 +39,14 @@ def parse_age(text: str) -> timedelta:
         raise ValueError(f"{text!r} is not a number of days, hours, minutes or seconds, such as 90d")
     unit = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}[found[2]]
     return timedelta(**{unit: int(found[1])})
+
+
+def age_in_words(age: timedelta) -> str:
+    """Write an age as `parse_age` reads it, in the largest unit that has a whole number."""
+    seconds = round(age.total_seconds())
+    units = {"d": 86_400, "h": 3_600, "m": 60}
+    unit, size = next(((unit, size) for unit, size in units.items() if seconds % size == 0), ("s", 1))
+    return f"{seconds // size}{unit}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,22 +314,30 @@ class RunOptions:
         return replace(settings, algorithm=self.target.algorithm) if self.target.algorithm else settings
 
 
-def given_options(options: RunOptions) -> dict[str, Any]:
-    """The options that differ from their defaults, by their names, as JSON has them. None of them holds a secret."""
+def given_options(options: RunOptions, *more: DataclassInstance) -> dict[str, Any]:
+    """The options that differ from their defaults, by their names, as JSON has them. None of them holds a secret.
+
+    `more` are groups of a command that are not among those of every operation.
+    """
     found: dict[str, Any] = {}
-    for group in (getattr(options, each.name) for each in fields(options)):
+    for group in [*(getattr(options, each.name) for each in fields(options)), *more]:
         if not is_dataclass(group):
             continue
         for each in fields(group):
             value = getattr(group, each.name)
             if "option" in each.metadata and value != each.default:
                 found[each.metadata["option"].name] = _plain(value)
+    if options.accepted is not None:
+        # The command's own option; what it selects are options as well.
+        found["--accept-implausible"] = True
     return found
 
 
 def _plain(value: object) -> object:
     if isinstance(value, (bool, int, float)):
         return value
+    if isinstance(value, timedelta):
+        return age_in_words(value)
     if isinstance(value, (tuple, frozenset)):
         return sorted(map(str, value))
     return str(value)

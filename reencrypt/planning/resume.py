@@ -16,7 +16,7 @@ from reencrypt.planning.plan import Plan
 from reencrypt.planning.session import Session
 from reencrypt.planning.target_keys import discard_unfinished
 from reencrypt.settings.model import StoreSettings
-from reencrypt.state.audit import AuditKind
+from reencrypt.state.audit import AuditEntry, AuditKind
 from reencrypt.state.lease import Lease
 from reencrypt.state.recording import record
 from reencrypt.state.runs import Run, choose_format, find_open, insert_run, read_runs, supersede
@@ -48,7 +48,7 @@ class Resumption:
             if wrap_format and wrap_format != interrupted.wrap_format:
                 await choose_format(database, lease, interrupted, wrap_format)
             begun = beginning_of(self.session, plan, resumed=True)
-            await record(database, lease, interrupted.id, AuditKind.BEGUN, begun)
+            await record(database, lease, AuditEntry.now(interrupted.id, AuditKind.BEGUN, begun))
             return interrupted, True
         target = plan.target
         fresh = Run.begin(

@@ -39,6 +39,7 @@ STATES: Final = {
     "old": "under another key",
     "key_missing": "their data key is missing",
     "not_understood": "not understood",
+    "acknowledged": "given up knowingly",
     "not_applicable": "not applicable",
 }
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+from reencrypt.catalogue.store_name import StoreName
 from reencrypt.outcomes import ExitCode
 from reencrypt.reports import charts
 from reencrypt.reports.document import all_read, canonical
@@ -19,7 +20,7 @@ from reencrypt.reports.document import all_read, canonical
 SHOWN: Final = 200
 _CHART_HEIGHT: Final = 140
 #: What Markdown would take for markup. Backslashes in front of these are CommonMark's own escape.
-_MARKUP: Final = str.maketrans({each: f"\\{each}" for each in "\\`*_{}[]<>#|~"} | {"\n": " ", "\r": " "})
+_MARKUP: Final = str.maketrans({each: f"\\{each}" for each in "\\`*_{}[]<>#|~&"} | {"\n": " ", "\r": " "})
 
 
 def render(document: Mapping[str, Any], form: str) -> str:
@@ -34,7 +35,14 @@ def render(document: Mapping[str, Any], form: str) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"thousands": _thousands, "md": _markdown, "code": _code, "words": _words, "days": _days}
+    environment.filters |= {
+        "thousands": _thousands,
+        "md": _markdown,
+        "code": _code,
+        "words": _words,
+        "days": _days,
+        "store": _store,
+    }
     style = environment.get_template("style.css").render()
     template = environment.get_template(f"{document['kind']}.{form}")
     return template.render(
@@ -51,7 +59,9 @@ def render(document: Mapping[str, Any], form: str) -> str:
         by_provider=_by_provider,
         all_read=all_read,
         read_now=_read_now,
-        reads=_reads,
+        is_done=_is_done,
+        retired=_retired,
+        row=_row,
     )
 
 
@@ -64,8 +74,8 @@ def _days(number: float) -> str:
 
 
 def _markdown(value: object) -> str:
-    """A text in Markdown that reads as it is."""
-    return str(value).translate(_MARKUP)
+    """A text in Markdown that reads as it is, and leads nowhere."""
+    return str(value).translate(_MARKUP).replace("://", "\\://")
 
 
 def _code(value: object) -> str:
@@ -107,10 +117,48 @@ def _read_now(verified: Mapping[str, Any]) -> str:
     return f"{of} ({words})" if words else of
 
 
-def _reads(evidence: Mapping[str, Any]) -> str:
-    """Whether every secret of a member reads, in all its stores; else how many of each."""
-    stores = [evidence["verify"], *evidence["verify_others"]]
-    return "yes" if all(map(all_read, stores)) else "; ".join(map(_read_now, stores))
+def _store(name: str) -> str:
+    """A store in sentences."""
+    return StoreName(name).in_words
+
+
+def _is_done(section: Mapping[str, Any]) -> bool:
+    """Whether a run has done all that it was for, and nobody has undone any of it."""
+    run = section["run"]
+    return (
+        run["outcome"] in ("done", "nothing_to_do")
+        and run["state"] in ("finished", "completed")
+        and all(each.get("operation") != "undo" for each in section["invocations"])
+    )
+
+
+def _retired(entry: Mapping[str, Any]) -> str:
+    """What somebody has done about the old key."""
+    if entry["kind"] == "data_keys_deleted":
+        keys = ", ".join(each["id"] for each in entry["data_keys"])
+        return f"deleted data keys that were inactive and unused, saved to {entry['saved_to']}: {keys}"
+    keys = ", ".join(entry["retiring"]) or "none"
+    return f"the old key can be retired ({keys}): dropped the journal of {', '.join(entry['runs'])}"
+
+
+def _row(evidence: Mapping[str, Any]) -> dict[str, Any]:
+    """The row of a member in a fleet's report: its last runs together."""
+    sections = evidence["runs"]
+    runs = [section["run"] for section in sections]
+    secrets = [row for section in sections for row in section["secrets"]]
+    periods = [section["cryptoperiod"] for section in sections if section["cryptoperiod"]]
+    stores = evidence["verify"]
+    return {
+        "runs": ", ".join(run["id"] for run in runs),
+        "updated": max(run["updated"] for run in runs),
+        "result": ", ".join(dict.fromkeys(_words(run["outcome"] or run["state"]) for run in runs)),
+        "secrets": sum(row["after"] for row in secrets),
+        "current": sum(row["after"] for row in secrets if row["state"] == "current"),
+        "quarantine": sum(len(section["quarantine"]) for section in sections),
+        "reads": "yes" if all(map(all_read, stores)) else "; ".join(map(_read_now, stores)),
+        "retire": _words(evidence["complete"]["outcome"]),
+        "past": sum(each["exceeded"] + each["unknown"] for each in periods) if periods else "not asked",
+    }
 
 
 def _pauses(document: Mapping[str, Any]) -> list[tuple[str, int]]:

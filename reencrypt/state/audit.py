@@ -14,9 +14,9 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import reencrypt
 from reencrypt.databases.protocol import Executor, Transaction
@@ -43,8 +43,12 @@ class AuditKind(StrEnum):
     PACE = "pace"
     #: An invocation has ended, finished or not. One that was killed has no such entry.
     ENDED = "ended"
-    #: Secrets in quarantine were given up knowingly. It belongs to no run.
+    #: Secrets in quarantine were given up knowingly. It belongs to no run, and so do those below.
     ACKNOWLEDGED = "acknowledged"
+    #: Data keys that were inactive and unused were saved to a file and deleted.
+    DATA_KEYS_DELETED = "data_keys_deleted"
+    #: The old key can be retired: runs were completed, and their journal dropped.
+    COMPLETED = "completed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +60,16 @@ class AuditEntry:
     at: str
     content: Mapping[str, Any]
 
+    @classmethod
+    def now(cls, run_id: str, kind: AuditKind, content: Mapping[str, Any]) -> Self:
+        """An entry of this second, made once however often its transaction is tried, so that copies are known."""
+        return cls(run_id, kind, stamp(), content)
 
-async def append_audit(transaction: Transaction, run_id: str, kind: AuditKind, content: Mapping[str, Any]) -> None:
+
+async def append_audit(transaction: Transaction, entry: AuditEntry) -> None:
     """Add an entry in a transaction of the run that it is about."""
-    await transaction.execute("audit_append", run_id=run_id, kind=kind, at=stamp(), content=_text(content))
+    content = _text(entry.content)
+    await transaction.execute("audit_append", run_id=entry.run_id, kind=entry.kind, at=entry.at, content=content)
 
 
 def _text(content: Mapping[str, Any]) -> str:
@@ -128,6 +138,12 @@ class Trail:
                 self.waits[reason if reason in self.waits or len(self.waits) < _REASONS else _OTHERS] += 1
             case _:
                 pass
+
+    def restart(self) -> None:
+        """Forget what was heard: it belongs to a run that this invocation has ended, before it begins another."""
+        fresh = Trail()
+        for each in fields(fresh):
+            setattr(self, each.name, getattr(fresh, each.name))
 
     @property
     def seconds(self) -> float:

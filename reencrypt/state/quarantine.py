@@ -11,7 +11,7 @@ from reencrypt.catalogue.reading import FoundSecret
 from reencrypt.catalogue.reason import Reason
 from reencrypt.databases.protocol import Database, Executor, Transaction, Value
 from reencrypt.databases.retry import retry_transaction
-from reencrypt.state.audit import AuditKind, append_audit
+from reencrypt.state.audit import AuditEntry, AuditKind, append_audit
 from reencrypt.state.damaged import read_back
 from reencrypt.state.journal import digest
 from reencrypt.state.lease import Lease
@@ -122,14 +122,15 @@ async def acknowledge(
 ) -> bool:
     """Acknowledge an entry; returns whether it is still the one that was read. `by` is for the audit, if any."""
     place = {"location": entry.location, "row_key": entry.row_key, "field": entry.field}
+    content = {**(by or {}), **place, "reason": entry.reason, "detail": entry.detail}
+    audit = AuditEntry.now("", AuditKind.ACKNOWLEDGED, content) if by is not None else None
 
     async def body(transaction: Transaction) -> bool:
         await lease.check(transaction)
         if not await transaction.execute("quarantine_acknowledge", secret_hash=entry.secret_hash, **place):
             return False
-        if by is not None:
-            content = {**by, **place, "reason": entry.reason, "detail": entry.detail}
-            await append_audit(transaction, "", AuditKind.ACKNOWLEDGED, content)
+        if audit is not None:
+            await append_audit(transaction, audit)
         return True
 
     return await retry_transaction(database, body)

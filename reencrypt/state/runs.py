@@ -13,7 +13,7 @@ from reencrypt.databases.protocol import Database, Executor, Transaction, Value
 from reencrypt.databases.retry import retry_transaction
 from reencrypt.keys.request_ids import RequestIds
 from reencrypt.outcomes import Operation, RunState
-from reencrypt.state.audit import AuditKind, append_audit
+from reencrypt.state.audit import AuditEntry, AuditKind, append_audit
 from reencrypt.state.damaged import read_back
 from reencrypt.state.failure_rate import FailureRate
 from reencrypt.state.lease import Lease
@@ -199,6 +199,8 @@ async def insert_run(database: Database, lease: Lease, run: Run, begun: Mapping[
     if (run.store is StoreName.CLASSIC) is bool(run.targets):
         raise ValueError(f"a run in {run.store.in_words} with {len(run.targets)} namespaces")
 
+    entry = AuditEntry.now(run.id, AuditKind.BEGUN, begun) if begun is not None else None
+
     async def body(transaction: Transaction) -> None:
         await lease.check(transaction)
         await transaction.execute(
@@ -217,8 +219,8 @@ async def insert_run(database: Database, lease: Lease, run: Run, begun: Mapping[
         )
         for namespace, target in run.targets.items():
             await _insert_target(transaction, run, namespace, target)
-        if begun is not None:
-            await append_audit(transaction, run.id, AuditKind.BEGUN, begun)
+        if entry is not None:
+            await append_audit(transaction, entry)
 
     await retry_transaction(database, body)
 
@@ -275,7 +277,7 @@ async def choose_format(database: Database, lease: Lease, run: Run, wrap_format:
 async def finish_run(transaction: Transaction, run: Run, outcome: str, ended: Mapping[str, Any]) -> None:
     """Record that a run is finished, with the audit of its end, in the transaction that finishes it."""
     await transaction.execute("run_close", id=run.id, state=RunState.FINISHED, outcome=outcome, at=stamp())
-    await append_audit(transaction, run.id, AuditKind.ENDED, ended)
+    await append_audit(transaction, AuditEntry.now(run.id, AuditKind.ENDED, ended))
 
 
 async def complete_run(transaction: Transaction, run: Run) -> None:
@@ -295,7 +297,7 @@ async def close_run(
     state: RunState,
     outcome: str,
     *,
-    audit: tuple[AuditKind, Mapping[str, Any]] | None = None,
+    audit: AuditEntry | None = None,
 ) -> None:
     """Record how a run has ended, with the audit of it."""
 
@@ -303,6 +305,6 @@ async def close_run(
         await lease.check(transaction)
         await transaction.execute("run_close", id=run.id, state=state, outcome=outcome, at=stamp())
         if audit is not None:
-            await append_audit(transaction, run.id, *audit)
+            await append_audit(transaction, audit)
 
     await retry_transaction(database, body)

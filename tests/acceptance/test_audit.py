@@ -6,6 +6,7 @@ import getpass
 import json
 import socket
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -161,3 +162,86 @@ def test_a_rewrap_is_on_record_with_the_version_of_the_key(story: Story) -> None
     keys = {each["provider"]: each for each in begun["inventory"]["data_keys"]}
     assert keys["azurekv.prod"]["version"] == story.vault.key_version("prod")
     assert (ended["data_keys"], ended["outcome"]) == (result["data_keys"]["rewrapped"], "done")
+
+
+@pytest.mark.one_engine
+def test_an_undo_that_fails_has_an_end_with_the_reason(story: Story) -> None:
+    run_id = story.cli.json("run", *WRAP)["run_id"]
+    story.execute("CREATE TRIGGER refusing BEFORE UPDATE ON secrets BEGIN SELECT RAISE(ABORT, 'not today'); END")
+    failed = story.cli.json("undo", run_id, "--lease-timeout", "3", expect=None)
+    *_, (first, begun), (last, ended) = audit(story, run_id)
+    assert (first, begun["operation"], last, ended["operation"]) == ("begun", "undo", "ended", "undo")
+    assert begun["options"] == {"--lease-timeout": 3.0}
+    assert (ended["exit_code"], ended["error"]) == (failed["exit_code"], failed["error"]["message"])
+
+
+@pytest.mark.one_engine
+def test_a_change_of_secret_key_that_fails_has_an_end_and_counts_its_own_work_alone(
+    story: Story, tmp_path: Path
+) -> None:
+    """Its first half is a run of its own, which puts legacy secrets into envelopes."""
+    (tmp_path / "next.key").write_text("the next secret_key of this Grafana")
+    rekey = ("rekey-secret-key", "--to", "secretKey.v1", "--new-secret-key-file", str(tmp_path / "next.key"))
+    refusing = "CREATE TRIGGER refusing BEFORE UPDATE ON data_keys BEGIN SELECT RAISE(ABORT, 'not today'); END"
+    story.cli.json(*rekey, expect=4)
+    story.execute(refusing)
+    failed = story.cli.json(*rekey, "--grafana-stopped", expect=None)
+    (run_id,) = [each["run_id"] for each in story.cli.json("status")["runs"] if each["operation"] == "rekey"]
+    (first, _), (last, ended) = audit(story, run_id)
+    assert (first, last, ended["error"]) == ("begun", "ended", failed["error"]["message"])
+    story.execute("DROP TRIGGER refusing")
+    with story.builder() as builder:
+        builder.add_user_auth({"o_auth_access_token": Plain(b"saved meanwhile, and legacy")})
+    done = story.cli.json(*rekey, "--grafana-stopped")
+    assert done["legacy"]["secrets"]["re_encrypted"] == 1
+    *_, (_, of_first_half) = audit(story, done["legacy"]["run_id"])
+    *_, (_, ended) = audit(story, done["run_id"])
+    assert (of_first_half["moved"], ended["moved"], ended["data_keys"]) == (1, 0, done["data_keys_rewrapped"])
+
+
+def test_what_a_retry_accepts_is_among_its_options(story: Story) -> None:
+    with story.builder() as builder:
+        builder.add_user_auth({"o_auth_access_token": Plain(b"\x00\x01\x02 no text at all \xff\xfe")})
+    story.cli("run", *WRAP, expect=3)
+    retry = ("quarantine retry", "--accept-implausible", "--location", "user_auth", *WRAP)
+    result = story.cli.json(*retry)
+    (_, begun), *_ = audit(story, result["run_id"])
+    assert begun["options"] == {
+        "--accept-implausible": True,
+        "--location": "user_auth",
+        "--wrap-format": "raw/RSA-OAEP-256",
+    }
+
+
+@pytest.mark.one_engine
+def test_an_age_is_recorded_as_it_was_typed(story: Story) -> None:
+    result = story.cli.json("run", *WRAP, "--fresh-data-key", "--if-older-than", "36h")
+    (_, begun), *_ = audit(story, result["run_id"])
+    assert begun["options"]["--if-older-than"] == "36h"
+
+
+def test_who_has_retired_the_old_key_is_on_record(story: Story, tmp_path: Path) -> None:
+    story.execute("DELETE FROM alert_notification")
+    run_id = story.cli.json("run", *WRAP)["run_id"]
+    story.execute("UPDATE data_keys SET active = (1 = 0) WHERE provider = ?", "secretKey.v1")
+    cli = replace(story.cli, environment={"GF_SECURITY_ENCRYPTION_DATA_KEYS_CACHE_TTL": "1s"})
+    saved = tmp_path / "keys.json"
+    answer = cli.json("complete", "--finish", "--delete-data-keys", str(saved))
+    assert (answer["outcome"], answer["journal_dropped"]) == ("yes", True)
+    (deleted, keys), (completed, content) = audit(story, "")
+    assert (deleted, completed) == ("data_keys_deleted", "completed")
+    assert [each["id"] for each in keys["data_keys"]] == answer["deleted_data_keys"]
+    assert {each["provider"] for each in keys["data_keys"]} == {"secretKey.v1"}
+    assert keys["saved_to"] == str(saved)
+    assert (content["user"], content["runs"]) == (getpass.getuser(), [run_id])
+    assert content["retiring"] == [each["name"] for each in answer["keys"] if each["retiring"]]
+    assert content["options"] == {"--finish": True, "--delete-data-keys": str(saved)}
+    # Nothing is left to drop: nothing more is recorded.
+    cli.json("complete", "--finish")
+    assert len(audit(story, "")) == 2
+    found = json.loads(cli("report", "--format", "json").stdout)["retirement"]
+    assert [each["kind"] for each in found] == ["data_keys_deleted", "completed"]
+    for form in ("html", "md"):
+        page = cli("report", "--format", form).stdout
+        assert "deleted data keys that were inactive and unused" in page
+        assert "dropped the journal of" in page

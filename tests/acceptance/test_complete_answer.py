@@ -17,7 +17,7 @@ from reencrypt.events import Event, Surveyed
 from reencrypt.keys.azure.client import Operation, VaultClient
 from reencrypt.keys.azure.errors import BadCiphertextError
 from reencrypt.keys.errors import ContradictionError
-from reencrypt.operations.complete.operation import CompleteReport
+from reencrypt.operations.complete.report import CompleteReport
 from reencrypt.planning.options import CompleteOptions, RunOptions
 from reencrypt.settings import load_settings
 from tests.grafana.datakeys import DataKey

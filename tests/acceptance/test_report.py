@@ -44,6 +44,13 @@ def report(story: Story, *arguments: str) -> dict[str, Any]:
     return document
 
 
+def of_store(document: dict[str, Any], store: str = "classic") -> dict[str, Any]:
+    """What a report says of the run in a store, with the verification of that store and what all have in common."""
+    (section,) = [each for each in document["runs"] if each["run"]["store"] == store]
+    (verified,) = [each for each in document["verify"] if each["store"] == store]
+    return {**document, **section, "verify": verified}
+
+
 def seal_of(document: dict[str, Any]) -> str:
     unsealed = {name: value for name, value in document.items() if name != "sha256"}
     text = json.dumps(unsealed, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
@@ -58,7 +65,7 @@ def test_it_says_what_was_before_and_what_is_now_and_writes_nothing(
     secrets = story.secrets()
     result = story.cli.json("run", *WRAP)
     digest = story.digest()
-    found = report(story, result["run_id"], "--cryptoperiod", "90d")
+    found = of_store(report(story, result["run_id"], "--cryptoperiod", "90d"))
     assert story.digest() == digest
     assert (found["run"]["id"], found["run"]["outcome"], found["run"]["state"]) == (
         result["run_id"],
@@ -97,12 +104,12 @@ def test_it_says_what_was_before_and_what_is_now_and_writes_nothing(
 def test_a_key_past_its_period_and_one_of_unknown_age_are_named(story: Story) -> None:
     """Grafana has made its data key long ago, and nobody knows the age of secret_key."""
     story.cli.json("run", "--to", "secretKey.v1", "--accept-unproven", "secretKey.v1")
-    found = report(story, "--cryptoperiod", "90d")["cryptoperiod"]
+    found = of_store(report(story, "--cryptoperiod", "90d"))["cryptoperiod"]
     verdicts = {(each["key"].split()[0], each["verdict"]) for each in found["keys"]}
     assert ("data", "exceeded") in verdicts
     assert ("key", "unknown") in verdicts
     assert (found["exceeded"] > 0, found["unknown"] > 0) == (True, True)
-    assert report(story)["cryptoperiod"] is None
+    assert of_store(report(story))["cryptoperiod"] is None
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -128,15 +135,14 @@ def test_a_secret_that_does_not_read_in_the_other_store_is_no_green_verdict(
         builder.add_data_source({"password": Plain(b"a long enough password", lost)})
     story.execute("DELETE FROM data_keys WHERE name = ?", lost.key_id)
     found = report(story, run_id)
-    assert found["verify"]["outcome"] == "verified"
-    (other,) = found["verify_others"]
-    assert (other["store"], other["secrets"]["unreadable"]) == ("classic", 1)
-    assert "Secrets that read now in the other store, classic: 20 of 21" in story.cli("report", run_id).stdout
+    verified = {each["store"]: each["secrets"]["unreadable"] for each in found["verify"]}
+    assert verified == {"manager": 0, "classic": 1}
+    assert "Secrets of the classic store that read now: 20 of 21" in story.cli("report", run_id).stdout
 
 
 def test_secrets_directly_under_secret_key_are_of_unknown_age(story: Story) -> None:
     story.cli.json("run", *WRAP, "--limit", "5", expect=4)
-    judged = report(story, "--cryptoperiod", "90d")["cryptoperiod"]
+    judged = of_store(report(story, "--cryptoperiod", "90d"))["cryptoperiod"]
     assert {"key": "secret_key", "provider": "secret_key", "age_days": None, "verdict": "unknown"} in judged["keys"]
 
 
@@ -211,7 +217,7 @@ def test_the_report_of_a_killed_run_is_as_true_as_that_of_a_finished_one(story: 
         assert killed.returncode != 0, "it was done before it was killed in the middle"
         if any(each.provider == "azurekv.prod" for each in story.secrets().values()):
             break
-    found = report(story)
+    found = of_store(report(story))
     secrets = story.secrets()
     under = [address for address, each in secrets.items() if each.provider == "azurekv.prod"]
     assert 0 < len(under) < len(secrets)
@@ -225,7 +231,7 @@ def test_the_report_of_a_killed_run_is_as_true_as_that_of_a_finished_one(story: 
     assert "no end is recorded" in page
     # And after it was resumed, both times are there.
     story.cli.json("run", *WRAP, "--lease-timeout", "0.2")
-    found = report(story)
+    found = of_store(report(story))
     assert found["run"]["outcome"] == "done"
     assert [each["end"] is None for each in found["invocations"]][-2:] == [True, False]
     assert sum(each["before"] for each in found["secrets"] if each["state"] == "old") > 0
@@ -236,7 +242,7 @@ def test_a_run_of_a_version_that_kept_no_audit_has_a_report_too(tmp_path: Path, 
         connection.executescript(STATE_OF_VERSION_4.read_text())
     story = Story.of(tmp_path / "grafana.db", shared_vault, secret_key="the secret_key of an older state")
     cli = replace(story.cli, environment={"GF_SECURITY_ENCRYPTION_PROVIDER": "secretKey.v1"})
-    found = json.loads(cli("report", "--format", "json").stdout)
+    found = of_store(json.loads(cli("report", "--format", "json").stdout))
     assert found["invocations"] == []
     assert found["secrets"]
     assert {each["before"] for each in found["secrets"]} == {None}
@@ -250,9 +256,9 @@ def test_what_is_in_quarantine_and_who_gave_it_up_is_named(story: Story) -> None
         builder.add_data_source({"password": Plain(b"a long enough password", lost)})
     story.execute("DELETE FROM data_keys WHERE name = ?", lost.key_id)
     story.cli("run", *WRAP, "--max-quarantine", "1", expect=3)
-    assert report(story)["acknowledgements"] == []
+    assert of_store(report(story))["acknowledgements"] == []
     story.cli("quarantine acknowledge", "--all")
-    found = report(story)
+    found = of_store(report(story))
     (entry,) = found["quarantine"]
     assert (entry["location"], entry["state"], entry["reason"]) == ("data_source", "acknowledged", "unknown_data_key")
     (given_up,) = found["acknowledgements"]
@@ -264,7 +270,7 @@ def test_what_is_in_quarantine_and_who_gave_it_up_is_named(story: Story) -> None
 def test_an_undo_is_part_of_the_story_of_its_run(story: Story) -> None:
     run_id = story.cli.json("run", *WRAP)["run_id"]
     story.cli.json("undo", run_id)
-    found = report(story, run_id)
+    found = of_store(report(story, run_id))
     assert found["run"]["state"] == "undone"
     assert [each["operation"] for each in found["invocations"]] == ["run", "undo"]
     for form in ("html", "md"):
@@ -275,7 +281,7 @@ def test_an_undo_is_part_of_the_story_of_its_run(story: Story) -> None:
 def test_a_rewrap_is_judged_before_and_after_by_the_same(story: Story) -> None:
     story.cli.json("run", *WRAP)
     result = story.cli.json("rewrap", "--to", "secretKey.v1", "--accept-unproven", "secretKey.v1")
-    found = report(story, result["run_id"])
+    found = of_store(report(story, result["run_id"]))
     by_state = {when: Counter[str]() for when in ("before", "after")}
     for each in found["secrets"]:
         for when, counter in by_state.items():
@@ -292,11 +298,32 @@ def test_a_run_in_the_secrets_manager_is_reported_for_its_store(tmp_path: Path, 
     story = Story.of(tmp_path / "grafana.db", shared_vault, store=MANAGER)
     story.fill(20)
     result = story.cli.json("run", *story.store.move)
-    found = report(story, result["run_id"])
-    assert (found["run"]["store"], found["verify"]["store"]) == ("manager", "manager")
+    found = of_store(report(story, result["run_id"]), "manager")
     assert "secret_encrypted_value" in {each["location"] for each in found["secrets"]}
     assert "data_source" not in {each["location"] for each in found["secrets"]}
     assert sum(each["after"] for each in found["secrets"] if each["state"] == "current") == len(story.secrets())
+
+
+def test_without_a_run_it_is_about_the_last_one_of_each_store(tmp_path: Path, shared_vault: Vault) -> None:
+    story = Story.of(tmp_path / "grafana.db", shared_vault, store=MANAGER)
+    story.fill(20)
+    with story.builder() as builder:
+        populate(builder, count=10, under=[None])
+    ids = {
+        "manager": story.cli.json("run", *story.store.move, "--store", "manager")["run_id"],
+        "classic": story.cli.json("run", "--store", "classic", *WRAP)["run_id"],
+    }
+    document = report(story, "--cryptoperiod", "90d")
+    assert [each["run"]["id"] for each in document["runs"]] == [ids["classic"], ids["manager"]]
+    for store in ids:
+        found = of_store(document, store)
+        assert (found["run"]["outcome"], len(found["invocations"])) == ("done", 1)
+        assert sum(each["after"] for each in found["secrets"] if each["state"] == "current") > 0
+        assert found["cryptoperiod"]["keys"]
+    for form in ("html", "md"):
+        page = story.cli("report", "--format", form).stdout
+        assert f"Run {ids['classic']} in the classic store" in page
+        assert f"Run {ids['manager']} in the secrets manager" in page
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -334,8 +361,8 @@ def test_a_fleet_has_a_row_for_each_member(tmp_path: Path, shared_vault: Vault) 
     document = json.loads(fleet("report", "--format", "json", "--cryptoperiod", "90d", expect=2).stdout)
     assert seal_of(document) == document["sha256"]
     assert list(document["members"]) == ["moved", "untouched", "gone"]
-    assert document["members"]["moved"]["run"]["outcome"] == "done"
-    assert document["members"]["moved"]["verify"]["outcome"] == "verified"
+    moved = of_store(document["members"]["moved"])
+    assert (moved["run"]["outcome"], moved["verify"]["outcome"]) == ("done", "verified")
     assert "there has been no run" in document["members"]["untouched"]["error"]["message"]
     assert (document["without_evidence"], document["verified"]) == (2, 1)
     file = tmp_path / "fleet.html"

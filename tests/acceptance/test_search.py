@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from reencrypt.operations.complete.operation import BLIND_SPOTS
+from reencrypt.operations.complete.report import BLIND_SPOTS
 from tests.acceptance.test_complete import fill, hasty
 from tests.grafana.builder import GrafanaBuilder
 from tests.grafana.disguises import BYTES, NEAR_MISSES, TEXTS, TOO_DEEP

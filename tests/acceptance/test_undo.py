@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import signal
 import time
 from pathlib import Path
@@ -154,6 +155,13 @@ def test_an_undo_that_is_interrupted_goes_on(number: signal.Signals, story: Stor
     assert any(secret.provider == TARGET for secret in story.secrets().values())
     if number is signal.SIGTERM:
         assert story.cli.json("status")["next_command"].startswith(f"reencrypt undo {run['run_id']}")
+    kinds = story.query("SELECT kind, content FROM reencrypt_audit WHERE run_id = ? ORDER BY id", run["run_id"])
+    last, content = str(kinds[-1][0]), json.loads(str(kinds[-1][1]))
+    if number is signal.SIGTERM:
+        assert (last, content["operation"], content["outcome"]) == ("ended", "undo", "stopped")
+        assert "SIGTERM" in content["stop_reason"]
+    else:
+        assert (last, content["operation"]) == ("begun", "undo")
     undone = story.cli.json("undo", run["run_id"], "--lease-timeout", "1")
     assert (undone["outcome"], undone["kept"]) == ("undone", [])
     assert stored(story) == before

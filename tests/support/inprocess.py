@@ -17,8 +17,8 @@ from reencrypt.databases.waits import Waiting
 from reencrypt.databases.waits import ignore as silent
 from reencrypt.events import Event, ignore
 from reencrypt.operations import session
-from reencrypt.operations.complete.operation import CompleteReport
 from reencrypt.operations.complete.operation import complete as complete_stores
+from reencrypt.operations.complete.report import CompleteReport
 from reencrypt.operations.migrate import run as operation
 from reencrypt.operations.report import RunReport
 from reencrypt.operations.verify.operation import VerifyReport, verify_stores

@@ -23,7 +23,7 @@ from reencrypt.planning.options import (
 if TYPE_CHECKING:
     from reencrypt.operations.complete.keks import Kek
     from reencrypt.operations.complete.key_usage import KeyUsage
-    from reencrypt.operations.complete.operation import CompleteReport
+    from reencrypt.operations.complete.report import CompleteReport
     from reencrypt.operations.work import Work
 
 _SHOWN = 20  # finds of one column that are printed; the JSON has more
@@ -59,7 +59,7 @@ def prepare(
 
 
 def _print(report: CompleteReport) -> None:
-    from reencrypt.operations.complete.operation import BLIND_SPOTS, unseen  # noqa: PLC0415
+    from reencrypt.operations.complete.report import BLIND_SPOTS, unseen  # noqa: PLC0415
 
     if report.usage is None:
         out.line(f"Stopped: {report.stop_reason}. Nothing was changed.")

@@ -16,7 +16,7 @@ from reencrypt.option import option
 from reencrypt.planning.options import DeclaredOptions, RunOptions, SafetyOptions, TargetOptions, TrustOptions
 
 if TYPE_CHECKING:
-    from reencrypt.operations.rekey.operation import RekeyReport
+    from reencrypt.operations.rekey.report import RekeyReport
     from reencrypt.secret import Secret
 
 VARIABLE = "REENCRYPT_NEW_SECRET_KEY"

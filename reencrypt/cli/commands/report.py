@@ -14,7 +14,7 @@ from reencrypt.reports.options import PaperOptions
 
 if TYPE_CHECKING:
     from reencrypt.events import Emit
-    from reencrypt.operations.evidence import Evidence
+    from reencrypt.operations.evidence.gathering import Evidence
     from reencrypt.operations.session import Shared
     from reencrypt.operations.work import Work
     from reencrypt.reports.paper import Paper
@@ -66,7 +66,7 @@ def _gathering(
 ) -> Work[Evidence]:
     from functools import partial  # noqa: PLC0415
 
-    from reencrypt.operations.evidence import evidence_of  # noqa: PLC0415
+    from reencrypt.operations.evidence.gathering import evidence_of  # noqa: PLC0415
     from reencrypt.operations.work import in_all_stores  # noqa: PLC0415
 
     options = RunOptions(declared=declared, vault=vault, manager=manager)

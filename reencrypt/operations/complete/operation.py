@@ -6,128 +6,35 @@ import asyncio
 import base64
 import json
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from reencrypt.catalogue.store_name import StoreName
 from reencrypt.databases.protocol import Executor, Transaction
 from reencrypt.databases.retry import retry_transaction
+from reencrypt.databases.statements import AUDIT_TABLE
 from reencrypt.errors import ConfigurationError, NoSecretsError, RefusedError, StoppedEarlyError
 from reencrypt.events import Waiting
 from reencrypt.keys.provider import LEGACY_PROVIDER
 from reencrypt.keys.ring import DataKey
 from reencrypt.operations.complete.keks import UNKNOWN_VERSION, Kek
-from reencrypt.operations.complete.key_usage import KeyUsage, KeyUsageReader
-from reencrypt.operations.complete.search import NotSecrets, Search
+from reencrypt.operations.complete.key_usage import KeyUsageReader
+from reencrypt.operations.complete.report import CompleteReport
+from reencrypt.operations.complete.search import NotSecrets
 from reencrypt.operations.session import leased
-from reencrypt.operations.verify.operation import problem_as_json
-from reencrypt.operations.verify.verification import Verification
-from reencrypt.outcomes import ExitCode, Outcome, RunState
+from reencrypt.outcomes import Outcome, RunState
 from reencrypt.planning.lost_keys import refuse_lost_keys
-from reencrypt.planning.options import CompleteOptions, StoreOptions
+from reencrypt.planning.options import CompleteOptions, StoreOptions, given_options
 from reencrypt.planning.schema import inspect
 from reencrypt.planning.session import Session
 from reencrypt.planning.unread import refuse_unread
+from reencrypt.state.audit import AuditEntry, AuditKind, append_audit, who
 from reencrypt.state.data_keys import DataKeyStore, read_data_keys
 from reencrypt.state.journal import drop_journal
 from reencrypt.state.lease import Lease
 from reencrypt.state.runs import Run, complete_run, read_runs
-
-#: Places that no search of this database can see. Every answer lists them.
-BLIND_SPOTS: Final = (
-    "legacy values without a prefix outside the catalogue: they look like noise",
-    "text in encodings other than base64, hexadecimal, JSON escapes, gzip and UTF-16 (once), or encrypted once more",
-    "files of Live pipelines, unified storage outside this database, and the server's other schemas and databases",
-    "a cache in Redis or Memcached, and the database's deleted rows, statistics and logs",
-    "backups and replicas: restoring one needs the old key",
-)
-
-
-@dataclass(slots=True)
-class CompleteReport:
-    """The answer, its evidence, and what was done after a yes.
-
-    `kept` are the runs of stores that are not asked about: their journal is never dropped.
-    """
-
-    outcome: Outcome
-    usage: KeyUsage | None = None
-    retiring: list[Kek] = field(default_factory=list)
-    commands: list[str] = field(default_factory=list)
-    journal_dropped: bool = False
-    kept: list[str] = field(default_factory=list)
-    state_dropped: bool = False
-    deleted: list[str] = field(default_factory=list)
-    stop_reason: str | None = None
-
-    @property
-    def exit_code(self) -> int:
-        """0 for yes, 8 for no, 2 where only the configuration is in the way, 4 where it was stopped before."""
-        return ExitCode.USAGE if self.outcome is Outcome.NO and not self.is_no else self.outcome.exit_code
-
-    @property
-    def is_no(self) -> bool:
-        """Whether anything but the configuration is in the way."""
-        blockers = self.usage.blockers if self.usage else []
-        return bool(blockers) or any(kek.reasons for kek in self.retiring)
-
-    def as_json(self) -> dict[str, Any]:
-        """The object that `--output json` prints."""
-        usage = self.usage
-        asked = {kek.name for kek in self.retiring}
-        return {
-            "outcome": self.outcome,
-            "stop_reason": self.stop_reason,
-            "target": next(iter(usage.targets.values()), None) if usage else None,
-            "targets": usage.targets if usage else {},
-            "stores": [each.store for each in usage.stores] if usage else [],
-            "blockers": usage.blockers if usage else [],
-            "configuration": [fault.as_json() for fault in (usage.faults if usage else ())],
-            "keys": [
-                {
-                    "name": kek.name,
-                    "store": kek.store,
-                    "retiring": kek.name in asked,
-                    "secrets": kek.secrets.total(),
-                    "locations": dict(kek.secrets),
-                    "data_keys": kek.data_keys,
-                    "active_data_keys": kek.active,
-                    "reasons": kek.reasons,
-                }
-                for kek in (usage.keks.values() if usage else ())
-            ],
-            "verified": _verified([each.verification for each in usage.stores]) if usage else None,
-            "searched": {
-                "tables": usage.search.tables if usage else 0,
-                "rows": usage.search.rows if usage else 0,
-                "not_searched": usage.search.unsearched if usage else {},
-                "finds": finds(usage) if usage else [],
-                "proposals": [each.as_json() for each in (usage.proposals if usage else ())],
-            },
-            "notes": usage.notes if usage else [],
-            "not_seen": [*BLIND_SPOTS, *(unseen(usage.search) if usage else ())],
-            "commands": self.commands,
-            "journal_dropped": self.journal_dropped,
-            "journal_kept": self.kept,
-            "state_dropped": self.state_dropped,
-            "deleted_data_keys": self.deleted,
-        }
-
-
-def _verified(verifications: Sequence[Verification]) -> dict[str, Any]:
-    """The result of the verification of all stores with the keys that stay."""
-    return {
-        "total": sum(each.total for each in verifications),
-        "readable": sum(each.readable for each in verifications),
-        "accepted": sum(each.accepted for each in verifications),
-        "quarantined": sum(each.quarantined for each in verifications),
-        "unreadable": sum(each.unreadable for each in verifications),
-        "not_covered": sum(each.uncovered.total() for each in verifications),
-        "problems": [problem_as_json(problem) for each in verifications for problem in each.problems],
-        "problems_not_named": sum(each.unnamed for each in verifications),
-    }
 
 
 def check(wanted: CompleteOptions, stores: StoreOptions) -> None:
@@ -273,13 +180,20 @@ class _Completion:
             unused = {row.id: row.wrapped for row in report.usage.unused}
             keys = [row for row in inactive if unused.get(row.id) == row.wrapped]
             report.deleted = await self._delete(lease, keys, self.wanted.delete_data_keys)
+        completed = await self._audit(AuditKind.COMPLETED, {"retiring": [kek.name for kek in report.retiring]})
 
         async def body(transaction: Transaction) -> None:
             await lease.check(transaction)
+            dropped = []
             for run in await read_runs(transaction):
                 if run.store in self._asked and run.state != RunState.COMPLETED:
                     await drop_journal(transaction, run.id)
                     await complete_run(transaction, run)
+                    dropped.append(run.id)
+            # Where nothing was left to drop, this was done before.
+            if completed is not None and dropped:
+                entry = replace(completed, content={**completed.content, "runs": dropped})
+                await append_audit(transaction, entry)
 
         await retry_transaction(self.session.database, body)
         report.journal_dropped = True
@@ -288,6 +202,14 @@ class _Completion:
         if self.wanted.drop_state:
             await lease.drop_state(self.session.database)
             report.state_dropped = True
+
+    async def _audit(self, kind: AuditKind, content: Mapping[str, Any]) -> AuditEntry | None:
+        """Who did it, with what; None where state of an earlier version has no place for it."""
+        database = self.session.database
+        if AUDIT_TABLE not in await database.columns():
+            return None
+        given = given_options(self.session.options, self.wanted)
+        return AuditEntry.now("", kind, {**who(), "stores": sorted(self._asked), "options": given, **content})
 
     @property
     def _asked(self) -> frozenset[StoreName]:
@@ -321,6 +243,8 @@ class _Completion:
             return []
         rows = await read_data_keys(self.session.database, self.session.schema.key_table)
         _save(keys, path)
+        content = {"data_keys": [{"id": row.id, "provider": row.provider} for row in keys], "saved_to": str(path)}
+        audit = await self._audit(AuditKind.DATA_KEYS_DELETED, content)
         async with self.session.database.transaction() as transaction:
             await lease.check(transaction)
             for row in keys:
@@ -335,6 +259,8 @@ class _Completion:
                 raise RefusedError(
                     f"secrets came up under data key {back[0]} during the wait", hint="Nothing was deleted. Run again."
                 )
+            if audit is not None:
+                await append_audit(transaction, audit)
         return [row.id for row in keys]
 
     def _sections(self, keks: Sequence[Kek]) -> list[str]:
@@ -353,30 +279,6 @@ class _Completion:
         configured = session.providers.configured.usable.get(kek.provider)
         is_known = configured is not None and kek.version not in ("", UNKNOWN_VERSION)
         return configured.disable_command(kek.version) if configured and is_known else ""
-
-
-def finds(usage: KeyUsage) -> list[dict[str, Any]]:
-    """The finds of the search outside the catalogue, with the digest of each value's bytes, never their text."""
-    return [
-        {
-            "table": stray.table,
-            "column": stray.column,
-            "data_key": stray.key_id,
-            "stores": usage.stores_of(stray.key_id),
-            "number": stray.number,
-            "places": [{"row": place.row, "sha256": place.sha256} for place in stray.places],
-        }
-        for stray in usage.search.strays.values()
-    ]
-
-
-def unseen(found: Search) -> list[str]:
-    """The values that were not searched completely, by place."""
-    return [
-        f"{each.table}.{each.column} {place.row}, SHA-256 {place.short}: {each.reason}"
-        for each in found.unseen.values()
-        for place in each.places
-    ]
 
 
 def _save(keys: list[DataKey], path: Path) -> None:

@@ -12,7 +12,7 @@ from reencrypt.databases.retry import retry_transaction
 from reencrypt.operations.migrate.slow_path import PageOutcome
 from reencrypt.planning.target_keys import TargetKeys
 from reencrypt.state.accepted import save_accepted
-from reencrypt.state.audit import AuditKind, Trail, append_audit
+from reencrypt.state.audit import AuditEntry, AuditKind, Trail, append_audit
 from reencrypt.state.checkpoints import Checkpoint, save_checkpoint
 from reencrypt.state.counts import Counts
 from reencrypt.state.journal import journal_entries, update_entries
@@ -57,13 +57,14 @@ class Committer:
         locked_since = 0.0
         page = with_entries(location, page)
         sample = self.trail.sample()
+        pace = AuditEntry.now(self.run.id, AuditKind.PACE, sample) if sample is not None else None
 
         async def body(transaction: Transaction) -> Committed:
             nonlocal locked_since
             locked_since = loop.time()
             committed = await self._write(transaction, location, page, checkpoint)
-            if sample is not None:
-                await append_audit(transaction, self.run.id, AuditKind.PACE, sample)
+            if pace is not None:
+                await append_audit(transaction, pace)
             return committed
 
         done = await retry_transaction(self.database, body)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from reencrypt.catalogue.location import Location
 from reencrypt.databases.paging import Coverage
 from reencrypt.errors import ConfigurationError, StoppedEarlyError
 from reencrypt.events import RunEnded, RunStarted, Waiting, Warned
-from reencrypt.operations.ending import ending_of, failure_recorded
+from reencrypt.operations.ending import ending_of, failure_recorded, record_stop
 from reencrypt.operations.migrate.committer import Committer
 from reencrypt.operations.migrate.pipeline import Limit, Pipeline
 from reencrypt.operations.migrate.readback import ReadBack
@@ -30,11 +29,10 @@ from reencrypt.planning.target import Target
 from reencrypt.planning.target_keys import TargetKeys
 from reencrypt.settings.model import StoreSettings
 from reencrypt.state.accepted import Accepted, read_accepted
-from reencrypt.state.audit import AuditKind
+from reencrypt.state.audit import AuditEntry, AuditKind
 from reencrypt.state.counts import Counts
 from reencrypt.state.lease import DeadHolder, Lease, wait_until_free
 from reencrypt.state.quarantine import QuarantineEntry, known_secrets, read_quarantine
-from reencrypt.state.recording import record
 from reencrypt.state.runs import Run, close_run
 from reencrypt.state.stop import STOP_GRACE_SECONDS
 
@@ -202,16 +200,14 @@ class _Migration:
         if stopped:
             outcome = Outcome.STOPPED
             ended = ending_of(session, outcome, counts=counts, stop_reason=stopped)
-            recording = record(session.database, lease, current.id, AuditKind.ENDED, ended)
-            with suppress(StoppedEarlyError):
-                await session.stop.reported(recording)
+            await record_stop(session, lease, current, ended)
         else:
             incomplete = await incomplete_scans(session.database, current)
             outcome = Outcome.PARTLY_DONE if incomplete else _outcome(counts, quarantine)
             if not session.options.scope.settle:
                 warnings = (*warnings, _what_may_remain(session.store_settings))
             ended = ending_of(session, outcome, counts=counts, sweeps=current.pass_number, warnings=list(warnings))
-            audit = (AuditKind.ENDED, ended)
+            audit = AuditEntry.now(current.id, AuditKind.ENDED, ended)
             await close_run(session.database, lease, current, RunState.FINISHED, outcome, audit=audit)
         session.emit(RunEnded(current.id, outcome))
         return RunReport(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from reencrypt.catalogue.location import Location, Row
 from reencrypt.crypto.algorithm import Algorithm
@@ -19,10 +19,11 @@ from reencrypt.keys.proof import Proof, Verdict
 from reencrypt.keys.provider import LEGACY_PROVIDER, SECRET_KEY_PROVIDER, Unwrapped
 from reencrypt.keys.ring import DataKey
 from reencrypt.keys.secret_key import SecretKeyProvider, fingerprint_of
-from reencrypt.operations.ending import ending_of
+from reencrypt.operations.ending import ending_of, failure_recorded
 from reencrypt.operations.migrate.run import run
 from reencrypt.operations.rekey.commit import Alerting, NewWrapping, alerting_anew, commit, wrap_anew
 from reencrypt.operations.rekey.journal import all_rows, done_before, left_plain, written_towards
+from reencrypt.operations.rekey.report import NEXT_STEPS, STOP_GRAFANA_FIRST, RekeyReport
 from reencrypt.operations.rekey.shared_secret import shared_secret_warnings
 from reencrypt.operations.report import RunReport
 from reencrypt.operations.session import leased, renewed
@@ -38,7 +39,7 @@ from reencrypt.settings import Settings
 from reencrypt.settings.defaults import DEFAULT_SECRET_KEY
 from reencrypt.settings.holding import problem_of
 from reencrypt.state.accepted import read_accepted
-from reencrypt.state.audit import AuditKind
+from reencrypt.state.audit import AuditEntry, AuditKind
 from reencrypt.state.counts import PLAIN_OR_UNPROVEN
 from reencrypt.state.data_keys import read_data_keys
 from reencrypt.state.journal import digest
@@ -51,58 +52,6 @@ from reencrypt.state.runs import Run, find_open, insert_run, read_runs, supersed
 
 _SHORTEST: Final = 16
 _MOST_NAMED: Final = 10
-
-#: Printed when the database is done: only then may the configuration change.
-NEXT_STEPS: Final = (
-    "put the new secret_key into Grafana's configuration: [security] secret_key, or GF_SECURITY_SECRET_KEY",
-    "start Grafana, every instance with the new one",
-    "reencrypt verify, with the new configuration",
-    "everybody signs in again: Grafana hashes session tokens with secret_key",
-)
-#: Printed when only the part is left for which Grafana has to be stopped.
-STOP_GRAFANA_FIRST: Final = (
-    "stop every Grafana that uses this database",
-    "start this command again, with --grafana-stopped",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class RekeyReport:
-    """How far the change is. `legacy` is the report on secrets that were directly under `secret_key`.
-
-    `warnings` say what does not follow the change, and need not for it to be made.
-    """
-
-    outcome: Outcome
-    legacy: RunReport
-    run_id: str | None = None
-    data_keys: int = 0
-    alerting: int = 0
-    before: int = 0
-    left: Mapping[str, str] = field(default_factory=dict)
-    quarantined: int = 0
-    next_steps: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-
-    @property
-    def exit_code(self) -> int:
-        """4 where Grafana has to be stopped first, else as for a run."""
-        return self.outcome.exit_code
-
-    def as_json(self) -> dict[str, Any]:
-        """The object that `--output json` prints."""
-        return {
-            "outcome": self.outcome,
-            "run_id": self.run_id,
-            "legacy": self.legacy.as_json(),
-            "data_keys_rewrapped": self.data_keys,
-            "alerting_secrets_moved": self.alerting,
-            "done_before": self.before,
-            "left_because": self.left,
-            "quarantined": self.quarantined,
-            "next_steps": list(self.next_steps),
-            "warnings": list(self.warnings),
-        }
 
 
 async def rekey(session: Session, new: Secret, *, grafana_stopped: bool) -> RekeyReport:
@@ -136,6 +85,7 @@ async def _rekey(session: Session, new: Secret, *, grafana_stopped: bool) -> Rek
     if not grafana_stopped:
         return RekeyReport(Outcome.STOP_GRAFANA, legacy, next_steps=STOP_GRAFANA_FIRST)
     session = await renewed(session)
+    session.trail.restart()
     await _refuse_what_would_be_lost(session, legacy)
     try:
         return await _Rekey(session, new, legacy).run()
@@ -249,17 +199,18 @@ class _Rekey:
             return {(row.id, row.wrapped) for row in found} == {(row.id, row.wrapped) for row in rows} and now == alerts
 
         left = _left_plain(self.legacy) | wrappings.left
-        done = await commit(
-            database,
-            lease,
-            current,
-            wrappings.new,
-            location,
-            alerting,
-            unchanged=unchanged,
-            complete=not left,
-            ended=partial(ending_of, session, data_keys=len(wrappings.new), left=left),
-        )
+        async with failure_recorded(session, lease, current):
+            done = await commit(
+                database,
+                lease,
+                current,
+                wrappings.new,
+                location,
+                alerting,
+                unchanged=unchanged,
+                complete=not left,
+                ended=partial(ending_of, session, data_keys=len(wrappings.new), left=left),
+            )
         return RekeyReport(
             Outcome.DONE if done else Outcome.PARTLY_DONE,
             self.legacy,
@@ -336,7 +287,7 @@ class _Rekey:
             if found.operation == Operation.REKEY and found.wrap_format == fingerprint_of(self.new, found.salt):
                 self.session.requests.name(found.id)
                 begun = beginning_of(self.session, plan, resumed=True) | {"operation": found.operation}
-                await record(database, lease, found.id, AuditKind.BEGUN, begun)
+                await record(database, lease, AuditEntry.now(found.id, AuditKind.BEGUN, begun))
                 return found
             await supersede(database, lease, found)
         fresh = Run.begin(

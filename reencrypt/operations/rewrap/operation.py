@@ -13,7 +13,7 @@ from reencrypt.events import DataKeysRewrapped, RunEnded, RunStarted, Warned
 from reencrypt.keys.errors import KeyDisabledError
 from reencrypt.keys.provider import KeyProvider, Unwrapped
 from reencrypt.keys.ring import DataKey
-from reencrypt.operations.ending import ending_of, failure_recorded
+from reencrypt.operations.ending import ending_of, failure_recorded, record_stop
 from reencrypt.operations.rewrap.rewrapper import BATCH_KEYS, Candidate, Rewrapper
 from reencrypt.operations.session import leased
 from reencrypt.outcomes import Outcome, RunState
@@ -24,10 +24,9 @@ from reencrypt.planning.planner import make_plans
 from reencrypt.planning.resume import Resumption, command_for
 from reencrypt.planning.session import Session
 from reencrypt.planning.target import Target
-from reencrypt.state.audit import AuditKind
+from reencrypt.state.audit import AuditEntry, AuditKind
 from reencrypt.state.checkpoints import DataKeyProgress, read_data_key_progress
 from reencrypt.state.lease import Lease
-from reencrypt.state.recording import record
 from reencrypt.state.runs import Run, close_run
 from reencrypt.state.stop import STOP_GRACE_SECONDS
 
@@ -205,10 +204,9 @@ class _Rewrap:
             session, outcome, stop_reason=stopped, data_keys=progress.changed, left=left, version=classifier.version
         )
         if stopped:
-            with suppress(StoppedEarlyError):
-                await session.stop.reported(record(database, lease, current.id, AuditKind.ENDED, ended))
+            await record_stop(session, lease, current, ended)
         else:
-            audit = (AuditKind.ENDED, ended)
+            audit = AuditEntry.now(current.id, AuditKind.ENDED, ended)
             await close_run(database, lease, current, RunState.FINISHED, outcome, audit=audit)
         session.emit(RunEnded(current.id, outcome))
         return RewrapReport(

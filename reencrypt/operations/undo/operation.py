@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +12,7 @@ from reencrypt.catalogue.store_name import StoreName
 from reencrypt.databases.protocol import Database
 from reencrypt.databases.statements import AUDIT_TABLE
 from reencrypt.errors import ConfigurationError, RefusedError, StoppedEarlyError
-from reencrypt.operations.ending import ending_of
+from reencrypt.operations.ending import ending_of, failure_recorded, record_stop
 from reencrypt.operations.session import leased
 from reencrypt.operations.undo.columns import ColumnUndo
 from reencrypt.operations.undo.data_keys import DataKeyUndo
@@ -19,10 +20,11 @@ from reencrypt.operations.undo.journal import FINAL, SkippedColumn, UndoSkipReas
 from reencrypt.operations.undo.old_keys import OldKeys
 from reencrypt.operations.undo.readers import KeyReaders
 from reencrypt.outcomes import ExitCode, Operation, Outcome, RunState
+from reencrypt.planning.options import given_options
 from reencrypt.planning.preflight import of_stale_secret_key
 from reencrypt.planning.schema import read_accepted_secrets
 from reencrypt.planning.session import Session
-from reencrypt.state.audit import AuditKind, who
+from reencrypt.state.audit import AuditEntry, AuditKind, who
 from reencrypt.state.checkpoints import (
     ColumnProgress,
     DataKeyProgress,
@@ -231,10 +233,20 @@ class _UndoOperation:
 
     async def run(self) -> UndoReport:
         session, database, run = self.session, self.session.database, self.found.run
-        begun = {**who(), "operation": "undo", "database": database.name}
+        begun = {
+            **who(),
+            "operation": "undo",
+            "database": database.name,
+            "options": given_options(session.options),
+        }
         await close_run(
             database, self.lease, run, RunState.UNDOING, run.outcome, audit=self._audit(AuditKind.BEGUN, begun)
         )
+        async with failure_recorded(session, self.lease, run, operation="undo") if self._has_audit else nullcontext():
+            return await self._to_end()
+
+    async def _to_end(self) -> UndoReport:
+        session, database, run = self.session, self.session.database, self.found.run
         for other in await read_runs(database):
             if other.state == RunState.OPEN and other.store is run.store:
                 # What it counted as moved may be undone now, so the next run begins anew.
@@ -254,12 +266,13 @@ class _UndoOperation:
             progress = await session.stop.reported(read_column_progress(database, _journal_id(run))) or progress
         return await self._report(work, keys, progress, stopped)
 
-    def _audit(self, kind: AuditKind, content: Mapping[str, Any]) -> tuple[AuditKind, Mapping[str, Any]] | None:
-        """The audit of this undo. State of an earlier version that no run has renewed has no table for it."""
-        return (kind, content) if AUDIT_TABLE not in self.session.schema.missing_tables else None
+    @property
+    def _has_audit(self) -> bool:
+        """Whether there is a table for it; state of an earlier version that no run has renewed has none."""
+        return AUDIT_TABLE not in self.session.schema.missing_tables
 
-    def _ended(self, outcome: Outcome, restored: int, because: Mapping[str, int]) -> Mapping[str, Any]:
-        return ending_of(self.session, outcome, operation="undo", restored=restored, kept_because=dict(because))
+    def _audit(self, kind: AuditKind, content: Mapping[str, Any]) -> AuditEntry | None:
+        return AuditEntry.now(self.found.run.id, kind, content) if self._has_audit else None
 
     async def _work(self) -> tuple[ColumnUndo, DataKeyUndo]:
         session, run = self.session, self.found.run
@@ -291,18 +304,32 @@ class _UndoOperation:
         because = Counter(progress.kept_because) + Counter(each.reason.value for each in keys.kept)
         collected = _collected(run, progress)
         deactivated: list[str] = []
+
+        def ended(outcome: Outcome) -> Mapping[str, Any]:
+            return ending_of(
+                session,
+                outcome,
+                stop_reason=stopped,
+                operation="undo",
+                restored=restored,
+                data_keys=keys.restored,
+                kept_because=dict(because),
+            )
+
         if stopped:
             outcome = Outcome.STOPPED
+            if self._has_audit:
+                await record_stop(session, self.lease, run, ended(outcome))
         elif because.keys() <= FINAL:
             outcome = Outcome.PARTLY_DONE if because.total() > collected else Outcome.UNDONE
             deactivated = await keys.activity(await _own_keys(session, run))
             await keys.save()
-            audit = self._audit(AuditKind.ENDED, self._ended(outcome, restored, because))
+            audit = self._audit(AuditKind.ENDED, ended(outcome))
             await close_run(session.database, self.lease, run, RunState.UNDONE, Outcome.UNDONE, audit=audit)
         else:
             outcome = Outcome.PARTLY_DONE
             # It may be tried again, with another configuration for example, and blocks no other run.
-            audit = self._audit(AuditKind.ENDED, self._ended(outcome, restored, because))
+            audit = self._audit(AuditKind.ENDED, ended(outcome))
             await close_run(session.database, self.lease, run, RunState.UNDONE_PARTLY, run.outcome, audit=audit)
         return UndoReport(
             run.id,

@@ -1,0 +1,1 @@
+"""`reencrypt report`: the evidence of runs, for an auditor."""

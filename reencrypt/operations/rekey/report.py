@@ -1,0 +1,62 @@
+"""The report of `reencrypt rekey-secret-key`, and what is left for people to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from reencrypt.operations.report import RunReport
+from reencrypt.outcomes import Outcome
+
+#: Printed when the database is done: only then may the configuration change.
+NEXT_STEPS: Final = (
+    "put the new secret_key into Grafana's configuration: [security] secret_key, or GF_SECURITY_SECRET_KEY",
+    "start Grafana, every instance with the new one",
+    "reencrypt verify, with the new configuration",
+    "everybody signs in again: Grafana hashes session tokens with secret_key",
+)
+#: Printed when only the part is left for which Grafana has to be stopped.
+STOP_GRAFANA_FIRST: Final = (
+    "stop every Grafana that uses this database",
+    "start this command again, with --grafana-stopped",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RekeyReport:
+    """How far the change is. `legacy` is the report on secrets that were directly under `secret_key`.
+
+    `warnings` say what does not follow the change, and need not for it to be made.
+    """
+
+    outcome: Outcome
+    legacy: RunReport
+    run_id: str | None = None
+    data_keys: int = 0
+    alerting: int = 0
+    before: int = 0
+    left: Mapping[str, str] = field(default_factory=dict)
+    quarantined: int = 0
+    next_steps: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """4 where Grafana has to be stopped first, else as for a run."""
+        return self.outcome.exit_code
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that `--output json` prints."""
+        return {
+            "outcome": self.outcome,
+            "run_id": self.run_id,
+            "legacy": self.legacy.as_json(),
+            "data_keys_rewrapped": self.data_keys,
+            "alerting_secrets_moved": self.alerting,
+            "done_before": self.before,
+            "left_because": self.left,
+            "quarantined": self.quarantined,
+            "next_steps": list(self.next_steps),
+            "warnings": list(self.warnings),
+        }
