@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import stat
 import threading
 from base64 import b64encode
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 from urllib.request import Request, urlopen
 
 from reencrypt.errors import ConfigurationError
 from reencrypt.telemetry.options import MetricsOptions, Pushgateway
+from reencrypt.telemetry.textfile import TextFile
 
 if TYPE_CHECKING:
     from reencrypt.telemetry.metrics import Metrics
@@ -24,14 +22,13 @@ INTERVAL_SECONDS: Final = 15.0
 _ANSWER_SECONDS: Final = 5.0
 #: How long the end of a command waits for the last time.
 _LAST_SECONDS: Final = 15.0
-_MODE: Final = 0o644
 
 
 class _Place(Protocol):
     """Where metrics go; its text is for messages."""
 
-    def publish(self) -> None:
-        """Write them; raises `OSError` or `ValueError`."""
+    def publish(self) -> str:
+        """Write them; returns what is to be known of it, mostly nothing. Raises `OSError` or `ValueError`."""
         ...
 
 
@@ -58,7 +55,7 @@ def published(
     metrics = Metrics({label.name: label.value for label in options.labels}, members=members)
     places: list[_Place] = []
     if options.file is not None:
-        places.append(_File(options.file, metrics))
+        places.append(TextFile(options.file, metrics))
     if options.gateway is not None:
         places.append(_Gateway(options.gateway, metrics))
     publisher = _Publisher(places, warn, seconds)
@@ -78,7 +75,7 @@ class _Publisher:
         self._seconds = seconds
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._publish, name="reencrypt-metrics", daemon=True)
-        self._failures: dict[_Place, str] = {}
+        self._troubles: dict[_Place, str] = {}
 
     def start(self) -> None:
         """Begin to publish."""
@@ -90,8 +87,8 @@ class _Publisher:
         self._thread.join(_LAST_SECONDS)
         if self._thread.is_alive():
             self._warn(f"the metrics are not written after {_LAST_SECONDS:g} s, and nobody waits for them any more")
-        for place, failure in list(self._failures.items()):
-            self._warn(f"the metrics could not be written to {place}: {failure}")
+        for trouble in list(self._troubles.values()):
+            self._warn(trouble)
 
     def _publish(self) -> None:
         over = False
@@ -99,55 +96,14 @@ class _Publisher:
             over = self._done.wait(self._seconds)
             for place in self._places:
                 try:
-                    place.publish()
+                    trouble = place.publish()
                 except Exception as error:  # noqa: BLE001 - what stands between may answer anything
-                    self._failures[place] = str(error) or type(error).__name__
+                    reason = str(error) or type(error).__name__
+                    trouble = f"the metrics could not be written to {place}: {reason}"
+                if trouble:
+                    self._troubles[place] = trouble
                 else:
-                    self._failures.pop(place, None)
-
-
-class _File:
-    """A file in the text format. It is replaced whole, so that nobody reads half of it."""
-
-    def __init__(self, path: Path, metrics: Metrics) -> None:
-        self._path, self._metrics = path, metrics
-        hint = "Give --metrics-file a path in a folder that exists and that this user may write to."
-        if path.is_dir() or not os.access(path.parent, os.W_OK | os.X_OK):
-            raise ConfigurationError(f"--metrics-file {path} cannot be written", hint=hint)
-        try:
-            metrics.remember(path.read_text())
-        except FileNotFoundError:
-            pass
-        except OSError as error:
-            raise ConfigurationError(f"--metrics-file {path} cannot be read: {error.strerror}", hint=hint) from None
-        except ValueError:
-            raise ConfigurationError(
-                f"--metrics-file {path} exists and is not a file of metrics",
-                hint="Give another path, or remove the file.",
-            ) from None
-
-    def publish(self) -> None:
-        # Another command of the same Grafana may have written meanwhile.
-        with suppress(FileNotFoundError):
-            self._metrics.remember(self._path.read_text())
-        new = self._path.with_name(f".{self._path.name}.{os.getpid()}")
-        try:
-            # Whatever the umask: who collects metrics is another user, and no number is a secret.
-            new.write_bytes(self._metrics.text())
-            new.chmod(self._mode())
-            new.replace(self._path)
-        finally:
-            new.unlink(missing_ok=True)
-
-    def _mode(self) -> int:
-        """That of the file as it is, if it is there: somebody has chosen it."""
-        try:
-            return stat.S_IMODE(self._path.stat().st_mode)
-        except FileNotFoundError:
-            return _MODE
-
-    def __str__(self) -> str:
-        return str(self._path)
+                    self._troubles.pop(place, None)
 
 
 class _Gateway:
@@ -156,7 +112,7 @@ class _Gateway:
     def __init__(self, gateway: Pushgateway, metrics: Metrics) -> None:
         self._gateway, self._metrics = gateway, metrics
 
-    def publish(self) -> None:
+    def publish(self) -> str:
         from prometheus_client.exposition import basic_auth_handler, push_to_gateway  # noqa: PLC0415 - an extra
 
         gateway = self._gateway
@@ -166,6 +122,7 @@ class _Gateway:
         push_to_gateway(
             gateway.base, job, self._metrics.registry, dict(others), timeout=_ANSWER_SECONDS, handler=handler
         )
+        return ""
 
     def _present(self) -> str:
         """What the gateway shows now."""

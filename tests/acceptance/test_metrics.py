@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import stat
+import threading
 import time
 from collections import Counter
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from http.client import IncompleteRead
 from pathlib import Path
@@ -258,7 +261,7 @@ def test_status_tells_no_success_of_a_run_that_failed_in_one_store(
 class Trickling:
     """A place that fails in a way that nobody expects."""
 
-    def publish(self) -> None:
+    def publish(self) -> str:
         raise IncompleteRead(b"")
 
 
@@ -282,6 +285,40 @@ def test_two_commands_that_overlap_keep_each_others_results(file: Path) -> None:
     found = Samples.read(file)
     assert found.of("last_run_exit_code", command="run") == 6
     assert found.of("last_run_exit_code", command="status") == 0
+
+
+def test_commands_that_end_at_the_same_moment_keep_each_others_ends(file: Path) -> None:
+    commands = [f"command{number}" for number in range(12)]
+    warnings: list[str] = []
+    together = threading.Barrier(len(commands))
+
+    def end(command: str) -> None:
+        with published(MetricsOptions(file), warnings.append) as metrics:
+            metrics.listener()(CommandEnded(command, 0, 1.0))
+            together.wait(30)
+
+    with ThreadPoolExecutor(len(commands)) as threads:
+        list(threads.map(end, commands))
+    assert {labels["command"] for labels, _ in Samples.read(file).all("last_run_exit_code")} == set(commands)
+    assert warnings == []
+    assert list(file.parent.iterdir()) == [file]
+
+
+def test_a_lock_that_somebody_keeps_is_a_warning_and_the_file_is_written(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reencrypt.telemetry.textfile._LOCK_SECONDS", 0.05)
+    warnings: list[str] = []
+    holder = os.open(file.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(holder, fcntl.LOCK_EX)
+        with published(MetricsOptions(file), warnings.append) as metrics:
+            metrics.listener()(CommandEnded("run", 6, 1.0))
+    finally:
+        os.close(holder)
+    assert Samples.read(file).of("last_run_exit_code", command="run") == 6
+    assert len(warnings) == 1
+    assert f"{file} without a lock" in warnings[0]
 
 
 def test_a_file_that_cannot_be_written_any_more_is_warned_of_and_nothing_else(file: Path) -> None:
