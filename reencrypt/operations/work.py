@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
 from reencrypt.errors import ReencryptError
@@ -13,7 +13,7 @@ from reencrypt.events import CommandEnded, CommandStarted, Emit
 from reencrypt.operations.session import Shared, open_stores
 from reencrypt.operations.stores import StoreReport, StoresReport
 from reencrypt.outcomes import ExitCode
-from reencrypt.planning.options import RunOptions
+from reencrypt.planning.options import DeclaredOptions, RunOptions
 from reencrypt.planning.session import Session
 from reencrypt.settings import Settings
 from reencrypt.state.stop import StopRequest
@@ -50,12 +50,13 @@ class Work(Generic[R]):
     """What is done, and the exit code that its report means.
 
     `stops` says whether it ends by itself on a request to stop, with its progress saved; what does not can be killed
-    without harm.
+    without harm. `declared` has the locations that it knows beside those that runs have saved.
     """
 
     perform: Performing[R]
     exit_code: Callable[[R], int]
     stops: bool = True
+    declared: DeclaredOptions = field(default_factory=DeclaredOptions)
 
 
 @dataclass(slots=True)
@@ -100,7 +101,7 @@ def in_all_stores(
         async with open_stores(settings, options, shared, emit=emit, stop=stop, write=write, every=every) as sessions:
             return await operation(sessions)
 
-    return Work(perform, exit_code or _own_exit_code, stops)
+    return Work(perform, exit_code or _own_exit_code, stops, options.declared)
 
 
 def in_each_store(

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance.test_complete import grafanas_key, hasty
+from tests.acceptance.test_metrics import Samples
 from tests.grafana.builder import GrafanaBuilder
 from tests.grafana.datakeys import DataKey
 from tests.grafana.planting import Plain
@@ -170,6 +173,25 @@ def test_a_declared_location_lives_as_grafanas_own_do_and_needs_the_file_once(st
     assert story.cli.json("complete", "--settle", "--finish", "--drop-state")["outcome"] == "yes"
     # They outlast the state tables.
     assert located(story.cli.json("verify")) == {"grafana_plugin": 12, "documents": 36}
+
+
+def test_metrics_count_what_the_file_declares_and_no_run_has_saved(story: Story, tmp_path: Path) -> None:
+    plant(story)
+    file, metrics = written(story), tmp_path / "reencrypt.prom"
+    for command in ("plan", "verify"):
+        story.cli(command, "--locations", file, "--metrics-file", str(metrics))
+        found = {name: Samples.read(metrics).total("secrets", location=name, state="old") for name in NAMES}
+        assert found == {"grafana_plugin": 12, "documents": 36}, command
+        metrics.unlink()
+    # A pipe gives its content once, to the command itself.
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as threads:
+        writer = threads.submit(pipe.write_text, FILE)
+        said = story.cli("plan", "--locations", str(pipe), "--metrics-file", str(metrics)).stderr
+        writer.result()
+    assert f"{pipe} is a pipe, not a file: the metrics count of its locations those that a run has saved" in said
+    assert Samples.read(metrics).total("secrets") > 0
 
 
 def test_complete_says_yes_only_where_the_location_is_declared(story: Story) -> None:

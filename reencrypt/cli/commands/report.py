@@ -47,7 +47,7 @@ def prepare(
         found = await gathering.perform(settings, shared, emit=emit, stop=stop)
         return desk.write(found.content)
 
-    return Work(perform, lambda report: report.exit_code, stops=False)
+    return Work(perform, lambda report: report.exit_code, stops=False, declared=declared)
 
 
 def prepare_for_member(
