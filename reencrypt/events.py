@@ -78,10 +78,10 @@ class InventoryTaken:
 class RunRecorded:
     """The state tables know a run that has ended (`ended` is UTC and naive), after so many seconds from its beginning.
 
-    Interruptions are part of these seconds.
+    Interruptions are part of these seconds. `command` is what a user types for such a run.
     """
 
-    operation: str
+    command: str
     exit_code: int
     seconds: float
     ended: datetime

@@ -77,6 +77,11 @@ class Operation(StrEnum):
     REWRAP = "rewrap"
     REKEY = "rekey"
 
+    @property
+    def command(self) -> str:
+        """The command that a user types for it."""
+        return "rekey-secret-key" if self in (Operation.ENVELOP, Operation.REKEY) else str(self)
+
 
 class RunState(StrEnum):
     """The state of a run's row in `reencrypt_run`."""

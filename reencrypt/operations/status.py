@@ -13,7 +13,7 @@ from reencrypt.events import Emit, RunRecorded, Waiting, ignore
 from reencrypt.operations.report import entry_as_json
 from reencrypt.operations.session import Shared
 from reencrypt.operations.work import Work
-from reencrypt.outcomes import ExitCode, Outcome, RunState
+from reencrypt.outcomes import ExitCode, Operation, Outcome, RunState
 from reencrypt.planning.resume import command_for
 from reencrypt.planning.schema import Schema, inspect
 from reencrypt.settings import Settings
@@ -133,13 +133,17 @@ def _recorded(runs: Sequence[Run]) -> RunRecorded | None:
     if not all(run.is_over and run.outcome in set(Outcome) for run in runs):
         return None
     try:
+        operation = Operation(runs[0].operation)
         started = min(read_stamp(run.started) for run in runs)
         ended = max(read_stamp(run.updated) for run in runs)
     except ValueError:
         # Somebody has changed it by hand; it is for people only.
         return None
     code = max(int(Outcome(run.outcome).exit_code) for run in runs)
-    return RunRecorded(runs[0].operation, code, (ended - started).total_seconds(), ended)
+    if operation is Operation.ENVELOP:
+        # Whatever its own end: the command has only begun, and a rekey ends it with a run of its own.
+        code = int(Outcome.STOP_GRAFANA.exit_code)
+    return RunRecorded(operation.command, code, (ended - started).total_seconds(), ended)
 
 
 async def status(

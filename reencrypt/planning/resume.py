@@ -93,7 +93,7 @@ def command_for(run: Run, settings: StoreSettings, vaults: Iterable[ManagerVault
     `vaults` are those that the user has named for providers of the secrets manager.
     """
     if run.operation in (Operation.REKEY, Operation.ENVELOP):
-        return "reencrypt rekey-secret-key, with the same --new-secret-key-file"
+        return f"reencrypt {Operation.REKEY.command}, with the same --new-secret-key-file"
     words = ["reencrypt", run.operation]
     if run.store is not StoreName.CLASSIC:
         # Without it the classic store would be worked on as well, and before it.

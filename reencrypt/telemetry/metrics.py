@@ -154,8 +154,8 @@ class Metrics:
             case CommandEnded(command, exit_code, seconds):
                 self._set(member, gauges.running, 0, command)
                 self._ended(member, command, exit_code, seconds, time.time())
-            case RunRecorded(operation, exit_code, seconds, ended):
-                self._recorded(member, operation, exit_code, seconds, ended)
+            case RunRecorded(command, exit_code, seconds, ended):
+                self._recorded(member, command, exit_code, seconds, ended)
             case RunStarted():
                 self._at_work.add(base)
                 kept = {key: value for key, value in gauges.pass_secrets.values.items() if self._owner(key) != base}
@@ -190,15 +190,14 @@ class Metrics:
         if exit_code == 0:
             self._set(member, gauges.last_success, ended, command)
 
-    def _recorded(self, member: str, operation: str, exit_code: int, seconds: float, ended: datetime) -> None:
+    def _recorded(self, member: str, command: str, exit_code: int, seconds: float, ended: datetime) -> None:
         """A run that the state tables know: news where the process that did it has published nothing."""
         gauges, at = self._gauges, ended.replace(tzinfo=UTC).timestamp()
-        if at > gauges.last_run.values.get(self._key(member, gauges.last_run, operation), 0):
-            self._ended(member, operation, exit_code, seconds, at)
-        elif exit_code == 0 and at > gauges.last_success.values.get(
-            self._key(member, gauges.last_success, operation), 0
-        ):
-            self._set(member, gauges.last_success, at, operation)
+        # Of several in the same second the last one counts: they come in order.
+        if at >= gauges.last_run.values.get(self._key(member, gauges.last_run, command), 0):
+            self._ended(member, command, exit_code, seconds, at)
+        elif exit_code == 0 and at > gauges.last_success.values.get(self._key(member, gauges.last_success, command), 0):
+            self._set(member, gauges.last_success, at, command)
 
     def _counted(self, member: str, event: InventoryTaken) -> None:
         gauges = self._gauges

@@ -19,8 +19,10 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from reencrypt.cli.main import COMMANDS
 from reencrypt.errors import ConfigurationError
 from reencrypt.events import CommandEnded, CommandStarted
+from reencrypt.outcomes import Operation
 from reencrypt.telemetry.metrics import Metrics
 from reencrypt.telemetry.options import Label, MetricsOptions, Pushgateway
 from reencrypt.telemetry.publishing import published
@@ -155,6 +157,24 @@ def test_status_publishes_without_a_run_of_its_own(story: Story, file: Path) -> 
     assert found.of("last_run_exit_code", command="run") == 0
     ((labels, number),) = found.all("secrets", state="old")
     assert (labels["location"], number) == ("data_source", 1)
+
+
+def test_status_names_commands_as_users_type_them(story: Story, file: Path, tmp_path: Path) -> None:
+    key = tmp_path / "next.key"
+    key.write_text("the next secret_key of this Grafana")
+    rekey = ("rekey-secret-key", "--to", "secretKey.v1", "--new-secret-key-file", str(key))
+    story.cli(*rekey, expect=4)
+    story.cli("status", "--metrics-file", str(file))
+    found = Samples.read(file)
+    assert found.of("last_run_exit_code", command="rekey-secret-key") == 4
+    assert found.of("last_success_timestamp_seconds", command="rekey-secret-key") is None
+    story.cli(*rekey, "--grafana-stopped")
+    story.cli("status", "--metrics-file", str(file))
+    found = Samples.read(file)
+    assert found.of("last_run_exit_code", command="rekey-secret-key") == 0
+    assert found.of("last_success_timestamp_seconds", command="rekey-secret-key")
+    assert {labels["command"] for labels, _ in found.all("last_run_exit_code")} == {"rekey-secret-key", "status"}
+    assert {each.command for each in Operation} <= set(COMMANDS)
 
 
 def test_what_is_in_quarantine_and_what_has_lost_its_key_is_counted(story: Story, file: Path) -> None:
