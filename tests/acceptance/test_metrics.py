@@ -20,9 +20,14 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from reencrypt.cli.main import COMMANDS
+from reencrypt.databases.connect import open_database
 from reencrypt.errors import ConfigurationError
-from reencrypt.events import CommandEnded, CommandStarted
+from reencrypt.events import CommandEnded, CommandStarted, Event, Surveyed
+from reencrypt.operations.inventory import take_inventory
 from reencrypt.outcomes import Operation
+from reencrypt.planning.inventory import SecretState
+from reencrypt.planning.schema import inspect
+from reencrypt.settings import load_settings
 from reencrypt.telemetry.metrics import Metrics
 from reencrypt.telemetry.options import Label, MetricsOptions, Pushgateway
 from reencrypt.telemetry.publishing import published
@@ -175,6 +180,30 @@ def test_status_names_commands_as_users_type_them(story: Story, file: Path, tmp_
     assert found.of("last_success_timestamp_seconds", command="rekey-secret-key")
     assert {labels["command"] for labels, _ in found.all("last_run_exit_code")} == {"rekey-secret-key", "status"}
     assert {each.command for each in Operation} <= set(COMMANDS)
+
+
+async def test_a_data_key_that_grafana_makes_during_the_count_is_not_missing(story: Story) -> None:
+    def save(event: Event) -> None:
+        """Grafana writes under a data key of the day, once the count has begun: behind its first page."""
+        if isinstance(event, Surveyed) and not saved:
+            saved.append(event.location)
+            with story.builder() as builder:
+                builder.add_data_source({"password": Plain(b"a long enough password", builder.data_key())})
+
+    saved: list[str] = []
+    settings = load_settings(config=story.cli.configuration, database_url=story.cli.database, environ={}, home=None)
+    database = await open_database(settings.database, write=False)
+    try:
+        before = await take_inventory(database, await inspect(database), settings)
+        during = await take_inventory(database, await inspect(database), settings, emit=save)
+    finally:
+        await database.close()
+    assert saved == ["dashboard_snapshot"]
+    (one,), (two,) = before.stores, during.stores
+    assert sum(two.secrets.values()) == sum(one.secrets.values()) + 1
+    assert {state for _, _, state in two.secrets} == {SecretState.OLD, SecretState.NOT_APPLICABLE}
+    known = {each.id for each in one.data_keys}
+    assert [each.secrets for each in two.data_keys if each.id not in known] == [1]
 
 
 def test_what_is_in_quarantine_and_what_has_lost_its_key_is_counted(story: Story, file: Path) -> None:
