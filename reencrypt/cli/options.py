@@ -29,7 +29,7 @@ class CommandFailedError(Exception):
     `on_finish` is who else is told.
     """
 
-    def __init__(self, error: Exception, *, as_json: bool, on_finish: str | None = None) -> None:
+    def __init__(self, error: BaseException, *, as_json: bool, on_finish: str | None = None) -> None:
         super().__init__()
         self.error = error
         self.as_json = as_json
@@ -75,8 +75,8 @@ class Common:
         "Run this command at the end, with the result as JSON on its standard input.",
         default=None,
         parse=FinishCommand.parse,
-        details="After an error too. It runs without a shell, without the variables GF_*, AZURE_* and REENCRYPT_*, and "
-        "for a minute at most. It never changes the exit code.",
+        details="After an error and Ctrl-C too. It runs without a shell, without the variables GF_*, AZURE_* and "
+        "REENCRYPT_*, and for a minute at most. It never changes the exit code.",
         example="/usr/local/bin/tell-the-team ops",
     )
     verbose: int = option("-v, --verbose", "More log lines; twice for all.", default=0, counts=True)
@@ -266,7 +266,7 @@ class GroupsCommand(click.Command):
     def _call(self, **given: Any) -> int:  # noqa: ANN401 - click passes by name
         try:
             return self._function(**self.values(given))
-        except Exception as error:
+        except (Exception, KeyboardInterrupt) as error:
             if "output" not in given:
                 raise
             # Only here is it known in which form this command was asked to answer.

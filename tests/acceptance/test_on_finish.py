@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import fcntl
 import json
+import signal
+import sqlite3
 import sys
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,7 @@ from typing import Any
 import pytest
 
 from reencrypt.cli.on_finish import FinishCommand
+from tests.acceptance.test_signals import until
 from tests.grafana.planting import Plain
 from tests.support.fleets import Fleet
 from tests.support.story import WRAP, Story
@@ -81,6 +85,23 @@ def test_it_is_told_of_an_error_and_of_a_report_that_nobody_reads(story: Story, 
     with process:
         process.stdout.close()
     assert told(tmp_path)[0]["command"] == "plan"
+
+
+@pytest.mark.parametrize("command", ["plan", "verify"])
+def test_it_is_told_of_an_interruption(command: str, story: Story, tmp_path: Path) -> None:
+    told_to = f"{program(tmp_path)} {tmp_path}/told.json"
+    line = ("--on-finish", told_to, "--output", "json", "-vv", "--log-format", "json")
+    with closing(sqlite3.connect(story.database, isolation_level=None)) as other:
+        # So that it does not end by itself.
+        other.execute("BEGIN EXCLUSIVE")
+        process = story.cli.start(command, *line)
+        until(process, '"command started"')
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=60)
+    assert process.returncode == 4
+    result, _, _ = told(tmp_path)
+    assert result == json.loads(out)
+    assert (result["command"], result["exit_code"], result["outcome"]) == (command, 4, "stopped")
 
 
 def test_a_fleet_tells_of_all_its_members_once(tmp_path: Path, shared_vault: Vault) -> None:
