@@ -61,9 +61,9 @@ async def inventory_of(settings: Settings, file: LocationsFile = NO_FILE, *, emi
 
 
 def with_inventory(work: Work[R]) -> Work[R]:
-    """The same work, and afterwards an inventory for whoever listens; a stop leaves that out.
+    """The same work, and afterwards an inventory for whoever listens; a stop of the work leaves that out.
 
-    Where the inventory cannot be taken, a warning says so: the work itself has its result.
+    Where the inventory cannot be taken, or is stopped, a warning says so: the work itself has its result.
     """
 
     async def perform(settings: Settings, shared: Shared, *, emit: Emit, stop: StopRequest) -> R:
@@ -80,7 +80,7 @@ async def _tell_inventory(settings: Settings, declared: DeclaredOptions, emit: E
         file = _read_again(settings, declared, emit)
         inventory = await stop.interruptible(inventory_of(settings, file, emit=emit))
     except StoppedEarlyError:
-        return
+        emit(Warned(f"the secrets are not counted for the metrics: {stop.reason}"))
     except ReencryptError as error:
         emit(Warned(f"the secrets cannot be counted for the metrics: {error.message}"))
     else:
