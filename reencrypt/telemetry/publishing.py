@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from base64 import b64encode
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
@@ -20,12 +21,16 @@ if TYPE_CHECKING:
 #: How often they are published while the command is at work.
 INTERVAL_SECONDS: Final = 15.0
 _ANSWER_SECONDS: Final = 5.0
-#: How long the end of a command waits for the last time.
-_LAST_SECONDS: Final = 15.0
+#: How long the end of a command waits for a gateway, however many bytes trickle from it.
+_LAST_PUSH_SECONDS: Final = 5.0
+_CHUNK_BYTES: Final = 65536
 
 
 class _Place(Protocol):
-    """Where metrics go; its text is for messages."""
+    """Where metrics go; its text is for messages. The end of a command waits for it for `last_seconds`."""
+
+    @property
+    def last_seconds(self) -> float: ...
 
     def publish(self) -> str:
         """Write them; returns what is to be known of it, mostly nothing. Raises `OSError` or `ValueError`."""
@@ -58,52 +63,63 @@ def published(
         places.append(TextFile(options.file, metrics))
     if options.gateway is not None:
         places.append(_Gateway(options.gateway, metrics))
-    publisher = _Publisher(places, warn, seconds)
-    publisher.start()
+    # One that hangs must not keep the other from its last metrics.
+    publishers = [_Publisher(place, warn, seconds) for place in places]
+    for each in publishers:
+        each.start()
     try:
         yield metrics
     finally:
-        publisher.finish()
+        since = time.monotonic()
+        for each in publishers:
+            each.end()
+        for each in publishers:
+            each.finish(since)
 
 
 class _Publisher:
-    """The thread. A place that fails is warned of once, at the end, and tried again meanwhile."""
+    """A thread for one place. A place that fails is warned of once, at the end, and tried again meanwhile."""
 
-    def __init__(self, places: Sequence[_Place], warn: Callable[[str], None], seconds: float) -> None:
-        self._places = places
+    def __init__(self, place: _Place, warn: Callable[[str], None], seconds: float) -> None:
+        self._place = place
         self._warn = warn
         self._seconds = seconds
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._publish, name="reencrypt-metrics", daemon=True)
-        self._troubles: dict[_Place, str] = {}
+        self._trouble = ""
+        self._taken: float | None = None
 
     def start(self) -> None:
         """Begin to publish."""
         self._thread.start()
 
-    def finish(self) -> None:
-        """Publish a last time, and warn of the places that did not take it."""
+    def end(self) -> None:
+        """Begin to publish a last time."""
         self._done.set()
-        self._thread.join(_LAST_SECONDS)
+
+    def finish(self, since: float) -> None:
+        """Wait for the last time, which began at `since`, and warn where the place has not taken it."""
+        seconds = self._place.last_seconds
+        self._thread.join(max(0.0, since + seconds - time.monotonic()))
         if self._thread.is_alive():
-            self._warn(f"the metrics are not written after {_LAST_SECONDS:g} s, and nobody waits for them any more")
-        for trouble in list(self._troubles.values()):
-            self._warn(trouble)
+            had = "none of this command" if self._taken is None else f"those of {since - self._taken:.0f} s before it"
+            self._warn(
+                f"the last metrics are lost, with this command's end and what it has counted: {self._place} has not "
+                f"taken them in {seconds:g} s, and has {had}"
+            )
+        elif self._trouble:
+            self._warn(self._trouble)
 
     def _publish(self) -> None:
         over = False
         while not over:
             over = self._done.wait(self._seconds)
-            for place in self._places:
-                try:
-                    trouble = place.publish()
-                except Exception as error:  # noqa: BLE001 - what stands between may answer anything
-                    reason = str(error) or type(error).__name__
-                    trouble = f"the metrics could not be written to {place}: {reason}"
-                if trouble:
-                    self._troubles[place] = trouble
-                else:
-                    self._troubles.pop(place, None)
+            try:
+                self._trouble = self._place.publish()
+                self._taken = time.monotonic()
+            except Exception as error:  # noqa: BLE001 - what stands between may answer anything
+                reason = str(error) or type(error).__name__
+                self._trouble = f"the metrics could not be written to {self._place}: {reason}"
 
 
 class _Gateway:
@@ -111,6 +127,10 @@ class _Gateway:
 
     def __init__(self, gateway: Pushgateway, metrics: Metrics) -> None:
         self._gateway, self._metrics = gateway, metrics
+
+    @property
+    def last_seconds(self) -> float:
+        return _LAST_PUSH_SECONDS
 
     def publish(self) -> str:
         from prometheus_client.exposition import basic_auth_handler, push_to_gateway  # noqa: PLC0415 - an extra
@@ -131,7 +151,13 @@ class _Gateway:
             token = b64encode(f"{self._gateway.user}:{self._gateway.password}".encode()).decode()
             request.add_header("Authorization", f"Basic {token}")
         with urlopen(request, timeout=_ANSWER_SECONDS) as answer:  # noqa: S310 - the same
-            text: str = answer.read().decode()
+            deadline, content = time.monotonic() + _ANSWER_SECONDS, bytearray()
+            # The timeout is one of silence: bytes that trickle would last for ever.
+            while chunk := answer.read1(_CHUNK_BYTES):
+                content += chunk
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"its answer is not whole after {_ANSWER_SECONDS:g} s")
+            text = content.decode()
         # A gateway may have megabytes of others.
         ours = ("reencrypt_", "# TYPE reencrypt_", "# HELP reencrypt_")
         return "".join(f"{line}\n" for line in text.split("\n") if line.startswith(ours))

@@ -21,6 +21,8 @@ _MODE: Final = 0o644
 #: How long others are waited for who write a file in the same folder. That takes each of them milliseconds.
 _LOCK_SECONDS: Final = 5.0
 _POLL_SECONDS: Final = 0.01
+#: How long the end of a command waits for the file; it may need the lock twice.
+_LAST_SECONDS: Final = 15.0
 
 
 class TextFile:
@@ -45,6 +47,11 @@ class TextFile:
                 f"--metrics-file {path} exists and is not a file of metrics",
                 hint="Give another path, or remove the file.",
             ) from None
+
+    @property
+    def last_seconds(self) -> float:
+        """How long the end of a command waits for it."""
+        return _LAST_SECONDS
 
     def publish(self) -> str:
         """Write the metrics; returns what is to be known of it, mostly nothing. Raises `OSError` or `ValueError`."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import socketserver
 import stat
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from http.client import IncompleteRead
 from pathlib import Path
@@ -307,8 +309,10 @@ def test_status_tells_no_success_of_a_run_that_failed_in_one_store(
     assert found.of("last_success_timestamp_seconds", command="run") is None
 
 
-class Trickling:
+class Odd:
     """A place that fails in a way that nobody expects."""
+
+    last_seconds = 5.0
 
     def publish(self) -> str:
         raise IncompleteRead(b"")
@@ -317,12 +321,52 @@ class Trickling:
 def test_an_odd_answer_is_a_warning_and_the_next_try_is_made(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     warnings: list[str] = []
     gateway = Pushgateway.parse("http://127.0.0.1:1")
-    monkeypatch.setattr("reencrypt.telemetry.publishing._Gateway", lambda *_: Trickling())
+    monkeypatch.setattr("reencrypt.telemetry.publishing._Gateway", lambda *_: Odd())
     with published(MetricsOptions(file, gateway), warnings.append):
         pass
     assert len(warnings) == 1
     assert "IncompleteRead" in warnings[0]
     assert file.exists()
+
+
+@contextmanager
+def trickling() -> Iterator[str]:
+    """A server whose answer never ends, and never stops coming; yields its address."""
+    closed = threading.Event()
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with suppress(OSError):
+                self.request.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+                while not closed.wait(0.02):
+                    self.request.sendall(b"#")
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            closed.set()
+            server.shutdown()
+            thread.join()
+
+
+def test_a_gateway_that_trickles_holds_nobody_up_and_the_warning_says_what_is_lost(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reencrypt.telemetry.publishing._LAST_PUSH_SECONDS", 0.3)
+    warnings: list[str] = []
+    with trickling() as address:
+        with published(MetricsOptions(file, Pushgateway.parse(address)), warnings.append) as metrics:
+            metrics.listener()(CommandEnded("run", 6, 1.0))
+            since = time.monotonic()
+        assert time.monotonic() - since < 4
+    assert Samples.read(file).of("last_run_exit_code", command="run") == 6
+    (said,) = warnings
+    assert "the last metrics are lost, with this command's end and what it has counted" in said
+    assert said.endswith(f"{address} has not taken them in 0.3 s, and has none of this command")
 
 
 def test_two_commands_that_overlap_keep_each_others_results(file: Path) -> None:
