@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 import click
 
+from reencrypt.cli.layout import paragraph, table
 from reencrypt.cli.on_finish import FinishCommand
 from reencrypt.cli.options import Common
 from reencrypt.cli.streams import OutputLostError
@@ -89,11 +91,12 @@ def print_error(
 
     The command of `--on-finish` is told it too.
     """
+    width = shutil.get_terminal_size().columns if sys.stderr.isatty() else None
     if reported.above:
         click.echo(reported.above, err=True)
-    click.echo(f"error: {reported.message}", err=True)
+    click.echo(paragraph(f"error: {reported.message}", width), err=True)
     if reported.hint:
-        click.echo(f"hint: {reported.hint}", err=True)
+        click.echo(paragraph(f"hint: {reported.hint}", width), err=True)
     error = {"code": reported.code, "message": reported.message, "hint": reported.hint}
     result = _result(command, reported.exit_code, {"outcome": reported.code, "error": error})
     try:
@@ -104,37 +107,33 @@ def print_error(
 
 
 def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print a table: drawn on a terminal, plain aligned lines otherwise; numbers stand right."""
-    texts = [[str(cell) for cell in row] for row in rows]
-    numeric = [all(isinstance(row[index], int) for row in rows) and bool(rows) for index in range(len(header))]
-    if sys.stdout.isatty():
-        _draw(title, header, texts, numeric)
-        return
-    click.echo(title)
-    lines = [list(header), *texts]
-    widths = [max(len(line[index]) for line in lines) for index in range(len(header))]
-    for line in lines:
-        cells = [
-            cell.rjust(width) if right else cell.ljust(width)
-            for cell, width, right in zip(line, widths, numeric, strict=True)
-        ]
-        click.echo(("  " + "  ".join(cells)).rstrip())
+    """Print a table under its title; numbers stand right."""
+    line(title)
+    for text in table(header, rows, _width()):
+        click.echo(text)
 
 
-def _draw(title: str, header: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[bool]) -> None:
-    from rich.console import Console  # noqa: PLC0415 - only a terminal needs it
-    from rich.markup import escape  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
-
-    # No lines around cells: seven columns have to fit into the eighty characters of an old terminal.
-    table = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0))
-    for index, (name, right) in enumerate(zip(header, numeric, strict=True)):
-        table.add_column(name, justify="right" if right else "left", overflow="fold", no_wrap=index == 0)
-    for row in rows:
-        table.add_row(*map(escape, row))
-    Console().print(table)
+def _width() -> int | None:
+    """The columns of the terminal that standard output is, None for a file or a pipe."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def line(text: str = "") -> None:
-    """Print a line of the result."""
+    """Print a sentence of the result, on a terminal broken between words."""
+    click.echo(paragraph(text, _width()))
+
+
+def next_command(text: str, why: str = "") -> None:
+    """Print what to type next, as it is, on a line of its own, and why: the last line of a result."""
+    width = _width()
+    comment = f"  # {why}" if why else ""
+    if width is not None and len(f"Next: {text}{comment}") > width:
+        line(f"Next, because {why}:" if why else "Next:")
+        click.echo(f"  {text}")
+    else:
+        click.echo(f"Next: {text}{comment}")
+
+
+def command_line(text: str) -> None:
+    """Print what somebody may copy, as it is."""
     click.echo(text)

@@ -238,6 +238,9 @@ INSERT INTO reencrypt_audit (run_id, kind, at, content) VALUES (:run_id, :kind, 
 -- name: audit
 SELECT run_id, kind, at, content FROM reencrypt_audit WHERE run_id IN (:run_id, '') ORDER BY id
 
+-- name: audit_latest
+SELECT run_id, MAX(at) FROM reencrypt_audit GROUP BY run_id
+
 -- name: journal_newest
 SELECT table_name, row_key, column_name, old_bytes FROM reencrypt_journal
 WHERE action = 'rewrite' AND old_bytes IS NOT NULL AND LENGTH(old_bytes) <= :size AND id > :after

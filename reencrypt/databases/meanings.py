@@ -81,7 +81,7 @@ DAMAGED: Final = Meaning(
 DENIED: Final = Meaning(
     ConfigurationError,
     "does not allow that",
-    "Grant the account what it lacks; `reencrypt plan` prints the statements that create the state tables, "
+    "Grant the account what it lacks; `reencrypt plan --ddl` prints the statements that create the state tables, "
     "for a DBA to run.",
 )
 #: Code of the database itself: a trigger, a rule, a function, a foreign table.

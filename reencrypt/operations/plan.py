@@ -13,6 +13,7 @@ from reencrypt.keys.proof import Proof
 from reencrypt.keys.provider import LEGACY_PROVIDER, Unwrapped
 from reencrypt.planning.census import LocationCensus
 from reencrypt.planning.estimate import Estimate, estimate
+from reencrypt.planning.next_step import Pilot, command_with, pilot_of
 from reencrypt.planning.plan import Plan
 from reencrypt.planning.planner import make_plans
 from reencrypt.planning.session import Session
@@ -30,13 +31,25 @@ class KeyLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Fate:
+    """Secrets of one location under one provider and algorithm that a run treats alike, and their data keys."""
+
+    provider: str
+    algorithm: str
+    in_a_run: str
+    secrets: int
+    data_keys: int
+
+
+@dataclass(frozen=True, slots=True)
 class PlanReport:
-    """A plan, for printing."""
+    """A plan, for printing; `ddl` are the statements that make the state tables, where they were asked for."""
 
     plan: Plan
     database: str
-    state_statements: tuple[str, ...]
     estimate: tuple[Estimate, Estimate]
+    pilot: Pilot | None = None
+    ddl: tuple[str, ...] | None = None
 
     @property
     def store(self) -> StoreName:
@@ -52,6 +65,34 @@ class PlanReport:
     def refusals(self) -> tuple[ReencryptError, ...]:
         """What would stop a run, in order."""
         return self.plan.refusals
+
+    @property
+    def next_command(self) -> str:
+        """The command to type next."""
+        plan = self.plan
+        if plan.refusals:
+            return "reencrypt doctor"
+        if plan.run_to_continue is not None:
+            return command_with(plan)
+        return self.pilot.command if self.pilot is not None else "reencrypt verify"
+
+    def fates(self, location: Location) -> list[Fate]:
+        """The secrets of a location by what a run would do with them, under whatever data keys."""
+        found: dict[tuple[str, str, str], tuple[int, set[str]]] = {}
+        for line in self.key_lines(location):
+            key = (line.provider, line.algorithm, self._fate(location, line))
+            secrets, keys = found.setdefault(key, (0, set()))
+            found[key] = (secrets + line.secrets, keys | ({line.key_id} if line.key_id is not None else set()))
+        return [Fate(*key, secrets, len(keys)) for key, (secrets, keys) in found.items()]
+
+    def _fate(self, location: Location, line: KeyLine) -> str:
+        if line.current:
+            return "find it current"
+        if line.provider == "missing":
+            return "quarantine it"
+        if self.plan.stays_because(location, line.key_id):
+            return "leave it"
+        return "refuse" if self.refusals else "move it"
 
     def key_lines(self, location: Location) -> list[KeyLine]:
         """The census of a location by key and algorithm, largest first."""
@@ -158,22 +199,28 @@ class PlanReport:
                 for each in plan.refusals
             ],
             "warnings": plan.warnings,
+            "pilot": self.pilot.as_json() if self.pilot else None,
+            "next_command": self.next_command,
+            "next_commands": [self.next_command],
+            **({"ddl": list(self.ddl)} if self.ddl is not None else {}),
         }
 
 
-async def plan_stores(sessions: Sequence[Session]) -> list[PlanReport]:
-    """Make the plan that a run would make for each store, and stop there."""
+async def plan_stores(sessions: Sequence[Session], *, ddl: bool = False) -> list[PlanReport]:
+    """Make the plan that a run would make for each store, and stop there; with `ddl` also the state tables'."""
     plans = await make_plans(sessions)
     if not all(plan.is_empty for plan in plans):
         # As for a run: a store without secrets stops nothing as long as another one has some.
         plans = [replace(plan, refusals=()) if plan.is_empty else plan for plan in plans]
     database = sessions[0].database
+    name_store = sum(bool(plan.census.total) for plan in plans) > 1
     return [
         PlanReport(
             plan,
             database.name,
-            database.state_statements(plan.schema.state_version),
             estimate(plan, session.providers.configured.quota),
+            pilot_of(plan, name_store=name_store),
+            database.state_statements(plan.schema.state_version) if ddl else None,
         )
         for session, plan in zip(sessions, plans, strict=True)
     ]

@@ -21,7 +21,8 @@ class RunReport:
     """The result of a run, over all its resumptions. `counts` are by location in the catalogue's order.
 
     `due` (UTC, naive) is when a rotation by age has something to do, `resume` the command that resumes after a stop.
-    `incomplete` are the locations of which two passes in a row missed rows.
+    `warnings` were told as events too, before anything was written. `may_remain` says what Grafana may have written
+    under an older key meanwhile. `incomplete` are the locations of which two passes in a row missed rows.
     """
 
     outcome: Outcome
@@ -37,6 +38,7 @@ class RunReport:
     stop_reason: str | None = None
     resume: str | None = None
     warnings: Sequence[str] = ()
+    may_remain: str = ""
     quarantine: Sequence[QuarantineEntry] = ()
     incomplete: Mapping[str, Coverage] = field(default_factory=dict)
     seconds: float = 0.0
@@ -72,7 +74,7 @@ class RunReport:
             "incomplete": {name: coverage.as_numbers() for name, coverage in self.incomplete.items()},
             "sweeps": self.sweeps,
             "seconds": round(self.seconds, 3),
-            "warnings": self.warnings,
+            "warnings": [*self.warnings, *([self.may_remain] if self.may_remain else [])],
         }
 
 

@@ -9,14 +9,16 @@ from typing import Any
 from reencrypt.catalogue.store_name import StoreName
 from reencrypt.databases.connect import open_database
 from reencrypt.databases.protocol import Database
+from reencrypt.databases.statements import AUDIT_TABLE
 from reencrypt.events import Emit, RunRecorded, Waiting, ignore
 from reencrypt.operations.report import entry_as_json
 from reencrypt.operations.session import Shared
 from reencrypt.operations.work import Work
 from reencrypt.outcomes import ExitCode, Operation, Outcome, RunState
-from reencrypt.planning.resume import command_for
+from reencrypt.planning.resume import REKEY_COMMAND, command_for
 from reencrypt.planning.schema import Schema, inspect
 from reencrypt.settings import Settings
+from reencrypt.state.audit import read_last_signs
 from reencrypt.state.checkpoints import latest_counts, read_checkpoints, read_data_key_progress
 from reencrypt.state.counts import Counts, per_location
 from reencrypt.state.lease import read_holder
@@ -30,13 +32,52 @@ from reencrypt.state.stop import StopRequest
 class RunStatus:
     """A run, the counters of its locations, and how many data keys it has wrapped anew.
 
-    `resume` is the command that resumes it, empty where it is not interrupted.
+    `resume` is the command that resumes it, empty where it is not interrupted. `changed` is when it last committed
+    something, as far as that is recorded: to some seconds while it is at work.
     """
 
     run: Run
     counts: dict[str, Counts]
+    changed: str
     data_keys: int = 0
     resume: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """A command to type next, and why."""
+
+    command: str
+    why: str
+
+
+def _after(last: RunStatus) -> list[NextStep]:
+    """What comes after the last run of a store, which is not interrupted and has left nothing open in quarantine."""
+    run = last.run
+    match run.state:
+        case RunState.UNDONE:
+            return [NextStep("reencrypt plan", f"run {run.id} is undone: see what is there")]
+        case RunState.UNDONE_PARTLY:
+            return [NextStep(f"reencrypt undo {run.id}", "it tries again what it had to keep")]
+        case RunState.COMPLETED:
+            return [NextStep("reencrypt report", "everything is done; this is the evidence of it")]
+        case _:
+            return _after_finished(last)
+
+
+def _after_finished(last: RunStatus) -> list[NextStep]:
+    complete = NextStep("reencrypt complete", "then it answers whether the old key can be retired")
+    run = last.run
+    match run.operation:
+        case Operation.ENVELOP:
+            command = f"{REKEY_COMMAND} --grafana-stopped"
+            return [NextStep(command, "once every Grafana is stopped: the change of secret_key is half done")]
+        case Operation.REKEY:
+            return [NextStep("reencrypt verify", "with the new secret_key in Grafana's configuration")]
+        case _ if run.outcome == Outcome.PARTLY_DONE and Counts.sum(last.counts.values()).left:
+            return [NextStep("reencrypt plan", "some secrets stay where they are, and it says why"), complete]
+        case _:
+            return [NextStep("reencrypt verify", "it reads every secret anew"), complete]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,23 +93,25 @@ class StatusReport:
     stores: Mapping[str, StoreName] = field(default_factory=dict)
 
     @property
-    def next_commands(self) -> list[str]:
-        """The commands to type next: one, or one for each interrupted run, the classic store's first."""
+    def next_steps(self) -> list[NextStep]:
+        """What to type next: one command, or one for each interrupted run, or a few in this order."""
         if self.holder:
-            return ["reencrypt status (a run is at work, or died a moment ago)"]
+            return [NextStep("reencrypt status", "a run is at work, or died a moment ago")]
         by_store = [each for store in StoreName for each in self.runs if each.run.store is store and each.resume]
         if by_store:
-            return [f"{each.resume} (resumes where it was interrupted)" for each in by_store]
+            return [NextStep(each.resume, "it resumes where it was interrupted") for each in by_store]
         if not self.runs:
-            return ["reencrypt plan"]
+            return [NextStep("reencrypt plan", "there has been no run: see what is there")]
         if any(entry.is_open for entry in self.quarantine):
-            return ["reencrypt quarantine list (then retry, or acknowledge)"]
-        return ["reencrypt verify"]
+            return [NextStep("reencrypt quarantine list", "then retry, or acknowledge")]
+        last = {each.run.store: each for each in self.runs}
+        steps = [step for store in StoreName if store in last for step in _after(last[store])]
+        return list(dict.fromkeys(steps))
 
     @property
-    def next_command(self) -> str:
-        """The first command to type next."""
-        return self.next_commands[0]
+    def next_commands(self) -> list[str]:
+        """The commands of `next_steps`, each as it can be run."""
+        return [step.command for step in self.next_steps]
 
     @property
     def exit_code(self) -> int:
@@ -92,7 +135,7 @@ class StatusReport:
                     "target_data_keys": {space: one.id for space, one in each.run.targets.items() if one.id},
                     "pass": each.run.pass_number,
                     "started": each.run.started,
-                    "updated": each.run.updated,
+                    "updated": each.changed,
                     "data_keys_rewrapped": each.data_keys,
                     "secrets": Counts.sum(each.counts.values()).as_numbers(),
                     "locations": per_location(each.counts),
@@ -101,8 +144,9 @@ class StatusReport:
                 for each in self.runs
             ],
             "quarantine": [entry_as_json(entry, self.stores.get(entry.location)) for entry in self.quarantine],
-            "next_command": self.next_command,
+            "next_command": self.next_commands[0],
             "next_commands": self.next_commands,
+            "next": [{"command": step.command, "why": step.why} for step in self.next_steps],
         }
 
 
@@ -161,7 +205,10 @@ async def status(
 async def _read(database: Database, schema: Schema, settings: Settings, chosen: Collection[StoreName]) -> StatusReport:
     runs = [run for run in await read_runs(database) if run.store in chosen]
     resume = _resumption(runs, settings)
-    found = [await _status(database, run, resume.get(run.id, "")) for run in runs]
+    signs = await read_last_signs(database) if AUDIT_TABLE not in schema.missing_tables else {}
+    found = [
+        await _status(database, run, resume.get(run.id, ""), max(run.updated, signs.get(run.id, ""))) for run in runs
+    ]
     stores = {entry: schema.store_of(entry.location) for entry in await read_quarantine(database)}
     # Those of a location that nobody knows any more are shown with every store.
     entries = [entry for entry, store in stores.items() if store is None or store in chosen]
@@ -181,7 +228,7 @@ def _resumption(runs: Sequence[Run], settings: Settings) -> dict[str, str]:
     return found
 
 
-async def _status(database: Database, run: Run, resume: str) -> RunStatus:
+async def _status(database: Database, run: Run, resume: str, changed: str) -> RunStatus:
     data_keys = await read_data_key_progress(database, run.id)
     counts = latest_counts(await read_checkpoints(database, run.id))
-    return RunStatus(run, counts, data_keys.changed if data_keys else 0, resume)
+    return RunStatus(run, counts, changed, data_keys.changed if data_keys else 0, resume)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from reencrypt.catalogue.store_name import StoreName
 from reencrypt.crypto.salt import new_salt
@@ -87,13 +88,17 @@ def of_interrupted_rotation(plan: Plan) -> RefusedError | None:
     )
 
 
+#: The file is the one with the next `secret_key`, which is recorded nowhere.
+REKEY_COMMAND: Final = "reencrypt rekey-secret-key --new-secret-key-file FILE"
+
+
 def command_for(run: Run, settings: StoreSettings, vaults: Iterable[ManagerVault] = ()) -> str:
     """The command that resumes a run, with the options that make it the same operation under this configuration.
 
     `vaults` are those that the user has named for providers of the secrets manager.
     """
     if run.operation in (Operation.REKEY, Operation.ENVELOP):
-        return f"reencrypt {Operation.REKEY.command}, with the same --new-secret-key-file"
+        return REKEY_COMMAND
     words = ["reencrypt", run.operation]
     if run.store is not StoreName.CLASSIC:
         # Without it the classic store would be worked on as well, and before it.

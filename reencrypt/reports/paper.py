@@ -74,7 +74,7 @@ def _write(path: Path, text: str) -> None:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
-            except OSError:
+            except BaseException:
                 # Half a report would be in the way of the next try.
                 path.unlink(missing_ok=True)
                 raise

@@ -83,6 +83,11 @@ async def read_audit(executor: Executor, run_id: str) -> list[AuditEntry]:
     return [_entry(*map(str, row)) for row in await executor.fetch("audit", run_id=run_id)]
 
 
+async def read_last_signs(executor: Executor) -> dict[str, str]:
+    """Read when each run has last said something, by its id; their table must exist."""
+    return {str(run_id): str(at) for run_id, at in await executor.fetch("audit_latest")}
+
+
 def _entry(run_id: str, kind: str, at: str, content: str) -> AuditEntry:
     with read_back(f"an entry of the run {run_id!r} in reencrypt_audit"):
         found = json.loads(content)

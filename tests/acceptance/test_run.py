@@ -294,7 +294,7 @@ def test_grafanas_own_key_under_rsa1_5_is_proven_by_its_secrets(story: Story) ->
 def test_state_tables_that_were_created_in_part_are_completed(story: Story) -> None:
     with story.builder() as builder:
         populate(builder, count=60, under=[None])
-    (first, *_) = [line for line in story.cli("plan", *WRAP).stdout.split(";\n") if "CREATE TABLE" in line]
+    (first, *_) = [line for line in story.cli("plan", "--ddl").stdout.split(";\n") if "CREATE TABLE" in line]
     story.execute(first[first.index("CREATE TABLE") :])
     assert story.cli.json("status")["runs"] == []
     assert story.cli.json("verify")["outcome"] == "verified"

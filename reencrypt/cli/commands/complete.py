@@ -77,7 +77,16 @@ def _print(report: CompleteReport) -> None:
     if report.deleted:
         out.line(f"{len(report.deleted)} data keys are deleted.")
     for command_line in report.commands:
-        out.line(f"Disable it, do not delete it: {command_line}")
+        out.line("Disable the old version, do not delete it:")
+        out.command_line(f"  {command_line}")
+    if report.outcome != "yes":
+        out.next_command("reencrypt complete", "once what stands in the way is done")
+    elif report.state_dropped:
+        out.next_command("reencrypt verify", "it reads every secret anew")
+    elif report.journal_dropped:
+        out.next_command("reencrypt report", "the evidence for an auditor")
+    else:
+        out.next_command("reencrypt complete --finish", "it drops the journal of what was replaced")
 
 
 def _print_usage(report: CompleteReport, usage: KeyUsage) -> None:

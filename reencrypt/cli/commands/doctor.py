@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 from reencrypt.cli import output as out
@@ -47,14 +48,27 @@ def command(
 
     with listening(common) as emit:
         report = run_to_end(checked(emit))
-    return out.answer("doctor", common, report.exit_code, report, _print)
+    show = partial(_print, everything=common.verbose > 0)
+    return out.answer("doctor", common, report.exit_code, report, show)
 
 
-def _print(report: DoctorReport) -> None:
+def _print(report: DoctorReport, *, everything: bool) -> None:
+    """The checks that somebody has to look at, or all of them; the others by their names."""
     for group, checks in report.groups.items():
         out.line(f"{group}")
+        fine = [] if everything else [check for check in checks if check.state.value == "ok"]
         for check in checks:
+            if check in fine:
+                continue
             out.line(f"  {check.state.value:11} {check.name}: {check.detail}")
             if check.remedy:
                 out.line(f"              → {check.remedy}")
-    out.line("Healthy." if report.exit_code == 0 else "Not healthy: see what failed above.")
+        if fine:
+            out.line(f"  {'ok':11} {', '.join(check.name for check in fine)}")
+    out.line()
+    if report.exit_code == 0:
+        out.line("Healthy. `reencrypt doctor -v` shows what was found." if not everything else "Healthy.")
+        out.next_command("reencrypt plan", "it says what a run would do, refuse and cost")
+    else:
+        out.line("Not healthy: see what failed above, and what to do about it.")
+        out.next_command("reencrypt doctor", "once that is done")

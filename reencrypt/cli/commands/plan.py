@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 from reencrypt.catalogue.store_name import StoreName
 from reencrypt.cli import output as out
+from reencrypt.cli.layout import counted
 from reencrypt.cli.work_command import WorkCommand
 from reencrypt.errors import NoSecretsError, ReencryptError
 from reencrypt.keys.manager_options import ManagerOptions
@@ -42,6 +44,12 @@ class PlanOptions:
     """The options of `plan` alone."""
 
     check: bool = option("--check", "Exit with the code that `run` would start with.", default=False)
+    ddl: bool = option(
+        "--ddl",
+        "Print only the SQL that makes the state tables, for an account that may not create them.",
+        default=False,
+        details="A DBA can run it. With `--output json` the statements are beside the rest.",
+    )
 
 
 def prepare(
@@ -69,19 +77,42 @@ def prepare(
     def exit_code(report: StoresReport[PlanReport]) -> int:
         return report.exit_code if wanted.check else 0
 
-    return in_each_store(options, plan_stores, exit_code=exit_code, write=False, stops=False)
+    return in_each_store(options, partial(plan_stores, ddl=wanted.ddl), exit_code=exit_code, write=False, stops=False)
 
 
 def _print(report: StoresReport[PlanReport]) -> None:
+    first = report.reports[0]
+    if first.ddl is not None:
+        for statement in first.ddl or ("-- The state tables are there already",):
+            out.command_line(f"{statement};" if first.ddl else statement)
+        return
     for number, each in enumerate(report.reports):
         if number:
             out.line()
         _print_store(each, several=len(report.reports) > 1)
-    first, plans = report.reports[0], [each.plan for each in report.reports]
-    if first.plan.schema.is_state_old and any(plan.movable and not plan.refusals for plan in plans):
-        out.line("A run first creates its state tables. For a role that may not, hand a DBA these statements:")
-        for statement in first.state_statements:
-            out.line(f"{statement};")
+    out.line()
+    if first.plan.schema.is_state_old and any(each.plan.movable and not each.refusals for each in report.reports):
+        out.line("A run first creates its state tables. `reencrypt plan --ddl` prints the statements for a DBA.")
+    _print_next(report)
+
+
+def _print_next(report: StoresReport[PlanReport]) -> None:
+    """The outcome, and what to type next."""
+    refused = [each for each in report.reports if each.refusals]
+    pilots = [each for each in report.reports if each.pilot is not None and not each.plan.run_to_continue]
+    if refused:
+        out.line(f"A run would refuse, with exit code {report.exit_code}: see above what to do.")
+        out.next_command(refused[0].next_command)
+    elif interrupted := [each for each in report.reports if each.plan.run_to_continue]:
+        out.line("A run was interrupted. It resumes where it was.")
+        out.next_command(interrupted[0].next_command)
+    elif pilots:
+        out.line("Begin with a pilot: a few secrets, then look whether Grafana reads them.")
+        for each in pilots:
+            out.next_command(each.next_command)
+    else:
+        out.line("Nothing is to be moved.")
+        out.next_command(report.reports[0].next_command)
 
 
 def _print_store(report: PlanReport, *, several: bool) -> None:
@@ -96,11 +127,12 @@ def _print_store(report: PlanReport, *, several: bool) -> None:
                 out.line(f"warning: {warning}")
             _print_refusals([each for each in report.refusals if not isinstance(each, NoSecretsError)])
             return
-    header = ("location", "secrets", "data key", "provider", "algorithm", "a run would")
+    header = ("location", "secrets", "data keys", "provider", "algorithm", "a run would")
     where = f", schema {plan.schema.name}" if plan.schema.name else ""
     out.print_table(f"Secrets in {report.database}{where}", header, _rows(report))
     out.line()
-    out.line(f"{plan.census.total} secrets, {plan.movable} of them to move to {plan.target_provider}.")
+    total = counted(plan.census.total, "secret")
+    out.line(f"{total}, {plan.movable:,} of them to move to {plan.target_provider}.")
     if plan.movable and not report.refusals:
         proof = f"; {proof_in_words(plan.proof)}" if plan.store is StoreName.CLASSIC else ""
         out.line(f"They would be written under {report.target()}{proof}.")
@@ -122,21 +154,14 @@ def _rows(report: PlanReport) -> list[tuple[object, ...]]:
         census = report.plan.census.locations[location.name]
         if not location.reencrypted:
             if census.total:
-                rows.append((location.name, census.total, "", "secret_key", "", "not applicable"))
+                rows.append((location.name, census.total, 0, "secret_key", "", "not touch it"))
             continue
         rows += [
-            (
-                location.name,
-                line.secrets,
-                line.key_id or "(legacy)",
-                line.provider,
-                line.algorithm,
-                _fate(report, location, line),
-            )
-            for line in report.key_lines(location)
+            (location.name, each.secrets, each.data_keys, each.provider, each.algorithm, each.in_a_run)
+            for each in report.fates(location)
         ]
         rows += [
-            (location.name, number, "", "", "", f"quarantine it ({reason})")
+            (location.name, number, 0, "", "", f"quarantine it ({reason})")
             for reason, number in census.problems.items()
         ]
     return rows
@@ -145,7 +170,8 @@ def _rows(report: PlanReport) -> list[tuple[object, ...]]:
 def _print_estimate(report: PlanReport) -> None:
     out.line("Two ways lead there:")
     for way in report.estimate:
-        out.line(f"  {way.command}: {way.rows} rows, {way.vault_calls} vault calls, about {way.seconds:.1f} s")
+        rows, calls = counted(way.rows, "row"), counted(way.vault_calls, "vault call")
+        out.line(f"  {way.command}: {rows}, {calls}, about {way.seconds:.1f} s")
         out.line(f"    protects from {way.protects}")
         out.line(f"    leaves {way.leaves}")
 
@@ -168,22 +194,14 @@ def _print_problems(report: PlanReport) -> None:
         out.line(f"warning: {warning}")
 
 
-def _fate(report: PlanReport, location: Any, line: Any) -> str:  # noqa: ANN401 - a Location and a KeyLine, whose modules are not loaded here
-    if line.current:
-        return "find it current"
-    if line.provider == "missing":
-        return "quarantine it"
-    if report.plan.stays_because(location, line.key_id):
-        return "leave it"
-    return "refuse" if report.refusals else "move it"
-
-
 command = WorkCommand(
     "plan",
     prepare,
     _print,
     epilog="""\b
-Example:
+Examples:
+  reencrypt plan
   reencrypt plan --to azurekv.prod --output json | jq .secrets
+  reencrypt plan --ddl | psql grafana     # as an owner, where Grafana's account may create no tables
 """,
 )

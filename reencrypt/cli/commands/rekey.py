@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reencrypt.cli import output as out
+from reencrypt.cli.layout import counted
 from reencrypt.cli.options import Common, cli_command
 from reencrypt.cli.performing import load, perform
 from reencrypt.keys.service_options import ServiceOptions
@@ -91,15 +92,16 @@ def _new_key(path: Path | None) -> Secret:
 
 
 def _print(report: RekeyReport) -> None:
-    out.line(f"{report.legacy.total.re_encrypted} secrets went from secret_key into envelopes.")
+    out.line(f"Secrets that went from secret_key into envelopes: {report.legacy.total.re_encrypted}.")
     if report.run_id:
-        out.line(f"{report.data_keys} data keys and {report.alerting} alerting secrets are under the new secret_key.")
+        keys, secrets = counted(report.data_keys, "data key"), counted(report.alerting, "secret")
+        out.line(f"Under the new secret_key now: {keys} and {secrets} of legacy alerting.")
     if report.before:
-        out.line(f"{report.before} were under it already, from a run before.")
+        out.line(f"Under it already, from a run before: {report.before}.")
     for key_id, reason in report.left.items():
-        out.line(f"left: {key_id}: {reason}")
+        out.line(f"left as is: {key_id}: {reason}")
     if report.quarantined:
-        out.line(f"{report.quarantined} alerting secrets did not decrypt, and are in quarantine.")
+        out.line(f"Secrets of legacy alerting that did not decrypt, and are in quarantine: {report.quarantined}.")
     for warning in report.warnings:
         out.line(f"warning: {warning}.")
     for number, step in enumerate(report.next_steps, 1):

@@ -79,8 +79,8 @@ def show(report: Paper) -> None:
     if report.file is None:
         out.line(report.text.removesuffix("\n"))
         return
-    out.line(f"Report: {report.file}")
-    out.line(f"SHA-256: {report.document['sha256']}")
+    out.command_line(f"Report: {report.file}")
+    out.command_line(f"SHA-256: {report.document['sha256']}")
 
 
 def _nothing(_report: object) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 from reencrypt.cli import output as out
+from reencrypt.cli.layout import counted
 from reencrypt.cli.options import Only
 from reencrypt.cli.work_command import WorkCommand
 from reencrypt.keys.manager_options import ManagerOptions
@@ -60,18 +61,27 @@ def _print(report: StoresReport[RewrapReport]) -> None:
         if len(report.reports) > 1:
             out.line(f"{each.store.in_words.capitalize()}:")
         _print_store(each)
+    for command_line, why in dict.fromkeys(map(_next, report.reports)):
+        out.next_command(command_line, why)
+
+
+def _next(report: RewrapReport) -> tuple[str, str]:
+    if report.stop_reason:
+        return report.resume or "reencrypt rewrap", "it resumes from here"
+    if report.left:
+        return "reencrypt plan", "it says what is left and why"
+    return "reencrypt verify", "it reads every secret anew"
 
 
 def _print_store(report: RewrapReport) -> None:
     where = f"{report.target_provider}, version {report.version}" if report.version else report.target_provider
     if report.run_id:
-        out.line(f"Run {report.run_id}: {report.rewrapped} data keys wrapped anew under {where}.")
-    out.line(f"{report.already_current} data keys were there already.")
+        out.line(f"Run {report.run_id}: {counted(report.rewrapped, 'data key')} wrapped anew under {where}.")
+    out.line(f"Data keys that were there already: {report.already_current}.")
     for key_id, reason in report.left.items():
-        out.line(f"left: {key_id}: {reason}")
+        out.line(f"left as is: {key_id}: {reason}")
     if report.stop_reason:
-        resume = report.resume or "reencrypt rewrap"
-        out.line(f"Stopped: {report.stop_reason}. Progress is saved; `{resume}` resumes from here.")
+        out.line(f"Stopped: {report.stop_reason}. Progress is saved.")
 
 
 command = WorkCommand(

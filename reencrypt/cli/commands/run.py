@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from reencrypt.cli import output as out
+from reencrypt.cli.layout import counted
 from reencrypt.cli.work_command import WorkCommand
 from reencrypt.keys.manager_options import ManagerOptions
 from reencrypt.keys.service_options import ServiceOptions
@@ -64,11 +65,30 @@ def running(options: RunOptions) -> Work[StoresReport[RunReport]]:
 
 
 def show(report: StoresReport[RunReport]) -> None:
-    """Print the reports of a run, as text."""
+    """Print the reports of a run, as text: the outcome of each store and the next command come last."""
     for number, each in enumerate(report.reports):
         if number:
             out.line()
         _print_store(each, several=len(report.reports) > 1)
+    out.line()
+    for each in report.reports:
+        where = f"{each.store.in_words.capitalize()}: " if len(report.reports) > 1 else ""
+        out.line(where + _in_words(each))
+        if each.may_remain:
+            out.line(f"{each.may_remain[0].upper()}{each.may_remain[1:]}.")
+    for command_line, why in dict.fromkeys(map(_next, report.reports)):
+        out.next_command(command_line, why)
+
+
+#: The columns of a run's table; those that are all zero are left out, but for the first two.
+_COLUMNS: Final = {
+    "total": "total",
+    "re_encrypted": "re-encrypted",
+    "already_current": "already current",
+    "quarantined": "in quarantine",
+    "left": "left as is",
+    "not_applicable": "not applicable",
+}
 
 
 def _print_store(report: RunReport, *, several: bool) -> None:
@@ -77,27 +97,40 @@ def _print_store(report: RunReport, *, several: bool) -> None:
         if not report.run_id and not report.total.total:
             out.line("  It holds no secrets.")
             return
-    rows = [(name, *counts.as_numbers().values()) for name, counts in report.counts.items() if counts.total]
-    rows.append(("all", *report.total.as_numbers().values()))
-    header = ("location", "total", "re-encrypted", "already current", "quarantined", "left", "not applicable")
+    total = report.total.as_numbers()
+    shown = [name for name in _COLUMNS if total[name] or name in ("total", "re_encrypted")]
+    found = {name: counts.as_numbers() for name, counts in report.counts.items() if counts.total} | {"all": total}
+    rows = [(name, *(numbers[column] for column in shown)) for name, numbers in found.items()]
     name = f"Run {report.run_id}" if report.run_id else "Secrets"
+    header = ("location", *(_COLUMNS[column] for column in shown))
     out.print_table(f"{name}, target {report.target_provider}", header, rows)
-    out.line()
-    out.line(_in_words(report))
     for entry in report.quarantine:
         word = "acknowledged" if entry.state == "acknowledged" else "quarantined"
         out.line(f"{word}: {entry.location} {entry.row_key} {entry.field}: {entry.reason} ({entry.detail})")
     for reason, number in report.total.left_because.items():
-        out.line(f"left: {number} ({reason})")
+        out.line(f"left as is: {number} ({reason})")
     for location, coverage in report.incomplete.items():
         out.line(f"incomplete: {location}: {coverage}, in two passes")
+
+
+def _next(report: RunReport) -> tuple[str, str]:
+    """What to type after a run, and why."""
+    if report.outcome == "stopped":
+        return report.resume or f"reencrypt {report.operation}", "it resumes from here"
+    if any(entry.is_open for entry in report.quarantine):
+        return "reencrypt quarantine list", "what could not be moved, why, and what to do"
+    if report.outcome == "partly_done" and not report.incomplete:
+        return "reencrypt plan", "it says why secrets stay where they are"
+    if report.incomplete:
+        return f"reencrypt {report.operation}", "once the cause is found"
+    return "reencrypt verify", "it reads every secret anew"
 
 
 def _in_words(report: RunReport) -> str:
     total = report.total
     match report.outcome:
         case "done":
-            given_up = f", but for {total.quarantined} acknowledged in quarantine" if total.quarantined else ""
+            given_up = f", except {total.quarantined} acknowledged in quarantine" if total.quarantined else ""
             return (
                 f"Done in {report.seconds:.1f} s: every applicable secret is under {report.target_provider}{given_up}."
             )
@@ -106,10 +139,7 @@ def _in_words(report: RunReport) -> str:
         case "nothing_to_do":
             return f"Nothing to do: every applicable secret is under {report.target_provider} already."
         case "stopped":
-            return (
-                f"Stopped: {report.stop_reason}. Progress is saved; "
-                f"`{report.resume or f'reencrypt {report.operation}'}` resumes from here."
-            )
+            return f"Stopped: {report.stop_reason}. Progress is saved."
         case _ if report.incomplete:
             return (
                 f"Partly done: the database leaves rows of {', '.join(report.incomplete)} out of its answers. Look for "
@@ -117,8 +147,8 @@ def _in_words(report: RunReport) -> str:
             )
         case _:
             return (
-                f"Partly done: {total.quarantined} quarantined and {total.left} left of {total.total}; "
-                "everything else is under the target."
+                f"Partly done: {total.quarantined:,} in quarantine and {total.left:,} left as is, of "
+                f"{counted(total.total, 'secret')}; everything else is under {report.target_provider}."
             )
 
 
@@ -129,7 +159,7 @@ command = WorkCommand(
     epilog="""\b
 Examples:
   reencrypt run
-  reencrypt run --location data_source --limit 5                 # a pilot: that much, then stop
+  reencrypt run --limit 5                                        # a pilot: that much, then stop
   reencrypt run --fresh-data-key --if-older-than 90d --settle    # for a schedule
 """,
 )

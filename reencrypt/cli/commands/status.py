@@ -23,33 +23,36 @@ def prepare(stores: StoreOptions) -> Work[StatusReport]:
 def _print(report: StatusReport) -> None:
     from reencrypt.state.counts import Counts  # noqa: PLC0415
 
-    rows = []
+    totals = [(each, Counts.sum(each.counts.values())) for each in report.runs]
     several = any(each.run.store != "classic" for each in report.runs)
-    wrapped = any(each.data_keys for each in report.runs)
-    for each in report.runs:
-        total = Counts.sum(each.counts.values())
-        run = each.run
-        rows.append(
-            (
-                run.id,
-                *([run.store] if several else []),
-                run.outcome or run.state,
-                run.target_provider,
-                total.total,
-                total.re_encrypted,
-                total.quarantined,
-                total.left,
-                *([each.data_keys] if wrapped else []),
-                run.updated,
-            )
+    optional = {
+        "data keys": [each.data_keys for each, _ in totals],
+        "in quarantine": [total.quarantined for _, total in totals],
+        "left as is": [total.left for _, total in totals],
+    }
+    shown = {name: numbers for name, numbers in optional.items() if any(numbers)}
+    rows = [
+        (
+            f"{each.run.id}{f' ({each.run.store})' if several else ''}, last change {each.changed} UTC",
+            each.run.operation,
+            (each.run.outcome if each.run.state == "finished" else each.run.state).replace("_", " "),
+            each.run.target_provider,
+            total.total,
+            total.re_encrypted,
+            *(numbers[index] for numbers in shown.values()),
         )
-    header = ["run", *(["store"] if several else []), "state", "target", "looked at", "re-encrypted", "quarantined"]
-    header += ["left", *(["data keys"] if wrapped else []), "last change (UTC)"]
-    out.print_table("Runs", header, rows)
+        for index, (each, total) in enumerate(totals)
+    ]
+    if rows:
+        header = ("run", "operation", "state", "target", "looked at", "re-encrypted", *shown)
+        out.print_table("Runs, the oldest first", header, rows)
+    else:
+        out.line("There has been no run in this database.")
     if report.holder:
-        out.line(f"Lease: {report.holder}")
-    for command in report.next_commands:
-        out.line(f"Next: {command}")
+        out.line(f"At work: {report.holder} holds the lease.")
+    out.line()
+    for step in report.next_steps:
+        out.next_command(step.command, step.why)
 
 
 command = WorkCommand(

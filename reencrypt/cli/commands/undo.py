@@ -45,9 +45,9 @@ def _print(report: UndoReport) -> None:
     already = report.outcome == "already_undone"
     before = " was undone before, and nothing is written now" if already else ""
     where = "" if report.store == "classic" else f" in {report.store.in_words}"
-    out.line(f"Run {report.run_id}{where}{before}: {report.restored} columns have their old bytes back.")
+    out.line(f"Run {report.run_id}{where}{before}: columns with their old bytes back: {report.restored}.")
     if report.data_keys:
-        out.line(f"{report.data_keys} data keys have their old wrapping back.")
+        out.line(f"Data keys with their old wrapping back: {report.data_keys}.")
     for each in report.kept:
         out.line(f"kept: {each.table} {each.row_key} {each.column}: {each.reason.value}")
     for reason, number in sorted(report.kept_because.items()):
@@ -60,7 +60,12 @@ def _print(report: UndoReport) -> None:
     for key_id in report.deactivated:
         out.line(f"Data key {key_id} is inactive now; Grafana makes another when it saves next.")
     if report.stop_reason:
-        out.line(f"Stopped: {report.stop_reason}. The same command resumes from here.")
+        out.line(f"Stopped: {report.stop_reason}. Progress is saved.")
+        out.next_command(f"reencrypt undo {report.run_id}", "it resumes from here")
+    elif report.kept:
+        out.next_command(f"reencrypt undo {report.run_id}", "once what kept them is done")
+    else:
+        out.next_command("reencrypt plan", "it says under which keys the secrets are now")
 
 
 command = WorkCommand(

@@ -223,7 +223,7 @@ def _state_tables(schema: Schema) -> Check:
         f"those of an earlier version; the next run adds {missing}"
         if schema.has_state
         else "not yet there; the first run creates them",
-        "Where its account may not create tables, hand the statements that `reencrypt plan` prints to a DBA.",
+        "Where its account may not create tables, hand the statements that `reencrypt plan --ddl` prints to a DBA.",
     )
 
 
@@ -282,7 +282,7 @@ def _grafana(settings: Settings, report: DoctorReport, found: _Found | None) -> 
                 State.WARNING,
                 f"no data key under {target} is Grafana's own, so nothing shows that the running Grafana knows it",
                 "It takes Grafana Enterprise, and a restart of every instance with this configuration. Save a data "
-                "source, then look again. Begin with a pilot: `reencrypt run --location data_source --limit 5`.",
+                "source, then look again. `reencrypt plan` names a pilot to begin with.",
             )
         )
     return checks

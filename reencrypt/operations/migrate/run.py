@@ -196,7 +196,7 @@ class _Migration:
         reading = self._read(plan, current)
         counts, quarantine = await (session.stop.reported(reading) if stopped else reading)
         incomplete: Mapping[str, Coverage] = {}
-        warnings = plan.warnings
+        may_remain = ""
         if stopped:
             outcome = Outcome.STOPPED
             ended = ending_of(session, outcome, counts=counts, stop_reason=stopped)
@@ -205,8 +205,9 @@ class _Migration:
             incomplete = await incomplete_scans(session.database, current)
             outcome = Outcome.PARTLY_DONE if incomplete else _outcome(counts, quarantine)
             if not session.options.scope.settle:
-                warnings = (*warnings, _what_may_remain(session.store_settings))
-            ended = ending_of(session, outcome, counts=counts, sweeps=current.pass_number, warnings=list(warnings))
+                may_remain = _what_may_remain(session.store_settings)
+            warnings = [*plan.warnings, *([may_remain] if may_remain else [])]
+            ended = ending_of(session, outcome, counts=counts, sweeps=current.pass_number, warnings=warnings)
             audit = AuditEntry.now(current.id, AuditKind.ENDED, ended)
             await close_run(session.database, lease, current, RunState.FINISHED, outcome, audit=audit)
         session.emit(RunEnded(current.id, outcome))
@@ -222,7 +223,8 @@ class _Migration:
             sweeps=current.pass_number,
             stop_reason=stopped,
             resume=command_for(current, session.store_settings, session.options.manager.vaults) if stopped else None,
-            warnings=warnings,
+            warnings=plan.warnings,
+            may_remain=may_remain,
             quarantine=quarantine,
             incomplete=incomplete,
         )
@@ -299,10 +301,11 @@ class _Migration:
 
 
 def _what_may_remain(settings: StoreSettings) -> str:
-    minutes = settings.data_keys_cache_ttl.total_seconds() / 60
+    seconds = settings.data_keys_cache_ttl.total_seconds()
+    time = f"{seconds / 60:g} minutes" if seconds >= 60 else f"{seconds:g} s"  # noqa: PLR2004 - of a minute
     return (
-        f"a running Grafana may have saved under an older data key for up to {minutes:g} minutes after the run began "
-        "(data_keys_cache_ttl); run once more after that, or use --settle"
+        f"a running Grafana may have saved under an older data key for up to {time} after the run began "
+        "(data_keys_cache_ttl): run once more after that, or use --settle"
     )
 
 
