@@ -89,12 +89,16 @@ class RunRecorded:
 
 @dataclass(frozen=True, slots=True)
 class RunStarted:
-    """A run starts, or resumes where it was interrupted."""
+    """A run starts, or resumes where it was interrupted.
+
+    Of its `secrets` the interrupted one had looked at so many in the pass that goes on.
+    """
 
     run_id: str
     resumed: bool
     target_provider: str
     secrets: int
+    looked_at: int = 0
 
 
 @dataclass(frozen=True, slots=True)

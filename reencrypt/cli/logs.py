@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
+import time
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, Final
 
 import structlog
 
+from reencrypt.cli.figures import Figures
 from reencrypt.events import (
     CommandEnded,
     CommandStarted,
@@ -61,8 +64,23 @@ _LINES: Final[dict[type[object], tuple[str, str, int]]] = {
 }
 
 
-def log_listener(log_format: str, verbosity: int, trace: LoggedTrace, **always: str) -> Emit:
+#: How often a line says how far the command is, whatever the verbosity.
+PROGRESS_SECONDS: Final = 30.0
+#: After these the figures are worth a line.
+_COUNTED: Final = (Surveyed, PageCommitted, DataKeysRewrapped)
+
+
+def log_listener(
+    log_format: str,
+    verbosity: int,
+    trace: LoggedTrace,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    **always: str,
+) -> Emit:
     """Make a listener that writes the events to stderr, as `console` or `json` lines; each has what is `always` so.
+
+    Every `PROGRESS_SECONDS` of `clock` a line has the figures that a progress bar would show.
 
     Lines of JSON have the ids of the trace too. A person would only have to read around them.
     """
@@ -81,10 +99,17 @@ def log_listener(log_format: str, verbosity: int, trace: LoggedTrace, **always: 
         wrapper_class=structlog.BoundLogger,
     ).bind(**always)
 
+    figures, due = Figures(clock), clock() + PROGRESS_SECONDS
+
     def listen(event: Event) -> None:
+        nonlocal due
+        ids = trace.ids if log_format == "json" else {}
         name, level, from_verbosity = _LINES[type(event)]
         if verbosity >= from_verbosity:
-            ids = trace.ids if log_format == "json" else {}
             getattr(logger, level)(name, **ids, **asdict(event))
+        figures.listen(event)
+        if isinstance(event, _COUNTED) and clock() >= due:
+            due = clock() + PROGRESS_SECONDS
+            logger.info("progress", **ids, **figures.as_fields())
 
     return listen

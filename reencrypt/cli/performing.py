@@ -17,7 +17,7 @@ from reencrypt.cli.options import Common
 if TYPE_CHECKING:
     from reencrypt.events import Emit
     from reencrypt.operations.work import R, Work
-    from reencrypt.planning.options import RunOptions
+    from reencrypt.planning.options import RunOptions, SafetyOptions
     from reencrypt.planning.session import Session
     from reencrypt.settings import Settings
     from reencrypt.telemetry.options import MetricsOptions
@@ -50,7 +50,7 @@ def perform(
     known = settings or load(common)
 
     async def in_session(emit: Emit) -> _T:
-        stop = stop_on_signals() if stops else StopRequest()
+        stop = stop_on_signals(options.safety.lease_timeout) if stops else StopRequest()
         async with (
             open_shared() as shared,
             open_session(known, options, shared, emit=emit, stop=stop, write=write) as session,
@@ -61,7 +61,7 @@ def perform(
         return run_to_end(in_session(emit))
 
 
-def perform_work(command: str, common: Common, metrics: MetricsOptions, work: Work[R]) -> R:
+def perform_work(command: str, common: Common, metrics: MetricsOptions, work: Work[R], *, safety: SafetyOptions) -> R:
     """Do the work of a command in the database of the configuration, and return its report; see `perform`."""
     from reencrypt.cli.signals import stop_on_signals  # noqa: PLC0415
     from reencrypt.operations.session import open_shared  # noqa: PLC0415
@@ -74,7 +74,7 @@ def perform_work(command: str, common: Common, metrics: MetricsOptions, work: Wo
         work = with_inventory(work)
 
     async def performed(settings: Settings, emit: Emit) -> R:
-        stop = stop_on_signals() if work.stops else StopRequest()
+        stop = stop_on_signals(safety.lease_timeout) if work.stops else StopRequest()
         async with open_shared() as shared:
             return await work.perform(settings, shared, emit=emit, stop=stop)
 

@@ -1,4 +1,4 @@
-"""Events as a progress bar on a terminal: rate, remaining time, and why the run waits."""
+"""Events as progress on a terminal: a bar with its figures, and below it the place, and why the command waits."""
 
 from __future__ import annotations
 
@@ -6,84 +6,38 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from reencrypt.events import (
-    DataKeysRewrapped,
-    Emit,
-    Event,
-    PageCommitted,
-    PassStarted,
-    Quarantined,
-    RunStarted,
-    Surveyed,
-    TargetKeyReady,
-    Waiting,
-    Warned,
-)
+from reencrypt.cli.figures import Figures
+from reencrypt.cli.layout import counted
+from reencrypt.events import Emit, Event, Quarantined, RunStarted, TargetKeyReady, Warned
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+    from rich.console import Console, ConsoleOptions, RenderResult
+
+_BAR_COLUMNS = 20
+_MINUTE, _HOUR = 60, 3600
 
 
 @contextmanager
 def progress_listener() -> Iterator[Emit]:
-    """Show a bar on stderr while the block runs."""
+    """Show the progress on stderr while the block runs; nothing of it stays."""
     from rich.console import Console  # noqa: PLC0415 - only a terminal needs it
-    from rich.progress import (  # noqa: PLC0415
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
+    from rich.live import Live  # noqa: PLC0415
 
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
-        console=Console(stderr=True),
-        transient=True,
-    ) as progress:
-        yield _Bar(progress, progress.add_task("reading", total=None, rate="", note="")).listen
+    console = Console(stderr=True, highlight=False)
+    drawn = _Drawn(Figures())
+    with Live(drawn, console=console, transient=True):
+        yield _Teller(console, drawn.figures).listen
 
 
-class _Bar:
-    """Keeps one bar up to date."""
+class _Teller:
+    """Keeps the figures, and prints above them what a person should not miss."""
 
-    def __init__(self, progress: Progress, task: TaskID) -> None:
-        self._progress = progress
-        self._task = task
-        self._total = 0
+    def __init__(self, console: Console, figures: Figures) -> None:
+        self._console = console
+        self._figures = figures
 
     def listen(self, event: Event) -> None:
-        self._advance(event)
-        self._tell(event)
-
-    def _advance(self, event: Event) -> None:
-        update = self._progress.update
-        match event:
-            case RunStarted():
-                self._total = event.secrets
-                self._progress.reset(self._task, total=event.secrets, description="run")
-            case PassStarted(number):
-                if number:
-                    self._progress.reset(self._task, total=self._total, description=f"sweep {number}")
-            case Surveyed(location, secrets):
-                update(self._task, advance=secrets, note=location)
-            case PageCommitted(location, secrets):
-                update(self._task, advance=secrets, note=location)
-                speed = self._progress.tasks[0].speed
-                update(self._task, rate=f"{speed:,.0f}/s" if speed else "")
-            case DataKeysRewrapped(number):
-                update(self._task, advance=number, note="data keys")
-            case Waiting(reason):
-                update(self._task, note=f"waiting: {reason}")
-            case _:
-                pass
-
-    def _tell(self, event: Event) -> None:
+        self._figures.listen(event)
         match event:
             case RunStarted(run_id, resumed, target, _secrets):
                 self._print(f"{'resuming run' if resumed else 'run'} {run_id} to {target}")
@@ -97,4 +51,41 @@ class _Bar:
                 pass
 
     def _print(self, text: str) -> None:
-        self._progress.console.print(text, markup=False)
+        self._console.print(text, markup=False)
+
+
+class _Drawn:
+    """Draws the figures as they are at this moment."""
+
+    def __init__(self, figures: Figures) -> None:
+        self.figures = figures
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """The bar on the first line, the rest on as many as it takes."""
+        from rich.text import Text  # noqa: PLC0415
+
+        figures = self.figures
+        filled = _BAR_COLUMNS * (figures.percent or 0) // 100
+        bar = f"{'━' * filled}{'─' * (_BAR_COLUMNS - filled)} {figures.percent:3}%  " if figures.total else ""
+        of = f" of {figures.total:,}" if figures.total else ""
+        rate = f"  {figures.rate:,.0f}/s" if figures.rate else ""
+        yield Text(f"{figures.phase} {bar}{figures.done:,}{of}{rate}{_time_left(figures)}")
+        yield Text(_below(figures))
+
+
+def _time_left(figures: Figures) -> str:
+    seconds = figures.seconds_left
+    if seconds is None:
+        return ""
+    minutes, hours = seconds / _MINUTE, seconds / _HOUR
+    time = f"{seconds:.0f} s" if minutes < 1 else f"{minutes:.0f} min" if hours < 1 else f"{hours:.1f} h"
+    return f"  {time} to go"
+
+
+def _below(figures: Figures) -> str:
+    parts = [f"waiting: {figures.waiting}"] if figures.waiting else [figures.place] if figures.place else []
+    if figures.quarantined:
+        parts.append(f"{counted(figures.quarantined, 'secret')} in quarantine")
+    if figures.left:
+        parts.append(f"{figures.left:,} left as is")
+    return "  " + "; ".join(parts)

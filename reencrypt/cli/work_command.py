@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from reencrypt.cli import output as out
 from reencrypt.cli.options import Common, GroupsCommand
 from reencrypt.cli.performing import perform_work
+from reencrypt.planning.options import SafetyOptions
 from reencrypt.telemetry.options import MetricsOptions
 
 if TYPE_CHECKING:
@@ -41,5 +42,6 @@ class WorkCommand(GroupsCommand):
 
     def _do(self, common: Common, metrics: MetricsOptions, **groups: Any) -> int:  # noqa: ANN401 - groups, as `prepare` states them
         work = self.prepare(**groups)
-        report = perform_work(self.title, common, metrics, work)
+        safety = next((each for each in groups.values() if isinstance(each, SafetyOptions)), SafetyOptions())
+        report = perform_work(self.title, common, metrics, work, safety=safety)
         return out.answer(self.title, common, work.exit_code(report), report, self._show)

@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import re
 import shlex
+import signal
+import sqlite3
+import subprocess
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -113,6 +117,32 @@ def test_no_line_is_longer_than_the_terminal_and_the_last_says_what_to_do_next(
     if name not in WITHOUT_NEXT:
         last = [line for line in screen.lines if line][-1]
         assert last.removeprefix("Next:").lstrip().startswith("reencrypt "), screen.lines
+
+
+def test_two_ctrl_c_leave_a_cursor_and_say_what_is_saved(tmp_path: Path, shared_vault: Vault) -> None:
+    story = world(tmp_path, shared_vault)
+    with closing(sqlite3.connect(story.database, timeout=30, isolation_level=None)) as holder:
+        typed = 0
+
+        def seen(text: str, process: subprocess.Popen[bytes]) -> None:
+            nonlocal typed
+            if typed == 0 and "run 2" in text:
+                # The page in hand waits for the file, so that the first Ctrl-C cannot end it soon.
+                holder.execute("BEGIN IMMEDIATE")
+                process.send_signal(signal.SIGINT)
+                typed = 1
+            elif typed == 1 and "SIGINT received" in " ".join(text.split()):
+                process.send_signal(signal.SIGINT)
+                typed = 2
+
+        screen = on_terminal(story.cli, "run", *WRAP, "--lease-timeout", "7", seen=seen)
+        holder.execute("ROLLBACK")
+    assert (typed, screen.exit_code) == (2, -signal.SIGINT)
+    assert screen.shows_cursor
+    said = " ".join(screen.lines)
+    assert "What was committed is saved, and the same command resumes." in said
+    assert "It first waits 7 s" in said
+    assert max(map(len, screen.lines)) <= COLUMNS
 
 
 def test_what_it_says_to_type_next_can_be_typed(tmp_path: Path, shared_vault: Vault) -> None:

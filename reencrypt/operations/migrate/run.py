@@ -30,6 +30,7 @@ from reencrypt.planning.target_keys import TargetKeys
 from reencrypt.settings.model import StoreSettings
 from reencrypt.state.accepted import Accepted, read_accepted
 from reencrypt.state.audit import AuditEntry, AuditKind
+from reencrypt.state.checkpoints import read_checkpoints
 from reencrypt.state.counts import Counts
 from reencrypt.state.lease import DeadHolder, Lease, wait_until_free
 from reencrypt.state.quarantine import QuarantineEntry, known_secrets, read_quarantine
@@ -179,7 +180,8 @@ class _Migration:
         session, plan = self.session, self.plan
         beginning = Resumption(session, plan, lease).run()
         current, resumed = await session.stop.interruptible(beginning, grace_seconds=STOP_GRACE_SECONDS)
-        session.emit(RunStarted(current.id, resumed, plan.target_provider, plan.census.total))
+        before = await self._looked_at(current) if resumed else 0
+        session.emit(RunStarted(current.id, resumed, plan.target_provider, plan.census.total, before))
         async with failure_recorded(session, lease, current):
             return await self._to_end(lease, current, resumed=resumed)
 
@@ -233,6 +235,11 @@ class _Migration:
         """Read what the report says."""
         counts = await counts_of(self.session.database, current, self._chosen(plan))
         return counts, plan.schema.own(await read_quarantine(self.session.database))
+
+    async def _looked_at(self, current: Run) -> int:
+        """How many secrets the pass that was interrupted had looked at."""
+        checkpoints = await read_checkpoints(self.session.database, current.id)
+        return sum(each.counts.total for each in checkpoints if each.pass_number == current.pass_number)
 
     async def _announce_stop(self) -> None:
         """Announce a stop as soon as it is requested, and why the end takes some seconds."""
