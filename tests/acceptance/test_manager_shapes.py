@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -13,13 +12,13 @@ from tests.grafana.manager import SecretsManagerBuilder
 from tests.grafana.manager_populate import populate_manager
 from tests.grafana.manager_schema import ManagerShape
 from tests.grafana.populate import populate
+from tests.grafana.releases import GrafanaDatabase, databases
 from tests.support.engine import Engine
 from tests.support.story import CLASSIC, MANAGER, NOT_APPLICABLE, SECTIONS, WRAP, Story
 from tests.support.vault import Vault
 
 pytestmark = [pytest.mark.mysql_for_mariadb, pytest.mark.engines_in_turn]
 
-REAL = Path("/work/shared/real-grafana/grafana-12-2026.db")
 REFUSED, EMPTY = 6, 9
 
 
@@ -114,10 +113,11 @@ def test_an_empty_table_of_the_first_trial_is_no_reason(story: Story) -> None:
     story.cli.json("run", *MANAGER.move, expect=EMPTY)
 
 
-@pytest.mark.skipif(not REAL.exists(), reason="the real database is not here")
-def test_the_manager_of_a_real_grafana_is_empty_and_works(tmp_path: Path, shared_vault: Vault) -> None:
-    path = tmp_path / "grafana.db"
-    shutil.copyfile(REAL, path)
+@pytest.mark.parametrize("release", databases("grafana-12-2026", real=[pytest.mark.rest_of_pairs]))
+def test_the_manager_of_a_release_is_empty_and_works(
+    release: GrafanaDatabase, tmp_path: Path, shared_vault: Vault
+) -> None:
+    path = release.write(tmp_path / "grafana.db")
     story = Story.of(path, shared_vault, store=MANAGER)
     assert "no secrets at all in the secrets manager" in str(story.cli.json("run", *MANAGER.move, expect=EMPTY))
     with closing(sqlite3.connect(path)) as connection, connection:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +12,7 @@ import pytest
 
 from tests.grafana.planting import Plain
 from tests.grafana.populate import populate
-from tests.grafana.real import FOLDER, real_database
+from tests.grafana.releases import GrafanaDatabase, databases
 from tests.support.browser import Seen, open_browser
 from tests.support.fleets import Fleet
 from tests.support.story import MANAGER, WRAP, Story
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
 PLAINTEXT = "canary-plaintext-31fe"
 #: Where pictures of the pages are kept for people to look at, if anywhere.
 PICTURES = os.environ.get("REENCRYPT_TEST_PICTURES")
+#: The release whose report is looked at.
+RELEASE = databases("grafana-12-2025", real=[pytest.mark.rest_of_pairs])
 
 
 @pytest.fixture(scope="module")
@@ -34,9 +35,11 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def pages(tmp_path_factory: pytest.TempPathFactory, shared_vault: Vault) -> dict[str, Path]:
-    """The report of a run with everything in it, of one that was killed, of runs in two stores, of a real Grafana, and
-    of a fleet.
+def pages(
+    tmp_path_factory: pytest.TempPathFactory, shared_vault: Vault, request: pytest.FixtureRequest
+) -> dict[str, Path]:
+    """The report of a run with everything in it, of one that was killed, of runs in two stores, of a release, and of a
+    fleet.
     """
     folder = tmp_path_factory.mktemp("pages")
     found = {name: folder / f"{name}.html" for name in ("full", "killed", "both", "fleet")}
@@ -69,12 +72,15 @@ def pages(tmp_path_factory: pytest.TempPathFactory, shared_vault: Vault) -> dict
     fleet.write()
     fleet.stories["north"].cli("run", *WRAP)
     fleet("report", "--file", str(found["fleet"]), "--cryptoperiod", "90d", expect=2)
-    if FOLDER.exists():
-        shutil.copyfile(real_database("grafana-12-2025"), folder / "real.db")
-        real = Story.of(folder / "real.db", shared_vault)
-        real.cli("run", *WRAP)
-        found["real"] = folder / "real.html"
-        real.cli("report", "--file", str(found["real"]), "--cryptoperiod", "90d")
+    for each in RELEASE:
+        if each.marks and not request.config.getoption("--nightly"):
+            continue
+        (database,) = each.values
+        assert isinstance(database, GrafanaDatabase)
+        release = Story.of(database.write(folder / f"{each.id}.db"), shared_vault)
+        release.cli("run", *WRAP)
+        found[str(each.id)] = folder / f"{each.id}.html"
+        release.cli("report", "--file", str(found[str(each.id)]), "--cryptoperiod", "90d")
     return found
 
 
@@ -97,12 +103,12 @@ LOOKS = {"light": ("light", 1000), "dark": ("dark", 1000), "narrow": ("light", 4
 
 
 @pytest.mark.parametrize("look", LOOKS)
-@pytest.mark.parametrize("name", ["full", "killed", "fleet", "real"])
+@pytest.mark.parametrize(
+    "name", ["full", "killed", "fleet", *(pytest.param(each.id, marks=each.marks) for each in RELEASE)]
+)
 def test_it_reads_well_and_asks_nobody_for_anything(
     browser: Browser, pages: dict[str, Path], name: str, look: str
 ) -> None:
-    if name not in pages:
-        pytest.skip("NOT RUN: the databases of real Grafanas are missing")
     scheme, width = LOOKS[look]
     seen = Seen(browser, pages[name], scheme=scheme, width=width)
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 from tests.grafana.manager import SHIPPED, ManagerKey, SecretsManagerBuilder
 from tests.grafana.manager_schema import ManagerShape
 from tests.grafana.planting import Plain
-from tests.grafana.real import real_database
+from tests.grafana.releases import GrafanaDatabase, databases
 from tests.support.engine import Engine
 from tests.support.managed import managed, read
 from tests.support.story import SECTIONS, Story
@@ -100,10 +99,11 @@ def test_only_a_database_whose_chosen_stores_are_all_empty_is_an_error(story: St
 
 
 @pytest.mark.one_engine
-def test_a_real_database_with_empty_tables_has_an_empty_store(tmp_path: Path, shared_vault: Vault) -> None:
-    path = tmp_path / "grafana.db"
-    shutil.copy(real_database("grafana-12-2026"), path)
-    story = Story.of(path, shared_vault)
+@pytest.mark.parametrize("release", databases("grafana-12-2026", real=[pytest.mark.rest_of_pairs]))
+def test_a_release_with_empty_tables_has_an_empty_store(
+    release: GrafanaDatabase, tmp_path: Path, shared_vault: Vault
+) -> None:
+    story = Story.of(release.write(tmp_path / "grafana.db"), shared_vault)
     report = story.cli.json("verify")
     assert (of(report)["secrets"]["total"], of(report)["configuration"]) == (0, [])
     assert of(report, "classic")["secrets"]["total"] == report["secrets"]["total"] > 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-#: Ids as in the logs of real databases, by log.
+#: Ids as in the logs of releases, by log.
 MIGRATION_IDS: Final = {
     "migration_log": (
         "create migration_log table",

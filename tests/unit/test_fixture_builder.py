@@ -1,4 +1,4 @@
-"""The fixtures are faithful and their judge is right: both are held against real databases and known vectors."""
+"""The fixtures are faithful and their judge is right: both are held against those of releases and known vectors."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ from tests.grafana.jsontext import STYLES, Json, Style, render
 from tests.grafana.locations import PLACES
 from tests.grafana.planting import Plain, PlantedSecret, Storage
 from tests.grafana.populate import populate
-from tests.grafana.real import LEGACY as LEGACY_DATABASES
-from tests.grafana.real import WITH_DATA_KEYS, WITHOUT_SECRETS, real_database
+from tests.grafana.releases import LEGACY as LEGACY_RELEASES
+from tests.grafana.releases import WITH_DATA_KEYS, WITHOUT_SECRETS, GrafanaDatabase, databases
 from tests.grafana.schema import ALL, SQLITE, Table, create_statements
 from tests.grafana.unwrapping import azure_unwrappers
 from tests.support.mysql import MYSQL
@@ -240,10 +240,10 @@ def described(connection: sqlite3.Connection, table: Table) -> tuple[object, obj
 
 
 @pytest.mark.parametrize("table", ALL, ids=lambda table: table.name)
-def test_sqlite_schema_is_that_of_grafana_12(table: Table) -> None:
-    real = real_database("grafana-12-2026")
+@pytest.mark.parametrize("release", databases("grafana-12-2026"))
+def test_sqlite_schema_is_that_of_grafana_12(release: GrafanaDatabase, table: Table, tmp_path: Path) -> None:
     with (
-        closing(sqlite3.connect(f"{real.as_uri()}?immutable=1", uri=True)) as genuine,
+        closing(sqlite3.connect(release.write(tmp_path / "grafana.db"))) as genuine,
         closing(sqlite3.connect(":memory:")) as ours,
     ):
         for statement in create_statements(SQLITE, [table]):
@@ -263,29 +263,32 @@ def test_special_types_are_those_of_each_server() -> None:
     assert mysql.count("utf8mb4_unicode_ci") == len(ALL)
 
 
-# --- real databases
+# --- databases of releases
 
 
-@pytest.mark.parametrize("name", [*WITH_DATA_KEYS, *LEGACY_DATABASES])
-def test_every_secret_of_a_real_database_decrypts_to_plausible_text(name: str) -> None:
-    secrets = read_secrets(real_database(name))
-    assert len(secrets) == {"9.5": 2, "7.5": 2, "8.0": 1}.get(name.split("-")[1], 4)
+@pytest.mark.parametrize("release", databases(*WITH_DATA_KEYS, *LEGACY_RELEASES))
+def test_every_secret_of_a_release_decrypts_to_plausible_text(release: GrafanaDatabase, tmp_path: Path) -> None:
+    secrets = read_secrets(release.write(tmp_path / "grafana.db"))
+    assert len(secrets) == {"9.5": 2, "7.5": 2, "8.0": 1}.get(release.name.split("-")[1], 4)
     for place, secret in secrets.items():
         assert secret.error is None, place
         assert is_plausible(secret.plaintext), place
-        assert secret.provider == (LEGACY if name in LEGACY_DATABASES else "secretKey.v1")
+        assert secret.provider == (LEGACY if release.name in LEGACY_RELEASES else "secretKey.v1")
         if place.table == "signing_key":
             assert (secret.plaintext or b"").startswith(b"-----BEGIN PRIVATE KEY-----\n")
 
 
-@pytest.mark.parametrize("name", WITHOUT_SECRETS)
-def test_real_database_without_secrets_has_none(name: str) -> None:
-    assert read_secrets(real_database(name)) == {}
+@pytest.mark.parametrize("release", databases(*WITHOUT_SECRETS))
+def test_a_release_without_secrets_has_none(release: GrafanaDatabase, tmp_path: Path) -> None:
+    assert read_secrets(release.write(tmp_path / "grafana.db")) == {}
 
 
-@pytest.mark.parametrize("name", ["grafana-11-2024", "grafana-12-2026"])
-def test_real_secrets_under_a_wrong_secret_key_are_not_plausible(name: str) -> None:
-    secrets = read_secrets(real_database(name), secret_key="wrong")
+@pytest.mark.parametrize("release", databases("grafana-11-2024", "grafana-12-2026"))
+def test_secrets_of_a_release_under_a_wrong_secret_key_are_not_plausible(
+    release: GrafanaDatabase, tmp_path: Path
+) -> None:
+    secrets = read_secrets(release.write(tmp_path / "grafana.db"), secret_key="wrong")
+    assert secrets
     assert not any(is_plausible(secret.plaintext) for secret in secrets.values() if secret.plaintext)
 
 

@@ -1,4 +1,4 @@
-"""The fixture of the secrets manager is faithful and its judge is right: held against vectors and a real database."""
+"""The fixture of the secrets manager is faithful and its judge is right: held against vectors and a release."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.grafana.decryptor import SecretAddress
 from tests.grafana.manager import SHIPPED, SecretsManagerBuilder
 from tests.grafana.manager_decryptor import decrypt, read_manager
 from tests.grafana.manager_schema import GRAFANAS, SHAPES, VALUES, ManagerShape, shape_in
-from tests.grafana.real import real_database
+from tests.grafana.releases import GrafanaDatabase, databases
 from tests.grafana.schema import SQLITE
 
 DEK = bytes(range(0xF0, 0x100))
@@ -146,18 +146,19 @@ def test_a_file_tells_its_shape(shape: ManagerShape, tmp_path: Path) -> None:
         assert SecretsManagerBuilder(builder).shape == shape
 
 
-def test_the_tables_are_those_of_a_real_grafana() -> None:
+@pytest.mark.parametrize("release", databases("grafana-12-2026"))
+def test_the_tables_are_those_of_a_release(release: GrafanaDatabase, tmp_path: Path) -> None:
     with (
-        closing(sqlite3.connect(real_database("grafana-12-2026"))) as real,
+        closing(sqlite3.connect(release.write(tmp_path / "grafana.db"))) as theirs,
         closing(sqlite3.connect(":memory:")) as ours,
     ):
-        assert shape_in(real) == "12.3"
+        assert shape_in(theirs) == "12.3"
         for each in SHAPES["12.3"]:
             assert each.name in GRAFANAS
             for statement in each.create(SQLITE):
                 ours.execute(statement)
-            assert _columns(ours, each.name) == _columns(real, each.name)
-            assert _indexes(ours, each.name) == _indexes(real, each.name)
+            assert _columns(ours, each.name) == _columns(theirs, each.name)
+            assert _indexes(ours, each.name) == _indexes(theirs, each.name)
 
 
 def _columns(connection: sqlite3.Connection, table: str) -> list[tuple[object, ...]]:

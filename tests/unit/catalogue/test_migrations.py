@@ -1,4 +1,4 @@
-"""What must exist follows from Grafana's own log of migrations, and real databases have it."""
+"""What must exist follows from Grafana's own log of migrations, and the databases of releases have it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reencrypt.catalogue.location import Location
 from reencrypt.catalogue.migrations import LOGS, MIGRATIONS, demanded, tables_of
 from reencrypt.catalogue.stores import STORES
 from tests.grafana.decryptor import columns_of, open_read_only
-from tests.grafana.real import LEGACY, WITH_DATA_KEYS, WITHOUT_SECRETS, real_database
+from tests.grafana.releases import EVERY, GrafanaDatabase, databases
 
 LOCATIONS = [location for store in STORES.values() for location in store.locations]
 
@@ -31,18 +31,18 @@ def used(location: Location) -> set[str]:
     return {*location.key, *location.columns, *location.extras, *location.only, *optional, *beside}
 
 
-@pytest.mark.parametrize("name", [*WITH_DATA_KEYS, *LEGACY, *WITHOUT_SECRETS])
-def test_a_real_database_has_all_that_its_log_demands(name: str) -> None:
-    path = real_database(name)
+@pytest.mark.parametrize("release", databases(*EVERY))
+def test_a_release_has_all_that_its_log_demands(release: GrafanaDatabase, tmp_path: Path) -> None:
+    path = release.write(tmp_path / "grafana.db")
     wanted = demanded(successful(path))
     with closing(open_read_only(path)) as connection:
         for table, columns in wanted.items():
             assert columns <= set(columns_of(connection, table)), table
 
 
-@pytest.mark.parametrize("name", [*WITH_DATA_KEYS, *LEGACY, *WITHOUT_SECRETS])
-def test_the_log_of_a_real_database_demands_all_that_the_program_uses_of_it(name: str) -> None:
-    path = real_database(name)
+@pytest.mark.parametrize("release", databases(*EVERY))
+def test_the_log_of_a_release_demands_all_that_the_program_uses_of_it(release: GrafanaDatabase, tmp_path: Path) -> None:
+    path = release.write(tmp_path / "grafana.db")
     wanted = demanded(successful(path))
     with closing(open_read_only(path)) as connection:
         for location in LOCATIONS:

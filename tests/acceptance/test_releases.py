@@ -1,29 +1,37 @@
-"""The databases of real Grafana releases, through the real command line and a vault over TLS."""
+"""The databases of Grafana's releases, through the real command line and a vault over TLS."""
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.grafana.real import FOLDER, LEGACY, WITH_DATA_KEYS, WITHOUT_SECRETS, every_real_database, real_database
+from tests.grafana.releases import (
+    EVERY,
+    LEGACY,
+    WITH_DATA_KEYS,
+    WITHOUT_SECRETS,
+    GrafanaDatabase,
+    databases,
+    real_databases,
+)
 from tests.support.story import TARGET, WRAP, Story
 from tests.support.vault import Vault
 from tests.support.worlds import stored
 
-
-def story_of(name: str, folder: Path, vault: Vault) -> Story:
-    copy = folder / "grafana.db"
-    shutil.copyfile(real_database(name), copy)
-    return Story.of(copy, vault)
+#: The rebuilt ones show what the real ones do, so that these are for the nights.
+NIGHTLY = [pytest.mark.rest_of_pairs]
 
 
-@pytest.mark.parametrize("name", WITH_DATA_KEYS)
+def story_of(release: GrafanaDatabase, folder: Path, vault: Vault) -> Story:
+    return Story.of(release.write(folder / "grafana.db"), vault)
+
+
+@pytest.mark.parametrize("release", databases(*WITH_DATA_KEYS, real=NIGHTLY))
 def test_every_secret_moves_under_the_vault_and_keeps_its_plaintext(
-    name: str, tmp_path: Path, shared_vault: Vault
+    release: GrafanaDatabase, tmp_path: Path, shared_vault: Vault
 ) -> None:
-    story = story_of(name, tmp_path, shared_vault)
+    story = story_of(release, tmp_path, shared_vault)
     plaintexts, rest = story.plaintexts(), story.rest()
     assert all(isinstance(each, bytes) for each in plaintexts.values())
 
@@ -52,9 +60,11 @@ def test_every_secret_moves_under_the_vault_and_keeps_its_plaintext(
     assert story.digest() == before
 
 
-@pytest.mark.parametrize("name", LEGACY)
-def test_a_grafana_before_9_is_refused_and_left_as_it_is(name: str, tmp_path: Path, shared_vault: Vault) -> None:
-    story = story_of(name, tmp_path, shared_vault)
+@pytest.mark.parametrize("release", databases(*LEGACY, real=NIGHTLY))
+def test_a_grafana_before_9_is_refused_and_left_as_it_is(
+    release: GrafanaDatabase, tmp_path: Path, shared_vault: Vault
+) -> None:
+    story = story_of(release, tmp_path, shared_vault)
     before = story.digest()
     report = story.cli.json("run", *WRAP, expect=6)
     assert "before 9" in report["error"]["message"]
@@ -64,11 +74,11 @@ def test_a_grafana_before_9_is_refused_and_left_as_it_is(name: str, tmp_path: Pa
     story.cli("plan", "--check", expect=6)
 
 
-@pytest.mark.parametrize("name", WITHOUT_SECRETS)
+@pytest.mark.parametrize("release", databases(*WITHOUT_SECRETS, real=NIGHTLY))
 def test_a_database_without_secrets_is_an_error_unless_it_is_allowed(
-    name: str, tmp_path: Path, shared_vault: Vault
+    release: GrafanaDatabase, tmp_path: Path, shared_vault: Vault
 ) -> None:
-    story = story_of(name, tmp_path, shared_vault)
+    story = story_of(release, tmp_path, shared_vault)
     before = story.digest()
     assert story.cli.json("run", *WRAP, expect=9)["outcome"] == "no_secrets"
     assert story.cli.json("run", *WRAP, "--allow-empty")["outcome"] == "nothing_to_do"
@@ -76,28 +86,32 @@ def test_a_database_without_secrets_is_an_error_unless_it_is_allowed(
     assert story.digest() == before
 
 
-@pytest.mark.parametrize("name", [*WITH_DATA_KEYS, *LEGACY])
+@pytest.mark.parametrize("release", databases(*WITH_DATA_KEYS, *LEGACY, real=NIGHTLY))
 @pytest.mark.parametrize("target", [TARGET, "secretKey.v1"])
 def test_a_wrong_secret_key_is_refused_and_not_one_byte_changes(
-    name: str, target: str, tmp_path: Path, shared_vault: Vault
+    release: GrafanaDatabase, target: str, tmp_path: Path, shared_vault: Vault
 ) -> None:
-    right = story_of(name, tmp_path, shared_vault)
+    right = story_of(release, tmp_path, shared_vault)
     story = Story.of(right.database, shared_vault, secret_key="not the key that wrote this")
     before = story.digest()
     report = story.cli.json("run", "--to", target, *WRAP, expect=6)
     assert story.digest() == before
-    if name in WITH_DATA_KEYS:
+    if release.name in WITH_DATA_KEYS:
         assert "secret_key" in report["error"]["message"]
         assert "GF_SECURITY_SECRET_KEY" in report["error"]["hint"]
 
 
 @pytest.mark.rest_of_pairs
-@pytest.mark.parametrize("source", every_real_database() or [None], ids=lambda path: path.stem if path else "none")
-def test_every_file_that_is_there_goes_there_and_back(source: Path | None, tmp_path: Path, shared_vault: Vault) -> None:
-    if source is None:
-        pytest.skip(f"NOT RUN: no database of a real Grafana is in {FOLDER}")
-    story = Story.of(tmp_path / "grafana.db", shared_vault)
-    shutil.copyfile(source, story.database)
+@pytest.mark.parametrize(
+    "release",
+    [
+        *(pytest.param(GrafanaDatabase(name), id=name) for name in EVERY),
+        # Whatever is there, also what nobody has rebuilt yet.
+        *(pytest.param(GrafanaDatabase(path.stem, path), id=f"{path.stem}-real") for path in real_databases()),
+    ],
+)
+def test_every_database_goes_there_and_back(release: GrafanaDatabase, tmp_path: Path, shared_vault: Vault) -> None:
+    story = story_of(release, tmp_path, shared_vault)
     digest, texts, plaintexts, rest = story.digest(), stored(story), story.plaintexts(), story.rest()
     columns = {name for _, name, *_ in story.query("SELECT * FROM pragma_table_info('data_keys')")}
     refusal = 9 if not texts else 6 if "label" not in columns else None
