@@ -60,6 +60,12 @@ def databases(*names: str, real: Iterable[pytest.MarkDecorator] = ()) -> list[Pa
     ]
 
 
+def server_schema(name: str) -> list[str]:
+    """The statements that make the tables of a release on a server, as `schema-postgres-2024`."""
+    lines = [line for line in (HERE / f"{name}.sql").read_text().splitlines() if not line.startswith("--")]
+    return [statement for statement in "\n".join(lines).split(";\n") if statement.strip()]
+
+
 def real_databases() -> list[Path]:
     """Every real database that is there, whatever its name."""
     return sorted(FOLDER.glob("*.db"))
