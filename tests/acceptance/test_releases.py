@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from tests.grafana.decryptor import open_read_only
+from tests.grafana.manager_schema import GRAFANAS
+from tests.grafana.populate import populate
 from tests.grafana.releases import (
     EVERY,
     LEGACY,
@@ -14,7 +19,11 @@ from tests.grafana.releases import (
     GrafanaDatabase,
     databases,
     real_databases,
+    server_schema,
 )
+from tests.grafana.releases.facts import migrations_in
+from tests.support.engine import Engine
+from tests.support.servers import server_engine
 from tests.support.story import TARGET, WRAP, Story
 from tests.support.vault import Vault
 from tests.support.worlds import stored
@@ -132,3 +141,46 @@ def test_every_database_goes_there_and_back(release: GrafanaDatabase, tmp_path: 
     assert story.cli.json("undo", run["run_id"])["outcome"] == "undone"
     assert stored(story) == texts
     assert story.rest() == rest
+
+
+def test_the_tables_of_an_older_grafana_on_postgres_are_migrated(
+    tmp_path: Path, shared_vault: Vault, request: pytest.FixtureRequest
+) -> None:
+    story = Story.of(tmp_path / "grafana.db", shared_vault, engine=server_engine("postgres", request))
+    with story.builder() as builder:
+        populate(builder, count=60, under=[builder.data_key(), None])
+    as_in_release(story.engine, tmp_path)
+    plaintexts, rest = story.plaintexts(), story.rest()
+    assert {"dashboard_snapshot", "alert_configuration_history", "plugin_setting"} < {each.table for each in plaintexts}
+    assert {"resource", "user_external_session"} & {each.table for each in plaintexts} == set()
+    report = story.cli.json("run", *WRAP)
+    assert (report["outcome"], report["secrets"]["left"]) == ("done", 0)
+    assert (story.plaintexts(), story.rest(), story.off_target()) == (plaintexts, rest, {})
+    assert story.cli.json("verify")["secrets"]["readable"] == len(plaintexts)
+
+
+def as_in_release(engine: Engine, folder: Path) -> None:
+    """Give the rows of a database the tables of a Grafana 10 on PostgreSQL, and the log of migrations of the time."""
+    statements = server_schema("schema-postgres-2024")
+    tables = re.findall(r"CREATE TABLE public\.(\w+)", "\n".join(statements))
+    gone = [name for name in GRAFANAS if name != "org"]
+    with engine.session() as execute:
+        for table in tables:
+            execute(f"CREATE TABLE kept_{table} AS TABLE {table}")
+        execute(f"DROP TABLE IF EXISTS {', '.join(gone)}")
+        for statement in statements:
+            execute(statement)
+        columns = "SELECT column_name FROM information_schema.columns WHERE table_name = ?"
+        for table in set(tables) - {"migration_log"}:
+            names = ", ".join(f'"{name}"' for (name,) in engine.query(columns, table))
+            execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM kept_{table}")  # noqa: S608 - of the release
+        for table in tables:
+            execute(f"DROP TABLE kept_{table}")
+        log = GrafanaDatabase("grafana-11-2024").write(folder / "log.db")
+        with closing(open_read_only(log)) as connection:
+            for number, (migration, *_) in enumerate(migrations_in(connection, "migration_log")):
+                execute(
+                    "INSERT INTO migration_log (id, migration_id, sql, success, error, timestamp) "
+                    "VALUES (?, ?, '-', TRUE, '', '2025-01-31 08:00:00')",
+                    *(number, migration),
+                )
