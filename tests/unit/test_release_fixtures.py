@@ -41,6 +41,18 @@ def test_a_rebuilt_database_is_what_the_script_makes_of_the_real_one(name: str) 
     assert (HERE / f"{name}.sql").read_text() == HEADER + rebuilt(real(f"{name}.db"))
 
 
+@pytest.mark.parametrize("name", EVERY)
+def test_the_script_carries_every_fact_over_and_no_value(name: str, tmp_path: Path) -> None:
+    first = GrafanaDatabase(name).write(tmp_path / "first.db")
+    with closing(sqlite3.connect(tmp_path / "second.db")) as connection:
+        connection.executescript(f"BEGIN; {rebuilt(first)} COMMIT;")
+    assert facts_of(tmp_path / "second.db") == facts_of(first)
+    stored = [
+        {each.stored_text for each in read_secrets(tmp_path / f"{each}.db").values()} for each in ("first", "second")
+    ]
+    assert stored[0].isdisjoint(stored[1])
+
+
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_the_schema_of_a_server_is_that_of_the_real_one(name: str) -> None:
     assert (HERE / f"{name}.sql").read_text() == HEADER + rebuilt_schema(real(f"{name}.sql"))

@@ -41,9 +41,8 @@ class GrafanaDatabase:
         if self.real:
             shutil.copyfile(self.real, path)
             return path
-        with closing(sqlite3.connect(path)) as connection, connection:
-            connection.execute("PRAGMA synchronous = OFF")
-            connection.executescript((HERE / f"{self.name}.sql").read_text())
+        with closing(sqlite3.connect(path)) as connection:
+            connection.executescript(f"BEGIN;\n{(HERE / f'{self.name}.sql').read_text()}COMMIT;")
         return path
 
 
