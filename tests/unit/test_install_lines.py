@@ -31,7 +31,17 @@ def installed(line: str) -> list[str]:
     return [word for word in (word.rstrip(",)") for word in words) if word and not word.startswith("-")]
 
 
-LINES = [(name, match[1]) for name, text in texts() for match in INSTALL.finditer(text)]
+def named(text: str) -> Iterator[str]:
+    """What stands behind each install command of a text. What `uvx --from` starts stands behind what it installs."""
+    for match in INSTALL.finditer(text):
+        yield (
+            re.sub(r"^( \S+(?: --with \S+)*) (?:grafana-)?reencrypt\b.*", r"\1", match[1])
+            if "uvx" in match[0]
+            else match[1]
+        )
+
+
+LINES = [(name, line) for name, text in texts() for line in named(text)]
 
 
 @pytest.mark.parametrize(("name", "line"), LINES)
@@ -54,10 +64,15 @@ def test_a_line_that_names_somebody_elses_program_would_fail(line: str) -> None:
     assert not all(ALLOWED.fullmatch(word) for word in installed(line))
 
 
+def test_what_uvx_starts_is_no_package_and_what_it_installs_is() -> None:
+    assert list(named("uvx --from . --with ./emulator reencrypt demo")) == [" . --with ./emulator"]
+    assert list(named("uvx --from reencrypt reencrypt demo")) == [" reencrypt"]
+
+
 def test_the_distribution_has_a_name_that_is_free_and_the_command_keeps_its_own() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project["name"] == "grafana-reencrypt"
-    assert project["scripts"] == {"reencrypt": "reencrypt.__main__:main"}
+    assert project["scripts"] == dict.fromkeys(("reencrypt", "grafana-reencrypt"), "reencrypt.__main__:main")
     emulator = tomllib.loads((ROOT / "emulator" / "pyproject.toml").read_text())["project"]
     assert emulator["name"] == "keyvault-emulator"
     # Nothing that is installed from the index brings the emulator: it is not published.
