@@ -166,38 +166,140 @@ def test_the_lists_of_members_are_lists() -> None:
         assert "environment-file" in text
 
 
-def test_the_units_are_valid_and_start_what_exists(tmp_path: Path) -> None:
-    service = (CONFIG / "systemd" / "reencrypt.service").read_text()
-    (line,) = re.findall(r"^ExecStart=(.*)$", service, re.MULTILINE)
-    program, *arguments = shlex.split(line)
-    assert program.endswith("/reencrypt")
-    parse(arguments)
-    (told,) = re.findall(r"^OnFailure=(.*)$", service, re.MULTILINE)
-    assert (CONFIG / "systemd" / told).exists()
+SYSTEMD = CONFIG / "systemd"
+UNITS = {path.name: path.read_text() for path in SYSTEMD.iterdir() if path.is_file()}
+DROP_IN = SYSTEMD / "reencrypt.service.d" / "client-secret.conf"
+INSTALL = (CONFIG.parent / "docs/install.md").read_text()
+
+
+def values(unit: str, key: str) -> list[str]:
+    """What a unit says for a key; comments do not count."""
+    return re.findall(rf"^{key}=(.*)$", unit, re.MULTILINE)
+
+
+def verified(folder: Path, units: dict[str, str], drop_in: str | None = None) -> str:
+    """What `systemd-analyze verify` has to say about these units, with the drop-in in its place."""
     analyze = shutil.which("systemd-analyze")
     if analyze is None:
-        pytest.skip("there is no systemd-analyze here")
-    # It insists on a program that exists.
-    (tmp_path / "reencrypt.service").write_text(service.replace(program, "/bin/true"))
-    for other in ("reencrypt.timer", "reencrypt-failed.service"):
-        shutil.copy(CONFIG / "systemd" / other, tmp_path)
+        pytest.skip("NOT RUN: no systemd-analyze here")
+    for name, text in units.items():
+        # It insists on a program that exists.
+        (folder / name).write_text(text.replace("/usr/local/bin/reencrypt", "/bin/true"))
+    if drop_in is not None:
+        (folder / DROP_IN.parent.name).mkdir()
+        (folder / DROP_IN.parent.name / DROP_IN.name).write_text(drop_in)
     done = subprocess.run(
-        [analyze, "verify", "--man=no", *map(str, sorted(tmp_path.iterdir()))],
+        [analyze, "verify", "--man=no", *(str(folder / name) for name in units)],
         capture_output=True,
         text=True,
         check=False,
     )
-    assert (done.returncode, done.stderr) == (0, "")
+    return done.stderr if not done.returncode or done.stderr else f"exit code {done.returncode}"
+
+
+@pytest.mark.parametrize("drop_in", [None, DROP_IN.read_text()], ids=["as-they-are", "with-the-client-secret"])
+def test_the_units_are_valid(tmp_path: Path, drop_in: str | None) -> None:
+    assert verified(tmp_path, UNITS, drop_in) == ""
+
+
+def test_a_drop_in_with_a_mistake_would_be_noticed(tmp_path: Path) -> None:
+    assert "LoadCredentials" in verified(tmp_path, UNITS, DROP_IN.read_text().replace("Credential=", "Credentials="))
+
+
+def test_the_units_start_what_exists() -> None:
+    started = {name: shlex.split(line) for name, unit in UNITS.items() for line in values(unit, "ExecStart")}
+    ours = {name: words for name, words in started.items() if words[0].endswith("/reencrypt")}
+    assert set(ours) == {"reencrypt.service", "reencrypt-status.service"}
+    for program, *arguments in ours.values():
+        assert program == "/usr/local/bin/reencrypt"
+        parse(arguments)
+    for name in [name for unit in UNITS.values() for name in values(unit, "OnFailure")]:
+        assert name in UNITS
+    for name in UNITS:
+        assert name.replace(".timer", ".service") in UNITS
+
+
+def test_the_unit_needs_no_file_with_a_client_secret_and_the_drop_in_brings_both_halves() -> None:
+    for name, unit in UNITS.items():
+        assert values(unit, "LoadCredential") == [], f"{name} would not start with a managed identity"
+        assert "CLIENT_SECRET" not in unit
+    drop_in = DROP_IN.read_text()
+    (credential,) = values(drop_in, "LoadCredential")
+    name, _, path = credential.partition(":")
+    assert values(drop_in, "Environment") == [f"GF_SECURITY_ENCRYPTION_AZUREKV_PROD_CLIENT_SECRET__FILE=%d/{name}"]
+    assert f"install -m 0600 /dev/stdin {path} " in drop_in
+
+
+def test_the_units_agree_on_where_they_may_write_and_what_they_may_not() -> None:
+    rules = (
+        "ReadWritePaths",
+        "SystemCallFilter",
+        "RestrictAddressFamilies",
+        "User",
+        "ProtectSystem",
+        "ProtectHome",
+        "UMask",
+    )
+    for rule in rules:
+        assert values(UNITS["reencrypt.service"], rule) == values(UNITS["reencrypt-status.service"], rule) != []
+    (file,) = values(UNITS["reencrypt-status.service"], "Environment=REENCRYPT_METRICS_FILE")
+    assert f"-{file.rpartition('/')[0]}" in values(UNITS["reencrypt-status.service"], "ReadWritePaths")
+
+
+def test_the_lines_that_install_the_service_are_the_same_in_the_unit_and_in_the_document() -> None:
+    comment = UNITS["reencrypt.service"].split("[Unit]")[0]
+    lines = re.findall(r"^#   (\S.*)$", comment, re.MULTILINE)
+    assert len(lines) == 8
+    section = INSTALL.split("## For a service")[1].split("\n## ")[0]
+    documented = [line for block in re.findall(r"```sh\n(.*?)```", section, re.DOTALL) for line in block.splitlines()]
+    assert documented == lines
+    for pattern in re.findall(r"config/\S+", " ".join(lines)):
+        assert list(CONFIG.parent.glob(pattern)), pattern
+
+
+DOCKERFILE = (CONFIG / "docker" / "Dockerfile").read_text()
+COPIED = [name for line in re.findall(r"^COPY (?!--from)(.*) \S+$", DOCKERFILE, re.MULTILINE) for name in line.split()]
 
 
 def test_the_image_copies_what_exists_and_runs_without_rights() -> None:
-    text = (CONFIG / "docker" / "Dockerfile").read_text()
-    copied = [name for line in re.findall(r"^COPY (?!--from)(.*) \S+$", text, re.MULTILINE) for name in line.split()]
-    assert "reencrypt" in copied
-    for name in copied:
+    assert "reencrypt" in COPIED
+    for name in COPIED:
         assert (CONFIG.parent / name).exists(), name
-    assert re.search(r"^USER 65532", text, re.MULTILINE)
-    assert 'ENTRYPOINT ["reencrypt"]' in text
+    assert re.search(r"^USER 65532", DOCKERFILE, re.MULTILINE)
+    assert 'ENTRYPOINT ["reencrypt"]' in DOCKERFILE
+
+
+def test_docker_sees_what_the_image_copies_and_nothing_else_that_is_here() -> None:
+    lines = (CONFIG.parent / ".dockerignore").read_text().splitlines()
+    rules = [line for line in lines if line and not line.startswith("#")]
+    assert rules[0] == "*", "everything is left out but what is named"
+    seen = {line.removeprefix("!") for line in rules if line.startswith("!")}
+    for name in seen:
+        assert (CONFIG.parent / name).exists(), name
+        assert any(Path(name).is_relative_to(copied) or Path(copied).is_relative_to(name) for copied in COPIED), name
+    for copied in COPIED:
+        assert any(Path(name).is_relative_to(copied) or Path(copied).is_relative_to(name) for name in seen), copied
+    for project, folder in ((CONFIG.parent, ""), (CONFIG.parent / "emulator", "emulator/")):
+        settings = tomllib.loads((project / "pyproject.toml").read_text())
+        needed = [settings["project"]["readme"], *settings["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]]
+        assert {folder + name for name in needed} <= seen, "a build needs these"
+
+
+def test_the_image_installs_nothing_without_a_hash() -> None:
+    commands = re.sub(r"\\\n", " ", DOCKERFILE)
+    installs = re.findall(r"pip install ([^&\n]*)", commands)
+    assert len(installs) == 3
+    for each in installs:
+        assert "--require-hashes --only-binary=:all:" in each or "--no-index --no-deps" in each
+
+
+def test_the_base_of_the_image_is_an_argument_without_host_and_digest() -> None:
+    (base,) = re.findall(r"^ARG BASE=(.*)$", DOCKERFILE, re.MULTILINE)
+    assert re.fullmatch(r"python:\d\.\d+-slim", base)
+    assert f"Programming Language :: Python :: {base[7:11]}" in (CONFIG.parent / "pyproject.toml").read_text()
+    assert set(re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)) == {"${BASE}"}
+    labels = re.findall(r"org\.opencontainers\.image\.([a-z.]+)=", DOCKERFILE)
+    assert labels == ["title", "description", "licenses", "base.name"]
 
 
 def options() -> dict[str, click.Option]:

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-#: Paths of the checkout, and the one program of others that the README's test command needs.
-ALLOWED = re.compile(r"tox|\.(/[\w./-]+)?(\[[a-z,]+\])?")
+#: Paths, and the one program of others that the README's test command needs.
+ALLOWED = re.compile(r"tox|/[\w./*-]+|\.(/[\w./-]+)?(\[[a-z,]+\])?")
 INSTALL = re.compile(r"\b(?:pip3?|pipx|uv pip|uv tool|uvx) (?:install|run|--from)\b([^`|;&\n]*)")
 
 
