@@ -129,3 +129,28 @@ def test_the_base_of_the_image_is_found_where_the_release_looks_for_it() -> None
     (command,) = re.findall(r"base=\$\((sed .*)\)", TEXTS["release.yaml"])
     done = subprocess.run(shlex.split(command), cwd=ROOT, capture_output=True, text=True, check=True)
     assert re.fullmatch(r"python:3\.\d+-slim\n", done.stdout)
+
+
+TEMPLATES = {path.name: yaml.safe_load(path.read_text()) for path in (ROOT / ".github/ISSUE_TEMPLATE").glob("*.yaml")}
+
+
+def test_every_issue_template_begins_with_a_warning_not_to_paste_secrets() -> None:
+    forms = {name: content for name, content in TEMPLATES.items() if name != "config.yaml"}
+    assert set(forms) == {"bug.yaml", "wish.yaml"}
+    for content in forms.values():
+        assert "do not paste secrets" in content["body"][0]["attributes"]["value"].lower()
+
+
+def test_a_bug_report_asks_for_version_doctor_and_plan() -> None:
+    labels = [field["attributes"]["label"] for field in TEMPLATES["bug.yaml"]["body"] if field.get("id")]
+    assert {"reencrypt --version", "reencrypt doctor", "reencrypt plan"} <= set(labels)
+    assert TEMPLATES["bug.yaml"]["body"][-1]["attributes"]["options"][0]["required"]
+
+
+def test_the_supported_versions_are_those_that_the_tests_run_on() -> None:
+    table = (ROOT / "SECURITY.md").read_text().split("## Supported versions")[1]
+    rows = {cells[0]: cells[1:] for line in table.splitlines() if len(cells := line.strip("| ").split(" | ")) == 3}
+    pythons = [each.rpartition(" ")[2] for each in CLASSIFIERS if re.search(r"Python :: 3\.\d+$", each)]
+    assert rows["Python"][0] == ", ".join(pythons)
+    majors = [version.split(".")[0] for version in jobs("grafana.yaml")["live"]["strategy"]["matrix"]["grafana"]]
+    assert rows["Grafana"][0].startswith(f"{majors[0]} to {majors[-1]},")
