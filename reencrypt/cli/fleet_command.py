@@ -20,6 +20,7 @@ from reencrypt.fleet.shard import COUNT_VARIABLE, INDEX_VARIABLE, Shard
 from reencrypt.keys.service_options import ServiceOptions
 from reencrypt.option import option
 from reencrypt.planning.options import CompleteOptions
+from reencrypt.suggestion import did_you_mean, joined
 from reencrypt.telemetry.options import MetricsOptions
 
 if TYPE_CHECKING:
@@ -207,8 +208,10 @@ def _shared(hint: Any) -> Any:  # noqa: ANN401 - a type
 def _check_canary(fleet: FleetOptions, shard: Shard | None, members: Sequence[Member]) -> None:
     if fleet.canary is None:
         return
-    if fleet.canary not in {each.name for each in members}:
-        raise ConfigurationError(f"--canary {fleet.canary}: there is no such member", hint="Give a name of the list.")
+    names = {each.name for each in members}
+    if fleet.canary not in names:
+        hint = joined(did_you_mean(fleet.canary, names), "Give a name of the list.")
+        raise ConfigurationError(f"--canary {fleet.canary}: there is no such member", hint=hint)
     if shard is not None:
         raise ConfigurationError(
             "--canary goes first and alone, and shards begin at the same time",

@@ -12,6 +12,8 @@ import click
 
 import reencrypt
 from reencrypt.cli import output
+from reencrypt.cli.groups import CommonGroup, Invocation
+from reencrypt.cli.mistakes import explained
 from reencrypt.cli.options import CommandFailedError
 from reencrypt.cli.output import ReportedError
 from reencrypt.cli.streams import OutputLostError
@@ -44,7 +46,7 @@ Example:
 """
 
 
-class _LazyGroup(click.Group):
+class _LazyGroup(CommonGroup):
     """Imports a command's module when it is asked for; the modules import their operations even later."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -73,15 +75,19 @@ def _exit_codes() -> str:
 )
 @click.version_option(reencrypt.__version__, prog_name="reencrypt")
 def cli() -> None:
-    """Move Grafana's secrets under a key in Azure Key Vault, while Grafana runs."""
+    """Move Grafana's secrets under a key in Azure Key Vault, while Grafana runs.
+
+    The options below belong to every command but demo and emulator. They may stand before or after the command, and the
+    later one wins; `reencrypt COMMAND --help` shows the others.
+    """
 
 
 def run_command_line(arguments: Sequence[str]) -> int:
     """Run a command and return its exit code; every error is reported here, once."""
     json_wanted = _wants_json(arguments)
-    command = next((each for each in arguments if not each.startswith("-")), "")
+    asked = Invocation()
     try:
-        result = cli.main(list(arguments), prog_name="reencrypt", standalone_mode=False)
+        result = cli.main(list(arguments), prog_name="reencrypt", standalone_mode=False, obj=asked)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         return ExitCode.USAGE
@@ -92,9 +98,9 @@ def run_command_line(arguments: Sequence[str]) -> int:
             cause, json_wanted, on_finish = error.error, error.as_json, error.on_finish
         if isinstance(cause, OutputLostError):
             return _without_output(cause)
-        reported = _reported(cause, command)
+        reported = _reported(cause)
         try:
-            output.print_error(command, reported, as_json=json_wanted, on_finish=on_finish)
+            output.print_error(asked.name, reported, as_json=json_wanted, on_finish=on_finish)
         except OutputLostError as lost:
             return _without_output(lost.after(reported.exit_code))
         return reported.exit_code
@@ -118,12 +124,11 @@ def _without_output(lost: OutputLostError) -> int:
     return lost.exit_code or ExitCode.USAGE
 
 
-def _reported(error: BaseException, command: str) -> ReportedError:
+def _reported(error: BaseException) -> ReportedError:
     if isinstance(error, ReencryptError):
         return ReportedError(error.code, error.exit_code, error.message, error.hint)
     if isinstance(error, click.ClickException):
-        hint = f"See `reencrypt {command} --help`.".replace("  ", " ")
-        return ReportedError("usage", ExitCode.USAGE, error.format_message(), hint)
+        return ReportedError("usage", ExitCode.USAGE, *explained(error))
     if isinstance(error, (click.Abort, KeyboardInterrupt)):
         return ReportedError("stopped", ExitCode.STOPPED, "interrupted", "")
     import traceback  # noqa: PLC0415 - help does not need it

@@ -21,6 +21,7 @@ import click
 from reencrypt.cli.on_finish import FinishCommand
 from reencrypt.errors import ConfigurationError
 from reencrypt.option import Option, option
+from reencrypt.suggestion import did_you_mean, joined
 
 
 class CommandFailedError(Exception):
@@ -134,6 +135,14 @@ _INTEGERS: Final = _sensible(click.IntRange)
 _FLOATS: Final = _sensible(click.FloatRange)
 
 
+class _Choice(click.Choice[str]):
+    """One of some words. Another one that looks like one of them gets a question."""
+
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:  # noqa: ANN401 - as click has it
+        message = super().get_invalid_choice_message(value, ctx)
+        return joined(message, did_you_mean(str(value), self.choices))
+
+
 def _is_utf_8(text: str) -> bool:
     try:
         text.encode()
@@ -172,9 +181,9 @@ class StatedOption(click.Option):
         if self._kind is bool or self.stated.counts:
             return None
         if get_origin(self._kind) is Literal:
-            return click.Choice(get_args(self._kind))
+            return _Choice(get_args(self._kind))
         if issubclass(self._kind, Enum):
-            return click.Choice([each.value for each in self._kind])
+            return _Choice([each.value for each in self._kind])
         if self._kind is Path:
             return click.Path(path_type=Path)
         if self._kind in (int, float):
@@ -187,6 +196,13 @@ class StatedOption(click.Option):
         """The same option, with the words of one command."""
         other = copy(self)
         other.help = meaning
+        return other
+
+    def before_command(self) -> StatedOption:
+        """The same option where it stands before the command, which is the one to read it."""
+        other = copy(self)
+        other.envvar = other.callback = other.default = None
+        other.expose_value = other.is_eager = False
         return other
 
     def takes(self, value: object) -> bool:

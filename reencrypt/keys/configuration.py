@@ -19,6 +19,7 @@ from reencrypt.keys.registry import find_outside
 from reencrypt.keys.store_kinds import STORE_KINDS, StoreKinds
 from reencrypt.settings import Settings, ShownValue
 from reencrypt.settings.show import show_key
+from reencrypt.suggestion import did_you_mean, joined
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,12 @@ class ProviderConfiguration:
             )
         known = ", ".join(self.usable)
         example = self.section_of(f"{next(iter(self.kinds))}.NAME")
-        hint = f"Configured are: {known}." if known else f"Add a section [{example}] to the file of Grafana."
+        meant = did_you_mean(provider, self.usable)
+        hint = (
+            joined(meant, f"Configured are: {known}.")
+            if known
+            else f"Add a section [{example}] to the file of Grafana."
+        )
         raise ConfigurationError(f"{whom} is not configured", hint=self._rules.borrowing(provider) or hint)
 
     def remedy(self, provider: str) -> str:

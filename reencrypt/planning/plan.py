@@ -35,7 +35,7 @@ class Plan:
     `existing` are Grafana's data keys to write under, by namespace; a namespace that is not among them gets a new one.
     `uncovered` are providers whose wrapping nobody here can read (`ProviderConfiguration.is_covered`): what is under
     them is left. `borrowed` are providers of the secrets manager whose key the user has named (`--manager-vault`).
-    `unknown_names` are keys and providers that the user names and that this store does not have.
+    `known_names` are the keys and providers that the user can name: those that this store has.
     `plain_text` counts secrets that are not encrypted at all, by table and column.
     """
 
@@ -55,7 +55,7 @@ class Plan:
     quarantined: int = 0
     plain_text: Mapping[str, int] = field(default_factory=dict)
     rekeyed: Run | None = None
-    unknown_names: frozenset[str] = frozenset()
+    known_names: frozenset[str] = frozenset()
     uncovered: frozenset[str] = frozenset()
     borrowed: frozenset[str] = frozenset()
     refusals: tuple[ReencryptError, ...] = ()

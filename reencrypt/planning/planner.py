@@ -38,6 +38,7 @@ from reencrypt.state.checkpoints import latest_counts, read_checkpoints
 from reencrypt.state.counts import LEGACY_KEPT, PLAIN_OR_UNPROVEN
 from reencrypt.state.quarantine import read_quarantine
 from reencrypt.state.runs import Run, find_open, last_rekey, read_runs
+from reencrypt.suggestion import did_you_mean, joined
 
 
 async def make_plan(session: Session) -> Plan:
@@ -80,7 +81,7 @@ class _Planner:
         configured = session.providers.configured
         plan = replace(
             plan,
-            unknown_names=_unknown_names(plan, configured),
+            known_names=_known_names(plan, configured),
             borrowed=frozenset(configured.borrowed),
             uncovered=frozenset(row.provider for row in session.ring.rows if not configured.is_covered(row.provider)),
         )
@@ -349,24 +350,24 @@ def _candidates(store: StoreName, rows: list[DataKey], target: Target, interrupt
     return sorted(found, key=lambda row: begun is not None and row.id not in begun)
 
 
-def _unknown_names(plan: Plan, configured: ProviderConfiguration) -> frozenset[str]:
-    """The keys and providers that the user names and that the store does not have."""
-    trust, rows = plan.options.trust, plan.ring.rows
+def _known_names(plan: Plan, configured: ProviderConfiguration) -> frozenset[str]:
+    """The keys and providers that the store has, in its tables or its configuration."""
+    rows = plan.ring.rows
     known = {*configured.usable, *configured.unusable}
     known |= {SECRET_KEY_PROVIDER} if plan.store is StoreName.CLASSIC else set()
     known |= {row.id for row in rows} | {row.provider for row in rows} | plan.census.key_ids
-    return _normalised(trust.skip_keys | trust.accept_unproven) - known
+    return frozenset(known)
 
 
 def _check_names(plans: Sequence[Plan]) -> None:
     """Refuse a named key or provider that no store has: a typing error must not count as a decision."""
-    unknown = frozenset.intersection(*(plan.unknown_names for plan in plans))
+    known = frozenset().union(*(plan.known_names for plan in plans))
     trust = plans[0].options.trust
     for option, names in (("--skip-key", trust.skip_keys), ("--accept-unproven", trust.accept_unproven)):
-        for name in sorted(_normalised(names) & unknown):
+        for name in sorted(_normalised(names) - known):
             raise ConfigurationError(
                 f"{option} {name}: there is no such data key or provider",
-                hint="`reencrypt plan` names those that exist.",
+                hint=joined(did_you_mean(name, known), "`reencrypt plan` names those that exist."),
             )
 
 

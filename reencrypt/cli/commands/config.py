@@ -8,6 +8,7 @@ from typing import Annotated, Final
 import click
 
 from reencrypt.cli import output as out
+from reencrypt.cli.groups import CommonGroup
 from reencrypt.cli.options import Common, Only, cli_command
 from reencrypt.cli.performing import load
 
@@ -17,6 +18,7 @@ _SHOWN: Final = Only(*(each.name for each in fields(Common) if each.name != "on_
 
 @click.group(
     "config",
+    cls=CommonGroup,
     epilog="""\b
 Example:
   reencrypt config show --grafana-config /etc/grafana/grafana.ini

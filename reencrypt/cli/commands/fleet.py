@@ -9,6 +9,7 @@ import click
 
 from reencrypt.cli.commands import complete, plan, report, rewrap, run, status, verify
 from reencrypt.cli.fleet_command import FleetCommand, Presentation
+from reencrypt.cli.groups import CommonGroup
 from reencrypt.reports.options import PaperOptions
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ failure stops no other. The exit code is that of the member that needs a person 
 
 @click.group(
     "fleet",
+    cls=CommonGroup,
     epilog="""\b
 Example:
   reencrypt fleet run fleet.toml --canary staging

@@ -11,6 +11,7 @@ import click
 from reencrypt.catalogue.reason import REMEDY, Reason
 from reencrypt.cli import output as out
 from reencrypt.cli.commands.run import running, show
+from reencrypt.cli.groups import CommonGroup
 from reencrypt.cli.options import Common, Only, cli_command
 from reencrypt.cli.performing import listening, load, run_to_end
 from reencrypt.cli.work_command import WorkCommand
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 @click.group(
     "quarantine",
+    cls=CommonGroup,
     epilog="""\b
 Example:
   reencrypt quarantine list

@@ -35,6 +35,7 @@ from reencrypt.state.data_keys import DataKeyStore, read_data_keys
 from reencrypt.state.journal import drop_journal
 from reencrypt.state.lease import Lease
 from reencrypt.state.runs import Run, complete_run, read_runs
+from reencrypt.suggestion import did_you_mean, joined
 
 
 def check(wanted: CompleteOptions, stores: StoreOptions) -> None:
@@ -138,7 +139,7 @@ class _Completion:
         if unknown := sorted(set(self.wanted.retire) - set(usage.keks)):
             raise ConfigurationError(
                 f"--retire {unknown[0]}: nothing here is under such a key",
-                hint=f"Choose one of: {', '.join(usage.keks)}.",
+                hint=joined(did_you_mean(unknown[0], usage.keks), f"Choose one of: {', '.join(usage.keks)}."),
             )
         report = CompleteReport(Outcome.NO, usage, usage.retiring(self.wanted.retire))
         if report.is_no or usage.faults:

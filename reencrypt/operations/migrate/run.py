@@ -36,6 +36,7 @@ from reencrypt.state.lease import DeadHolder, Lease, wait_until_free
 from reencrypt.state.quarantine import QuarantineEntry, known_secrets, read_quarantine
 from reencrypt.state.runs import Run, close_run
 from reencrypt.state.stop import STOP_GRACE_SECONDS
+from reencrypt.suggestion import did_you_mean, joined
 
 
 async def run(session: Session) -> RunReport:
@@ -133,7 +134,8 @@ def _holding(sessions: Sequence[Session]) -> list[Session]:
     wanted = set(sessions[0].options.scope.locations)
     known = {location.name: session for session in sessions for location in session.locations}
     for name in sorted(wanted - known.keys()):
-        raise ConfigurationError(f"this database has no location {name!r}", hint=f"Choose one of: {', '.join(known)}.")
+        hint = joined(did_you_mean(name, known), f"Choose one of: {', '.join(known)}.")
+        raise ConfigurationError(f"this database has no location {name!r}", hint=hint)
     stores = {known[name].store for name in wanted}
     for session in sessions:
         target = session.options.target.to
