@@ -10,13 +10,13 @@ from typing import Final
 
 import click
 
-import reencrypt
 from reencrypt.cli import output
 from reencrypt.cli.groups import CommonGroup, Invocation
 from reencrypt.cli.mistakes import explained
 from reencrypt.cli.options import CommandFailedError
 from reencrypt.cli.output import ReportedError
 from reencrypt.cli.streams import OutputLostError
+from reencrypt.cli.version import print_version
 from reencrypt.errors import ReencryptError
 from reencrypt.outcomes import ExitCode
 
@@ -73,7 +73,14 @@ def _exit_codes() -> str:
     epilog=f"\b\nExit codes:\n{_exit_codes()}\n\n{_EXAMPLE}",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-@click.version_option(reencrypt.__version__, prog_name="reencrypt")
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=print_version,
+    help="Print the versions of this program, Python and the libraries.",
+)
 def cli() -> None:
     """Move Grafana's secrets under a key in Azure Key Vault, while Grafana runs.
 

@@ -210,3 +210,19 @@ def test_json_in_a_settings_file_counts_on_failure_too(tmp_path: Path) -> None:
     outcome = CommandLine()("run", "--config", str(settings), expect=2)
     assert "/nowhere/grafana.ini" in outcome.json["error"]["message"]
     assert CommandLine()("run", "--output", "text", "--output", "json", "--limit", "x", expect=2).json
+
+
+@pytest.mark.parametrize(
+    ("command", "option", "typed", "meant"),
+    [
+        ("run", "--location", "data_sorce", "data_source"),
+        ("run", "--to", "azurekv.prd", "azurekv.prod"),
+        ("run", "--skip-key", "azurekv.prd", "azurekv.prod"),
+        ("complete", "--retire", "secret_kei", "secret_key"),
+    ],
+)
+def test_a_mistyped_name_gets_a_suggestion(command: str, option: str, typed: str, meant: str, story: Story) -> None:
+    digest = story.digest()
+    outcome = story.cli(command, option, typed, "--output", "json", expect=2)
+    assert_clear(outcome, typed, hint=f"Did you mean `{meant}`")
+    assert story.digest() == digest
