@@ -21,6 +21,7 @@ class Option:
     maximum: float | None
     parse: Callable[[str], object] | None
     counts: bool
+    early: Callable[..., object] | None
     details: str
     example: str | float
 
@@ -55,6 +56,7 @@ def option(
     maximum: float | None = None,
     parse: Callable[[str], object] | None = None,
     counts: bool = False,
+    early: Callable[..., object] | None = None,
     details: str = "",
     example: str | float = "",
 ) -> _T:
@@ -62,7 +64,7 @@ def option(
 
     The type decides the rest: bool is a flag, a tuple or frozenset is repeatable, an enum or a Literal has choices.
     `parse` reads the text: a `ValueError` becomes a usage error. `counts` is the number of times that it is given.
-    `details` and `example` are for documents alone.
+    `early` is click's callback, called before other options are read. `details` and `example` are for documents alone.
     """
-    stated = Option(usage, explanation, minimum, above, maximum, parse, counts, details, example)
+    stated = Option(usage, explanation, minimum, above, maximum, parse, counts, early, details, example)
     return field(default=default, metadata={"option": stated})

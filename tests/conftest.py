@@ -170,3 +170,9 @@ def _forget_challenges() -> None:
     cache = sys.modules.get("azure.keyvault.keys._shared.http_challenge_cache")
     if cache is not None:
         cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads what this machine has in /etc."""
+    monkeypatch.setattr("reencrypt.cli.settings_file.SYSTEM_FILE", Path("/nonexistent/reencrypt.toml"))

@@ -16,7 +16,8 @@ from typing import Final
 import click
 
 from reencrypt.cli.main import cli
-from reencrypt.cli.options import StatedOption, all_commands
+from reencrypt.cli.stated_option import StatedOption
+from reencrypt.cli.tree import all_commands
 from reencrypt.outcomes import ExitCode
 
 ROOT: Final = Path(__file__).parents[1]
@@ -40,8 +41,13 @@ they differ.
 
 ## Options
 
+The options of every command, the first table, may stand before the command too; the later one wins, and `-v` counts.
+
 Every option but `-v` may also stand in the environment, or in a settings file (`--config FILE`, TOML) under its name
-without the dashes: [`config/reencrypt.toml`](../config/reencrypt.toml) is a commented one with every option. The
+without the dashes: [`config/reencrypt.toml`](../config/reencrypt.toml) is a commented one with every option. Where
+neither `--config` nor `REENCRYPT_CONFIG` names one, it is `/etc/reencrypt.toml`, if that exists; `--config /dev/null`
+reads none. Others than root and the user of the command must not be able to write `/etc/reencrypt.toml`, else it is
+refused (exit 2). `reencrypt config show` and the hint of an error say that it was read. The
 command line wins over the environment, that over the file, that over the default. A command ignores options of other
 commands in the file, and refuses a name that no command knows. An option that may be repeated is a list in the file,
 and several values with blanks between them in the environment. A flag is `true` in both.
@@ -57,7 +63,7 @@ A command of `fleet` takes the options of the command that it repeats, and those
 """
 
 _SETTINGS: Final = """\
-# Settings for `reencrypt --config FILE`: every option of every command, with its default.
+# Settings for `reencrypt --config FILE`, or as /etc/reencrypt.toml: every option of every command, with its default.
 #
 # The command line wins over the environment (REENCRYPT_…), that over this file. A line that begins with `#` shows an
 # option that has no default, with an example; each command takes what it knows and ignores the others' options.

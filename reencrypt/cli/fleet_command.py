@@ -14,7 +14,8 @@ from click.core import ParameterSource
 
 from reencrypt.cli import output as out
 from reencrypt.cli.monitoring import monitoring
-from reencrypt.cli.options import Argument, Common, GroupsCommand, Only, defaults_from
+from reencrypt.cli.options import Argument, Common, GroupsCommand, Only
+from reencrypt.cli.settings_file import defaults_from
 from reencrypt.errors import ConfigurationError, ReencryptError
 from reencrypt.fleet.shard import COUNT_VARIABLE, INDEX_VARIABLE, Shard
 from reencrypt.keys.service_options import ServiceOptions

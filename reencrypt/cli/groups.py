@@ -3,30 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import cache
 from typing import Final
 
 import click
 
-from reencrypt.cli.options import Common, StatedOption, all_commands, options_of
+from reencrypt.cli.options import Common
+from reencrypt.cli.stated_option import StatedOption, options_of
+from reencrypt.cli.tree import Invocation, all_commands
 from reencrypt.suggestion import did_you_mean, joined
 
 #: Where a context keeps what stood before the command, by the path of its group.
 _GIVEN: Final = f"{__name__}.given:"
-
-
-@dataclass(slots=True)
-class Invocation:
-    """Which command a command line is about, as far as it could be read. click hands it to every context as `obj`."""
-
-    words: list[str] = field(default_factory=list)
-    command: click.Command | None = None
-
-    @property
-    def name(self) -> str:
-        """The full name of the command; empty where there is none of that name."""
-        return " ".join(self.words)
 
 
 class CommonGroup(click.Group):

@@ -6,19 +6,23 @@ import importlib
 import os
 import textwrap
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import click
 
 from reencrypt.cli import output
-from reencrypt.cli.groups import CommonGroup, Invocation
+from reencrypt.cli.groups import CommonGroup
 from reencrypt.cli.mistakes import explained
 from reencrypt.cli.options import CommandFailedError
 from reencrypt.cli.output import ReportedError
+from reencrypt.cli.settings_file import in_force
 from reencrypt.cli.streams import OutputLostError
+from reencrypt.cli.tree import Invocation
 from reencrypt.cli.version import print_version
 from reencrypt.errors import ReencryptError
 from reencrypt.outcomes import ExitCode
+from reencrypt.suggestion import joined
 
 #: Command name → module under `reencrypt.cli.commands`, whose attribute `command` it is.
 COMMANDS: Final = {
@@ -106,6 +110,8 @@ def run_command_line(arguments: Sequence[str]) -> int:
         if isinstance(cause, OutputLostError):
             return _without_output(cause)
         reported = _reported(cause)
+        if reported.exit_code == ExitCode.USAGE and asked.settings_file is not None:
+            reported = replace(reported, hint=joined(reported.hint, in_force(asked.settings_file)))
         try:
             output.print_error(asked.name, reported, as_json=json_wanted, on_finish=on_finish)
         except OutputLostError as lost:

@@ -6,7 +6,7 @@ from typing import Final
 
 import click
 
-from reencrypt.cli.options import all_commands
+from reencrypt.cli.tree import all_commands
 from reencrypt.suggestion import did_you_mean, joined
 
 #: Commands that are named as those with an option; where more have it, the one that has not is.

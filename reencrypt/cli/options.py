@@ -6,22 +6,20 @@ Every option may also stand in the environment or in a settings file: the comman
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from copy import copy
-from dataclasses import MISSING, Field, dataclass, fields
-from enum import Enum
-from functools import cache, cached_property
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import NoneType, SimpleNamespace
-from typing import Any, Final, Literal, TypeAlias, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
 
 import click
 
 from reencrypt.cli.on_finish import FinishCommand
-from reencrypt.errors import ConfigurationError
-from reencrypt.option import Option, option
-from reencrypt.suggestion import did_you_mean, joined
+from reencrypt.cli.settings_file import read_settings_file
+from reencrypt.cli.stated_option import StatedOption, options_of
+from reencrypt.option import option
 
 
 class CommandFailedError(Exception):
@@ -44,7 +42,14 @@ class CommandFailedError(Exception):
 class Common:
     """The options of every command: where Grafana's configuration is, and the form of results and log lines."""
 
-    config: Path | None = option("--config", "Settings file (TOML); its keys are option names.", default=None)
+    config: Path | None = option(
+        "--config",
+        "Settings file (TOML); its keys are option names. Default: /etc/reencrypt.toml, if it exists.",
+        default=None,
+        early=read_settings_file,
+        details="`--config /dev/null` reads none. The file in /etc is refused where others than root and this user can "
+        "write it.",
+    )
     grafana_config: Path | None = option(
         "--grafana-config",
         "Grafana's configuration file. Default: as Grafana finds it.",
@@ -103,147 +108,6 @@ class Argument:
 
 #: click's parameters for one parameter of a command's function, and how they become its value.
 _Parameter: TypeAlias = tuple[Sequence[click.Parameter], Callable[[Mapping[str, Any]], Any]]
-
-
-#: The types of TOML, in words.
-_TOML_WORDS: Final[dict[type, str]] = {
-    bool: "true or false",
-    int: "a number",
-    float: "a number",
-    str: "a text",
-    list: "a list of this kind",
-    dict: "a table",
-}
-#: Where the number of an option has no limit of its own: enough for seconds (30 years) and for secrets.
-_LARGEST: Final = 1_000_000_000
-
-
-def _sensible(limits: type[click.IntRange | click.FloatRange]) -> type[click.ParamType[Any]]:
-    """The ranges of a type, without the numbers at which every timer fails: no comparison keeps `nan` out."""
-
-    class Sensible(limits):  # type: ignore[valid-type, misc]
-        def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401
-            number = super().convert(value, param, ctx)
-            if not number <= _LARGEST:
-                self.fail(f"It can be {_LARGEST:,} at most.", param, ctx)
-            return number
-
-    return Sensible
-
-
-_INTEGERS: Final = _sensible(click.IntRange)
-_FLOATS: Final = _sensible(click.FloatRange)
-
-
-class _Choice(click.Choice[str]):
-    """One of some words. Another one that looks like one of them gets a question."""
-
-    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:  # noqa: ANN401 - as click has it
-        message = super().get_invalid_choice_message(value, ctx)
-        return joined(message, did_you_mean(str(value), self.choices))
-
-
-def _is_utf_8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-class StatedOption(click.Option):
-    """An option of the command line, as a field of a group states it."""
-
-    def __init__(self, group: type, field: Field[Any], hint: Any) -> None:  # noqa: ANN401 - a type, whatever it is
-        self.stated: Option = field.metadata["option"]
-        self.group, self.field = group, field.name
-        self._several = get_origin(hint) if get_origin(hint) in (tuple, frozenset) else None
-        # The `T` of `T | None`, `tuple[T, ...]` and `frozenset[T]`.
-        self._kind = hint if get_origin(hint) is Literal else next(iter(get_args(hint)), hint)
-        attributes: dict[str, Any] = {"required": field.default is MISSING}
-        if field.default not in (MISSING, None, False, 0, (), frozenset()):
-            attributes |= {"default": field.default, "show_default": True}
-        if self.stated.name == "--config":
-            attributes |= {"is_eager": True, "callback": _read_settings_file}
-        super().__init__(
-            self.stated.names,
-            help=self.stated.explanation,
-            metavar=self.stated.metavar,
-            envvar=self.stated.variable,
-            type=self._type(),
-            is_flag=self._kind is bool or None,  # click lets the value be left out where this is False
-            multiple=self._several is not None,
-            count=self.stated.counts,
-            **attributes,
-        )
-
-    def _type(self) -> click.ParamType[Any] | None:
-        if self._kind is bool or self.stated.counts:
-            return None
-        if get_origin(self._kind) is Literal:
-            return _Choice(get_args(self._kind))
-        if issubclass(self._kind, Enum):
-            return _Choice([each.value for each in self._kind])
-        if self._kind is Path:
-            return click.Path(path_type=Path)
-        if self._kind in (int, float):
-            limits: Callable[..., click.ParamType[Any]] = _INTEGERS if self._kind is int else _FLOATS
-            least = self.stated.minimum if self.stated.above is None else self.stated.above
-            return limits(least, self.stated.maximum, min_open=self.stated.above is not None)
-        return click.STRING
-
-    def explained(self, meaning: str) -> StatedOption:
-        """The same option, with the words of one command."""
-        other = copy(self)
-        other.help = meaning
-        return other
-
-    def before_command(self) -> StatedOption:
-        """The same option where it stands before the command, which is the one to read it."""
-        other = copy(self)
-        other.envvar = other.callback = other.default = None
-        other.expose_value = other.is_eager = False
-        return other
-
-    def takes(self, value: object) -> bool:
-        """Whether a settings file can give the option this value; `true` is no number, and `"5"` is none either."""
-        if self._several is not None:
-            return isinstance(value, list) and all(isinstance(each, str) for each in value)
-        if self._kind is bool:
-            return isinstance(value, bool)
-        if self._kind is int:
-            return isinstance(value, int) and not isinstance(value, bool)
-        if self._kind is float:
-            return isinstance(value, (int, float)) and not isinstance(value, bool)
-        return isinstance(value, str)
-
-    @property
-    def example(self) -> str:
-        """A value as a settings file gives it."""
-        if self._several is not None:
-            return '["…"]'
-        return {bool: "true", int: "100", float: "0.5"}.get(self._kind, '"…"')
-
-    def read(self, given: Any) -> Any:  # noqa: ANN401 - click's value for the field's
-        """The value of the field; raises `click.BadParameter`, or what `parse` raises."""
-        is_enum = isinstance(self._kind, type) and issubclass(self._kind, Enum)
-        parse = self.stated.parse or (self._kind if is_enum else lambda value: value)
-        texts = given if self._several else [given]
-        if any(isinstance(text, str) and not _is_utf_8(text) for text in texts or ()):
-            raise click.BadParameter("it is not text in UTF-8", param=self)
-        try:
-            if self._several:
-                return self._several(map(parse, given))
-            return None if given is None else parse(given)
-        except ValueError as error:
-            raise click.BadParameter(str(error), param=self) from None
-
-
-@cache
-def options_of(group: type) -> tuple[StatedOption, ...]:
-    """The options of a group, in its order."""
-    hints = get_type_hints(group)
-    return tuple(StatedOption(group, each, hints[each.name]) for each in fields(group))
 
 
 class GroupsCommand(click.Command):
@@ -321,61 +185,3 @@ def _parameter(name: str, hint: Any) -> _Parameter:  # noqa: ANN401 - a type, wh
         by_field = {each.field: each for each in options}
         options = [by_field[each].explained(how.meaning) if how.meaning else by_field[each] for each in how.names]
     return options, lambda given: group(**{each.field: each.read(given[str(each.name)]) for each in options})
-
-
-def _read_settings_file(ctx: click.Context, _parameter: click.Parameter, path: Path | None) -> Path | None:
-    """Take the defaults of this command from a TOML file; its keys are option names without the dashes."""
-    if path is None:
-        return None
-    import tomllib  # noqa: PLC0415 - help does not need it
-
-    from reencrypt.settings.files import read_text  # noqa: PLC0415
-
-    hint = "--config names a settings file in TOML, and `reencrypt COMMAND --help` shows the names of its keys."
-    text = read_text(path, "the settings file", hint).removeprefix("\ufeff")
-    try:
-        values = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        detail = str(error) if isinstance(error, tomllib.TOMLDecodeError) else "a number or a nesting without end"
-        raise ConfigurationError(f"the settings file {path} is not TOML: {detail}", hint=hint) from None
-    # What is there is nearer to the command than a file of settings for all of them.
-    ctx.default_map = {**defaults_from(ctx, values, f"the settings file {path}"), **(ctx.default_map or {})}
-    return path
-
-
-def defaults_from(ctx: click.Context, values: Mapping[str, object], place: str) -> dict[str, object]:
-    """The defaults of a command's parameters that a file gives with the names of options, without dashes.
-
-    What only other commands have is left out. Raises `ConfigurationError` with the place for what no command has, and
-    for a value of the wrong type.
-    """
-    known = {name.lstrip("-"): parameter for parameter in ctx.command.params for name in parameter.opts}
-    commands = (each for _, each in all_commands(ctx.find_root().command))
-    elsewhere = {name.lstrip("-") for each in commands for one in each.params for name in one.opts}
-    found: dict[str, object] = {}
-    for name, value in values.items():
-        parameter = known.get(name)
-        if parameter is None and name not in elsewhere:
-            raise ConfigurationError(
-                f"{place}: no command has an option {name!r}", hint="`reencrypt COMMAND --help` shows the options."
-            )
-        if isinstance(parameter, StatedOption):
-            if not parameter.takes(value):
-                raise ConfigurationError(
-                    f"{place}: {name} cannot be {_TOML_WORDS.get(type(value), 'a date or time')}",
-                    hint=f"Write {name} = {parameter.example}.",
-                )
-            found[str(parameter.name)] = value
-    return found
-
-
-def all_commands(command: click.Command, name: str = "") -> Iterator[tuple[str, click.Command]]:
-    """Every command that is no group, with its full name."""
-    if not isinstance(command, click.Group):
-        yield name, command
-        return
-    context = click.Context(command)
-    for each in list(command.commands) or command.list_commands(context):
-        inner = command.get_command(context, each)
-        if inner is not None:
-            yield from all_commands(inner, f"{name} {each}".strip())

@@ -19,7 +19,8 @@ import yaml
 from click.testing import CliRunner
 
 from reencrypt.cli.main import cli
-from reencrypt.cli.options import CommandFailedError, all_commands
+from reencrypt.cli.options import CommandFailedError
+from reencrypt.cli.tree import all_commands
 from reencrypt.fleet.listing import read_listing
 from reencrypt.fleet.member import check_members, read_member
 from reencrypt.outcomes import ExitCode

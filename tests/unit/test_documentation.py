@@ -14,7 +14,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from reencrypt.cli.main import cli
-from reencrypt.cli.options import CommandFailedError, all_commands
+from reencrypt.cli.options import CommandFailedError
+from reencrypt.cli.tree import all_commands
 from reencrypt.databases.statements import OUR_TABLES, load_schema
 from reencrypt.errors import ConfigurationError
 from reencrypt.outcomes import ExitCode

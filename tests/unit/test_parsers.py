@@ -25,7 +25,8 @@ from reencrypt.catalogue.plaintext import Kind, evidence, is_plausible
 from reencrypt.catalogue.sealed_object import SealedObject
 from reencrypt.catalogue.store_name import StoreName
 from reencrypt.cli.main import cli
-from reencrypt.cli.options import CommandFailedError, all_commands
+from reencrypt.cli.options import CommandFailedError
+from reencrypt.cli.tree import all_commands
 from reencrypt.crypto import envelope, gobase64, managed
 from reencrypt.crypto.envelope import MalformedEnvelopeError
 from reencrypt.crypto.gobase64 import MalformedEncodingError

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from reencrypt.cli.main import cli, run_command_line
-from reencrypt.cli.options import all_commands
+from reencrypt.cli.tree import all_commands
 
 #: Command line → what the message says, and what the hint says.
 MISTAKES = {

@@ -17,11 +17,10 @@ from reencrypt.cli.options import (
     CommandFailedError,
     Common,
     Only,
-    StatedOption,
-    all_commands,
     cli_command,
-    options_of,
 )
+from reencrypt.cli.stated_option import StatedOption, options_of
+from reencrypt.cli.tree import all_commands
 from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.errors import ConfigurationError
 from reencrypt.keys.manager_options import ManagerOptions, ManagerVault
