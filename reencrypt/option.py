@@ -22,6 +22,7 @@ class Option:
     parse: Callable[[str], object] | None
     counts: bool
     early: Callable[..., object] | None
+    completes: str
     details: str
     example: str | float
 
@@ -57,6 +58,7 @@ def option(
     parse: Callable[[str], object] | None = None,
     counts: bool = False,
     early: Callable[..., object] | None = None,
+    completes: str = "",
     details: str = "",
     example: str | float = "",
 ) -> _T:
@@ -64,7 +66,8 @@ def option(
 
     The type decides the rest: bool is a flag, a tuple or frozenset is repeatable, an enum or a Literal has choices.
     `parse` reads the text: a `ValueError` becomes a usage error. `counts` is the number of times that it is given.
-    `early` is click's callback, called before other options are read. `details` and `example` are for documents alone.
+    `completes` is what a shell completes it with: "location", "provider" or "run". `early` is click's callback, called
+    before other options are read. `details` and `example` are for documents alone.
     """
-    stated = Option(usage, explanation, minimum, above, maximum, parse, counts, early, details, example)
+    stated = Option(usage, explanation, minimum, above, maximum, parse, counts, early, completes, details, example)
     return field(default=default, metadata={"option": stated})

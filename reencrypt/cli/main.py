@@ -40,6 +40,7 @@ COMMANDS: Final = {
     "report": "report",
     "fleet": "fleet",
     "config": "config",
+    "completion": "completion",
     "demo": "demo",
     "emulator": "emulator",
 }

@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from types import NoneType, SimpleNamespace
 from typing import Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
 
 import click
 
+from reencrypt.cli.candidates import candidates
 from reencrypt.cli.on_finish import FinishCommand
 from reencrypt.cli.settings_file import read_settings_file
-from reencrypt.cli.stated_option import StatedOption, options_of
+from reencrypt.cli.stated_option import Choice, StatedOption, options_of
 from reencrypt.option import option
 
 
@@ -100,10 +101,12 @@ class Only:
 class Argument:
     """Beside a text in a signature: a positional argument of the command; beside a tuple any number of them.
 
-    Beside `str | None` it may be left out.
+    Beside `str | None` it may be left out. `completes` is what a shell completes it with, as of an option.
     """
 
     metavar: str
+    choices: tuple[str, ...] = ()
+    completes: str = ""
 
 
 #: click's parameters for one parameter of a command's function, and how they become its value.
@@ -168,6 +171,10 @@ def cli_command(
     return make
 
 
+def _candidates(kind: str, ctx: click.Context, _argument: click.Parameter, incomplete: str) -> list[str]:
+    return candidates(kind, ctx, incomplete)
+
+
 def _parameter(name: str, hint: Any) -> _Parameter:  # noqa: ANN401 - a type, whatever it is
     group, *beside = get_args(hint) or (hint,)
     (how,) = beside or (None,)
@@ -176,6 +183,8 @@ def _parameter(name: str, hint: Any) -> _Parameter:  # noqa: ANN401 - a type, wh
         argument = click.Argument(
             [name],
             metavar=how.metavar,
+            type=Choice(how.choices) if how.choices else None,
+            shell_complete=partial(_candidates, how.completes) if how.completes else None,
             nargs=-1 if several else 1,
             required=not several and NoneType not in get_args(group),
         )

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 
 import click
 
+from reencrypt.cli.candidates import candidates
 from reencrypt.option import Option
 from reencrypt.suggestion import did_you_mean, joined
 
@@ -36,10 +37,11 @@ _INTEGERS: Final = _sensible(click.IntRange)
 _FLOATS: Final = _sensible(click.FloatRange)
 
 
-class _Choice(click.Choice[str]):
+class Choice(click.Choice[str]):
     """One of some words. Another one that looks like one of them gets a question."""
 
     def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:  # noqa: ANN401 - as click has it
+        """Say what the words are, and which may be meant."""
         message = super().get_invalid_choice_message(value, ctx)
         return joined(message, did_you_mean(str(value), self.choices))
 
@@ -66,6 +68,9 @@ class StatedOption(click.Option):
             attributes |= {"default": field.default, "show_default": True}
         if self.stated.early is not None:
             attributes |= {"is_eager": True, "callback": self.stated.early}
+        if self.stated.completes:
+            kind = self.stated.completes
+            attributes["shell_complete"] = lambda ctx, _option, incomplete: candidates(kind, ctx, incomplete)
         super().__init__(
             self.stated.names,
             help=self.stated.explanation,
@@ -82,9 +87,9 @@ class StatedOption(click.Option):
         if self._kind is bool or self.stated.counts:
             return None
         if get_origin(self._kind) is Literal:
-            return _Choice(get_args(self._kind))
+            return Choice(get_args(self._kind))
         if issubclass(self._kind, Enum):
-            return _Choice([each.value for each in self._kind])
+            return Choice([each.value for each in self._kind])
         if self._kind is Path:
             return click.Path(path_type=Path)
         if self._kind in (int, float):

@@ -89,6 +89,7 @@ class TargetOptions:
         "--to PROVIDER",
         "Target provider. Default: Grafana's encryption_provider.",
         default=None,
+        completes="provider",
         example="azurekv.prod",
     )
     wrap_format: WrapFormat | None = option(
@@ -113,12 +114,17 @@ class TrustOptions:
     """Which keys to believe, which to leave, and whether a database may be empty."""
 
     skip_keys: frozenset[str] = option(
-        "--skip-key KEY", "Leave what is under this data key or provider.", default=frozenset(), example="secretKey.v1"
+        "--skip-key KEY",
+        "Leave what is under this data key or provider.",
+        default=frozenset(),
+        completes="provider",
+        example="secretKey.v1",
     )
     accept_unproven: frozenset[str] = option(
         "--accept-unproven KEY",
         "Believe this data key, or all under this provider, without proof.",
         default=frozenset(),
+        completes="provider",
         example="azurekv.old",
     )
     allow_empty: bool = option("--allow-empty", "A database without any secret is no error.", default=False)
@@ -155,7 +161,11 @@ class ScopeOptions:
     """How much one run does, and when it ends."""
 
     locations: tuple[str, ...] = option(
-        "--location NAME", "Only this location; then stop (exit 4).", default=(), example="data_source"
+        "--location NAME",
+        "Only this location; then stop (exit 4).",
+        default=(),
+        completes="location",
+        example="data_source",
     )
     limit: int | None = option(
         "--limit N", "Stop after about N secrets (exit 4).", default=None, minimum=1, example=100
@@ -193,7 +203,7 @@ class QuarantineSelection:
     """A selection of quarantine entries: those that fit every given option."""
 
     location: str | None = option(
-        "--location NAME", "Only entries of this location.", default=None, example="data_source"
+        "--location NAME", "Only entries of this location.", default=None, completes="location", example="data_source"
     )
     row_key: str | None = option(
         "--key KEY", "Only this row; its key as `quarantine list` shows it.", default=None, example="17"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def prepare(
-    run_id: Annotated[str | None, Argument("[RUN]")],
+    run_id: Annotated[str | None, Argument("[RUN]", completes="run")],
     paper: PaperOptions,
     evidence: EvidenceOptions,
     declared: DeclaredOptions,

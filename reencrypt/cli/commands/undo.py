@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def prepare(
     declared: DeclaredOptions,
-    run_id: Annotated[str, Argument("RUN")],
+    run_id: Annotated[str, Argument("RUN", completes="run")],
     vault: ServiceOptions,
     manager: ManagerOptions,
     safety: Annotated[SafetyOptions, Only("lease_timeout")],
