@@ -13,7 +13,8 @@ from reencrypt.outcomes import ExitCode
 class ReencryptError(Exception):
     """Something went wrong that the operator can act on.
 
-    `message` says what happened and where, `hint` what to do next; neither may hold a secret.
+    `message` says what happened and where, `hint` what to do next; neither may hold a secret. A sentence of the hint
+    that names an option is shown for the commands that have it. So it stands alone, apart from what always helps.
     """
 
     exit_code: ClassVar[ExitCode] = ExitCode.USAGE

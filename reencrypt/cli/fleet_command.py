@@ -13,6 +13,7 @@ import click
 from click.core import ParameterSource
 
 from reencrypt.cli import output as out
+from reencrypt.cli.hints import followable
 from reencrypt.cli.monitoring import monitoring
 from reencrypt.cli.options import Argument, Common, GroupsCommand, Only
 from reencrypt.cli.settings_file import defaults_from
@@ -282,11 +283,13 @@ async def _performed(
     from reencrypt.fleet.work import FleetWork  # noqa: PLC0415
     from reencrypt.operations.session import open_shared  # noqa: PLC0415
 
-    number = 0
+    number, command = 0, click.get_current_context().command
 
     def ended(result: MemberResult) -> None:
         nonlocal number
         number += 1
+        if isinstance(result.error, ReencryptError):
+            result.error.hint = followable(result.error.hint, command)
         _show_places(result)
         seconds = round(result.seconds, 1)
         tell(MemberEnded(result.name, number, len(tasks), result.exit_code, seconds, str(result)))

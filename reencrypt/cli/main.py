@@ -13,6 +13,7 @@ import click
 
 from reencrypt.cli import output
 from reencrypt.cli.groups import CommonGroup
+from reencrypt.cli.hints import followable
 from reencrypt.cli.mistakes import explained
 from reencrypt.cli.options import CommandFailedError
 from reencrypt.cli.output import ReportedError
@@ -111,6 +112,7 @@ def run_command_line(arguments: Sequence[str]) -> int:
         if isinstance(cause, OutputLostError):
             return _without_output(cause)
         reported = _reported(cause)
+        reported = replace(reported, hint=followable(reported.hint, asked.command))
         if reported.exit_code == ExitCode.USAGE and asked.settings_file is not None:
             reported = replace(reported, hint=joined(reported.hint, in_force(asked.settings_file)))
         try:

@@ -197,7 +197,7 @@ def of_sections(plan: Plan, by_grafana: Sequence[str]) -> list[RefusedError]:
         RefusedError(
             f"the secret in [{MANAGER.section_of(provider)}] is wrong: it unwraps none of the {len(found)} data keys "
             f"under {provider} that are to move",
-            hint="Give the secret that Grafana has there. If it is this one, restore secret_data_key from a backup, or "
+            hint="Give the secret that Grafana has there. If it is this one, restore secret_data_key from a backup. Or "
             f"leave what is under it with `--skip-key {provider}`.",
         )
         for provider, found in sorted(entries.items())
@@ -275,8 +275,8 @@ def of_secret_key(plan: Plan) -> list[RefusedError]:
         WrongSecretKeyError(
             f"secret_key (from {plan.settings.secret_key_origin}) is wrong: what it decrypts in "
             f"{', '.join(places)} is not what Grafana stores there",
-            hint="Give Grafana's own secret_key, in its file or as GF_SECURITY_SECRET_KEY, "
-            f"or leave all that is under it with `--skip-key {SECRET_KEY_PROVIDER}`.",
+            hint="Give Grafana's own secret_key, in its file or as GF_SECURITY_SECRET_KEY. "
+            f"Or leave all that is under it with `--skip-key {SECRET_KEY_PROVIDER}`.",
         )
     ]
 
@@ -309,7 +309,7 @@ def _of_unshown_format(plan: Plan) -> RefusedError:
         check = "Check the vault key and its versions"
         return RefusedError(
             f"no data key that Grafana wrote under {target} unwraps, so its format cannot be learned",
-            hint=f"{check}, or name the format with --wrap-format."
+            hint=f"{check}. Or name the format with --wrap-format."
             if classic
             else f"{check}, and whether {OPTION} names the key that Grafana uses there.",
         )

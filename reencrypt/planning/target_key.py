@@ -29,6 +29,8 @@ from reencrypt.state.runs import Run, record_target_key
 _ID_LENGTH: Final = 14
 _ID_ALPHABET: Final = string.ascii_lowercase + string.digits
 
+_CHECK: Final = "Check the vault key. Check --wrap-format too."
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class TargetDataKey:
@@ -174,11 +176,13 @@ async def rehearse(provider: KeyProvider, wrap_format: WrapFormat | None) -> Non
         unwrapped = await provider.unwrap(await provider.wrap(data_key, wrap_format))
     except UnwrapFailedError as error:
         raise RefusedError(
-            f"what {provider.name} wraps does not unwrap again: {error}", hint="Check --wrap-format and the vault key."
+            f"what {provider.name} wraps does not unwrap again: {error}",
+            hint=_CHECK,
         ) from None
     if unwrapped.data_key != data_key:
         raise RefusedError(
-            f"what {provider.name} wraps unwraps to something else", hint="Check --wrap-format and the vault key."
+            f"what {provider.name} wraps unwraps to something else",
+            hint=_CHECK,
         )
 
 
@@ -220,7 +224,7 @@ async def finish_target_key(
         await discard_target_key(place, run, wrapped)
         raise RefusedError(
             f"the new data key {key_id} does not unwrap again under {provider.name}",
-            hint="It was removed; nothing was written under it. Check --wrap-format and the vault key, then run again.",
+            hint=f"It was removed; nothing was written under it. {_CHECK}",
         )
     async with place.database.transaction() as transaction:
         await place.lease.check(transaction)

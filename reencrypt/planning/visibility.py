@@ -49,7 +49,7 @@ async def obstacles(database: Database, columns: Columns) -> list[ConfigurationE
         where = f" in the schema {database.schema}" if database.schema else ""
         raise ConfigurationError(
             f"{database.name} is not a Grafana database: it has no tables org, migration_log and data_source{where}",
-            hint="Check [database] and [paths] data, or give --database.",
+            hint="Check [database] and [paths] data. Or give --database.",
         )
     migrations = await _migrations(database, columns) if not hidden else {}
     wanted = demanded(migrations)

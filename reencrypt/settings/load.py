@@ -143,7 +143,7 @@ def _layers(location: Location, environment: Environment, machine: Machine) -> L
 
 
 def _texts(path: Path, purpose: str) -> Mapping[str, Mapping[str, str]]:
-    hint = "Check --grafana-config or GF_PATHS_CONFIG, and --grafana-home or GF_PATHS_HOME."
+    hint = "Check GF_PATHS_CONFIG and GF_PATHS_HOME. Check --grafana-config and --grafana-home."
     sections = parse_ini(read_text(path, purpose, hint), str(path))
     return {section: {key: value.text for key, value in keys.items()} for section, keys in sections.items()}
 

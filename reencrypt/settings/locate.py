@@ -73,7 +73,7 @@ def locate(*, config: Path | None, home: Path | None, environment: Environment, 
         if problem := _problem_of_folder(named_home):
             raise ConfigurationError(
                 f"Grafana's home {shown_path(named_home)} {problem}",
-                hint="Give the folder that holds Grafana's conf/defaults.ini with --grafana-home or GF_PATHS_HOME.",
+                hint="Give the folder that holds Grafana's conf/defaults.ini in GF_PATHS_HOME. Or give --grafana-home.",
             )
     found = config or _from_environment(environment, "GF_PATHS_CONFIG")
     if found is not None:

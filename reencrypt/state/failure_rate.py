@@ -75,6 +75,6 @@ class FailureRate:
                 raise RefusedError(
                     f"{failed} of {tried} secrets under {f'data key {key}' if key else 'secret_key'} do not decrypt to "
                     "what Grafana stores there: that is a wrong key rather than damage",
-                    hint="Nothing of this page was written. Check the key, leave its secrets with "
-                    f"--skip-key {key or 'secretKey.v1'}, or raise --max-quarantine.",
+                    hint="Nothing of this page was written. Check the key. Or leave its secrets with "
+                    f"--skip-key {key or 'secretKey.v1'}. Or raise --max-quarantine.",
                 )

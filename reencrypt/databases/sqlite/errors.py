@@ -155,13 +155,13 @@ def check_file(path: Path, *, write: bool) -> None:
         if not stat.S_ISREG(path.stat().st_mode):
             # Whoever opens a pipe may wait for ever.
             raise ConfigurationError(
-                f"the database {path} is not a plain file", hint="Check [database] path, or give --database."
+                f"the database {path} is not a plain file", hint="Check [database] path. Or give --database."
             )
         with path.open("rb") as file:
             header = file.read(16)
     except FileNotFoundError:
         raise ConfigurationError(
-            f"the database {path} does not exist", hint="Check [database] path and [paths] data, or give --database."
+            f"the database {path} does not exist", hint="Check [database] path and [paths] data. Or give --database."
         ) from None
     except OSError as error:
         raise ConfigurationError(
@@ -169,7 +169,7 @@ def check_file(path: Path, *, write: bool) -> None:
             hint="Run as the user that owns it, usually grafana.",
         ) from error
     if header and not header.startswith(b"SQLite format 3\0"):
-        raise ConfigurationError(f"{path} is not an SQLite database", hint="Check [database] path, or give --database.")
+        raise ConfigurationError(f"{path} is not an SQLite database", hint="Check [database] path. Or give --database.")
     if write:
         check_writable(path)
 

@@ -333,7 +333,7 @@ async def _wrap_all(
         if not (checks.proves(row) or proof.accepts(row.id, row.provider)):
             raise RefusedError(
                 f"nothing proves that the configured secret_key unwraps data key {row.id} correctly",
-                hint=f"Leave it behind with `--skip-key {row.id}`, or believe it with `--accept-unproven {row.id}`.",
+                hint=f"Leave it behind with `--skip-key {row.id}`. Or believe it with `--accept-unproven {row.id}`.",
             )
         found.new.append(await wrap_anew(row, entry.data_key, new))
     return found

@@ -98,7 +98,7 @@ class Rewrapper:
         if again != data_key:
             raise RefusedError(
                 f"data key {row.id}, wrapped under {self.provider.name}, does not unwrap again",
-                hint="Nothing of its batch was written. Check --wrap-format and the vault key.",
+                hint="Nothing of its batch was written. Check the vault key. Check --wrap-format too.",
             )
         return _CheckedWrapping(row, wrapped, same_form)
 
