@@ -8,6 +8,7 @@ from typing import Final
 
 import click
 
+from reencrypt.cli.help import HelpContext, write_commands, write_options
 from reencrypt.cli.options import Common
 from reencrypt.cli.stated_option import StatedOption, options_of
 from reencrypt.cli.tree import Invocation, all_commands
@@ -23,6 +24,14 @@ class CommonGroup(click.Group):
     They mean the same there, because the command itself reads them: they are handed to it in front of its own. So the
     later one wins, and -v counts.
     """
+
+    context_class = HelpContext
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands, then the options."""
+        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        write_commands([(name, each) for name, each in commands if each is not None], formatter)
+        write_options(self, ctx, formatter)
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """Those of the group, and the common ones."""

@@ -69,7 +69,7 @@ class _LazyGroup(CommonGroup):
 
 
 def _exit_codes() -> str:
-    lines = (textwrap.wrap(f"{code:3}  {code.meaning}", 94, subsequent_indent="     ") for code in ExitCode)
+    lines = (textwrap.wrap(f"{code:3}  {code.meaning}", 74, subsequent_indent="     ") for code in ExitCode)
     return "\n".join(each for wrapped in lines for each in wrapped)
 
 
@@ -77,7 +77,7 @@ def _exit_codes() -> str:
     cls=_LazyGroup,
     name="reencrypt",
     epilog=f"\b\nExit codes:\n{_exit_codes()}\n\n{_EXAMPLE}",
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
 )
 @click.option(
     "--version",

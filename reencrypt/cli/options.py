@@ -17,6 +17,7 @@ from typing import Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
 import click
 
 from reencrypt.cli.candidates import candidates
+from reencrypt.cli.help import HelpContext, write_options
 from reencrypt.cli.on_finish import FinishCommand
 from reencrypt.cli.settings_file import read_settings_file
 from reencrypt.cli.stated_option import Choice, StatedOption, options_of
@@ -116,6 +117,8 @@ _Parameter: TypeAlias = tuple[Sequence[click.Parameter], Callable[[Mapping[str, 
 class GroupsCommand(click.Command):
     """Calls a function with the groups of options in its signature, or in that of another function, `stated`."""
 
+    context_class = HelpContext
+
     def __init__(
         self, name: str, function: Callable[..., int], epilog: str, stated: Callable[..., object] | None = None
     ) -> None:
@@ -130,6 +133,10 @@ class GroupsCommand(click.Command):
             raise AttributeError(name)
         self.params = [each for made, _ in self._parameters.values() for each in made]
         return self.params
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write them under headings."""
+        write_options(self, ctx, formatter)
 
     def groups(self) -> dict[str, Any]:
         """The groups of options by the names that the function has for them, as a signature states them."""

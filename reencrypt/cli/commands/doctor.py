@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 @cli_command(
     "doctor",
     epilog="""\b
-Example:
+Examples:
+  reencrypt doctor --to azurekv.prod
   reencrypt doctor --grafana-config /etc/grafana/grafana.ini
 """,
 )

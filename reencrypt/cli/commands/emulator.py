@@ -34,7 +34,8 @@ class EmulatorOptions:
     epilog="""\b
 Example:
   reencrypt emulator --state /tmp/vault --key prod
-  SSL_CERT_FILE=/tmp/vault/ca.pem AZURE_AUTHORITY_HOST=https://localhost:PORT \\
+  SSL_CERT_FILE=/tmp/vault/ca.pem \\
+      AZURE_AUTHORITY_HOST=https://localhost:PORT \\
       reencrypt plan --grafana-config /tmp/vault/grafana.ini
 """,
 )

@@ -43,8 +43,9 @@ class RekeyOptions:
     epilog="""\b
 Example:
   openssl rand -base64 32 > next.key
-  reencrypt rekey-secret-key --new-secret-key-file next.key                     # while Grafana runs
-  reencrypt rekey-secret-key --new-secret-key-file next.key --grafana-stopped   # once it is stopped
+  reencrypt rekey-secret-key --new-secret-key-file next.key
+  # Then stop Grafana, and go on:
+  reencrypt rekey-secret-key --new-secret-key-file next.key --grafana-stopped
 """,
 )
 def command(

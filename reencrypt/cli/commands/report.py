@@ -94,7 +94,7 @@ command = WorkCommand(
     epilog="""\b
 Examples:
   reencrypt report --file rotation.html --cryptoperiod 90d
-  reencrypt report 20261125-093000-a1b2 --format md --previous rotation-2026-08.html
+  reencrypt report 20261125-093000-a1b2 --format md --previous rotation.html
 """,
 )
 #: The same without paper, for a fleet, which has one paper for all.

@@ -57,7 +57,8 @@ command = WorkCommand(
     prepare,
     show,
     epilog="""\b
-Example:
+Examples:
+  reencrypt rollback --location data_source --limit 5    # a pilot
   GF_SECURITY_SECRET_KEY=… reencrypt rollback
 """,
 )

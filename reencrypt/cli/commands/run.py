@@ -159,7 +159,7 @@ command = WorkCommand(
     epilog="""\b
 Examples:
   reencrypt run
-  reencrypt run --limit 5                                        # a pilot: that much, then stop
-  reencrypt run --fresh-data-key --if-older-than 90d --settle    # for a schedule
+  reencrypt run --limit 5    # a pilot: that much, then stop
+  reencrypt run --fresh-data-key --if-older-than 90d --settle    # scheduled
 """,
 )

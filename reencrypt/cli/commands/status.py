@@ -60,7 +60,8 @@ command = WorkCommand(
     prepare,
     _print,
     epilog="""\b
-Example:
+Examples:
+  reencrypt status
   reencrypt status --output json | jq '.runs[-1].secrets'
 """,
 )

@@ -73,7 +73,8 @@ command = WorkCommand(
     prepare,
     _print,
     epilog="""\b
-Example:
-  reencrypt undo 20261125-093000-a1b2       # the run as `reencrypt status` names it
+Examples:
+  reencrypt status                            # names the runs
+  reencrypt undo 20261125-093000-a1b2
 """,
 )

@@ -91,7 +91,8 @@ command = WorkCommand(
     prepare,
     _print,
     epilog="""\b
-Example:
+Examples:
+  reencrypt verify --store classic
   reencrypt verify && echo "Grafana can read every secret"
 """,
 )
