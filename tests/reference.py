@@ -1,4 +1,4 @@
-"""Writes `docs/reference.md` and `config/reencrypt.toml` from what the program says of its options and exit codes.
+"""Writes `docs/reference.md`, `docs/reencrypt.1` and `config/reencrypt.toml` from what the program says of itself.
 
 Run it in the checkout after a change: `python -m tests.reference`.
 """
@@ -15,6 +15,7 @@ from typing import Final
 
 import click
 
+from reencrypt.cli.help import first_sentence
 from reencrypt.cli.main import cli
 from reencrypt.cli.stated_option import StatedOption
 from reencrypt.cli.tree import all_commands
@@ -105,7 +106,7 @@ def collected(key: Callable[[StatedOption], object]) -> list[Stated]:
 
 def reference() -> str:
     """The text of `docs/reference.md`."""
-    commands = [(f"`{_usage(name, command)}`", _first_sentence(command)) for name, command in all_commands(cli)]
+    commands = [(f"`{usage(name, command)}`", first_sentence(command)) for name, command in all_commands(cli)]
     options = collected(lambda each: (each.group, each.stated.name, each.help))
     groups = dict.fromkeys(each.option.group for each in options)
     tables = []
@@ -148,53 +149,49 @@ def _is_config(option: click.Parameter) -> bool:
     return "--config" in option.opts
 
 
-def _usage(name: str, command: click.Command) -> str:
+def usage(name: str, command: click.Command) -> str:
     arguments = [str(each.metavar) for each in command.params if isinstance(each, click.Argument)]
     return " ".join(["reencrypt", name, *arguments])
 
 
-def _first_sentence(command: click.Command) -> str:
-    return " ".join(str(command.help).split("\n\n")[0].split())
-
-
 def _row(each: Stated) -> tuple[str, ...]:
     option, stated = each.option, each.option.stated
-    default = "" if each.default in (None, False) else f"`{_shown(each.default)}`"
+    default = "" if each.default in (None, False) else f"`{shown(each.default)}`"
     return (
-        f"`{_written(option)}`",
-        _names(each.commands),
+        f"`{written(option)}`",
+        names(each.commands),
         f"`{stated.variable}`" if stated.variable else "",
-        ", ".join(filter(None, (default, *_limits(option)))),
-        " ".join(_sentences(option)),
+        ", ".join(filter(None, (default, *limits(option)))),
+        " ".join(sentences(option)),
     )
 
 
-def _written(option: StatedOption) -> str:
+def written(option: StatedOption) -> str:
     metavar = "" if option.is_flag or option.count else option.make_metavar(click.Context(cli))
     if isinstance(option.type, click.Choice):
         metavar = metavar.strip("[]")
     return f"{', '.join(option.stated.names)} {metavar}".strip()
 
 
-def _shown(default: object) -> str:
+def shown(default: object) -> str:
     if isinstance(default, Sequence) and not isinstance(default, str):
         return " ".join(map(str, default))
     return f"{default:g}" if isinstance(default, float) else str(default)
 
 
-def _names(commands: list[str]) -> str:
+def names(commands: list[str]) -> str:
     missing = [name for name, _ in all_commands(cli) if name not in commands and not name.startswith(FLEET)]
     return f"all but {', '.join(missing)}" if len(missing) < len(commands) / 2 else ", ".join(commands)
 
 
-def _limits(option: StatedOption) -> Iterator[str]:
+def limits(option: StatedOption) -> Iterator[str]:
     stated = option.stated
     for words, limit in (("at least", stated.minimum), ("above", stated.above), ("at most", stated.maximum)):
         if limit is not None:
             yield f"{words} {limit:g}"
 
 
-def _sentences(option: StatedOption) -> Iterator[str]:
+def sentences(option: StatedOption) -> Iterator[str]:
     text = str(option.help)
     yield text
     if option.required:
@@ -213,7 +210,18 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
 
 
-FILES: Final = {ROOT / "docs/reference.md": reference, ROOT / "config/reencrypt.toml": settings_file}
+def manual() -> str:
+    """The text of `docs/reencrypt.1`."""
+    from tests.manpage import man_page  # noqa: PLC0415 - it is made of this module
+
+    return man_page()
+
+
+FILES: Final = {
+    ROOT / "docs/reference.md": reference,
+    ROOT / "config/reencrypt.toml": settings_file,
+    ROOT / "docs/reencrypt.1": manual,
+}
 
 
 if __name__ == "__main__":
