@@ -202,6 +202,6 @@ command = WorkCommand(
 Examples:
   reencrypt plan
   reencrypt plan --to azurekv.prod --output json | jq .secrets
-  reencrypt plan --ddl | psql grafana     # as an owner, where Grafana's account may create no tables
+  reencrypt plan --ddl | psql grafana    # as the owner of the tables
 """,
 )
