@@ -195,8 +195,9 @@ class Throttled:
 
 @dataclass(frozen=True, slots=True)
 class Warned:
-    """A fact that the operator should know, although it stops nothing."""
+    """A fact that the operator should know, although it stops nothing. The log line has its `name`, which stays."""
 
+    name: str
     message: str
 
 

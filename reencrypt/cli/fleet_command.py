@@ -261,7 +261,7 @@ def _listening(
     from reencrypt.telemetry.trace_context import LoggedTrace  # noqa: PLC0415
 
     names = frozenset(each.name for each in members)
-    with monitoring(metrics, lambda message: tell(Warned(message)), members=names) as monitors:
+    with monitoring(metrics, lambda message: tell(Warned("monitoring failed", message)), members=names) as monitors:
 
         def listener(member: str) -> Emit:
             logged = LoggedTrace.of_environment(os.environ)

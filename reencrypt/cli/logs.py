@@ -106,7 +106,9 @@ def log_listener(
         ids = trace.ids if log_format == "json" else {}
         name, level, from_verbosity = _LINES[type(event)]
         if verbosity >= from_verbosity:
-            getattr(logger, level)(name, **ids, **asdict(event))
+            fields = asdict(event)
+            # A warning has a name of its own.
+            getattr(logger, level)(fields.pop("name", name), **ids, **fields)
         figures.listen(event)
         if isinstance(event, _COUNTED) and clock() >= due:
             due = clock() + PROGRESS_SECONDS

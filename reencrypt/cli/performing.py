@@ -108,7 +108,7 @@ def listening(common: Common, metrics: MetricsOptions | None = None) -> Iterator
         if metrics is None:
             yield tell
             return
-        with monitoring(metrics, lambda message: tell(Warned(message))) as monitors:
+        with monitoring(metrics, lambda message: tell(Warned("monitoring failed", message))) as monitors:
             yield to_all([*monitors(logged), tell])
 
 

@@ -43,7 +43,7 @@ class _Teller:
                 self._print(f"{'resuming run' if resumed else 'run'} {run_id} to {target}")
             case Quarantined(location, key, field, reason):
                 self._print(f"quarantined {location} {key} {field}: {reason}")
-            case Warned(message):
+            case Warned(_, message):
                 self._print(f"warning: {message}")
             case TargetKeyReady(key_id, _provider, made):
                 self._print(f"writing under the {'new' if made else 'existing'} data key {key_id}")

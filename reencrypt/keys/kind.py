@@ -79,9 +79,9 @@ class ProviderContext:
         """Tell the user why work pauses, in words."""
         self.emit(Waiting(reason))
 
-    def warn(self, message: str) -> None:
-        """Tell the user what stops nothing, in words."""
-        self.emit(Warned(message))
+    def warn(self, name: str, message: str) -> None:
+        """Tell the user what stops nothing: its name in the log, and in words."""
+        self.emit(Warned(name, message))
 
     def shared(self, kind: type[T], name: str, make: Callable[[], T]) -> T:
         """Return this process's one object of a type and name, such as the limiter of a vault that holds two keys."""

@@ -28,7 +28,7 @@ def chosen_stores(settings: Settings, options: RunOptions, emit: Emit) -> tuple[
     where = _elsewhere(settings)
     if len(chosen) == 1:
         raise ConfigurationError(where, hint="Run the command with the configuration and the database of that service.")
-    emit(Warned(f"{where}: nothing of them is done here"))
+    emit(Warned("secrets manager is elsewhere", f"{where}: nothing of them is done here"))
     return tuple(name for name in chosen if name is not StoreName.MANAGER)
 
 

@@ -80,9 +80,9 @@ async def _tell_inventory(settings: Settings, declared: DeclaredOptions, emit: E
         file = _read_again(settings, declared, emit)
         inventory = await stop.interruptible(inventory_of(settings, file, emit=emit))
     except StoppedEarlyError:
-        emit(Warned(f"the secrets are not counted for the metrics: {stop.reason}"))
+        emit(Warned("secrets are not counted", f"the secrets are not counted for the metrics: {stop.reason}"))
     except ReencryptError as error:
-        emit(Warned(f"the secrets cannot be counted for the metrics: {error.message}"))
+        emit(Warned("secrets are not counted", f"the secrets cannot be counted for the metrics: {error.message}"))
     else:
         emit(inventory.as_event())
 
@@ -91,6 +91,11 @@ def _read_again(settings: Settings, declared: DeclaredOptions, emit: Emit) -> Lo
     """Read the declared locations, after the work has done so: a run may have saved them, a plan has not."""
     if declared.file is not None and (problem := special_file(str(declared.file))):
         # It has been read, and a pipe gives nothing twice.
-        emit(Warned(f"{declared.file} {problem}: the metrics count of its locations those that a run has saved"))
+        emit(
+            Warned(
+                "secrets are not counted",
+                f"{declared.file} {problem}: the metrics count of its locations those that a run has saved",
+            )
+        )
         return NO_FILE
     return declared_locations(settings, RunOptions(declared=declared))

@@ -198,7 +198,7 @@ class PlanReport:
                 {"code": each.code, "exit_code": each.exit_code, "message": each.message, "hint": each.hint}
                 for each in plan.refusals
             ],
-            "warnings": plan.warnings,
+            "warnings": [each.message for each in plan.warnings],
             "pilot": self.pilot.as_json() if self.pilot else None,
             "next_command": self.next_command,
             "next_commands": [self.next_command],

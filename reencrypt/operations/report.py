@@ -11,6 +11,7 @@ from reencrypt.catalogue.reason import REMEDY, Reason
 from reencrypt.catalogue.store_name import StoreName
 from reencrypt.catalogue.stores import STORE_OF
 from reencrypt.databases.paging import Coverage
+from reencrypt.events import Warned
 from reencrypt.outcomes import Outcome
 from reencrypt.state.counts import Counts, per_location
 from reencrypt.state.quarantine import QuarantineEntry
@@ -37,7 +38,7 @@ class RunReport:
     sweeps: int = 0
     stop_reason: str | None = None
     resume: str | None = None
-    warnings: Sequence[str] = ()
+    warnings: Sequence[Warned] = ()
     may_remain: str = ""
     quarantine: Sequence[QuarantineEntry] = ()
     incomplete: Mapping[str, Coverage] = field(default_factory=dict)
@@ -74,7 +75,7 @@ class RunReport:
             "incomplete": {name: coverage.as_numbers() for name, coverage in self.incomplete.items()},
             "sweeps": self.sweeps,
             "seconds": round(self.seconds, 3),
-            "warnings": [*self.warnings, *([self.may_remain] if self.may_remain else [])],
+            "warnings": [*(each.message for each in self.warnings), *([self.may_remain] if self.may_remain else [])],
         }
 
 

@@ -12,6 +12,7 @@ from reencrypt.catalogue.namespace import unqualified
 from reencrypt.catalogue.store_name import StoreName
 from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.errors import NoSecretsError, ReencryptError
+from reencrypt.events import Warned
 from reencrypt.keys.proof import Proof
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER
 from reencrypt.keys.ring import DataKey, KeyRing
@@ -59,7 +60,7 @@ class Plan:
     uncovered: frozenset[str] = frozenset()
     borrowed: frozenset[str] = frozenset()
     refusals: tuple[ReencryptError, ...] = ()
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Warned, ...] = ()
 
     @property
     def store_settings(self) -> StoreSettings:

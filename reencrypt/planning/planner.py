@@ -13,6 +13,7 @@ from reencrypt.catalogue.store_name import StoreName
 from reencrypt.crypto.envelope import Envelope
 from reencrypt.databases.plain_text import REMEDY, count_plain_text, plain_text_in_words
 from reencrypt.errors import ConfigurationError, NoSecretsError, ReencryptError, RefusedError
+from reencrypt.events import Warned
 from reencrypt.keys.configuration import ProviderConfiguration
 from reencrypt.keys.errors import KeyDisabledError
 from reencrypt.keys.proof import Proof, Verdict
@@ -193,7 +194,9 @@ class _Planner:
             rekeyed=rekeyed,
             quarantined=len(session.schema.own(entries)),
             plain_text=plain,
-            warnings=tuple(f"{sentence}. {REMEDY}" for sentence in plain_text_in_words(plain)),
+            warnings=tuple(
+                Warned("plain text in the database", f"{sentence}. {REMEDY}") for sentence in plain_text_in_words(plain)
+            ),
         )
 
     def _target(self, open_run: Run | None) -> Target:

@@ -9,6 +9,7 @@ from reencrypt.catalogue.location import Location
 from reencrypt.catalogue.store_name import StoreName
 from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.errors import ReencryptError, RefusedError, WrongSecretKeyError
+from reencrypt.events import Warned
 from reencrypt.keys.manager_options import OPTION
 from reencrypt.keys.proof import Verdict
 from reencrypt.keys.provider import SECRET_KEY_PROVIDER, KeyProvider, Unwrapped
@@ -43,32 +44,49 @@ def refusal_of(plans: Sequence[Plan]) -> ReencryptError | None:
     return found
 
 
-def warnings(plan: Plan) -> list[str]:
+def warnings(plan: Plan) -> list[Warned]:
     """What an operator should know although it stops nothing."""
     found = _of_manager(plan) if plan.store is StoreName.MANAGER else []
     settings, store = plan.settings, plan.store_settings
     if plan.store is StoreName.CLASSIC and settings.secret_key_is_default:
-        found.append("secret_key is Grafana's shipped default, which everybody knows: nothing under it is protected")
+        found.append(
+            Warned(
+                "secret_key is the default",
+                "secret_key is Grafana's shipped default, which everybody knows: nothing under it is protected",
+            )
+        )
     target = plan.target
     if target.is_legacy:
         found.append(
-            "Grafana before 9 does not read what is written (legacy values with their algorithm in front), and a "
-            f"running Grafana keeps writing envelopes under {store.encryption_provider}"
+            Warned(
+                "Grafana before 9 cannot read it",
+                "Grafana before 9 does not read what is written (legacy values with their algorithm in front), and a "
+                f"running Grafana keeps writing envelopes under {store.encryption_provider}",
+            )
         )
     elif target.provider != store.encryption_provider:
         found.append(
-            f"Grafana's encryption_provider{_of_store(plan)} is {store.encryption_provider}: it keeps writing there, "
-            f"not under {target.provider}"
+            Warned(
+                "target is not encryption_provider",
+                f"Grafana's encryption_provider{_of_store(plan)} is {store.encryption_provider}: it keeps writing "
+                f"there, not under {target.provider}",
+            )
         )
     if target.algorithm is Algorithm.AES_GCM and store.algorithm != Algorithm.AES_GCM:
         found.append(
-            "every Grafana since 9 reads aes-gcm, but only Grafana Enterprise writes it: with [security.encryption] "
-            f"algorithm = {store.algorithm} it keeps writing that"
+            Warned(
+                "only Enterprise writes aes-gcm",
+                "every Grafana since 9 reads aes-gcm, but only Grafana Enterprise writes it: with "
+                f"[security.encryption] algorithm = {store.algorithm} it keeps writing that",
+            )
         )
     if lost := _loses_authentication(plan):
         found.append(
-            f"{lost} secrets are in aes-gcm, which is authenticated, and would be written in {target.algorithm}, as "
-            "[security.encryption] algorithm says; --algorithm aes-gcm keeps them as they are"
+            Warned(
+                "authentication would be lost",
+                f"{lost} secrets are in aes-gcm, which is authenticated, and would be written in {target.algorithm}, "
+                "as [security.encryption] algorithm says; --algorithm aes-gcm keeps them as they are",
+            )
         )
     return found
 
@@ -77,21 +95,31 @@ def _of_store(plan: Plan) -> str:
     return "" if plan.store is StoreName.CLASSIC else " of the secrets manager"
 
 
-def _of_manager(plan: Plan) -> list[str]:
+def _of_manager(plan: Plan) -> list[Warned]:
     """What is peculiar to the secrets manager: a public secret, and rows that an older replica reads no more."""
     manager = plan.settings.manager
     used = {row.provider for row in plan.ring.rows} | {plan.target.provider}
-    found = ["; ".join(public_secret(provider)) for provider in sorted(used) if manager.secret_is_default(provider)]
+    found = [
+        Warned("secret of the secrets manager is the default", "; ".join(public_secret(provider)))
+        for provider in sorted(used)
+        if manager.secret_is_default(provider)
+    ]
     found += [
-        f"not covered: {number} secrets of the secrets manager under {provider}, which is Grafana Enterprise's; to "
-        f"read what it wraps, name its key with {OPTION} {provider}=azurekv.NAME"
+        Warned(
+            "secrets are not covered",
+            f"not covered: {number} secrets of the secrets manager under {provider}, which is Grafana Enterprise's; to "
+            f"read what it wraps, name its key with {OPTION} {provider}=azurekv.NAME",
+        )
         for provider, number in sorted(plan.not_covered.items())
     ]
     if unsplit := sum(each.unsplit for each in plan.census.locations.values()):
         found.append(
-            f"{unsplit} values of the secrets manager have the id of their data key in front, as Grafana 12.2 wrote "
-            "them. A run writes it into the column data_key_id, where a replica before 12.3 does not look: update "
-            "every replica first"
+            Warned(
+                "Grafana 12.2 wrote values",
+                f"{unsplit} values of the secrets manager have the id of their data key in front, as Grafana 12.2 "
+                "wrote them. A run writes it into the column data_key_id, where a replica before 12.3 does not look: "
+                "update every replica first",
+            )
         )
     return found
 

@@ -177,8 +177,8 @@ class _Listener:
                 self._answered(within, event)
             case Quarantined(location, _, _, reason):
                 within.add("quarantined", {"reencrypt.location": location, "reencrypt.reason": reason})
-            case Warned(message):
-                within.add("warning", {"reencrypt.message": message[:_LONGEST_TEXT]})
+            case Warned(name, message):
+                within.add("warning", {"reencrypt.warning": name, "reencrypt.message": message[:_LONGEST_TEXT]})
             case Waiting(reason):
                 within.add("waiting", {"reencrypt.message": reason[:_LONGEST_TEXT]})
             case Throttled(seconds):

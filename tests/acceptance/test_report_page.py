@@ -104,7 +104,7 @@ LOOKS = {"light": ("light", 1000), "dark": ("dark", 1000), "narrow": ("light", 4
 
 @pytest.mark.parametrize("look", LOOKS)
 @pytest.mark.parametrize(
-    "name", ["full", "killed", "fleet", *(pytest.param(each.id, marks=each.marks) for each in RELEASE)]
+    "name", ["full", "killed", "both", "fleet", *(pytest.param(each.id, marks=each.marks) for each in RELEASE)]
 )
 def test_it_reads_well_and_asks_nobody_for_anything(
     browser: Browser, pages: dict[str, Path], name: str, look: str

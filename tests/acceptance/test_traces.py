@@ -440,7 +440,7 @@ _EVERYTHING: tuple[Event, ...] = (
     LocationStarted("data_source"),
     _ANSWERED,
     *[Quarantined("data_source", "1", "password", "malformed_envelope", "canary")] * 100,
-    *[Warned("x" * 5000)] * 40,
+    *[Warned("a name", "x" * 5000)] * 40,
     Throttled(1.5),
     Waiting("the vault does not answer"),
     LocationEnded("data_source", 7),

@@ -124,7 +124,7 @@ def _print_store(report: PlanReport, *, several: bool) -> None:
         if not plan.census.total:
             out.line("  It holds no secrets.")
             for warning in plan.warnings:
-                out.line(f"warning: {warning}")
+                out.line(f"warning: {warning.message}")
             _print_refusals([each for each in report.refusals if not isinstance(each, NoSecretsError)])
             return
     header = ("location", "secrets", "data keys", "provider", "algorithm", "a run would")
@@ -191,7 +191,7 @@ def _print_problems(report: PlanReport) -> None:
     if plan.schema.fitted.missing:
         out.line(f"Not in this Grafana: {', '.join(plan.schema.fitted.missing)}.")
     for warning in plan.warnings:
-        out.line(f"warning: {warning}")
+        out.line(f"warning: {warning.message}")
 
 
 command = WorkCommand(

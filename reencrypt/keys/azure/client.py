@@ -234,8 +234,9 @@ class VaultClient:
             return False
         self._connection.api_version = api_version_for(refusal)
         self._context.warn(
+            "older interface of the vault",
             f"{self._settings.vault_uri} is asked in version {self._connection.api_version} of Key Vault's interface "
-            f"from now on; {refusal.words}"
+            f"from now on; {refusal.words}",
         )
         return True
 

@@ -281,7 +281,10 @@ class AzureKeyProvider:
         expires = attributes.get(version)
         if expires is not None and expires <= time.time() and version not in self._expired:
             self._expired.add(version)
-            self._warn(f"{self.vault.key_name}, version {version} has expired; it still unwraps what it wrapped")
+            self._warn(
+                "key version has expired",
+                f"{self.vault.key_name}, version {version} has expired; it still unwraps what it wrapped",
+            )
 
     async def _try(
         self, version: str, algorithm: RsaAlgorithm, block: bytes, said: list[str]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from reencrypt.catalogue.location import Location
 from reencrypt.databases.paging import Coverage
 from reencrypt.errors import ConfigurationError, StoppedEarlyError
-from reencrypt.events import RunEnded, RunStarted, Waiting, Warned
+from reencrypt.events import RunEnded, RunStarted, Waiting
 from reencrypt.operations.ending import ending_of, failure_recorded, record_stop
 from reencrypt.operations.migrate.committer import Committer
 from reencrypt.operations.migrate.pipeline import Limit, Pipeline
@@ -82,7 +82,7 @@ async def _migrate(migrations: Sequence[_Migration], dead: DeadHolder | None) ->
     """Refuse, or move the secrets of each store under one lease."""
     for migration in migrations:
         for warning in migration.plan.warnings:
-            migration.session.emit(Warned(warning))
+            migration.session.emit(warning)
     if refused := refusal_of([migration.plan for migration in migrations]):
         raise refused
     if not any(migration.plan.needs_run for migration in migrations):
@@ -210,7 +210,7 @@ class _Migration:
             outcome = Outcome.PARTLY_DONE if incomplete else _outcome(counts, quarantine)
             if not session.options.scope.settle:
                 may_remain = _what_may_remain(session.store_settings)
-            warnings = [*plan.warnings, *([may_remain] if may_remain else [])]
+            warnings = [*(each.message for each in plan.warnings), *([may_remain] if may_remain else [])]
             ended = ending_of(session, outcome, counts=counts, sweeps=current.pass_number, warnings=warnings)
             audit = AuditEntry.now(current.id, AuditKind.ENDED, ended)
             await close_run(session.database, lease, current, RunState.FINISHED, outcome, audit=audit)

@@ -48,7 +48,7 @@ class RewrapReport:
     left: Mapping[str, str] = field(default_factory=dict)
     stop_reason: str | None = None
     resume: str | None = None
-    warnings: Sequence[str] = ()
+    warnings: Sequence[Warned] = ()
 
     @property
     def exit_code(self) -> int:
@@ -73,7 +73,7 @@ class RewrapReport:
                 "left": len(self.left),
             },
             "left_because": self.left,
-            "warnings": self.warnings,
+            "warnings": [each.message for each in self.warnings],
         }
 
 
@@ -89,7 +89,7 @@ async def rewrap_stores(sessions: Sequence[Session]) -> list[RewrapReport]:
         plans = made = await first.stop.interruptible(make_plans(sessions, for_run=True))
         for plan in made:
             for warning in plan.warnings:
-                first.emit(Warned(warning))
+                first.emit(warning)
         if refused := preflight.refusal_of(made):
             raise refused
         for session, plan in zip(sessions, made, strict=True):

@@ -106,7 +106,12 @@ class DataKeyUndo:
             now = await self._unwrap(row)
         except ReencryptError as error:
             # An unreachable vault must not block the undo that leads out of it.
-            self.session.emit(Warned(f"the present wrapping of data key {row.id} cannot be unwrapped: {error.message}"))
+            self.session.emit(
+                Warned(
+                    "data key does not unwrap",
+                    f"the present wrapping of data key {row.id} cannot be unwrapped: {error.message}",
+                )
+            )
             now = None
         if now is not None and now.data_key == old.data_key:
             await self._give_back(row.id, change)
@@ -117,7 +122,7 @@ class DataKeyUndo:
         try:
             entry = await self.session.ring.unwrap_row(row)
         except (KeyDisabledError, KeyMissingError) as error:
-            self.session.emit(Warned(error.message))
+            self.session.emit(Warned("data key does not unwrap", error.message))
             return None
         return entry if isinstance(entry, Unwrapped) else None
 

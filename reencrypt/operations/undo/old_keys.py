@@ -115,7 +115,7 @@ class OldKeys:
 
     def _give_up(self, key_id: str, error: ReencryptError) -> None:
         self._unusable.add(key_id)
-        self.session.emit(Warned(f"data key {key_id} cannot be unwrapped: {error.message}"))
+        self.session.emit(Warned("data key does not unwrap", f"data key {key_id} cannot be unwrapped: {error.message}"))
 
     async def verdict(self, secret: Rewritten) -> UndoSkipReason | None:
         """Return None where the old secret may come back, else why not. Call `ensure` for its data key first.

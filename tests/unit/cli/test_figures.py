@@ -9,7 +9,7 @@ import pytest
 from reencrypt.cli.figures import Figures
 from reencrypt.cli.logs import PROGRESS_SECONDS, log_listener
 from reencrypt.cli.progress import progress_listener
-from reencrypt.events import PageCommitted, PassStarted, RunStarted, Surveyed, Waiting
+from reencrypt.events import PageCommitted, PassStarted, RunStarted, Surveyed, Waiting, Warned
 from reencrypt.telemetry.trace_context import LoggedTrace
 
 
@@ -88,3 +88,12 @@ def test_the_bar_shows_the_same_and_fits(capsys: pytest.CaptureFixture[str], mon
     assert " 50%  1,000,000 of 2,000,000" in printed
     assert "waiting: the vault answers 429" in printed
     assert "quota is halved; 7 secrets in quarantine; 1,234 left as is" in " ".join(printed.split())
+
+
+def test_a_warning_is_an_event_with_a_name_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    listen = log_listener("json", 0, LoggedTrace.of_environment({}))
+    listen(Warned("secret_key is the default", "secret_key is Grafana's shipped default"))
+    line = json.loads(capsys.readouterr().err)
+    assert (line["event"], line["level"]) == ("secret_key is the default", "warning")
+    assert line["message"] == "secret_key is Grafana's shipped default"
+    assert "name" not in line
