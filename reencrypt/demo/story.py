@@ -41,7 +41,7 @@ def tell(announce: Announce, *, secrets: int, keep: Path | None) -> None:
     """Tell the whole story; lines of text go to `announce`.
 
     Raises `DemoFailedError` where it fails, `ConfigurationError` for a `keep` that is not empty, `StoppedEarlyError` on
-    SIGTERM or SIGHUP. In every case its processes end, and its folder is removed unless it is kept.
+    SIGINT, SIGTERM or SIGHUP. In every case its processes end, and its folder is removed unless it is kept.
     """
     with demo_folder(keep) as folder:
         try:
@@ -53,8 +53,9 @@ def tell(announce: Announce, *, secrets: int, keep: Path | None) -> None:
 async def _tell(story: _Story) -> None:
     task = asyncio.current_task()
     loop = asyncio.get_running_loop()
-    # By default these end a process at once, and neither the emulator nor the folder would go with it.
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    # By default these end a process at once, and neither the emulator nor the folder would go with it. A shell starts
+    # what it puts in the background with SIGINT ignored, and asyncio leaves that as it is.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, lambda: task.cancel() if task else None)
     await story.tell()
 
