@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import random
+from collections import deque
 from collections.abc import Callable
 
 import pytest
@@ -37,6 +38,9 @@ class Vault:
         #: Seconds that requests take longer before the first answer: they connect and sign in.
         self.cold = cold
         self.accepted: list[tuple[float, float]] = []
+        #: Of `accepted`, those of the last ten seconds, and what they weigh.
+        self._window: deque[tuple[float, float]] = deque()
+        self._weight = 0.0
         self.refused: list[float] = []
         self.under_way = self.most_under_way = 0
 
@@ -48,10 +52,14 @@ class Vault:
             cold = 0.0 if self.accepted else self.cold
             await asyncio.sleep(cold + self.latency * random.uniform(0.5, 1.5))
             now = loop.time()
-            if sum(each for at, each in self.accepted if at > now - 10) + weight > self.budget:
+            while self._window and self._window[0][0] <= now - 10:
+                self._weight -= self._window.popleft()[1]
+            if self._weight + weight > self.budget:
                 self.refused.append(now)
                 raise ThrottledError(self.retry_after)
             self.accepted.append((now, weight))
+            self._window.append((now, weight))
+            self._weight += weight
             return now
         finally:
             self.under_way -= 1
