@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 SHIPPED: Final = {"secret_key.v1": "SW2YcwTIb9zpOOhoPsMm"}
 _ADD_COLUMN: Final = "add data_key_id column to secret_encrypted_value"
 _CREATE_KEYS: Final = "create table secret_data_key"
+#: How many values in a row have one salt for each data key.
+_SALTED_ALIKE: Final = 16
 _CREATE: Final = (_CREATE_KEYS, "create table secret_encrypted_value")
 #: What the manager's own migration log says of the tables that hold secrets; of the first trial's that is not known.
 _MIGRATIONS: Final[Mapping[ManagerShape, tuple[str, ...]]] = {
@@ -73,6 +75,8 @@ class SecretsManagerBuilder:
         self._sections = sections
         self._seconds = _START
         self.planted: list[ManagerValue] = []
+        self._salts: dict[bytes, bytes] = {}
+        self._encrypted = 0
         found = shape_in(self._ground.connection)
         self.shape: ManagerShape = found or shape
         if found is None:
@@ -247,8 +251,13 @@ class SecretsManagerBuilder:
 
     def _encrypt(self, plaintext: bytes, password: bytes) -> bytes:
         rng = self._ground.rng
+        # Grafana gives each value a salt of its own. Here some values of one key share theirs, which is quick.
+        if self._encrypted % _SALTED_ALIKE == 0:
+            self._salts.clear()
+        self._encrypted += 1
         # Any eight bytes: this store's salts are not letters.
-        return Recipe("aes-gcm", rng.randbytes(8), make_nonce("aes-gcm", rng)).encrypt(plaintext, password)
+        salt = self._salts.setdefault(password, rng.randbytes(8))
+        return Recipe("aes-gcm", salt, make_nonce("aes-gcm", rng)).encrypt(plaintext, password)
 
     def _now(self) -> int:
         self._seconds += self._ground.rng.randint(1, 90)
