@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import signal
 from pathlib import Path
 
 import pytest
@@ -166,10 +167,13 @@ def test_the_wait_for_the_cache_excuses_no_run_that_ended_in_it(story: Story) ->
     waiting = cli.start("complete", "--check", "--settle", "--output", "json", "-v", "--log-format", "json")
     assert waiting.stderr is not None
     assert "4 s" in waiting.stderr.readline()
+    # It stands still within its wait, however long the run takes.
+    waiting.send_signal(signal.SIGSTOP)
     late = cli.json("run", "--fresh-data-key")["run_id"]
     # As if it had taken until the last moment.
     story.execute("UPDATE reencrypt_run SET updated = '2999-01-01 00:00:00' WHERE id = ?", late)
-    answer = json.loads(waiting.communicate(timeout=60)[0])
+    waiting.send_signal(signal.SIGCONT)
+    answer = json.loads(waiting.communicate()[0])
     assert "in its cache until" in answer["blockers"][0]
 
 
