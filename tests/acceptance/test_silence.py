@@ -22,7 +22,8 @@ from tests.support.worlds import fill
 pytestmark = pytest.mark.every_server
 
 SILENCE = 2.0
-GRACE = 6.0
+#: For a machine that is busy; the program itself waits for 60 seconds.
+GRACE = 20.0
 REAL_SILENCE = 60.0
 
 
@@ -106,10 +107,10 @@ def test_a_stop_while_a_server_is_silent_is_polite(story: Story, proxy: SilentPr
     before = story.plaintexts()
     silence_at("page's commit", story, proxy)
     process = through(story, proxy).cli.start("run", *WRAP, "--output", "json", "--lease-timeout", "1")
-    assert proxy.fell_silent.wait(60)
+    assert proxy.fell_silent.wait(120)
     process.send_signal(signal.SIGTERM)
     since = time.monotonic()
-    stdout, stderr = process.communicate(timeout=60)
+    stdout, stderr = process.communicate()
     assert time.monotonic() - since < 4 + GRACE
     assert process.returncode == 4, stderr
     assert json.loads(stdout)["outcome"] == "stopped"
@@ -122,10 +123,10 @@ def test_silence_of_the_real_length(story: Story, proxy: SilentProxy) -> None:
     before = story.plaintexts()
     silence_at("page's update", story, proxy)
     process = through(story, proxy, None).cli.start("run", *WRAP, "--output", "json", "--lease-timeout", "1")
-    assert proxy.fell_silent.wait(60)
+    assert proxy.fell_silent.wait(120)
     since = time.monotonic()
-    stdout, stderr = process.communicate(timeout=95)
-    assert REAL_SILENCE * 0.9 < time.monotonic() - since < REAL_SILENCE + 15
+    stdout, stderr = process.communicate()
+    assert REAL_SILENCE * 0.9 < time.monotonic() - since < REAL_SILENCE + GRACE
     assert process.returncode == 7, stderr
     assert "has not answered UPDATE" in json.loads(stdout)["error"]["message"]
     assert stderr.count("waiting") > 1
