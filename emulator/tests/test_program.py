@@ -21,7 +21,7 @@ def test_it_announces_itself_and_ends_when_it_is_told_to(state: Path) -> None:
         assert process.stdout is not None
         announced = json.loads(process.stdout.readline())
         process.terminate()
-        _, said = process.communicate(timeout=20)
+        _, said = process.communicate(timeout=120)
     assert set(announced) == {"vault_uri", "authority", "ca_bundle", "grafana_ini"}
     assert (process.returncode, said) == (0, "")
 
@@ -36,7 +36,7 @@ def test_it_announces_itself_and_ends_when_it_is_told_to(state: Path) -> None:
 )
 def test_what_cannot_be_used_is_named(tmp_path: Path, arguments: tuple[str, ...], words: str) -> None:
     command = [*PROGRAM, "--state", str(tmp_path / "state"), *arguments]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert ended.returncode == 2
     assert words in ended.stderr
     assert "Traceback" not in ended.stderr

@@ -126,7 +126,7 @@ def test_two_processes_share_one_list(fleet: Fleet) -> None:
     fleet.write()
     line = ("fleet run", str(fleet.list), "--output", "json", "--width", "1", *QUICK)
     both = [fleet.cli.start(*line) for _ in range(2)]
-    outputs = [process.communicate(timeout=100) for process in both]
+    outputs = [process.communicate() for process in both]
     assert {process.returncode for process in both} <= {0, 5}, outputs
     outcomes = [[each["outcome"] for each in json.loads(out)["members"].values()] for out, _ in outputs]
     assert all("done" in each and set(each) <= {"done", "nothing_to_do", "lease_held"} for each in outcomes)
@@ -150,7 +150,7 @@ def test_sigterm_stops_all_members_politely(fleet: Fleet) -> None:
         if event["event"] == "page committed":
             break
     process.send_signal(signal.SIGTERM)
-    stdout, _ = process.communicate(timeout=60)
+    stdout, _ = process.communicate()
     assert process.returncode == 4, stdout
     assert "Stopped: SIGTERM received. The same command goes on where each member is." in stdout
     free = fleet.json("status")["members"]
@@ -199,7 +199,7 @@ def test_one_quota_for_all_members_and_shards(shards: int, narrow: Fleet) -> Non
         for index in range(shards)
     ]
     for process in both:
-        stdout, stderr = process.communicate(timeout=100)
+        stdout, stderr = process.communicate()
         assert process.returncode == 0, stdout + stderr
     assert sorted(narrow.done()) == sorted(narrow.stories)
     assert BUDGET * 0.2 < windows_of(narrow.vault) <= 4000 * SHARE

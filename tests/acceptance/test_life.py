@@ -48,7 +48,7 @@ class Life:
             if kill_at in line:
                 process.kill()
                 break
-        process.communicate(timeout=60)
+        process.communicate()
         assert process.returncode == -9, arguments
         self.look()
         return self.finish(*arguments)

@@ -29,7 +29,7 @@ def through_a_shell(
     """The command as a shell starts it, with other standard streams."""
     line = ["sh", "-c", f'exec "$@" {redirection}', "sh", *story.cli.arguments(command, *arguments)]
     return subprocess.run(
-        line, env=story.cli.variables() | variables, capture_output=True, text=True, check=False, timeout=100
+        line, env=story.cli.variables() | variables, capture_output=True, text=True, check=False, timeout=250
     )
 
 
@@ -72,7 +72,7 @@ def test_a_reader_that_is_gone_changes_no_exit_code(arguments: Sequence[str], st
             stdout=writing,
             stderr=writing,
             check=False,
-            timeout=100,
+            timeout=250,
         )
     finally:
         os.close(writing)

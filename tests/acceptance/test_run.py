@@ -180,7 +180,7 @@ def interrupt_after_a_page(story: Story, number: signal.Signals, *arguments: str
         if event["event"] == "page committed" and event["moved"]:
             process.send_signal(number)
             break
-    process.communicate(timeout=60)
+    process.communicate()
     return process.returncode
 
 
@@ -222,7 +222,7 @@ def test_a_second_run_names_the_holder_of_the_lease_and_stays_out(story: Story) 
     report = story.cli.json("run", *WRAP, "--lease-timeout", "1", expect=5)
     assert f"process {process.pid}" in report["error"]["message"]
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=60)
+    process.communicate()
     assert process.returncode == 4
 
 

@@ -51,7 +51,7 @@ def test_two_runs_of_one_second_never_share_an_id(tmp_path: Path, shared_vault: 
     cli = world.story.cli
     arguments = cli.arguments("run", "--to", "azurekv.prod", *WRAP, "--fresh-data-key", "--output", "json")[3:]
     line = [sys.executable, "-c", COLLIDING, *arguments]
-    done = subprocess.run(line, env=cli.variables(), capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(line, env=cli.variables(), capture_output=True, text=True, timeout=250, check=False)
     stores = json.loads(done.stdout)["stores"]
     ids = {name: each["run_id"] for name, each in stores.items()}
     assert ids == {"classic": "20261127-000000-abcd", "manager": "20261127-000000-0000"}, done.stderr

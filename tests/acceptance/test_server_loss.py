@@ -61,7 +61,7 @@ def test_a_server_that_dies_in_mid_run_and_comes_back(
     process = story.cli.start("run", *WRAP, "--output", "json", "-v", "--log-format", "json")
     assert kill_after_a_page(process, server)
     server.start()
-    stdout, stderr = process.communicate(timeout=120)
+    stdout, stderr = process.communicate()
     assert process.returncode == 0, stderr
     assert json.loads(stdout)["outcome"] == "done"
     assert story.plaintexts() == before
@@ -90,7 +90,7 @@ def test_a_primary_that_becomes_a_replica_in_mid_run_and_is_promoted_again(
     assert "takes no writes" in refused["message"]
     assert process.poll() is None
     _promote(server)
-    stdout, stderr = process.communicate(timeout=120)
+    stdout, stderr = process.communicate()
     assert process.returncode == 0, stderr
     assert json.loads(stdout)["outcome"] == "done"
     assert story.plaintexts() == before

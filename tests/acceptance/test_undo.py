@@ -145,12 +145,12 @@ def test_an_undo_that_is_interrupted_goes_on(number: signal.Signals, story: Stor
     before = stored(story)
     run = story.cli.json("run", *WRAP)
     process = story.cli.start("undo", run["run_id"], "--lease-timeout", "1", "--output", "json")
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not begun(story):
         assert time.monotonic() < deadline
         time.sleep(0.01)  # another process is at work
     process.send_signal(number)
-    process.communicate(timeout=60)
+    process.communicate()
     assert process.returncode == (-9 if number is signal.SIGKILL else 4)
     assert any(secret.provider == TARGET for secret in story.secrets().values())
     if number is signal.SIGTERM:

@@ -15,7 +15,7 @@ WITHOUT = "import sys; sys.modules['keyvault_emulator'] = None; from reencrypt._
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", WITHOUT, *arguments]
-    return subprocess.run(command, env=clean_environment(), capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, env=clean_environment(), capture_output=True, text=True, timeout=250, check=False)
 
 
 @pytest.mark.parametrize("arguments", [("demo",), ("emulator", "--state", "vault")])

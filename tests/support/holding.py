@@ -19,12 +19,12 @@ def holding(engine: Engine, *statements: str) -> Iterator[None]:
             for statement in statements:
                 execute(statement)
             held.set()
-            done.wait(120)
+            done.wait(250)
 
     thread = threading.Thread(target=hold)
     thread.start()
     try:
-        assert held.wait(20)
+        assert held.wait(120)
         yield
     finally:
         done.set()

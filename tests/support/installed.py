@@ -62,7 +62,7 @@ class InstalledPostgres:
                 stdout=log,
                 stderr=log,
             )
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while not self._run("pg_isready", "-h", "127.0.0.1", "-p", str(self.port), check=False):
             assert self._process.poll() is None, (self.folder / "log").read_text()
             assert time.monotonic() < deadline, "postgres does not answer"

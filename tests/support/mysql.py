@@ -93,7 +93,7 @@ class OwnServer:
                 stderr=log,
             )
         self._killed = False
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 180
         while not answers("127.0.0.1", self.port):
             assert self._process.poll() is None, (self.folder / "log").read_text()
             assert time.monotonic() < deadline, "the server does not answer"

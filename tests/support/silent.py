@@ -63,7 +63,7 @@ class SilentProxy:
     def start(self) -> None:
         """Listen."""
         self._thread.start()
-        assert self._listening.wait(10)
+        assert self._listening.wait(60)
 
     def stop(self) -> None:
         """Close everything, which both ends notice."""
@@ -71,7 +71,7 @@ class SilentProxy:
             assert self._loop is not None
             assert self._stop is not None
             self._loop.call_soon_threadsafe(self._stop.set)
-            self._thread.join(10)
+            self._thread.join(60)
 
     def silence(self) -> None:
         """Forward nothing more, in either direction, of any connection; new ones are taken and get no answer."""

@@ -48,7 +48,7 @@ class Vault:
     def stop(self) -> int:
         """Stop it as an operator would; returns its exit code."""
         self.process.terminate()
-        code = self.process.wait(timeout=20)
+        code = self.process.wait(timeout=120)
         if self.process.stdout:
             self.process.stdout.close()
         return code

@@ -48,7 +48,7 @@ def run(
         "folder": str(Path.cwd()),
     }
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(120)
+        connection.settimeout(250)  # as long as a command of `commandline.py` may take
         connection.connect(_server())
         socket.send_fds(connection, [json.dumps(request).encode()], [out.fileno(), err.fileno()])
         connection.shutdown(socket.SHUT_WR)

@@ -44,7 +44,7 @@ def bouncer(postgres_server: PostgresServer) -> Iterator[tuple[PostgresEngine, s
     user = Path(unquote(url.hostname or "")).stat().st_uid if os.geteuid() == 0 else None
     log = (folder / "log").open("w")
     process = subprocess.Popen([program, str(folder / "pgbouncer.ini")], user=user, stdout=log, stderr=log)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while True:
         try:
             socket.create_connection(("127.0.0.1", port)).close()
@@ -54,7 +54,7 @@ def bouncer(postgres_server: PostgresServer) -> Iterator[tuple[PostgresEngine, s
             time.sleep(0.05)  # it has no way to say that it listens
     yield engine, f"postgresql://postgres@127.0.0.1:{port}{url.path}"
     process.terminate()
-    process.wait(timeout=10)
+    process.wait(timeout=60)
     log.close()
     shutil.rmtree(folder)
 
