@@ -305,15 +305,15 @@ async def test_a_statement_that_a_slow_network_still_moves_is_not_given_up(
     proxy: SilentProxy, query: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server is not at work on it: it has said all, or has not heard all."""
-    silence = 2.5
-    monkeypatch.setattr(waits, "PATIENCE", replace(QUICK, silence=silence, ask_every=0.2, ask_within=30.0))
+    silence = 0.8
+    monkeypatch.setattr(waits, "PATIENCE", replace(QUICK, silence=silence, ask_every=0.2, ask_within=5.0))
 
     async def work(session: Session) -> object:
         return await session.fetch(query)
 
     async with opened(proxy.url, []) as database:
         taken = proxy.taken
-        proxy.pace = 0.045
+        proxy.pace = 0.015
         since = time.monotonic()
         await reader_of(database).read(work)
         assert time.monotonic() - since > 2 * silence
