@@ -1,4 +1,4 @@
-"""Lays out text for people: paragraphs and tables in the width of a terminal, numbers with their nouns.
+"""Lays out tables for people, in the width of a terminal.
 
 Nothing is ever cut off, and no word is broken: what does not fit beside something stands below it. Where there is no
 terminal, a row is a line however long it is, because programs read lines.
@@ -6,33 +6,13 @@ terminal, a row is a line however long it is, because programs read lines.
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from typing import Final
 
+from reencrypt.wording import paragraph
+
 _GAP: Final = "  "
 _INDENT: Final = "  "
-
-
-def paragraph(text: str, width: int | None) -> str:
-    """Break a text between words into lines of at most `width` characters; later lines are indented."""
-    if width is None or len(text) <= width:
-        return text
-    indent = text[: len(text) - len(text.lstrip())]
-    return textwrap.fill(
-        text.strip(),
-        width,
-        initial_indent=indent,
-        subsequent_indent=indent + _INDENT,
-        # A broken id or path cannot be copied.
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-
-
-def counted(number: int, noun: str, plural: str = "") -> str:
-    """A number with its noun: 1 row, 2 rows, 1,000 rows."""
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]], width: int | None) -> list[str]:

@@ -11,10 +11,11 @@ from typing import Any, Final, Protocol, TypeVar
 
 import click
 
-from reencrypt.cli.layout import paragraph, table
+from reencrypt.cli.layout import table
 from reencrypt.cli.on_finish import FinishCommand
 from reencrypt.cli.options import Common
 from reencrypt.cli.streams import OutputLostError
+from reencrypt.wording import paragraph
 
 _R = TypeVar("_R", bound="Report")
 
@@ -91,12 +92,12 @@ def print_error(
 
     The command of `--on-finish` is told it too.
     """
-    width = shutil.get_terminal_size().columns if sys.stderr.isatty() else None
+    columns = shutil.get_terminal_size().columns if sys.stderr.isatty() else None
     if reported.above:
         click.echo(reported.above, err=True)
-    click.echo(paragraph(f"error: {reported.message}", width), err=True)
+    click.echo(paragraph(f"error: {reported.message}", columns), err=True)
     if reported.hint:
-        click.echo(paragraph(f"hint: {reported.hint}", width), err=True)
+        click.echo(paragraph(f"hint: {reported.hint}", columns), err=True)
     error = {"code": reported.code, "message": reported.message, "hint": reported.hint}
     result = _result(command, reported.exit_code, {"outcome": reported.code, "error": error})
     try:
@@ -109,25 +110,25 @@ def print_error(
 def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print a table under its title; numbers stand right."""
     line(title)
-    for text in table(header, rows, _width()):
+    for text in table(header, rows, width()):
         click.echo(text)
 
 
-def _width() -> int | None:
+def width() -> int | None:
     """The columns of the terminal that standard output is, None for a file or a pipe."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def line(text: str = "") -> None:
     """Print a sentence of the result, on a terminal broken between words."""
-    click.echo(paragraph(text, _width()))
+    click.echo(paragraph(text, width()))
 
 
 def next_command(text: str, why: str = "") -> None:
     """Print what to type next, as it is, on a line of its own, and why: the last line of a result."""
-    width = _width()
+    columns = width()
     comment = f"  # {why}" if why else ""
-    if width is not None and len(f"Next: {text}{comment}") > width:
+    if columns is not None and len(f"Next: {text}{comment}") > columns:
         line(f"Next, because {why}:" if why else "Next:")
         click.echo(f"  {text}")
     else:

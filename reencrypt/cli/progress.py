@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from reencrypt.cli.figures import Figures
-from reencrypt.cli.layout import counted
 from reencrypt.events import Emit, Event, Quarantined, RunStarted, TargetKeyReady, Warned
+from reencrypt.wording import counted
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from reencrypt.cli import output as out
 from reencrypt.cli.commands.emulator import imported
 from reencrypt.cli.options import cli_command
 from reencrypt.option import option
@@ -41,5 +42,5 @@ def command(wanted: DemoOptions) -> int:
 
     imported()
 
-    tell(click.echo, secrets=wanted.secrets, keep=wanted.keep)
+    tell(click.echo, secrets=wanted.secrets, keep=wanted.keep, width=out.width())
     return 0

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 
 from reencrypt.catalogue.store_name import StoreName
 from reencrypt.cli import output as out
-from reencrypt.cli.layout import counted
 from reencrypt.cli.work_command import WorkCommand
 from reencrypt.errors import NoSecretsError, ReencryptError
 from reencrypt.keys.manager_options import ManagerOptions
@@ -22,6 +21,7 @@ from reencrypt.planning.options import (
     TargetOptions,
     TrustOptions,
 )
+from reencrypt.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

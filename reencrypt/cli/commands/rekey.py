@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reencrypt.cli import output as out
-from reencrypt.cli.layout import counted
 from reencrypt.cli.options import Common, cli_command
 from reencrypt.cli.performing import load, perform
 from reencrypt.keys.service_options import ServiceOptions
 from reencrypt.option import option
 from reencrypt.planning.options import DeclaredOptions, RunOptions, SafetyOptions, TargetOptions, TrustOptions
+from reencrypt.wording import counted
 
 if TYPE_CHECKING:
     from reencrypt.operations.rekey.report import RekeyReport

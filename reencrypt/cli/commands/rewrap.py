@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 from reencrypt.cli import output as out
-from reencrypt.cli.layout import counted
 from reencrypt.cli.options import Only
 from reencrypt.cli.work_command import WorkCommand
 from reencrypt.keys.manager_options import ManagerOptions
@@ -19,6 +18,7 @@ from reencrypt.planning.options import (
     TargetOptions,
     TrustOptions,
 )
+from reencrypt.wording import counted
 
 if TYPE_CHECKING:
     from reencrypt.operations.rewrap.operation import RewrapReport

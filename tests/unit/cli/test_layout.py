@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reencrypt.cli.layout import counted, paragraph, table
+from reencrypt.cli.layout import table
+from reencrypt.wording import counted, paragraph
 
 HEADER = ("location", "total", "re-encrypted", "already current", "in quarantine")
 ROWS = [("data_source", 1234567, 3, 40, 0), ("alert_configuration_history", 1, 0, 0, 12)]
