@@ -229,7 +229,7 @@ def _teller(common: Common) -> Callable[[FleetStarted | MemberEnded | Warned], N
 
     if common.log_format == "json":
         return log_listener(common.log_format, common.verbose, LoggedTrace.of_environment(os.environ))
-    return lambda event: click.echo(_in_words(event), err=True)
+    return lambda event: out.talk(_in_words(event))
 
 
 def _in_words(event: FleetStarted | MemberEnded | Warned) -> str:

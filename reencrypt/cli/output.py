@@ -92,12 +92,11 @@ def print_error(
 
     The command of `--on-finish` is told it too.
     """
-    columns = shutil.get_terminal_size().columns if sys.stderr.isatty() else None
     if reported.above:
         click.echo(reported.above, err=True)
-    click.echo(paragraph(f"error: {reported.message}", columns), err=True)
+    talk(f"error: {reported.message}")
     if reported.hint:
-        click.echo(paragraph(f"hint: {reported.hint}", columns), err=True)
+        talk(f"hint: {reported.hint}")
     error = {"code": reported.code, "message": reported.message, "hint": reported.hint}
     result = _result(command, reported.exit_code, {"outcome": reported.code, "error": error})
     try:
@@ -122,6 +121,12 @@ def width() -> int | None:
 def line(text: str = "") -> None:
     """Print a sentence of the result, on a terminal broken between words."""
     click.echo(paragraph(text, width()))
+
+
+def talk(text: str) -> None:
+    """Print a sentence that is no result on standard error, on a terminal broken between words."""
+    columns = shutil.get_terminal_size().columns if sys.stderr.isatty() else None
+    click.echo(paragraph(text, columns), err=True)
 
 
 def next_command(text: str, why: str = "") -> None:

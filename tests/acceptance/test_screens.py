@@ -20,6 +20,7 @@ import pytest
 
 from tests.grafana.planting import Plain
 from tests.grafana.populate import populate
+from tests.support.fleets import Fleet
 from tests.support.story import MANAGER, WRAP, Story
 from tests.support.terminal import COLUMNS, Screen, on_terminal
 from tests.support.vault import Vault
@@ -29,7 +30,16 @@ COPIED = ("  reencrypt ", "Next: reencrypt ", "Report: ", "SHA-256: ", "  az key
 #: A line of the log, which -v asks for.
 LOGGED = re.compile(r"\d{4}-\d\d-\d\dT")
 #: Commands whose result is all there is to say.
-WITHOUT_NEXT = ("config show", "report", "quarantine list", "quarantine acknowledge", "undo of no run")
+WITHOUT_NEXT = (
+    "config show",
+    "report",
+    "quarantine list",
+    "quarantine acknowledge",
+    "undo of no run",
+    "fleet plan",
+    "fleet run",
+    "fleet status",
+)
 
 
 def world(folder: Path, vault: Vault) -> Story:
@@ -78,6 +88,15 @@ def screens(tmp_path_factory: pytest.TempPathFactory, shared_vault: Vault) -> Ma
     see("undo of no run", "undo", "nonsense")
     run_id = cli.json("status")["runs"][-1]["run_id"]
     see("undo", "undo", run_id)
+    (folder / "next.key").write_text("the next secret_key of this Grafana\n")
+    see("rekey", "rekey-secret-key", "--to", "secretKey.v1", "--new-secret-key-file", str(folder / "next.key"))
+    (folder / "fleet").mkdir()
+    fleet = Fleet(folder / "fleet", shared_vault)
+    for name in ("a-grafana-with-a-long-name", "south"):
+        fleet.add(name)
+    fleet.write()
+    for command in ("plan", "run", "status"):
+        found[f"fleet {command}"] = on_terminal(fleet.cli, "fleet", command, str(fleet.list))
     return found
 
 
@@ -101,6 +120,10 @@ SCREENS = (
     "report",
     "undo of no run",
     "undo",
+    "rekey",
+    "fleet plan",
+    "fleet run",
+    "fleet status",
 )
 
 

@@ -93,6 +93,8 @@ def _new_key(path: Path | None) -> Secret:
 
 
 def _print(report: RekeyReport) -> None:
+    from reencrypt.planning.resume import REKEY_COMMAND  # noqa: PLC0415
+
     out.line(f"Secrets that went from secret_key into envelopes: {report.legacy.total.re_encrypted}.")
     if report.run_id:
         keys, secrets = counted(report.data_keys, "data key"), counted(report.alerting, "secret")
@@ -107,3 +109,9 @@ def _print(report: RekeyReport) -> None:
         out.line(f"warning: {warning}.")
     for number, step in enumerate(report.next_steps, 1):
         out.line(f"{number}. {step}")
+    if report.outcome == "stop_grafana":
+        out.next_command(f"{REKEY_COMMAND} --grafana-stopped", "once every Grafana is stopped")
+    elif report.outcome == "stopped":
+        out.next_command(REKEY_COMMAND, "it resumes from here, with the same file")
+    else:
+        out.next_command("reencrypt verify", "with the new secret_key in Grafana's configuration")
