@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from reencrypt.catalogue.reason import REMEDY, Reason
+from reencrypt.catalogue.reason import Reason, remedy_of
 from reencrypt.catalogue.store_name import StoreName
 from reencrypt.catalogue.stores import STORE_OF
 from reencrypt.databases.paging import Coverage
@@ -89,5 +89,5 @@ def entry_as_json(entry: QuarantineEntry, store: StoreName | None) -> dict[str, 
         "reason": entry.reason,
         "detail": entry.detail,
         "state": entry.state,
-        "remedy": REMEDY[Reason(entry.reason)],
+        "remedy": remedy_of(Reason(entry.reason)),
     }

@@ -116,6 +116,7 @@ class GrafanaBuilder:
         self.ground.insert("org", {"id": key, "version": 0, "name": name, **self.ground.times()})
         return key
 
+    add_user = rows.add_user
     add_secret = rows.add_secret
     add_data_source = rows.add_data_source
     add_plugin_setting = rows.add_plugin_setting

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Literal
 
-from tests.grafana.schema import ALL, SETTING, Table, index, table, unique
+from tests.grafana.schema import ALL, OPTIONAL, Table, index, table, unique
 
 if TYPE_CHECKING:
     import sqlite3
@@ -86,7 +86,7 @@ SHAPES: Final[Mapping[ManagerShape, Sequence[Table]]] = {
 #: The table of the secrets, which differs between the shapes.
 VALUES: Final = "secret_encrypted_value"
 #: The names of all tables that a Grafana may have.
-GRAFANAS: Final = sorted({each.name for tables in (ALL, (SETTING,), *SHAPES.values()) for each in tables})
+GRAFANAS: Final = sorted({each.name for tables in (ALL, OPTIONAL, *SHAPES.values()) for each in tables})
 
 
 def shape_of(columns: Collection[str], *, keyed: bool) -> ManagerShape | None:
@@ -111,13 +111,13 @@ def shape_in(connection: sqlite3.Connection) -> ManagerShape | None:
 
 def tables_of(shape: ManagerShape | None) -> Sequence[Table]:
     """All tables that a Grafana may have: of the classic store, and of the secrets manager if it has one."""
-    return (*ALL, SETTING, *(SHAPES[shape] if shape else ()))
+    return (*ALL, *OPTIONAL, *(SHAPES[shape] if shape else ()))
 
 
 def tables_in(connection: sqlite3.Connection) -> Sequence[Table]:
     """All tables of the Grafana in an SQLite file."""
-    enterprise = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'setting'").fetchone()
-    return [each for each in tables_of(shape_in(connection)) if each is not SETTING or enterprise]
+    present = {_text(name) for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    return [each for each in tables_of(shape_in(connection)) if each not in OPTIONAL or each.name in present]
 
 
 def _text(name: object) -> str:

@@ -18,7 +18,7 @@ from tests.grafana.encrypting import Algorithm, Recipe, envelope, make_nonce, ma
 from tests.grafana.jsonspans import member
 from tests.grafana.jsontext import render
 from tests.grafana.migration_log import FIRST_OF_DATA_KEYS, MIGRATION_IDS
-from tests.grafana.schema import SQLITE, create_statements
+from tests.grafana.schema import SQLITE, Table, create_statements
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -140,6 +140,12 @@ class Ground:
         """Whether the table has a row with that id."""
         select = f"SELECT 1 FROM `{table}` WHERE id = ?"  # noqa: S608 - names are our own
         return self.connection.execute(select, (key,)).fetchone() is not None
+
+    def ensure(self, table: Table) -> None:
+        """Make an optional table, where there is none yet."""
+        if self.connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table.name,)).fetchone() is None:
+            for statement in create_statements(SQLITE, [table]):
+                self.connection.execute(statement)
 
     def insert(self, table: str, row: Mapping[str, SqlValue]) -> None:
         """Insert one row."""

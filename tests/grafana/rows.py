@@ -9,7 +9,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from tests.grafana.planting import stored_as
-from tests.grafana.schema import SETTING, SQLITE, create_statements
+from tests.grafana.schema import SETTING, USER
 
 if TYPE_CHECKING:
     from tests.grafana.builder import GrafanaBuilder
@@ -196,15 +196,24 @@ def add_setting(
 ) -> tuple[str, str]:
     """A setting that was changed at run time in Grafana Enterprise, whose table is made when the first one comes."""
     ground = builder.ground
-    if ground.connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'setting'").fetchone() is None:
-        for statement in create_statements(SQLITE, [SETTING]):
-            ground.connection.execute(statement)
+    ground.ensure(SETTING)
     place = ("setting", (section, key), "encrypted_value")
     text: SqlValue = None
     if plain is not None:
         text = ground.plant_bytes(place, plain) if encoding == "bytes" else ground.plant(place, plain, encoding)
     ground.insert("setting", {"section": section, "key": key, "value": "", "encrypted_value": text})
     return section, key
+
+
+def add_user(builder: GrafanaBuilder, login: str, *, row_id: int | None = None) -> int:
+    """Somebody who signs in; the table is made when the first one comes."""
+    ground = builder.ground
+    ground.ensure(USER)
+    key = ground.next_id("user", row_id)
+    row: dict[str, SqlValue] = {"id": key, "version": 0, "login": login, "email": f"{key}@example.org", "org_id": 1}
+    flags: dict[str, SqlValue] = {"is_admin": 0, "help_flags1": 0, "is_disabled": 0, "is_provisioned": 0}
+    ground.insert("user", {**row, **flags, **ground.times(), "uid": ground.uid()})
+    return key
 
 
 def add_cloud_migration_session(

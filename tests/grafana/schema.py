@@ -309,7 +309,24 @@ SETTING: Final = replace(
     key=("section", "key"),
 )
 
-#: Every table but Enterprise's, in the order in which a Grafana that starts on an empty database makes them, roughly.
+#: Of those who sign in. Only fixtures that name somebody have it.
+USER: Final = table(
+    "user",
+    """id id, version int, login nvarchar(190), email nvarchar(190), name nvarchar(255) null,
+    password nvarchar(255) null, salt nvarchar(50) null, rands nvarchar(50) null, company nvarchar(255) null,
+    org_id bigint, is_admin bool, email_verified bool null, theme nvarchar(255) null, created datetime,
+    updated datetime, help_flags1 bigint = 0, last_seen_at datetime null, is_disabled bool = false,
+    is_service_account bool null = false, uid nvarchar(40) null, is_provisioned bool = false""",
+    unique("login"),
+    unique("email"),
+    index("login", "email"),
+    unique("uid"),
+)
+
+#: Tables that a fixture has only where something is in them.
+OPTIONAL: Final = (SETTING, USER)
+
+#: Every other table, in the order in which a Grafana that starts on an empty database makes them, roughly.
 ALL: Final = (
     MIGRATION_LOG,
     RESOURCE_MIGRATION_LOG,

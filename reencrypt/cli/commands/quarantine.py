@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import click
 
-from reencrypt.catalogue.reason import REMEDY, Reason
+from reencrypt.catalogue.reason import Reason, remedy_of
 from reencrypt.cli import output as out
 from reencrypt.cli.commands.run import running, show
 from reencrypt.cli.groups import CommonGroup
@@ -169,4 +169,4 @@ def _print(report: QuarantineReport, nothing: str) -> None:
     ]
     out.print_table("Quarantine", header, rows)
     for reason in sorted({each.reason for each in report.entries}):
-        out.line(f"{reason}: {REMEDY[Reason(reason)]}")
+        out.line(f"{reason}: {remedy_of(Reason(reason))}")
