@@ -59,6 +59,12 @@ async def names_of(database: Database, places: Iterable[Place]) -> dict[Place, N
     return found
 
 
+def in_words(place: Place, names: Names) -> str:
+    """Say where a secret is, and what it belongs to where that is known."""
+    found = names.get(place)
+    return " ".join(place) + (f" ({found.name})" if found is not None else "")
+
+
 def _key_of(text: str) -> Key | None:
     try:
         return key_from_text(text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from reencrypt.catalogue.location import Location
@@ -11,6 +11,7 @@ from reencrypt.catalogue.store_name import StoreName
 from reencrypt.errors import ReencryptError
 from reencrypt.keys.proof import Proof
 from reencrypt.keys.provider import LEGACY_PROVIDER, Unwrapped
+from reencrypt.operations.names import Names, in_words, names_of
 from reencrypt.planning.census import LocationCensus
 from reencrypt.planning.estimate import Estimate, estimate
 from reencrypt.planning.next_step import Pilot, command_with, pilot_of
@@ -43,13 +44,18 @@ class Fate:
 
 @dataclass(frozen=True, slots=True)
 class PlanReport:
-    """A plan, for printing; `ddl` are the statements that make the state tables, where they were asked for."""
+    """A plan, for printing.
+
+    `ddl` are the statements that make the state tables, where they were asked for; `names` are those of what the
+    unreadable secrets belong to.
+    """
 
     plan: Plan
     database: str
     estimate: tuple[Estimate, Estimate]
     pilot: Pilot | None = None
     ddl: tuple[str, ...] | None = None
+    names: Names = field(default_factory=dict)
 
     @property
     def store(self) -> StoreName:
@@ -103,6 +109,11 @@ class PlanReport:
             provider = LEGACY_PROVIDER if key_id is None else row.provider if row else "missing"
             lines.append(KeyLine(key_id, provider, algorithm, number, self.plan.is_current(key_id, algorithm)))
         return sorted(lines, key=lambda line: -line.secrets)
+
+    def unreadable(self) -> list[str]:
+        """Secrets that do not read as they stand, each with what it belongs to and why; of each location the first."""
+        found = [each for location in self.plan.locations for each in self._census(location).named]
+        return [f"{in_words(each.place, self.names)}: {each.why}" for each in found]
 
     def _census(self, location: Location) -> LocationCensus:
         return self.plan.census.locations[location.name]
@@ -180,7 +191,17 @@ class PlanReport:
                     ],
                     "problems": self._census(location).problems,
                     "unreadable_padding": self._census(location).unreadable_padding,
-                    "named": self._census(location).named,
+                    "named": [f"{' '.join(each.place)}: {each.why}" for each in self._census(location).named],
+                    "unreadable": [
+                        {
+                            "location": location.name,
+                            "key": each.place[1],
+                            "field": each.place[2],
+                            "name": named.name if (named := self.names.get(each.place)) else None,
+                            "why": each.why,
+                        }
+                        for each in self._census(location).named
+                    ],
                 }
                 for location in plan.locations
                 if self._census(location).total
@@ -221,6 +242,7 @@ async def plan_stores(sessions: Sequence[Session], *, ddl: bool = False) -> list
             estimate(plan, session.providers.configured.quota),
             pilot_of(plan, name_store=name_store),
             database.state_statements(plan.schema.state_version) if ddl else None,
+            await names_of(database, [one.place for each in plan.census.locations.values() for one in each.named]),
         )
         for session, plan in zip(sessions, plans, strict=True)
     ]

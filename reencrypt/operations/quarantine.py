@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from reencrypt.catalogue.store_name import StoreName
 from reencrypt.databases.connect import open_database
@@ -11,6 +11,7 @@ from reencrypt.databases.protocol import Database
 from reencrypt.databases.statements import AUDIT_TABLE
 from reencrypt.errors import ConfigurationError
 from reencrypt.events import Emit, Waiting, ignore
+from reencrypt.operations.names import Names, names_of
 from reencrypt.operations.report import entry_as_json
 from reencrypt.planning.options import QuarantineSelection, SafetyOptions, StoreOptions
 from reencrypt.planning.schema import inspect
@@ -22,18 +23,22 @@ from reencrypt.state.quarantine import QuarantineEntry, acknowledge, read_quaran
 
 @dataclass(frozen=True, slots=True)
 class QuarantineReport:
-    """Entries, the store of each location that is known, and how many entries this command has acknowledged."""
+    """Entries, the store of each location that is known, and how many entries this command has acknowledged.
+
+    `names` are those of what the entries belong to.
+    """
 
     entries: list[QuarantineEntry]
     stores: Mapping[str, StoreName]
     acknowledged: int = 0
+    names: Names = field(default_factory=dict)
 
     def as_json(self) -> dict[str, object]:
         """For `--output json`."""
         return {
             "outcome": "quarantine",
             "acknowledged": self.acknowledged,
-            "quarantine": [entry_as_json(entry, self.stores.get(entry.location)) for entry in self.entries],
+            "quarantine": [entry_as_json(entry, self.stores.get(entry.location), self.names) for entry in self.entries],
         }
 
 
@@ -88,4 +93,5 @@ async def _selected(database: Database, options: StoreOptions, selection: Quaran
     stores = {entry.location: store for entry in entries if (store := schema.store_of(entry.location)) is not None}
     # What an earlier version or a plugin's location left is nobody's now: it is listed with all.
     chosen = [entry for entry in entries if options.store == "all" or stores.get(entry.location) in options.names]
-    return QuarantineReport([entry for entry in chosen if selection.takes(entry)], stores)
+    wanted = [entry for entry in chosen if selection.takes(entry)]
+    return QuarantineReport(wanted, stores, names=await names_of(database, [entry.place for entry in wanted]))

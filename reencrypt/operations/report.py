@@ -12,6 +12,7 @@ from reencrypt.catalogue.store_name import StoreName
 from reencrypt.catalogue.stores import STORE_OF
 from reencrypt.databases.paging import Coverage
 from reencrypt.events import Warned
+from reencrypt.operations.names import Names
 from reencrypt.outcomes import Outcome
 from reencrypt.state.counts import Counts, per_location
 from reencrypt.state.quarantine import QuarantineEntry
@@ -23,7 +24,8 @@ class RunReport:
 
     `due` (UTC, naive) is when a rotation by age has something to do, `resume` the command that resumes after a stop.
     `warnings` were told as events too, before anything was written. `may_remain` says what Grafana may have written
-    under an older key meanwhile. `incomplete` are the locations of which two passes in a row missed rows.
+    under an older key meanwhile. `names` are those of what the entries in quarantine belong to, and stored nowhere.
+    `incomplete` are the locations of which two passes in a row missed rows.
     """
 
     outcome: Outcome
@@ -41,6 +43,7 @@ class RunReport:
     warnings: Sequence[Warned] = ()
     may_remain: str = ""
     quarantine: Sequence[QuarantineEntry] = ()
+    names: Names = field(default_factory=dict)
     incomplete: Mapping[str, Coverage] = field(default_factory=dict)
     seconds: float = 0.0
 
@@ -71,7 +74,9 @@ class RunReport:
             "locations": per_location(self.counts),
             "left_because": total.left_because,
             "quarantined_because": total.quarantined_because,
-            "quarantine": [entry_as_json(entry, STORE_OF.get(entry.location, self.store)) for entry in self.quarantine],
+            "quarantine": [
+                entry_as_json(entry, STORE_OF.get(entry.location, self.store), self.names) for entry in self.quarantine
+            ],
             "incomplete": {name: coverage.as_numbers() for name, coverage in self.incomplete.items()},
             "sweeps": self.sweeps,
             "seconds": round(self.seconds, 3),
@@ -79,15 +84,23 @@ class RunReport:
         }
 
 
-def entry_as_json(entry: QuarantineEntry, store: StoreName | None) -> dict[str, str | None]:
+def entry_as_json(entry: QuarantineEntry, store: StoreName | None, names: Names) -> dict[str, str | None]:
     """One quarantined secret: where, why, what to do; `store` is its location's, None where nobody knows it now."""
+    named = names.get(entry.place)
     return {
         "store": store,
         "location": entry.location,
         "key": entry.row_key,
         "field": entry.field,
+        "name": named.name if named else None,
         "reason": entry.reason,
         "detail": entry.detail,
         "state": entry.state,
-        "remedy": remedy_of(Reason(entry.reason)),
+        "remedy": remedy_for(entry, names),
     }
+
+
+def remedy_for(entry: QuarantineEntry, names: Names) -> str:
+    """What to do about a quarantined secret; what it belongs to is named where that is known."""
+    named = names.get(entry.place)
+    return remedy_of(Reason(entry.reason), named.again) if named else remedy_of(Reason(entry.reason))

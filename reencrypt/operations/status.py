@@ -11,6 +11,7 @@ from reencrypt.databases.connect import open_database
 from reencrypt.databases.protocol import Database
 from reencrypt.databases.statements import AUDIT_TABLE
 from reencrypt.events import Emit, RunRecorded, Waiting, ignore
+from reencrypt.operations.names import Names, names_of
 from reencrypt.operations.report import entry_as_json
 from reencrypt.operations.session import Shared
 from reencrypt.operations.work import Work
@@ -84,13 +85,14 @@ def _after_finished(last: RunStatus) -> list[NextStep]:
 class StatusReport:
     """All runs of the chosen stores, oldest first; `holder` holds the lease now, empty for nobody.
 
-    `stores` has the store of each location in quarantine that is known.
+    `stores` has the store of each location in quarantine that is known, `names` what the entries belong to.
     """
 
     runs: list[RunStatus]
     holder: str
     quarantine: list[QuarantineEntry]
     stores: Mapping[str, StoreName] = field(default_factory=dict)
+    names: Names = field(default_factory=dict)
 
     @property
     def next_steps(self) -> list[NextStep]:
@@ -143,7 +145,9 @@ class StatusReport:
                 }
                 for each in self.runs
             ],
-            "quarantine": [entry_as_json(entry, self.stores.get(entry.location)) for entry in self.quarantine],
+            "quarantine": [
+                entry_as_json(entry, self.stores.get(entry.location), self.names) for entry in self.quarantine
+            ],
             "next_command": self.next_commands[0],
             "next_commands": self.next_commands,
             "next": [{"command": step.command, "why": step.why} for step in self.next_steps],
@@ -213,7 +217,8 @@ async def _read(database: Database, schema: Schema, settings: Settings, chosen: 
     # Those of a location that nobody knows any more are shown with every store.
     entries = [entry for entry, store in stores.items() if store is None or store in chosen]
     known = {entry.location: store for entry, store in stores.items() if store is not None}
-    return StatusReport(found, await read_holder(database), entries, known)
+    names = await names_of(database, [entry.place for entry in entries])
+    return StatusReport(found, await read_holder(database), entries, known, names)
 
 
 def _resumption(runs: Sequence[Run], settings: Settings) -> dict[str, str]:

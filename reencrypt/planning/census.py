@@ -37,9 +37,17 @@ _NO_KEY_ID: Final = b"\0"  # a joined cell with an empty id
 _NAMED: Final = 20  # how many single secrets a report names before it only counts
 
 
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A secret that does not read as it stands, and why."""
+
+    place: Place
+    why: str
+
+
 @dataclass(slots=True)
 class LocationCensus:
-    """The count of one location. `by_key` counts (key id or None for legacy, algorithm) pairs; `named` lists places.
+    """The count of one location. `by_key` counts (key id or None for legacy, algorithm) pairs; `named` lists some.
 
     `given_up` counts what the user has acknowledged in quarantine, where the census was told of it; then nothing else
     counts it. `unsplit` counts values with the id of their data key before them, where Grafana has a column for it.
@@ -51,7 +59,7 @@ class LocationCensus:
     problems: dict[str, int] = field(default_factory=dict)
     unreadable_padding: int = 0
     unsplit: int = 0
-    named: list[str] = field(default_factory=list)
+    named: list[Unreadable] = field(default_factory=list)
 
 
 class Samples:
@@ -206,4 +214,4 @@ def _count(found: LocationCensus, location: Location, key: Key, secret: FoundSec
 
 def _name(found: LocationCensus, location: Location, key: Key, secret: FoundSecret, what: str) -> None:
     if len(found.named) < _NAMED:
-        found.named.append(f"{location.table} {key_to_text(key)} {secret.field}: {what}")
+        found.named.append(Unreadable((location.name, key_to_text(key), secret.field), what))

@@ -43,10 +43,13 @@ def test_a_secret_is_listed_given_up_and_looked_at_again_when_it_changes(story: 
     (entry,) = story.cli.json("quarantine list")["quarantine"]
     assert (entry["location"], entry["reason"], entry["state"]) == ("data_source", "malformed_encoding", "open")
     assert entry["field"].endswith("field0")
-    assert "save the setting again" in entry["remedy"]
+    source = f'data source "Quelle {entry["key"].strip("[]")} für ☃" of organisation "Main Org."'
+    assert entry["name"] == source
+    assert f"save the {source} again in Grafana" in entry["remedy"]
     text = story.cli("quarantine list").stdout
     assert entry["field"] in text
-    assert "save the setting again" in text
+    assert f"  {source}  " in text
+    assert f"malformed_encoding: Grafana cannot read it either: save the {source} again" in text
     assert story.cli.json("quarantine list", "--reason", "race_lost")["quarantine"] == []
 
     assert "no option says" in story.cli.json("quarantine acknowledge", expect=2)["error"]["message"]

@@ -45,6 +45,7 @@ class Tale:
                 builder.add_user_auth({"o_auth_access_token": Plain(b"the token number %d" % number, old)})
                 builder.add_data_source({"password": Plain(b"the password number %d" % number)})
                 builder.add_secret(Plain(b'{"password":"number %d"}' % number, old))
+            builder.add_user("alice", row_id=6)
             planted = len(builder.planted)
             builder.add_user_auth({"o_auth_access_token": Plain(b"a token that was cut off")})
             builder.damage(builder.planted[planted], "bad-base64")

@@ -264,7 +264,8 @@ def test_what_is_unreadable_and_what_is_misconfigured_are_both_named(story: Stor
     assert settings_named(report) == ["[security.encryption.azurekv.other]"]
     assert {"malformed_encoding", "provider_not_configured"} == {each["reason"] for each in report["problems"]}
     text = cli("verify", expect=8).stdout
-    assert f"data_source [{row}] secure_json_data: malformed_encoding" in text
+    (problem,) = [each for each in report["problems"] if each["reason"] == "malformed_encoding"]
+    assert f"data_source [{row}] secure_json_data ({problem['name']}): malformed_encoding" in text
     assert "configuration: [security.encryption.azurekv.other]: " in text
     assert "Verified" not in text
 

@@ -185,9 +185,8 @@ def _print_problems(report: PlanReport) -> None:
         out.line(f"orphaned: secrets name the data key {name}, which data_keys lacks")
     for name, reason in report.unusable_keys().items():
         out.line(f"unusable data key {name}: {reason}")
-    for location in plan.locations:
-        for place in plan.census.locations[location.name].named:
-            out.line(f"unreadable: {place}")
+    for sentence in report.unreadable():
+        out.line(f"unreadable: {sentence}")
     if plan.schema.fitted.missing:
         out.line(f"Not in this Grafana: {', '.join(plan.schema.fitted.missing)}.")
     for warning in plan.warnings:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import click
 
@@ -30,10 +30,15 @@ from reencrypt.planning.options import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from reencrypt.operations.quarantine import QuarantineReport
     from reencrypt.operations.report import RunReport
     from reencrypt.operations.stores import StoresReport
     from reencrypt.operations.work import Work
+
+
+_MOST_REMEDIES: Final = 10  # for one reason; beyond that the table says which secrets it is about
 
 
 @click.group(
@@ -154,13 +159,14 @@ def _print(report: QuarantineReport, nothing: str) -> None:
     if not report.entries:
         out.line(nothing)
         return
-    header = ("store", "location", "key", "field", "reason", "state", "detail")
+    header = ("store", "location", "key", "field", "what it is", "reason", "state", "detail")
     rows = [
         (
             report.stores.get(each.location, "unknown"),
             each.location,
             each.row_key,
             each.field,
+            named.name if (named := report.names.get(each.place)) else "",
             each.reason,
             each.state,
             each.detail,
@@ -168,5 +174,17 @@ def _print(report: QuarantineReport, nothing: str) -> None:
         for each in report.entries
     ]
     out.print_table("Quarantine", header, rows)
-    for reason in sorted({each.reason for each in report.entries}):
-        out.line(f"{reason}: {remedy_of(Reason(reason))}")
+    for line in _remedies(report):
+        out.line(line)
+
+
+def _remedies(report: QuarantineReport) -> Iterator[str]:
+    """What to do about each reason; where that differs from secret to secret and they are few, about each of them."""
+    from reencrypt.operations.report import remedy_for  # noqa: PLC0415
+
+    by_reason: dict[str, set[str]] = {}
+    for each in report.entries:
+        by_reason.setdefault(each.reason, set()).add(remedy_for(each, report.names))
+    for reason, remedies in sorted(by_reason.items()):
+        few = remedies if len(remedies) <= _MOST_REMEDIES else {remedy_of(Reason(reason))}
+        yield from (f"{reason}: {remedy}" for remedy in sorted(few))

@@ -92,6 +92,8 @@ _COLUMNS: Final = {
 
 
 def _print_store(report: RunReport, *, several: bool) -> None:
+    from reencrypt.operations.names import in_words  # noqa: PLC0415
+
     if several:
         out.line(f"{report.store.in_words.capitalize()}:")
         if not report.run_id and not report.total.total:
@@ -106,7 +108,7 @@ def _print_store(report: RunReport, *, several: bool) -> None:
     out.print_table(f"{name}, target {report.target_provider}", header, rows)
     for entry in report.quarantine:
         word = "acknowledged" if entry.state == "acknowledged" else "quarantined"
-        out.line(f"{word}: {entry.location} {entry.row_key} {entry.field}: {entry.reason} ({entry.detail})")
+        out.line(f"{word}: {in_words(entry.place, report.names)}: {entry.reason} ({entry.detail})")
     for reason, number in report.total.left_because.items():
         out.line(f"left as is: {number} ({reason})")
     for location, coverage in report.incomplete.items():

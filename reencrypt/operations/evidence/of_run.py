@@ -10,6 +10,7 @@ from typing import Any, Final
 from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.keys.request_ids import prefix_of
 from reencrypt.operations.evidence.keys import judged, key_versions
+from reencrypt.operations.names import names_of
 from reencrypt.operations.report import entry_as_json
 from reencrypt.outcomes import Operation
 from reencrypt.planning.census import take_census
@@ -49,6 +50,7 @@ async def section_of(
     after = inventory.as_json()
     versions = await key_versions(session, before, inventory)
     quarantine = session.schema.own(await read_quarantine(database))
+    names = await names_of(database, [entry.place for entry in quarantine])
     return {
         "run": _run_as_json(run),
         "invocations": [_without_inventory(each) for each in invocations],
@@ -63,7 +65,7 @@ async def section_of(
         "key_versions": versions,
         "cryptoperiod": judged(cryptoperiod, inventory, versions, database.now()),
         "vault": _vault(run, invocations),
-        "quarantine": [entry_as_json(entry, run.store) for entry in quarantine],
+        "quarantine": [entry_as_json(entry, run.store, names) for entry in quarantine],
         "acknowledgements": _acknowledgements(entries, quarantine),
     }
 

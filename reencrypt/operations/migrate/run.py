@@ -17,6 +17,7 @@ from reencrypt.operations.migrate.pipeline import Limit, Pipeline
 from reencrypt.operations.migrate.readback import ReadBack
 from reencrypt.operations.migrate.resolver import Resolver
 from reencrypt.operations.migrate.sweeps import Sweeper, counts_of, incomplete_scans
+from reencrypt.operations.names import names_of
 from reencrypt.operations.report import RunReport
 from reencrypt.operations.session import leased, renewed
 from reencrypt.outcomes import Outcome, RunState
@@ -75,7 +76,19 @@ async def run_stores(sessions: Sequence[Session]) -> list[RunReport]:
                 stop_reason=first.stop.reason,
             )
         ]
-    return [*reports[:-1], replace(reports[-1], seconds=time.monotonic() - started)]
+    reports = [*reports[:-1], replace(reports[-1], seconds=time.monotonic() - started)]
+    return [await _with_names(first, report) for report in reports]
+
+
+async def _with_names(session: Session, report: RunReport) -> RunReport:
+    """Name what is in quarantine, for people alone: no record of the run has the names."""
+    naming = names_of(session.database, [entry.place for entry in report.quarantine])
+    if report.outcome is not Outcome.STOPPED:
+        return replace(report, names=await naming)
+    try:
+        return replace(report, names=await session.stop.reported(naming))
+    except StoppedEarlyError:
+        return report
 
 
 async def _migrate(migrations: Sequence[_Migration], dead: DeadHolder | None) -> list[RunReport]:

@@ -139,6 +139,7 @@ def problem_as_json(problem: Problem) -> dict[str, object]:
         "location": problem.location,
         "key": problem.key,
         "field": problem.field,
+        "name": problem.name or None,
         "reason": problem.reason,
         "detail": problem.detail,
         "in_quarantine": problem.known,

@@ -26,6 +26,7 @@ from reencrypt.databases.paging import LookAt, read_to_end
 from reencrypt.databases.protocol import ColumnLimit
 from reencrypt.events import Surveyed
 from reencrypt.keys.proof import PROVEN_BITS
+from reencrypt.operations.names import names_of
 from reencrypt.operations.verify.keys import NOT_COVERED, PROVIDER_NOT_CONFIGURED, Keys, Unusable
 from reencrypt.planning.census import identity_of
 from reencrypt.planning.quarantined_keys import UNREADABLE
@@ -48,6 +49,7 @@ class Problem:
     """A secret that Grafana could not read.
 
     `quarantine` is the state of its quarantine entry, empty where it has none, or where the secret was saved since.
+    `name` is that of what it belongs to in Grafana, empty where nobody knows.
     `table`, `column` and `digest` (SHA-256 of its text) tell whether other bytes of it exist. `key_id` is its data key,
     None for a legacy value, `UNREADABLE` for a text that cannot be taken apart.
     """
@@ -63,6 +65,7 @@ class Problem:
     digest: bytes
     key_id: str | None
     store: StoreName = StoreName.CLASSIC
+    name: str = ""
 
     @property
     def known(self) -> bool:
@@ -77,7 +80,8 @@ class Problem:
     @property
     def place(self) -> str:
         """Where it is, for people."""
-        return f"{self.location} {self.key} {self.field}"
+        named = f" ({self.name})" if self.name else ""
+        return f"{self.location} {self.key} {self.field}{named}"
 
 
 @dataclass(slots=True)
@@ -236,7 +240,17 @@ async def verify_secrets(
 
         await read_to_end(session.database, location, begin, rows=_PAGE_ROWS, size=_PAGE_BYTES)
     await keys.confirm([key_id for key_id in sorted(verification.key_ids) if not verification.is_proven(key_id)])
+    await _name(session, verification)
     return verification
+
+
+async def _name(session: Session, verification: Verification) -> None:
+    """Name what the problems belong to."""
+    problems = verification.problems
+    names = await names_of(session.database, [(each.location, each.key, each.field) for each in problems])
+    for index, each in enumerate(problems):
+        if (named := names.get((each.location, each.key, each.field))) is not None:
+            problems[index] = replace(each, name=named.name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,9 @@ from tests.grafana.builder import GrafanaBuilder
 from tests.grafana.manager import SecretsManagerBuilder
 from tests.grafana.planting import Plain
 from tests.grafana.releases import EVERY, GrafanaDatabase, databases
+from tests.support.accounts import grant, new_account, tables_of, url_as
 from tests.support.engine import Engine, SqliteEngine
+from tests.support.servers import SERVERS, server_engine
 
 CONFIGURATION = "alertmanager_configuration"
 NEVER = b"canary-plaintext-0a51"
@@ -28,8 +30,8 @@ HOSTILE = "\x1b[31mred\r\n\u202e'\"; DROP TABLE org; --{name}[b]<b>" + "x" * 120
 ESCAPED = "\\x1b[31mred\\r\\n\\u202e'\\\"; DROP TABLE org; --{name}[b]<b>"
 
 
-async def read_names(engine: Engine, *places: Place) -> dict[Place, str]:
-    settings = load_settings(config=None, home=None, database_url=engine.url, environ={})
+async def read_names(engine: Engine, *places: Place, url: str | None = None) -> dict[Place, str]:
+    settings = load_settings(config=None, home=None, database_url=url or engine.url, environ={})
     database = await open_database(settings.database, write=False)
     try:
         return {place: each.name for place, each in (await names_of(database, places)).items()}
@@ -173,6 +175,24 @@ async def test_what_an_older_grafana_lacks_only_makes_a_name_say_less(tmp_path: 
     engine.execute("ALTER TABLE plugin_setting RENAME COLUMN plugin_id TO other")
     engine.execute("ALTER TABLE user_auth RENAME TO other")
     assert list((await read_names(engine, *asked)).values()) == ['data source "Loki"']
+
+
+@pytest.mark.parametrize("name", SERVERS)
+async def test_a_table_that_this_account_may_not_read_only_makes_a_name_say_less(
+    name: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    engine = server_engine(name, request)
+    with GrafanaBuilder(tmp_path / "fixture.db") as builder:
+        builder.add_user("alice", row_id=4)
+        builder.add_user_auth({}, row_id=3)
+        builder.add_data_source(None, row_id=5, name="Loki")
+    engine.load(tmp_path / "fixture.db")
+    account = new_account(engine)
+    for table in tables_of(engine):
+        if table not in {"user", "org"}:
+            grant(engine, account, "SELECT", table)
+    found = await read_names(engine, place("user_auth", 3), place("data_source", 5), url=url_as(engine, account))
+    assert list(found.values()) == ['login of user 4 by "oauth_azuread"', 'data source "Loki" of organisation 1']
 
 
 async def test_many_places_are_few_queries(tmp_path: Path) -> None:
