@@ -38,30 +38,43 @@ class Outcome(StrEnum):
 
 
 class ExitCode(IntEnum):
-    """The exit code of a process, with its meaning."""
+    """The exit code of a process, with its meaning, and what `docs/reference.md` says besides."""
 
-    def __new__(cls, number: int, meaning: str) -> Self:
-        """Keep the meaning beside the number."""
+    def __new__(cls, number: int, meaning: str, details: str = "") -> Self:
+        """Keep the words beside the number."""
         code = int.__new__(cls, number)
         code._value_ = number
         code.meaning = meaning
+        code.details = details
         return code
 
     meaning: str
+    details: str
 
     DONE = 0, "done, or nothing left to do"
     BUG = 1, "a bug"
-    USAGE = 2, "usage or configuration, or a result that cannot be written"
+    USAGE = (
+        2,
+        "usage or configuration, or a result that cannot be written",
+        (
+            "Also a missing, damaged or foreign database; and, after the work is done, a full disk for its result. "
+            "`verify` and `complete`: only a setting, which is named, keeps Grafana from reading."
+        ),
+    )
     PARTLY_DONE = (
         3,
         "finished, but some secrets are quarantined or left, or the database left rows out of its answers twice",
     )
     STOPPED = 4, "stopped early on request, limit or time; progress saved"
     LEASE_HELD = 5, "another run holds the lease, or has taken it over"
-    REFUSED = 6, "refused before writing, or stopped for safety"
-    UNAVAILABLE = 7, "database or key service unavailable; progress saved"
-    NO = 8, "verify: a secret that does not read, and is not in quarantine; complete: the answer is no"
-    NO_SECRETS = 9, "no secrets found at all"
+    REFUSED = 6, "refused before writing, or stopped for safety", "Nothing more is written."
+    UNAVAILABLE = 7, "database or key service unavailable; progress saved", "It stayed away until the deadline."
+    NO = (
+        8,
+        "verify: a secret that does not read, and is not in quarantine; complete: the answer is no",
+        "`verify` also: a data key that has two rows.",
+    )
+    NO_SECRETS = 9, "no secrets found at all", "`--allow-empty` makes this exit 0."
 
 
 class Operation(StrEnum):

@@ -61,6 +61,10 @@ A command of `fleet` takes the options of the command that it repeats, and those
 ## Exit codes
 
 {exit_codes}
+
+Every code but 0 and 2 is that of the work, even where its result could not be written: standard error says so then. A
+reader that closes the pipe early, as in `reencrypt plan | head -1`, changes no exit code, and log lines that nobody can
+take are left out.
 """
 
 _SETTINGS: Final = """\
@@ -117,7 +121,7 @@ def reference() -> str:
     return _REFERENCE.format(
         commands=_table(("command", "does"), commands),
         options="\n\n".join(tables),
-        exit_codes=_table(("exit", "meaning"), [(str(int(code)), code.meaning) for code in ExitCode]),
+        exit_codes=_table(("exit", "meaning", "details"), [_exit_code(code) for code in ExitCode]),
     )
 
 
@@ -147,6 +151,10 @@ def settings_file() -> str:
 
 def _is_config(option: click.Parameter) -> bool:
     return "--config" in option.opts
+
+
+def _exit_code(code: ExitCode) -> tuple[str, str, str]:
+    return str(int(code)), code.meaning, code.details
 
 
 def usage(name: str, command: click.Command) -> str:

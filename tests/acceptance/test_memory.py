@@ -13,7 +13,7 @@ from tests.support.peak import MEGABYTE, peak_of
 from tests.support.story import WRAP, Story
 from tests.support.vault import Vault
 
-#: What the program promises in its README, for documents of a megabyte.
+#: What docs/performance.md says, for documents of a megabyte.
 MOST = 150 * MEGABYTE
 
 

@@ -52,7 +52,6 @@ def test_the_reference_and_the_settings_file_are_what_the_program_says(path: Pat
 
 @pytest.mark.parametrize("name", ALL)
 def test_every_command_and_option_is_documented(name: str) -> None:
-    assert re.search(rf"`reencrypt {name}( [A-Z]+)?`", README)
     assert re.search(rf"`reencrypt {name}( [][A-Z.]+)?`", REFERENCE)
     for parameter in options_of(name):
         long = next(each for each in parameter.opts if each.startswith("--"))
@@ -61,8 +60,23 @@ def test_every_command_and_option_is_documented(name: str) -> None:
 
 def test_every_option_in_the_documents_exists() -> None:
     known = {each for command in ALL.values() for parameter in command.params for each in parameter.opts} | {"--help"}
-    for text in (README.split("## Development")[0], REFERENCE):
-        assert set(re.findall(r"--[a-z][a-z-]+", text)) <= known
+    others = {"--from"}  # of uvx
+    for text in (README, REFERENCE):
+        assert set(re.findall(r"--[a-z][a-z-]+", text)) <= known | others
+
+
+def test_every_command_in_the_readme_exists() -> None:
+    named = re.findall(r"`(?:reencrypt )?([a-z]+(?:-[a-z]+)*)(?: (?:-[^`]*|[A-Z]+))?`", README)
+    groups = {name.split()[0] for name in ALL}
+    assert {"run", "plan", "verify", "complete", "rekey-secret-key", "undo", "rewrap"} <= set(named) & groups
+    for line in re.findall(r"`reencrypt ([a-z][^`]*)`", README):
+        words = re.match(r"(?:quarantine |fleet |config )?[a-z-]+", line)
+        assert words is not None
+        assert words[0] in ALL, line
+
+
+def test_the_readme_is_short() -> None:
+    assert len(README.splitlines()) <= 150
 
 
 def test_the_reference_says_truly_which_commands_take_an_option() -> None:
@@ -103,8 +117,8 @@ def test_every_option_may_stand_in_the_environment(name: str) -> None:
             assert str(parameter.envvar).startswith("REENCRYPT_"), parameter.opts
 
 
-def test_the_exit_codes_of_the_readme_are_those_of_the_code() -> None:
-    listed = {int(code) for code in re.findall(r"^\| (\d) \|", README, re.MULTILINE)}
+def test_the_exit_codes_of_the_reference_are_those_of_the_code() -> None:
+    listed = {int(code) for code in re.findall(r"^\| (\d) \|", REFERENCE, re.MULTILINE)}
     assert listed == set(ExitCode)
     assert cli.epilog is not None
     assert {int(code) for code in re.findall(r"^  (\d)  ", cli.epilog, re.MULTILINE)} == listed
