@@ -1,3 +1,3 @@
-"""Move Grafana's encrypted secrets under a key in Azure Key Vault, while Grafana runs."""
+"""Encrypt Grafana's secrets with a key in Azure Key Vault, while Grafana runs."""
 
 __version__ = "0.1.0"

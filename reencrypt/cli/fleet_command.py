@@ -53,7 +53,7 @@ class FleetOptions:
         default=None,
         example="members.jsonl",
     )
-    width: int = option("--width N", "Work on so many members at a time.", default=4, minimum=1, maximum=256)
+    width: int = option("--width N", "Work on this many members at a time.", default=4, minimum=1, maximum=256)
     shard: Shard | None = option(
         "--shard INDEX/COUNT",
         "Take only this part of the members, from 0/COUNT on, and as small a part of the share of each vault's quota.",
@@ -69,7 +69,7 @@ class FleetOptions:
         example="staging",
     )
     max_failed: int | None = option(
-        "--max-failed N", "Stop all when more than so many members have failed.", default=None, minimum=0, example=3
+        "--max-failed N", "Stop all when more members than this have failed.", default=None, minimum=0, example=3
     )
 
 
@@ -319,7 +319,7 @@ def _print(report: FleetReport) -> None:
             out.line(f"{result.name}: {result.error.message}")
             out.line(f"  hint: {result.error.hint}")
     if report.stopped:
-        out.line(f"Stopped: {report.stopped}. The same command goes on where each member is.")
+        out.line(f"Stopped: {report.stopped}. The same command continues where each member is.")
     meanings = {int(code): code.meaning for code in ExitCode}
     rows = [(number, code, meanings[code]) for code, number in sorted(report.by_exit_code.items())]
     out.print_table("Members", ("members", "exit code", "meaning"), rows)

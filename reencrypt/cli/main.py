@@ -88,7 +88,7 @@ def _exit_codes() -> str:
     help="Print the versions of this program, Python and the libraries.",
 )
 def cli() -> None:
-    """Move Grafana's secrets under a key in Azure Key Vault, while Grafana runs.
+    """Encrypt Grafana's secrets with a key in Azure Key Vault, while Grafana runs.
 
     The options below belong to every command but demo and emulator. They may stand before or after the command, and the
     later one wins; `reencrypt COMMAND --help` shows the others.

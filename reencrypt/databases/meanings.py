@@ -88,7 +88,7 @@ DENIED: Final = Meaning(
 TRIGGER: Final = Meaning(
     RefusedError,
     "has a trigger, a rule or a function that refuses what is written",
-    "Nothing of this page was committed. Drop, disable or mend it, then start again.",
+    "Nothing of this page was committed. Drop, disable or fix it, then start again.",
 )
 CONSTRAINT: Final = Meaning(
     RefusedError,

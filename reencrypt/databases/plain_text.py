@@ -19,7 +19,7 @@ _COUNTS: Final = {
 }
 REMEDY: Final = (
     "Move them with Grafana's `grafana cli admin data-migration encrypt-datasource-passwords`, or save each of these "
-    "data sources with its password entered anew; then run again. Backups keep the clear text."
+    "data sources with its password entered again; then run again. Backups keep the clear text."
 )
 
 

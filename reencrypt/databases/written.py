@@ -183,7 +183,7 @@ async def blamed(location: Location, error: SchemaChangedError, read: Awaitable[
         return error
     return RefusedError(
         f"{location.table}: a trigger on it asks for what is not there: {error.message}",
-        hint="Nothing of this page was committed. Drop, disable or mend the trigger, then start again.",
+        hint="Nothing of this page was committed. Drop, disable or fix the trigger, then start again.",
     )
 
 

@@ -157,8 +157,8 @@ class _Story:
     async def _verify_halfway(self, children: Children) -> None:
         self.stage.line()
         self.stage.paragraph(
-            "Interrupted: some secrets are under the vault now, others still under secret_key. Grafana reads both: "
-            "an independent look at every secret, which trusts nothing that the run wrote down."
+            "Interrupted: some secrets are encrypted with the vault's key now, others still with secret_key. "
+            "Grafana reads both: an independent look at every secret, which trusts nothing that the run wrote down."
         )
         finished = await self._command(children, "verify", *_CONFIG, expect=_DONE)
         self.stage.output(finished.stdout)
@@ -169,7 +169,7 @@ class _Story:
             "5. The same command again",
             f"It resumes by itself behind the last committed page: {first.re_encrypted:,} secrets are re-encrypted "
             "already. It will exit with 3, partly done, because of the damaged secret: one bad secret stops nothing, "
-            "and is never passed over in silence. It is left as it is and listed in the quarantine, with the reason.",
+            "and is never skipped without a word. It is left as it is and listed in the quarantine, with the reason.",
         )
         started = time.monotonic()
         finished = await self._command(children, "run", *_CONFIG, expect=_PARTLY)

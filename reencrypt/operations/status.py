@@ -78,7 +78,7 @@ def _after_finished(last: RunStatus) -> list[NextStep]:
         case _ if run.outcome == Outcome.PARTLY_DONE and Counts.sum(last.counts.values()).left:
             return [NextStep("reencrypt plan", "some secrets stay where they are, and it says why"), complete]
         case _:
-            return [NextStep("reencrypt verify", "it reads every secret anew"), complete]
+            return [NextStep("reencrypt verify", "it reads every secret again"), complete]
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,7 +141,7 @@ class RotationOptions:
     )
     if_older_than: timedelta | None = option(
         "--if-older-than AGE",
-        "With --fresh-data-key: only if a data key in use is older, e.g. 90d; else nothing is to do.",
+        "With --fresh-data-key: only if a data key in use is older, e.g. 90d; else there is nothing to do.",
         default=None,
         parse=parse_age,
         details="That is exit 0. Secrets that no run can move make nothing due. While they wait in quarantine, the run "
@@ -183,7 +183,7 @@ class ScopeOptions:
 
 @dataclass(frozen=True, slots=True)
 class SafetyOptions:
-    """Limits at which a command stops for safety, or takes another run for dead."""
+    """Limits at which a command stops for safety, or considers another run dead."""
 
     max_quarantine: float = option(
         "--max-quarantine SHARE",
@@ -248,7 +248,7 @@ class CompleteOptions:
     check_only: bool = option("--check", "Only answer, which is what happens without --finish too.", default=False)
     finish: bool = option(
         "--finish",
-        "Answer anew under the lease, and on yes drop the journal.",
+        "Answer again under the lease, and on yes drop the journal.",
         default=False,
         details="No run before that can be undone.",
     )

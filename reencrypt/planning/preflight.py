@@ -284,7 +284,7 @@ def of_unread(location: Location, number: int) -> RefusedError:
     return RefusedError(
         f"{location.table} holds {number} values in the form of a first trial, of Grafana 12.0 and 12.1 behind a "
         "feature toggle: no release reads them, and Grafana does not convert the table",
-        hint="With a backup of it, drop all tables secret_* and let Grafana 12.2 or later create them anew at its "
+        hint="With a backup of it, drop all tables secret_* and let Grafana 12.2 or later create them again at its "
         "start; then store these secrets again.",
     )
 
@@ -346,7 +346,7 @@ def _of_unshown_format(plan: Plan) -> RefusedError:
         f"Grafana has written no data key under {target} yet, so nothing shows that it knows this provider "
         "or how it frames data keys",
         hint=f"{restart} a data source, then run again. Or name the format with --wrap-format raw/RSA-OAEP-256 and "
-        "begin with a pilot (--location NAME --limit N)."
+        "begin with a pilot (--limit N)."
         if classic
         else f"{restart} a secret that it keeps in the secrets manager, then run again.",
     )

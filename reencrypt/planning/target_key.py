@@ -66,7 +66,7 @@ class TargetDataKey:
         if not await is_held(transaction, self.id, self.wrapped, self.table):
             name = self.table.table_name
             raise RefusedError(
-                f"the target data key {self.id} is gone from {name}, or was wrapped anew",
+                f"the target data key {self.id} is gone from {name}, or was wrapped again",
                 hint=f"Nothing more was written. Find out who changed {name}, then run again.",
             )
 

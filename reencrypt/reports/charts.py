@@ -35,8 +35,8 @@ class Bars:
 
 #: The states of secrets in the order in which a bar has them, with their words.
 STATES: Final = {
-    "current": "under the target",
-    "old": "under another key",
+    "current": "with the target",
+    "old": "with another key",
     "key_missing": "their data key is missing",
     "not_understood": "not understood",
     "acknowledged": "given up knowingly",

@@ -67,7 +67,7 @@ def test_no_before_the_run_and_yes_after_it(story: Story) -> None:
 
     assert "Nothing was changed" in story.cli("complete", "--settle").stdout
     text = story.cli("complete", "--settle", "--finish").stdout
-    assert "Yes: the old key may go." in text
+    assert "Yes: the old key can be retired." in text
     assert "no run before this can be undone" in text
     assert story.query("SELECT COUNT(*) FROM reencrypt_journal") == [(0,)]
     assert "completed" in story.cli.json("undo", run["run_id"], expect=6)["error"]["message"]

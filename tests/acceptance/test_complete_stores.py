@@ -367,7 +367,7 @@ def test_a_data_key_that_nobody_can_wrap_anew_keeps_its_section_without_that_pro
     reasons = keys(story.cli.json(*ASK, expect=8))["secret_key.v1"]["reasons"]
     assert [reason.rpartition(": ")[2] for reason in reasons] == [
         "`reencrypt rewrap --store manager` takes them along",
-        "they do not unwrap, so that nobody can wrap them anew",
+        "they do not unwrap, so that nobody can wrap them again",
     ]
     assert all("1 data keys of Grafana's secrets manager are under it" in reason for reason in reasons)
 

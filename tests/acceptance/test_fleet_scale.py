@@ -152,7 +152,7 @@ def test_sigterm_stops_all_members_politely(fleet: Fleet) -> None:
     process.send_signal(signal.SIGTERM)
     stdout, _ = process.communicate()
     assert process.returncode == 4, stdout
-    assert "Stopped: SIGTERM received. The same command goes on where each member is." in stdout
+    assert "Stopped: SIGTERM received. The same command continues where each member is." in stdout
     free = fleet.json("status")["members"]
     assert {each["lease_holder"] for each in free.values()} == {None}
     assert fleet.json("run")["members_by_exit_code"] == {"0": 4}

@@ -157,10 +157,10 @@ def test_the_charts_say_in_words_what_they_show(browser: Browser, pages: dict[st
     seen = Seen(browser, pages["full"])
     try:
         labels = [each.get_attribute("aria-label") or "" for each in seen.page.locator("svg[role=img]").all()]
-        assert any(label.startswith("before: ") and "under another key" in label for label in labels)
+        assert any(label.startswith("before: ") and "with another key" in label for label in labels)
         # Those of the invocation that went on are some seconds more.
         (rate,) = [label for label in labels if label.startswith("Secrets per second over ")]
         assert 290 <= int(rate.split()[4]) <= 400, rate
-        assert any(label.startswith("after: ") and "under the target" in label for label in labels)
+        assert any(label.startswith("after: ") and "with the target" in label for label in labels)
     finally:
         seen.close()

@@ -40,13 +40,13 @@ def prepare(
     manager: ManagerOptions,
     safety: Annotated[SafetyOptions, Only("lease_timeout")],
 ) -> Work[CompleteReport]:
-    """Answer whether the old key may go, yes (exit 0) or no (exit 8), with the evidence. It changes nothing.
+    """Can the old key be retired? Answer yes (exit 0) or no (exit 8), with the evidence. Change nothing.
 
-    Every secret is counted and decrypted anew with only the keys that stay, and every text and blob column of the
+    Every secret is counted and decrypted again with only the keys that stay, and every text and blob column of the
     database searched for ciphertext that the catalogue does not know. A yes names the command that disables the old
     version. Exit 2 says that only a setting is in the way: Grafana could not read what is there.
 
-    With --finish it answers anew under the lease, and on yes drops the journal of the stores that it was asked about,
+    With --finish it answers again under the lease, and on yes drops the journal of the stores that it was asked about,
     so that no run in them can be undone any more.
     """
     from reencrypt.operations.complete.operation import check, complete  # noqa: PLC0415
@@ -67,7 +67,7 @@ def _print(report: CompleteReport) -> None:
     _print_usage(report, report.usage)
     for spot in (*BLIND_SPOTS, *unseen(report.usage.search)[:_SHOWN]):
         out.line(f"not seen: {spot}")
-    out.line("Yes: the old key may go." if report.outcome == "yes" else "No: the old key has to stay.")
+    out.line("Yes: the old key can be retired." if report.outcome == "yes" else "No: the old key must stay.")
     if report.outcome == "yes" and not report.journal_dropped:
         out.line("Nothing was changed: with --finish the journal is dropped, and no run before that can be undone.")
     if report.journal_dropped:
@@ -82,7 +82,7 @@ def _print(report: CompleteReport) -> None:
     if report.outcome != "yes":
         out.next_command("reencrypt complete", "once what stands in the way is done")
     elif report.state_dropped:
-        out.next_command("reencrypt verify", "it reads every secret anew")
+        out.next_command("reencrypt verify", "it reads every secret again")
     elif report.journal_dropped:
         out.next_command("reencrypt report", "the evidence for an auditor")
     else:
@@ -92,7 +92,7 @@ def _print(report: CompleteReport) -> None:
 def _print_usage(report: CompleteReport, usage: KeyUsage) -> None:
     asked, stay = {kek.name for kek in report.retiring}, list(usage.targets.values())
     several = len(usage.stores) > 1
-    header = ("key", *(("store",) if several else ()), "secrets", "data keys", "active", "may it go?")
+    header = ("key", *(("store",) if several else ()), "secrets", "data keys", "active", "can be retired")
     rows = [
         (
             kek.name,

@@ -28,11 +28,11 @@ class DemoOptions:
     epilog="""\b
 Examples:
   reencrypt demo
-  reencrypt demo --keep /tmp/demo        # and go on by hand
+  reencrypt demo --keep /tmp/demo        # and continue by hand
 """,
 )
 def command(wanted: DemoOptions) -> int:
-    """Show the whole story on a throw-away database: no Azure account, no Grafana.
+    """Show a whole migration on a temporary database: no Azure account, no Grafana.
 
     Builds a Grafana database on SQLite with one damaged secret among many, starts a local Key Vault, plans, runs, is
     interrupted, resumes and verifies, with the commands that you would type. Takes some seconds. Everything lies

@@ -21,12 +21,12 @@ _COMMANDS: Final = (
     (run.command, "Re-encrypt the secrets of every member; resume what was interrupted.", "fleet.toml"),
     (
         rewrap.command,
-        "Wrap the data keys of every member under the target's newest key version.",
+        "Wrap the data keys of every member with the target's newest key version.",
         "'/srv/*/grafana.ini'",
     ),
     (plan.command, "Show what a run would do in every member. Changes nothing.", "fleet.toml --output json"),
     (verify.command, "Read every secret of every member as its Grafana would.", "fleet.toml --shard 0/3"),
-    (complete.command, "Answer for every member whether its old key may go.", "fleet.toml --settle"),
+    (complete.command, "Answer for every member whether its old key can be retired.", "fleet.toml --settle"),
     (status.command, "Show the runs of every member, and the next command to type.", "fleet.toml --output json"),
 )
 

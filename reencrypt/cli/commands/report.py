@@ -34,7 +34,7 @@ def prepare(
 
     It says who ran what, where and when; every secret's location and key before and after; the ages of the keys; the
     pace and the pauses; the calls to the vault and how to find them in the vault's own log; what is in quarantine and
-    who has acknowledged it. For that it reads every secret anew, and answers whether the old key can be retired. It
+    who has acknowledged it. For that it reads every secret again, and answers whether the old key can be retired. It
     writes nothing to the database.
     """
     from reencrypt.operations.work import Work  # noqa: PLC0415

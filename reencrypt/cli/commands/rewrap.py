@@ -35,7 +35,7 @@ def prepare(
     manager: ManagerOptions,
     safety: Annotated[SafetyOptions, Only("lease_timeout")],
 ) -> Work[StoresReport[RewrapReport]]:
-    """Wrap only the data keys, under the target's newest key version; no secret changes.
+    """Wrap only the data keys, with the target's newest key version; no secret changes.
 
     It takes seconds. Anybody who once had the old key-encryption key and a copy of the database still knows the data
     keys: after a leak use `run --fresh-data-key`. Legacy secrets have no data key; they need `run`.
@@ -70,13 +70,13 @@ def _next(report: RewrapReport) -> tuple[str, str]:
         return report.resume or "reencrypt rewrap", "it resumes from here"
     if report.left:
         return "reencrypt plan", "it says what is left and why"
-    return "reencrypt verify", "it reads every secret anew"
+    return "reencrypt verify", "it reads every secret again"
 
 
 def _print_store(report: RewrapReport) -> None:
     where = f"{report.target_provider}, version {report.version}" if report.version else report.target_provider
     if report.run_id:
-        out.line(f"Run {report.run_id}: {counted(report.rewrapped, 'data key')} wrapped anew under {where}.")
+        out.line(f"Run {report.run_id}: {counted(report.rewrapped, 'data key')} wrapped again with {where}.")
     out.line(f"Data keys that were there already: {report.already_current}.")
     for key_id, reason in report.left.items():
         out.line(f"left as is: {key_id}: {reason}")

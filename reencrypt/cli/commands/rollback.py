@@ -58,7 +58,7 @@ command = WorkCommand(
     show,
     epilog="""\b
 Examples:
-  reencrypt rollback --location data_source --limit 5    # a pilot
+  reencrypt rollback --limit 5    # a pilot
   GF_SECURITY_SECRET_KEY=… reencrypt rollback
 """,
 )

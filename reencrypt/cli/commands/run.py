@@ -37,7 +37,7 @@ def prepare(
     scope: ScopeOptions,
     safety: SafetyOptions,
 ) -> Work[StoresReport[RunReport]]:
-    """Re-encrypt every secret under the target provider; resume an interrupted run.
+    """Re-encrypt every secret with the target provider; resume an interrupted run.
 
     Nothing is written before the keys are proven. Each page of rows commits together with its checkpoint, so the
     command may be stopped or killed at any moment and started again. Grafana may run meanwhile.
@@ -125,7 +125,7 @@ def _next(report: RunReport) -> tuple[str, str]:
         return "reencrypt plan", "it says why secrets stay where they are"
     if report.incomplete:
         return f"reencrypt {report.operation}", "once the cause is found"
-    return "reencrypt verify", "it reads every secret anew"
+    return "reencrypt verify", "it reads every secret again"
 
 
 def _in_words(report: RunReport) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _VERDICTS: Final = {
     0: "Verified.",
     2: "Grafana does not read these secrets with this configuration.",
-    3: "What can be read is verified. Some secrets are not covered, and nobody here knows whether Grafana reads them.",
+    3: "What can be read is verified. Some secrets are not covered, and whether Grafana reads them is not known.",
     8: "Some secrets do not read, and are not in quarantine.",
 }
 _NEXT: Final = {

@@ -46,7 +46,7 @@ def check(wanted: CompleteOptions, stores: StoreOptions) -> None:
         for name in (name for name, given in acts.items() if given):
             raise ConfigurationError(
                 f"{name} changes the database, and `complete` only answers",
-                hint=f"Give --finish with {name}: it answers anew, and on yes drops the journal too.",
+                hint=f"Give --finish with {name}: it answers again, and on yes drops the journal too.",
             )
     if wanted.finish and wanted.check_only:
         raise ConfigurationError("--check only answers, and --finish acts on a yes", hint="Give one of the two.")

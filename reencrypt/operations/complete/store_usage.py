@@ -293,7 +293,7 @@ def _of_data_keys(usage: StoreUsage, kek: Kek) -> Iterable[str]:
 
 def _of_managed_keys(usage: StoreUsage, kek: Kek) -> Iterable[str]:
     covered = usage.session.providers.configured.is_covered(kek.provider)
-    stuck = "they do not unwrap, so that nobody can wrap them anew" if covered else "nobody here can wrap them anew"
+    stuck = "they do not unwrap, so that nobody can wrap them again" if covered else "they cannot be wrapped again here"
     for number, remedy in (
         (kek.data_keys - kek.refuted - kek.stuck, "`reencrypt rewrap --store manager` takes them along"),
         (kek.stuck, stuck),

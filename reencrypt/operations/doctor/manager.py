@@ -183,7 +183,7 @@ async def _provider(manager: ManagerSettings, providers: Providers, name: str, r
         return await unwrapping(providers, rows)
     remedy = configured.remedy(name)
     if rows and not configured.is_covered(name):
-        what = f"not covered: {len(rows)} are under it, which is Grafana Enterprise's, and nobody here can read them"
+        what = f"not covered: {len(rows)} are under it, which is Grafana Enterprise's, and cannot be read here"
         return [Check("data keys", State.WARNING, what, remedy)]
     if rows:
         return [Check("data keys", State.WARNING, f"{len(rows)} do not unwrap: {configured.problem(name)}", remedy)]

@@ -223,7 +223,7 @@ def _state_tables(schema: Schema) -> Check:
         f"those of an earlier version; the next run adds {missing}"
         if schema.has_state
         else "not yet there; the first run creates them",
-        "Where its account may not create tables, hand the statements that `reencrypt plan --ddl` prints to a DBA.",
+        "Where its account may not create tables, give a DBA what `reencrypt plan --ddl` prints.",
     )
 
 
@@ -253,7 +253,7 @@ def _grafana(settings: Settings, report: DoctorReport, found: _Found | None) -> 
             Check(
                 "encryption_provider",
                 State.WARNING,
-                f"{says}: Grafana writes new secrets under secret_key, not under a vault",
+                f"{says}: Grafana encrypts new secrets with secret_key, not with a key in a vault",
                 "Set [security] encryption_provider = azurekv.NAME, and restart every instance.",
             )
         )

@@ -275,7 +275,7 @@ class _Rekey:
         raise RefusedError(
             f"{len(bad)} secrets of legacy alerting do not read under the configured secret_key, and would be lost "
             "with it; they are in quarantine now",
-            hint="See `reencrypt quarantine list`. Retry with --accept-implausible what is right all the same, "
+            hint="See `reencrypt quarantine list`. Retry with --accept-implausible what is right anyway, "
             "acknowledge what is given up, then start again.",
         )
 

@@ -62,7 +62,7 @@ REMEDY: Final[Mapping[UndoSkipReason, str]] = {
     ),
     UndoSkipReason.UNDER_BOTH: (
         "Grafana saved the secrets named `present` under the present wrapping: note what they say, delete "
-        "them, undo again, and save them anew"
+        "them, undo again, and save them once more"
     ),
 }
 

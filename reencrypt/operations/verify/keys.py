@@ -19,7 +19,7 @@ from reencrypt.state.key_table import KeyTable
 PROVIDER_NOT_CONFIGURED: Final = "provider_not_configured"
 #: How the provider wraps is not public, and no key is borrowed for it: nobody here knows whether Grafana reads these.
 NOT_COVERED: Final = "not_covered"
-_WRAPPED_ANEW: Final = Failure(unknown=False, detail="it was wrapped anew meanwhile")
+_WRAPPED_ANEW: Final = Failure(unknown=False, detail="it was wrapped again meanwhile")
 KEY_RETIRES: Final = "key_retires"
 
 
@@ -106,7 +106,7 @@ class RingKeys:
         """Why nothing of a provider can be read, whatever it wraps."""
         provider = row.provider
         if not self.configured.is_covered(provider):
-            return Unusable(NOT_COVERED, f"data key {row.id}: nobody here reads what {provider} wraps")
+            return Unusable(NOT_COVERED, f"data key {row.id}: this program cannot read what {provider} wraps")
         if setting := self.configured.problem(provider):
             return Unusable(PROVIDER_NOT_CONFIGURED, f"data key {row.id}: {setting}")
         return None

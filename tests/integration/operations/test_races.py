@@ -132,7 +132,7 @@ async def test_a_target_data_key_deleted_in_mid_run_stops_it_with_every_secret_u
                 update = f"UPDATE {grafana.store.keys} SET encrypted_data = ? WHERE active = ?"  # noqa: S608 - our own table
                 grafana.execute(update, b"anew", True)  # noqa: FBT003
 
-    with pytest.raises(RefusedError, match="wrapped anew"):
+    with pytest.raises(RefusedError, match="wrapped again"):
         await grafana.run(listen=listen)
     assert pages == 1
 
