@@ -20,6 +20,7 @@ from reencrypt.cli.main import cli
 from reencrypt.cli.stated_option import StatedOption
 from reencrypt.cli.tree import all_commands
 from reencrypt.outcomes import ExitCode
+from reencrypt.telemetry.families import ANSWERS, LOCKS, THROTTLED, VAULT_REQUESTS, Gauges
 
 ROOT: Final = Path(__file__).parents[1]
 #: A settings file does not name another, and the others are for a person at a terminal.
@@ -33,8 +34,8 @@ _HEADER: Final = ("option", "commands", "variable", "default, limits", "meaning"
 _REFERENCE: Final = """\
 # Reference
 
-Commands, options and exit codes. `python -m tests.reference` writes this page from the program, and a test fails where
-they differ.
+Commands, options, exit codes, fields of JSON and metrics. `python -m tests.reference` writes this page from the program,
+and a test fails where they differ.
 
 ## Commands
 
@@ -65,6 +66,13 @@ A command of `fleet` takes the options of the command that it repeats, and those
 Every code but 0 and 2 is that of the work, even where its result could not be written: standard error says so then. A
 reader that closes the pipe early, as in `reencrypt plan | head -1`, changes no exit code, and log lines that nobody can
 take are left out.
+
+## Metrics
+
+With `--metrics-file` or `--pushgateway`; [monitoring](monitoring.md) says when and how they are published, and what
+their labels mean. In a fleet each has the label `member` as well.
+
+{metrics}
 """
 
 _SETTINGS: Final = """\
@@ -121,6 +129,7 @@ def reference() -> str:
     return _REFERENCE.format(
         commands=_table(("command", "does"), commands),
         options="\n\n".join(tables),
+        metrics=_table(("metric", "type", "labels", "meaning"), list(_metrics())),
         exit_codes=_table(("exit", "meaning", "details"), [_exit_code(code) for code in ExitCode]),
     )
 
@@ -151,6 +160,14 @@ def settings_file() -> str:
 
 def _is_config(option: click.Parameter) -> bool:
     return "--config" in option.opts
+
+
+def _metrics() -> Iterator[tuple[str, str, str, str]]:
+    families = [(each, "gauge", "") for each in Gauges().all()]
+    families += [(each, "counter", "_total") for each in (VAULT_REQUESTS, THROTTLED)]
+    families += [(each, "histogram", "") for each in (LOCKS, ANSWERS)]
+    for family, kind, suffix in families:
+        yield f"`{family.name}{suffix}`", kind, ", ".join(f"`{each}`" for each in family.labels), family.meaning
 
 
 def _exit_code(code: ExitCode) -> tuple[str, str, str]:

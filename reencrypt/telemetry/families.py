@@ -1,4 +1,4 @@
-"""The metrics by name, help and labels, and their numbers. `docs/monitoring.md` has the table for people."""
+"""The metrics by name, help and labels, and their numbers. `docs/reference.md` is made from them."""
 
 from __future__ import annotations
 
@@ -49,6 +49,15 @@ class Histogram:
         """Cumulative, as Prometheus wants them."""
         names = [*map(str, self.bounds), "+Inf"]
         return [(name, float(sum(self.counts[: index + 1]))) for index, name in enumerate(names)]
+
+
+#: What each command counts from zero: counters, whose names get `_total` when they are published, and histograms.
+VAULT_REQUESTS: Final = Family(
+    "reencrypt_vault_requests", "Requests to a key service; code: the HTTP status, or no_answer.", ("operation", "code")
+)
+THROTTLED: Final = Family("reencrypt_throttled_seconds", "How long key services held requests back (429).")
+LOCKS: Final = Family("reencrypt_lock_seconds", "How long pages held their row locks.")
+ANSWERS: Final = Family("reencrypt_vault_request_seconds", "Time of requests to a key service.", ("operation",))
 
 
 def _gauge(name: str, meaning: str, *labels: str, local: bool = False) -> Callable[[], Family]:

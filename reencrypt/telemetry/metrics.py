@@ -31,7 +31,19 @@ from reencrypt.events import (
     Throttled,
     VaultAnswered,
 )
-from reencrypt.telemetry.families import ANSWER_SECONDS, LOCK_SECONDS, RESULTS, Family, Gauges, Histogram, Labels
+from reencrypt.telemetry.families import (
+    ANSWER_SECONDS,
+    ANSWERS,
+    LOCK_SECONDS,
+    LOCKS,
+    RESULTS,
+    THROTTLED,
+    VAULT_REQUESTS,
+    Family,
+    Gauges,
+    Histogram,
+    Labels,
+)
 
 
 class Metrics:
@@ -244,23 +256,17 @@ class Metrics:
         constant = list(self._labels.values())
         names = [*self._labels, *([] if self._members is None else ["member"])]
         requests = CounterMetricFamily(
-            "reencrypt_vault_requests",
-            "Requests to a key service; code: the HTTP status, or no_answer.",
-            labels=[*names, "operation", "code"],
+            VAULT_REQUESTS.name, VAULT_REQUESTS.meaning, labels=[*names, *VAULT_REQUESTS.labels]
         )
         for key, number in sorted(self._requests.items()):
             requests.add_metric([*constant, *key], number)
-        throttled = CounterMetricFamily(
-            "reencrypt_throttled_seconds", "How long key services held requests back (429).", labels=names
-        )
+        throttled = CounterMetricFamily(THROTTLED.name, THROTTLED.meaning, labels=names)
         for key, seconds in sorted(self._throttled.items()):
             throttled.add_metric([*constant, *key], seconds)
-        locks = HistogramMetricFamily("reencrypt_lock_seconds", "How long pages held their row locks.", labels=names)
+        locks = HistogramMetricFamily(LOCKS.name, LOCKS.meaning, labels=names)
         for key, histogram in sorted(self._locks.items()):
             locks.add_metric([*constant, *key], histogram.buckets(), histogram.total)
-        answers = HistogramMetricFamily(
-            "reencrypt_vault_request_seconds", "Time of requests to a key service.", labels=[*names, "operation"]
-        )
+        answers = HistogramMetricFamily(ANSWERS.name, ANSWERS.meaning, labels=[*names, *ANSWERS.labels])
         for key, histogram in sorted(self._answers.items()):
             answers.add_metric([*constant, *key], histogram.buckets(), histogram.total)
         return [requests, throttled, locks, answers]
