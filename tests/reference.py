@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import json
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -21,6 +21,7 @@ from reencrypt.cli.stated_option import StatedOption
 from reencrypt.cli.tree import all_commands
 from reencrypt.outcomes import ExitCode
 from reencrypt.telemetry.families import ANSWERS, LOCKS, THROTTLED, VAULT_REQUESTS, Gauges
+from tests import json_fields
 
 ROOT: Final = Path(__file__).parents[1]
 #: A settings file does not name another, and the others are for a person at a terminal.
@@ -34,8 +35,8 @@ _HEADER: Final = ("option", "commands", "variable", "default, limits", "meaning"
 _REFERENCE: Final = """\
 # Reference
 
-Commands, options, exit codes, fields of JSON and metrics. `python -m tests.reference` writes this page from the program,
-and a test fails where they differ.
+Commands, options, exit codes, fields of JSON and metrics. `python -m tests.reference` writes this page from the
+program, and a test fails where they differ.
 
 ## Commands
 
@@ -66,6 +67,23 @@ A command of `fleet` takes the options of the command that it repeats, and those
 Every code but 0 and 2 is that of the work, even where its result could not be written: standard error says so then. A
 reader that closes the pipe early, as in `reencrypt plan | head -1`, changes no exit code, and log lines that nobody can
 take are left out.
+
+## Fields of JSON
+
+With `--output json` standard output is exactly one object, also when the command fails; messages go to standard error.
+Every object has these fields:
+
+{json_always}
+
+After an error an object has `error` instead of the fields of its command: {json_error}. What is not known is null.
+
+{json_fields}
+
+### A command of `fleet`
+
+{json_fleet}
+
+`reencrypt report` prints a report instead, in the form that `--format` names ([audit](audit.md)).
 
 ## Metrics
 
@@ -129,6 +147,10 @@ def reference() -> str:
     return _REFERENCE.format(
         commands=_table(("command", "does"), commands),
         options="\n\n".join(tables),
+        json_always=_fields(json_fields.ALWAYS),
+        json_error=json_fields.ERROR["error"],
+        json_fields="\n\n".join(_of_commands()),
+        json_fleet=_fields(json_fields.FLEET),
         metrics=_table(("metric", "type", "labels", "meaning"), list(_metrics())),
         exit_codes=_table(("exit", "meaning", "details"), [_exit_code(code) for code in ExitCode]),
     )
@@ -160,6 +182,17 @@ def settings_file() -> str:
 
 def _is_config(option: click.Parameter) -> bool:
     return "--config" in option.opts
+
+
+def _fields(fields: Mapping[str, str]) -> str:
+    return _table(("field", "meaning"), [(f"`{name}`", meaning) for name, meaning in fields.items()])
+
+
+def _of_commands() -> Iterator[str]:
+    """A table for each object; commands that print the same share it."""
+    for fields in {id(each): each for each in json_fields.FIELDS.values()}.values():
+        names = [f"`{name}`" for name, each in json_fields.FIELDS.items() if each == fields]
+        yield f"### {', '.join(names)}\n\n{_fields(fields)}"
 
 
 def _metrics() -> Iterator[tuple[str, str, str, str]]:
