@@ -74,6 +74,9 @@ FIELDS: Final = {
         "roads": "`rewrap`, then `run`: `command`, `rows`, `vault_calls`, `seconds`, `protects`, `leaves`",
         "refusals": "what would stop a run: `code`, `exit_code`, `message`, `hint`",
         **_WARNINGS,
+        "pilot": "the pilot that fits this database, null where there is none",
+        "next_command": "the command to type next",
+        "next_commands": "all of them, where there are several",
         **_STORES,
     },
     "run": _RUN,
@@ -109,6 +112,7 @@ FIELDS: Final = {
         **_QUARANTINE,
         "next_command": "the command to type next",
         "next_commands": "all of them, where there are several",
+        "next": "the same with the reason: `command`, `why`",
     },
     "verify": {
         **_STORE,
@@ -159,6 +163,7 @@ FIELDS: Final = {
         "deleted_data_keys": "data keys that were deleted",
     },
     "config show": {
+        "settings_file": "the settings file of `--config`, or the one that was found",
         "config_file": "Grafana's configuration file",
         "values": "each value: `section`, `key`, `value`, `origin`, `secret`",
         "unusable_providers": "providers that cannot be used, with the reason",
