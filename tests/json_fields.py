@@ -74,7 +74,7 @@ FIELDS: Final = {
         "roads": "`rewrap`, then `run`: `command`, `rows`, `vault_calls`, `seconds`, `protects`, `leaves`",
         "refusals": "what would stop a run: `code`, `exit_code`, `message`, `hint`",
         **_WARNINGS,
-        "pilot": "the pilot that fits this database, null where there is none",
+        "pilot": "the pilot that fits this database: `location`, `secrets`, `command`; else null",
         "next_command": "the command to type next",
         "next_commands": "all of them, where there are several",
         **_STORES,
