@@ -15,7 +15,7 @@ from reencrypt.catalogue.naming import Document, Link, Naming
 
 _ORGANISATION: Final = Link("org", ("id",), ("org_id",), {"organisation": "name"})
 _USER: Final = Link("user", ("id",), ("user_id",), {"login": "login"})
-_SAVE: Final = ("save the {name} again in Grafana, with its secrets entered anew",)
+_SAVE: Final = ("save the {name} again in Grafana, with its secrets entered again",)
 _OLD_VERSION: Final = (
     "acknowledge it: {name} is an old version, and Grafana reads it only where somebody restores it",
 )
@@ -58,7 +58,7 @@ _CONTACT_POINTS: Final = Naming(
 
 _SNAPSHOT: Final = Naming(
     ('dashboard snapshot in namespace "{namespace}"',),
-    again=("delete the {name} in Grafana, and take it anew if somebody needs it",),
+    again=("delete the {name} in Grafana, and take it again if somebody needs it",),
 )
 _RESOURCE: Final = Naming(
     ('resource "{group}/{resource}" "{name}" in namespace "{namespace}"',),
@@ -162,7 +162,7 @@ NAMINGS: Final[Mapping[str, Naming]] = {
             ),
         ),
         again=(
-            'save "{owner_kind}/{owner}" in namespace "{namespace}" again in Grafana, with its secrets entered anew',
+            'save "{owner_kind}/{owner}" in namespace "{namespace}" again in Grafana, with its secrets entered again',
             "save the {name} again in Grafana",
         ),
     ),

@@ -18,7 +18,7 @@ PLAINTEXT = "canary-plaintext-9c02"
 HOSTILE = 'Loki\x1b[2J\r\n| [x](y) <script>{{ 7 }}</script> \u202e"'
 SHOWN = 'Loki\\x1b[2J\\r\\n| [x](y) <script>{{ 7 }}</script> \\u202e\\"'
 SOURCE = f'data source "{SHOWN}" of organisation "Main Org."'
-AGAIN = f"save the {SOURCE} again in Grafana, with its secrets entered anew"
+AGAIN = f"save the {SOURCE} again in Grafana, with its secrets entered again"
 LOGIN = 'login of user "alice" by "oauth_azuread"'
 
 

@@ -66,7 +66,7 @@ def test_a_hostile_text_is_shown_escaped(text: str) -> None:
     name = named(NAMINGS["data_source"], {"name": text, "org_id": "7", "organisation": text})
     assert name is not None
     assert name.name == f'data source "{HOSTILE[text]}" of organisation "{HOSTILE[text]}"'
-    assert name.again == f"save the {name.name} again in Grafana, with its secrets entered anew"
+    assert name.again == f"save the {name.name} again in Grafana, with its secrets entered again"
 
 
 @pytest.mark.parametrize("text", ["x" * 10_000, "\0" * 10_000, '"' * 10_000, "\U000e0001" * 10_000])
