@@ -9,7 +9,7 @@ ALWAYS: Final = {
     "schema_version": "the version of these objects; a field that goes or changes its meaning raises it",
     "command": "the command",
     "exit_code": "the exit code",
-    "outcome": "the result in a word, after an error its code; `doctor` has `healthy` instead",
+    "outcome": "the result in a word, after an error its code",
 }
 #: After an error, instead of the command's own fields.
 ERROR: Final = {"error": "`code`, `message` and `hint`"}
@@ -47,7 +47,7 @@ _RUN: Final = {
 #: By command, what it adds to the fields of every command.
 FIELDS: Final = {
     "doctor": {
-        "healthy": "whether nothing failed",
+        "healthy": "whether nothing failed, as `outcome` says too",
         "schema": "the schema on PostgreSQL",
         "encryption_provider": "Grafana's own",
         **_TARGET,

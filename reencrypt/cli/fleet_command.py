@@ -24,6 +24,7 @@ from reencrypt.option import option
 from reencrypt.planning.options import CompleteOptions
 from reencrypt.suggestion import did_you_mean, joined
 from reencrypt.telemetry.options import MetricsOptions
+from reencrypt.wording import counted
 
 if TYPE_CHECKING:
     from reencrypt.cli.work_command import WorkCommand
@@ -239,9 +240,9 @@ def _in_words(event: FleetStarted | MemberEnded | Warned) -> str:
         return f"warning: {event.message}"
     if isinstance(event, MemberEnded):
         return f"[{event.number}/{event.of}] {event.member}: {event.message} ({event.seconds:.1f} s)"
-    which = f"{event.listed} members"
+    which = counted(event.listed, "member")
     if event.shard is not None:
-        which = f"{event.members} of {event.listed} members (shard {event.shard})"
+        which = f"{event.members} of {counted(event.listed, 'member')} (shard {event.shard})"
     line = f"Fleet: {which}, {event.width} at a time."
     if event.vault_share is None:
         return line

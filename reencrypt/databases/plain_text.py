@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 from typing import Final
 
 from reencrypt.databases.protocol import Executor
+from reencrypt.wording import counted
 
 TABLE: Final = "data_source"
 #: Column of `data_source` → the statement that counts its rows with something in it.
@@ -35,7 +36,10 @@ async def count_plain_text(executor: Executor, columns: Collection[str]) -> dict
 def plain_text_in_words(counts: Mapping[str, int]) -> list[str]:
     """One sentence for each column with secrets in clear text, without what to do (`REMEDY`)."""
     return [
-        f"{number} rows have a secret in clear text in {column}, which no key protects and no run changes"
+        (
+            f"{counted(number, 'row has', 'rows have')} a secret in clear text in {column}, which no key protects and "
+            "no run changes"
+        )
         for column, number in counts.items()
         if number
     ]

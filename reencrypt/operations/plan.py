@@ -18,6 +18,7 @@ from reencrypt.planning.next_step import Pilot, command_with, pilot_of
 from reencrypt.planning.plan import Plan
 from reencrypt.planning.planner import make_plans
 from reencrypt.planning.session import Session
+from reencrypt.wording import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +148,7 @@ class PlanReport:
         plan = self.plan
         if plan.store is StoreName.MANAGER:
             number = len(plan.existing)
-            known = f"Grafana's active data keys in {number} namespaces, and " if number else ""
+            known = f"Grafana's active data keys in {counted(number, 'namespace')}, and " if number else ""
             return f"{known}a new data key in each {'other ' if number else ''}namespace that needs one"
         if plan.existing:
             return f"Grafana's active data key {next(iter(plan.existing.values())).id}"

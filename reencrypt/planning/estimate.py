@@ -11,6 +11,7 @@ from reencrypt.keys.kind import Quota
 from reencrypt.keys.provider import LEGACY_PROVIDER
 from reencrypt.planning.options import available_threads
 from reencrypt.planning.plan import Plan
+from reencrypt.wording import counted
 
 #: PBKDF2 with 10,000 rounds, one thread.
 _SECONDS_PER_DERIVATION: Final = 0.00115
@@ -48,7 +49,9 @@ def estimate(plan: Plan, quota_of: Callable[[str], Quota | None]) -> tuple[Estim
         calls,
         seconds + len(rows) / _BATCH * _SECONDS_PER_BATCH,
         "anybody who gets the old key from now on, without an earlier copy of the database",
-        f"{legacy} secrets directly under {LEGACY_PROVIDER}, which need `run` either way" if legacy else "nothing",
+        f"{counted(legacy, 'secret')} directly under {LEGACY_PROVIDER}: that takes `run` either way"
+        if legacy
+        else "nothing",
     )
     needed = [plan.ring.row(key_id) for key_id in plan.moving_key_ids()]
     asked = [row.provider for row in needed if row is not None]

@@ -96,7 +96,7 @@ def test_secrets_that_a_run_wrote_under_a_false_key_are_a_no_that_names_undo(sto
     assert story.cli.json("verify", expect=8)["secrets"]["unreadable"] > 20
     answer = story.cli.json(*ASK, expect=8)
     assert answer["verified"]["unreadable"] > 20
-    assert "secrets do not read: `reencrypt verify` names them" in blockers(answer)
+    assert "secrets do not read: `reencrypt verify` names each" in blockers(answer)
     assert f"`reencrypt undo {run['run_id']}`" in blockers(answer)
     story.cli.json(*ASK, "--finish", expect=8)
     assert story.query("SELECT COUNT(*) FROM reencrypt_journal") != [(0,)]
@@ -232,7 +232,7 @@ def test_a_secret_that_no_run_has_seen_damaged_is_a_no(story: Story) -> None:
     rows = story.query("SELECT o_auth_access_token FROM user_auth WHERE id = ?", row)
     damage(story, row, str(rows[0][0]).encode())
     (blocker,) = story.cli.json(*ASK, expect=8)["blockers"]
-    assert f"1 secrets do not read: `reencrypt verify` names them (user_auth [{row}] o_auth_access_token:" in blocker
+    assert f"1 secret does not read: `reencrypt verify` names each (user_auth [{row}] o_auth_access_token:" in blocker
 
 
 def test_only_the_keys_that_stay_are_used(tmp_path: Path, own_vault: Vault) -> None:
@@ -295,7 +295,7 @@ def test_a_configuration_that_grafana_cannot_read_with_is_in_the_way_of_a_yes(st
     assert "secrets do not read" in blockers(answer)
     text = cli(*ASK, "--retire", "secret_key", expect=8).stdout
     assert "configuration: [feature_toggles]" in text
-    assert "no: 1 secrets do not read" in text
+    assert "no: 1 secret does not read" in text
 
 
 @pytest.mark.one_engine
@@ -439,7 +439,7 @@ def test_data_keys_that_change_while_everything_is_counted_are_a_no(story: Story
     report = completed(story, listen, CompleteOptions(settle=True))
     assert report.outcome == "no"
     assert report.usage is not None
-    assert "1 data keys were changed or deleted during the count: run the command again (grafanas)" in (
+    assert "1 data key was changed or deleted during the count: run the command again (grafanas)" in (
         report.usage.blockers
     )
 

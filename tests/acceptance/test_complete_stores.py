@@ -351,7 +351,7 @@ def test_a_data_key_that_its_section_does_not_open_keeps_it_only_for_secrets(sto
     answer = story.cli.json(*ASK, expect=8)
     assert answer["verified"]["unreadable"] == 1
     assert not [note for note in answer["notes"] if dead.uid in note]
-    assert "1 secrets need it" in keys(answer)["secret_key.v1"]["reasons"][0]
+    assert "1 secret needs it" in keys(answer)["secret_key.v1"]["reasons"][0]
     assert "rewrap" not in str(keys(answer)["secret_key.v1"]["reasons"])
 
 
@@ -399,7 +399,7 @@ def test_what_is_in_the_way_in_one_store_is_said_of_it_and_keeps_every_key(story
     story.execute("UPDATE secret_encrypted_value SET data_key_id = 'nosuchkey' WHERE namespace = 'org-2'")
     answer = story.cli.json(*ASK, expect=8)
     (blocker,) = answer["blockers"]
-    assert blocker.startswith("the secrets manager: 3 secrets do not read: `reencrypt verify` names them")
+    assert blocker.startswith("the secrets manager: 3 secrets do not read: `reencrypt verify` names each")
     assert story.cli.json(*ASK, "--store", "classic")["outcome"] == "yes"
     changed = managed(story, SHIPPED, provider="secret_key.v2", name="changed")
     answer = changed.cli.json(*ASK, expect=8)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from reencrypt.wording import counted
 from tests.grafana.planting import Plain
 from tests.support.engine import Engine
 from tests.support.story import WRAP, Story
@@ -30,7 +31,7 @@ def test_secrets_in_clear_text_are_counted_by_column(engine: Engine, tmp_path: P
     assert plan["plain_text"] == COUNTS
     for column, number in COUNTS.items():
         (warning,) = [each for each in plan["warnings"] if column in each]
-        assert f"{number} rows have a secret in clear text in {column}" in warning
+        assert f"{counted(number, 'row has', 'rows have')} a secret in clear text in {column}" in warning
         assert "encrypt-datasource-passwords" in warning
     text = story.cli("plan", *WRAP).stdout
     assert "warning: 2 rows have a secret in clear text in data_source.password" in text
@@ -39,7 +40,7 @@ def test_secrets_in_clear_text_are_counted_by_column(engine: Engine, tmp_path: P
     assert len([each for each in run.json["warnings"] if "in clear text" in each]) == 2
     verified = story.cli("verify", "--output", "json")
     assert verified.json["plain_text"] == COUNTS
-    assert "note: 1 rows have a secret in clear text in data_source.basic_auth_password" in story.cli("verify").stdout
+    assert "note: 1 row has a secret in clear text in data_source.basic_auth_password" in story.cli("verify").stdout
     checks = {each["name"]: each for each in story.cli.json("doctor", expect=None)["checks"]}
     assert checks["plain text"]["state"] == "warning"
     assert "encrypt-datasource-passwords" in checks["plain text"]["remedy"]

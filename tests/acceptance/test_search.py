@@ -244,7 +244,7 @@ def test_a_find_that_is_no_secret_is_acknowledged_until_its_bytes_change(story: 
     acknowledged = ("--not-a-secret", f"odd_text.kept:{sha256[:16]}")
     answer = story.cli.json(*ASK, *acknowledged)
     assert answer["outcome"] == "yes"
-    assert f"1 values are acknowledged as no secrets by {' '.join(acknowledged)}" in answer["notes"]
+    assert f"acknowledged as no secret by {' '.join(acknowledged)}: 1 value" in answer["notes"]
     # It is this column that was looked at, and these bytes.
     story.cli.json(*ASK, "--not-a-secret", f"odd_bytes.kept:{sha256[:16]}", expect=8)
     story.execute("INSERT INTO odd_text VALUES (2, ?)", text)

@@ -19,6 +19,7 @@ from reencrypt.planning.options import (
     StoreOptions,
     TargetOptions,
 )
+from reencrypt.wording import counted
 
 if TYPE_CHECKING:
     from reencrypt.operations.complete.keks import Kek
@@ -75,7 +76,7 @@ def _print(report: CompleteReport) -> None:
         where = f" in {whose}" if report.kept else ""
         out.line(f"The journal is dropped: no run{where} before this can be undone.")
     if report.deleted:
-        out.line(f"{len(report.deleted)} data keys are deleted.")
+        out.line(f"Deleted: {counted(len(report.deleted), 'data key')}.")
     for command_line in report.commands:
         out.line("Disable the old version, do not delete it:")
         out.command_line(f"  {command_line}")
@@ -114,8 +115,11 @@ def _print_usage(report: CompleteReport, usage: KeyUsage) -> None:
     for each in usage.stores:
         where = f" of {each.store.in_words}" if several else ""
         readable, total = each.verification.readable, each.verification.total
-        lines.append(f"Decrypted {readable} of {total} secrets{where} with only the keys that stay.")
-    lines.append(f"Searched {searched.rows} rows of {searched.tables} tables for ciphertext in unknown places.")
+        lines.append(f"Decrypted {readable:,} of {counted(total, 'secret')}{where} with only the keys that stay.")
+    lines.append(
+        f"Searched {counted(searched.rows, 'row')} of {counted(searched.tables, 'table')} for ciphertext in unknown "
+        "places."
+    )
     for stray in searched.strays.values():
         column = f"{stray.table}.{stray.column}"
         lines += [f"found: {column} {place.row}, SHA-256 {place.short}" for place in stray.places[:_SHOWN]]

@@ -34,6 +34,7 @@ from reencrypt.planning.session import Session
 from reencrypt.state.data_keys import read_data_keys
 from reencrypt.state.quarantine import read_quarantine
 from reencrypt.state.runs import read_runs
+from reencrypt.wording import counted
 
 _CACHE_ADVICE: Final = "entries of Grafana's cache: wait until they expire, or delete the rows of cache_data"
 
@@ -291,6 +292,6 @@ def not_a_secret(column: str, places: Sequence[Place]) -> str:
 
 def _search_notes(found: Search, not_secrets: NotSecrets) -> Iterable[str]:
     for entry, number in sorted(found.acknowledged.items()):
-        yield f"{number} values are acknowledged as no secrets by --not-a-secret {entry}"
+        yield f"acknowledged as no secret by --not-a-secret {entry}: {counted(number, 'value')}"
     for entry in sorted(not_secrets.entries - set(found.acknowledged)):
         yield f"--not-a-secret {entry} fits no find: it is gone, or its bytes have changed"

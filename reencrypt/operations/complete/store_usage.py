@@ -32,6 +32,7 @@ from reencrypt.settings.defaults import NO_MANAGER_PROVIDER
 from reencrypt.state.data_keys import read_ambiguous_keys, read_data_keys
 from reencrypt.state.quarantine import QuarantineEntry
 from reencrypt.state.runs import Run
+from reencrypt.wording import counted
 
 _NAMED: Final = 5  # secrets in one line
 
@@ -216,7 +217,8 @@ async def judge_store(usage: StoreUsage, settled: frozenset[tuple[str, str]], ru
     )
     configured = session.providers.configured
     usage.notes = [
-        f"not covered: {number} secrets in {location} under {provider}: {configured.uncovered_in_words(provider)}"
+        f"not covered: {counted(number, 'secret')} in {location} under {provider}: "
+        f"{configured.uncovered_in_words(provider)}"
         for (location, provider), number in sorted(verification.uncovered.items())
     ]
 
@@ -224,7 +226,8 @@ async def judge_store(usage: StoreUsage, settled: frozenset[tuple[str, str]], ru
 def _pending(usage: StoreUsage, unsettled: Sequence[Run], runs: Sequence[Run]) -> Iterable[str]:
     still = sum(entry.is_open for entry in usage.quarantine)
     if still:
-        yield f"{still} secrets are in quarantine and not acknowledged: see `reencrypt quarantine list`"
+        what = counted(still, "secret is", "secrets are")
+        yield f"{what} in quarantine and not acknowledged: see `reencrypt quarantine list`"
     if any(run.state == RunState.OPEN for run in runs):
         yield "a run is not finished: let it finish; if it was interrupted, resume it, or begin another one"
     for run in runs:
@@ -248,13 +251,17 @@ def _unreadable(usage: StoreUsage) -> Iterable[str]:
         result = verification.locations[location.name]
         number = result.by_key[UNREADABLE] - result.in_quarantine[UNREADABLE]
         if location.reencrypted and number > 0:
-            yield f"{number} secrets in {location.name} are damaged: `reencrypt run` quarantines them; look at each"
+            damaged = counted(
+                number, f"secret in {location.name} is damaged", f"secrets in {location.name} are damaged"
+            )
+            yield f"{damaged}: `reencrypt run` moves what is damaged to quarantine; look at each"
     reported = (KEY_RETIRES, PROVIDER_NOT_CONFIGURED)
     number = verification.unreadable - sum(verification.reasons[reason] for reason in reported)
     if number:
         unknown = [each for each in verification.problems if not (each.known or each.reason in reported)]
         named = "; ".join(f"{each.place}: {each.reason}" for each in unknown[:_NAMED])
-        yield f"{number} secrets do not read: `reencrypt verify` names them ({named}{' …' if number > _NAMED else ''})"
+        what = counted(number, "secret does not read", "secrets do not read")
+        yield f"{what}: `reencrypt verify` names each ({named}{' …' if number > _NAMED else ''})"
 
 
 def _changed(before: Iterable[DataKey], now: Iterable[DataKey]) -> Iterable[str]:
@@ -262,7 +269,8 @@ def _changed(before: Iterable[DataKey], now: Iterable[DataKey]) -> Iterable[str]
     present = {(row.id, row.provider, row.wrapped) for row in now}
     changed = sorted({row.id for row in before if (row.id, row.provider, row.wrapped) not in present})
     if changed:
-        yield f"{len(changed)} data keys were changed or deleted during the count: run the command again ({changed[0]})"
+        what = counted(len(changed), "data key was", "data keys were")
+        yield f"{what} changed or deleted during the count: run the command again ({changed[0]})"
 
 
 def _cached_until(runs: Sequence[Run], cache_time: timedelta) -> str | None:
@@ -279,16 +287,16 @@ def judge_keys(usage: StoreUsage) -> None:
     for kek in usage.keks.values():
         if kek.secrets:
             places = ", ".join(f"{name} {number}" for name, number in sorted(kek.secrets.items()))
-            kek.reasons.append(f"{kek.secrets.total()} secrets need it ({places})")
+            kek.reasons.append(f"{counted(kek.secrets.total(), 'secret needs it', 'secrets need it')} ({places})")
         kek.reasons += _of_data_keys(usage, kek) if classic else _of_managed_keys(usage, kek)
         kek.reasons += kek.strays
 
 
 def _of_data_keys(usage: StoreUsage, kek: Kek) -> Iterable[str]:
     if not usage.asked and kek.data_keys:
-        yield f"{kek.data_keys} data keys of the classic store are under it"
+        yield f"{counted(kek.data_keys, 'data key')} of the classic store under it"
     if kek.active and kek.provider == usage.session.settings.encryption_provider:
-        yield f"Grafana may write under {kek.active} active data keys that it wraps: rewrap them"
+        yield f"Grafana may write under {counted(kek.active, 'active data key')} that it wraps: `reencrypt rewrap`"
 
 
 def _of_managed_keys(usage: StoreUsage, kek: Kek) -> Iterable[str]:
@@ -300,7 +308,7 @@ def _of_managed_keys(usage: StoreUsage, kek: Kek) -> Iterable[str]:
     ):
         if number:
             yield (
-                f"{number} data keys of Grafana's secrets manager are under it, and nothing ever deletes one, "
+                f"{counted(number, 'data key')} of Grafana's secrets manager under it, and nothing ever deletes one, "
                 f"because snapshots and history elsewhere may name it: {remedy}"
             )
     settings = usage.session.store_settings

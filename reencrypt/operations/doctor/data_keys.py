@@ -11,6 +11,7 @@ from reencrypt.keys.diagnostics import Check, State, failed
 from reencrypt.keys.provider import Unwrapped
 from reencrypt.keys.providers import Providers
 from reencrypt.keys.ring import DataKey, Failure, KeyRing
+from reencrypt.wording import counted
 
 _NAMED: Final = 5  # data keys in one line
 
@@ -32,7 +33,7 @@ async def unwrapping(providers: Providers, rows: Sequence[DataKey]) -> list[Chec
     versions = Counter(entry.version for entry in entries.values() if isinstance(entry, Unwrapped))
     has_versions = all(providers.configured.quota(row.provider) is not None for row in rows)
     checks = [
-        Check("needed version", State.OK, f"{version or 'unknown'}: {count} data keys")
+        Check("needed version", State.OK, f"{version or 'unknown'}: {counted(count, 'data key')}")
         if has_versions or version
         else Check("data keys", State.OK, f"{count} unwrap")
         for version, count in versions.items()

@@ -17,6 +17,7 @@ from reencrypt.operations.doctor.report import NO_DATABASE, DoctorReport, refusa
 from reencrypt.planning.plan import Plan
 from reencrypt.planning.preflight import public_secret
 from reencrypt.settings.model import ManagerSettings
+from reencrypt.wording import counted
 
 GROUP: Final = "secrets manager"
 VALUES: Final = "secret_encrypted_value"
@@ -124,7 +125,7 @@ def _data_keys(rows: Sequence[DataKey]) -> Check:
     if not rows:
         return Check("data keys", State.OK, "empty: it has no data key, and so no secret")
     spaces, active = {row.namespace for row in rows}, sum(row.active for row in rows)
-    return Check("data keys", State.OK, f"{len(rows)} in {len(spaces)} namespaces, {active} of them active")
+    return Check("data keys", State.OK, f"{len(rows)} in {counted(len(spaces), 'namespace')}, {active} of them active")
 
 
 def _encryption_provider(manager: ManagerSettings, configured: ProviderConfiguration, *, used: bool) -> Check:

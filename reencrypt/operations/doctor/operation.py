@@ -35,6 +35,7 @@ from reencrypt.planning.target import Target
 from reencrypt.settings import Settings
 from reencrypt.state.data_keys import read_data_keys
 from reencrypt.state.stop import StopRequest
+from reencrypt.wording import counted
 
 #: The checks of a database that is open, in their order.
 _OF_DATABASE: Final = ("writable", "schema", "visibility", "state tables", "plain text")
@@ -274,7 +275,9 @@ def _grafana(settings: Settings, report: DoctorReport, found: _Found | None) -> 
         return [*checks, not_checked("Grafana uses it", NO_DATABASE)]
     written = [row for row in found.rows[StoreName.CLASSIC] if row.provider == target and row.id not in found.own]
     if written:
-        checks.append(Check("Grafana uses it", State.OK, f"it has written {len(written)} data keys under {target}"))
+        checks.append(
+            Check("Grafana uses it", State.OK, f"it has written {counted(len(written), 'data key')} under {target}")
+        )
     else:
         checks.append(
             Check(

@@ -43,6 +43,7 @@ class DoctorReport:
     def as_json(self) -> dict[str, object]:
         """For `--output json`."""
         return {
+            "outcome": "healthy" if self.exit_code == 0 else "not_healthy",
             "healthy": self.exit_code == 0,
             "schema": self.schema or None,
             "encryption_provider": self.encryption_provider,

@@ -33,6 +33,7 @@ from reencrypt.state.checkpoints import Checkpoint
 from reencrypt.state.failure_rate import FailureRate
 from reencrypt.state.quarantine import Finding, KnownSecret, Place, known_of
 from reencrypt.state.rowkey import key_to_text
+from reencrypt.wording import counted
 
 _T = TypeVar("_T")
 
@@ -68,7 +69,9 @@ class Limit:
     @property
     def reason(self) -> str | None:
         """The reason to stop, once the limit is reached."""
-        return f"the limit of {self.most} secrets is reached" if self.left is not None and self.left <= 0 else None
+        if self.most is None or self.moved < self.most:
+            return None
+        return f"the limit of {counted(self.most, 'secret')} is reached"
 
 
 @dataclass(frozen=True, slots=True)

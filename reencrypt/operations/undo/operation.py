@@ -36,6 +36,7 @@ from reencrypt.state.journal import read_extents, read_hashes
 from reencrypt.state.lease import Lease
 from reencrypt.state.runs import Run, close_run, last_rekey, read_runs, supersede
 from reencrypt.state.stop import STOP_GRACE_SECONDS
+from reencrypt.wording import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +186,7 @@ async def _find(database: Database, sessions: Sequence[Session], run_id: str) ->
     if later:
         newest = max(later, key=lambda run: extents[run.id][1])
         raise RefusedError(
-            f"run {newest.id} is later than {run_id} and has written {extents[newest.id][0]} columns",
+            f"run {newest.id} is later than {run_id} and has written {counted(extents[newest.id][0], 'column')}",
             hint=f"First undo that one: `reencrypt undo {newest.id}`.",
         )
     # A change without rewrites is not in the journal, but it is among the runs.

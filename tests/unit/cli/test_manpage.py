@@ -45,7 +45,10 @@ def test_no_width_of_a_terminal_makes_it_warn(columns: str) -> None:
 
 
 def test_man_finds_its_name() -> None:
-    assert "reencrypt - encrypt Grafana's secrets with a key in Azure Key Vault" in read(program("lexgrog"), str(PAGE)).stdout
+    assert (
+        "reencrypt - encrypt Grafana's secrets with a key in Azure Key Vault"
+        in read(program("lexgrog"), str(PAGE)).stdout
+    )
 
 
 def test_the_wheel_installs_it_where_man_looks() -> None:
