@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
 from reencrypt.catalogue.location import Location
 from reencrypt.catalogue.store_name import StoreName
@@ -14,11 +15,16 @@ from reencrypt.keys.provider import LEGACY_PROVIDER, Unwrapped
 from reencrypt.operations.names import Names, in_words, names_of
 from reencrypt.planning.census import LocationCensus
 from reencrypt.planning.estimate import Estimate, estimate
-from reencrypt.planning.next_step import Pilot, command_with, pilot_of
+from reencrypt.planning.next_step import NextStep, Pilot, command_with, pilot_of
 from reencrypt.planning.plan import Plan
 from reencrypt.planning.planner import make_plans
+from reencrypt.planning.quarantined_keys import count_unchanged
 from reencrypt.planning.session import Session
+from reencrypt.state.quarantine import read_quarantine
 from reencrypt.wording import counted
+
+#: What a run does with most secrets.
+MOVES: Final = "move it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +60,9 @@ class PlanReport:
     plan: Plan
     database: str
     estimate: tuple[Estimate, Estimate]
+    stuck: Counter[tuple[str, str | None]]
     pilot: Pilot | None = None
+    next_steps: Sequence[NextStep] = ()
     ddl: tuple[str, ...] | None = None
     names: Names = field(default_factory=dict)
 
@@ -73,33 +81,48 @@ class PlanReport:
         """What would stop a run, in order."""
         return self.plan.refusals
 
-    @property
-    def next_command(self) -> str:
-        """The command to type next."""
-        plan = self.plan
-        if plan.refusals:
-            return "reencrypt doctor"
-        if plan.run_to_continue is not None:
-            return command_with(plan)
-        return self.pilot.command if self.pilot is not None else "reencrypt verify"
-
     def fates(self, location: Location) -> list[Fate]:
         """The secrets of a location by what a run would do with them, under whatever data keys."""
         found: dict[tuple[str, str, str], tuple[int, set[str]]] = {}
-        for line in self.key_lines(location):
-            key = (line.provider, line.algorithm, self._fate(location, line))
+
+        def add(line: KeyLine, fate: str, number: int) -> None:
+            key = (line.provider, line.algorithm, fate)
             secrets, keys = found.setdefault(key, (0, set()))
-            found[key] = (secrets + line.secrets, keys | ({line.key_id} if line.key_id is not None else set()))
+            found[key] = (secrets + number, keys | ({line.key_id} if line.key_id is not None else set()))
+
+        for line in self.key_lines(location):
+            fate = self._fate(location, line)
+            # What a run before could not move, and nobody has saved since.
+            stuck = min(line.secrets, self.stuck[location.name, line.key_id]) if fate == MOVES else 0
+            if line.secrets > stuck:
+                add(line, fate, line.secrets - stuck)
+            if stuck:
+                add(line, "leave it in quarantine", stuck)
         return [Fate(*key, secrets, len(keys)) for key, (secrets, keys) in found.items()]
+
+    def movable(self) -> dict[str, int]:
+        """The secrets of each location that a run would move."""
+        return {
+            location.name: sum(each.secrets for each in self.fates(location) if each.in_a_run == MOVES)
+            for location in self.plan.locations
+            if location.reencrypted
+        }
+
+    @property
+    def to_move(self) -> int:
+        """The secrets that a run would move if nothing refused it."""
+        return self.plan.movable if self.refusals else sum(self.movable().values())
 
     def _fate(self, location: Location, line: KeyLine) -> str:
         if line.current:
             return "find it current"
-        if line.provider == "missing":
+        if line.key_id is not None and self.plan.is_skipped(line.key_id):
+            return "leave it (skipped)"
+        if line.provider == "missing" or line.key_id in self.unusable_keys():
             return "quarantine it"
         if self.plan.stays_because(location, line.key_id):
             return "leave it"
-        return "refuse" if self.refusals else "move it"
+        return "refuse" if self.refusals else MOVES
 
     def key_lines(self, location: Location) -> list[KeyLine]:
         """The census of a location by key and algorithm, largest first."""
@@ -171,7 +194,7 @@ class PlanReport:
             "wrap_format": str(plan.wrap_format) if plan.wrap_format else None,
             "secrets": {
                 "total": plan.census.total,
-                "to_move": plan.movable,
+                "to_move": self.to_move,
                 "already_current": sum(each.already_current for each in counts.values()),
                 "unreadable": plan.unreadable,
                 "not_applicable": sum(each.not_applicable for each in counts.values()),
@@ -222,8 +245,8 @@ class PlanReport:
             ],
             "warnings": [each.message for each in plan.warnings],
             "pilot": self.pilot.as_json() if self.pilot else None,
-            "next_command": self.next_command,
-            "next_commands": [self.next_command],
+            "next_command": self.next_steps[0].command,
+            "next_commands": [step.command for step in self.next_steps],
             **({"ddl": list(self.ddl)} if self.ddl is not None else {}),
         }
 
@@ -234,19 +257,38 @@ async def plan_stores(sessions: Sequence[Session], *, ddl: bool = False) -> list
     if not all(plan.is_empty for plan in plans):
         # As for a run: a store without secrets stops nothing as long as another one has some.
         plans = [replace(plan, refusals=()) if plan.is_empty else plan for plan in plans]
-    database = sessions[0].database
-    name_store = sum(bool(plan.census.total) for plan in plans) > 1
-    return [
-        PlanReport(
+    first = sessions[0]
+    database, name_store = first.database, first.schema.of(StoreName.MANAGER).has_store
+    entries = await read_quarantine(database) if first.schema.has_state else []
+    reports = []
+    for session, plan in zip(sessions, plans, strict=True):
+        report = PlanReport(
             plan,
             database.name,
             estimate(plan, session.providers.configured.quota),
-            pilot_of(plan, name_store=name_store),
-            database.state_statements(plan.schema.state_version) if ddl else None,
-            await names_of(database, [one.place for each in plan.census.locations.values() for one in each.named]),
+            await count_unchanged(database, plan.locations, entries),
+            ddl=database.state_statements(plan.schema.state_version) if ddl else None,
+            names=await names_of(
+                database, [one.place for each in plan.census.locations.values() for one in each.named]
+            ),
         )
-        for session, plan in zip(sessions, plans, strict=True)
-    ]
+        reports.append(replace(report, pilot=pilot_of(plan, report.movable(), name_store=name_store)))
+    steps = _next_steps(reports, name_store=name_store)
+    return [replace(report, next_steps=steps) for report in reports]
+
+
+def _next_steps(reports: Sequence[PlanReport], *, name_store: bool) -> list[NextStep]:
+    """What to type next, for all stores together."""
+    if any(report.refusals for report in reports):
+        return [NextStep("reencrypt doctor", "it says what to do about what refuses")]
+    found = []
+    for report in reports:
+        store = {"--store": str(report.store)} if name_store else {}
+        if report.plan.run_to_continue is not None:
+            found.append(NextStep(command_with(report.plan, store), "it resumes where it was interrupted"))
+        elif report.pilot is not None:
+            found.append(NextStep(report.pilot.command, "a pilot: then look whether Grafana reads those secrets"))
+    return found or [NextStep("reencrypt verify", "nothing is to be moved; it reads every secret again")]
 
 
 def proof_in_words(proof: Proof) -> str:

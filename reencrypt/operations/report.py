@@ -22,7 +22,8 @@ from reencrypt.state.quarantine import QuarantineEntry
 class RunReport:
     """The result of a run, over all its resumptions. `counts` are by location in the catalogue's order.
 
-    `due` (UTC, naive) is when a rotation by age has something to do, `resume` the command that resumes after a stop.
+    `due` (UTC, naive) is when a rotation by age has something to do, `resume` the command that goes on after a stop,
+    which begins a run where there is no `run_id`.
     `warnings` were told as events too, before anything was written. `may_remain` says what Grafana may have written
     under an older key meanwhile. `names` are those of what the entries in quarantine belong to, and stored nowhere.
     `incomplete` are the locations of which two passes in a row missed rows.

@@ -16,7 +16,7 @@ from reencrypt.operations.report import entry_as_json
 from reencrypt.operations.session import Shared
 from reencrypt.operations.work import Work
 from reencrypt.outcomes import ExitCode, Operation, Outcome, RunState
-from reencrypt.planning.resume import REKEY_COMMAND, command_for
+from reencrypt.planning.next_step import REKEY_COMMAND, NextStep, command_for
 from reencrypt.planning.schema import Schema, inspect
 from reencrypt.settings import Settings
 from reencrypt.state.audit import read_last_signs
@@ -42,14 +42,6 @@ class RunStatus:
     changed: str
     data_keys: int = 0
     resume: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class NextStep:
-    """A command to type next, and why."""
-
-    command: str
-    why: str
 
 
 def _after(last: RunStatus) -> list[NextStep]:
@@ -106,7 +98,11 @@ class StatusReport:
             return [NextStep("reencrypt plan", "there has been no run: see what is there")]
         if any(entry.is_open for entry in self.quarantine):
             return [NextStep("reencrypt quarantine list", "then retry, or acknowledge")]
-        last = {each.run.store: each for each in self.runs}
+        # A superseded run has left its work to another one, and that of a store which is elsewhere is none of ours.
+        over = [each for each in self.runs if each.run.state not in (RunState.SUPERSEDED, RunState.OPEN)]
+        last = {each.run.store: each for each in over}
+        if not last:
+            return [NextStep("reencrypt plan", "no run has ended here: see what is there")]
         steps = [step for store in StoreName if store in last for step in _after(last[store])]
         return list(dict.fromkeys(steps))
 
@@ -208,7 +204,7 @@ async def status(
 
 async def _read(database: Database, schema: Schema, settings: Settings, chosen: Collection[StoreName]) -> StatusReport:
     runs = [run for run in await read_runs(database) if run.store in chosen]
-    resume = _resumption(runs, settings)
+    resume = _resumption(runs, settings, name_store=schema.of(StoreName.MANAGER).has_store)
     signs = await read_last_signs(database) if AUDIT_TABLE not in schema.missing_tables else {}
     found = [
         await _status(database, run, resume.get(run.id, ""), max(run.updated, signs.get(run.id, ""))) for run in runs
@@ -221,13 +217,17 @@ async def _read(database: Database, schema: Schema, settings: Settings, chosen: 
     return StatusReport(found, await read_holder(database), entries, known, names)
 
 
-def _resumption(runs: Sequence[Run], settings: Settings) -> dict[str, str]:
-    """The command that resumes each interrupted run, by its id: at most one of a store, else an interrupted undo."""
+def _resumption(runs: Sequence[Run], settings: Settings, *, name_store: bool) -> dict[str, str]:
+    """The command that resumes each interrupted run, by its id: at most one of a store, else an interrupted undo.
+
+    A run in a store that is another service's now can be resumed only there.
+    """
     found: dict[str, str] = {}
-    for store in StoreName:
+    here = [store for store in StoreName if store is StoreName.CLASSIC or not settings.manager.is_remote]
+    for store in here:
         undoing = [run for run in runs if run.state == RunState.UNDOING and run.store is store]
         if interrupted := find_open(runs, store):
-            found[interrupted.id] = command_for(interrupted, settings.of(store))
+            found[interrupted.id] = command_for(interrupted, settings.of(store), name_store=name_store)
         elif undoing:
             found[undoing[0].id] = f"reencrypt undo {undoing[0].id}"
     return found

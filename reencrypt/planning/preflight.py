@@ -17,6 +17,7 @@ from reencrypt.keys.ring import DataKey, Failure
 from reencrypt.keys.secret_key import fingerprint_of
 from reencrypt.keys.wrap_format import WrapFormat
 from reencrypt.outcomes import Operation
+from reencrypt.planning.next_step import resume_command
 from reencrypt.planning.plan import Plan
 from reencrypt.settings import Settings
 from reencrypt.settings.providers import MANAGER, MANAGER_KIND
@@ -56,6 +57,14 @@ def warnings(plan: Plan) -> list[Warned]:
             )
         )
     target = plan.target
+    if plan.open_run is not None and plan.run_to_continue is None:
+        found.append(
+            Warned(
+                "another run is interrupted",
+                f"run {plan.open_run.id} to {plan.open_run.target_provider} is interrupted, and one to {target.name} "
+                f"would take its place; `{resume_command(plan.open_run, plan)}` resumes it",
+            )
+        )
     if target.is_legacy:
         found.append(
             Warned(

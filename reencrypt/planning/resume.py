@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
 
-from reencrypt.catalogue.store_name import StoreName
 from reencrypt.crypto.salt import new_salt
 from reencrypt.errors import LeaseHeldError, RefusedError
-from reencrypt.keys.manager_options import OPTION, ManagerVault
-from reencrypt.outcomes import Operation
 from reencrypt.planning.beginning import beginning_of
 from reencrypt.planning.declared import save_changes
+from reencrypt.planning.next_step import resume_command
 from reencrypt.planning.plan import Plan
 from reencrypt.planning.session import Session
 from reencrypt.planning.target_keys import discard_unfinished
-from reencrypt.settings.model import StoreSettings
 from reencrypt.state.audit import AuditEntry, AuditKind
 from reencrypt.state.lease import Lease
 from reencrypt.state.recording import record
@@ -83,29 +78,5 @@ def of_interrupted_rotation(plan: Plan) -> RefusedError | None:
         return None
     return RefusedError(
         f"run {found.id} is an interrupted rotation: what it has not moved is under old data keys still",
-        hint=f"First finish it with `{command_for(found, plan.store_settings, plan.options.manager.vaults)}`, "
-        f"or undo it with `reencrypt undo {found.id}`.",
+        hint=f"First finish it with `{resume_command(found, plan)}`, or undo it with `reencrypt undo {found.id}`.",
     )
-
-
-#: The file is the one with the next `secret_key`, which is recorded nowhere.
-REKEY_COMMAND: Final = "reencrypt rekey-secret-key --new-secret-key-file FILE"
-
-
-def command_for(run: Run, settings: StoreSettings, vaults: Iterable[ManagerVault] = ()) -> str:
-    """The command that resumes a run, with the options that make it the same operation under this configuration.
-
-    `vaults` are those that the user has named for providers of the secrets manager.
-    """
-    if run.operation in (Operation.REKEY, Operation.ENVELOP):
-        return REKEY_COMMAND
-    words = ["reencrypt", run.operation]
-    if run.store is not StoreName.CLASSIC:
-        # Without it the classic store would be worked on as well, and before it.
-        words.append(f"--store {run.store}")
-        words += [f"{OPTION} {each}" for each in vaults]
-    if run.operation != Operation.ROLLBACK and run.target_provider != settings.encryption_provider:
-        words.append(f"--to {run.target_provider}")
-    if run.algorithm != settings.algorithm:
-        words.append(f"--algorithm {run.algorithm}")
-    return " ".join(words)

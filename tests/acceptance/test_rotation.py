@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reencrypt.planning.resume import command_for
+from reencrypt.planning.next_step import command_for
 from reencrypt.settings import load_settings
 from reencrypt.state.runs import Run
 from tests.grafana.decryptor import SecretAddress
@@ -327,14 +327,14 @@ def test_an_interrupted_operation_says_how_to_go_on_with_it_and_not_with_another
     [
         ("rollback", "reencrypt rollback --algorithm aes-gcm"),
         ("rewrap", "reencrypt rewrap --to azurekv.a --algorithm aes-gcm"),
-        ("envelop", "reencrypt rekey-secret-key, with the same --new-secret-key-file"),
-        ("rekey", "reencrypt rekey-secret-key, with the same --new-secret-key-file"),
+        ("envelop", "reencrypt rekey-secret-key --new-secret-key-file FILE"),
+        ("rekey", "reencrypt rekey-secret-key --new-secret-key-file FILE"),
     ],
 )
 def test_every_operation_has_its_command(operation: str, command: str) -> None:
     settings = load_settings(config=None, home=None, database_url="sqlite:////nowhere/grafana.db", environ={})
     run = Run.begin(operation, "azurekv.a", "aes-gcm", salt=b"saltsalt", wrap_format="")
-    assert command_for(run, settings.classic) == command
+    assert command_for(run, settings.classic, name_store=False) == command
 
 
 @pytest.mark.one_engine

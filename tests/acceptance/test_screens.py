@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -202,3 +203,110 @@ def test_the_pilot_of_a_plan_moves_something_in_this_database(store: str, tmp_pa
     _, command, *words = shlex.split(pilot["command"])
     done = story.cli.json(command, *words, expect=None)
     assert done["secrets"]["re_encrypted"] == pilot["secrets"]
+
+
+def both(tmp_path: Path, vault: Vault) -> Story:
+    """A Grafana with secrets in both stores, none of which has moved."""
+    story = Story.of(tmp_path / "grafana.db", vault, store=MANAGER)
+    story.fill(12)
+    with story.builder() as builder:
+        populate(builder, count=20, under=[builder.data_key()])
+    return story
+
+
+def typed(story: Story, line: str) -> dict[str, Any]:
+    """Type what a command has said, and return what it did."""
+    program, command, *words = shlex.split(line)
+    assert program == "reencrypt"
+    return story.cli.json(command, *words, expect=None)
+
+
+def test_what_resumes_one_store_leaves_the_other_alone(tmp_path: Path, shared_vault: Vault) -> None:
+    story = both(tmp_path, shared_vault)
+    move = ("--store", "manager", *story.store.move)
+    stopped = story.cli.json("run", *move, "--limit", "3", expect=4)
+    options = ["--accept-unproven", "secret_key.v2"] if "--accept-unproven" in move else []
+    for said in (
+        story.cli.json("status")["next_command"],
+        story.cli.json("plan", *WRAP, "--to", "secret_key.v2", *options)["next_commands"][-1],
+        stopped["resume"],
+    ):
+        assert "--store manager" in said
+    classic = story.cli.json("run", "--store", "classic", *WRAP, "--limit", "3", expect=4)
+    assert "--store classic" in classic["resume"]
+    assert "--store classic" in story.cli.json("status")["next_command"]
+    done = typed(story, classic["resume"])
+    assert [each["store"] for each in done["stores"].values()] == ["classic"]
+
+
+def test_what_was_stopped_before_it_began_is_repeated_with_its_options(tmp_path: Path, shared_vault: Vault) -> None:
+    cli = world(tmp_path, shared_vault).cli
+    stopped = cli("run", *WRAP, "--to", "azurekv.other", "--max-runtime", "0", expect=4).stdout
+    assert "Nothing was begun." in stopped
+    last = stopped.splitlines()[-1]
+    assert "--to azurekv.other" in last
+    assert "--wrap-format raw/RSA-OAEP-256" in last
+
+
+def test_complete_repeats_what_it_was_asked(tmp_path: Path, shared_vault: Vault) -> None:
+    story = world(tmp_path, shared_vault)
+    story.execute("DELETE FROM alert_notification")
+    story.cli("run", *WRAP, "--max-quarantine", "1", expect=3)
+    story.cli("quarantine acknowledge", "--all")
+    asked = ("--settle", "--retire", "secret_key", "--unsearched", "plugin_setting.json_data")
+    said = story.cli("complete", *asked, expect=None).stdout.splitlines()[-1]
+    for option in ("--retire secret_key", "--unsearched plugin_setting.json_data", "--settle"):
+        assert option in said
+
+
+def test_a_plan_does_not_promise_to_move_what_stays(tmp_path: Path, shared_vault: Vault) -> None:
+    """Skipped, under a data key that does not unwrap, and in quarantine already."""
+    story = Story.of(tmp_path / "grafana.db", shared_vault)
+    with story.builder() as builder:
+        populate(builder, count=20, under=[builder.data_key()])
+    skipping = story.cli.json("plan", *WRAP, "--skip-key", "secretKey.v1")
+    assert (skipping["secrets"]["to_move"], skipping["pilot"]) == (0, None)
+    assert "leave it (skipped)" in story.cli("plan", *WRAP, "--skip-key", "secretKey.v1").stdout
+    with story.builder() as builder:
+        lost = builder.data_key()
+        for _ in range(3):
+            builder.add_data_source({"password": Plain(b"a long enough password", lost)})
+    story.execute("UPDATE data_keys SET encrypted_data = ? WHERE name = ?", b"damaged", lost.key_id)
+    plan = story.cli.json("plan", *WRAP)
+    assert "quarantine it" in story.cli("plan", *WRAP).stdout
+    done = story.cli.json("run", *WRAP, "--max-quarantine", "1", expect=3)
+    assert done["secrets"]["re_encrypted"] == plan["secrets"]["to_move"]
+    story.cli("quarantine acknowledge", "--all")
+    again = story.cli.json("plan", *WRAP)
+    assert (again["secrets"]["to_move"], again["pilot"]) == (0, None)
+    nothing = story.cli("run", *WRAP).stdout
+    assert "already, except 3 acknowledged in quarantine." in nothing
+
+
+def test_a_plan_tells_of_an_interrupted_run_that_it_would_replace(tmp_path: Path, shared_vault: Vault) -> None:
+    cli = world(tmp_path, shared_vault).cli
+    run_id = cli.json("run", *WRAP, "--to", "azurekv.other", "--limit", "3", expect=4)["run_id"]
+    (warning,) = [each for each in cli.json("plan", *WRAP)["warnings"] if "is interrupted" in each]
+    assert run_id in warning
+    assert "`reencrypt run --to azurekv.other` resumes it" in warning
+
+
+def test_an_undo_that_can_do_no_more_proposes_none(tmp_path: Path, shared_vault: Vault) -> None:
+    story = world(tmp_path, shared_vault)
+    run_id = story.cli.json("run", *WRAP, "--max-quarantine", "1", expect=3)["run_id"]
+    story.cli("quarantine acknowledge", "--all")
+    story.execute("UPDATE user_auth SET o_auth_access_token = '' WHERE id = (SELECT MIN(id) FROM user_auth)")
+    said = story.cli("undo", run_id, expect=3).stdout.splitlines()[-1]
+    assert said.startswith("Next: reencrypt plan")
+    assert story.cli.json("status")["next_command"] == "reencrypt plan"
+
+
+def test_a_store_that_is_elsewhere_now_does_not_hide_what_is_next_here(tmp_path: Path, shared_vault: Vault) -> None:
+    story = both(tmp_path, shared_vault)
+    story.cli.json("run", "--store", "manager", *story.store.move, "--limit", "3", expect=4)
+    story.cli.json("run", "--store", "classic", *WRAP)
+    configuration = story.cli.configuration
+    assert configuration is not None
+    text = configuration.read_text()
+    configuration.write_text(text.replace("[secrets_manager]\n", "[secrets_manager]\ngrpc_client_enable = true\n", 1))
+    assert story.cli.json("status")["next_command"] == "reencrypt verify"

@@ -81,13 +81,13 @@ def _print(report: CompleteReport) -> None:
         out.line("Disable the old version, do not delete it:")
         out.command_line(f"  {command_line}")
     if report.outcome != "yes":
-        out.next_command("reencrypt complete", "once what stands in the way is done")
+        out.next_command(report.again, "once what stands in the way is done")
     elif report.state_dropped:
         out.next_command("reencrypt verify", "it reads every secret again")
     elif report.journal_dropped:
         out.next_command("reencrypt report", "the evidence for an auditor")
     else:
-        out.next_command("reencrypt complete --finish", "it drops the journal of what was replaced")
+        out.next_command(f"{report.again} --finish", "it drops the journal of what was replaced")
 
 
 def _print_usage(report: CompleteReport, usage: KeyUsage) -> None:

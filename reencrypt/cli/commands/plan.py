@@ -98,21 +98,10 @@ def _print(report: StoresReport[PlanReport]) -> None:
 
 def _print_next(report: StoresReport[PlanReport]) -> None:
     """The outcome, and what to type next."""
-    refused = [each for each in report.reports if each.refusals]
-    pilots = [each for each in report.reports if each.pilot is not None and not each.plan.run_to_continue]
-    if refused:
+    if report.exit_code:
         out.line(f"A run would refuse, with exit code {report.exit_code}: see above what to do.")
-        out.next_command(refused[0].next_command)
-    elif interrupted := [each for each in report.reports if each.plan.run_to_continue]:
-        out.line("A run was interrupted. It resumes where it was.")
-        out.next_command(interrupted[0].next_command)
-    elif pilots:
-        out.line("Begin with a pilot: a few secrets, then look whether Grafana reads them.")
-        for each in pilots:
-            out.next_command(each.next_command)
-    else:
-        out.line("Nothing is to be moved.")
-        out.next_command(report.reports[0].next_command)
+    for step in report.reports[0].next_steps:
+        out.next_command(step.command, step.why)
 
 
 def _print_store(report: PlanReport, *, several: bool) -> None:
@@ -132,7 +121,7 @@ def _print_store(report: PlanReport, *, several: bool) -> None:
     out.print_table(f"Secrets in {report.database}{where}", header, _rows(report))
     out.line()
     total = counted(plan.census.total, "secret")
-    out.line(f"{total}, {plan.movable:,} of them to move to {plan.target_provider}.")
+    out.line(f"{total}, {report.to_move:,} of them to move to {plan.target_provider}.")
     if plan.movable and not report.refusals:
         proof = f"; {proof_in_words(plan.proof)}" if plan.store is StoreName.CLASSIC else ""
         out.line(f"They would be written under {report.target()}{proof}.")

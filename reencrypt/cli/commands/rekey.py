@@ -93,7 +93,7 @@ def _new_key(path: Path | None) -> Secret:
 
 
 def _print(report: RekeyReport) -> None:
-    from reencrypt.planning.resume import REKEY_COMMAND  # noqa: PLC0415
+    from reencrypt.planning.next_step import REKEY_COMMAND  # noqa: PLC0415
 
     out.line(f"Secrets that went from secret_key into envelopes: {report.legacy.total.re_encrypted}.")
     if report.run_id:

@@ -67,9 +67,10 @@ def _print(report: StoresReport[RewrapReport]) -> None:
 
 def _next(report: RewrapReport) -> tuple[str, str]:
     if report.stop_reason:
-        return report.resume or "reencrypt rewrap", "it resumes from here"
+        why = "it resumes from here" if report.run_id else "nothing was begun"
+        return report.resume or "reencrypt rewrap", why
     if report.left:
-        return "reencrypt plan", "it says what is left and why"
+        return "reencrypt rewrap", "once what is left above is mended"
     return "reencrypt verify", "it reads every secret again"
 
 
@@ -81,7 +82,8 @@ def _print_store(report: RewrapReport) -> None:
     for key_id, reason in report.left.items():
         out.line(f"left as is: {key_id}: {reason}")
     if report.stop_reason:
-        out.line(f"Stopped: {report.stop_reason}. Progress is saved.")
+        saved = "Progress is saved" if report.run_id else "Nothing was begun"
+        out.line(f"Stopped: {report.stop_reason}. {saved}.")
 
 
 command = WorkCommand(

@@ -118,7 +118,8 @@ def _print_store(report: RunReport, *, several: bool) -> None:
 def _next(report: RunReport) -> tuple[str, str]:
     """What to type after a run, and why."""
     if report.outcome == "stopped":
-        return report.resume or f"reencrypt {report.operation}", "it resumes from here"
+        why = "it resumes from here" if report.run_id else "it begins anew"
+        return report.resume or f"reencrypt {report.operation}", why
     if any(entry.is_open for entry in report.quarantine):
         return "reencrypt quarantine list", "what could not be moved, why, and what to do"
     if report.outcome == "partly_done" and not report.incomplete:
@@ -139,9 +140,10 @@ def _in_words(report: RunReport) -> str:
         case "nothing_to_do" if report.due is not None:
             return f"Nothing to do: the next rotation is due on {report.due:%Y-%m-%d %H:%M} UTC."
         case "nothing_to_do":
-            return f"Nothing to do: every applicable secret is under {report.target_provider} already."
+            given_up = f", except {total.quarantined} acknowledged in quarantine" if total.quarantined else ""
+            return f"Nothing to do: every applicable secret is under {report.target_provider} already{given_up}."
         case "stopped":
-            return f"Stopped: {report.stop_reason}. Progress is saved."
+            return f"Stopped: {report.stop_reason}. {'Progress is saved' if report.run_id else 'Nothing was begun'}."
         case _ if report.incomplete:
             return (
                 f"Partly done: the database leaves rows of {', '.join(report.incomplete)} out of its answers. Look for "

@@ -26,6 +26,7 @@ from reencrypt.operations.complete.search import NotSecrets
 from reencrypt.operations.session import leased
 from reencrypt.outcomes import Outcome, RunState
 from reencrypt.planning.lost_keys import refuse_lost_keys
+from reencrypt.planning.next_step import words_of
 from reencrypt.planning.options import CompleteOptions, StoreOptions, given_options
 from reencrypt.planning.schema import inspect
 from reencrypt.planning.session import Session
@@ -141,7 +142,10 @@ class _Completion:
                 f"--retire {unknown[0]}: nothing here is under such a key",
                 hint=joined(did_you_mean(unknown[0], usage.keks), f"Choose one of: {', '.join(usage.keks)}."),
             )
-        report = CompleteReport(Outcome.NO, usage, usage.retiring(self.wanted.retire))
+        words = words_of(given_options(self.session.options, self.wanted))
+        report = CompleteReport(
+            Outcome.NO, usage, usage.retiring(self.wanted.retire), again=" ".join(["reencrypt complete", *words])
+        )
         if report.is_no or usage.faults:
             return report
         report.outcome = Outcome.YES

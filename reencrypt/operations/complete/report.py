@@ -27,7 +27,8 @@ BLIND_SPOTS: Final = (
 class CompleteReport:
     """The answer, its evidence, and what was done after a yes.
 
-    `kept` are the runs of stores that are not asked about: their journal is never dropped.
+    `again` is the command that asks the same. `kept` are the runs of stores that are not asked about: their journal is
+    never dropped.
     """
 
     outcome: Outcome
@@ -39,6 +40,7 @@ class CompleteReport:
     state_dropped: bool = False
     deleted: list[str] = field(default_factory=list)
     stop_reason: str | None = None
+    again: str = "reencrypt complete"
 
     @property
     def exit_code(self) -> int:

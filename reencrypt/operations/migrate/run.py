@@ -21,10 +21,11 @@ from reencrypt.operations.names import names_of
 from reencrypt.operations.report import RunReport
 from reencrypt.operations.session import leased, renewed
 from reencrypt.outcomes import Outcome, RunState
+from reencrypt.planning.next_step import command_given, resume_command
 from reencrypt.planning.plan import Plan
 from reencrypt.planning.planner import make_plans
 from reencrypt.planning.preflight import refusal_of
-from reencrypt.planning.resume import Resumption, command_for
+from reencrypt.planning.resume import Resumption
 from reencrypt.planning.session import Session
 from reencrypt.planning.target import Target
 from reencrypt.planning.target_keys import TargetKeys
@@ -74,6 +75,7 @@ async def run_stores(sessions: Sequence[Session]) -> list[RunReport]:
                 store=first.store,
                 operation=first.options.operation,
                 stop_reason=first.stop.reason,
+                resume=command_given(first.options),
             )
         ]
     reports = [*reports[:-1], replace(reports[-1], seconds=time.monotonic() - started)]
@@ -239,7 +241,7 @@ class _Migration:
             operation=plan.target.operation,
             sweeps=current.pass_number,
             stop_reason=stopped,
-            resume=command_for(current, session.store_settings, session.options.manager.vaults) if stopped else None,
+            resume=resume_command(current, plan) if stopped else None,
             warnings=plan.warnings,
             may_remain=may_remain,
             quarantine=quarantine,

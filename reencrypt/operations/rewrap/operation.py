@@ -19,9 +19,10 @@ from reencrypt.operations.session import leased
 from reencrypt.outcomes import Outcome, RunState
 from reencrypt.planning import preflight
 from reencrypt.planning.key_checks import KeyChecks
+from reencrypt.planning.next_step import command_given, resume_command
 from reencrypt.planning.plan import Plan
 from reencrypt.planning.planner import make_plans
-from reencrypt.planning.resume import Resumption, command_for
+from reencrypt.planning.resume import Resumption
 from reencrypt.planning.session import Session
 from reencrypt.planning.target import Target
 from reencrypt.state.audit import AuditEntry, AuditKind
@@ -110,6 +111,7 @@ async def rewrap_stores(sessions: Sequence[Session]) -> list[RewrapReport]:
                 target,
                 session.store,
                 stop_reason=session.stop.reason,
+                resume=command_given(session.options),
                 warnings=stopped.warnings if stopped else (),
             )
         )
@@ -220,7 +222,7 @@ class _Rewrap:
             already_current=max(0, found.current - progress.changed),
             left=left,
             stop_reason=stopped,
-            resume=command_for(current, session.store_settings, session.options.manager.vaults) if stopped else None,
+            resume=resume_command(current, plan) if stopped else None,
             warnings=plan.warnings,
         )
 
