@@ -118,7 +118,7 @@ def _print_store(report: RunReport, *, several: bool) -> None:
 def _next(report: RunReport) -> tuple[str, str]:
     """What to type after a run, and why."""
     if report.outcome == "stopped":
-        why = "it resumes from here" if report.run_id else "it begins anew"
+        why = "it resumes from here" if report.run_id else "it begins from the start"
         return report.resume or f"reencrypt {report.operation}", why
     if any(entry.is_open for entry in report.quarantine):
         return "reencrypt quarantine list", "what could not be moved, why, and what to do"
