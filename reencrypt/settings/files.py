@@ -50,7 +50,7 @@ def read_text(path: Path, purpose: str, hint: str, *, silence_seconds: float = S
 def special_file(path: str) -> str:
     """Say that a path leads to a pipe or a device, where a library would read, and wait, without end; empty otherwise.
 
-    For files that another library opens, such as certificates.
+    For files that another library opens, such as certificates, and for those that are replaced.
     """
     try:
         mode = Path(path).stat().st_mode

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from reencrypt.errors import ConfigurationError
+from reencrypt.settings.files import special_file
 
 if TYPE_CHECKING:
     from reencrypt.telemetry.metrics import Metrics
@@ -28,7 +29,7 @@ _LAST_SECONDS: Final = 15.0
 class TextFile:
     """A file that is replaced whole, so that nobody reads half of it. It keeps what others have written to it.
 
-    Raises `ConfigurationError` where it cannot be written, or holds something else.
+    Raises `ConfigurationError` where it cannot be written, is no file, or holds something else.
     """
 
     def __init__(self, path: Path, metrics: Metrics) -> None:
@@ -36,6 +37,9 @@ class TextFile:
         hint = "Give --metrics-file a path in a folder that exists and that this user may write to."
         if path.is_dir() or not os.access(path.parent, os.W_OK | os.X_OK):
             raise ConfigurationError(f"--metrics-file {path} cannot be written", hint=hint)
+        # A new file in the place of /dev/null would break the machine.
+        if special := special_file(str(path)):
+            raise ConfigurationError(f"--metrics-file {path} {special}", hint=hint)
         try:
             metrics.remember(path.read_text())
         except FileNotFoundError:

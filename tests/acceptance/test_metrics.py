@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from reencrypt.cli.main import COMMANDS
+from reencrypt.cli.main import COMMANDS, run_command_line
 from reencrypt.databases.connect import open_database
 from reencrypt.errors import ConfigurationError
 from reencrypt.events import CommandEnded, CommandStarted, Event, Surveyed
@@ -445,6 +445,28 @@ def test_a_file_of_something_else_is_not_overwritten(file: Path) -> None:
     with pytest.raises(ConfigurationError, match="not a file of metrics"), published(MetricsOptions(file), print):
         pass
     assert file.read_text() == "secret_key = {\n"
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_what_is_no_file_stays_what_it_is(kind: str, file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    if kind == "device":
+        try:
+            os.mknod(file, stat.S_IFCHR | 0o666, os.makedev(1, 3))  # another name of /dev/null
+        except PermissionError:
+            pytest.skip("only root can make a device")
+    else:
+        os.mkfifo(file)
+        # Whoever reads the pipe gets an end, so that it shows as a failure and not as a test that hangs.
+        threading.Thread(target=file.write_bytes, args=(b"",), daemon=True).start()
+    before = file.stat()
+    code = run_command_line(["status", "--database", "sqlite:////nowhere/grafana.db", "--metrics-file", str(file)])
+    said = " ".join(capsys.readouterr().err.split())
+    assert (code, f"--metrics-file {file} is a {kind}, not a file" in said) == (2, True), said
+    assert "Give --metrics-file a path" in said
+    after = file.stat()
+    assert (after.st_mode, after.st_ino) == (before.st_mode, before.st_ino)
+    with suppress(OSError):
+        os.close(os.open(file, os.O_RDONLY | os.O_NONBLOCK))  # the thread goes on
 
 
 def test_without_the_extra_the_error_says_what_to_install(story: Story, tmp_path: Path) -> None:
