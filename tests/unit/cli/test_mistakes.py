@@ -24,6 +24,9 @@ MISTAKES = {
     "run --store clasic": ("Did you mean `classic`?", ""),
     "run --algorithm aes-gmc": ("Did you mean `aes-gcm` or `aes-cfb`?", ""),
     "quarantine list --reason value_to_long": ("Did you mean `value_too_long`?", ""),
+    "status --bogus": ("No such option '--bogus'.", "See `reencrypt status --help`."),
+    "run --force": ("No such option '--force'.", "See `reencrypt run --help`."),
+    "status --verbos": ("Did you mean `--verbose`?", ""),
     "run --retire x": ("No such option '--retire'.", "It is an option of `complete`. See"),
     "--limit 5 run": ("No such option '--limit'.", "It is an option of `run`: give it after the command."),
     "demo -v": ("No such option '-v'.", "Most commands have it, and demo has not."),
@@ -38,6 +41,7 @@ def test_a_mistake_is_told_what_may_have_been_meant(line: str, capsys: pytest.Ca
     said = capsys.readouterr()
     error, second = said.err.splitlines()
     assert message in error
+    assert ("Did you mean" in error) == ("Did you mean" in message)
     assert hint in second
     assert said.out == ""
 
