@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from reencrypt.cli.figures import Figures
+from reencrypt.cli.signals import cursor_shown_at_death
 from reencrypt.events import Emit, Event, Quarantined, RunStarted, TargetKeyReady, Warned
 from reencrypt.wording import counted
 
@@ -19,14 +20,21 @@ _MINUTE, _HOUR = 60, 3600
 
 @contextmanager
 def progress_listener() -> Iterator[Emit]:
-    """Show the progress on stderr while the block runs; nothing of it stays."""
+    """Show the progress on stderr while the block runs; nothing of it stays, however the block ends."""
     from rich.console import Console  # noqa: PLC0415 - only a terminal needs it
     from rich.live import Live  # noqa: PLC0415
 
     console = Console(stderr=True, highlight=False)
     drawn = _Drawn(Figures())
-    with Live(drawn, console=console, transient=True):
-        yield _Teller(console, drawn.figures).listen
+    live = Live(drawn, console=console, transient=True)
+    with cursor_shown_at_death():
+        try:
+            with live:
+                yield _Teller(console, drawn.figures).listen
+        finally:
+            # For Ctrl-C while it starts or stops.
+            live.stop()
+            console.show_cursor()
 
 
 class _Teller:

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM: the first asks the work to stop, the second kills."""
+"""SIGINT and SIGTERM: the first asks the work to stop, the second kills. None leaves a terminal without its cursor."""
 
 from __future__ import annotations
 
@@ -6,13 +6,41 @@ import asyncio
 import os
 import signal
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
 from typing import Final
 
 from reencrypt.planning.options import SafetyOptions
 from reencrypt.state.stop import StopRequest
 
 _SHOW_CURSOR: Final = "\x1b[?25h"
+#: Ctrl-C is none of them: it is an exception, which passes whoever hides the cursor.
+_ENDING: Final = (signal.SIGTERM, signal.SIGHUP)
+
+
+@contextmanager
+def cursor_shown_at_death() -> Iterator[None]:
+    """Show the cursor of the terminal, which the block hides, before a signal ends the process as it does anyway.
+
+    Work that stops at a signal puts a handler of its own in the place of this one.
+    """
+    # Under nohup SIGHUP is ignored.
+    ours = [each for each in _ENDING if signal.getsignal(each) is signal.SIG_DFL]
+    for each in ours:
+        signal.signal(each, _die_with_cursor)
+    try:
+        yield
+    finally:
+        for each in ours:
+            signal.signal(each, signal.SIG_DFL)
+
+
+def _die_with_cursor(number: int, _frame: FrameType | None) -> None:
+    # First, because a terminal that is held with Ctrl-S does not take the text: a second signal kills even then.
+    signal.signal(number, signal.SIG_DFL)
+    _write(f"{_SHOW_CURSOR}\r\n")
+    signal.raise_signal(number)
 
 
 def stop_on_signals(lease_seconds: float = SafetyOptions().lease_timeout) -> StopRequest:
@@ -45,6 +73,10 @@ def _say_farewell(lease_seconds: float) -> None:
         "Ended at once. What was committed is saved, and the same command resumes.\n"
         f"It first waits {lease_seconds:g} s, to be sure that this process is gone.\n"
     )
+    _write(cursor + text)
+
+
+def _write(text: str) -> None:
     with suppress(OSError):
         # Not print, whose buffer the signal may have interrupted.
-        os.write(sys.stderr.fileno(), (cursor + text).encode())
+        os.write(sys.stderr.fileno(), text.encode())

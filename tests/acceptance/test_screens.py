@@ -28,6 +28,8 @@ from tests.support.vault import Vault
 
 #: What stands on lines of its own because somebody copies it.
 COPIED = ("  reencrypt ", "Next: reencrypt ", "Report: ", "SHA-256: ", "  az keyvault ")
+#: What hides the cursor: from here on there is a bar.
+HIDDEN = "\x1b[?25l"
 #: A line of the log, which -v asks for.
 LOGGED = re.compile(r"\d{4}-\d\d-\d\dT")
 #: Commands whose result is all there is to say.
@@ -167,6 +169,29 @@ def test_two_ctrl_c_leave_a_cursor_and_say_what_is_saved(tmp_path: Path, shared_
     assert "What was committed is saved, and the same command resumes." in said
     assert "It first waits 7 s" in said
     assert max(map(len, screen.lines)) <= COLUMNS
+
+
+@pytest.mark.parametrize(("command", "number"), [("plan", signal.SIGTERM), ("status", signal.SIGHUP)])
+def test_a_command_that_a_signal_ends_leaves_a_cursor(
+    command: str, number: signal.Signals, tmp_path: Path, shared_vault: Vault
+) -> None:
+    story = Story.of(tmp_path / "grafana.db", shared_vault)
+    story.fill(1)
+    sent = False
+
+    def seen(text: str, process: subprocess.Popen[bytes]) -> None:
+        nonlocal sent
+        if not sent and HIDDEN in text:
+            process.send_signal(number)
+            sent = True
+
+    with closing(sqlite3.connect(story.database, timeout=30, isolation_level=None)) as holder:
+        # The command waits for the file for longer than the signal takes.
+        holder.execute("BEGIN EXCLUSIVE")
+        screen = on_terminal(story.cli, command, seen=seen)
+        holder.execute("ROLLBACK")
+    assert (sent, screen.exit_code) == (True, -number)
+    assert screen.shows_cursor
 
 
 def test_what_it_says_to_type_next_can_be_typed(tmp_path: Path, shared_vault: Vault) -> None:

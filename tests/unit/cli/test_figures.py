@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import sys
 
 import pytest
 
@@ -88,6 +90,29 @@ def test_the_bar_shows_the_same_and_fits(capsys: pytest.CaptureFixture[str], mon
     assert " 50%  1,000,000 of 2,000,000" in printed
     assert "waiting: the vault answers 429" in printed
     assert "quota is halved; 7 secrets in quarantine; 1,234 left as is" in " ".join(printed.split())
+
+
+def test_ctrl_c_while_the_bar_appears_leaves_a_cursor(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+
+    keys = [signal.SIGINT]
+
+    def typed(_figures: Figures) -> int:
+        """Ctrl-C at the moment at which the first bar is drawn."""
+        if keys:
+            signal.raise_signal(keys.pop())
+        return 0
+
+    monkeypatch.setattr(Figures, "percent", property(typed))
+    stderr = sys.stderr
+    with pytest.raises(KeyboardInterrupt), progress_listener():
+        pytest.fail("the bar has appeared")
+    assert sys.stderr is stderr
+    printed = capsys.readouterr().err
+    assert -1 < printed.rfind("\x1b[?25l") < printed.rfind("\x1b[?25h")
 
 
 def test_a_warning_is_an_event_with_a_name_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
