@@ -14,6 +14,7 @@ from typing import Final
 
 from reencrypt.catalogue.codec import EACH
 from reencrypt.catalogue.reason import SAVE_AGAIN
+from reencrypt.wording import printable
 
 #: The most characters that a name shows of one value, escapes included.
 MOST_SHOWN: Final = 100
@@ -124,16 +125,11 @@ def _filled(templates: tuple[str, ...], known: Mapping[str, str]) -> str | None:
 
 
 def shown(text: str) -> str:
-    r"""Make a text of the database safe to show: `\x1b` for what is not printable, quotes escaped, the rest cut off.
-
-    What turns the direction of writing is not printable either.
-    """
+    r"""Make a text of the database safe to show: `\x1b` for what is not printable, quotes escaped, the rest cut off."""
     found: list[str] = []
     room = MOST_SHOWN
     for character in text:
-        part = _QUOTING.get(character, character)
-        if not character.isprintable():
-            part = character.encode("unicode_escape").decode()
+        part = _QUOTING.get(character) or printable(character)
         room -= len(part)
         if room < 0:
             return "".join(found) + "…"

@@ -29,7 +29,8 @@ def candidates(kind: str, ctx: click.Context, incomplete: str) -> list[str]:
             found = _KINDS[kind](ctx.params)
         except Exception:  # noqa: BLE001 - there is nobody to tell
             return []
-    return [each for each in found if each.startswith(incomplete)]
+    # The shell prints them as they are.
+    return [each for each in found if each.startswith(incomplete) and each.isprintable()]
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -70,6 +70,23 @@ PROGRESS_SECONDS: Final = 30.0
 _COUNTED: Final = (Surveyed, PageCommitted, DataKeysRewrapped)
 
 
+class _Escaped:
+    """A text that the renderer for people would print as it is, with the control characters in it."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __repr__(self) -> str:
+        return repr(self._text)
+
+
+def _with_escapes(_logger: object, _method: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    unprintable = {
+        name: _Escaped(each) for name, each in fields.items() if isinstance(each, str) and not each.isprintable()
+    }
+    return {**fields, **unprintable}
+
+
 def log_listener(
     log_format: str,
     verbosity: int,
@@ -84,17 +101,17 @@ def log_listener(
 
     Lines of JSON have the ids of the trace too. A person would only have to read around them.
     """
-    renderer: Any
+    renderers: list[Any]
     if log_format == "json":
-        renderer = structlog.processors.JSONRenderer()
+        renderers = [structlog.processors.JSONRenderer()]
     else:
-        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        renderers = [_with_escapes, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
     logger = structlog.wrap_logger(
         structlog.PrintLogger(sys.stderr),
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            renderer,
+            *renderers,
         ],
         wrapper_class=structlog.BoundLogger,
     ).bind(**always)

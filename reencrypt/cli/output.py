@@ -1,4 +1,8 @@
-"""Output: results on stdout, errors on stderr; text for people or one JSON object for programs."""
+"""Output: results on stdout, errors on stderr; text for people or one JSON object for programs.
+
+What a text has of the database or of a server is escaped where it is printed, on a terminal and in a pipe alike: a
+terminal does what control characters say.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ from reencrypt.cli.layout import table
 from reencrypt.cli.on_finish import FinishCommand
 from reencrypt.cli.options import Common
 from reencrypt.cli.streams import OutputLostError
-from reencrypt.wording import paragraph
+from reencrypt.wording import paragraph, printable, printable_lines
 
 _R = TypeVar("_R", bound="Report")
 
@@ -71,7 +75,7 @@ def _tell(on_finish: FinishCommand | None, result: Mapping[str, Any]) -> None:
         return
     trouble = on_finish.tell(result, os.environ)
     if trouble:
-        click.echo(f"warning: the command of --on-finish, {on_finish.words[0]}, {trouble}", err=True)
+        talk(f"warning: the command of --on-finish, {on_finish.words[0]}, {trouble}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +113,8 @@ def print_error(
 def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print a table under its title; numbers stand right."""
     line(title)
-    for text in table(header, rows, width()):
+    cells = [[cell if isinstance(cell, int) else printable(str(cell)) for cell in row] for row in rows]
+    for text in table([printable(each) for each in header], cells, width()):
         click.echo(text)
 
 
@@ -120,18 +125,19 @@ def width() -> int | None:
 
 def line(text: str = "") -> None:
     """Print a sentence of the result, on a terminal broken between words."""
-    click.echo(paragraph(text, width()))
+    click.echo(paragraph(printable_lines(text), width()))
 
 
 def talk(text: str) -> None:
     """Print a sentence that is no result on standard error, on a terminal broken between words."""
     columns = shutil.get_terminal_size().columns if sys.stderr.isatty() else None
-    click.echo(paragraph(text, columns), err=True)
+    click.echo(paragraph(printable_lines(text), columns), err=True)
 
 
 def next_command(text: str, why: str = "") -> None:
     """Print what to type next, as it is, on a line of its own, and why: the last line of a result."""
     columns = width()
+    text, why = printable(text), printable(why)
     comment = f"  # {why}" if why else ""
     if columns is not None and len(f"Next: {text}{comment}") > columns:
         line(f"Next, because {why}:" if why else "Next:")
@@ -141,5 +147,11 @@ def next_command(text: str, why: str = "") -> None:
 
 
 def command_line(text: str) -> None:
-    """Print what somebody may copy, as it is."""
-    click.echo(text)
+    """Print what somebody may copy, its lines as they are."""
+    click.echo(printable_lines(text))
+
+
+def document(text: str) -> None:
+    """Print a document that ends with a line break: byte for byte for a program, which may check its hash."""
+    # With color=True click takes nothing out.
+    click.echo(text if width() is None else printable_lines(text), nl=False, color=True)

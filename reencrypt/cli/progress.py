@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from reencrypt.cli.figures import Figures
 from reencrypt.cli.signals import cursor_shown_at_death
 from reencrypt.events import Emit, Event, Quarantined, RunStarted, TargetKeyReady, Warned
-from reencrypt.wording import counted
+from reencrypt.wording import counted, printable
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -59,7 +59,7 @@ class _Teller:
                 pass
 
     def _print(self, text: str) -> None:
-        self._console.print(text, markup=False)
+        self._console.print(printable(text), markup=False)
 
 
 class _Drawn:
@@ -78,7 +78,7 @@ class _Drawn:
         of = f" of {figures.total:,}" if figures.total else ""
         rate = f"  {figures.rate:,.0f}/s" if figures.rate else ""
         yield Text(f"{figures.phase} {bar}{figures.done:,}{of}{rate}{_time_left(figures)}")
-        yield Text(_below(figures))
+        yield Text(printable(_below(figures)))
 
 
 def _time_left(figures: Figures) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from reencrypt.errors import ConfigurationError
+from reencrypt.wording import printable
 
 #: No configuration, key or certificate is this long; `/dev/zero` is longer.
 LONGEST_BYTES: Final = 4 * 1024 * 1024
@@ -63,7 +64,7 @@ def special_file(path: str) -> str:
 
 def shown_path(path: Path) -> str:
     """The path for a message: in one line, and not longer than a person reads."""
-    text = "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in str(path))
+    text = printable(str(path))
     return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"
 
 

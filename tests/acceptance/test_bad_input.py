@@ -14,6 +14,7 @@ import pytest
 from tests.grafana.populate import populate
 from tests.support.commandline import CommandLine, Outcome
 from tests.support.story import WRAP, Story
+from tests.support.terminal import on_terminal
 from tests.support.vault import Vault
 
 
@@ -226,3 +227,15 @@ def test_a_mistyped_name_gets_a_suggestion(command: str, option: str, typed: str
     outcome = story.cli(command, option, typed, "--output", "json", expect=2)
     assert_clear(outcome, typed, hint=f"Did you mean `{meant}`")
     assert story.digest() == digest
+
+
+def test_a_name_in_the_database_does_not_control_the_terminal(story: Story) -> None:
+    story.execute("UPDATE data_keys SET provider = 'evil' || char(27) || ']0;owned' || char(7) || char(8238)")
+    for command in ("plan", "status", "verify", "doctor", "complete", "run"):
+        outcome = story.cli(command, expect=None)
+        said = outcome.stdout + outcome.stderr
+        assert [each for each in said if not each.isprintable() and each != "\n"] == [], (command, said)
+    screen = on_terminal(story.cli, "plan")
+    assert r"evil\x1b]0;owned\x07\u202e" in screen.raw
+    assert not {"\x07", "\u202e"} & set(screen.raw)
+    assert "\x1b]0;" not in screen.raw

@@ -77,7 +77,7 @@ def _gathering(
 def show(report: Paper) -> None:
     """Print a report, or where it is."""
     if report.file is None:
-        out.line(report.text.removesuffix("\n"))
+        out.document(report.text)
         return
     out.command_line(f"Report: {report.file}")
     out.command_line(f"SHA-256: {report.document['sha256']}")

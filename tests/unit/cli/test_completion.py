@@ -82,6 +82,13 @@ def test_a_line_is_completed(line: str, wanted: list[str], capfd: pytest.Capture
     assert capfd.readouterr() == ("", "")
 
 
+def test_a_name_with_control_characters_is_not_proposed(database: str) -> None:
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("UPDATE reencrypt_run SET id = id || char(27) || ']0;owned' || char(7) WHERE number = 2")
+        connection.commit()
+    assert completed("undo 20261") == [RUNS[0]]
+
+
 def test_a_completion_leaves_the_database_as_it_is(database: str) -> None:
     before = Path(database).read_bytes()
     assert completed("undo ")
