@@ -138,7 +138,8 @@ def _retired(entry: Mapping[str, Any]) -> str:
         keys = ", ".join(each["id"] for each in entry["data_keys"])
         return f"deleted data keys that were inactive and unused, saved to {entry['saved_to']}: {keys}"
     keys = ", ".join(entry["retiring"]) or "none"
-    return f"the old key can be retired ({keys}): dropped the journal of {', '.join(entry['runs'])}"
+    done = f"dropped the journal of {', '.join(entry['runs'])}" if entry["runs"] else "no journal was left to drop"
+    return f"the old key can be retired ({keys}): {done}"
 
 
 def _row(evidence: Mapping[str, Any]) -> dict[str, Any]:

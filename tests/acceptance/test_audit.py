@@ -6,16 +6,24 @@ import getpass
 import json
 import socket
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from reencrypt.databases.protocol import Database, Transaction
+from reencrypt.databases.retry import retry_transaction
 from reencrypt.keys.request_ids import prefix_of
+from reencrypt.operations.complete import operation
+from reencrypt.planning.options import CompleteOptions, RunOptions
+from reencrypt.settings import load_settings
 from tests.grafana.planting import Plain
 from tests.grafana.populate import populate
 from tests.support.engine import Engine
+from tests.support.inprocess import complete, in_session
 from tests.support.story import WRAP, Story
 from tests.support.vault import Vault
 
@@ -245,3 +253,61 @@ def test_who_has_retired_the_old_key_is_on_record(story: Story, tmp_path: Path) 
         page = cli("report", "--format", form).stdout
         assert "deleted data keys that were inactive and unused" in page
         assert "dropped the journal of" in page
+
+
+@pytest.mark.one_engine
+def test_each_key_that_is_retired_is_on_record_once(tmp_path: Path, own_vault: Vault) -> None:
+    story = Story.of(tmp_path / "grafana.db", own_vault)
+    with story.builder() as builder:
+        populate(builder, count=20, under=[None, builder.data_key()])
+    story.execute("DELETE FROM alert_notification")
+    cli = replace(story.cli, environment={"GF_SECURITY_ENCRYPTION_DATA_KEYS_CACHE_TTL": "1s"})
+    runs = [cli.json("run", *WRAP)["run_id"]]
+    old = f"azurekv.prod/{own_vault.key_version('prod')}"
+    own_vault.as_owner("POST", "/keys/prod/rotate")
+    runs.append(cli.json("rewrap", *WRAP)["run_id"])
+    with story.builder() as builder:
+        builder.data_key(key_id="unused", active=False)
+    for key in ("secret_key", old, old, "secret_key"):
+        cli.json("complete", "--settle", "--finish", "--retire", key)
+    entries = [content for _, content in audit(story, "")]
+    assert [(each["retiring"], each["runs"]) for each in entries] == [(["secret_key"], runs), ([old], [])]
+    page = cli("report", "--format", "md").stdout
+    assert "): no journal was left to drop |" in page
+    # Another run may have brought the key back: its retirement is news again.
+    runs.append(cli.json("run", *WRAP, "--fresh-data-key")["run_id"])
+    cli.json("complete", "--settle", "--finish", "--retire", old)
+    *_, (_, content) = audit(story, "")
+    assert (content["retiring"], content["runs"]) == ([old], runs[2:])
+
+
+@pytest.mark.one_engine
+async def test_a_retirement_whose_answer_was_lost_is_on_record_once(
+    tmp_path: Path, own_vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def again(database: Database, body: Callable[[Transaction], Awaitable[None]]) -> None:
+        # The commit took effect, and its answer did not come.
+        await retry_transaction(database, body)
+        await retry_transaction(database, body)
+
+    story = Story.of(tmp_path / "grafana.db", own_vault)
+    with story.builder() as builder:
+        populate(builder, count=20, under=[builder.data_key()])
+    story.execute("DELETE FROM alert_notification")
+    runs = [story.cli.json("run", *WRAP)["run_id"]]
+    old = f"azurekv.prod/{own_vault.key_version('prod')}"
+    own_vault.as_owner("POST", "/keys/prod/rotate")
+    runs.append(story.cli.json("rewrap", *WRAP)["run_id"])
+    with story.builder() as builder:
+        builder.data_key(key_id="unused", active=False)
+    environ = {"GF_SECURITY_ENCRYPTION_DATA_KEYS_CACHE_TTL": "1s"}
+    settings = load_settings(config=story.cli.configuration, home=None, database_url=story.engine.url, environ=environ)
+    for name, value in own_vault.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(operation, "retry_transaction", again)
+    for key in ("secret_key", old):
+        wanted = CompleteOptions(retire=(key,), finish=True, settle=True)
+        report = await in_session(partial(complete, wanted=wanted), settings, RunOptions())
+        assert report.outcome == "yes"
+    entries = [(each["retiring"], each["runs"]) for _, each in audit(story, "")]
+    assert entries == [(["secret_key"], runs), ([old], [])]

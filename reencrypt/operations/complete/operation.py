@@ -31,7 +31,7 @@ from reencrypt.planning.options import CompleteOptions, StoreOptions, given_opti
 from reencrypt.planning.schema import inspect
 from reencrypt.planning.session import Session
 from reencrypt.planning.unread import refuse_unread
-from reencrypt.state.audit import AuditEntry, AuditKind, append_audit, who
+from reencrypt.state.audit import AuditEntry, AuditKind, append_audit, read_audit, who
 from reencrypt.state.data_keys import DataKeyStore, read_data_keys
 from reencrypt.state.journal import drop_journal
 from reencrypt.state.lease import Lease
@@ -190,13 +190,14 @@ class _Completion:
         async def body(transaction: Transaction) -> None:
             await lease.check(transaction)
             dropped = []
-            for run in await read_runs(transaction):
-                if run.store in self._asked and run.state != RunState.COMPLETED:
+            runs = [run for run in await read_runs(transaction) if run.store in self._asked]
+            for run in runs:
+                if run.state != RunState.COMPLETED:
                     await drop_journal(transaction, run.id)
                     await complete_run(transaction, run)
                     dropped.append(run.id)
-            # Where nothing was left to drop, this was done before.
-            if completed is not None and dropped:
+            # A try whose answer was lost may have recorded it: the next one finds nothing left to drop.
+            if completed is not None and (dropped or await _is_news(transaction, completed, runs)):
                 entry = replace(completed, content={**completed.content, "runs": dropped})
                 await append_audit(transaction, entry)
 
@@ -284,6 +285,18 @@ class _Completion:
         configured = session.providers.configured.usable.get(kek.provider)
         is_known = configured is not None and kek.version not in ("", UNKNOWN_VERSION)
         return configured.disable_command(kek.version) if configured and is_known else ""
+
+
+async def _is_news(executor: Executor, completed: AuditEntry, runs: Sequence[Run]) -> bool:
+    """Whether an entry names a key that none since the last of the runs says can be retired."""
+    last = runs[-1].id if runs else ""
+    known: set[str] = set()
+    for entry in await read_audit(executor, last):
+        if entry.run_id == last != "":
+            known.clear()
+        elif entry.kind is AuditKind.COMPLETED:
+            known.update(entry.content["retiring"])
+    return not known.issuperset(completed.content["retiring"])
 
 
 def _save(keys: list[DataKey], path: Path) -> None:
