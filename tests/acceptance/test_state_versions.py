@@ -15,14 +15,18 @@ import pytest
 
 from reencrypt.databases.statements import OUR_TABLES, STATE_VERSION
 from tests.grafana.schema import ALL, SQLITE, create_statements
+from tests.support.accounts import grant, new_account, tables_of, url_as
 from tests.support.commandline import CommandLine
 from tests.support.engine import Engine
+from tests.support.servers import SERVERS
 from tests.support.story import Story
 from tests.support.vault import Vault
+from tests.support.worlds import through
 
 FOLDER = Path(__file__).parent / "state_versions"
 SECRET_KEY = "the secret_key of an older state"
 VERSIONS = range(1, STATE_VERSION)
+NO_AUDIT = 4
 TO = ("--to", "secretKey.v1", "--accept-unproven", "secretKey.v1")
 
 pytestmark = pytest.mark.mysql_for_mariadb
@@ -107,6 +111,27 @@ def test_an_interrupted_run_is_undone(story: Story, version: int) -> None:
     assert (report["outcome"], report["restored"] > 0) == ("undone", True)
     assert story.plaintexts() == before
     assert {each.key_id for each in story.secrets().values()} <= {None, "grafanas"}
+
+
+def test_who_completes_what_an_earlier_version_did_is_on_record(story: Story) -> None:
+    story.cli.json("undo", load(story, NO_AUDIT))
+    answer = story.cli.json("complete", *TO[:2], "--settle", "--finish")
+    assert answer["journal_dropped"]
+    assert story.query("SELECT run_id, kind FROM reencrypt_audit") == [("", "completed")]
+
+
+@pytest.mark.parametrize("engine", SERVERS, indirect=True)
+def test_an_account_that_may_create_no_table_completes_and_is_told_that_nothing_records_it(story: Story) -> None:
+    story.cli.json("undo", load(story, NO_AUDIT))
+    account = new_account(story.engine)
+    # On all of it MySQL shows what is not there; on all of it PostgreSQL lets the account create tables.
+    tables = tables_of(story.engine) if story.engine.kind == "postgres" else ()
+    grant(story.engine, account, "SELECT, INSERT, UPDATE, DELETE", *tables)
+    poor = through(story, url_as(story.engine, account))
+    answer = poor.cli.json("complete", *TO[:2], "--settle", "--finish")
+    assert answer["journal_dropped"]
+    assert [note for note in answer["notes"] if "nothing records who retired the old key" in note]
+    assert version_of(story) == NO_AUDIT
 
 
 @pytest.mark.parametrize(

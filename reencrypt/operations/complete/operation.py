@@ -1,4 +1,4 @@
-"""`reencrypt complete`: may the old key go? Yes or no, with the evidence; only `--finish` changes the database."""
+"""`reencrypt complete`: can the old key be retired? Yes or no, with the evidence; only `--finish` changes anything."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import base64
 import json
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from reencrypt.catalogue.store_name import StoreName
 from reencrypt.databases.protocol import Executor, Transaction
@@ -37,6 +38,11 @@ from reencrypt.state.journal import drop_journal
 from reencrypt.state.lease import Lease
 from reencrypt.state.runs import Run, complete_run, read_runs
 from reencrypt.suggestion import did_you_mean, joined
+
+_UNRECORDED: Final = (
+    f"nothing records who retired the old key, and when: state of an earlier version lacks the table {AUDIT_TABLE}, "
+    "and this account may not create it. Keep this answer for an auditor; `reencrypt plan --ddl` prints the SQL"
+)
 
 
 def check(wanted: CompleteOptions, stores: StoreOptions) -> None:
@@ -123,6 +129,10 @@ class _Completion:
         if self.wanted.delete_data_keys is not None:
             # For the lease, also where there was no run or the state was dropped.
             await self.session.database.create_state()
+        elif self.wanted.finish and self.session.schema.has_state:
+            # State of an earlier version has no place for the audit. Who may not create one may complete all the same.
+            with suppress(ConfigurationError):
+                await self.session.database.create_state()
         # Asked anew: Grafana's cache may have been waited for.
         stores = [session.store for session in self.sessions]
         if not (self.wanted.finish and (await inspect(self.session.database, stores=stores)).has_state):
@@ -202,6 +212,8 @@ class _Completion:
                 await append_audit(transaction, entry)
 
         await retry_transaction(self.session.database, body)
+        if completed is None:
+            report.usage.notes.append(_UNRECORDED)
         report.journal_dropped = True
         report.kept = [run.id for run in others]
         report.usage.notes += [f"the journal of {run.id} stays: {self._whose(run)}" for run in others]
@@ -210,7 +222,7 @@ class _Completion:
             report.state_dropped = True
 
     async def _audit(self, kind: AuditKind, content: Mapping[str, Any]) -> AuditEntry | None:
-        """Who did it, with what; None where state of an earlier version has no place for it."""
+        """Who did it, with what; None where state of an earlier version has no place for it, and gets none."""
         database = self.session.database
         if AUDIT_TABLE not in await database.columns():
             return None
