@@ -61,6 +61,7 @@ def render(document: Mapping[str, Any], form: str) -> str:
         read_now=_read_now,
         is_done=_is_done,
         retired=_retired,
+        can_retire=_can_retire,
         row=_row,
     )
 
@@ -142,6 +143,13 @@ def _retired(entry: Mapping[str, Any]) -> str:
     return f"the old key can be retired ({keys}): {done}"
 
 
+def _can_retire(answer: Mapping[str, Any]) -> str:
+    """Whether the old key can be retired."""
+    if answer["outcome"] == "yes" and not any(each["retiring"] for each in answer["keys"]):
+        return "there is no other key to retire"
+    return _words(answer["outcome"])
+
+
 def _row(evidence: Mapping[str, Any]) -> dict[str, Any]:
     """The row of a member in a fleet's report: its last runs together."""
     sections = evidence["runs"]
@@ -157,7 +165,7 @@ def _row(evidence: Mapping[str, Any]) -> dict[str, Any]:
         "current": sum(row["after"] for row in secrets if row["state"] == "current"),
         "quarantine": sum(len(section["quarantine"]) for section in sections),
         "reads": "yes" if all(map(all_read, stores)) else "; ".join(map(_read_now, stores)),
-        "retire": _words(evidence["complete"]["outcome"]),
+        "retire": _can_retire(evidence["complete"]),
         "past": sum(each["exceeded"] + each["unknown"] for each in periods) if periods else "not asked",
     }
 

@@ -552,3 +552,40 @@ def test_what_was_given_up_and_reads_again_keeps_its_key(tmp_path: Path, own_vau
     (retiring,) = [each for each in answer["keys"] if each["retiring"]]
     assert retiring["reasons"] == ["12 secrets need it (user_auth 12)"]
     assert answer["commands"] == []
+
+
+@pytest.mark.one_engine
+def test_a_change_of_secret_key_that_is_half_done_is_in_the_way(story: Story, tmp_path: Path) -> None:
+    story = hasty(story, GF_SECURITY_ENCRYPTION_PROVIDER="secretKey.v1")
+    with story.builder() as builder:
+        populate(builder, count=20, under=[None, builder.data_key()])
+        builder.ground.connection.execute("DELETE FROM alert_notification")
+    path = tmp_path / "next.key"
+    path.write_text("the next secret_key of this Grafana")
+    rekey = ("rekey-secret-key", "--new-secret-key-file", str(path))
+    story.cli.json(*rekey, expect=4)
+    (run,) = story.cli.json("status")["runs"]
+    (blocker,) = story.cli.json("complete", "--settle", expect=8)["blockers"]
+    assert "a change of secret_key is half done" in blocker
+    assert "FILE --grafana-stopped`" in blocker
+    assert f"`reencrypt undo {run['run_id']}`" in blocker
+    assert "- Can the old key be retired? No." in story.cli("report", "--format", "md").stdout
+    story.cli.json(*rekey, "--grafana-stopped")
+    after = hasty(story.with_secret_key(path.read_text()), GF_SECURITY_ENCRYPTION_PROVIDER="secretKey.v1")
+    assert "Yes: there is no other key to retire." in after.cli("complete", "--settle").stdout
+    page = after.cli("report", "--format", "md").stdout
+    assert "- Can the old key be retired? There is no other key to retire." in page
+
+
+@pytest.mark.one_engine
+def test_a_change_of_secret_key_that_was_taken_back_is_not_in_the_way(story: Story, tmp_path: Path) -> None:
+    story = hasty(story, GF_SECURITY_ENCRYPTION_PROVIDER="secretKey.v1")
+    with story.builder() as builder:
+        populate(builder, count=20, under=[None, builder.data_key()])
+        builder.ground.connection.execute("DELETE FROM alert_notification")
+    path = tmp_path / "next.key"
+    path.write_text("the next secret_key of this Grafana")
+    story.cli.json("rekey-secret-key", "--new-secret-key-file", str(path), expect=4)
+    (run,) = story.cli.json("status")["runs"]
+    story.cli.json("undo", run["run_id"])
+    assert story.cli.json("complete", "--settle")["outcome"] == "yes"

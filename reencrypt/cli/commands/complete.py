@@ -68,7 +68,7 @@ def _print(report: CompleteReport) -> None:
     _print_usage(report, report.usage)
     for spot in (*BLIND_SPOTS, *unseen(report.usage.search)[:_SHOWN]):
         out.line(f"not seen: {spot}")
-    out.line("Yes: the old key can be retired." if report.outcome == "yes" else "No: the old key must stay.")
+    out.line(report.in_words)
     if report.outcome == "yes" and not report.journal_dropped:
         out.line("Nothing was changed: with --finish the journal is dropped, and no run before that can be undone.")
     if report.journal_dropped:

@@ -53,6 +53,13 @@ class CompleteReport:
         blockers = self.usage.blockers if self.usage else []
         return bool(blockers) or any(kek.reasons for kek in self.retiring)
 
+    @property
+    def in_words(self) -> str:
+        """The answer in a sentence."""
+        if self.outcome is not Outcome.YES:
+            return "No: the old key must stay."
+        return "Yes: the old key can be retired." if self.retiring else "Yes: there is no other key to retire."
+
     def as_json(self) -> dict[str, Any]:
         """The object that `--output json` prints."""
         usage = self.usage

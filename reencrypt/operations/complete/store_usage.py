@@ -22,7 +22,8 @@ from reencrypt.operations.session import renewed
 from reencrypt.operations.verify.keys import KEY_RETIRES, PROVIDER_NOT_CONFIGURED, RingKeys, StayingKeys
 from reencrypt.operations.verify.readability import Fault, ambiguous, faults_of, providers_of
 from reencrypt.operations.verify.verification import Verification, verify_secrets
-from reencrypt.outcomes import RunState
+from reencrypt.outcomes import Operation, RunState
+from reencrypt.planning.next_step import REKEY_COMMAND
 from reencrypt.planning.quarantine_of import entries_of
 from reencrypt.planning.quarantined_keys import UNREADABLE
 from reencrypt.planning.schema import read_accepted_secrets
@@ -35,6 +36,8 @@ from reencrypt.state.runs import Run
 from reencrypt.wording import counted
 
 _NAMED: Final = 5  # secrets in one line
+#: The halves of a change of `secret_key`, and what brings everything back under the key that there is.
+_CHANGES: Final = (Operation.ENVELOP, Operation.REKEY, Operation.ROLLBACK)
 
 
 @dataclass(slots=True)
@@ -233,11 +236,25 @@ def _pending(usage: StoreUsage, unsettled: Sequence[Run], runs: Sequence[Run]) -
     for run in runs:
         if run.state == RunState.UNDOING:
             yield f"an undo is interrupted: finish it with `reencrypt undo {run.id}`"
+    if envelop := _half_done(usage, runs):
+        yield (
+            f"a change of secret_key is half done: finish it with `{REKEY_COMMAND} --grafana-stopped`, or take it back "
+            f"with `reencrypt undo {envelop.id}`"
+        )
     settings = usage.session.store_settings
     if usage.target and settings.encryption_provider != usage.provider:
         yield f"Grafana's encryption_provider is {settings.encryption_provider}, so it does not write there"
     if unsettled and (until := _cached_until(unsettled, settings.data_keys_cache_ttl)):
         yield f"a running Grafana may write under data keys in its cache until {until}: wait, or give --settle"
+
+
+def _half_done(usage: StoreUsage, runs: Sequence[Run]) -> Run | None:
+    """The first half of a change of `secret_key` that has no second one, while secrets are under that key."""
+    last = next((run for run in reversed(runs) if run.is_over and run.operation in _CHANGES), None)
+    if last is None or last.operation != Operation.ENVELOP or last.state is RunState.COMPLETED:
+        return None
+    under = usage.keks.get(usage.naming.kek(SECRET_KEY_PROVIDER).name)
+    return last if under is not None and under.secrets else None
 
 
 def _unreadable(usage: StoreUsage) -> Iterable[str]:
