@@ -65,7 +65,7 @@ async def open_session(
     settings: Settings, options: RunOptions, shared: Shared, *, emit: Emit, stop: StopRequest, write: bool
 ) -> AsyncIterator[Session]:
     """Open a session of the classic store alone, see `open_stores`."""
-    options = replace(options, stores=StoreOptions("classic"))
+    options = replace(options, stores=StoreOptions("classic"), implied=frozenset({"stores"}))
     async with open_stores(settings, options, shared, emit=emit, stop=stop, write=write) as (session,):
         yield session
 

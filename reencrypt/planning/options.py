@@ -300,7 +300,8 @@ class EvidenceOptions:
 class RunOptions:
     """All options of an operation; a command fills in the groups that it takes.
 
-    `accepted` are the implausible secrets in quarantine that the user vouches for.
+    `accepted` are the implausible secrets in quarantine that the user vouches for. `flags` are the names of those that
+    were given and that only one command has. `implied` are the groups that a command fills in and does not take.
     """
 
     operation: Operation = Operation.RUN
@@ -314,6 +315,8 @@ class RunOptions:
     scope: ScopeOptions = field(default_factory=ScopeOptions)
     safety: SafetyOptions = field(default_factory=SafetyOptions)
     accepted: QuarantineSelection | None = None
+    flags: frozenset[str] = frozenset()
+    implied: frozenset[str] = frozenset()
 
     def accepts(self, entry: QuarantineEntry) -> bool:
         """Whether the user vouches for a secret that is in quarantine and not given up."""
@@ -330,7 +333,8 @@ def given_options(options: RunOptions, *more: DataclassInstance) -> dict[str, An
     `more` are groups of a command that are not among those of every operation.
     """
     found: dict[str, Any] = {}
-    for group in [*(getattr(options, each.name) for each in fields(options)), *more]:
+    groups = [getattr(options, each.name) for each in fields(options) if each.name not in options.implied]
+    for group in [*groups, *more]:
         if not is_dataclass(group):
             continue
         for each in fields(group):
@@ -340,7 +344,7 @@ def given_options(options: RunOptions, *more: DataclassInstance) -> dict[str, An
     if options.accepted is not None:
         # The command's own option; what it selects are options as well.
         found["--accept-implausible"] = True
-    return found
+    return found | dict.fromkeys(sorted(options.flags), True)
 
 
 def _plain(value: object) -> object:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from reencrypt.catalogue.store_name import StoreName
-from reencrypt.outcomes import ExitCode
+from reencrypt.outcomes import ExitCode, Operation
 from reencrypt.reports import charts
 from reencrypt.reports.document import all_read, canonical
 
@@ -42,6 +42,7 @@ def render(document: Mapping[str, Any], form: str) -> str:
         "words": _words,
         "days": _days,
         "store": _store,
+        "command": _command,
     }
     style = environment.get_template("style.css").render()
     template = environment.get_template(f"{document['kind']}.{form}")
@@ -62,6 +63,7 @@ def render(document: Mapping[str, Any], form: str) -> str:
         is_done=_is_done,
         retired=_retired,
         can_retire=_can_retire,
+        given=_given,
         row=_row,
     )
 
@@ -121,6 +123,20 @@ def _read_now(verified: Mapping[str, Any]) -> str:
 def _store(name: str) -> str:
     """A store in sentences."""
     return StoreName(name).in_words
+
+
+def _command(operation: str) -> str:
+    """The command that a user types for an operation; an undo is the operation of no run."""
+    return Operation(operation).command if operation in list(Operation) else operation
+
+
+def _given(invocation: Mapping[str, Any]) -> list[str]:
+    """The options as they are typed."""
+    found = []
+    for name, value in (invocation["options"] or {}).items():
+        values = value if isinstance(value, list) else [value]
+        found += [name] if value is True else [f"{name} {each}" for each in values]
+    return found
 
 
 def _is_done(section: Mapping[str, Any]) -> bool:

@@ -372,3 +372,20 @@ def test_a_fleet_has_a_row_for_each_member(tmp_path: Path, shared_vault: Vault) 
     fleet("report", "--file", str(file), expect=2)
     assert all(name in file.read_text() for name in fleet.stories)
     assert "moved" in fleet("report", "--format", "md", expect=2).stdout
+
+
+def test_it_says_what_was_typed(story: Story, tmp_path: Path) -> None:
+    (tmp_path / "next.key").write_text("the next secret_key of this Grafana")
+    with story.builder() as builder:
+        builder.data_key(key_id="gone")
+        builder.data_key(key_id="lost")
+    rekey = ("rekey-secret-key", "--to", "secretKey.v1", "--new-secret-key-file", str(tmp_path / "next.key"))
+    given = ("--skip-key", "gone", "--skip-key", "lost", "--grafana-stopped")
+    run_id = story.cli.json(*rekey, *given, expect=3)["run_id"]
+    (invocation,) = of_store(report(story, run_id))["invocations"]
+    assert invocation["options"] == {"--to": "secretKey.v1", "--skip-key": ["gone", "lost"], "--grafana-stopped": True}
+    for form, quote in (("md", "`{}`"), ("html", "<code>{}</code>")):
+        page = story.cli("report", run_id, "--format", form).stdout
+        typed = ("--to secretKey.v1", "--skip-key gone", "--skip-key lost", "--grafana-stopped")
+        assert "rekey-secret-key " + " ".join(map(quote.format, typed)) in page
+        assert "The rekey-secret-key in the classic store: partly done" in page

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from reencrypt.secret import Secret
 
 VARIABLE = "REENCRYPT_NEW_SECRET_KEY"
+STOPPED = "--grafana-stopped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class RekeyOptions:
         example="/root/next.key",
     )
     grafana_stopped: bool = option(
-        "--grafana-stopped", "Every Grafana on this database is stopped: make the change.", default=False
+        STOPPED, "Every Grafana on this database is stopped: make the change.", default=False
     )
 
 
@@ -70,7 +71,9 @@ def command(
     settings = load(common)
     new = _new_key(wanted.new_secret_key_file)
     check_new_secret_key(settings, new)
-    options = RunOptions(declared=declared, target=target, trust=trust, vault=vault, safety=safety)
+    # Where the file with the next key is, nothing records.
+    flags = frozenset({STOPPED} if wanted.grafana_stopped else ())
+    options = RunOptions(declared=declared, target=target, trust=trust, vault=vault, safety=safety, flags=flags)
     change = partial(rekey, new=new, grafana_stopped=wanted.grafana_stopped)
     report = perform(common, options, change, settings=settings)
     return out.answer("rekey-secret-key", common, report.exit_code, report, _print)
@@ -110,7 +113,7 @@ def _print(report: RekeyReport) -> None:
     for number, step in enumerate(report.next_steps, 1):
         out.line(f"{number}. {step}")
     if report.outcome == "stop_grafana":
-        out.next_command(f"{REKEY_COMMAND} --grafana-stopped", "once every Grafana is stopped")
+        out.next_command(f"{REKEY_COMMAND} {STOPPED}", "once every Grafana is stopped")
     elif report.outcome == "stopped":
         out.next_command(REKEY_COMMAND, "it resumes from here, with the same file")
     else:
