@@ -389,3 +389,22 @@ def test_it_says_what_was_typed(story: Story, tmp_path: Path) -> None:
         typed = ("--to secretKey.v1", "--skip-key gone", "--skip-key lost", "--grafana-stopped")
         assert "rekey-secret-key " + " ".join(map(quote.format, typed)) in page
         assert "The rekey-secret-key in the classic store: partly done" in page
+
+
+def test_a_run_in_a_store_that_another_service_keeps_now_is_left_out_and_named(
+    tmp_path: Path, shared_vault: Vault
+) -> None:
+    story = Story.of(tmp_path / "grafana.db", shared_vault, store=MANAGER)
+    story.fill(20)
+    moved = story.cli.json("run", *story.store.move)["run_id"]
+    assert story.cli.configuration is not None
+    changed = tmp_path / "remote.ini"
+    changed.write_text(f"{story.cli.configuration.read_text()}\n[secrets_manager]\ngrpc_client_enable = true\n")
+    remote = replace(story, cli=replace(story.cli, configuration=changed))
+    # Nothing is left to report on.
+    assert "which is not in this database now" in remote.cli("report", expect=2).stderr
+    run_id = story.cli.json("run", "--store", "classic", *WRAP)["run_id"]
+    document = report(remote)
+    assert [each["run"]["id"] for each in document["runs"]] == [run_id]
+    assert f"the last run in the secrets manager, {moved}" in document["not_seen"][0]
+    assert "which is not in this database now" in remote.cli("report", moved, expect=2).stderr

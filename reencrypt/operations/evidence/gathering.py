@@ -52,7 +52,10 @@ async def evidence_of(sessions: Sequence[Session], run_id: str | None, cryptoper
     """
     first = sessions[0]
     database = first.database
-    of_run = [(_session_of(sessions, run), run) for run in await _find(first, run_id)]
+    of_run, gone = _placed(sessions, await _find(first, run_id))
+    if run_id is not None or not of_run:
+        for run in gone:
+            raise _gone_error(run)
     has_audit = AUDIT_TABLE not in first.schema.missing_tables
     audits = {run.id: without_copies(await read_audit(database, run.id)) if has_audit else [] for _, run in of_run}
     verified = await _verified(sessions)
@@ -68,7 +71,7 @@ async def evidence_of(sessions: Sequence[Session], run_id: str | None, cryptoper
             "verify": verified,
             "complete": answered,
             "retirement": _retirement(audits[of_run[0][1].id], min(run.started for _, run in of_run)),
-            "not_seen": list(answered.get("not_seen", BLIND_SPOTS)),
+            "not_seen": [*(_left_out(run) for run in gone), *answered.get("not_seen", BLIND_SPOTS)],
         }
     )
 
@@ -87,14 +90,25 @@ async def _find(session: Session, run_id: str | None) -> list[Run]:
     return [found]
 
 
-def _session_of(sessions: Sequence[Session], run: Run) -> Session:
-    session = next((each for each in sessions if each.store is run.store), None)
-    if session is None:
-        raise ConfigurationError(
-            f"run {run.id} was in {run.store.in_words}, which is not in this database now",
-            hint="Use the database and the configuration that Grafana had then, or name a run of another store.",
-        )
-    return session
+def _placed(sessions: Sequence[Session], runs: Sequence[Run]) -> tuple[list[tuple[Session, Run]], list[Run]]:
+    """The runs with the sessions of their stores, and those whose store this database does not have now."""
+    of_store = {session.store: session for session in sessions}
+    placed = [(of_store[run.store], run) for run in runs if run.store in of_store]
+    return placed, [run for run in runs if run.store not in of_store]
+
+
+def _gone_error(run: Run) -> ConfigurationError:
+    return ConfigurationError(
+        f"run {run.id} was in {run.store.in_words}, which is not in this database now",
+        hint="Use the database and the configuration that Grafana had then, or name a run of another store.",
+    )
+
+
+def _left_out(run: Run) -> str:
+    return (
+        f"the last run in {run.store.in_words}, {run.id}, and its secrets: that store is not in this database now, or "
+        "another service keeps it"
+    )
 
 
 def without_copies(entries: Sequence[AuditEntry]) -> list[AuditEntry]:
