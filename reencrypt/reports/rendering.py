@@ -64,6 +64,7 @@ def render(document: Mapping[str, Any], form: str) -> str:
         retired=_retired,
         can_retire=_can_retire,
         given=_given,
+        headline=_headline,
         row=_row,
     )
 
@@ -137,6 +138,17 @@ def _given(invocation: Mapping[str, Any]) -> list[str]:
         values = value if isinstance(value, list) else [value]
         found += [name] if value is True else [f"{name} {each}" for each in values]
     return found
+
+
+def _headline(section: Mapping[str, Any]) -> str:
+    """What became of a run, and how its last invocation ended where that is something else."""
+    run, last = section["run"], (section["invocations"] or [None])[-1]
+    outcome, state = _words(run["outcome"] or "not finished"), _words(run["state"])
+    words = f"The {_command(run['operation'])} in {_store(run['store'])}: {outcome} (state: {state})"
+    end = last and last["end"]
+    if end and end["outcome"] != run["outcome"]:
+        words += f"; the last {_command(last['operation'])}: {_words(end['outcome'])} (exit code {end['exit_code']})"
+    return f"{words}."
 
 
 def _is_done(section: Mapping[str, Any]) -> bool:

@@ -408,3 +408,16 @@ def test_a_run_in_a_store_that_another_service_keeps_now_is_left_out_and_named(
     assert [each["run"]["id"] for each in document["runs"]] == [run_id]
     assert f"the last run in the secrets manager, {moved}" in document["not_seen"][0]
     assert "which is not in this database now" in remote.cli("report", moved, expect=2).stderr
+
+
+def test_the_headline_of_an_undo_that_kept_secrets_says_so(story: Story) -> None:
+    run_id = story.cli.json("run", *WRAP)["run_id"]
+    ((row,), *_) = story.query("SELECT id FROM user_auth WHERE o_auth_access_token <> '' ORDER BY id")
+    story.execute("UPDATE user_auth SET o_auth_access_token = 'bm8gc2VjcmV0IGF0IGFsbCwgYW5kIGxvbmc=' WHERE id = ?", row)
+    story.cli.json("undo", run_id, expect=3)
+    (_, undo) = of_store(report(story, run_id))["invocations"]
+    assert undo["end"]["outcome"] == "partly_done"
+    for form in ("html", "md"):
+        page = story.cli("report", run_id, "--format", form).stdout
+        headline = next(line for line in page.splitlines() if "The run in the classic store" in line)
+        assert "; the last undo: partly done (exit code 3)." in headline
