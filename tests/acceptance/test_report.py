@@ -421,3 +421,18 @@ def test_the_headline_of_an_undo_that_kept_secrets_says_so(story: Story) -> None
         page = story.cli("report", run_id, "--format", form).stdout
         headline = next(line for line in page.splitlines() if "The run in the classic store" in line)
         assert "; the last undo: partly done (exit code 3)." in headline
+
+
+def test_a_superseded_run_is_the_last_one_only_where_there_is_no_other(story: Story) -> None:
+    first = story.cli.json("run", "--to", "secretKey.v1", "--limit", "3", expect=4)["run_id"]
+    story.execute("CREATE TRIGGER refusing BEFORE INSERT ON reencrypt_run BEGIN SELECT RAISE(ABORT, 'not now'); END")
+    # Another run takes its place, and cannot begin.
+    story.cli.json("run", *WRAP, expect=None)
+    assert of_store(report(story))["run"] | {"id": first, "state": "superseded"} == of_store(report(story))["run"]
+    story.execute("DROP TRIGGER refusing")
+    finished = story.cli.json("run", *WRAP)["run_id"]
+    later = story.cli.json("run", "--to", "secretKey.v1", "--limit", "3", expect=4)["run_id"]
+    assert of_store(report(story))["run"]["id"] == later
+    story.execute("CREATE TRIGGER refusing BEFORE INSERT ON reencrypt_run BEGIN SELECT RAISE(ABORT, 'not now'); END")
+    story.cli.json("run", *WRAP, expect=None)
+    assert of_store(report(story))["run"]["id"] == finished

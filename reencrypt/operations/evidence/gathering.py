@@ -17,7 +17,7 @@ from reencrypt.operations.complete.operation import complete
 from reencrypt.operations.complete.report import BLIND_SPOTS
 from reencrypt.operations.evidence.of_run import section_of
 from reencrypt.operations.verify.operation import verify_stores
-from reencrypt.outcomes import ExitCode
+from reencrypt.outcomes import ExitCode, RunState
 from reencrypt.planning.options import CompleteOptions
 from reencrypt.planning.session import Session
 from reencrypt.state.audit import AuditEntry, AuditKind, read_audit, who
@@ -81,7 +81,9 @@ async def _find(session: Session, run_id: str | None) -> list[Run]:
     if not runs:
         raise ConfigurationError("there has been no run in this database", hint="`reencrypt status` lists the runs.")
     if run_id is None:
-        last = {run.store: run for run in runs}
+        # A superseded run counts where there is no other.
+        ordered = sorted(runs, key=lambda run: run.state is not RunState.SUPERSEDED)
+        last = {run.store: run for run in ordered}
         return [last[store] for store in StoreName if store in last]
     found = next((run for run in runs if run.id == run_id), None)
     if found is None:
