@@ -275,8 +275,8 @@ class _Rekey:
         raise RefusedError(
             f"{len(bad)} secrets of legacy alerting do not read under the configured secret_key, and would be lost "
             "with it; they are in quarantine now",
-            hint="See `reencrypt quarantine list`. Retry with --accept-implausible what is right anyway, "
-            "acknowledge what is given up, then start again.",
+            hint="See `reencrypt quarantine list`. Retry what is right anyway with `reencrypt quarantine retry "
+            "--accept-implausible`, acknowledge what is given up, then start again.",
         )
 
     async def _run(self, lease: Lease, plan: Plan) -> Run:
