@@ -197,7 +197,7 @@ def test_a_change_of_secret_key_is_not_blamed_for_a_secret_that_dies_under_a_sou
     ((text,),) = story.query("SELECT o_auth_access_token FROM user_auth WHERE id = ?", row)
     damage(story, row, text if isinstance(text, bytes) else str(text).encode())
     answer = after.cli.json(*ASK, "--to", "secretKey.v1", expect=8)
-    assert "do not read: `reencrypt verify` names them" in blockers(answer)
+    assert "1 secret does not read: `reencrypt verify` names each" in blockers(answer)
     assert "rekey-secret-key" not in blockers(answer)
 
 
@@ -232,7 +232,10 @@ def test_a_secret_that_no_run_has_seen_damaged_is_a_no(story: Story) -> None:
     rows = story.query("SELECT o_auth_access_token FROM user_auth WHERE id = ?", row)
     damage(story, row, str(rows[0][0]).encode())
     (blocker,) = story.cli.json(*ASK, expect=8)["blockers"]
-    assert f"1 secret does not read: `reencrypt verify` names each (user_auth [{row}] o_auth_access_token:" in blocker
+    assert (
+        f"1 secret does not read: `reencrypt verify` names each (user_auth [{row}] o_auth_access_token (login of"
+        in blocker
+    )
 
 
 def test_only_the_keys_that_stay_are_used(tmp_path: Path, own_vault: Vault) -> None:

@@ -141,7 +141,7 @@ FAULTS: Final[tuple[Fault, ...]] = (
         "trigger_that_lost_its_table",
         ALL_ENGINES,
         _trigger_that_lost_its_table,
-        {"run": Answer(6, says=("trigger", "audit", "mend"), never_says=_NEVER, begun=True)},
+        {"run": Answer(6, says=("trigger", "audit", "fix"), never_says=_NEVER, begun=True)},
     ),
     Fault(
         "published_without_identity",
