@@ -255,7 +255,7 @@ def test_a_database_of_the_version_before_has_state_and_nothing_accepted(story: 
     assert [each["run_id"] for each in story.cli.json("status")["runs"]] == [run["run_id"]]
     assert len(story.cli.json("quarantine list")["quarantine"]) == 1
     assert story.cli.json("verify")["secrets"]["quarantined"] == 1
-    assert "reencrypt_accepted" in story.cli("plan", "--to", "secretKey.v1").stdout
+    assert "reencrypt_accepted" in story.cli("plan", "--to", "secretKey.v1", "--ddl").stdout
     assert "the next run adds reencrypt_accepted" in story.cli("doctor", expect=None).stdout
     assert story.cli.json("undo", run["run_id"])["outcome"] == "undone"
     assert story.cli.json("run", *WRAP, expect=3)["quarantined_because"] == {"implausible_plaintext": 1}

@@ -248,7 +248,7 @@ def test_a_version_is_named_with_the_command_that_disables_it(tmp_path: Path, ow
     answer = story.cli.json("complete", "--settle", "--retire", name, expect=8)
     (asked,) = [kek for kek in answer["keys"] if kek["retiring"]]
     assert "secrets need it" in asked["reasons"][0]
-    assert "active data keys" in asked["reasons"][1]
+    assert "1 active data key that it wraps" in asked["reasons"][1]
     story.cli.json("rewrap")
     answer = story.cli.json("complete", "--settle", "--retire", name)
     kid = f"{story.vault.uri}/keys/prod/{old}"

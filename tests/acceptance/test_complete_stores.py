@@ -116,7 +116,7 @@ def test_a_data_key_without_secrets_keeps_its_section_all_the_same(story: Story)
     story.cli.json("run", "--store", "classic")
     story = managed(story, provider="secret_key.v2")
     reasons = keys(story.cli.json(*ASK, expect=8))["secret_key.v1"]["reasons"]
-    assert "1 data keys of Grafana's secrets manager are under it, and nothing ever deletes one" in reasons[0]
+    assert "1 data key of Grafana's secrets manager under it, and nothing ever deletes one" in reasons[0]
     # It is not in the way of another key, and other keys are not in its way.
     assert story.cli.json(*ASK, "--retire", "secret_key")["outcome"] == "yes"
     assert story.cli.json(*ASK, "--store", "classic")["outcome"] == "yes"
@@ -334,7 +334,7 @@ def test_a_data_key_that_its_section_does_not_open_keeps_it_only_for_secrets(sto
     story.cli.json("run", "--store", "classic")
     story = managed(story, provider="secret_key.v2")
     reasons = keys(story.cli.json(*ASK, expect=8))["secret_key.v1"]["reasons"]
-    assert "2 data keys of Grafana's secrets manager are under it" in reasons[1]
+    assert "2 data keys of Grafana's secrets manager under it" in reasons[1]
     story.cli.json("rewrap", "--store", "manager", *TO_NEW, expect=None)
     answer = story.cli.json(*ASK)
     kek = keys(answer)["secret_key.v1"]
@@ -369,7 +369,7 @@ def test_a_data_key_that_nobody_can_wrap_anew_keeps_its_section_without_that_pro
         "`reencrypt rewrap --store manager` takes them along",
         "they do not unwrap, so that nobody can wrap them again",
     ]
-    assert all("1 data keys of Grafana's secrets manager are under it" in reason for reason in reasons)
+    assert all("1 data key of Grafana's secrets manager under it" in reason for reason in reasons)
 
 
 @pytest.mark.one_engine

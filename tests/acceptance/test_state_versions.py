@@ -86,7 +86,7 @@ def test_an_interrupted_run_goes_on_and_is_completed(story: Story, version: int)
     before = story.plaintexts()
     assert [each["state"] for each in story.cli.json("status")["runs"]] == ["finished", "open"]
     # The statements for a DBA are those that are missing.
-    printed = story.cli("plan", *TO).stdout
+    printed = story.cli("plan", *TO, "--ddl").stdout
     assert "reencrypt_schema" in printed
     assert ("reencrypt_accepted (" in printed, "reencrypt_journal (" in printed) == (version < 2, False)
     assert ("reencrypt_namespace (" in printed, "reencrypt_audit (" in printed) == (version < 4, True)

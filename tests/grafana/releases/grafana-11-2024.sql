@@ -1,5 +1,6 @@
 -- Made by `python -m tests.grafana.releases.rebuild`: the schema of a real Grafana, contents of our own.
 CREATE TABLE `migration_log` (`id` INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, `migration_id` TEXT NOT NULL, `sql` TEXT NOT NULL, `success` INTEGER NOT NULL, `error` TEXT NOT NULL, `timestamp` DATETIME NOT NULL);
+CREATE TABLE `user` (`id` INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, `version` INTEGER NOT NULL, `login` TEXT NOT NULL, `email` TEXT NOT NULL, `name` TEXT NULL, `password` TEXT NULL, `salt` TEXT NULL, `rands` TEXT NULL, `company` TEXT NULL, `org_id` INTEGER NOT NULL, `is_admin` INTEGER NOT NULL, `email_verified` INTEGER NULL, `theme` TEXT NULL, `created` DATETIME NOT NULL, `updated` DATETIME NOT NULL, `help_flags1` INTEGER NOT NULL DEFAULT 0, `last_seen_at` DATETIME NULL, `is_disabled` INTEGER NOT NULL DEFAULT 0, is_service_account BOOLEAN DEFAULT 0, `uid` TEXT NULL);
 CREATE TABLE `org` (`id` INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, `version` INTEGER NOT NULL, `name` TEXT NOT NULL, `address1` TEXT NULL, `address2` TEXT NULL, `city` TEXT NULL, `state` TEXT NULL, `zip_code` TEXT NULL, `country` TEXT NULL, `billing_email` TEXT NULL, `created` DATETIME NOT NULL, `updated` DATETIME NOT NULL);
 CREATE TABLE `data_source` (`id` INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, `org_id` INTEGER NOT NULL, `version` INTEGER NOT NULL, `type` TEXT NOT NULL, `name` TEXT NOT NULL, `access` TEXT NOT NULL, `url` TEXT NOT NULL, `password` TEXT NULL, `user` TEXT NULL, `database` TEXT NULL, `basic_auth` INTEGER NOT NULL, `basic_auth_user` TEXT NULL, `basic_auth_password` TEXT NULL, `is_default` INTEGER NOT NULL, `json_data` TEXT NULL, `created` DATETIME NOT NULL, `updated` DATETIME NOT NULL, `with_credentials` INTEGER NOT NULL DEFAULT 0, `secure_json_data` TEXT NULL, `read_only` INTEGER NULL, `uid` TEXT NOT NULL DEFAULT 0);
 CREATE TABLE `api_key` (`id` INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, `org_id` INTEGER NOT NULL, `name` TEXT NOT NULL, `key` TEXT NOT NULL, `role` TEXT NOT NULL, `created` DATETIME NOT NULL, `updated` DATETIME NOT NULL, `expires` INTEGER NULL, `service_account_id` INTEGER NULL, `last_used_at` DATETIME NULL, `is_revoked` INTEGER NULL DEFAULT 0);
@@ -16,6 +17,9 @@ CREATE TABLE `signing_key` (`id` INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, `ke
 CREATE TABLE `sso_setting` (`id` TEXT PRIMARY KEY NOT NULL, `provider` TEXT NOT NULL, `settings` TEXT NOT NULL, `created` DATETIME NOT NULL, `updated` DATETIME NOT NULL, `is_deleted` INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE `cloud_migration` (`id` INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, `auth_token` TEXT NULL, `stack` TEXT NOT NULL, `created` DATETIME NOT NULL, `updated` DATETIME NOT NULL, `stack_id` INTEGER NOT NULL, `region_slug` TEXT NOT NULL, `cluster_slug` TEXT NOT NULL);
 CREATE TABLE `cloud_migration_run` (`id` INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, `cloud_migration_uid` TEXT NULL, `result` TEXT NOT NULL, `created` DATETIME NOT NULL, `updated` DATETIME NOT NULL, `finished` DATETIME NULL);
+CREATE UNIQUE INDEX `UQE_user_login` ON `user` (`login`);
+CREATE UNIQUE INDEX `UQE_user_email` ON `user` (`email`);
+CREATE INDEX `IDX_user_login_email` ON `user` (`login`,`email`);
 CREATE UNIQUE INDEX `UQE_org_name` ON `org` (`name`);
 CREATE INDEX `IDX_data_source_org_id` ON `data_source` (`org_id`);
 CREATE UNIQUE INDEX `UQE_data_source_org_id_name` ON `data_source` (`org_id`,`name`);
@@ -34,6 +38,7 @@ CREATE INDEX `IDX_user_auth_user_id` ON `user_auth` (`user_id`);
 CREATE UNIQUE INDEX `UQE_cache_data_cache_key` ON `cache_data` (`cache_key`);
 CREATE UNIQUE INDEX `UQE_alert_configuration_org_id` ON `alert_configuration` (`org_id`);
 CREATE UNIQUE INDEX `UQE_signing_key_key_id` ON `signing_key` (`key_id`);
+CREATE UNIQUE INDEX `UQE_user_uid` ON `user` (`uid`);
 INSERT INTO migration_log (migration_id, sql, success, error, timestamp)
 SELECT column1, '-', 1, '', '2025-01-31 08:00:00' FROM (VALUES
 ('create migration_log table'),

@@ -1,5 +1,6 @@
 -- Made by `python -m tests.grafana.releases.rebuild`: the schema of a real Grafana, contents of our own.
 CREATE TABLE `migration_log` (`id` INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, `migration_id` TEXT NOT NULL, `sql` TEXT NOT NULL, `success` INTEGER NOT NULL, `error` TEXT NOT NULL, `timestamp` DATETIME NOT NULL);
+CREATE TABLE `user` (`id` INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, `version` INTEGER NOT NULL, `login` TEXT NOT NULL, `email` TEXT NOT NULL, `name` TEXT NULL, `password` TEXT NULL, `salt` TEXT NULL, `rands` TEXT NULL, `company` TEXT NULL, `org_id` INTEGER NOT NULL, `is_admin` INTEGER NOT NULL, `email_verified` INTEGER NULL, `theme` TEXT NULL, `created` DATETIME NOT NULL, `updated` DATETIME NOT NULL, `help_flags1` INTEGER NOT NULL DEFAULT 0, `last_seen_at` DATETIME NULL, `is_disabled` INTEGER NOT NULL DEFAULT 0, is_service_account BOOLEAN DEFAULT 0, `uid` TEXT NULL, `is_provisioned` INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE `org` (`id` INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, `version` INTEGER NOT NULL, `name` TEXT NOT NULL, `address1` TEXT NULL, `address2` TEXT NULL, `city` TEXT NULL, `state` TEXT NULL, `zip_code` TEXT NULL, `country` TEXT NULL, `billing_email` TEXT NULL, `created` DATETIME NOT NULL, `updated` DATETIME NOT NULL);
 CREATE TABLE `data_source` (`id` INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, `org_id` INTEGER NOT NULL, `version` INTEGER NOT NULL, `type` TEXT NOT NULL, `name` TEXT NOT NULL, `access` TEXT NOT NULL, `url` TEXT NOT NULL, `password` TEXT NULL, `user` TEXT NULL, `database` TEXT NULL, `basic_auth` INTEGER NOT NULL, `basic_auth_user` TEXT NULL, `basic_auth_password` TEXT NULL, `is_default` INTEGER NOT NULL, `json_data` TEXT NULL, `created` DATETIME NOT NULL, `updated` DATETIME NOT NULL, `with_credentials` INTEGER NOT NULL DEFAULT 0, `secure_json_data` TEXT NULL, `read_only` INTEGER NULL, `uid` TEXT NOT NULL DEFAULT 0, `is_prunable` INTEGER NULL DEFAULT 0, `api_version` TEXT NULL);
 CREATE TABLE `api_key` (`id` INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, `org_id` INTEGER NOT NULL, `name` TEXT NOT NULL, `key` TEXT NOT NULL, `role` TEXT NOT NULL, `created` DATETIME NOT NULL, `updated` DATETIME NOT NULL, `expires` INTEGER NULL, `service_account_id` INTEGER NULL, `last_used_at` DATETIME NULL, `is_revoked` INTEGER NULL DEFAULT 0);
@@ -30,6 +31,10 @@ CREATE TABLE `secret_keeper` (`guid` TEXT PRIMARY KEY NOT NULL, `name` TEXT NOT 
 CREATE TABLE `secret_data_key` (`uid` TEXT PRIMARY KEY NOT NULL, `namespace` TEXT NOT NULL, `label` TEXT NOT NULL, `active` INTEGER NOT NULL, `provider` TEXT NOT NULL, `encrypted_data` BLOB NOT NULL, `created` DATETIME NOT NULL, `updated` DATETIME NOT NULL);
 CREATE TABLE `secret_encrypted_value` (`namespace` TEXT NOT NULL, `name` TEXT NOT NULL, `version` INTEGER NOT NULL, `encrypted_data` BLOB NOT NULL, `created` INTEGER NOT NULL, `updated` INTEGER NOT NULL, `data_key_id` TEXT NOT NULL DEFAULT '');
 CREATE TABLE `resource_last_import_time` (`group` TEXT NOT NULL, `resource` TEXT NOT NULL, `namespace` TEXT NOT NULL, `last_import_time` DATETIME NOT NULL, PRIMARY KEY ( `group`,`resource`,`namespace` ));
+CREATE UNIQUE INDEX `UQE_user_login` ON `user` (`login`);
+CREATE UNIQUE INDEX `UQE_user_email` ON `user` (`email`);
+CREATE INDEX `IDX_user_login_email` ON `user` (`login`,`email`);
+CREATE UNIQUE INDEX `UQE_user_uid` ON `user` (`uid`);
 CREATE UNIQUE INDEX `UQE_org_name` ON `org` (`name`);
 CREATE INDEX `IDX_data_source_org_id` ON `data_source` (`org_id`);
 CREATE UNIQUE INDEX `UQE_data_source_org_id_name` ON `data_source` (`org_id`,`name`);
@@ -60,6 +65,7 @@ CREATE INDEX `IDX_resource_history_group_resource_resource_version` ON `resource
 CREATE INDEX `IDX_resource_group_resource` ON `resource` (`group`,`resource`);
 CREATE INDEX `IDX_resource_history_namespace_group_resource_action_version` ON `resource_history` (`namespace`,`group`,`resource`,`action`,`resource_version`);
 CREATE INDEX `IDX_resource_history_namespace_group_resource_name_generation` ON `resource_history` (`namespace`,`group`,`resource`,`name`,`generation`);
+CREATE INDEX `IDX_user_is_service_account_last_seen_at` ON `user` (`is_service_account`,`last_seen_at`);
 CREATE UNIQUE INDEX `UQE_cloud_migration_snapshot_partition_srp_unique` ON `cloud_migration_snapshot_partition` (`snapshot_uid`,`resource_type`,`partition_number`);
 CREATE UNIQUE INDEX `UQE_secret_secure_value_namespace_name_version_active` ON `secret_secure_value` (`namespace`,`name`,`version`,`active`);
 CREATE UNIQUE INDEX `UQE_secret_secure_value_namespace_name_version` ON `secret_secure_value` (`namespace`,`name`,`version`);

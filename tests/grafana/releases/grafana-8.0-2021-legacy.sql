@@ -1,5 +1,6 @@
 -- Made by `python -m tests.grafana.releases.rebuild`: the schema of a real Grafana, contents of our own.
 CREATE TABLE `migration_log` (`id` INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, `migration_id` TEXT NOT NULL, `sql` TEXT NOT NULL, `success` INTEGER NOT NULL, `error` TEXT NOT NULL, `timestamp` DATETIME NOT NULL);
+CREATE TABLE `user` (`id` INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, `version` INTEGER NOT NULL, `login` TEXT NOT NULL, `email` TEXT NOT NULL, `name` TEXT NULL, `password` TEXT NULL, `salt` TEXT NULL, `rands` TEXT NULL, `company` TEXT NULL, `org_id` INTEGER NOT NULL, `is_admin` INTEGER NOT NULL, `email_verified` INTEGER NULL, `theme` TEXT NULL, `created` DATETIME NOT NULL, `updated` DATETIME NOT NULL, `help_flags1` INTEGER NOT NULL DEFAULT 0, `last_seen_at` DATETIME NULL, `is_disabled` INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE `org` (`id` INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, `version` INTEGER NOT NULL, `name` TEXT NOT NULL, `address1` TEXT NULL, `address2` TEXT NULL, `city` TEXT NULL, `state` TEXT NULL, `zip_code` TEXT NULL, `country` TEXT NULL, `billing_email` TEXT NULL, `created` DATETIME NOT NULL, `updated` DATETIME NOT NULL);
 CREATE TABLE `data_source` (`id` INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, `org_id` INTEGER NOT NULL, `version` INTEGER NOT NULL, `type` TEXT NOT NULL, `name` TEXT NOT NULL, `access` TEXT NOT NULL, `url` TEXT NOT NULL, `password` TEXT NULL, `user` TEXT NULL, `database` TEXT NULL, `basic_auth` INTEGER NOT NULL, `basic_auth_user` TEXT NULL, `basic_auth_password` TEXT NULL, `is_default` INTEGER NOT NULL, `json_data` TEXT NULL, `created` DATETIME NOT NULL, `updated` DATETIME NOT NULL, `with_credentials` INTEGER NOT NULL DEFAULT 0, `secure_json_data` TEXT NULL, `read_only` INTEGER NULL, `uid` TEXT NOT NULL DEFAULT 0);
 CREATE TABLE `api_key` (`id` INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, `org_id` INTEGER NOT NULL, `name` TEXT NOT NULL, `key` TEXT NOT NULL, `role` TEXT NOT NULL, `created` DATETIME NOT NULL, `updated` DATETIME NOT NULL, `expires` INTEGER NULL);
@@ -9,6 +10,9 @@ CREATE TABLE `alert_notification` (`id` INTEGER PRIMARY KEY AUTOINCREMENT NOT NU
 CREATE TABLE `user_auth` (`id` INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, `user_id` INTEGER NOT NULL, `auth_module` TEXT NOT NULL, `auth_id` TEXT NOT NULL, `created` DATETIME NOT NULL, `o_auth_access_token` TEXT NULL, `o_auth_refresh_token` TEXT NULL, `o_auth_token_type` TEXT NULL, `o_auth_expiry` DATETIME NULL);
 CREATE TABLE `cache_data` (`cache_key` TEXT PRIMARY KEY NOT NULL, `data` BLOB NOT NULL, `expires` INTEGER NOT NULL, `created_at` INTEGER NOT NULL);
 CREATE TABLE `alert_configuration` (`id` INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, `alertmanager_configuration` TEXT NOT NULL, `configuration_version` TEXT NOT NULL, `created_at` INTEGER NOT NULL, `default` INTEGER NOT NULL DEFAULT 0);
+CREATE UNIQUE INDEX `UQE_user_login` ON `user` (`login`);
+CREATE UNIQUE INDEX `UQE_user_email` ON `user` (`email`);
+CREATE INDEX `IDX_user_login_email` ON `user` (`login`,`email`);
 CREATE UNIQUE INDEX `UQE_org_name` ON `org` (`name`);
 CREATE INDEX `IDX_data_source_org_id` ON `data_source` (`org_id`);
 CREATE UNIQUE INDEX `UQE_data_source_org_id_name` ON `data_source` (`org_id`,`name`);
