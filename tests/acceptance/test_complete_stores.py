@@ -157,7 +157,7 @@ def test_a_vaults_key_that_both_stores_use_stays_while_one_of_them_needs_it(tmp_
         "1 data keys of Grafana's secrets manager, under azure_keyvault.prod, may need it"
     ]
     assert answer["verified"]["not_covered"] == 1
-    assert any("not covered: 1 secrets in secret_encrypted_value" in note for note in answer["notes"])
+    assert any("not covered: 1 secret in secret_encrypted_value" in note for note in answer["notes"])
     story.cli.json(*ASK, "--store", "classic", "--retire", old, expect=8)
     # Then it is known, and which version.
     vault = ("--manager-vault", "azure_keyvault.prod=azurekv.prod")
