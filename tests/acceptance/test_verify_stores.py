@@ -197,7 +197,7 @@ def test_what_enterprise_wraps_is_neither_readable_nor_damaged_until_its_key_is_
     )
     assert "--manager-vault azure_keyvault.prod=azurekv.NAME" in part["hint"]
     text = story.cli("verify", expect=3).stdout
-    assert "not covered: 1 secrets in secret_encrypted_value under azure_keyvault.prod" in text
+    assert "not covered: 1 secret in secret_encrypted_value under azure_keyvault.prod" in text
     # Damage is still told.
     ((good,),) = story.query("SELECT encrypted_data FROM secret_data_key WHERE namespace = 'org-2'")
     story.execute("UPDATE secret_data_key SET encrypted_data = ? WHERE namespace = 'org-2'", b"damaged")

@@ -23,6 +23,7 @@ from reencrypt.planning.unread import refuse_unread
 from reencrypt.state.data_keys import read_ambiguous_keys
 from reencrypt.state.key_table import KeyTable
 from reencrypt.state.runs import last_rekey, read_runs
+from reencrypt.wording import counted
 
 
 @dataclass(slots=True)
@@ -77,7 +78,7 @@ class VerifyReport:
             *(f"ambiguous: {ambiguous(name, self.table)}" for name in self.ambiguous_keys),
             *map(str, self.faults),
             *(
-                f"not covered: {number} secrets in {location} under {provider}: {self.uncovered[provider]}"
+                f"not covered: {counted(number, 'secret')} in {location} under {provider}: {self.uncovered[provider]}"
                 for (location, provider), number in sorted(self.found.uncovered.items())
             ),
             *(f"possibly cut off: {place}" for place in self.found.possibly_cut),
