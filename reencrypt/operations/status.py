@@ -51,7 +51,10 @@ def _after(last: RunStatus) -> list[NextStep]:
         case RunState.UNDONE:
             return [NextStep("reencrypt plan", f"run {run.id} is undone: see what is there")]
         case RunState.UNDONE_PARTLY:
-            return [NextStep(f"reencrypt undo {run.id}", "it tries again what it had to keep")]
+            # Undoing it again helps only once its cause is gone, which nobody can know here.
+            return [
+                NextStep("reencrypt plan", f"run {run.id} is undone, apart from what had to stay: see what is there")
+            ]
         case RunState.COMPLETED:
             return [NextStep("reencrypt report", "everything is done; this is the evidence of it")]
         case _:

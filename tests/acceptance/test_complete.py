@@ -149,7 +149,7 @@ def test_damaged_text_keeps_the_key_that_it_names_until_it_is_given_up(story: St
     story.execute("UPDATE data_source SET secure_json_data = ? WHERE id = ?", document, row)
     delete = ("complete", "--finish", "--delete-data-keys", str(tmp_path / "keys.json"))
     answer = story.cli.json(*delete, expect=8)
-    assert any("1 damaged secret in data_source" in blocker for blocker in answer["blockers"])
+    assert any("1 secret in data_source is damaged" in blocker for blocker in answer["blockers"])
     (secret_key,) = [kek for kek in answer["keys"] if kek["name"] == "secret_key"]
     assert "under data key old" in secret_key["reasons"][0]
     story.cli.json("run", expect=3)

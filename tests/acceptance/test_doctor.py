@@ -227,7 +227,7 @@ def test_text_has_every_check_and_its_remedy(story: Story) -> None:
     assert "→ Add decrypt to the key permissions of" in text
     # It would replace the permissions that the identity has.
     assert "set-policy" not in text
-    assert text.rstrip().endswith("see what failed above.")
+    assert "Not healthy: see what failed above, and what to do about it." in text
 
 
 @pytest.mark.one_engine

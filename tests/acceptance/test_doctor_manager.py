@@ -181,7 +181,7 @@ def test_what_grafana_enterprise_wraps_is_not_covered_until_its_key_is_named(wor
     assert f"--manager-vault {provider}=azurekv.NAME" in check["remedy"]
     checks = examine(world, "--manager-vault", f"{provider}={TARGET}", "--to", NEW)
     assert (f"{GROUP} {provider}", "data keys") not in checks
-    assert checks[f"{GROUP} {provider}", "needed version"]["detail"] == f"{vault.key_version('prod')}: 1 data keys"
+    assert checks[f"{GROUP} {provider}", "needed version"]["detail"] == f"{vault.key_version('prod')}: 1 data key"
 
 
 def test_the_experimental_tables_are_refused_where_something_is_in_them(world: ManagerStory) -> None:

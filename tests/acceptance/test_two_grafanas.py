@@ -79,7 +79,7 @@ def test_an_interrupted_run_on_one_is_not_resumed_on_the_other(pair: tuple[Story
 def test_plan_and_doctor_show_the_schema(pair: tuple[Story, Story, str]) -> None:
     inner, outer, account = pair
     assert f"schema {account}" in inner.cli("plan", *WRAP).stdout
-    assert f'"{account}".reencrypt_lease' in inner.cli("plan", *WRAP).stdout
+    assert f'"{account}".reencrypt_lease' in inner.cli("plan", *WRAP, "--ddl").stdout
     assert f"in the schema {account}" in inner.cli("doctor", expect=None).stdout
     assert inner.cli.json("doctor", expect=None)["schema"] == account
     assert outer.cli.json("doctor", expect=None)["schema"] == "public"

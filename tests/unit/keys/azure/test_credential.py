@@ -81,7 +81,7 @@ async def test_the_identities_that_our_manifests_name_are_known_to_the_oldest_sd
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     named = set()
-    for path in sorted((ROOT / "config").rglob("*.*")):
+    for path in sorted(each for each in (ROOT / "config").rglob("*.*") if each.is_file()):
         named |= set(re.findall(r"AZURE_TOKEN_CREDENTIALS\s*(?:=|\n\s*value:)\s*(\w+)", path.read_text()))
     assert named
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
