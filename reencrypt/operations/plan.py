@@ -15,7 +15,7 @@ from reencrypt.keys.provider import LEGACY_PROVIDER, Unwrapped
 from reencrypt.operations.names import Names, in_words, names_of
 from reencrypt.planning.census import LocationCensus
 from reencrypt.planning.estimate import Estimate, estimate
-from reencrypt.planning.next_step import NextStep, Pilot, command_with, pilot_of
+from reencrypt.planning.next_step import NextStep, Pilot, command_given, pilot_of
 from reencrypt.planning.plan import Plan
 from reencrypt.planning.planner import make_plans
 from reencrypt.planning.quarantined_keys import count_unchanged
@@ -285,7 +285,7 @@ def _next_steps(reports: Sequence[PlanReport], *, name_store: bool) -> list[Next
     for report in reports:
         store = {"--store": str(report.store)} if name_store else {}
         if report.plan.run_to_continue is not None:
-            found.append(NextStep(command_with(report.plan, store), "it resumes where it was interrupted"))
+            found.append(NextStep(command_given(report.plan.options, store), "it resumes where it was interrupted"))
         elif report.pilot is not None:
             found.append(NextStep(report.pilot.command, "a pilot: then look whether Grafana reads those secrets"))
     return found or [NextStep("reencrypt verify", "nothing is to be moved; it reads every secret again")]

@@ -44,7 +44,9 @@ def pilot_of(plan: Plan, movable: Mapping[str, int], *, name_store: bool) -> Pil
         return None
     limit = min(_LIMIT, movable[location])
     more = {"--location": location, "--limit": limit}
-    return Pilot(location, limit, command_with(plan, {"--store": str(plan.store)} | more if name_store else more))
+    return Pilot(
+        location, limit, command_given(plan.options, {"--store": str(plan.store)} | more if name_store else more)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +57,10 @@ class NextStep:
     why: str
 
 
-def command_with(plan: Plan, more: Mapping[str, object] | None = None) -> str:
-    """The `run` that the plan is of, with more options."""
-    return " ".join(["reencrypt run", *words_of({**given_options(plan.options), **(more or {})})])
-
-
-def command_given(options: RunOptions) -> str:
-    """The command as the user has typed it, apart from where the configuration is."""
+def command_given(options: RunOptions, more: Mapping[str, object] | None = None) -> str:
+    """The command as the user has typed it, apart from where the configuration is, and with more options."""
     command = "quarantine retry" if options.accepted is not None else options.operation.command
-    return " ".join(["reencrypt", command, *words_of(given_options(options))])
+    return " ".join(["reencrypt", command, *words_of({**given_options(options), **(more or {})})])
 
 
 def words_of(options: Mapping[str, object]) -> list[str]:

@@ -16,7 +16,6 @@ import bisect
 import hashlib
 import itertools
 import re
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -25,6 +24,7 @@ from typing import Final
 from reencrypt.crypto import gobase64
 from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.crypto.envelope import algorithm_prefix
+from reencrypt.operations.complete.gzip_members import GZIP, Takes, from_gzip
 
 DEEPEST: Final = 3
 MOST_BYTES: Final = 64 * 1024 * 1024
@@ -79,11 +79,6 @@ _UNICODE: Final = re.compile(rb"\\u00([0-9A-Fa-f]{2})")
 _ESCAPES: Final = ((b"\\/", b"/"), (b'\\"', b'"'), (b"\\n", b"\n"), (b"\\r", b"\r"))
 
 _UTF16: Final = b"1\0" * 8  # of printable characters, translated by their table
-_GZIP: Final = b"\x1f\x8b\x08"
-_GZIP_WINDOW: Final = 31  # zlib's number for: with gzip's header
-_GZIP_FIRST: Final = 512  # bytes; grows, so that many short members cost no more than one long
-_GZIP_COST: Final = 4096  # bytes that an empty member counts as
-_GZIP_PART: Final = 1024 * 1024
 
 # Everything that makes bytes worth a look in one pattern: for few bytes one pass costs less than several.
 _ANYTHING: Final = re.compile(
@@ -93,7 +88,7 @@ _ANYTHING: Final = re.compile(
             re.escape(_ALGORITHM_START),
             _MEMBER,
             rb"[A-Za-z0-9+/_-]{48}",
-            re.escape(_GZIP),
+            re.escape(GZIP),
             _ESCAPED.pattern,
             rb"(?:[ -~]\x00){8}",
         )
@@ -144,8 +139,8 @@ def _detectors(data: bytes, marks: Marks) -> Iterator[Callable[[int], int]]:
     yield lambda start: _first_base64(data, text, start)
     yield lambda start: match.start() if (match := _ESCAPED.search(data, start)) else -1
     # Searching a single byte, which no text has, is ten times as fast.
-    if _GZIP[:1] in data:
-        yield lambda start: data.find(_GZIP, start)
+    if GZIP[:1] in data:
+        yield lambda start: data.find(GZIP, start)
     if b"\0" in data:
         printable = data.translate(_PRINTABLE_TABLE)
         yield lambda start: printable.find(_UTF16, start)
@@ -227,13 +222,10 @@ class _Unpacking:
     def _layers(self, data: bytes, depth: int) -> Iterator[bytes]:
         is_new = partial(self._is_new, depth=depth, carried=_ESCAPED.search(data) is not None)
         from_base64 = partial(_from_base64, is_new=is_new)
-        for unpack in (from_base64, _from_escapes, _from_utf16, _from_gzip):
+        for unpack in (from_base64, _from_escapes, _from_utf16, from_gzip):
             yield from unpack(data, self._takes)
             if self._left < 0:
                 return
-
-
-_Takes = Callable[[int], bool]
 
 
 def _signatures(data: bytes, marks: Marks) -> Iterator[str | None]:
@@ -293,7 +285,7 @@ def _runs(data: bytes, alphabet: re.Pattern[bytes], table: bytes, shortest: int)
         start = text.find(b"1" * shortest, match.end())
 
 
-def _from_base64(data: bytes, takes: _Takes, is_new: Callable[[bytes], bool]) -> Iterator[bytes]:
+def _from_base64(data: bytes, takes: Takes, is_new: Callable[[bytes], bool]) -> Iterator[bytes]:
     """Decode each base64 text, of either alphabet, with or without padding or line breaks; or hexadecimal text.
 
     Characters of the same alphabet, such as a path, may precede it, so it may begin at any of four characters.
@@ -331,7 +323,7 @@ def _next_line(data: bytes, end: int) -> re.Match[bytes] | None:
     return _BASE64.match(data, end + len(breaks)) if breaks else None
 
 
-def _from_hex(text: bytes, takes: _Takes) -> Iterator[bytes]:
+def _from_hex(text: bytes, takes: Takes) -> Iterator[bytes]:
     """Decode each hexadecimal part of a run, which may begin at any of two digits."""
     for start, end in _runs(text, _HEX, _HEX_TABLE, _SHORTEST_HEX):
         if not takes((end - start) // 2):
@@ -341,7 +333,7 @@ def _from_hex(text: bytes, takes: _Takes) -> Iterator[bytes]:
             yield binascii.unhexlify(text[start + skipped : start + skipped + whole])
 
 
-def _from_escapes(data: bytes, takes: _Takes) -> Iterator[bytes]:
+def _from_escapes(data: bytes, takes: Takes) -> Iterator[bytes]:
     """Undo JSON's escapes repeatedly, while there are any that a ciphertext's text may need."""
     escaped = data
     while _ESCAPED.search(data):
@@ -360,45 +352,8 @@ def _unescaped(data: bytes) -> bytes:
     return data.replace(b"\x02", b"\\")
 
 
-def _from_utf16(data: bytes, takes: _Takes) -> Iterator[bytes]:
+def _from_utf16(data: bytes, takes: Takes) -> Iterator[bytes]:
     """The odd and the even bytes of text in UTF-16: in either byte order one of them is the text."""
     if b"\0" in data and data.translate(_PRINTABLE_TABLE).find(_UTF16) >= 0 and takes(len(data)):
         yield data[::2]
         yield data[1::2]
-
-
-def _from_gzip(data: bytes, takes: _Takes) -> Iterator[bytes]:
-    """Unpack each gzip member, as far as it is undamaged."""
-    start = data.find(_GZIP)
-    while start >= 0:
-        unpacked, end = _member(data, start, takes)
-        if unpacked:
-            yield unpacked
-        if end is None:
-            return
-        start = data.find(_GZIP, max(end, start + 1))
-
-
-def _member(data: bytes, start: int, takes: _Takes) -> tuple[bytes, int | None]:
-    """The content of a member, and where it ends: None where no more may be unpacked."""
-    if not takes(_GZIP_COST):
-        return b"", None
-    stream = zlib.decompressobj(_GZIP_WINDOW)
-    parts: list[bytes] = []
-    position, size = start, _GZIP_FIRST
-    try:
-        while not stream.eof and position < len(data):
-            chunk = data[position : position + size]
-            position += len(chunk)
-            while chunk and not stream.eof:
-                part = stream.decompress(chunk, _GZIP_PART)
-                # Input counts too: an endless stream may hold nothing.
-                if not takes(len(part) + len(chunk) - len(stream.unconsumed_tail)):
-                    return b"".join(parts), None
-                parts.append(part)
-                chunk = stream.unconsumed_tail
-            size = min(size * 4, _GZIP_PART)
-    except zlib.error:
-        # Not gzip, or damaged from here on.
-        return b"".join(parts), start + 1
-    return b"".join(parts), position - len(stream.unused_data)
