@@ -162,18 +162,18 @@ def test_the_tables_of_an_older_grafana_on_postgres_are_migrated(
 def as_in_release(engine: Engine, folder: Path) -> None:
     """Give the rows of a database the tables of a Grafana 10 on PostgreSQL, and the log of migrations of the time."""
     statements = server_schema("schema-postgres-2024")
-    tables = re.findall(r"CREATE TABLE public\.(\w+)", "\n".join(statements))
-    gone = [name for name in GRAFANAS if name != "org"]
+    tables = re.findall(r'CREATE TABLE public\."?(\w+)', "\n".join(statements))
+    gone = [f'"{name}"' for name in GRAFANAS if name != "org"]
     with engine.session() as execute:
         for table in tables:
-            execute(f"CREATE TABLE kept_{table} AS TABLE {table}")
+            execute(f'CREATE TABLE kept_{table} AS TABLE "{table}"')
         execute(f"DROP TABLE IF EXISTS {', '.join(gone)}")
         for statement in statements:
             execute(statement)
         columns = "SELECT column_name FROM information_schema.columns WHERE table_name = ?"
         for table in set(tables) - {"migration_log"}:
             names = ", ".join(f'"{name}"' for (name,) in engine.query(columns, table))
-            execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM kept_{table}")  # noqa: S608 - of the release
+            execute(f'INSERT INTO "{table}" ({names}) SELECT {names} FROM kept_{table}')  # noqa: S608 - of the release
         for table in tables:
             execute(f"DROP TABLE kept_{table}")
         log = GrafanaDatabase("grafana-11-2024").write(folder / "log.db")
