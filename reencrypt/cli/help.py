@@ -24,6 +24,7 @@ HEADINGS: Final[dict[str, str]] = {
     "TargetOptions": "Target",
     "RotationOptions": "Rotation",
     "ScopeOptions": "How much, and when it stops",
+    "PaceOptions": "How much, and when it stops",
     "Common": "Every command: where Grafana is, and the form of results",
     "StoreOptions": "Where the secrets are",
     "DeclaredOptions": "Where the secrets are",

@@ -137,6 +137,9 @@ DELETE FROM reencrypt_quarantine WHERE location = :name
 -- name: declared_forget_checkpoints
 DELETE FROM reencrypt_checkpoint WHERE location = :name
 
+-- name: declared_forget_ranges
+DELETE FROM reencrypt_range WHERE location = :name
+
 -- name: declared_undoable
 SELECT r.id FROM reencrypt_run AS r WHERE r.state <> 'undone' AND EXISTS (
     SELECT 1 FROM reencrypt_journal AS j
@@ -147,22 +150,28 @@ ORDER BY r.number
 SELECT MAX(version) FROM reencrypt_schema
 
 -- name: lease_read
-SELECT token, holder, beats, beat_seconds FROM reencrypt_lease WHERE id = 1
+SELECT token, holder, beats, beat_seconds FROM reencrypt_lease WHERE id IN (1, 2) ORDER BY id
 
 -- name: lease_first
-INSERT INTO reencrypt_lease (id, token, holder, beats, beat_seconds, taken) VALUES (1, 0, '', 0, 0, :at)
+INSERT INTO reencrypt_lease (id, token, holder, beats, beat_seconds, taken) VALUES (:id, :token, '', 0, 0, :at)
 ON CONFLICT DO NOTHING
 
+-- name: lease_claim
+UPDATE reencrypt_lease SET token = :token, holder = :holder, beats = beats + 1, beat_seconds = :beat_seconds, taken = :at
+WHERE id = 2 AND token = :before AND beats = :beats
+
 -- name: lease_take
-UPDATE reencrypt_lease SET token = token + 1, holder = :holder, beats = beats + 1, beat_seconds = :beat_seconds,
-    taken = :at
-WHERE id = 1 AND token = :token AND beats = :beats
+UPDATE reencrypt_lease SET token = :token, holder = :holder, beat_seconds = :beat_seconds, taken = :at
+WHERE id = 1 AND token <= :token AND beats = :beats
+
+-- name: lease_check
+SELECT token FROM reencrypt_lease WHERE id = 1 AND token = :token
 
 -- name: lease_beat
-UPDATE reencrypt_lease SET beats = beats + 1 WHERE id = 1 AND token = :token
+UPDATE reencrypt_lease SET beats = beats + 1 WHERE id = 2 AND token = :token
 
 -- name: lease_release
-UPDATE reencrypt_lease SET holder = '' WHERE id = 1 AND token = :token
+UPDATE reencrypt_lease SET holder = '' WHERE id IN (1, 2) AND token = :token
 
 -- name: run_insert
 INSERT INTO reencrypt_run (id, number, operation, state, target_provider, algorithm, salt, wrap_format, target_key,
@@ -211,6 +220,21 @@ INSERT INTO reencrypt_checkpoint (run_id, location, pass, last_key, done, counts
 VALUES (:run_id, :location, :pass_number, :last_key, :done, :counts)
 ON CONFLICT (run_id, location, pass) DO UPDATE
 SET last_key = excluded.last_key, done = excluded.done, counts = excluded.counts
+
+-- name: ranges
+SELECT location, pass, number, until_key, last_key, done, counts, tally FROM reencrypt_range
+WHERE run_id = :run_id ORDER BY location, pass, number
+
+-- name: range_insert
+INSERT INTO reencrypt_range (run_id, location, pass, number, until_key, last_key, done, counts, tally)
+VALUES (:run_id, :location, :pass_number, :number, :until_key, :last_key, :done, :counts, :tally)
+
+-- name: range_save
+UPDATE reencrypt_range SET last_key = :last_key, done = :done, counts = :counts, tally = :tally
+WHERE run_id = :run_id AND location = :location AND pass = :pass_number AND number = :number
+
+-- name: ranges_drop
+DELETE FROM reencrypt_range WHERE run_id = :run_id AND location = :location AND pass = :pass_number
 
 -- name: quarantine
 SELECT location, row_key, field, reason, detail, state, secret_hash FROM reencrypt_quarantine

@@ -62,14 +62,16 @@ class Coverage:
         return f"{self.rows} rows looked at, {self.before} counted before and {self.after} after"
 
 
-async def next_page(database: Database, location: Location, after: Key | None, *, rows: int, size: int) -> list[Row]:
-    """Read the next rows after `after`, as `Database.read_page` does; returns an empty list only at the proven end.
+async def next_page(
+    database: Database, location: Location, after: Key | None, *, rows: int, size: int, until: Key | None = None
+) -> list[Row]:
+    """Read the next rows behind `after`, as `Database.read_page` does; returns an empty list only at the proven end.
 
     After an empty page the query is repeated without the bound on bytes. A row that it finds is the next page:
     it was inserted just now, or the page query missed it. Raises `ConfigurationError` where keys repeat.
     """
-    page = await database.read_page(location, after, rows=rows, size=size)
-    page = page or await database.read_page(location, after, rows=1, size=None)
+    page = await database.read_page(location, after, rows=rows, size=size, until=until)
+    page = page or await database.read_page(location, after, rows=1, size=None, until=until)
     if page and (page[-1].key == after or None in page[-1].key):
         raise ConfigurationError(
             f"{location.table}: its keys do not tell where a page ends", hint="Give the table its primary key back."

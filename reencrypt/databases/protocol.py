@@ -30,6 +30,17 @@ class RowUpdate(NamedTuple):
     new: tuple[bytes | None, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """The rows of a table behind the key `after`, None for its beginning, up to the key `until`, None for its end.
+
+    The order is the server's own.
+    """
+
+    after: Key | None = None
+    until: Key | None = None
+
+
 #: The first and the last key of a page, in the server's own order.
 Span = tuple[Key, Key]
 
@@ -192,8 +203,10 @@ class Database(Executor, Protocol):
         """Return the size of each of the location's columns, in order; None for no limit."""
         ...
 
-    async def read_page(self, location: Location, after: Key | None, *, rows: int, size: int | None) -> list[Row]:
-        """The next rows behind `after` in key order with a secret column that is not NULL.
+    async def read_page(
+        self, location: Location, after: Key | None, *, rows: int, size: int | None, until: Key | None = None
+    ) -> list[Row]:
+        """The next rows behind `after`, up to `until`, in key order with a secret column that is not NULL.
 
         At most `rows` of them, and not many more than `size` bytes (at least one row); None is no bound on the bytes.
         Holds no transaction open. An empty page does not prove the end: read with `reencrypt.databases.paging`.
@@ -207,6 +220,10 @@ class Database(Executor, Protocol):
         Returns the number and the key of the last row of the stretch. With None for that key the stretch was open and
         reached the end of the table.
         """
+        ...
+
+    async def key_ahead(self, location: Location, after: Key | None, *, rows: int) -> Key | None:
+        """The key of the last of the next rows behind `after`, with any content; None where there are fewer."""
         ...
 
     async def read_rows(self, location: Location, keys: Sequence[Key]) -> list[Row]:

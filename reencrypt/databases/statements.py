@@ -23,19 +23,28 @@ STATE_TABLES: Final = tuple(
 #: The tables of later steps: a database may have state and lack them.
 ACCEPTED_TABLE, VERSION_TABLE = "reencrypt_accepted", "reencrypt_schema"
 NAMESPACE_TABLE, DECLARED_TABLE = "reencrypt_namespace", "reencrypt_location"
-AUDIT_TABLE: Final = "reencrypt_audit"
+AUDIT_TABLE, RANGE_TABLE = "reencrypt_audit", "reencrypt_range"
 #: All state tables.
-OUR_TABLES: Final = (*STATE_TABLES, ACCEPTED_TABLE, VERSION_TABLE, NAMESPACE_TABLE, DECLARED_TABLE, AUDIT_TABLE)
+OUR_TABLES: Final = (
+    *STATE_TABLES,
+    ACCEPTED_TABLE,
+    VERSION_TABLE,
+    NAMESPACE_TABLE,
+    DECLARED_TABLE,
+    AUDIT_TABLE,
+    RANGE_TABLE,
+)
 #: The state tables that are dropped. The others tell which data keys and wrappings are ours, and what the user has
 #: accepted and declared. The lease is last, to protect the others.
 TEMPORARY_TABLES: Final = (
     *(f"reencrypt_{name}" for name in ("journal", "quarantine", "checkpoint")),
     NAMESPACE_TABLE,
     AUDIT_TABLE,
+    RANGE_TABLE,
     *(f"reencrypt_{name}" for name in ("run", "lease")),
 )
 #: The last step in the schema files: the state that this program reads and writes.
-STATE_VERSION: Final = 5
+STATE_VERSION: Final = 6
 
 
 def qualified(statement: str, schema: str) -> str:

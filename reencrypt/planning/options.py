@@ -199,6 +199,21 @@ class SafetyOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class PaceOptions:
+    """How much of the server a command uses."""
+
+    writers: int = option(
+        "--writers N",
+        "On a server, commit at most N pages at the same time.",
+        default=4,
+        minimum=1,
+        details="It begins with one and lets in more while commits are quick. Each takes a connection. SQLite has one "
+        "writer.",
+        example=2,
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class QuarantineSelection:
     """A selection of quarantine entries: those that fit every given option."""
 
@@ -314,6 +329,7 @@ class RunOptions:
     rotation: RotationOptions = field(default_factory=RotationOptions)
     scope: ScopeOptions = field(default_factory=ScopeOptions)
     safety: SafetyOptions = field(default_factory=SafetyOptions)
+    pace: PaceOptions = field(default_factory=PaceOptions)
     accepted: QuarantineSelection | None = None
     flags: frozenset[str] = frozenset()
     implied: frozenset[str] = frozenset()

@@ -8,23 +8,38 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Final
+from typing import Any
 
 from reencrypt.catalogue.location import Key
 from reencrypt.databases.paging import Coverage
 from reencrypt.databases.protocol import Executor, Transaction, Value
+from reencrypt.databases.statements import RANGE_TABLE
 from reencrypt.state.counts import Counts
 from reencrypt.state.damaged import read_back, whole
+from reencrypt.state.failure_rate import FailureRate
 from reencrypt.state.rowkey import key_from_text, key_to_text
 
-_COVERAGE: Final = "coverage"  # beside the counters
+_COVERAGE, _IS_SPLIT = "coverage", "is_split"  # beside the counters
 #: Progress with things other than secrets has these names in place of a location's.
 _DATA_KEYS, _JOURNAL = "data_keys", "journal"
 
 
 @dataclass(slots=True)
+class KeyRange:
+    """A part of a location, up to the key `until`, None for the location's end; its failures are counted by itself."""
+
+    number: int
+    until: Key | None
+    failure_rate: FailureRate = field(default_factory=FailureRate)
+
+
+@dataclass(slots=True)
 class Checkpoint:
-    """The progress of a sweep in a location: its last key, its counters, and how many rows it has read."""
+    """The progress of a sweep in a location: its last key, its counters, and how many rows it has read.
+
+    A location that `is_split` has a checkpoint for each of its `ranges` besides, which are what lies behind its own
+    last key. That of a range begins with the last key of the range before.
+    """
 
     location: str
     pass_number: int
@@ -32,6 +47,26 @@ class Checkpoint:
     done: bool
     counts: Counts
     coverage: Coverage = field(default_factory=Coverage)
+    key_range: KeyRange | None = None
+    is_split: bool = False
+    ranges: list[Checkpoint] = field(default_factory=list)
+
+    @property
+    def all_counts(self) -> Counts:
+        """The counters with those of the ranges."""
+        return Counts.sum([self.counts, *(each.counts for each in self.ranges)])
+
+    def joined(self, counted: int) -> Checkpoint:
+        """The checkpoint of a location whose ranges are all done, and which has so many rows now."""
+        rows = sum(each.coverage.rows for each in self.ranges)
+        return Checkpoint(
+            self.location,
+            self.pass_number,
+            self.last_key,
+            done=True,
+            counts=self.all_counts,
+            coverage=self.coverage.read(rows).ended(counted),
+        )
 
 
 @dataclass(slots=True)
@@ -95,14 +130,34 @@ async def read_column_progress(executor: Executor, undo_id: str) -> ColumnProgre
 
 
 async def _read(executor: Executor, run_id: str) -> list[Checkpoint]:
-    return [read_checkpoint(row) for row in await executor.fetch("checkpoints", run_id=run_id)]
+    checkpoints = [read_checkpoint(row) for row in await executor.fetch("checkpoints", run_id=run_id)]
+    if any(each.is_split for each in checkpoints):
+        # State of an older version has no such table.
+        split = {(each.location, each.pass_number): each for each in checkpoints}
+        for row in await executor.fetch("ranges", run_id=run_id):
+            found = read_range(row)
+            with read_back(f"the progress in {found.location} in {RANGE_TABLE}"):
+                split[found.location, found.pass_number].ranges.append(found)
+    return checkpoints
 
 
-def read_checkpoint(row: Sequence[Value]) -> Checkpoint:
+def read_range(row: Sequence[Value]) -> Checkpoint:
+    """Read a row of `reencrypt_range` back; raises `DamagedStateError`."""
+    location, pass_number, number, until, last_key, done, counts, tally = row
+    checkpoint = read_checkpoint((location, pass_number, last_key, done, counts), RANGE_TABLE)
+    with read_back(f"the progress in {location!s} in {RANGE_TABLE}"):
+        checkpoint.key_range = KeyRange(
+            whole(number), key_from_text(str(until)) if until is not None else None, FailureRate.from_json(str(tally))
+        )
+    return checkpoint
+
+
+def read_checkpoint(row: Sequence[Value], table: str = "reencrypt_checkpoint") -> Checkpoint:
     """Read a row of `reencrypt_checkpoint` back; raises `DamagedStateError`."""
     location, number, last_key, done, text = row
-    with read_back(f"the progress in {location!s} in reencrypt_checkpoint"):
+    with read_back(f"the progress in {location!s} in {table}"):
         numbers: dict[str, Any] = json.loads(str(text))
+        is_split = bool(numbers.pop(_IS_SPLIT, False))
         # Checkpoints of older versions have none.
         kept: dict[str, Any] = {
             name: None if each is None else whole(each) for name, each in numbers.pop(_COVERAGE, {}).items()
@@ -115,19 +170,50 @@ def read_checkpoint(row: Sequence[Value]) -> Checkpoint:
             done=bool(done),
             counts=Counts.from_numbers(numbers),
             coverage=coverage,
+            is_split=is_split,
         )
 
 
-async def save_checkpoint(transaction: Transaction, run_id: str, checkpoint: Checkpoint) -> None:
-    """Record progress in the transaction that made it."""
+async def save_checkpoint(transaction: Transaction, run_id: str, checkpoint: Checkpoint, tally: str = "{}") -> None:
+    """Record progress in the transaction that made it; `tally` is what a key range has of the failure rate."""
+    if checkpoint.key_range is None:
+        await transaction.execute("checkpoint_save", **_values(run_id, checkpoint))
+    else:
+        values = _values(run_id, checkpoint) | {"number": checkpoint.key_range.number, "tally": tally}
+        await transaction.execute("range_save", **values)
+
+
+def _values(run_id: str, checkpoint: Checkpoint) -> dict[str, Value]:
+    numbers = checkpoint.counts.to_numbers() | {_COVERAGE: asdict(checkpoint.coverage)}
+    return {
+        "run_id": run_id,
+        "location": checkpoint.location,
+        "pass_number": checkpoint.pass_number,
+        "last_key": _text(checkpoint.last_key),
+        "done": int(checkpoint.done),
+        "counts": json.dumps(numbers | ({_IS_SPLIT: True} if checkpoint.is_split else {})),
+    }
+
+
+def _text(key: Key | None) -> str | None:
+    return None if key is None else key_to_text(key)
+
+
+async def save_ranges(transaction: Transaction, run_id: str, checkpoint: Checkpoint) -> None:
+    """Record that a location is split, and where its ranges begin and end."""
+    await save_checkpoint(transaction, run_id, checkpoint)
+    await drop_ranges(transaction, run_id, checkpoint)  # of a commit whose answer was lost
+    for each in checkpoint.ranges:
+        if each.key_range is not None:
+            until, number = _text(each.key_range.until), each.key_range.number
+            values = _values(run_id, each) | {"number": number, "until_key": until, "tally": "{}"}
+            await transaction.execute("range_insert", **values)
+
+
+async def drop_ranges(transaction: Transaction, run_id: str, checkpoint: Checkpoint) -> None:
+    """Drop the ranges of a location that is done."""
     await transaction.execute(
-        "checkpoint_save",
-        run_id=run_id,
-        location=checkpoint.location,
-        pass_number=checkpoint.pass_number,
-        last_key=key_to_text(checkpoint.last_key) if checkpoint.last_key is not None else None,
-        done=int(checkpoint.done),
-        counts=json.dumps(checkpoint.counts.to_numbers() | {_COVERAGE: asdict(checkpoint.coverage)}),
+        "ranges_drop", run_id=run_id, location=checkpoint.location, pass_number=checkpoint.pass_number
     )
 
 
@@ -164,4 +250,4 @@ def latest_counts(checkpoints: Sequence[Checkpoint]) -> dict[str, Counts]:
     latest: dict[str, Checkpoint] = {}
     for checkpoint in sorted(checkpoints, key=lambda each: (each.done, each.pass_number)):
         latest[checkpoint.location] = checkpoint
-    return {name: checkpoint.counts for name, checkpoint in latest.items()}
+    return {name: checkpoint.all_counts for name, checkpoint in latest.items()}

@@ -27,5 +27,10 @@ async def save_declared(transaction: Transaction, run_id: str, name: str, declar
 
 async def forget_declared(transaction: Transaction, name: str) -> None:
     """Forget a declaration, and what runs have found out by it: entries in quarantine, and how far they came."""
-    for statement in ("declared_forget", "declared_forget_quarantine", "declared_forget_checkpoints"):
+    for statement in (
+        "declared_forget",
+        "declared_forget_quarantine",
+        "declared_forget_checkpoints",
+        "declared_forget_ranges",
+    ):
         await transaction.execute(statement, name=name)

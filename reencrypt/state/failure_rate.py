@@ -55,9 +55,20 @@ class FailureRate:
             self._count(key, -len(marks & seen), failed=failed)
             seen.update(itertools.islice(marks - seen, max(0, _MOST_REMEMBERED - len(seen))))
 
-    def to_json(self) -> str:
-        """Return the form in the run's row: only keys with failures, so that a run without any writes nothing."""
-        return json.dumps({key: [self.tried[key], failed] for key, failed in sorted(self.failed.items())})
+    def to_json(self, whole_run: FailureRate | None = None) -> str:
+        """Return the form in the state tables: only keys with failures, so that a run without any writes nothing.
+
+        For a part of a run the secrets that were tried are those of the `whole_run`: a part without failures has none
+        recorded.
+        """
+        tried = (whole_run or self).tried
+        return json.dumps({key: [tried[key], failed] for key, failed in sorted(self.failed.items())})
+
+    def resume(self, part: FailureRate) -> None:
+        """Add what a part of an interrupted run has recorded: its failures, of the secrets that the run had tried."""
+        for key, failed in part.failed.items():
+            self.tried[key] = max(self.tried.get(key, 0), part.tried[key])
+            self.failed[key] = self.failed.get(key, 0) + failed
 
     @staticmethod
     def from_json(text: str) -> FailureRate:

@@ -2,6 +2,12 @@
 
 A holder is dead when its heartbeat counter has not moved for the timeout on the contender's own monotonic clock. Wall
 clocks differ between machines and step, so they are not used.
+
+The table has two rows. Each transaction of a run shares a lock on the row of the lease, so that several can be open
+and no take-over happens before their commit. The heartbeat is another row, which none of them locks: an update of a row
+that others keep sharing would have to wait for all of them. A contender claims the heartbeat first, by its last beat.
+After that no transaction of the old token begins, and the contender takes the row of the lease when the open ones have
+ended.
 """
 
 from __future__ import annotations
@@ -9,12 +15,12 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple, NoReturn
 
-from reencrypt.databases.protocol import Database, Transaction, Value
+from reencrypt.databases.protocol import Database, Executor, Transaction, Value
 from reencrypt.databases.retry import retry_transaction
 from reencrypt.databases.state_version import read_state_version
 from reencrypt.errors import LeaseHeldError, ReencryptError, UnavailableError, first_error
@@ -23,6 +29,8 @@ from reencrypt.state.stop import StopRequest
 
 _BEATS_PER_TIMEOUT: Final = 3
 _POLLS_PER_BEAT: Final = 4
+_LEASE, _HEARTBEAT = 1, 2  # the ids of the rows
+_OPEN_PAGES_SECONDS: Final = 5.0  # of a holder that is dead: its server ends them, or somebody has to
 _RELEASE_SECONDS: Final = 2.0  # after a requested stop, or where the database has failed already
 
 
@@ -45,17 +53,27 @@ class Lease:
     _beating: asyncio.Task[None] | None = None
 
     async def check(self, transaction: Transaction) -> None:
-        """Beat inside a transaction. This locks the lease row, so that no take-over is possible before the commit.
+        """Check the token inside a transaction. This shares a lock, so that no take-over happens before the commit.
+
+        Raises `LeaseHeldError` when the lease was taken over while this process slept.
+        """
+        if not await transaction.fetch("lease_check", token=self.token):
+            await self._lost(transaction)
+
+    async def beat(self, transaction: Transaction) -> None:
+        """Show contenders that this process is alive.
 
         Raises `LeaseHeldError` when the lease was taken over while this process slept.
         """
         if not await transaction.execute("lease_beat", token=self.token):
-            rows = await transaction.fetch("lease_read")
-            holder = rows[0][1] if rows else "nobody"
-            raise LeaseHeldError(
-                f"the lease of this run was taken over by {holder!s}",
-                hint="That run continues from the same checkpoint; `reencrypt status` shows it.",
-            )
+            await self._lost(transaction)
+
+    async def _lost(self, transaction: Transaction) -> NoReturn:
+        rows = await _read(transaction)
+        raise LeaseHeldError(
+            f"the lease of this run was taken over by {rows[-1].holder if rows else 'nobody'}",
+            hint="That run continues from the same checkpoint; `reencrypt status` shows it.",
+        )
 
     def start_beating(self, database: Database, group: asyncio.TaskGroup) -> None:
         """Start the heartbeat, so that contenders see a live holder while nothing is committed."""
@@ -63,7 +81,7 @@ class Lease:
         async def beat() -> None:
             while self.is_kept:
                 await asyncio.sleep(self.beat_seconds)
-                await retry_transaction(database, self.check)
+                await retry_transaction(database, self.beat)
 
         self._beating = group.create_task(beat())
 
@@ -142,8 +160,25 @@ async def _release(lease: Lease, database: Database, patience: float | None) -> 
         await lease.release(database)
 
 
-#: Token and beats of a holder when it was found dead.
-DeadHolder = tuple[object, object]
+class _Row(NamedTuple):
+    """A row of the table: that of the lease, or that of the heartbeat."""
+
+    token: int
+    holder: str
+    beats: int
+    beat_seconds: float
+
+
+#: The rows of the lease when its holder was found dead.
+DeadHolder = tuple[_Row, ...]
+
+
+async def _read(executor: Executor) -> DeadHolder:
+    """Read the lease and the heartbeat. An older version has left no row of the heartbeat, and beats in the first."""
+    return tuple(
+        _Row(int(str(token)), str(holder), int(str(beats)), float(str(seconds)))
+        for token, holder, beats, seconds in await executor.fetch("lease_read")
+    )
 
 
 async def wait_until_free(
@@ -160,19 +195,19 @@ async def wait_until_free(
     loop = asyncio.get_running_loop()
     since = loop.time()
     while True:
-        rows = await database.fetch("lease_read")
-        if not rows or not rows[0][1]:
+        rows = await _read(database)
+        holder = next((row.holder for row in reversed(rows) if row.holder), "")
+        if not holder:
             return None
-        token, holder, beats, beat_seconds = rows[0]
-        patience = max(timeout_seconds, _BEATS_PER_TIMEOUT * float(str(beat_seconds)))
-        if known_dead == (token, beats):
+        patience = max(timeout_seconds, *(_BEATS_PER_TIMEOUT * row.beat_seconds for row in rows))
+        if known_dead == rows:
             return known_dead
         if watched is None:
-            watched, since = (token, beats), loop.time()
-            waiting(f"{holder!s} holds the lease; if its heartbeat does not move for {patience:g} s, it is dead")
-        elif watched != (token, beats):
+            watched, since = rows, loop.time()
+            waiting(f"{holder} holds the lease; if its heartbeat does not move for {patience:g} s, it is dead")
+        elif watched != rows:
             raise LeaseHeldError(
-                f"another run is at work: {holder!s}", hint="Let it finish; `reencrypt status` shows its progress."
+                f"another run is at work: {holder}", hint="Let it finish; `reencrypt status` shows its progress."
             )
         elif loop.time() - since >= patience:
             return watched
@@ -181,8 +216,8 @@ async def wait_until_free(
 
 async def read_holder(database: Database) -> str:
     """Read who holds the lease, empty where it is free."""
-    rows = await database.fetch("lease_read")
-    return str(rows[0][1]) if rows else ""
+    rows = await _read(database)
+    return rows[0].holder if rows else ""
 
 
 async def take_lease(
@@ -198,21 +233,35 @@ async def take_lease(
     """
     beat_seconds = timeout_seconds / _BEATS_PER_TIMEOUT
     async with database.transaction() as transaction:
-        if not await transaction.fetch("lease_read"):
-            await transaction.execute("lease_first", at=stamp())
+        rows = await _read(transaction)
+        for number in (_LEASE, _HEARTBEAT)[len(rows) :]:
+            await transaction.execute("lease_first", id=number, token=rows[0].token if rows else 0, at=stamp())
     while True:
-        rows = await database.fetch("lease_read")
-        token, beats = int(str(rows[0][0])), int(str(rows[0][2]))
+        held, heartbeat = await _read(database)
         await wait_until_free(database, timeout_seconds, waiting, known_dead)
+        lease = Lease(max(held.token, heartbeat.token) + 1, beat_seconds)
+        mine: dict[str, Value] = {"token": lease.token, "holder": holder_name(), "beat_seconds": beat_seconds}
         async with database.transaction() as transaction:
-            taken = await transaction.execute(
-                "lease_take",
-                holder=holder_name(),
-                beat_seconds=beat_seconds,
-                at=stamp(),
-                token=token,
-                beats=beats,
+            claimed = await transaction.execute(
+                "lease_claim", **mine, at=stamp(), before=heartbeat.token, beats=heartbeat.beats
             )
-        if taken:
-            return Lease(token + 1, beat_seconds)
+        if claimed and await _taken(lease, database, {**mine, "beats": held.beats}):
+            return lease
         # Another contender was faster; the next iteration sees it alive.
+
+
+async def _taken(lease: Lease, database: Database, mine: Mapping[str, Value]) -> bool:
+    """Take the row of a lease that is claimed, after the transactions that its old holder has left open.
+
+    Returns whether nobody else has claimed it since. Raises `UnavailableError` where such a transaction does not end.
+    """
+
+    async def body(transaction: Transaction) -> bool:
+        return bool(await transaction.execute("lease_take", **mine, at=stamp()))
+
+    try:
+        return await retry_transaction(database, body, deadline_seconds=_OPEN_PAGES_SECONDS)
+    except UnavailableError:
+        with suppress(ReencryptError):
+            await lease.release(database)
+        raise

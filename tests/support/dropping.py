@@ -60,15 +60,19 @@ class DroppingDatabase:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._real, name)
 
-    async def read_page(self, location: Location, after: Key | None, *, rows: int, size: int | None) -> list[Row]:
-        page = await self._real.read_page(location, after, rows=rows, size=cast("int", size))
+    async def read_page(
+        self, location: Location, after: Key | None, *, rows: int, size: int | None, until: Key | None = None
+    ) -> list[Row]:
+        page = await self._real.read_page(location, after, rows=rows, size=cast("int", size), until=until)
         if not page or not self._drop.takes(location):
             return page
         match self._drop.fault:
             case Fault.EMPTY:
                 return []
             case Fault.SKIPPED:
-                return await self._real.read_page(location, page[-1].key, rows=rows, size=cast("int", size))
+                return await self._real.read_page(
+                    location, page[-1].key, rows=rows, size=cast("int", size), until=until
+                )
             case Fault.HALVED:
                 return page[(len(page) + 1) // 2 :]
 

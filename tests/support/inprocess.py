@@ -49,8 +49,11 @@ class HookedDatabase:
             await asyncio.to_thread(self._hook, location.name, page)
         return page
 
-    async def read_page(self, location: Location, after: Key | None, *, rows: int, size: int) -> list[Row]:
-        return await self._raced(location, await self._real.read_page(location, after, rows=rows, size=size))
+    async def read_page(
+        self, location: Location, after: Key | None, *, rows: int, size: int, until: Key | None = None
+    ) -> list[Row]:
+        page = await self._real.read_page(location, after, rows=rows, size=size, until=until)
+        return await self._raced(location, page)
 
     async def read_rows(self, location: Location, keys: Sequence[Key]) -> list[Row]:
         return await self._raced(location, await self._real.read_rows(location, keys))

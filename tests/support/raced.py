@@ -118,7 +118,7 @@ class Grafana:
         self.store = store
         self.places = PLACES[store.name]
         self._scratch = scratch
-        self._monkeypatch = monkeypatch
+        self.monkeypatch = monkeypatch
         self.config: Path | None = None
         if store is MANAGER:
             self.config = scratch.with_name("manager.ini")
@@ -240,7 +240,7 @@ class Grafana:
         return await run_in_process(
             self.engine.url,
             SECRET_KEY,
-            self._monkeypatch,
+            self.monkeypatch,
             **{"options": self.options(), **hooks},  # type: ignore[arg-type]
             store=self.store.name,
             config=self.config,

@@ -21,6 +21,7 @@ from reencrypt.keys.service_options import ServiceOptions
 from reencrypt.option import option
 from reencrypt.planning.options import (
     DeclaredOptions,
+    PaceOptions,
     QuarantineSelection,
     RunOptions,
     SafetyOptions,
@@ -118,6 +119,7 @@ def _prepare_retry(
     vault: ServiceOptions,
     manager: ManagerOptions,
     safety: SafetyOptions,
+    pace: PaceOptions,
     wanted: RetryOptions,
     chosen: Annotated[QuarantineSelection, Only("location", "row_key", "field")],
 ) -> Work[StoresReport[RunReport]]:
@@ -136,6 +138,7 @@ def _prepare_retry(
         vault=vault,
         manager=manager,
         safety=safety,
+        pace=pace,
         accepted=accepted,
     )
     return running(options)

@@ -11,6 +11,7 @@ from reencrypt.keys.service_options import ServiceOptions
 from reencrypt.outcomes import Operation
 from reencrypt.planning.options import (
     DeclaredOptions,
+    PaceOptions,
     RunOptions,
     SafetyOptions,
     ScopeOptions,
@@ -32,6 +33,7 @@ def prepare(
     vault: ServiceOptions,
     scope: Annotated[ScopeOptions, Only("max_runtime")],
     safety: SafetyOptions,
+    pace: PaceOptions,
 ) -> Work[StoresReport[RunReport]]:
     """Bring every secret back directly under `secret_key`, as Grafana wrote it before it had data keys.
 
@@ -48,6 +50,7 @@ def prepare(
         vault=vault,
         scope=scope,
         safety=safety,
+        pace=pace,
     )
     return running(options)
 

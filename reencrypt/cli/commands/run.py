@@ -10,6 +10,7 @@ from reencrypt.keys.manager_options import ManagerOptions
 from reencrypt.keys.service_options import ServiceOptions
 from reencrypt.planning.options import (
     DeclaredOptions,
+    PaceOptions,
     RotationOptions,
     RunOptions,
     SafetyOptions,
@@ -36,6 +37,7 @@ def prepare(
     rotation: RotationOptions,
     scope: ScopeOptions,
     safety: SafetyOptions,
+    pace: PaceOptions,
 ) -> Work[StoresReport[RunReport]]:
     """Re-encrypt every secret with the target provider; resume an interrupted run.
 
@@ -52,6 +54,7 @@ def prepare(
         rotation=rotation,
         scope=scope,
         safety=safety,
+        pace=pace,
     )
     return running(options)
 

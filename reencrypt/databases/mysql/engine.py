@@ -12,7 +12,7 @@ from reencrypt.databases.mysql.driver import MysqlDriver
 from reencrypt.databases.mysql.dsn import target_of
 from reencrypt.databases.mysql.rendering import Rendering
 from reencrypt.databases.paramstyle import Positional, in_order
-from reencrypt.databases.protocol import Value
+from reencrypt.databases.protocol import Stretch, Value
 from reencrypt.databases.server.connection import Session
 from reencrypt.databases.server.database import ServerDatabase
 from reencrypt.databases.server.dialect import Query
@@ -88,12 +88,17 @@ class MysqlDialect:
             self._tables[location.table] = table
         return Rendering(location, table.types, table.unique_index(location.key), session.statement_bytes)
 
+    async def key_ahead(self, session: Session, location: Location, after: Key | None, rows: int) -> Key | None:
+        """Find the key by its index."""
+        rendering = await self.rendering(session, location)
+        found = await session.fetch(*rendering.key_ahead(after, rows))
+        return tuple(found[0]) if found else None
+
     async def count_stretch(
         self, session: Session, location: Location, after: Key | None, rows: int
     ) -> tuple[int, Key | None]:
         """Find where the stretch ends, then count up to there."""
         rendering = await self.rendering(session, location)
-        found = await session.fetch(*rendering.end_of_stretch(after, rows))
-        end = found[0] if found else None
-        ((number,),) = await session.fetch(*rendering.count(after, end))
+        end = await self.key_ahead(session, location, after, rows)
+        ((number,),) = await session.fetch(*rendering.count(Stretch(after, end)))
         return int(number), end

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.databases.joined import Cells, joined_limits, parted_cells, parted_updates, rows_of
-from reencrypt.databases.protocol import ColumnLimit, RowUpdate, Span, Value
+from reencrypt.databases.protocol import ColumnLimit, RowUpdate, Span, Stretch, Value
 from reencrypt.databases.server.dialect import Query
 from reencrypt.errors import UnavailableError
 
@@ -104,24 +104,22 @@ class Rendering:
         columns.append(" + ".join(f"(t.{quote(name)} IS NOT NULL)" for name in location.stored))
         return ", ".join(columns)
 
-    def _where(
-        self, after: Sequence[Value] | None, until: Sequence[Value] | None = None
-    ) -> tuple[list[str], list[Value]]:
-        """Which rows may hold secrets, of those behind one key and up to another: terms for WHERE, and their values."""
+    def _where(self, stretch: Stretch) -> tuple[list[str], list[Value]]:
+        """Which rows of a stretch may hold secrets: terms for WHERE, and their values."""
         location = self.location
         values: list[Value] = []
         where = [f"({' OR '.join(f't.{quote(field.column)} IS NOT NULL' for field in location.fields)})"]
         for column, allowed in location.only.items():
             where.append(f"{self._bytes(column)} IN ({', '.join(['%s'] * len(allowed))})")
             values += (value.encode() for value in allowed)
-        between, keys = self._between(after, until)
+        between, keys = self._between(stretch)
         return where + between, values + keys
 
-    def _between(self, after: Sequence[Value] | None, until: Sequence[Value] | None) -> tuple[list[str], list[Value]]:
+    def _between(self, stretch: Stretch) -> tuple[list[str], list[Value]]:
         keys = ", ".join(self._key(name) for name in self.location.key)
         terms: list[str] = []
         values: list[Value] = []
-        for sign, bound in ((">", after), ("<=", until)):
+        for sign, bound in ((">", stretch.after), ("<=", stretch.until)):
             if bound is not None:
                 terms.append(f"({keys}) {sign} ({', '.join(['%s'] * len(bound))})")
                 values += (part.encode() if isinstance(part, str) and not self.unique else part for part in bound)
@@ -141,15 +139,15 @@ class Rendering:
             f"(SELECT COUNT(*) FROM (SELECT DISTINCT {key} FROM {table} AS t WHERE {filled}) AS found)"
         ), []
 
-    def page(self, after: Sequence[Value] | None, rows: int, size: int | None) -> Query:
-        """The next page in key order, cut off where it has grown beyond `size` bytes, in one round trip.
+    def page(self, stretch: Stretch, rows: int, size: int | None) -> Query:
+        """The first page of a stretch in key order, cut off where it has grown beyond `size` bytes, in one round trip.
 
         Only keys and lengths are sorted and summed up; the large columns are fetched for the page alone. A row's
         own length is subtracted from the sum with it: of a frame that ends one row before the own one MariaDB and
         MySQL 9 make different sums where that frame is empty.
         """
         location = self.location
-        where, values = self._where(after)
+        where, values = self._where(stretch)
         keys = [self._key(name) for name in location.key]
         if size is None:
             return (
@@ -169,10 +167,10 @@ class Rendering:
             f"WHERE behind < %s ORDER BY {order}"
         ), [*values, rows, size]
 
-    def end_of_stretch(self, after: Sequence[Value] | None, rows: int) -> Query:
-        """Read the key of the last of the next rows, with any content; no row where there are fewer."""
+    def key_ahead(self, after: Key | None, rows: int) -> Query:
+        """Read the key of the last of the next rows."""
         keys = ", ".join(self._key(name) for name in self.location.key)
-        between, values = self._between(after, None)
+        between, values = self._between(Stretch(after))
         where = f"WHERE {' AND '.join(between)} " if between else ""
         names = ", ".join(f"t.{quote(name)}" for name in self.location.key)
         return (f"SELECT {names} FROM {quote(self.location.table)} AS t {where}ORDER BY {keys} LIMIT 1 OFFSET %s"), [
@@ -180,9 +178,9 @@ class Rendering:
             rows - 1,
         ]
 
-    def count(self, after: Sequence[Value] | None, until: Sequence[Value] | None) -> Query:
-        """How many rows `page` would read behind one key and up to another."""
-        where, values = self._where(after, until)
+    def count(self, stretch: Stretch) -> Query:
+        """How many rows `page` would read of a stretch."""
+        where, values = self._where(stretch)
         return f"SELECT COUNT(*) FROM {quote(self.location.table)} AS t WHERE {' AND '.join(where)}", values
 
     def by_keys(self, keys: Sequence[Key]) -> Query:

@@ -116,3 +116,19 @@ CREATE TABLE IF NOT EXISTS reencrypt_audit (
     content MEDIUMTEXT NOT NULL
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 INSERT IGNORE INTO reencrypt_schema (version) VALUES (5);
+-- step 6
+-- The key ranges of a location that several writers work through at the same time, each with its own progress. They are
+-- gone when the location is done, and its checkpoint has their sum.
+CREATE TABLE IF NOT EXISTS reencrypt_range (
+    run_id VARCHAR(64) NOT NULL,
+    location VARCHAR(64) NOT NULL,
+    pass BIGINT NOT NULL,
+    number BIGINT NOT NULL,
+    until_key TEXT NULL,
+    last_key TEXT NULL,
+    done BIGINT NOT NULL,
+    counts MEDIUMTEXT NOT NULL,
+    tally MEDIUMTEXT NOT NULL,
+    PRIMARY KEY (run_id, location, pass, number)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+INSERT IGNORE INTO reencrypt_schema (version) VALUES (6);

@@ -8,8 +8,11 @@ SELECT uid FROM secret_data_key WHERE namespace = :namespace AND uid = :uid AND 
 LOCK IN SHARE MODE
 
 -- name: lease_first
-INSERT INTO reencrypt_lease (id, token, holder, beats, beat_seconds, taken) VALUES (1, 0, '', 0, 0, :at)
-ON DUPLICATE KEY UPDATE id = id
+INSERT INTO reencrypt_lease (id, token, holder, beats, beat_seconds, taken) VALUES (:id, :token, '', 0, 0, :at)
+ON DUPLICATE KEY UPDATE beats = beats
+
+-- name: lease_check
+SELECT token FROM reencrypt_lease WHERE id = 1 AND token = :token LOCK IN SHARE MODE
 
 -- name: run_insert
 INSERT INTO reencrypt_run (id, number, operation, state, target_provider, algorithm, salt, wrap_format, target_key,

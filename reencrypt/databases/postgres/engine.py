@@ -12,7 +12,7 @@ from reencrypt.databases.postgres.catalogue import PostgresCatalogue, schema_of
 from reencrypt.databases.postgres.driver import PostgresDriver
 from reencrypt.databases.postgres.dsn import target_of
 from reencrypt.databases.postgres.rendering import Column, Rendering, in_zone, quote
-from reencrypt.databases.protocol import Value
+from reencrypt.databases.protocol import Stretch, Value
 from reencrypt.databases.server.connection import Session
 from reencrypt.databases.server.database import ServerDatabase
 from reencrypt.databases.server.dialect import Query
@@ -22,6 +22,9 @@ from reencrypt.settings import DatabaseSettings
 
 #: The tables whose moments named statements write. No name of another table of theirs contains one of these.
 _WITH_MOMENTS: Final = ("data_keys", "secret_data_key")
+# A limit on statements is meant for an application's queries; what goes over a whole table may take as long as that
+# needs.
+_NO_LIMIT: Final = "SET LOCAL statement_timeout = 0"
 _STATE_LOCK: Final = 0x7265656E  # the key of the advisory lock: "reen"
 
 
@@ -118,13 +121,19 @@ class PostgresDialect:
             types = self._types[location.table] = await self.catalogue.types(session, location.table)
         return Rendering(location, types, self.schema, self._is_raw)
 
+    async def key_ahead(self, session: Session, location: Location, after: Key | None, rows: int) -> Key | None:
+        """Find the key by its index."""
+        rendering = await self.rendering(session, location)
+        await session.command(_NO_LIMIT)
+        found = await session.fetch(*rendering.key_ahead(after, rows))
+        return rendering.to_key(found[0]) if found else None
+
     async def count_stretch(
         self, session: Session, location: Location, after: Key | None, rows: int
     ) -> tuple[int, Key | None]:
         """Count to the end in one scan: to find the end of a stretch takes ten times as long as to count it."""
         del rows
         rendering = await self.rendering(session, location)
-        # A limit on statements is meant for an application's queries; this count may take as long as the table needs.
-        await session.command("SET LOCAL statement_timeout = 0")
-        ((number,),) = await session.fetch(*rendering.count(after))
+        await session.command(_NO_LIMIT)
+        ((number,),) = await session.fetch(*rendering.count(Stretch(after)))
         return int(number), None

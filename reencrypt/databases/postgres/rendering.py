@@ -11,7 +11,7 @@ from uuid import UUID
 
 from reencrypt.catalogue.location import Key, KeyPart, Location, Row
 from reencrypt.databases.joined import Cells, joined_limits, parted_cells, rows_of, stored_columns
-from reencrypt.databases.protocol import ColumnLimit, RowUpdate, Span, Value
+from reencrypt.databases.protocol import ColumnLimit, RowUpdate, Span, Stretch, Value
 from reencrypt.databases.server.dialect import Query
 
 _INTEGERS: Final = frozenset(("int2", "int4", "int8"))
@@ -139,17 +139,24 @@ class Rendering:
         only = "" if self.location.clip is None else "ONLY "
         return f"{only}{self._table()}"
 
-    def _where(self, after: Sequence[Value] | None) -> tuple[list[str], list[Value]]:
-        """Which rows behind a key may hold secrets: terms for WHERE, and their values."""
+    def _where(self, stretch: Stretch) -> tuple[list[str], list[Value]]:
+        """Which rows of a stretch may hold secrets: terms for WHERE, and their values."""
         location = self.location
         values: list[Value] = []
         where = [f"({' OR '.join(f'{quote(field.column)} IS NOT NULL' for field in location.fields)})"]
         for column, allowed in location.only.items():
             where.append(f"{quote(column)} IN ({', '.join(_bind(values, value) for value in allowed)})")
-        if after is not None:
-            key = ", ".join(map(quote, location.key))
-            where.append(f"({key}) > ({', '.join(_bind(values, part) for part in after)})")
-        return where, values
+        return where + self._between(stretch, values), values
+
+    def _between(self, stretch: Stretch, values: list[Value]) -> list[str]:
+        """Terms for the rows of a stretch; adds their values."""
+        key = ", ".join(map(quote, self.location.key))
+        bounds = ((">", stretch.after), ("<=", stretch.until))
+        return [
+            f"({key}) {sign} ({', '.join(_bind(values, part) for part in bound)})"
+            for sign, bound in bounds
+            if bound is not None
+        ]
 
     def limits(self) -> tuple[ColumnLimit | None, ...]:
         """VARCHAR counts characters; TEXT and BYTEA hold a gigabyte."""
@@ -166,15 +173,15 @@ class Rendering:
             f"(SELECT COUNT(*) FROM (SELECT DISTINCT {key} FROM {self._table()} WHERE {filled}) AS keys)"
         ), []
 
-    def page(self, after: Sequence[Value] | None, rows: int, size: int | None) -> Query:
-        """The next page in key order, cut off where it has grown beyond `size` bytes, in one round trip.
+    def page(self, stretch: Stretch, rows: int, size: int | None) -> Query:
+        """The first page of a stretch in key order, cut off where it has grown beyond `size` bytes, in one round trip.
 
         octet_length reads a value's header alone, so nothing is fetched from storage that the page leaves out. Key
         order and comparison are those of the column's own collation, so that its index serves both. A row's own length
         is subtracted from the sum with it, so that no sum depends on a server's treatment of an empty frame.
         """
         location = self.location
-        where, values = self._where(after)
+        where, values = self._where(stretch)
         key = ", ".join(map(quote, location.key))
         if size is None:
             return f"{self._select()} WHERE {' AND '.join(where)} ORDER BY {key} LIMIT {_bind(values, rows)}", values
@@ -195,9 +202,22 @@ class Rendering:
             f") AS measured WHERE before < {_bind(values, size)} ORDER BY {order}"
         ), values
 
-    def count(self, after: Sequence[Value] | None) -> Query:
+    def key_ahead(self, after: Key | None, rows: int) -> Query:
+        """Read the key of the last of the next rows."""
+        values: list[Value] = []
+        key = ", ".join(map(quote, self.location.key))
+        between = self._between(Stretch(after), values)
+        where = f"WHERE {' AND '.join(between)} " if between else ""
+        offset = _bind(values, rows - 1)
+        return f"SELECT {key} FROM {self._own_rows()} {where}ORDER BY {key} LIMIT 1 OFFSET {offset}", values
+
+    def to_key(self, raw: Sequence[Any]) -> Key:
+        """Build a key from a result of `key_ahead`."""
+        return tuple(map(_plain, raw))
+
+    def count(self, stretch: Stretch) -> Query:
         """How many rows `page` would read behind a key."""
-        where, values = self._where(after)
+        where, values = self._where(stretch)
         return f"SELECT COUNT(*) FROM {self._own_rows()} WHERE {' AND '.join(where)}", values
 
     def by_keys(self, keys: Sequence[Key]) -> Query:

@@ -144,6 +144,11 @@ class Connection:
             self._teller.succeeded()
             return found
 
+    async def open(self) -> None:
+        """Connect now, once, without a retry. Raises a `ReencryptError` where that fails."""
+        async with self._in_use, self._undoubted():
+            pass
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Session]:
         """A transaction on the connection: committed when the block ends, rolled back when it raises."""

@@ -13,10 +13,11 @@ from typing import Final
 
 from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.databases.column_types import ColumnUse, UnfitColumn
-from reencrypt.databases.protocol import ColumnLimit, LockPolicy, RowUpdate, Span, Value
+from reencrypt.databases.protocol import ColumnLimit, LockPolicy, RowUpdate, Span, Stretch, Value
 from reencrypt.databases.retry import OPENING_SECONDS
 from reencrypt.databases.server.connection import Connection, Driver, Session
 from reencrypt.databases.server.dialect import Dialect
+from reencrypt.databases.server.writers import Writers
 from reencrypt.databases.shapes import Shape
 from reencrypt.databases.sight import KeyCount, Sight
 from reencrypt.databases.state_version import read_state_version
@@ -38,13 +39,13 @@ def _updated(location: Location) -> Value:
 
 
 class ServerDatabase:
-    """Two connections: pages are read on one while the other commits."""
+    """One connection reads pages while others commit."""
 
-    def __init__(self, driver: Driver, dialect: Dialect, reader: Connection, writer: Connection) -> None:
+    def __init__(self, driver: Driver, dialect: Dialect, reader: Connection, writers: Writers) -> None:
         self._driver = driver
         self._dialect = dialect
         self._reader = reader
-        self._writer = writer
+        self._writers = writers
 
     @classmethod
     async def open(
@@ -57,7 +58,7 @@ class ServerDatabase:
         reader = Connection(driver, waiting)
         try:
             dialect = await reader.read(look, deadline_seconds=OPENING_SECONDS)
-            return cls(driver, dialect, reader, Connection(driver, waiting))
+            return cls(driver, dialect, reader, Writers(lambda: Connection(driver, waiting)))
         except BaseException:
             await asyncio.shield(reader.close())
             raise
@@ -135,12 +136,14 @@ class ServerDatabase:
         query, values = self._dialect.statement(statement, parameters)
         return await self._reader.read(lambda session: session.fetch(query, values))
 
-    async def read_page(self, location: Location, after: Key | None, *, rows: int, size: int | None) -> list[Row]:
+    async def read_page(
+        self, location: Location, after: Key | None, *, rows: int, size: int | None, until: Key | None = None
+    ) -> list[Row]:
         """Read the next rows by key, in one statement."""
 
         async def work(session: Session) -> list[Row]:
             rendering = await self._dialect.rendering(session, location)
-            return rendering.to_rows(await session.fetch(*rendering.page(after, rows, size)))
+            return rendering.to_rows(await session.fetch(*rendering.page(Stretch(after, until), rows, size)))
 
         return await self._reader.read(work)
 
@@ -148,14 +151,18 @@ class ServerDatabase:
         """Count what pages would read of the next rows."""
         return await self._reader.read(lambda session: self._dialect.count_stretch(session, location, after, rows))
 
+    async def key_ahead(self, location: Location, after: Key | None, *, rows: int) -> Key | None:
+        """Find it by the index of the key."""
+        return await self._reader.read(lambda session: self._dialect.key_ahead(session, location, after, rows))
+
     async def read_rows(self, location: Location, keys: Sequence[Key]) -> list[Row]:
         """Read single rows again by key, in one statement."""
         return await self._reader.read(lambda session: _rows(session, self._dialect, location, keys))
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[ServerTransaction]:
-        """A transaction of the writing connection."""
-        async with self._writer.transaction() as session:
+        """A transaction of its own; several may be open at the same time, each on a connection of its own."""
+        async with self._writers.transaction() as session:
             transaction = ServerTransaction(self._driver, self._dialect, session)
             yield transaction
             await transaction.written.check(transaction)
@@ -177,16 +184,17 @@ class ServerDatabase:
 
         if lock is None:
             # Every statement is its own transaction, so a retry is harmless.
-            await self._writer.read(work)
+            async with self._writers.connection() as connection:
+                await connection.read(work)
             return
-        async with self._writer.transaction() as session:
+        async with self._writers.transaction() as session:
             with self._driver.translated():
                 await session.command(lock)
                 await work(session)
 
     async def close(self) -> None:
-        """Close both connections, at once: each may have to wait for a server that does not answer."""
-        await asyncio.shield(asyncio.gather(self._reader.close(), self._writer.close()))
+        """Close every connection, at once: each may have to wait for a server that does not answer."""
+        await asyncio.shield(asyncio.gather(self._reader.close(), self._writers.close()))
 
 
 class ServerTransaction:

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.databases.column_types import ColumnUse, UnfitColumn
-from reencrypt.databases.protocol import ColumnLimit, RowUpdate, Span, Value
+from reencrypt.databases.protocol import ColumnLimit, RowUpdate, Span, Stretch, Value
 from reencrypt.databases.server.connection import Session
 from reencrypt.databases.shapes import Shape
 from reencrypt.databases.sight import Sight
@@ -28,8 +28,8 @@ class Rendering(Protocol):
         """How many rows the table has and how many different keys, in one statement."""
         ...
 
-    def page(self, after: Sequence[Value] | None, rows: int, size: int | None) -> Query:
-        """The next page in key order, cut off where it has grown beyond `size` bytes, in one round trip."""
+    def page(self, stretch: Stretch, rows: int, size: int | None) -> Query:
+        """The first page of a stretch in key order, cut off beyond `size` bytes, in one round trip."""
         ...
 
     def by_keys(self, keys: Sequence[Key]) -> Query:
@@ -136,6 +136,10 @@ class Dialect(Protocol):
 
     async def rendering(self, session: Session, location: Location) -> Rendering:
         """Return the SQL of a location; the types of its table's columns are read once."""
+        ...
+
+    async def key_ahead(self, session: Session, location: Location, after: Key | None, rows: int) -> Key | None:
+        """Find the key of the last of the next rows; see `Database`."""
         ...
 
     async def count_stretch(

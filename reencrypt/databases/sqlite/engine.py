@@ -20,7 +20,7 @@ import aiosqlite
 
 from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.databases.column_types import ColumnUse, Role, UnfitColumn
-from reencrypt.databases.protocol import ColumnLimit, Database, LockPolicy, Value
+from reencrypt.databases.protocol import ColumnLimit, Database, LockPolicy, Stretch, Value
 from reencrypt.databases.shapes import Shape
 from reencrypt.databases.sight import KeyCount, Sight
 from reencrypt.databases.sqlite import catalogue
@@ -32,7 +32,7 @@ from reencrypt.databases.sqlite.errors import (
     damaged,
     translated,
 )
-from reencrypt.databases.sqlite.rendering import batches, behind, columns, conditions, length, quote, select, to_rows
+from reencrypt.databases.sqlite.rendering import batches, columns, conditions, length, quote, select, to_rows, within
 from reencrypt.databases.sqlite.transaction import SqliteTransaction
 from reencrypt.databases.state_version import read_state_version
 from reencrypt.databases.statements import STATE_VERSION, load_schema, load_statements
@@ -218,13 +218,15 @@ class SqliteDatabase:
         """SQLite's columns have no size limit."""
         return (None,) * len(location.columns)
 
-    async def read_page(self, location: Location, after: Key | None, *, rows: int, size: int | None) -> list[Row]:
+    async def read_page(
+        self, location: Location, after: Key | None, *, rows: int, size: int | None, until: Key | None = None
+    ) -> list[Row]:
         """Read the next rows by key; the cursor is closed before returning, so that no lock stays."""
         key = ", ".join(map(quote, location.key))
         where, values = conditions(location)
-        later, keys = behind(location, after)
+        between, keys = within(location, Stretch(after, until))
         values += keys
-        tail = f"FROM {quote(location.table)} WHERE {' AND '.join(where + later)} ORDER BY {key} LIMIT ?"
+        tail = f"FROM {quote(location.table)} WHERE {' AND '.join(where + between)} ORDER BY {key} LIMIT ?"
 
         async def work() -> list[Row]:
             fitting = rows
@@ -239,21 +241,28 @@ class SqliteDatabase:
 
     async def count_stretch(self, location: Location, after: Key | None, *, rows: int) -> tuple[int, Key | None]:
         """Find where the stretch ends, then count up to there."""
-        table, key = quote(location.table), ", ".join(map(quote, location.key))
         where, values = conditions(location)
-        later, keys = behind(location, after)
-        all_rows = f"WHERE {' AND '.join(later)}" if later else ""
-        end_query = f"SELECT {key} FROM {table} {all_rows} ORDER BY {key} LIMIT 1 OFFSET ?"
 
         async def work() -> tuple[int, Key | None]:
-            found = list(await self._reader.execute_fetchall(end_query, (*keys, rows - 1)))
-            end = tuple(found[0]) if found else None
-            bound = [f"({key}) <= ({', '.join('?' * len(end))})"] if end else []
-            query = f"SELECT COUNT(*) FROM {table} WHERE {' AND '.join(where + later + bound)}"
-            ((number,),) = await self._reader.execute_fetchall(query, (*values, *keys, *(end or ())))
+            end = await self._key_ahead(location, after, rows)
+            between, keys = within(location, Stretch(after, end))
+            query = f"SELECT COUNT(*) FROM {quote(location.table)} WHERE {' AND '.join(where + between)}"
+            ((number,),) = await self._reader.execute_fetchall(query, (*values, *keys))
             return int(number), end
 
         return await self._retry(lambda: _to_the_end(work()))
+
+    async def key_ahead(self, location: Location, after: Key | None, *, rows: int) -> Key | None:
+        """Find it by the index of the key."""
+        return await self._retry(lambda: _to_the_end(self._key_ahead(location, after, rows)))
+
+    async def _key_ahead(self, location: Location, after: Key | None, rows: int) -> Key | None:
+        key = ", ".join(map(quote, location.key))
+        later, values = within(location, Stretch(after))
+        where = f"WHERE {' AND '.join(later)}" if later else ""
+        query = f"SELECT {key} FROM {quote(location.table)} {where} ORDER BY {key} LIMIT 1 OFFSET ?"
+        found = list(await self._reader.execute_fetchall(query, (*values, rows - 1)))
+        return tuple(found[0]) if found else None
 
     async def _fitting(self, query: str, values: tuple[Value, ...], size: int) -> int:
         """How many rows begin within `size` bytes, by a query for their lengths."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.databases.joined import Cells, parted_cells, rows_of
-from reencrypt.databases.protocol import Value
+from reencrypt.databases.protocol import Stretch, Value
 
 
 def quote(identifier: str) -> str:
@@ -36,12 +36,12 @@ def select(location: Location) -> str:
     return f"SELECT {columns(location)} FROM {quote(location.table)}"
 
 
-def behind(location: Location, after: Key | None) -> tuple[list[str], list[Value]]:
-    """Which rows come behind a key: terms for WHERE, none for all rows, and their values."""
-    if after is None:
-        return [], []
+def within(location: Location, stretch: Stretch) -> tuple[list[str], list[Value]]:
+    """Which rows a stretch has: terms for WHERE, none for all rows, and their values."""
     key = ", ".join(map(quote, location.key))
-    return [f"({key}) > ({', '.join('?' * len(after))})"], list(after)
+    bounds = [(sign, bound) for sign, bound in ((">", stretch.after), ("<=", stretch.until)) if bound is not None]
+    terms = [f"({key}) {sign} ({', '.join('?' * len(bound))})" for sign, bound in bounds]
+    return terms, [part for _, bound in bounds for part in bound]
 
 
 def conditions(location: Location) -> tuple[list[str], list[Value]]:

@@ -108,3 +108,19 @@ CREATE TABLE IF NOT EXISTS reencrypt_audit (
     content TEXT NOT NULL
 );
 INSERT OR IGNORE INTO reencrypt_schema (version) VALUES (5);
+-- step 6
+-- The key ranges of a location that several writers work through at the same time, each with its own progress. They are
+-- gone when the location is done, and its checkpoint has their sum.
+CREATE TABLE IF NOT EXISTS reencrypt_range (
+    run_id TEXT NOT NULL,
+    location TEXT NOT NULL,
+    pass INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    until_key TEXT NULL,
+    last_key TEXT NULL,
+    done INTEGER NOT NULL,
+    counts TEXT NOT NULL,
+    tally TEXT NOT NULL,
+    PRIMARY KEY (run_id, location, pass, number)
+);
+INSERT OR IGNORE INTO reencrypt_schema (version) VALUES (6);

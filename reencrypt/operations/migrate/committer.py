@@ -13,7 +13,7 @@ from reencrypt.operations.migrate.slow_path import PageOutcome
 from reencrypt.planning.target_keys import TargetKeys
 from reencrypt.state.accepted import save_accepted
 from reencrypt.state.audit import AuditEntry, AuditKind, Trail, append_audit
-from reencrypt.state.checkpoints import Checkpoint, save_checkpoint
+from reencrypt.state.checkpoints import Checkpoint, drop_ranges, save_checkpoint, save_ranges
 from reencrypt.state.counts import Counts
 from reencrypt.state.journal import journal_entries, update_entries
 from reencrypt.state.lease import Lease
@@ -97,13 +97,42 @@ class Committer:
         await follow(transaction, self.run.id, location, changed, self.locations)
         findings = [finding for row in page.detailed for finding in row.findings]
         await save_findings(transaction, self.run.id, checkpoint.pass_number, location.name, findings)
-        if checkpoint.done and not lost:
-            await drop_stale(transaction, self.run.id, checkpoint.pass_number, location.name)
+        counts = Counts.sum([checkpoint.counts, page.counts])
+        saved = replace(checkpoint, counts=counts)
+        if saved.key_range is not None:
+            tally = saved.key_range.failure_rate.to_json(self.run.failure_rate)
+            await save_checkpoint(transaction, self.run.id, saved, tally)
+            return Committed(lost, page.moved, findings, counts)
+        if saved.done and not lost:
+            await drop_stale(transaction, self.run.id, saved.pass_number, location.name)
+        await self._save_failure_rate(transaction, saved)
+        await save_checkpoint(transaction, self.run.id, saved)
+        return Committed(lost, page.moved, findings, counts)
+
+    async def _save_failure_rate(self, transaction: Transaction, checkpoint: Checkpoint) -> None:
         if self.run.failure_rate.failed and checkpoint.pass_number == 0:
             await save_failure_rate(transaction, self.run)
-        counts = Counts.sum([checkpoint.counts, page.counts])
-        await save_checkpoint(transaction, self.run.id, replace(checkpoint, counts=counts))
-        return Committed(lost, page.moved, findings, counts)
+
+    async def begin_ranges(self, checkpoint: Checkpoint) -> None:
+        """Record that the rest of a location is split into ranges, before the first page of any of them."""
+
+        async def body(transaction: Transaction) -> None:
+            await self.lease.check(transaction)
+            await save_ranges(transaction, self.run.id, checkpoint)
+
+        await retry_transaction(self.database, body)
+
+    async def end_ranges(self, checkpoint: Checkpoint) -> None:
+        """Record that a location is done, in place of its ranges."""
+
+        async def body(transaction: Transaction) -> None:
+            await self.lease.check(transaction)
+            await drop_stale(transaction, self.run.id, checkpoint.pass_number, checkpoint.location)
+            await self._save_failure_rate(transaction, checkpoint)
+            await drop_ranges(transaction, self.run.id, checkpoint)
+            await save_checkpoint(transaction, self.run.id, checkpoint)
+
+        await retry_transaction(self.database, body)
 
 
 def with_entries(location: Location, page: PageOutcome) -> PageOutcome:

@@ -1,7 +1,8 @@
 """The pipeline: reads a location by pages, resolves keys, transforms and commits, three stages at the same time.
 
-Page n+2 is read while n+1 is transformed and n commits. Reading holds no transaction open. Cancelling it at any await
-leaves the database as of some checkpoint, because only commits count.
+Page n+2 is read while n+1 is transformed and n commits. On a server a long location is split into key ranges, and
+several such pipelines work side by side: one commit after another would leave the server idle. Reading holds no
+transaction open. Cancelling it at any await leaves the database as of some checkpoint, because only commits count.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from functools import cache
 from itertools import groupby
 from typing import Final, TypeVar
 
-from reencrypt.catalogue.location import Location, Row
+from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.catalogue.reading import ParsedRow, namespace_of, parse_rows
 from reencrypt.catalogue.reason import Reason
 from reencrypt.crypto.algorithm import Algorithm
@@ -23,9 +24,12 @@ from reencrypt.databases.protocol import ColumnLimit
 from reencrypt.events import LocationEnded, LocationStarted, PageCommitted, Quarantined
 from reencrypt.operations.migrate.committer import Committed, Committer, with_entries
 from reencrypt.operations.migrate.fast_path import FastPath
+from reencrypt.operations.migrate.limit import Limit, Progress
 from reencrypt.operations.migrate.page_sizer import PAGE_BYTES, PageSizer
+from reencrypt.operations.migrate.ranges import split
 from reencrypt.operations.migrate.resolver import Resolver
 from reencrypt.operations.migrate.slow_path import PageOutcome, RowOutcome, Transformer, UnusableKey, UsableKey
+from reencrypt.operations.migrate.width import Width
 from reencrypt.planning.session import Session
 from reencrypt.planning.target_keys import NO_NAMESPACE, TargetKeys
 from reencrypt.state.accepted import Accepted
@@ -33,7 +37,6 @@ from reencrypt.state.checkpoints import Checkpoint
 from reencrypt.state.failure_rate import FailureRate
 from reencrypt.state.quarantine import Finding, KnownSecret, Place, known_of
 from reencrypt.state.rowkey import key_to_text
-from reencrypt.wording import counted
 
 _T = TypeVar("_T")
 
@@ -54,32 +57,24 @@ class _Page:
     counted: int | None = None
 
 
-@dataclass(slots=True)
-class Limit:
-    """The number of secrets that a pilot may move, over all its stores and locations; `most` is None for all."""
-
-    most: int | None = None
-    moved: int = 0
-
-    @property
-    def left(self) -> int | None:
-        """The number of secrets that may still move, None for any number."""
-        return None if self.most is None else self.most - self.moved
-
-    @property
-    def reason(self) -> str | None:
-        """The reason to stop, once the limit is reached."""
-        if self.most is None or self.moved < self.most:
-            return None
-        return f"the limit of {counted(self.most, 'secret')} is reached"
-
-
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """The number of secrets moved, and why work stopped before the end, None where it did not."""
+class _Part:
+    """What the stages work through: a location, or a key range of it.
 
-    moved: int = 0
-    stopped: str | None = None
+    `whole` is the checkpoint of the location, `checkpoint` that of the part. A page of it has so many bytes at most.
+    """
+
+    location: Location
+    whole: Checkpoint
+    checkpoint: Checkpoint
+    limits: tuple[ColumnLimit | None, ...]
+    fast_path: FastPath | None
+    page_bytes: int
+
+    @property
+    def until(self) -> Key | None:
+        """The last key that belongs to it, None for all to the end."""
+        return self.checkpoint.key_range.until if self.checkpoint.key_range else None
 
 
 class Pipeline:
@@ -111,11 +106,15 @@ class Pipeline:
         self._page_sizer = PageSizer(session.database.lock_policy)
         # Where a lock keeps everybody out, nothing here may slow down its holder: neither a thread that competes for
         # the interpreter, nor a reader that the commit has to wait for. They work in the pauses.
-        gaps = session.database.lock_policy.gaps
-        self._turn: AbstractAsyncContextManager[None] = asyncio.Lock() if gaps else nullcontext()
+        policy = session.database.lock_policy
+        lock = asyncio.Lock()
+        self._turn: AbstractAsyncContextManager[None] = lock if policy.gaps else nullcontext()
+        # Threads compete for the interpreter, so that one that computes is faster than several.
+        self._computing: AbstractAsyncContextManager[None] = lock
         self._free_at = 0.0
-        self._limits: tuple[ColumnLimit | None, ...] = ()
-        self._fast_path: FastPath | None = None
+        self._writers = 1 if policy.gaps else session.options.pace.writers
+        self._width = Width(self._writers, policy.hold_seconds)
+        self._preparing = asyncio.Lock()
         self._resolver: Resolver
         self._told: set[tuple[str, str, str]] = set()
 
@@ -125,35 +124,75 @@ class Pipeline:
         The checkpoint is brought up to date as pages commit.
         """
         self._resolver = resolver
-        self._limits = await self._database.column_limits(location)
-        self._fast_path = FastPath(location, self._known) if FastPath.fits(location) else None
-        if checkpoint.last_key is None:
+        if checkpoint.last_key is None and not checkpoint.is_split:
             checkpoint.coverage = Coverage(before=await count_rows(self._database, location))
+        if self._splits(location, checkpoint) and await split(self._database, location, checkpoint, self._writers):
+            await self._committer.begin_ranges(checkpoint)
         self._session.emit(LocationStarted(location.name))
         moved = self._limit.moved
         try:
-            return await self._in_stages(location, checkpoint)
+            if checkpoint.is_split:
+                return await self._in_ranges(location, checkpoint)
+            return await self._in_stages(await self._part(location, checkpoint, checkpoint, PAGE_BYTES))
         finally:
             self._session.emit(LocationEnded(location.name, self._limit.moved - moved))
 
-    async def _in_stages(self, location: Location, checkpoint: Checkpoint) -> Progress:
+    def _splits(self, location: Location, checkpoint: Checkpoint) -> bool:
+        """Whether several writers may work on a location: linked rows belong together, and a sweep hardly writes."""
+        return (
+            self._limit.left is None
+            and location.linked is None
+            and checkpoint.pass_number == 0
+            and not checkpoint.is_split
+        )
+
+    async def _part(self, location: Location, whole: Checkpoint, checkpoint: Checkpoint, page_bytes: int) -> _Part:
+        fast_path = FastPath(location, self._known) if FastPath.fits(location) else None
+        return _Part(location, whole, checkpoint, await self._database.column_limits(location), fast_path, page_bytes)
+
+    async def _in_ranges(self, location: Location, checkpoint: Checkpoint) -> Progress:
+        """Work through the ranges of a location, so many at the same time, and join them at their end."""
+        waiting = [each for each in checkpoint.ranges if not each.done]
+        writers = min(self._writers, len(waiting)) if self._limit.left is None else 1
+        ended: list[Progress] = []
+
+        async def write() -> None:
+            while waiting and not (ended and ended[-1].stopped):
+                part = await self._part(location, checkpoint, waiting.pop(0), PAGE_BYTES // writers)
+                ended.append(await self._in_stages(part))
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(writers):
+                group.create_task(write())
+        moved = sum(each.moved for each in ended)
+        stopped = next((each.stopped for each in ended if each.stopped), None)
+        if stopped is None:
+            joined = checkpoint.joined(await count_rows(self._database, location))
+            await self._committer.end_ranges(joined)
+        return Progress(moved, stopped)
+
+    async def _in_stages(self, part: _Part) -> Progress:
         read: asyncio.Queue[_Page] = asyncio.Queue(_PAGES_AHEAD)
         transformed: asyncio.Queue[_Page] = asyncio.Queue(_PAGES_AHEAD)
         async with asyncio.TaskGroup() as group:
-            reader = group.create_task(self._read(location, checkpoint, read))
-            worker = group.create_task(self._transform(location, read, transformed))
-            writer = group.create_task(self._commit(location, checkpoint, transformed))
+            reader = group.create_task(self._read(part, read))
+            worker = group.create_task(self._transform(part, read, transformed))
+            writer = group.create_task(self._commit(part, transformed))
             # A writer that ends early (limit, stop) leaves nothing for the others to do.
             writer.add_done_callback(lambda _task: (reader.cancel(), worker.cancel()))
         return writer.result()
 
-    async def _read(self, location: Location, checkpoint: Checkpoint, out: asyncio.Queue[_Page]) -> None:
-        after = checkpoint.last_key
+    async def _read(self, part: _Part, out: asyncio.Queue[_Page]) -> None:
+        location, after = part.location, part.checkpoint.last_key
         while True:
             async with self._turn:
-                rows = await next_page(self._database, location, after, rows=self._page_rows(), size=PAGE_BYTES)
-                # At once: a row that comes between the end and the count would look like a missed one.
-                counted = None if rows else await count_rows(self._database, location)
+                rows = await next_page(
+                    self._database, location, after, rows=self._page_rows(), size=part.page_bytes, until=part.until
+                )
+                # At once: a row that comes between the end and the count would look like a missed one. A range is
+                # counted with the others.
+                ends = not rows and part.checkpoint.key_range is None
+                counted = await count_rows(self._database, location) if ends else None
             await out.put(_Page(rows, PageOutcome(), last=not rows, counted=counted))
             if not rows:
                 return
@@ -164,25 +203,27 @@ class Pipeline:
             self._page_sizer.rows if self._limit.left is None else min(self._page_sizer.rows, max(1, self._limit.left))
         )
 
-    async def _transform(self, location: Location, pages: asyncio.Queue[_Page], out: asyncio.Queue[_Page]) -> None:
+    async def _transform(self, part: _Part, pages: asyncio.Queue[_Page], out: asyncio.Queue[_Page]) -> None:
         while True:
             page = await pages.get()
             if self._limit.left is None:
-                outcome = await self._outcome(location, page.rows)
-                async with self._turn:
-                    page.outcome = await self._in_thread(with_entries, location, outcome)
+                outcome = await self._outcome(part, page.rows)
+                async with self._computing:
+                    page.outcome = await self._in_thread(with_entries, part.location, outcome)
             await out.put(page)
             if page.last:
                 return
 
-    def _transformer(self, namespace: str, is_current: Callable[[str | None, Algorithm], bool]) -> Transformer:
+    def _transformer(
+        self, part: _Part, namespace: str, is_current: Callable[[str | None, Algorithm], bool]
+    ) -> Transformer:
         return Transformer(
             self._targets.encryptor(namespace),
             is_current,
             cache(self._resolver.key_of),
             self._resolver.proof,
             self._session.cache,
-            self._limits,
+            part.limits,
             self._resolver.key_to_read,
             self._known,
             self._accepted,
@@ -190,52 +231,41 @@ class Pipeline:
             self._with_envelopes,
         )
 
-    async def _outcome(self, location: Location, rows: Sequence[Row]) -> PageOutcome:
+    async def _outcome(self, part: _Part, rows: Sequence[Row]) -> PageOutcome:
         """Transform rows, the ordinary ones by the fast path."""
-        page = PageOutcome()
-        for namespace, group in _by_namespace(location, rows):
+        page, fast_path = PageOutcome(), part.fast_path
+        for namespace, group in _by_namespace(part.location, rows):
             rest = group
-            if self._fast_path is not None and self._targets.has(namespace):
-                transformer = self._transformer(namespace, cache(self._is_current))
-                async with self._turn:
-                    ordinary, rest = await self._in_thread(self._fast_path.take, group, transformer)
+            if fast_path is not None and self._targets.has(namespace):
+                transformer = self._transformer(part, namespace, cache(self._is_current))
+                async with self._computing:
+                    ordinary, rest = await self._in_thread(fast_path.take, group, transformer)
                 page.merge(ordinary)
             if rest:
-                page.merge(await self._by_slow_path(location, namespace, rest))
-                if self._fast_path is not None:
-                    self._fast_path.learn(rest[-1], self._transformer(namespace, cache(self._is_current)))
+                page.merge(await self._by_slow_path(part, namespace, rest))
+                if fast_path is not None:
+                    fast_path.learn(rest[-1], self._transformer(part, namespace, cache(self._is_current)))
         return page
 
-    async def _each_by_slow_path(self, location: Location, rows: Sequence[Row]) -> PageOutcome:
+    async def _each_by_slow_path(self, part: _Part, rows: Sequence[Row]) -> PageOutcome:
         page = PageOutcome()
-        for namespace, group in _by_namespace(location, rows):
-            page.merge(await self._by_slow_path(location, namespace, group))
+        for namespace, group in _by_namespace(part.location, rows):
+            page.merge(await self._by_slow_path(part, namespace, group))
         return page
 
-    async def _by_slow_path(self, location: Location, namespace: str, raw: Sequence[Row]) -> PageOutcome:
+    async def _by_slow_path(self, part: _Part, namespace: str, raw: Sequence[Row]) -> PageOutcome:
         """Parse rows, resolve their keys, then transform them in threads, a chunk of rows for each."""
-        async with self._turn:
+        location = part.location
+        async with self._computing:
             rows = await self._in_thread(parse_rows, location, raw)
-        await self._resolver.prepare(
-            rows,
-            self._is_current,
-            lambda parsed, secret: known_of(self._known, location, secret, parsed.row) is not None,
-        )
-        # One answer for each key, so that nothing moves in a namespace that has no target key yet.
-        is_current = cache(self._is_current)
-        if (
-            not self._targets.has(namespace)
-            and location.reencrypted
-            and _moves(rows, is_current, self._resolver.key_of)
-        ):
-            await self._targets.ensure([namespace])
-        transformer = self._transformer(namespace, is_current)
+        is_current = await self._prepared(location, namespace, rows)
+        transformer = self._transformer(part, namespace, is_current)
         # Deriving keys releases the GIL. Everything else competes for it, so that one thread is faster than two. Small
         # chunks, so that no thread waits long for the last one.
         derives = _salts(rows) > _FEW_SALTS
         size = _CHUNK_ROWS if derives else max(1, len(rows))
         chunks = [rows[start : start + size] for start in range(0, len(rows), size)]
-        async with nullcontext() if derives else self._turn:
+        async with nullcontext() if derives else self._computing:
             outcomes = await asyncio.gather(
                 *(self._in_thread(transformer.transform, location, chunk) for chunk in chunks)
             )
@@ -244,15 +274,38 @@ class Pipeline:
             page.merge(outcome)
         return page
 
-    async def _commit(self, location: Location, checkpoint: Checkpoint, pages: asyncio.Queue[_Page]) -> Progress:
-        moved = 0
+    async def _prepared(
+        self, location: Location, namespace: str, rows: Sequence[ParsedRow]
+    ) -> Callable[[str | None, Algorithm], bool]:
+        """Get the keys that these rows are read and written with; returns which secrets are current.
+
+        For one page at a time: no key is asked for twice, and no namespace gets two target keys.
+        """
+        async with self._preparing:
+            await self._resolver.prepare(
+                rows,
+                self._is_current,
+                lambda parsed, secret: known_of(self._known, location, secret, parsed.row) is not None,
+            )
+            # One answer for each key, so that nothing moves in a namespace that has no target key yet.
+            is_current = cache(self._is_current)
+            if (
+                not self._targets.has(namespace)
+                and location.reencrypted
+                and _moves(rows, is_current, self._resolver.key_of)
+            ):
+                await self._targets.ensure([namespace])
+            return is_current
+
+    async def _commit(self, part: _Part, pages: asyncio.Queue[_Page]) -> Progress:
+        moved, checkpoint = 0, part.checkpoint
         loop = asyncio.get_running_loop()
         saved = loop.time()
         unsaved = PageOutcome()
         while True:
             page = await pages.get()
             if self._limit.left is not None:
-                page = await self._within_budget(location, page, self._limit.left)
+                page = await self._within_budget(part, page, self._limit.left)
             unsaved.unchanged.add(page.outcome.unchanged)
             unsaved.failure_rate.add(page.outcome.failure_rate)
             if page.rows:
@@ -265,57 +318,61 @@ class Pipeline:
                 unsaved.updates, unsaved.detailed = page.outcome.updates, page.outcome.detailed
                 unsaved.namespaces, unsaved.entries = page.outcome.namespaces, page.outcome.entries
                 unsaved.span = (page.rows[0].key, page.rows[-1].key) if page.rows else None
-                moved += await self._commit_page(location, unsaved, checkpoint, len(page.rows))
+                moved += await self._commit_page(part, unsaved, len(page.rows))
                 unsaved, saved = PageOutcome(), loop.time()
             stopped = stopped or self._limit.reason
             if page.last or stopped:
                 return Progress(moved, stopped)
 
-    async def _within_budget(self, location: Location, page: _Page, left: int) -> _Page:
+    async def _within_budget(self, part: _Part, page: _Page, left: int) -> _Page:
         """Transform row by row and cut the page behind the row that reaches the limit."""
         outcome = PageOutcome()
         for count, row in enumerate(page.rows, 1):
-            outcome.merge(await self._each_by_slow_path(location, [row]))
+            outcome.merge(await self._each_by_slow_path(part, [row]))
             if outcome.moved >= left:
                 return _Page(page.rows[:count], outcome, last=False)
         return _Page(page.rows, outcome, page.last, page.counted)
 
-    async def _commit_page(self, location: Location, page: PageOutcome, checkpoint: Checkpoint, rows: int) -> int:
+    async def _commit_page(self, part: _Part, page: PageOutcome, rows: int) -> int:
         """Commit, and take rows that lost a race through the pipeline again until they win or have lost too often."""
-        if checkpoint.pass_number == 0:
+        if part.checkpoint.pass_number == 0:
             # A sweep mostly tries what has failed already.
             self._failure_rate.add(page.failure_rate)
+            if part.checkpoint.key_range is not None:
+                part.checkpoint.key_range.failure_rate.add(page.failure_rate)
             self._failure_rate.check(self._session.options.safety.max_quarantine, page.failure_rate.failed)
-        committed = await self._write(location, page, checkpoint)
+        committed = await self._write(part, page)
         if committed.moved or committed.findings:
             # Otherwise the lock was held for the checkpoint alone.
             self._page_sizer.learn(rows, committed.locked_seconds)
-        moved = self._report(location, committed, page.secrets)
+            self._width.learn(committed.locked_seconds)
+        moved = self._report(part, committed, page.secrets)
         attempts = 1
         while committed.lost:
-            again = await self._database.read_rows(location, committed.lost)
-            outcome = await self._each_by_slow_path(location, again)
+            again = await self._database.read_rows(part.location, committed.lost)
+            outcome = await self._each_by_slow_path(part, again)
             if attempts == _RACE_ATTEMPTS:
                 given_up = [_give_up(row) for row in outcome.detailed]
                 outcome = replace(outcome, updates=[], detailed=given_up, entries=None)
-            committed = await self._write(location, outcome, checkpoint)
-            moved += self._report(location, committed, 0)
+            committed = await self._write(part, outcome)
+            moved += self._report(part, committed, 0)
             attempts += 1
         return moved
 
-    async def _write(self, location: Location, page: PageOutcome, checkpoint: Checkpoint) -> Committed:
+    async def _write(self, part: _Part, page: PageOutcome) -> Committed:
         """Commit after the pause in which other writers had their turn."""
         loop = asyncio.get_running_loop()
         await asyncio.sleep(max(0.0, self._free_at - loop.time()))
-        async with self._turn:
-            committed = await self._committer.commit(location, page, checkpoint)
+        async with self._turn, self._width.room():
+            committed = await self._committer.commit(part.location, page, part.checkpoint)
         if committed.moved or committed.findings:
             self._free_at = loop.time() + self._page_sizer.pause_after(committed.locked_seconds)
         return committed
 
-    def _report(self, location: Location, committed: Committed, secrets: int) -> int:
+    def _report(self, part: _Part, committed: Committed, secrets: int) -> int:
+        location = part.location
         self._limit.moved += committed.moved
-        counts = committed.counts.as_numbers()
+        counts = part.whole.all_counts.as_numbers()
         self._session.emit(PageCommitted(location.name, secrets, committed.moved, committed.locked_seconds, counts))
         for finding in committed.findings:
             key = key_to_text(finding.key)

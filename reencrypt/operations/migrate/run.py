@@ -13,7 +13,8 @@ from reencrypt.errors import ConfigurationError, StoppedEarlyError
 from reencrypt.events import RunEnded, RunStarted, Waiting
 from reencrypt.operations.ending import ending_of, failure_recorded, record_stop
 from reencrypt.operations.migrate.committer import Committer
-from reencrypt.operations.migrate.pipeline import Limit, Pipeline
+from reencrypt.operations.migrate.limit import Limit
+from reencrypt.operations.migrate.pipeline import Pipeline
 from reencrypt.operations.migrate.readback import ReadBack
 from reencrypt.operations.migrate.resolver import Resolver
 from reencrypt.operations.migrate.sweeps import Sweeper, counts_of, incomplete_scans
@@ -256,7 +257,7 @@ class _Migration:
     async def _looked_at(self, current: Run) -> int:
         """How many secrets the pass that was interrupted had looked at."""
         checkpoints = await read_checkpoints(self.session.database, current.id)
-        return sum(each.counts.total for each in checkpoints if each.pass_number == current.pass_number)
+        return sum(each.all_counts.total for each in checkpoints if each.pass_number == current.pass_number)
 
     async def _announce_stop(self) -> None:
         """Announce a stop as soon as it is requested, and why the end takes some seconds."""

@@ -10,7 +10,8 @@ from reencrypt.catalogue.location import Location
 from reencrypt.databases.paging import Coverage
 from reencrypt.databases.protocol import Database
 from reencrypt.events import PassStarted
-from reencrypt.operations.migrate.pipeline import Pipeline, Progress
+from reencrypt.operations.migrate.limit import Progress
+from reencrypt.operations.migrate.pipeline import Pipeline
 from reencrypt.operations.migrate.resolver import Resolver
 from reencrypt.planning.plan import Plan
 from reencrypt.planning.planner import plan_again
@@ -91,6 +92,11 @@ class Sweeper:
             for each in await read_checkpoints(self.session.database, self.run.id)
             if each.pass_number == number
         }
+        for each in saved.values():
+            for part in each.ranges:
+                # Until a location is done its ranges alone have what they met.
+                if part.key_range is not None:
+                    self.run.failure_rate.resume(part.key_range.failure_rate)
         moved = 0
         for location in self.locations:
             checkpoint = saved.get(location.name) or Checkpoint(

@@ -25,6 +25,7 @@ from reencrypt.databases.statements import (
     DECLARED_TABLE,
     NAMESPACE_TABLE,
     OUR_TABLES,
+    RANGE_TABLE,
     STATE_VERSION,
     TEMPORARY_TABLES,
 )
@@ -84,7 +85,7 @@ async def filled(engine: Engine, folder: Path) -> AsyncIterator[Database]:
 
 async def to_version_3(engine: Engine) -> None:
     """Take the steps since then back."""
-    statements = [f"DROP TABLE {table}" for table in (NAMESPACE_TABLE, DECLARED_TABLE, AUDIT_TABLE)]
+    statements = [f"DROP TABLE {table}" for table in (NAMESPACE_TABLE, DECLARED_TABLE, AUDIT_TABLE, RANGE_TABLE)]
     statements.append("DELETE FROM reencrypt_schema WHERE version > 3")
     if engine.kind == "mysql":
         tables = ("journal", "quarantine", "accepted")

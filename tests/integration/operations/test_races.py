@@ -14,6 +14,7 @@ import pytest
 from reencrypt.catalogue.location import Row
 from reencrypt.errors import LeaseHeldError, RefusedError
 from reencrypt.events import Event, PageCommitted, PassStarted, RunStarted, TargetKeyReady, Waiting
+from reencrypt.operations.migrate import ranges
 from reencrypt.operations.report import RunReport
 from reencrypt.operations.undo.columns import ColumnUndo
 from reencrypt.operations.undo.operation import undo
@@ -30,6 +31,9 @@ pytestmark = [pytest.mark.mysql_for_mariadb, pytest.mark.stores_in_turn]
 
 @pytest.fixture
 def grafana(engine: Engine, store: StoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Grafana:
+    if engine.kind == "postgres":
+        # There several writers, on the others one.
+        monkeypatch.setattr(ranges, "LEAST_ROWS", 50)
     return Grafana(engine, tmp_path / "grafana.db", monkeypatch, store)
 
 
@@ -38,7 +42,7 @@ async def test_an_update_between_read_and_write_wins_and_is_re_encrypted(grafana
 
     def save(location: str, rows: Sequence[Row]) -> None:
         if location == grafana.places.first and rows and not raced:
-            for number, row in enumerate(rows[::10][: len(grafana.saves)]):
+            for number, row in enumerate(rows[::5][: len(grafana.saves)]):
                 raced.append(number)
                 grafana.save(row.key, number)
 
@@ -149,7 +153,7 @@ async def test_a_holder_that_slept_through_a_take_over_cannot_commit(grafana: Gr
         await grafana.run(listen=listen)
     journal = grafana.query("SELECT COUNT(*) FROM reencrypt_journal WHERE action = 'rewrite'")
     assert journal == [(sum(moved),)]
-    assert grafana.query("SELECT holder FROM reencrypt_lease") == [("somebody else",)]
+    assert set(grafana.query("SELECT holder FROM reencrypt_lease")) == {("somebody else",)}
 
 
 async def test_a_lease_whose_holder_is_silent_is_taken_over_after_its_timeout(grafana: Grafana) -> None:

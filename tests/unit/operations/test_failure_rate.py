@@ -59,3 +59,15 @@ def test_a_tally_goes_through_the_runs_row_with_the_keys_that_failed() -> None:
     total.note_moved("other", 7)
     again = FailureRate.from_json(total.to_json())
     assert (again.tried, again.failed) == ({"k": 2}, {"k": 1})
+
+
+def test_parts_of_an_interrupted_run_add_their_failures_to_what_the_whole_run_had_tried() -> None:
+    whole = run_of(page(*((b"good %d" % number, False) for number in range(1000))))
+    parts = [page(*((b"bad %d" % number, True) for number in range(start, start + 25))) for start in (0, 25)]
+    for part in parts:
+        whole.add(part)
+    again = FailureRate()
+    for part in parts:
+        again.resume(FailureRate.from_json(part.to_json(whole)))
+    assert (again.tried, again.failed) == ({"k": 1050}, {"k": 50})
+    again.check(SafetyOptions().max_quarantine, ["k"])
