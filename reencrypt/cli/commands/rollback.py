@@ -31,7 +31,7 @@ def prepare(
     target: Annotated[TargetOptions, Only("algorithm")],
     trust: TrustOptions,
     vault: ServiceOptions,
-    scope: Annotated[ScopeOptions, Only("max_runtime")],
+    scope: Annotated[ScopeOptions, Only("limit", "max_runtime")],
     safety: SafetyOptions,
     pace: PaceOptions,
 ) -> Work[StoresReport[RunReport]]:

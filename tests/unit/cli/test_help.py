@@ -65,3 +65,13 @@ def test_a_list_of_commands_cuts_no_sentence_off(name: str, capsys: pytest.Captu
         group = inner
     for each in group.list_commands(click.Context(group)):
         assert re.search(rf"^  {each}\b", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", [name for name, each in COMMANDS.items() if "Example" in (each.epilog or "")])
+def test_an_example_has_no_option_that_its_command_lacks(name: str) -> None:
+    epilog = COMMANDS[name].epilog or ""
+    lines = [line.partition("  # ")[0] for line in epilog.splitlines() if f"reencrypt {name}" in line]
+    assert lines
+    known = {option for each in COMMANDS[name].params for option in (*each.opts, *each.secondary_opts)}
+    for line in lines:
+        assert set(re.findall(r"(?<!\S)--[a-z-]+", line.partition(f"reencrypt {name}")[2])) <= known, line

@@ -28,7 +28,10 @@ MISTAKES = {
     "run --force": ("No such option '--force'.", "See `reencrypt run --help`."),
     "status --verbos": ("Did you mean `--verbose`?", ""),
     "run --retire x": ("No such option '--retire'.", "It is an option of `complete`. See"),
-    "--limit 5 run": ("No such option '--limit'.", "It is an option of `run`: give it after the command."),
+    "--limit 5 run": (
+        "No such option '--limit'.",
+        "It is an option of `run` and `rollback`: give it after the command.",
+    ),
     "demo -v": ("No such option '-v'.", "Most commands have it, and demo has not."),
     "zzzzzz": ("No such command 'zzzzzz'.", "See `reencrypt --help`."),
 }
