@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from reencrypt.operations.work import Work
 
 #: Of the options of every command: where the configuration is, each member says for itself.
-_COMMON: Final = Only("config", "trust_vault", "output", "log_format", "on_finish", "verbose")
+_COMMON: Final = Only("config", "trust_vault", "output", "log_format", "on_finish", "verbose", "quiet")
 #: Options that cannot be the same for many databases.
 _NOT_SHARED: Final = {CompleteOptions: ("delete_data_keys",)}
 #: An option whose value is one for all members, because they share the limiter.
@@ -226,11 +226,22 @@ def _check_canary(fleet: FleetOptions, shard: Shard | None, members: Sequence[Me
 def _teller(common: Common) -> Callable[[FleetStarted | MemberEnded | Warned], None]:
     """Tell how far the fleet is, on standard error: a result that nobody reads must not end the work."""
     from reencrypt.cli.logs import log_listener  # noqa: PLC0415
+    from reencrypt.events import MemberEnded  # noqa: PLC0415
     from reencrypt.telemetry.trace_context import LoggedTrace  # noqa: PLC0415
 
-    if common.log_format == "json":
-        return log_listener(common.log_format, common.verbose, LoggedTrace.of_environment(os.environ))
-    return lambda event: out.talk(_in_words(event))
+    def talk(event: FleetStarted | MemberEnded | Warned) -> None:
+        out.talk(_in_words(event))
+
+    as_json = common.log_format == "json"
+    tell = log_listener("json", common.verbose, LoggedTrace.of_environment(os.environ)) if as_json else talk
+    if not common.is_silent:
+        return tell
+
+    def tell_failures(event: FleetStarted | MemberEnded | Warned) -> None:
+        if isinstance(event, MemberEnded) and event.exit_code:
+            tell(event)
+
+    return tell_failures
 
 
 def _in_words(event: FleetStarted | MemberEnded | Warned) -> str:
@@ -266,6 +277,8 @@ def _listening(
 
         def listener(member: str) -> Emit:
             logged = LoggedTrace.of_environment(os.environ)
+            if common.is_silent:
+                return to_all(monitors(logged, member))
             log = log_listener(common.log_format, common.verbose, logged, member=member)
             return to_all([*monitors(logged, member), log])
 

@@ -88,6 +88,17 @@ class Common:
         example="/usr/local/bin/tell-the-team ops",
     )
     verbose: int = option("-v, --verbose", "More log lines; twice for all.", default=0, counts=True)
+    quiet: bool = option(
+        "-q, --quiet",
+        "Errors only on stderr: no progress, no log lines, no warnings. -v wins.",
+        default=False,
+        details="The result stays on stdout.",
+    )
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing but errors is wanted beside the result. Who adds -v to a command wants to see more."""
+        return self.quiet and not self.verbose
 
 
 class Only:

@@ -114,7 +114,12 @@ def listening(common: Common, metrics: MetricsOptions | None = None) -> Iterator
 
 @contextmanager
 def _telling(common: Common, logged: LoggedTrace) -> Iterator[Emit]:
-    """With a progress bar for a person at a terminal, with log lines otherwise."""
+    """With a progress bar for a person at a terminal, with log lines otherwise, or with nothing."""
+    if common.is_silent:
+        from reencrypt.events import ignore  # noqa: PLC0415
+
+        yield ignore
+        return
     # -v and --log-format ask for log lines at a terminal too.
     if (common.output, common.log_format, common.verbose) == ("text", "console", 0) and sys.stderr.isatty():
         from reencrypt.cli.progress import progress_listener  # noqa: PLC0415
