@@ -138,7 +138,7 @@ FIELDS: Final = {
         "restored": "columns that have their old bytes back",
         "data_keys_restored": "data keys that have their old wrapping back",
         "kept_because": "counts by reason of what stayed",
-        "kept": "what stayed: `table`, `key`, `column`, `reason`",
+        "kept": "what stayed: `table`, `key`, `column`, `name` (what it is in Grafana), `reason`",
         "disputed": "data keys whose two wrappings both decrypt secrets, with those",
         "data_key_set_inactive": "the data key of the run, where it is one",
         "data_keys_set_inactive": "all of them",

@@ -61,8 +61,18 @@ async def names_of(database: Database, places: Iterable[Place]) -> dict[Place, N
 
 def in_words(place: Place, names: Names) -> str:
     """Say where a secret is, and what it belongs to where that is known."""
+    return with_name(place, name_of(place, names))
+
+
+def name_of(place: Place, names: Names) -> str | None:
+    """What a secret belongs to, None where that is not known."""
     found = names.get(place)
-    return " ".join(place) + (f" ({found.name})" if found is not None else "")
+    return found.name if found is not None else None
+
+
+def with_name(where: Iterable[str], name: str | None) -> str:
+    """Say where something is, and behind it what it belongs to."""
+    return " ".join(where) + (f" ({name})" if name else "")
 
 
 def _key_of(text: str) -> Key | None:

@@ -12,7 +12,7 @@ from reencrypt.catalogue.store_name import StoreName
 from reencrypt.catalogue.stores import STORE_OF
 from reencrypt.databases.paging import Coverage
 from reencrypt.events import Warned
-from reencrypt.operations.names import Names
+from reencrypt.operations.names import Names, name_of
 from reencrypt.outcomes import Outcome
 from reencrypt.state.counts import Counts, per_location
 from reencrypt.state.quarantine import QuarantineEntry
@@ -87,13 +87,12 @@ class RunReport:
 
 def entry_as_json(entry: QuarantineEntry, store: StoreName | None, names: Names) -> dict[str, str | None]:
     """One quarantined secret: where, why, what to do; `store` is its location's, None where nobody knows it now."""
-    named = names.get(entry.place)
     return {
         "store": store,
         "location": entry.location,
         "key": entry.row_key,
         "field": entry.field,
-        "name": named.name if named else None,
+        "name": name_of(entry.place, names),
         "reason": entry.reason,
         "detail": entry.detail,
         "state": entry.state,

@@ -44,7 +44,7 @@ def test_a_ciphertext_that_ends_with_its_column_is_told_from_other_damage(
     with story.builder() as builder:
         key = builder.data_key()
         builder.add_user_auth({"o_auth_access_token": Plain(b"short and whole", key)})
-        builder.add_secret(Plain(b"x" * 65_000, key), kind="anything")
+        builder.add_secret(Plain(b"x" * 65_000, key), kind="extsvc-token", namespace="loki-app")
         builder.add_user_auth({"o_auth_access_token": Plain(b"y" * 65_000, key)})
         connection = builder.ground.connection
         token = "UPDATE user_auth SET o_auth_access_token = substr(o_auth_access_token, 1, ?)"
@@ -58,7 +58,8 @@ def test_a_ciphertext_that_ends_with_its_column_is_told_from_other_damage(
     # Unpadded base64 can end anywhere, and what is left of a text is a text.
     (place,) = report["possibly_cut_off"]
     assert place.startswith("secrets [")
-    assert "possibly cut off: secrets [" in story.cli("verify", expect=8).stdout
+    assert 'value (service account token of plugin "loki-app" of organisation' in place
+    assert f"possibly cut off: {place}" in story.cli("verify", expect=8).stdout
     # A run mends the padding of others. Here Grafana would take a part for the whole then.
     (entry,) = story.cli.json("run", *WRAP, expect=3)["quarantine"]
     assert (entry["location"], entry["reason"]) == ("user_auth", "malformed_encoding")

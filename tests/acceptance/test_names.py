@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html as markup
 from pathlib import Path
 
 import pytest
@@ -84,9 +85,32 @@ def test_what_does_not_read_is_named_on_every_screen_and_in_every_json(story: St
     document = story.cli.json("report")["report"]
     assert is_named([each for section in document["runs"] for each in section["quarantine"]])
     assert is_named(document["verify"][0]["problems"])
+    (section,) = document["runs"]
+    assert is_named([{**each, "key": each["row_key"]} for each in section["acknowledgements"]])
+    shown = markup.unescape(html.partition("Given up knowingly")[2].partition("</table>")[0])
+    assert SOURCE in shown
+    assert LOGIN in shown
+    markdown = story.cli("report", "--format", "md").stdout.split("given up (UTC)")[1].split("\n\n")[0]
+    assert LOGIN.replace("_", "\\_") in markdown
+    assert "<script>" not in markdown
 
     state = [str(row) for table in OUR_TABLES for row in story.query(f"SELECT * FROM {table}")]  # noqa: S608
     assert not [row for row in state if "alice" in row or "Loki" in row]
+
+
+def test_what_an_undo_keeps_is_named(story: Story) -> None:
+    story.execute("UPDATE data_source SET name = 'another one' WHERE id = 50")
+    with story.builder() as builder:
+        builder.add_data_source({"password": Plain(PLAINTEXT.encode())}, row_id=51, name=HOSTILE)
+        builder.add_user_auth({"o_auth_access_token": Plain(PLAINTEXT.encode())}, row_id=42)
+    story.execute("UPDATE user_auth SET user_id = 41 WHERE id = 42")
+    run = story.cli.json("run", *WRAP, expect=3)
+    story.execute("UPDATE data_source SET secure_json_data = '{}' WHERE id = 51")
+    story.execute("UPDATE user_auth SET o_auth_access_token = 'saved since' WHERE id = 42")
+    undone = story.cli("undo", run["run_id"], expect=3)
+    assert f"kept: data_source [51] secure_json_data ({SOURCE}): changed_since" in undone.stdout
+    assert_shown(undone.stdout, where="undo")
+    assert "Loki" not in undone.stderr
 
 
 @pytest.mark.one_engine

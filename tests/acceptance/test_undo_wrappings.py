@@ -112,7 +112,9 @@ def test_where_grafana_has_saved_under_the_false_wrapping_neither_is_touched_and
     assert disputed["readable_under"]["present"] == 1
     assert disputed["readable_under"]["old"] in {40, 41}
     assert (data_keys(story), story.plaintexts()) == (keys, before)
-    assert f"user_auth [{saved}] o_auth_access_token: present" in story.cli("undo", run_id, expect=3).stdout
+    login = f'login of user {saved + 1} by "oauth_azuread"'
+    assert [each["name"] for each in disputed["secrets"] if each["readable_under"] == "present"] == [login]
+    assert f"user_auth [{saved}] o_auth_access_token ({login}): present" in story.cli("undo", run_id, expect=3).stdout
     # Saved anew under a good key, or given up, it is in nobody's way any more.
     story.execute("DELETE FROM user_auth WHERE id = ?", saved)
     assert story.cli.json("undo", run_id)["outcome"] == "undone"

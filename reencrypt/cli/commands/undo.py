@@ -40,6 +40,7 @@ def prepare(
 
 
 def _print(report: UndoReport) -> None:
+    from reencrypt.operations.names import name_of, with_name  # noqa: PLC0415
     from reencrypt.operations.undo.journal import FINAL, REMEDY, UndoSkipReason  # noqa: PLC0415
 
     already = report.outcome == "already_undone"
@@ -49,14 +50,16 @@ def _print(report: UndoReport) -> None:
     if report.data_keys:
         out.line(f"Data keys with their old wrapping back: {report.data_keys}.")
     for each in report.kept:
-        out.line(f"kept: {each.table} {each.row_key} {each.column}: {each.reason.value}")
+        where = with_name((each.table, each.row_key, each.column), name_of(each.place, report.names))
+        out.line(f"kept: {where}: {each.reason.value}")
     for reason, number in sorted(report.kept_because.items()):
         out.line(f"{reason} ({number}): {REMEDY[UndoSkipReason(reason)]}")
     for found in report.disputed:
         numbers = ", ".join(f"{side} {number}" for side, number in found.numbers.items())
         out.line(f"Data key {found.data_key}: secrets by the wrapping that reads them: {numbers}")
         for one in found.secrets:
-            out.line(f"  {one.table} {one.row_key} {one.field}: {one.reads}")
+            where = with_name((one.table, one.row_key, one.field), name_of(one.place, report.names))
+            out.line(f"  {where}: {one.reads}")
     for key_id in report.deactivated:
         out.line(f"Data key {key_id} is inactive now; Grafana makes another when it saves next.")
     if report.stop_reason:

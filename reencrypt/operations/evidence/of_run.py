@@ -10,7 +10,7 @@ from typing import Any, Final
 from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.keys.request_ids import prefix_of
 from reencrypt.operations.evidence.keys import judged, key_versions
-from reencrypt.operations.names import names_of
+from reencrypt.operations.names import Names, name_of, names_of
 from reencrypt.operations.report import entry_as_json
 from reencrypt.outcomes import Operation
 from reencrypt.planning.census import take_census
@@ -66,7 +66,7 @@ async def section_of(
         "cryptoperiod": judged(cryptoperiod, inventory, versions, database.now()),
         "vault": _vault(run, invocations),
         "quarantine": [entry_as_json(entry, run.store, names) for entry in quarantine],
-        "acknowledgements": _acknowledgements(entries, quarantine),
+        "acknowledgements": _acknowledgements(entries, quarantine, names),
     }
 
 
@@ -197,7 +197,9 @@ def _vault(run: Run, invocations: Sequence[Mapping[str, Any]]) -> dict[str, Any]
     }
 
 
-def _acknowledgements(entries: Sequence[AuditEntry], quarantine: Sequence[QuarantineEntry]) -> list[dict[str, Any]]:
+def _acknowledgements(
+    entries: Sequence[AuditEntry], quarantine: Sequence[QuarantineEntry], names: Names
+) -> list[dict[str, Any]]:
     """Who gave up what is in quarantine as acknowledged now, and when: the last time for each place."""
     acknowledged = {each.place for each in quarantine if not each.is_open}
     found = {
@@ -208,4 +210,5 @@ def _acknowledgements(entries: Sequence[AuditEntry], quarantine: Sequence[Quaran
         for entry in entries
         if entry.kind is AuditKind.ACKNOWLEDGED
     }
-    return [each for place, each in found.items() if place in acknowledged]
+    # The record has no names: they are those of now.
+    return [{**each, "name": name_of(place, names)} for place, each in found.items() if place in acknowledged]

@@ -277,7 +277,8 @@ class ColumnUndo:
                 return
             # One rewrite of the column was undone, but not all of them.
             progress.restored -= 1
-        self.kept.append(SkippedColumn(entry.table, entry.row_key, entry.column, reason))
+        location = self._location_of(entry) or ""
+        self.kept.append(SkippedColumn(entry.table, entry.row_key, entry.column, reason, location))
         progress.keep(reason)
 
 

@@ -11,6 +11,7 @@ from reencrypt.catalogue.encoding import BesideKeyId
 from reencrypt.catalogue.location import Location, Row
 from reencrypt.catalogue.reading import FoundSecret, secrets_of
 from reencrypt.state.journal import JournalEntry, digest
+from reencrypt.state.quarantine import Place
 
 #: How a value of the secrets manager begins that has the id of its data key before it.
 _UNSPLIT: Final = b"#"
@@ -72,12 +73,18 @@ FINAL: Final = frozenset((UndoSkipReason.ROW_GONE, UndoSkipReason.CHANGED_SINCE)
 
 @dataclass(frozen=True, slots=True)
 class SkippedColumn:
-    """A column that stays as it is."""
+    """A column that stays as it is; `location` is empty where no location has it, as of a wrapping."""
 
     table: str
     row_key: str
     column: str
     reason: UndoSkipReason
+    location: str = ""
+
+    @property
+    def place(self) -> Place:
+        """Where it is, as names are found by."""
+        return self.location, self.row_key, self.column
 
 
 class Rewritten(NamedTuple):

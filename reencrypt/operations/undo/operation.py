@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from reencrypt.catalogue.store_name import StoreName
 from reencrypt.databases.protocol import Database
 from reencrypt.databases.statements import AUDIT_TABLE
 from reencrypt.errors import ConfigurationError, RefusedError, StoppedEarlyError
 from reencrypt.operations.ending import ending_of, failure_recorded, record_stop
+from reencrypt.operations.names import Names, name_of, names_of
 from reencrypt.operations.session import leased
 from reencrypt.operations.undo.columns import ColumnUndo
 from reencrypt.operations.undo.data_keys import DataKeyUndo
@@ -38,6 +39,9 @@ from reencrypt.state.runs import Run, close_run, last_rekey, read_runs, supersed
 from reencrypt.state.stop import STOP_GRACE_SECONDS
 from reencrypt.wording import counted
 
+#: Columns that stay and are named; an undo under a wrong key may keep all.
+_NAMED: Final = 1000
+
 
 @dataclass(frozen=True, slots=True)
 class UndoReport:
@@ -45,7 +49,8 @@ class UndoReport:
 
     `disputed` are the data keys whose secrets are split between their old wrapping and the present one. `deactivated`
     are the data keys that the run made, `collected` the values that the secrets manager has deleted since, because
-    nothing used them any more: they are done, although `kept_because` counts them.
+    nothing used them any more: they are done, although `kept_because` counts them. `names` are what the first of `kept`
+    and the secrets of `disputed` belong to in Grafana.
     """
 
     run_id: str
@@ -59,6 +64,7 @@ class UndoReport:
     deactivated: Sequence[str] = ()
     collected: int = 0
     stop_reason: str | None = None
+    names: Names = field(default_factory=dict)
 
     @property
     def exit_code(self) -> int:
@@ -77,7 +83,13 @@ class UndoReport:
             "data_keys_restored": self.data_keys,
             "kept_because": self.kept_because,
             "kept": [
-                {"table": each.table, "key": each.row_key, "column": each.column, "reason": each.reason.value}
+                {
+                    "table": each.table,
+                    "key": each.row_key,
+                    "column": each.column,
+                    "name": name_of(each.place, self.names),
+                    "reason": each.reason.value,
+                }
                 for each in self.kept
             ],
             "disputed": [
@@ -85,7 +97,13 @@ class UndoReport:
                     "data_key": each.data_key,
                     "readable_under": each.numbers,
                     "secrets": [
-                        {"table": one.table, "key": one.row_key, "field": one.field, "readable_under": one.reads}
+                        {
+                            "table": one.table,
+                            "key": one.row_key,
+                            "field": one.field,
+                            "name": name_of(one.place, self.names),
+                            "readable_under": one.reads,
+                        }
                         for one in each.secrets
                     ],
                 }
@@ -332,6 +350,8 @@ class _UndoOperation:
             # It may be tried again, with another configuration for example, and blocks no other run.
             audit = self._audit(AuditKind.ENDED, ended(outcome))
             await close_run(session.database, self.lease, run, RunState.UNDONE_PARTLY, run.outcome, audit=audit)
+        disputed = [one.place for each in keys.disputed for one in each.secrets]
+        places = [*(each.place for each in kept[:_NAMED]), *disputed]
         return UndoReport(
             run.id,
             outcome,
@@ -344,6 +364,7 @@ class _UndoOperation:
             deactivated,
             collected,
             stopped,
+            await names_of(session.database, places),
         )
 
 

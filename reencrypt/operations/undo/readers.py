@@ -26,6 +26,7 @@ from reencrypt.operations.undo.journal import UndoSkipReason
 from reencrypt.planning.census import identity_of
 from reencrypt.planning.session import Session
 from reencrypt.state.accepted import Accepted
+from reencrypt.state.quarantine import Place
 from reencrypt.state.rowkey import key_to_text
 
 _PAGE_ROWS: Final = 1000
@@ -53,10 +54,16 @@ class DataKeyPair:
 class DisputedSecret:
     """A secret that one data key reads and the other does not: `reads` is `old`, `present`, or `neither` of the two."""
 
+    location: str
     table: str
     row_key: str
     field: str
     reads: str
+
+    @property
+    def place(self) -> Place:
+        """Where it is, as names are found by."""
+        return self.location, self.row_key, self.field
 
 
 @dataclass(slots=True)
@@ -105,7 +112,8 @@ class KeyReaders:
             return  # raw bytes, or a text so short that either might have written it
         self.numbers[side] += 1
         if self.numbers[side] <= _NAMED:
-            self.secrets.append(DisputedSecret(location.table, key_to_text(row.key), secret.field, side))
+            where = location.name, location.table, key_to_text(row.key), secret.field
+            self.secrets.append(DisputedSecret(*where, side))
 
 
 async def find_readers(session: Session, pairs: Mapping[str, DataKeyPair], accepted: Accepted) -> dict[str, KeyReaders]:

@@ -26,14 +26,14 @@ from reencrypt.databases.paging import LookAt, read_to_end
 from reencrypt.databases.protocol import ColumnLimit
 from reencrypt.events import Surveyed
 from reencrypt.keys.proof import PROVEN_BITS
-from reencrypt.operations.names import names_of
+from reencrypt.operations.names import Names, in_words, name_of, names_of
 from reencrypt.operations.verify.keys import NOT_COVERED, PROVIDER_NOT_CONFIGURED, Keys, Unusable
 from reencrypt.planning.census import identity_of
 from reencrypt.planning.quarantined_keys import UNREADABLE
 from reencrypt.planning.session import Session
 from reencrypt.state.accepted import Accepted
 from reencrypt.state.journal import digest
-from reencrypt.state.quarantine import QuarantineEntry
+from reencrypt.state.quarantine import Place, QuarantineEntry
 from reencrypt.state.rowkey import key_to_text
 
 _PAGE_ROWS: Final = 1000
@@ -117,8 +117,10 @@ class Verification:
     reasons: Counter[str] = field(default_factory=Counter)
     #: Those outside the quarantine by data key, None for legacy values.
     failing: Counter[str | None] = field(default_factory=Counter)
-    #: Readable ones that end where their column ends, by name with the reason.
-    possibly_cut: list[str] = field(default_factory=list)
+    #: Readable ones that end where their column ends, with the reason.
+    cut: list[tuple[Place, str]] = field(default_factory=list)
+    #: What they belong to in Grafana.
+    names: Names = field(default_factory=dict)
     #: Those that nobody here can judge, by location and provider: neither readable nor a problem.
     uncovered: Counter[tuple[str, str]] = field(default_factory=Counter)
     proven_bits: dict[str | None, float] = field(default_factory=dict)
@@ -172,7 +174,7 @@ class Verification:
             problems=list(self.problems),
             reasons=Counter(self.reasons),
             failing=Counter(self.failing),
-            possibly_cut=list(self.possibly_cut),
+            cut=list(self.cut),
             uncovered=Counter(self.uncovered),
             proven_bits=dict(self.proven_bits),
             weighed={key_id: set(weighed) for key_id, weighed in self.weighed.items()},
@@ -185,10 +187,15 @@ class Verification:
             weighed.add(identity)
             self.proven_bits[envelope.key_id] = self.proven_bits.get(envelope.key_id, 0.0) + bits
 
-    def note_cut(self, place: str) -> None:
+    @property
+    def possibly_cut(self) -> list[str]:
+        """The readable secrets that were probably cut off, by name with the reason."""
+        return [f"{in_words(place, self.names)}: {why}" for place, why in self.cut]
+
+    def note_cut(self, place: Place, why: str) -> None:
         """Remember a readable secret that was probably cut off, as long as there is room."""
-        if len(self.possibly_cut) < NAMED_PROBLEMS:
-            self.possibly_cut.append(place)
+        if len(self.cut) < NAMED_PROBLEMS:
+            self.cut.append((place, why))
 
     def add(self, problem: Problem) -> None:
         """Count a problem, and keep it by name as long as there is room."""
@@ -245,12 +252,12 @@ async def verify_secrets(
 
 
 async def _name(session: Session, verification: Verification) -> None:
-    """Name what the problems belong to."""
+    """Name what the problems belong to, and what was probably cut off."""
     problems = verification.problems
-    names = await names_of(session.database, [(each.location, each.key, each.field) for each in problems])
-    for index, each in enumerate(problems):
-        if (named := names.get((each.location, each.key, each.field))) is not None:
-            problems[index] = replace(each, name=named.name)
+    places = [(each.location, each.key, each.field) for each in problems]
+    names = verification.names = await names_of(session.database, [*places, *(place for place, _ in verification.cut)])
+    for index, (each, place) in enumerate(zip(problems, places, strict=True)):
+        problems[index] = replace(each, name=name_of(place, names) or "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,7 +304,7 @@ class _Verifier:
                     result.readable += 1
                     # A document that parses is whole, and so is what a tag vouches for.
                     if cut and not secret.slot.path and not _is_tagged(secret):
-                        self.verification.note_cut(f"{location.name} {key_to_text(row.key)} {secret.field}: {cut}")
+                        self.verification.note_cut((location.name, key_to_text(row.key), secret.field), cut)
                 else:
                     problem = (problem[0], f"{cut}: {problem[1]}") if cut else problem
                     self.verification.add(
