@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol
 
 from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.databases.column_types import ColumnUse, UnfitColumn
+from reencrypt.databases.rights import TableRight
 from reencrypt.databases.shapes import Shape
 from reencrypt.databases.sight import KeyCount, Sight
 from reencrypt.errors import NotWritableError
@@ -180,6 +181,15 @@ class Database(Executor, Protocol):
         """Return why this database takes no writes now: a replica, a read-only server, a protected file. None: it does.
 
         Asks, and writes nothing.
+        """
+        ...
+
+    async def missing_rights(
+        self, tables: Collection[str], updated: Mapping[str, Collection[str]]
+    ) -> Sequence[TableRight]:
+        """The rights that this account lacks to write to `tables`, and to update the columns of those in `updated`.
+
+        All of them exist. Asks, and writes nothing.
         """
         ...
 

@@ -211,7 +211,10 @@ def test_a_database_that_is_not_there_does_not_keep_from_looking_at_the_vault(st
     # What it takes the database to know is not known, which is another thing than fine.
     unknown = {each for each, state in states.items() if state == "not checked"}
     assert unknown == {
-        *(("database", name) for name in ("writable", "schema", "visibility", "state tables", "plain text")),
+        *(
+            ("database", name)
+            for name in ("writable", "schema", "visibility", "write rights", "state tables", "plain text")
+        ),
         ("grafana", "Grafana uses it"),
         (TARGET, "data keys"),
         ("run", "refusals"),

@@ -19,6 +19,7 @@ from reencrypt.databases.meanings import READ_ONLY
 from reencrypt.databases.mysql.errors import meaning_of
 from reencrypt.databases.mysql.grants import shows_triggers
 from reencrypt.databases.mysql.rendering import Column, quote
+from reencrypt.databases.rights import Right, TableRight
 from reencrypt.databases.server.connection import Session
 from reencrypt.databases.shapes import Shape, shapes_of
 from reencrypt.databases.sight import Sight
@@ -114,7 +115,8 @@ ORDER BY s.table_name, s.index_name <> 'PRIMARY', s.index_name, s.seq_in_index
 """
 _KINDS: Final = {"VIEW": "a view", "SYSTEM VERSIONED": "a system-versioned table", "SEQUENCE": "a sequence"}
 _ABSENT: Final = frozenset((1054, 1146))
-_DENIED: Final = frozenset((1142, 1143))
+_DENIED_TABLE: Final = frozenset((1142,))
+_DENIED: Final = frozenset((*_DENIED_TABLE, 1143))
 # In no database: a query for it tells an account that is denied single tables from one that sees them all.
 _NO_SUCH_TABLE: Final = "reencrypt_no_such_table"
 
@@ -188,6 +190,31 @@ class MysqlCatalogue:
         except errors.MySQLError as error:
             return f"{' and '.join(on)} is on" if meaning_of(error) is READ_ONLY else ""
         return ""
+
+    async def missing_rights(self, session: Session, needed: Sequence[TableRight]) -> list[TableRight]:
+        """Let the server explain statements that write nothing: it refuses to explain what it would refuse to do.
+
+        So roles, patterns and rights on columns count as they count for a run.
+        """
+        columns = await self.columns(session)
+        return [each for each in needed if await self._denies(session, each, sorted(columns[each.table]))]
+
+    async def _denies(self, session: Session, needed: TableRight, columns: Sequence[str]) -> bool:
+        table = quote(needed.table)
+        names = [quote(each) for each in needed.columns or columns]
+        same = ", ".join(f"{each} = {each}" for each in names)
+        listed = ", ".join(names)
+        statement = {
+            Right.INSERT: f"INSERT INTO {table} ({listed}) SELECT {listed} FROM {table} WHERE 1 = 0",
+            Right.UPDATE: f"UPDATE {table} SET {same} WHERE 1 = 0",
+            Right.DELETE: f"DELETE FROM {table} WHERE 1 = 0",
+        }[needed.right]
+        try:
+            await session.fetch(f"EXPLAIN {statement}", ())
+        except errors.MySQLError as error:
+            # Where single columns are granted, the server names the column.
+            return (error.args[0] if error.args else None) in (_DENIED if needed.columns else _DENIED_TABLE)
+        return False
 
     async def unfit_columns(self, session: Session, uses: Sequence[ColumnUse]) -> list[UnfitColumn]:
         """The columns whose type does not suit their role; a generated one suits none that is written."""

@@ -12,6 +12,7 @@ from typing import Final
 from reencrypt.catalogue.location import Location
 from reencrypt.databases.column_types import Accepted, ColumnUse, Role, UnfitColumn, unfit
 from reencrypt.databases.postgres.rendering import Column
+from reencrypt.databases.rights import TableRight
 from reencrypt.databases.server.connection import Session
 from reencrypt.databases.shapes import Shape, shapes_of
 from reencrypt.databases.sight import Elsewhere, Sight
@@ -99,6 +100,17 @@ JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid
 JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
 JOIN pg_catalog.pg_type AS b ON b.oid = CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.oid END
 WHERE n.nspname = $1 AND c.relname = ANY ($2::text[]) AND a.attnum > 0 AND NOT a.attisdropped
+"""
+# A right on the table is one on each of its columns.
+_MISSING_RIGHTS: Final = """
+SELECT DISTINCT w.number FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[])
+    AS w (number, name, access, column_name)
+JOIN pg_catalog.pg_class AS c ON c.relname = w.name
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE n.nspname = $1 AND NOT CASE
+    WHEN w.column_name <> '' THEN has_column_privilege(c.oid, w.column_name, w.access)
+    WHEN w.access = 'DELETE' THEN has_table_privilege(c.oid, w.access)
+    ELSE has_any_column_privilege(c.oid, w.access) END
 """
 _TEXTS: Final = ("text", "varchar")
 _INTEGERS: Final = ("int8", "int4", "int2")
@@ -230,6 +242,17 @@ class PostgresCatalogue:
         if in_recovery:
             return "it is a replica (in recovery)"
         return "default_transaction_read_only is on for this account" if default == "on" else ""
+
+    async def missing_rights(self, session: Session, needed: Sequence[TableRight]) -> list[TableRight]:
+        """Ask for each column, and where there is none for the table."""
+        asked = [
+            (number, each.table, each.right.value, column)
+            for number, each in enumerate(needed)
+            for column in each.columns or ("",)
+        ]
+        arrays = [list(each) for each in zip(*asked, strict=True)] or [[], [], [], []]
+        missing = {number for (number,) in await session.fetch(_MISSING_RIGHTS, (self._schema, *arrays))}
+        return [each for number, each in enumerate(needed) if number in missing]
 
     async def unfit_columns(self, session: Session, uses: Sequence[ColumnUse]) -> list[UnfitColumn]:
         """The columns whose type does not suit their role; a generated one suits none that is written."""

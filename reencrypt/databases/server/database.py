@@ -15,13 +15,20 @@ from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.databases.column_types import ColumnUse, UnfitColumn
 from reencrypt.databases.protocol import ColumnLimit, LockPolicy, RowUpdate, Span, Stretch, Value
 from reencrypt.databases.retry import OPENING_SECONDS
+from reencrypt.databases.rights import Right, TableRight, rights_of
 from reencrypt.databases.server.connection import Connection, Driver, Session
 from reencrypt.databases.server.dialect import Dialect
 from reencrypt.databases.server.writers import Writers
 from reencrypt.databases.shapes import Shape
 from reencrypt.databases.sight import KeyCount, Sight
 from reencrypt.databases.state_version import read_state_version
-from reencrypt.databases.statements import OUR_TABLES, STATE_VERSION, TEMPORARY_TABLES, load_schema
+from reencrypt.databases.statements import (
+    OUR_TABLES,
+    STATE_VERSION,
+    TEMPORARY_TABLES,
+    load_schema,
+    load_statements,
+)
 from reencrypt.databases.waits import Waiting
 from reencrypt.databases.written import Causes, Cells, Written, blamed
 from reencrypt.errors import NotWritableError, SchemaChangedError
@@ -103,6 +110,15 @@ class ServerDatabase:
             f"{self.name} takes no writes: {reason}",
             hint="Give the address of the primary in [database], or make this server take writes.",
         )
+
+    async def missing_rights(
+        self, tables: Collection[str], updated: Mapping[str, Collection[str]]
+    ) -> Sequence[TableRight]:
+        """Ask the server for each right that the statements to these tables, and updates of these columns, need."""
+        statements = load_statements("common.sql", f"{self._dialect.folder}/statements.sql").values()
+        needed = rights_of(statements, tables)
+        needed += [TableRight(table, Right.UPDATE, tuple(columns)) for table, columns in updated.items()]
+        return await self._reader.read(lambda session: self._dialect.catalogue.missing_rights(session, needed))
 
     async def unfit_columns(self, uses: Sequence[ColumnUse]) -> list[UnfitColumn]:
         """The columns whose type does not suit their role."""

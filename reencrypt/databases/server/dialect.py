@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.databases.column_types import ColumnUse, UnfitColumn
 from reencrypt.databases.protocol import ColumnLimit, RowUpdate, Span, Stretch, Value
+from reencrypt.databases.rights import TableRight
 from reencrypt.databases.server.connection import Session
 from reencrypt.databases.shapes import Shape
 from reencrypt.databases.sight import Sight
@@ -79,6 +80,10 @@ class Catalogue(Protocol):
 
     async def read_only(self, session: Session) -> str:
         """Why the server takes no writes from this account, in words that follow a colon; empty where it does."""
+        ...
+
+    async def missing_rights(self, session: Session, needed: Sequence[TableRight]) -> list[TableRight]:
+        """Those of the rights that this account lacks."""
         ...
 
     async def unfit_columns(self, session: Session, uses: Sequence[ColumnUse]) -> list[UnfitColumn]:

@@ -21,6 +21,7 @@ import aiosqlite
 from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.databases.column_types import ColumnUse, Role, UnfitColumn
 from reencrypt.databases.protocol import ColumnLimit, Database, LockPolicy, Stretch, Value
+from reencrypt.databases.rights import TableRight
 from reencrypt.databases.shapes import Shape
 from reencrypt.databases.sight import KeyCount, Sight
 from reencrypt.databases.sqlite import catalogue
@@ -166,6 +167,13 @@ class SqliteDatabase:
         except NotWritableError as error:
             return error
         return None
+
+    async def missing_rights(
+        self, tables: Collection[str], updated: Mapping[str, Collection[str]]
+    ) -> Sequence[TableRight]:
+        """None: whoever may write the file may write its tables."""
+        del tables, updated
+        return ()
 
     async def unfit_columns(self, uses: Sequence[ColumnUse]) -> list[UnfitColumn]:
         """Those for moments that the user has named: here every value has a type of its own, whatever the column's."""

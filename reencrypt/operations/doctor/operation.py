@@ -11,7 +11,8 @@ from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.databases.connect import open_database
 from reencrypt.databases.plain_text import REMEDY, count_plain_text, plain_text_in_words
 from reencrypt.databases.protocol import Database
-from reencrypt.errors import ConfigurationError, ReencryptError
+from reencrypt.databases.statements import OUR_TABLES
+from reencrypt.errors import ConfigurationError, NotWritableError, ReencryptError
 from reencrypt.events import Emit, Waiting
 from reencrypt.keys.configuration import ProviderConfiguration
 from reencrypt.keys.diagnostics import Check, State, failed, not_checked
@@ -38,7 +39,7 @@ from reencrypt.state.stop import StopRequest
 from reencrypt.wording import counted
 
 #: The checks of a database that is open, in their order.
-_OF_DATABASE: Final = ("writable", "schema", "visibility", "state tables", "plain text")
+_OF_DATABASE: Final = ("writable", "schema", "visibility", "write rights", "state tables", "plain text")
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +196,7 @@ async def _database(
         checks.append(
             Check("visibility", State.OK, "this account sees every table, column and row, and each row has a key")
         )
+        checks.append(await _write_rights(database, schema, stores))
         checks.append(_state_tables(schema))
         checks.append(_plain_text(await count_plain_text(database, schema.data_source_columns)))
         rows = {each: await read_data_keys(database, schema.of(each).key_table) for each in StoreName}
@@ -212,6 +214,27 @@ async def _database(
 async def _writable(database: Database) -> Check:
     obstacle = await database.write_obstacle()
     return failed("writable", obstacle) if obstacle else Check("writable", State.OK, "it takes writes")
+
+
+async def _write_rights(database: Database, schema: Schema, stores: Sequence[StoreName]) -> Check:
+    """Whether this account may write the state tables that are there, the data keys, and the secrets."""
+    of_stores = [schema.of(each) for each in stores]
+    keys = [each.key_table.table_name for each in of_stores if each.has_store]
+    present = await database.columns()
+    updated: dict[str, dict[str, None]] = {}
+    for location in (one for each in of_stores for one in each.fitted.locations if one.reencrypted):
+        updated.setdefault(location.table, {}).update(dict.fromkeys(location.stored))
+    missing = await database.missing_rights([*(each for each in OUR_TABLES if each in present), *keys], updated)
+    if not missing:
+        return Check("write rights", State.OK, "this account may write every table that a run writes")
+    by_table: dict[str, dict[str, None]] = {}
+    for each in missing:
+        by_table.setdefault(each.table, {})[each.right] = None
+    lacks = "; ".join(f"{' and '.join(rights)} on {table}" for table, rights in by_table.items())
+    grants = "; ".join(f"GRANT {', '.join(rights)} ON {table}" for table, rights in by_table.items())
+    return failed(
+        "write rights", NotWritableError(f"this account lacks {lacks}", hint=f"Let a DBA give them to it: {grants}.")
+    )
 
 
 def _state_tables(schema: Schema) -> Check:
