@@ -85,7 +85,8 @@ async def open_stores(
 
     With `every` also for those that they do not ask for: what concerns one store may depend on another.
     The sessions share the database. Raises `ConfigurationError` for a database that is not Grafana's, or that this
-    account cannot see completely, and for a store that is asked for by name and kept elsewhere.
+    account cannot see completely, and for a store that is asked for by name and kept elsewhere; `StoppedEarlyError`
+    where a stop is requested before it is open.
     """
     cache = DerivedKeyCache()
     chosen = chosen_stores(settings, options, emit)
@@ -101,9 +102,12 @@ async def open_stores(
         for name, each in of_store.items()
     }
     opening = {name: open_providers(name, settings, cache, each, contexts[name]) for name, each in of_store.items()}
-    database = await open_database(settings.database, write=write, waiting=lambda reason: emit(Waiting(reason)))
+    # A file that somebody holds, or a server that does not answer, keeps it waiting: a signal must not be in vain then.
+    database = await stop.interruptible(
+        open_database(settings.database, write=write, waiting=lambda reason: emit(Waiting(reason)))
+    )
     try:
-        schema = await inspect(database, stores=tuple(opening), file=file)
+        schema = await stop.interruptible(inspect(database, stores=tuple(opening), file=file))
         if len(chosen) > 1 and not schema.of(StoreName.MANAGER).has_store:
             # A Grafana before 12 has no such store, and that is no news, unless the target is meant for it.
             opening.pop(StoreName.MANAGER, None)

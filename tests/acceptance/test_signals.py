@@ -75,6 +75,21 @@ def test_a_signal_is_heeded_within_seconds_while_somebody_else_holds_the_file(st
     assert story.cli.json("run", "--lease-timeout", "0.5")["outcome"] == "done"
 
 
+@pytest.mark.parametrize(
+    "line", [("run", *WRAP), ("undo", "20261125-093000-a1b2"), ("complete", "--finish")], ids=" ".join
+)
+def test_a_signal_while_a_held_file_is_opened_is_a_request_to_stop(line: tuple[str, ...], story: Story) -> None:
+    with closing(sqlite3.connect(story.database, timeout=30, isolation_level=None)) as connection:
+        connection.execute("BEGIN EXCLUSIVE")
+        process = story.cli.start(*line, "--output", "json", "--log-format", "json")
+        until(process, '"waiting"')
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate()
+        connection.execute("ROLLBACK")
+    assert process.returncode == 4
+    assert json.loads(out)["outcome"] == "stopped"
+
+
 def test_the_second_signal_ends_the_process_at_once(story: Story) -> None:
     process = at_work(story)
     with locked(story):
