@@ -305,19 +305,30 @@ async def test_a_statement_that_a_slow_network_still_moves_is_not_given_up(
     proxy: SilentProxy, query: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server is not at work on it: it has said all, or has not heard all."""
-    silence = 0.8
-    monkeypatch.setattr(waits, "PATIENCE", replace(QUICK, silence=silence, ask_every=0.2, ask_within=5.0))
 
     async def work(session: Session) -> object:
         return await session.fetch(query)
 
-    async with opened(proxy.url, []) as database:
-        taken = proxy.taken
-        proxy.pace = 0.015
-        since = time.monotonic()
-        await reader_of(database).read(work)
-        assert time.monotonic() - since > 2 * silence
-        assert proxy.taken <= taken + 1  # the witness; the connection itself is never replaced
+    async def is_waited_for(silence: float) -> bool:
+        monkeypatch.setattr(waits, "PATIENCE", replace(QUICK, silence=silence, ask_every=0.2, ask_within=5.0))
+        proxy.pace = 0.0
+        async with opened(proxy.url, []) as database:
+            taken = proxy.taken
+            # Both take more than 120 pieces.
+            proxy.pace = silence / 50
+            since = time.monotonic()
+            try:
+                await reader_of(database).read(work)
+            except UnavailableError:
+                return False
+            # The witness is one more; the connection itself is never replaced.
+            return proxy.taken <= taken + 1 and time.monotonic() - since > 2 * silence
+
+    # On a busy machine a look at the connection may come late. Where moved bytes do not count, none of them is enough.
+    for silence in (0.8, 4.0, 20.0):
+        if await is_waited_for(silence):
+            return
+    pytest.fail("it was given up while bytes were moved")
 
 
 async def test_a_cancelled_wait_for_a_silent_server_ends_at_once(proxy: SilentProxy) -> None:
