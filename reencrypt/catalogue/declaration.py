@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn, TypeVar
 
-from reencrypt.catalogue.codec import ANY, EACH, Codec, JsonRule, JsonStrings, Path, WholeColumn
+from reencrypt.catalogue.codec import Codec, WholeColumn
+from reencrypt.catalogue.document import ANY, EACH, JsonRule, JsonStrings, Path
 from reencrypt.catalogue.encoding import PADDED, RAW, UNPADDED, Encoding
 from reencrypt.catalogue.location import Field, Legacy, Location
 from reencrypt.catalogue.plaintext import Kind

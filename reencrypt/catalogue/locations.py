@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import Final
 
 from reencrypt.catalogue.as_found import AsFound
-from reencrypt.catalogue.codec import ANY, EACH, JsonRule, JsonStrings, Path, SecretName, WholeColumn
+from reencrypt.catalogue.codec import WholeColumn
+from reencrypt.catalogue.document import ANY, EACH, JsonRule, JsonStrings, Path, SecretName
 from reencrypt.catalogue.encoding import PADDED, PADDING_STRIPPED, RAW, UNPADDED, Base64
 from reencrypt.catalogue.location import Field, KindByType, Legacy, LinkedRows, Location, TextHash
 from reencrypt.catalogue.plaintext import Kind

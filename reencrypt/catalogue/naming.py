@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from string import Formatter
 from typing import Final
 
-from reencrypt.catalogue.codec import EACH
+from reencrypt.catalogue.document import EACH
 from reencrypt.catalogue.reason import SAVE_AGAIN
 from reencrypt.wording import printable
 

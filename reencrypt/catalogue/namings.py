@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from reencrypt.catalogue.codec import EACH
+from reencrypt.catalogue.document import EACH
 from reencrypt.catalogue.naming import Document, Link, Naming
 
 _ORGANISATION: Final = Link("org", ("id",), ("org_id",), {"organisation": "name"})

@@ -156,7 +156,7 @@ class SecretMembers:
 
 @dataclass(frozen=True, slots=True)
 class AtPaths:
-    """A document with strings at some paths (see `reencrypt.catalogue.codec.Path`), and anything elsewhere.
+    """A document with strings at some paths (see `reencrypt.catalogue.document.Path`), and anything elsewhere.
 
     What reads such a document is not known, so a value of another type is not understood. A missing one and `null` hold
     no secret.

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from reencrypt.catalogue.codec import EACH
+from reencrypt.catalogue.document import EACH
 from reencrypt.catalogue.location import Location
 from reencrypt.catalogue.naming import MOST_SHOWN, Naming, named, shown
 from reencrypt.catalogue.namings import NAMINGS
