@@ -8,47 +8,21 @@ judged bad here: every value that differs from the others in any way takes the s
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
 
 from reencrypt.catalogue.codec import WholeColumn
 from reencrypt.catalogue.encoding import Encoding
 from reencrypt.catalogue.location import Location, Row
 from reencrypt.catalogue.plaintext import Kind, is_plausible
-from reencrypt.catalogue.reading import framed_id, kind_by_row, secrets_of
+from reencrypt.catalogue.reading import kind_by_row, secrets_of
 from reencrypt.crypto import ciphers
-from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.crypto.ciphers import AuthenticationFailedError
-from reencrypt.crypto.envelope import beginning
 from reencrypt.crypto.gobase64 import MalformedEncodingError
 from reencrypt.databases.cut_off import column_ends
 from reencrypt.databases.protocol import RowUpdate
-from reencrypt.operations.migrate.slow_path import PageOutcome, Transformer, UnusableKey
+from reencrypt.operations.migrate.prefixes import Prefix, Prefixes, written_by
+from reencrypt.operations.migrate.slow_path import PageOutcome, Transformer
 from reencrypt.state.quarantine import KnownSecret, Place
 from reencrypt.state.rowkey import key_to_text
-
-_MOST_PREFIXES: Final = 32
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class _Prefix:
-    """The common beginning of values of a namespace: key id, algorithm and salt; and the keys that follow from it.
-
-    `text` is the common beginning of their cells, where the encoding keeps one.
-    """
-
-    namespace: str
-    value: bytes
-    text: bytes | None
-    key_id: str
-    algorithm: Algorithm
-    password: bytes
-    derived_key: bytes
-
-    @property
-    def shortest(self) -> int:
-        """Length of the shortest value, that of an empty plaintext."""
-        return len(self.value) + self.algorithm.overhead_bytes
 
 
 class FastPath:
@@ -66,7 +40,7 @@ class FastPath:
         self._location = location
         self._held = {key for name, key, _ in known if name == location.name}
         self._kinds: dict[tuple[object, ...], Kind] = {}
-        self._prefixes: dict[tuple[str, bytes], _Prefix] = {}
+        self._prefixes = Prefixes(location)
 
     @staticmethod
     def fits(location: Location) -> bool:
@@ -81,42 +55,25 @@ class FastPath:
     def learn(self, row: Row, transformer: Transformer) -> None:
         """Record the prefix of a row's secret that took the slow path. Not while a page is taken."""
         secret = next(secrets_of(self._location, row), None)
-        envelope = secret.envelope if secret is not None else None
-        if envelope is None or envelope.key_id is None or not envelope.prefixed:
-            return
-        if transformer.is_current(envelope.key_id, envelope.algorithm):
-            return
-        value = beginning(framed_id(self._location, envelope.key_id), envelope.algorithm, envelope.salt)
-        key, place = transformer.key_of(envelope.key_id), (transformer.namespace, value)
-        if place in self._prefixes or isinstance(key, UnusableKey):
-            return
-        if len(self._prefixes) == _MOST_PREFIXES:
-            del self._prefixes[next(iter(self._prefixes))]
-        self._prefixes[place] = _Prefix(
-            *place,
-            self._encoding.beginning(value),
-            envelope.key_id,
-            envelope.algorithm,
-            key.password,
-            transformer.cache.get(key.password, envelope.salt),
-        )
+        if secret is not None and secret.envelope is not None:
+            self._prefixes.learn(secret.envelope, transformer)
 
     def take(self, rows: Sequence[Row], transformer: Transformer) -> tuple[PageOutcome, list[Row]]:
         """Move the ordinary rows of a page; returns their outcome, and the rows that need the slow path."""
         page = PageOutcome()
         rest: list[Row] = []
-        prefixes = [each for each in self._prefixes.values() if _holds(each, transformer)]
-        done = _done(transformer)
-        shortest_done = len(transformer.encryptor.prefix) + transformer.encryptor.algorithm.overhead_bytes
-        alike: dict[bytes, tuple[_Prefix, list[Row], list[bytes]]] = {each.value: (each, [], []) for each in prefixes}
+        prefixes = self._prefixes.held(transformer)
+        done = written_by(transformer)
+        alike: dict[bytes, tuple[Prefix, list[Row], list[bytes]]] = {each.value: (each, [], []) for each in prefixes}
         latest = prefixes[-1] if prefixes else None
+        text = self._encoding.beginning(latest.value) if latest is not None else None
         ends = column_ends(transformer.limits[0])
         odd: list[Row] = []
         left = rows
-        if latest is not None and latest.text is not None and not self._held:
+        if latest is not None and text is not None and not self._held:
             # Nearly all rows of a page, where no cell has to be decoded for it.
-            group, left = _beginning_with(latest.text, latest.algorithm.overhead_bytes, rows, ends)
-            bodies = [(row.cells[0] or b"")[len(latest.text) :] for row in group]
+            group, left = _beginning_with(text, latest.algorithm.overhead_bytes, rows, ends)
+            bodies = [(row.cells[0] or b"")[len(text) :] for row in group]
             odd += self._move(latest, group, bodies, transformer, page) if group else []
         for row in left:
             cell = row.cells[0] or b""
@@ -125,11 +82,11 @@ class FastPath:
                 continue
             value = self._decoded(cell)
             if latest is None or not value.startswith(latest.value):
-                if done and value.startswith(done) and len(value) >= shortest_done:
+                if done is not None and done.begins(value):
                     page.unchanged.re_encrypted += 1
                     continue
                 latest = next((each for each in prefixes if value.startswith(each.value)), None)
-            if latest is None or len(value) < latest.shortest:
+            if latest is None or not latest.begins(value):
                 rest.append(row)
                 continue
             _, group, bodies = alike[latest.value]
@@ -146,7 +103,7 @@ class FastPath:
 
     def _move(
         self,
-        alike: _Prefix,
+        alike: Prefix,
         rows: Sequence[Row],
         bodies: Sequence[bytes],
         transformer: Transformer,
@@ -213,21 +170,3 @@ def _beginning_with(
         fits = cell.startswith(text) and len(cell) >= shortest and len(cell) not in ends
         (found if fits else others).append(row)
     return found, others
-
-
-def _holds(prefix: _Prefix, transformer: Transformer) -> bool:
-    """Whether a prefix may still be used: keys are judged again, wrapped anew, and made the target."""
-    key = transformer.key_of(prefix.key_id)
-    return (
-        prefix.namespace == transformer.namespace
-        and not isinstance(key, UnusableKey)
-        and key.password == prefix.password
-        and transformer.proof.is_firm(key.standing)
-        and not transformer.is_current(prefix.key_id, prefix.algorithm)
-    )
-
-
-def _done(transformer: Transformer) -> bytes | None:
-    """The prefix of values that this run has written: a sweep and a resumed run meet them again."""
-    encryptor = transformer.encryptor
-    return encryptor.prefix if transformer.is_current(encryptor.key_id, encryptor.algorithm) else None
