@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from types import NoneType
@@ -16,6 +17,8 @@ from reencrypt.catalogue.reason import Reason
 from reencrypt.catalogue.shape import Shape
 from reencrypt.crypto.gobase64 import MalformedEncodingError
 
+#: The beginning and the end of a text.
+_Span: TypeAlias = tuple[int, int]
 #: The way to a value: its own part, and the way to what holds it; nothing for the whole document.
 _Way: TypeAlias = "tuple[()] | tuple[str | int, _Way]"
 
@@ -107,6 +110,14 @@ class JsonRule:
     kind: Kind = Kind.TEXT
 
 
+class Places(NamedTuple):
+    """Where texts of a document lie, in order: the beginning and end of each, and the number of its rule."""
+
+    starts: array[int]
+    ends: array[int]
+    rules: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class JsonStrings:
     """A column that is a JSON document with secrets among its strings; the first rule that matches decides.
@@ -116,6 +127,11 @@ class JsonStrings:
 
     rules: tuple[JsonRule, ...]
     shape: Shape
+
+    @property
+    def is_searchable(self) -> bool:
+        """Whether its secrets are at known paths, so that a search can find them."""
+        return all(isinstance(rule.pattern, Path) for rule in self.rules)
 
     def find(self, cell: bytes) -> list[Slot]:
         """Return its secrets, and a slot that says why for each value of a type that cannot be read.
@@ -132,25 +148,61 @@ class JsonStrings:
 
         That is all but a document of the right shape whose secrets are long, well-formed and spelt without escapes.
         """
-        found = outline(cell)
+        found = self._search(cell)
         if found is None:
             return None
         slots: dict[int, Slot | None] = {}
+        for rule, reached, spans in found:
+            for span, way in zip(spans, reached.ways(), strict=True):
+                if span is not None and span[0] not in slots:
+                    start, end = span
+                    path = render_path(_path(way))
+                    slots[start] = slot_of(path, start, end, cell[start:end], rule.encoding, rule.kind)
+        return [slot for _, slot in sorted(slots.items()) if slot is not None]
+
+    def places(self, cell: bytes) -> Places | None:
+        """Return where the texts lie that may be secrets, found by a search; None where only a scan can tell."""
+        found = self._search(cell)
+        if found is None:
+            return None
+        places: dict[int, tuple[int, int]] = {}
+        for number, (_, _, spans) in enumerate(found):
+            for span in spans:
+                if span is not None:
+                    places.setdefault(span[0], (span[1], number))
+        starts = sorted(places)
+        return Places(
+            array("I", starts),
+            array("I", (places[each][0] for each in starts)),
+            bytes(places[each][1] for each in starts),
+        )
+
+    def at(self, cell: bytes, places: Places) -> list[Slot]:
+        """Return the secrets of a cell whose places are known, without their paths."""
+        slots = []
+        for start, end, number in zip(*places, strict=True):
+            rule = self.rules[number]
+            if slot := slot_of("", start, end, cell[start:end], rule.encoding, rule.kind):
+                slots.append(slot)
+        return slots
+
+    def _search(self, cell: bytes) -> list[tuple[JsonRule, Reached, list[_Span | None]]] | None:
+        """Return by rule the values at its path, and the spans of those that are long texts."""
+        found = outline(cell) if self.is_searchable else None
+        if found is None:
+            return None
+        by_rule = []
         for rule in self.rules:
             # The types on the way to a secret are all that a shape asks for.
             reached = rule.pattern.reach(found.document) if isinstance(rule.pattern, Path) else None
             if reached is None:
                 return None
-            for value, way in zip(reached.values, reached.ways(), strict=True):
-                number = found.number(value)
-                if number is not None:
-                    start, text = found.starts[number], found.texts[number]
-                    if start not in slots:
-                        path = render_path(_path(way))
-                        slots[start] = slot_of(path, start, start + len(text), text, rule.encoding, rule.kind)
-                elif value is not None and not _is_plain(value, rule.encoding):
+            spans = [found.span(value) for value in reached.values]
+            for value, span in zip(reached.values, spans, strict=True):
+                if span is None and value is not None and not _is_plain(value, rule.encoding):
                     return None
-        return [slot for _, slot in sorted(slots.items()) if slot is not None]
+            by_rule.append((rule, reached, spans))
+        return by_rule
 
     def scan(self, cell: bytes) -> list[Slot]:
         """Return what `find` does, with a look at every token; whatever the cell holds."""

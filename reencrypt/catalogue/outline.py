@@ -31,9 +31,12 @@ class Outline(NamedTuple):
     texts: list[bytes]
     starts: list[int]
 
-    def number(self, value: object) -> int | None:
-        """Return the number of the long string in whose place a value stands, None for any other value."""
-        return int(value[_MARK_LENGTH:]) if isinstance(value, str) and value.startswith(_MARK) else None
+    def span(self, value: object) -> tuple[int, int] | None:
+        """Return where the long string lies in whose place a value stands, None for any other value."""
+        if not (isinstance(value, str) and value.startswith(_MARK)):
+            return None
+        number = int(value[_MARK_LENGTH:])
+        return self.starts[number], self.starts[number] + len(self.texts[number])
 
 
 def outline(document: bytes) -> Outline | None:

@@ -22,8 +22,8 @@ from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.databases.paging import Coverage, count_rows, next_page
 from reencrypt.databases.protocol import ColumnLimit
 from reencrypt.events import LocationEnded, LocationStarted, PageCommitted, Quarantined
+from reencrypt.operations.migrate.bulk_path import BulkPath, bulk_path_of
 from reencrypt.operations.migrate.committer import Committed, Committer, with_entries
-from reencrypt.operations.migrate.fast_path import FastPath
 from reencrypt.operations.migrate.limit import Limit, Progress
 from reencrypt.operations.migrate.page_sizer import PAGE_BYTES, PageSizer
 from reencrypt.operations.migrate.ranges import split
@@ -68,7 +68,7 @@ class _Part:
     whole: Checkpoint
     checkpoint: Checkpoint
     limits: tuple[ColumnLimit | None, ...]
-    fast_path: FastPath | None
+    fast_path: BulkPath | None
     page_bytes: int
 
     @property
@@ -147,7 +147,7 @@ class Pipeline:
         )
 
     async def _part(self, location: Location, whole: Checkpoint, checkpoint: Checkpoint, page_bytes: int) -> _Part:
-        fast_path = FastPath(location, self._known) if FastPath.fits(location) else None
+        fast_path = bulk_path_of(location, self._known)
         return _Part(location, whole, checkpoint, await self._database.column_limits(location), fast_path, page_bytes)
 
     async def _in_ranges(self, location: Location, checkpoint: Checkpoint) -> Progress:

@@ -157,6 +157,10 @@ def test_a_search_finds_what_a_scan_finds_or_leaves_the_document_to_it(name: str
     cell = data.draw(spellings(codec))
     assert codec.search(cell) in (None, codec.scan(cell) if cell else None)
     assert codec.find(cell) == (codec.scan(cell) if cell else [])
+    places = codec.places(cell)
+    unnamed = codec.at(cell, places) if places is not None else None
+    assert unnamed in (None, [slot._replace(path="") for slot in codec.find(cell)])
+    assert (unnamed is None) is (codec.search(cell) is None)
 
 
 def alerts(*texts: str) -> bytes:
@@ -213,12 +217,11 @@ def test_an_outline_tells_where_each_long_string_lies(other: str, texts: list[st
     assert found is not None
     assert isinstance(found.document, list)
     for value, text in zip(found.document[1:], texts, strict=False):
-        number = found.number(value)
-        assert (number is not None) is (len(text) >= 32)
-        if number is not None:
-            start = found.starts[number]
-            assert found.texts[number].decode() == text == document[start : start + len(text)].decode()
-            assert document[start - 1 : start] == document[start + len(text) : start + len(text) + 1] == b'"'
+        span = found.span(value)
+        assert (span is not None) is (len(text) >= 32)
+        if span is not None:
+            start, end = span
+            assert document[start - 1 : end + 1].decode() == f'"{text}"'
 
 
 def test_a_text_that_ends_in_what_a_search_takes_out_is_left_to_the_scan() -> None:

@@ -1,0 +1,177 @@
+"""Fast path for documents: a JSON document is taken as a whole where each of its secrets is ordinary.
+
+What the fast path of single values does, this does for a column with many secrets a cell: their places are found by a
+search, and all secrets of a page that begin alike are decrypted, and encrypted, in one call. Nothing is judged bad
+here: a row with one secret that differs from the others in any way takes the slow path, with all of its secrets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import repeat
+
+from reencrypt.catalogue.codec import Slot, splice
+from reencrypt.catalogue.document import JsonStrings
+from reencrypt.catalogue.location import Location, Row
+from reencrypt.catalogue.namespace import qualified
+from reencrypt.catalogue.plaintext import is_plausible
+from reencrypt.catalogue.text_hash import rehash
+from reencrypt.crypto import ciphers
+from reencrypt.crypto.ciphers import AuthenticationFailedError
+from reencrypt.crypto.envelope import MalformedEnvelopeError
+from reencrypt.databases.cut_off import column_ends
+from reencrypt.databases.protocol import RowUpdate
+from reencrypt.operations.migrate.prefixes import MOST_PREFIXES, Prefix, Prefixes, written_by
+from reencrypt.operations.migrate.slow_path import PageOutcome, RowOutcome, Transformer
+from reencrypt.state.counts import Counts
+from reencrypt.state.quarantine import KnownSecret, Place
+from reencrypt.state.rowkey import key_to_text
+
+
+@dataclass(slots=True)
+class _Document:
+    """A row that is to move: its secrets and their prefixes, in order, and the plaintexts once they are there."""
+
+    row: Row
+    slots: list[Slot]
+    prefixes: list[Prefix]
+    texts: list[bytes] = field(default_factory=list)
+
+    @property
+    def is_plausible(self) -> bool:
+        """Whether all plaintexts can be what Grafana stored there."""
+        return all(is_plausible(text, slot.kind) for text, slot in zip(self.texts, self.slots, strict=True))
+
+
+class DocumentPath:
+    """The fast path of one location of documents, for one run; one page at a time.
+
+    `known` are the secrets that were in quarantine before: the slow path treats them.
+    """
+
+    def __init__(self, location: Location, known: Mapping[Place, KnownSecret]) -> None:
+        codec = location.fields[0].codec
+        if not isinstance(codec, JsonStrings):
+            raise TypeError(location.name)
+        self._codec = codec
+        self._location = location
+        self._held = {key for name, key, _ in known if name == location.name}
+        self._prefixes = Prefixes(location)
+        self._unknown: list[bytes] = []
+
+    @staticmethod
+    def fits(location: Location) -> bool:
+        """Whether a row is one document, which a run re-encrypts."""
+        codec = location.fields[0].codec
+        return (
+            location.reencrypted
+            and len(location.fields) == 1
+            and isinstance(codec, JsonStrings)
+            and codec.is_searchable
+            and location.kind_by_type is None
+        )
+
+    def learn(self, row: Row, transformer: Transformer) -> None:
+        """Record the prefixes that `take` did not know, once the slow path has judged them."""
+        del row
+        for ciphertext in self._unknown:
+            try:
+                envelope = self._location.parse(ciphertext)
+            except MalformedEnvelopeError:
+                continue
+            if self._location.namespace is not None and envelope.key_id is not None:
+                envelope = envelope._replace(key_id=qualified(transformer.namespace, envelope.key_id))
+            self._prefixes.learn(envelope, transformer)
+
+    def take(self, rows: Sequence[Row], transformer: Transformer) -> tuple[PageOutcome, list[Row]]:
+        """Move the ordinary documents of a page; returns their outcome, and the rows that need the slow path."""
+        page = PageOutcome()
+        prefixes, done = self._prefixes.held(transformer), written_by(transformer)
+        ends = column_ends(transformer.limits[0])
+        self._unknown.clear()
+        moving: list[_Document] = []
+        odd: set[int] = set()
+        for row in rows:
+            slots = self._slots(row, ends)
+            if slots is None:
+                odd.add(id(row))
+            elif done is not None and all(done.begins(slot.ciphertext) for slot in slots):
+                page.unchanged.re_encrypted += len(slots)
+            elif found := self._known(slots, prefixes):
+                moving.append(_Document(row, slots, found))
+            else:
+                odd.add(id(row))
+        odd |= _decrypt(moving)
+        odd |= {id(each.row) for each in moving if not each.is_plausible}
+        odd |= self._move([each for each in moving if id(each.row) not in odd], transformer, page)
+        # In the order of the page, as the slow path would meet them.
+        return page, [row for row in rows if id(row) in odd]
+
+    def _slots(self, row: Row, ends: frozenset[int]) -> list[Slot] | None:
+        """The secrets of a row; None where they are not all in order."""
+        cell = row.cells[0]
+        if not cell:
+            return []
+        if len(cell) in ends or (self._held and key_to_text(row.key) in self._held):
+            return None
+        places = self._codec.places(cell)
+        slots = self._codec.at(cell, places) if places is not None else None
+        return slots if slots is not None and all(slot.strict and not slot.problem for slot in slots) else None
+
+    def _known(self, slots: Sequence[Slot], prefixes: Sequence[Prefix]) -> list[Prefix] | None:
+        """The prefix of each secret, None where one has none; such secrets are remembered to be learnt."""
+        found: list[Prefix] = []
+        latest: Prefix | None = prefixes[-1] if prefixes else None
+        for slot in slots:
+            value = slot.ciphertext
+            if latest is None or not latest.begins(value):
+                latest = next((each for each in prefixes if each.begins(value)), None)
+            if latest is not None:
+                found.append(latest)
+            elif len(self._unknown) < MOST_PREFIXES:
+                self._unknown.append(value)
+            else:
+                break
+        return found if len(found) == len(slots) else None
+
+    def _move(self, documents: Sequence[_Document], transformer: Transformer, page: PageOutcome) -> set[int]:
+        """Encrypt and splice; returns the rows whose column would not hold the result."""
+        odd: set[int] = set()
+        sealed = iter(transformer.encryptor.encrypt_all([text for each in documents for text in each.texts]))
+        for document in documents:
+            row = document.row
+            cell = row.cells[0] or b""
+            new = [splice(cell, [(slot, next(sealed)) for slot in document.slots]), *row.cells[1:]]
+            limit = transformer.limits[0]
+            if limit is not None and not limit.admits(new[0] or b""):
+                odd.add(id(row))
+                continue
+            if self._location.text_hash:
+                new[-1] = rehash(self._location, row, new)
+            page.updates.append(RowUpdate(row.key, row.cells, tuple(new)))
+            moved = len(document.slots)
+            page.detailed.append(RowOutcome(row, counts=Counts(re_encrypted=moved), moved=moved))
+            page.namespaces.add(transformer.namespace)
+            for slot, prefix in zip(document.slots, document.prefixes, strict=True):
+                page.failure_rate.note(prefix.key_id, cell[slot.start : slot.end], failed=False)
+        return odd
+
+
+def _decrypt(documents: Sequence[_Document]) -> set[int]:
+    """Fill in the plaintexts; returns the rows with a value whose tag does not match, and those with values like it."""
+    bodies: dict[bytes, tuple[Prefix, list[bytes]]] = {}
+    for document in documents:
+        for slot, prefix in zip(document.slots, document.prefixes, strict=True):
+            bodies.setdefault(prefix.value, (prefix, []))[1].append(slot.ciphertext[len(prefix.value) :])
+    plaintexts: dict[bytes, Iterator[bytes]] = {}
+    failed: set[bytes] = set()
+    for value, (prefix, sealed) in bodies.items():
+        try:
+            plaintexts[value] = iter(ciphers.decrypt(prefix.algorithm, prefix.derived_key, sealed))
+        except AuthenticationFailedError:
+            failed.add(value)
+            plaintexts[value] = repeat(b"")
+    for document in documents:
+        document.texts = [next(plaintexts[prefix.value]) for prefix in document.prefixes]
+    return {id(each.row) for each in documents if failed and any(prefix.value in failed for prefix in each.prefixes)}
