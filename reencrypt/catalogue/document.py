@@ -186,6 +186,14 @@ class JsonStrings:
                 slots.append(slot)
         return slots
 
+    def ordinary(self, cell: bytes) -> list[Slot] | None:
+        """Return its secrets without their paths; None where one is malformed, or only a scan can find them."""
+        if not cell:
+            return []
+        places = self.places(cell)
+        slots = self.at(cell, places) if places is not None else None
+        return slots if slots is not None and all(slot.strict and not slot.problem for slot in slots) else None
+
     def _search(self, cell: bytes) -> list[tuple[JsonRule, Reached, list[_Span | None]]] | None:
         """Return by rule the values at its path, and the spans of those that are long texts."""
         found = outline(cell) if self.is_searchable else None

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from reencrypt.catalogue.codec import Slot
+from reencrypt.catalogue.document import JsonStrings
 from reencrypt.catalogue.location import Location, Row
 from reencrypt.catalogue.namespace import qualified, unqualified
 from reencrypt.catalogue.plaintext import Kind
@@ -67,13 +68,47 @@ def secrets_of(location: Location, row: Row) -> Iterator[FoundSecret]:
                 yield FoundSecret(index, slot, kind, name, None, slot.problem, _DETAILS.get(slot.problem, ""))
                 continue
             try:
-                envelope = location.parse(slot.ciphertext)
+                envelope = envelope_of(location, slot.ciphertext, namespace)
             except MalformedEnvelopeError as error:
                 yield FoundSecret(index, slot, kind, name, None, Reason.MALFORMED_ENVELOPE, str(error))
             else:
-                if namespace is not None and envelope.key_id is not None:
-                    envelope = envelope._replace(key_id=qualified(namespace, envelope.key_id))
                 yield FoundSecret(index, slot, kind, name, envelope)
+
+
+class OrdinarySecret(NamedTuple):
+    """One secret of a document in which nothing is out of the ordinary: its text, its envelope and its kind."""
+
+    text: bytes
+    envelope: Envelope
+    kind: Kind
+
+
+def ordinary_secrets(location: Location, row: Row) -> list[OrdinarySecret] | None:
+    """Return the secrets of a row that is a document, without their fields; None where `secrets_of` has to read it."""
+    codec = location.fields[0].codec
+    if not isinstance(codec, JsonStrings) or len(location.fields) > 1 or location.kind_by_type:
+        return None
+    cell = row.cells[0] or b""
+    slots = codec.ordinary(cell)
+    if slots is None:
+        return None
+    namespace = namespace_of(location, row) if location.namespace else None
+    try:
+        envelopes = [envelope_of(location, slot.ciphertext, namespace) for slot in slots]
+    except MalformedEnvelopeError:
+        return None
+    return [
+        OrdinarySecret(cell[slot.start : slot.end], envelope, slot.kind)
+        for slot, envelope in zip(slots, envelopes, strict=True)
+    ]
+
+
+def envelope_of(location: Location, ciphertext: bytes, namespace: str | None) -> Envelope:
+    """Parse a ciphertext of a row with this namespace, None in a store without any; see `Location.parse`."""
+    envelope = location.parse(ciphertext)
+    if namespace is None or envelope.key_id is None:
+        return envelope
+    return envelope._replace(key_id=qualified(namespace, envelope.key_id))
 
 
 def kind_by_row(location: Location, row: Row) -> Kind | None:

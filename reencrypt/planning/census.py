@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
 from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.catalogue.plaintext import Kind
-from reencrypt.catalogue.reading import FoundSecret, secrets_of
+from reencrypt.catalogue.reading import FoundSecret, OrdinarySecret, ordinary_secrets, secrets_of
 from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.crypto.envelope import Envelope
 from reencrypt.databases.paging import LookAt, read_to_end
@@ -172,22 +173,14 @@ async def take_census(
     def begin(location: Location) -> LookAt:
         found = census.locations[location.name] = LocationCensus()
         census.samples.forget(location.name)
+        scan = Scan(location, found, census.samples, wants_sample, accepted, given_up or {})
 
         async def look(rows: list[Row]) -> None:
             before = found.total
             if location.fields[0].key_id is not None:
                 found.unsplit += sum((row.cells[0] or b"").startswith(_NO_KEY_ID) for row in rows)
             for row in rows:
-                for secret in secrets_of(location, row):
-                    if given_up and known_of(given_up, location, secret, row) is not None:
-                        found.total += 1
-                        found.given_up += 1
-                        continue
-                    _count(found, location, row.key, secret)
-                    if secret.envelope is None or not wants_sample(location, secret.envelope):
-                        continue
-                    if not accepted.covers(secret.text_in(row)):
-                        census.samples.offer(location.name, secret.envelope, secret.kind)
+                scan.look_at(row)
             emit(Surveyed(location.name, found.total - before))
 
         return look
@@ -195,6 +188,43 @@ async def take_census(
     for location in locations:
         await read_to_end(database, location, partial(begin, location), rows=_PAGE_ROWS, size=_PAGE_BYTES)
     return census
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """One scan of a location: counts what it `found`, and offers ciphertexts as `samples`."""
+
+    location: Location
+    found: LocationCensus
+    samples: Samples
+    wants_sample: Callable[[Location, Envelope], bool]
+    accepted: Accepted
+    given_up: Mapping[Place, KnownSecret]
+
+    def look_at(self, row: Row) -> None:
+        """Count the secrets of a row."""
+        ordinary = None if self.given_up else ordinary_secrets(self.location, row)
+        if ordinary is not None:
+            self._count_ordinary(ordinary)
+            return
+        for secret in secrets_of(self.location, row):
+            if self.given_up and known_of(self.given_up, self.location, secret, row) is not None:
+                self.found.total += 1
+                self.found.given_up += 1
+                continue
+            _count(self.found, self.location, row.key, secret)
+            if secret.envelope is None or not self.wants_sample(self.location, secret.envelope):
+                continue
+            if not self.accepted.covers(secret.text_in(row)):
+                self.samples.offer(self.location.name, secret.envelope, secret.kind)
+
+    def _count_ordinary(self, secrets: Sequence[OrdinarySecret]) -> None:
+        self.found.total += len(secrets)
+        for entry, number in Counter((envelope.key_id, envelope.algorithm) for _, envelope, _ in secrets).items():
+            self.found.by_key[entry] = self.found.by_key.get(entry, 0) + number
+        for text, envelope, kind in secrets:
+            if self.wants_sample(self.location, envelope) and not self.accepted.covers(text):
+                self.samples.offer(self.location.name, envelope, kind)
 
 
 def _count(found: LocationCensus, location: Location, key: Key, secret: FoundSecret) -> None:

@@ -8,14 +8,15 @@ here: a row with one secret that differs from the others in any way takes the sl
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import repeat
 
 from reencrypt.catalogue.codec import Slot, splice
 from reencrypt.catalogue.document import JsonStrings
 from reencrypt.catalogue.location import Location, Row
-from reencrypt.catalogue.namespace import qualified
 from reencrypt.catalogue.plaintext import is_plausible
+from reencrypt.catalogue.reading import envelope_of
 from reencrypt.catalogue.text_hash import rehash
 from reencrypt.crypto import ciphers
 from reencrypt.crypto.ciphers import AuthenticationFailedError
@@ -75,14 +76,10 @@ class DocumentPath:
     def learn(self, row: Row, transformer: Transformer) -> None:
         """Record the prefixes that `take` did not know, once the slow path has judged them."""
         del row
+        namespace = transformer.namespace if self._location.namespace is not None else None
         for ciphertext in self._unknown:
-            try:
-                envelope = self._location.parse(ciphertext)
-            except MalformedEnvelopeError:
-                continue
-            if self._location.namespace is not None and envelope.key_id is not None:
-                envelope = envelope._replace(key_id=qualified(transformer.namespace, envelope.key_id))
-            self._prefixes.learn(envelope, transformer)
+            with suppress(MalformedEnvelopeError):
+                self._prefixes.learn(envelope_of(self._location, ciphertext, namespace), transformer)
 
     def take(self, rows: Sequence[Row], transformer: Transformer) -> tuple[PageOutcome, list[Row]]:
         """Move the ordinary documents of a page; returns their outcome, and the rows that need the slow path."""
@@ -115,9 +112,7 @@ class DocumentPath:
             return []
         if len(cell) in ends or (self._held and key_to_text(row.key) in self._held):
             return None
-        places = self._codec.places(cell)
-        slots = self._codec.at(cell, places) if places is not None else None
-        return slots if slots is not None and all(slot.strict and not slot.problem for slot in slots) else None
+        return self._codec.ordinary(cell)
 
     def _known(self, slots: Sequence[Slot], prefixes: Sequence[Prefix]) -> list[Prefix] | None:
         """The prefix of each secret, None where one has none; such secrets are remembered to be learnt."""

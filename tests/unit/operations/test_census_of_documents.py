@@ -1,0 +1,63 @@
+"""A census counts an ordinary document at once, and gets the same as from each of its secrets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reencrypt.catalogue.location import Location, Row
+from reencrypt.catalogue.reading import ordinary_secrets, secrets_of
+from reencrypt.planning.census import LocationCensus, Samples, Scan
+from reencrypt.state.accepted import Accepted
+from reencrypt.state.journal import digest
+from reencrypt.state.quarantine import KnownSecret
+from tests.unit.operations.test_document_path import ALERTS, MAPS, PAGES, TEXTS, alerts, text_of
+from tests.unit.operations.test_fast_path import OLD
+
+NOTHING_KNOWN: dict[Any, KnownSecret] = {}
+
+
+class OneByOne(dict[Any, KnownSecret]):
+    """What was given up: nothing, though the census has to ask for each secret."""
+
+    def __bool__(self) -> bool:
+        return True
+
+
+def census_of(
+    location: Location, rows: Sequence[Row], accepted: Accepted, given_up: dict[Any, KnownSecret]
+) -> tuple[object, ...]:
+    found, samples = LocationCensus(), Samples(4)
+    scan = Scan(location, found, samples, lambda _, envelope: envelope.key_id != "older", accepted, given_up)
+    for row in rows:
+        scan.look_at(row)
+    return found, {key: samples.of(key) for key in sorted(samples.key_ids)}, samples.of(None)
+
+
+@pytest.mark.parametrize(("location", "row"), PAGES, ids=[location.name for location, _ in PAGES])
+@given(pages=st.lists(st.lists(TEXTS, max_size=6), max_size=5), data=st.data())
+def test_both_ways_lead_to_the_same(
+    location: Location, row: object, pages: list[list[object]], data: st.DataObject
+) -> None:
+    assert callable(row)
+    rows = [row(number, texts) for number, texts in enumerate(pages)]
+    texts = [text.encode() for page in pages for text in page if isinstance(text, str)]
+    accepted = Accepted(frozenset(digest(each) or b"" for each in data.draw(st.sets(st.sampled_from([b"", *texts])))))
+    at_once = census_of(location, rows, accepted, NOTHING_KNOWN)
+    assert at_once == census_of(location, rows, accepted, OneByOne())
+    for each in rows:
+        ordinary = ordinary_secrets(location, each)
+        assert ordinary in (None, [(one.text_in(each), one.envelope, one.kind) for one in secrets_of(location, each)])
+
+
+def test_an_ordinary_document_is_counted_at_once() -> None:
+    row = alerts(1, [text_of(OLD.encrypt(b"one"))] * 3)
+    assert len(ordinary_secrets(ALERTS, row) or []) == 3
+    assert ordinary_secrets(ALERTS, row._replace(cells=(None, None))) == []
+    odd = Row((1,), (json.dumps({"a": "@@@"}).encode(),))
+    assert ordinary_secrets(MAPS, odd) is None
