@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from types import NoneType
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 from reencrypt.catalogue.codec import Slot, slot_of
 from reencrypt.catalogue.encoding import Encoding
@@ -118,6 +118,9 @@ class Places(NamedTuple):
     rules: bytes
 
 
+_NOWHERE: Final = Places(array("I"), array("I"), b"")
+
+
 @dataclass(frozen=True, slots=True)
 class JsonStrings:
     """A column that is a JSON document with secrets among its strings; the first rule that matches decides.
@@ -162,6 +165,8 @@ class JsonStrings:
 
     def places(self, cell: bytes) -> Places | None:
         """Return where the texts lie that may be secrets, found by a search; None where only a scan can tell."""
+        if not cell:
+            return _NOWHERE
         found = self._search(cell)
         if found is None:
             return None
@@ -186,11 +191,8 @@ class JsonStrings:
                 slots.append(slot)
         return slots
 
-    def ordinary(self, cell: bytes) -> list[Slot] | None:
-        """Return its secrets without their paths; None where one is malformed, or only a scan can find them."""
-        if not cell:
-            return []
-        places = self.places(cell)
+    def ordinary(self, cell: bytes, places: Places | None) -> list[Slot] | None:
+        """Return its secrets at these places without their paths; None where one is malformed or spelt oddly."""
         slots = self.at(cell, places) if places is not None else None
         return slots if slots is not None and all(slot.strict and not slot.problem for slot in slots) else None
 

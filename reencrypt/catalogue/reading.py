@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from reencrypt.catalogue.codec import Slot
 from reencrypt.catalogue.document import JsonStrings
+from reencrypt.catalogue.document_memory import DocumentMemory
 from reencrypt.catalogue.location import Location, Row
 from reencrypt.catalogue.namespace import qualified, unqualified
 from reencrypt.catalogue.plaintext import Kind
@@ -83,13 +84,13 @@ class OrdinarySecret(NamedTuple):
     kind: Kind
 
 
-def ordinary_secrets(location: Location, row: Row) -> list[OrdinarySecret] | None:
+def ordinary_secrets(location: Location, row: Row, memory: DocumentMemory) -> list[OrdinarySecret] | None:
     """Return the secrets of a row that is a document, without their fields; None where `secrets_of` has to read it."""
     codec = location.fields[0].codec
     if not isinstance(codec, JsonStrings) or len(location.fields) > 1 or location.kind_by_type:
         return None
     cell = row.cells[0] or b""
-    slots = codec.ordinary(cell)
+    slots = memory.search(codec, cell)
     if slots is None:
         return None
     namespace = namespace_of(location, row) if location.namespace else None

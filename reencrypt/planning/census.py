@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
+from reencrypt.catalogue.document_memory import DocumentMemory
 from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.catalogue.plaintext import Kind
 from reencrypt.catalogue.reading import FoundSecret, OrdinarySecret, ordinary_secrets, secrets_of
@@ -162,18 +163,20 @@ async def take_census(
     emit: Emit,
     accepted: Accepted = NOTHING,
     given_up: Mapping[Place, KnownSecret] | None = None,
+    memory: DocumentMemory | None = None,
 ) -> Census:
     """Read every location to its end. `keys` is the number of rows in `data_keys`, which bounds the samples of each.
 
     `accepted` secrets are no samples: they are implausible under the right key too. Those that were `given_up` are
-    counted apart.
+    counted apart. `memory` keeps what was found in documents for a later pass.
     """
     census = Census({}, Samples.for_keys(keys))
+    memory = memory or DocumentMemory(most_places=0)
 
     def begin(location: Location) -> LookAt:
         found = census.locations[location.name] = LocationCensus()
         census.samples.forget(location.name)
-        scan = Scan(location, found, census.samples, wants_sample, accepted, given_up or {})
+        scan = Scan(location, found, census.samples, wants_sample, accepted, given_up or {}, memory)
 
         async def look(rows: list[Row]) -> None:
             before = found.total
@@ -200,10 +203,11 @@ class Scan:
     wants_sample: Callable[[Location, Envelope], bool]
     accepted: Accepted
     given_up: Mapping[Place, KnownSecret]
+    memory: DocumentMemory
 
     def look_at(self, row: Row) -> None:
         """Count the secrets of a row."""
-        ordinary = None if self.given_up else ordinary_secrets(self.location, row)
+        ordinary = None if self.given_up else ordinary_secrets(self.location, row, self.memory)
         if ordinary is not None:
             self._count_ordinary(ordinary)
             return

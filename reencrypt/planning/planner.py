@@ -230,6 +230,7 @@ class _Planner:
             wants_sample=wants_sample,
             emit=session.emit,
             accepted=accepted,
+            memory=session.documents,
         )
         if session.schema.has_state:
             await offer_journal_samples(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from reencrypt.catalogue.document_memory import DocumentMemory
 from reencrypt.catalogue.location import Location
 from reencrypt.catalogue.store_name import StoreName
 from reencrypt.crypto.derive import DerivedKeyCache
@@ -28,7 +29,8 @@ class Session:
     `schema` is that of the moment it was opened, `ring` holds the rows of the store's data keys since. `cache` holds
     derived keys, `pool` runs work that needs a processor, such as deriving more. `stop` may be asked at any time.
     `requests` names the run of which key services are asked: that of a run that begins here, until another is known.
-    `trail` hears the events too, for the audit in the state tables.
+    `trail` hears the events too, for the audit in the state tables. `documents` remembers what one pass has found, for
+    the next.
     """
 
     store: StoreName
@@ -44,6 +46,7 @@ class Session:
     requests: RequestIds
     trail: Trail
     stop: StopRequest
+    documents: DocumentMemory = field(default_factory=DocumentMemory)
 
     @property
     def store_settings(self) -> StoreSettings:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from reencrypt.catalogue.document_memory import DocumentMemory
 from reencrypt.catalogue.location import Location, Row
 from reencrypt.operations.migrate.document_path import DocumentPath
 from reencrypt.operations.migrate.fast_path import FastPath
@@ -24,8 +25,8 @@ class BulkPath(Protocol):
         ...
 
 
-def bulk_path_of(location: Location, known: Mapping[Place, KnownSecret]) -> BulkPath | None:
+def bulk_path_of(location: Location, known: Mapping[Place, KnownSecret], memory: DocumentMemory) -> BulkPath | None:
     """Return the bulk path of a location. `known` are the secrets that were in quarantine before."""
     if FastPath.fits(location):
         return FastPath(location, known)
-    return DocumentPath(location, known) if DocumentPath.fits(location) else None
+    return DocumentPath(location, known, memory) if DocumentPath.fits(location) else None

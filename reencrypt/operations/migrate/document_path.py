@@ -14,6 +14,7 @@ from itertools import repeat
 
 from reencrypt.catalogue.codec import Slot, splice
 from reencrypt.catalogue.document import JsonStrings
+from reencrypt.catalogue.document_memory import DocumentMemory
 from reencrypt.catalogue.location import Location, Row
 from reencrypt.catalogue.plaintext import is_plausible
 from reencrypt.catalogue.reading import envelope_of
@@ -48,10 +49,11 @@ class _Document:
 class DocumentPath:
     """The fast path of one location of documents, for one run; one page at a time.
 
-    `known` are the secrets that were in quarantine before: the slow path treats them.
+    `known` are the secrets that were in quarantine before: the slow path treats them. `memory` knows the documents that
+    the census has searched, and those that this run has written.
     """
 
-    def __init__(self, location: Location, known: Mapping[Place, KnownSecret]) -> None:
+    def __init__(self, location: Location, known: Mapping[Place, KnownSecret], memory: DocumentMemory) -> None:
         codec = location.fields[0].codec
         if not isinstance(codec, JsonStrings):
             raise TypeError(location.name)
@@ -60,6 +62,7 @@ class DocumentPath:
         self._held = {key for name, key, _ in known if name == location.name}
         self._prefixes = Prefixes(location)
         self._unknown: list[bytes] = []
+        self._memory = memory
 
     @staticmethod
     def fits(location: Location) -> bool:
@@ -90,7 +93,14 @@ class DocumentPath:
         moving: list[_Document] = []
         odd: set[int] = set()
         for row in rows:
-            slots = self._slots(row, ends)
+            cell = row.cells[0] or b""
+            if len(cell) in ends or (self._held and key_to_text(row.key) in self._held):
+                odd.add(id(row))
+                continue
+            if done is not None and (written := self._memory.written(cell, done.value)) is not None:
+                page.unchanged.re_encrypted += written
+                continue
+            slots = self._memory.recall(self._codec, cell)
             if slots is None:
                 odd.add(id(row))
             elif done is not None and all(done.begins(slot.ciphertext) for slot in slots):
@@ -104,15 +114,6 @@ class DocumentPath:
         odd |= self._move([each for each in moving if id(each.row) not in odd], transformer, page)
         # In the order of the page, as the slow path would meet them.
         return page, [row for row in rows if id(row) in odd]
-
-    def _slots(self, row: Row, ends: frozenset[int]) -> list[Slot] | None:
-        """The secrets of a row; None where they are not all in order."""
-        cell = row.cells[0]
-        if not cell:
-            return []
-        if len(cell) in ends or (self._held and key_to_text(row.key) in self._held):
-            return None
-        return self._codec.ordinary(cell)
 
     def _known(self, slots: Sequence[Slot], prefixes: Sequence[Prefix]) -> list[Prefix] | None:
         """The prefix of each secret, None where one has none; such secrets are remembered to be learnt."""
@@ -144,6 +145,7 @@ class DocumentPath:
                 continue
             if self._location.text_hash:
                 new[-1] = rehash(self._location, row, new)
+            self._memory.note_written(new[0] or b"", transformer.encryptor.prefix, len(document.slots))
             page.updates.append(RowUpdate(row.key, row.cells, tuple(new)))
             moved = len(document.slots)
             page.detailed.append(RowOutcome(row, counts=Counts(re_encrypted=moved), moved=moved))

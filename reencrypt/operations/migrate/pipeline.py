@@ -147,7 +147,7 @@ class Pipeline:
         )
 
     async def _part(self, location: Location, whole: Checkpoint, checkpoint: Checkpoint, page_bytes: int) -> _Part:
-        fast_path = bulk_path_of(location, self._known)
+        fast_path = bulk_path_of(location, self._known, self._session.documents)
         return _Part(location, whole, checkpoint, await self._database.column_limits(location), fast_path, page_bytes)
 
     async def _in_ranges(self, location: Location, checkpoint: Checkpoint) -> Progress:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reencrypt.catalogue.document_memory import DocumentMemory
 from reencrypt.catalogue.location import Location, Row
 from reencrypt.catalogue.reading import ordinary_secrets, secrets_of
 from reencrypt.planning.census import LocationCensus, Samples, Scan
@@ -33,7 +34,9 @@ def census_of(
     location: Location, rows: Sequence[Row], accepted: Accepted, given_up: dict[Any, KnownSecret]
 ) -> tuple[object, ...]:
     found, samples = LocationCensus(), Samples(4)
-    scan = Scan(location, found, samples, lambda _, envelope: envelope.key_id != "older", accepted, given_up)
+    scan = Scan(
+        location, found, samples, lambda _, envelope: envelope.key_id != "older", accepted, given_up, DocumentMemory()
+    )
     for row in rows:
         scan.look_at(row)
     return found, {key: samples.of(key) for key in sorted(samples.key_ids)}, samples.of(None)
@@ -51,13 +54,13 @@ def test_both_ways_lead_to_the_same(
     at_once = census_of(location, rows, accepted, NOTHING_KNOWN)
     assert at_once == census_of(location, rows, accepted, OneByOne())
     for each in rows:
-        ordinary = ordinary_secrets(location, each)
+        ordinary = ordinary_secrets(location, each, DocumentMemory())
         assert ordinary in (None, [(one.text_in(each), one.envelope, one.kind) for one in secrets_of(location, each)])
 
 
 def test_an_ordinary_document_is_counted_at_once() -> None:
     row = alerts(1, [text_of(OLD.encrypt(b"one"))] * 3)
-    assert len(ordinary_secrets(ALERTS, row) or []) == 3
-    assert ordinary_secrets(ALERTS, row._replace(cells=(None, None))) == []
+    assert len(ordinary_secrets(ALERTS, row, DocumentMemory()) or []) == 3
+    assert ordinary_secrets(ALERTS, row._replace(cells=(None, None)), DocumentMemory()) == []
     odd = Row((1,), (json.dumps({"a": "@@@"}).encode(),))
-    assert ordinary_secrets(MAPS, odd) is None
+    assert ordinary_secrets(MAPS, odd, DocumentMemory()) is None

@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reencrypt.catalogue.codec import splice
+from reencrypt.catalogue.document_memory import DocumentMemory
 from reencrypt.catalogue.location import Location, Row
 from reencrypt.catalogue.locations import BY_NAME
 from reencrypt.catalogue.manager_locations import MANAGER_LOCATIONS
-from reencrypt.catalogue.reading import parse_rows, secrets_of
+from reencrypt.catalogue.reading import ordinary_secrets, parse_rows, secrets_of
 from reencrypt.catalogue.reason import Reason
 from reencrypt.catalogue.text_hash import md5_hex
 from reencrypt.crypto import envelope as envelopes
@@ -62,9 +63,14 @@ def repositories(number: int, texts: Sequence[object]) -> Row:
 PAGES = ((ALERTS, alerts), (MAPS, maps), (REPOSITORIES, repositories))
 
 
-def path_with(location: Location, *values: bytes, known: dict[Place, KnownSecret] | None = None) -> DocumentPath:
+def path_with(
+    location: Location,
+    *values: bytes,
+    known: dict[Place, KnownSecret] | None = None,
+    memory: DocumentMemory | None = None,
+) -> DocumentPath:
     """A path that has met such values, as it does in a run."""
-    path = DocumentPath(location, known or {})
+    path = DocumentPath(location, known or {}, memory or DocumentMemory())
     by = transformer(known)
     for value in values:
         row = {ALERTS.name: alerts, MAPS.name: maps}.get(location.name, repositories)(0, [text_of(value)])
@@ -176,10 +182,11 @@ def test_what_is_ordinary_is_taken_and_nothing_else() -> None:
         alerts(8, [one.rstrip("=") + "!"]),
         Row((9,), (None, None), (1,)),
         alerts(10, [text_of(OLD.encrypt(b"12"), padded=False), one]),
+        alerts(11, [one, text_of(encryptor_of("old", b"newsalt0").encrypt(b""))]),
     ]
     page, rest = path_with(ALERTS, OLD.encrypt(b"x"), OTHER.encrypt(b"x")).take(rows, transformer())
     assert [update.key for update in page.updates] == [(1,), (3,)]
-    assert [each.key for each in rest] == [(2,), (4,), (7,), (8,), (10,)]
+    assert [each.key for each in rest] == [(2,), (4,), (7,), (8,), (10,), (11,)]
     assert page.unchanged.re_encrypted == 2
     # Copies of a secret count once.
     assert (page.failure_rate.tried, page.failure_rate.failed) == ({"old": 1, "older": 1}, {})
@@ -236,7 +243,7 @@ def test_what_was_learnt_is_given_up_where_it_no_longer_holds(now: Transformer) 
 
 def test_several_salts_of_one_document_are_learnt_at_once() -> None:
     texts = [text_of(encryptor_of("old", b"salt%04d" % number).encrypt(b"one")) for number in range(20)]
-    path, by = DocumentPath(MAPS, {}), transformer()
+    path, by = DocumentPath(MAPS, {}, DocumentMemory()), transformer()
     rows = [maps(1, texts)]
     assert path.take(rows, by)[1] == rows
     path.learn(rows[0], by)
@@ -246,8 +253,51 @@ def test_several_salts_of_one_document_are_learnt_at_once() -> None:
 
 def test_documents_with_secrets_at_known_paths_have_a_bulk_path() -> None:
     locations = (*BY_NAME.values(), *MANAGER_LOCATIONS)
-    names = {each.name for each in locations if isinstance(bulk_path_of(each, {}), DocumentPath)}
+    names = {each.name for each in locations if isinstance(bulk_path_of(each, {}, DocumentMemory()), DocumentPath)}
     assert names == {
         *("data_source", "plugin_setting", "alert_configuration", "alert_configuration_history"),
         *("resource", "resource_history"),
     }
+
+
+def long_alerts(number: int, value: bytes) -> Row:
+    return alerts(number, [text_of(OLD.encrypt(value + b"%d" % each)) for each in range(100)])
+
+
+def test_what_the_census_has_searched_leads_to_the_same() -> None:
+    rows = [long_alerts(1, b"one"), long_alerts(2, b"two"), long_alerts(3, b"three")]
+    memory, by = DocumentMemory(), transformer()
+    for row in rows[:2]:
+        assert len(ordinary_secrets(ALERTS, row, memory) or []) == 100
+    page, rest = path_with(ALERTS, OLD.encrypt(b"x"), memory=memory).take(rows, by)
+    assert (page.moved, rest) == (300, [])
+    assert outcome_of(ALERTS, rows, page) == outcome_of(ALERTS, rows, by.transform(ALERTS, parse_rows(ALERTS, rows)))
+
+
+@pytest.mark.parametrize("remembers", [True, False], ids=["from memory", "in a resumed run"])
+def test_a_sweep_counts_what_this_run_has_written(remembers: bool) -> None:  # noqa: FBT001
+    memory, by, row = DocumentMemory(), transformer(), long_alerts(1, b"one")
+    page, _ = path_with(ALERTS, OLD.encrypt(b"x"), memory=memory).take([row], by)
+    swept = [row._replace(cells=update.new) for update in page.updates]
+    again, rest = path_with(ALERTS, memory=memory if remembers else DocumentMemory()).take(swept, by)
+    assert outcome_of(ALERTS, swept, again) == outcome_of(
+        ALERTS, swept, by.transform(ALERTS, parse_rows(ALERTS, swept))
+    )
+    assert (again.unchanged.re_encrypted, rest) == (100, [])
+
+
+def test_what_another_run_has_written_is_not_taken_for_this_run_s() -> None:
+    memory, row = DocumentMemory(), long_alerts(1, b"one")
+    page, _ = path_with(ALERTS, OLD.encrypt(b"x"), memory=memory).take([row], transformer())
+    swept = [row._replace(cells=update.new) for update in page.updates]
+    other = replace(transformer(), encryptor=encryptor_of("target", b"nextrun0"))
+    again, rest = path_with(ALERTS, memory=memory).take(swept, other)
+    assert (again.unchanged.re_encrypted, rest) == (0, swept)
+
+
+def test_a_secret_in_quarantine_is_not_passed_over_because_its_document_was_written() -> None:
+    memory, row = DocumentMemory(), long_alerts(1, b"one")
+    page, _ = path_with(ALERTS, OLD.encrypt(b"x"), memory=memory).take([row], transformer())
+    swept = [row._replace(cells=update.new) for update in page.updates]
+    known = {("alert_configuration", "[1]", "x"): KnownSecret(Reason.RACE_LOST, "", b"", accepted=False)}
+    assert path_with(ALERTS, known=known, memory=memory).take(swept, transformer(known))[1] == swept
