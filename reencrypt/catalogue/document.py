@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from types import NoneType
 from typing import Final, NamedTuple, Protocol, TypeAlias
 
 from reencrypt.catalogue.codec import Slot, slot_of
-from reencrypt.catalogue.encoding import Encoding
+from reencrypt.catalogue.encoding import Encoding, decode_strictly
 from reencrypt.catalogue.jsonscan import JsonString, locate, parse, render_path, scan_strings
 from reencrypt.catalogue.outline import holds_mark, outline
 from reencrypt.catalogue.plaintext import Kind
@@ -118,6 +119,35 @@ class Places(NamedTuple):
     rules: bytes
 
 
+class Secrets(NamedTuple):
+    """The secrets of a document in which none is out of the ordinary, in order; each list has one entry for each."""
+
+    starts: Sequence[int]
+    texts: list[bytes]
+    ciphertexts: list[bytes]
+    rules: list[JsonRule]
+
+    def without(self, numbers: Collection[int]) -> Secrets:
+        """Return all but some."""
+        kept = [number for number in range(len(self.texts)) if number not in numbers]
+        return Secrets(
+            [self.starts[each] for each in kept],
+            [self.texts[each] for each in kept],
+            [self.ciphertexts[each] for each in kept],
+            [self.rules[each] for each in kept],
+        )
+
+    def replaced(self, cell: bytes, ciphertexts: Iterable[bytes]) -> bytes:
+        """Return the document with a new ciphertext in the place of each."""
+        parts: list[bytes] = []
+        end = 0
+        for start, text, rule, ciphertext in zip(self.starts, self.texts, self.rules, ciphertexts, strict=True):
+            parts += (cell[end:start], rule.encoding.encode(ciphertext))
+            end = start + len(text)
+        parts.append(cell[end:])
+        return b"".join(parts)
+
+
 _NOWHERE: Final = Places(array("I"), array("I"), b"")
 
 
@@ -182,19 +212,22 @@ class JsonStrings:
             bytes(places[each][1] for each in starts),
         )
 
-    def at(self, cell: bytes, places: Places) -> list[Slot]:
-        """Return the secrets of a cell whose places are known, without their paths."""
-        slots = []
-        for start, end, number in zip(*places, strict=True):
-            rule = self.rules[number]
-            if slot := slot_of("", start, end, cell[start:end], rule.encoding, rule.kind):
-                slots.append(slot)
-        return slots
-
-    def ordinary(self, cell: bytes, places: Places | None) -> list[Slot] | None:
-        """Return its secrets at these places without their paths; None where one is malformed or spelt oddly."""
-        slots = self.at(cell, places) if places is not None else None
-        return slots if slots is not None and all(slot.strict and not slot.problem for slot in slots) else None
+    def ordinary(self, cell: bytes, places: Places | None) -> Secrets | None:
+        """Return the secrets at these places; None where one is malformed or spelt in another way than Grafana's."""
+        if places is None:
+            return None
+        texts = [cell[start:end] for start, end in zip(places.starts, places.ends, strict=True)]
+        ciphertexts: list[bytes] = []
+        plain: set[int] = set()
+        for number, group in groupby(places.rules):
+            begin = len(ciphertexts)
+            decoded = decode_strictly(self.rules[number].encoding, texts[begin : begin + len(list(group))])
+            if decoded is None:
+                return None
+            plain.update(begin + index for index, value in enumerate(decoded) if value is None)
+            ciphertexts += [value or b"" for value in decoded]
+        secrets = Secrets(places.starts, texts, ciphertexts, [self.rules[number] for number in places.rules])
+        return secrets.without(plain) if plain else secrets
 
     def _search(self, cell: bytes) -> list[tuple[JsonRule, Reached, list[_Span | None]]] | None:
         """Return by rule the values at its path, and the spans of those that are long texts."""

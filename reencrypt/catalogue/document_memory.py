@@ -9,8 +9,7 @@ from __future__ import annotations
 import hashlib
 from typing import Final
 
-from reencrypt.catalogue.codec import Slot
-from reencrypt.catalogue.document import JsonStrings, Places
+from reencrypt.catalogue.document import JsonStrings, Places, Secrets
 
 _SHORTEST: Final = 4096  # bytes of a document that is worth remembering
 _MOST_PLACES: Final = 1 << 19
@@ -28,7 +27,7 @@ class DocumentMemory:
         self._most_written = most_written
         self._last: tuple[bytes, bytes] = (b"", b"")
 
-    def search(self, codec: JsonStrings, cell: bytes) -> list[Slot] | None:
+    def search(self, codec: JsonStrings, cell: bytes) -> Secrets | None:
         """Return what `JsonStrings.ordinary` does, and remember it for `recall`."""
         places = self._known(codec, cell)
         if places is None:
@@ -38,7 +37,7 @@ class DocumentMemory:
                 self._places[self._name(cell)] = (codec, places)
         return codec.ordinary(cell, places)
 
-    def recall(self, codec: JsonStrings, cell: bytes) -> list[Slot] | None:
+    def recall(self, codec: JsonStrings, cell: bytes) -> Secrets | None:
         """Return what `JsonStrings.ordinary` does, for the reader that writes the document anew."""
         places = self._known(codec, cell)
         if places is None:

@@ -6,7 +6,10 @@ third of all ciphertexts have no `=` either way.
 
 from __future__ import annotations
 
+import binascii
 import re
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -159,6 +162,20 @@ class BesideKeyId:
     def beginning(self, ciphertext: bytes) -> bytes | None:
         """See `Encoding`."""
         return self.encode(ciphertext)
+
+
+def decode_strictly(encoding: Encoding, texts: Sequence[bytes]) -> list[bytes | None] | None:
+    """Decode texts as `Encoding.decode` does; None where one is malformed, or Grafana's own decoder refuses it."""
+    if isinstance(encoding, Base64) and encoding.padded and not (encoding.prefix or encoding.plain_allowed):
+        with suppress(binascii.Error):
+            # Nearly all texts: what is strict for this function is so for Grafana, which accepts a little more.
+            return [binascii.a2b_base64(text, strict_mode=True) or None for text in texts]
+    try:
+        decoded = [encoding.decode(text) for text in texts]
+    except gobase64.MalformedEncodingError:
+        return None
+    accepted = all(found is None or encoding.is_strict(text) for text, found in zip(texts, decoded, strict=True))
+    return decoded if accepted else None
 
 
 def looks_encrypted(data: bytes) -> bool:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import repeat
 from typing import Final, NamedTuple
 
 from reencrypt.catalogue.codec import Slot
-from reencrypt.catalogue.document import JsonStrings
+from reencrypt.catalogue.document import JsonStrings, Secrets
 from reencrypt.catalogue.document_memory import DocumentMemory
 from reencrypt.catalogue.location import Location, Row
 from reencrypt.catalogue.namespace import qualified, unqualified
@@ -76,32 +79,63 @@ def secrets_of(location: Location, row: Row) -> Iterator[FoundSecret]:
                 yield FoundSecret(index, slot, kind, name, envelope)
 
 
-class OrdinarySecret(NamedTuple):
-    """One secret of a document in which nothing is out of the ordinary: its text, its envelope and its kind."""
+@dataclass(frozen=True, slots=True)
+class OrdinarySecrets:
+    """The secrets of a document in which nothing is out of the ordinary, without their fields.
 
-    text: bytes
-    envelope: Envelope
-    kind: Kind
+    `alike` is the envelope of the first, where the others begin like it up to the salt, so that they need no look each.
+    """
+
+    found: Secrets
+    parse: Callable[[bytes], Envelope]
+    alike: Envelope | None
+
+    def __len__(self) -> int:
+        """The number of secrets."""
+        return len(self.found.texts)
+
+    @property
+    def longest(self) -> int:
+        """The length of the longest plaintext of those that are alike."""
+        first, *_ = self.found.ciphertexts
+        extra = max(map(len, self.found.ciphertexts)) - len(first)
+        return extra + (self.alike.plaintext_bytes if self.alike is not None else len(first))
+
+    def each(self) -> Iterator[tuple[bytes, Envelope, Kind]]:
+        """Yield the text, the envelope and the kind of each."""
+        for text, ciphertext, rule in zip(self.found.texts, self.found.ciphertexts, self.found.rules, strict=True):
+            yield text, self.parse(ciphertext), rule.kind
 
 
-def ordinary_secrets(location: Location, row: Row, memory: DocumentMemory) -> list[OrdinarySecret] | None:
-    """Return the secrets of a row that is a document, without their fields; None where `secrets_of` has to read it."""
+def ordinary_secrets(location: Location, row: Row, memory: DocumentMemory) -> OrdinarySecrets | None:
+    """Return the secrets of a row that is a document; None where `secrets_of` has to read it."""
     codec = location.fields[0].codec
     if not isinstance(codec, JsonStrings) or len(location.fields) > 1 or location.kind_by_type:
         return None
-    cell = row.cells[0] or b""
-    slots = memory.search(codec, cell)
-    if slots is None:
+    found = memory.search(codec, row.cells[0] or b"")
+    if found is None:
         return None
     namespace = namespace_of(location, row) if location.namespace else None
+    parse = partial(envelope_of, location, namespace=namespace)
     try:
-        envelopes = [envelope_of(location, slot.ciphertext, namespace) for slot in slots]
+        alike = _alike(found.ciphertexts, parse)
+        if alike is None:
+            for each in found.ciphertexts:
+                parse(each)
     except MalformedEnvelopeError:
         return None
-    return [
-        OrdinarySecret(cell[slot.start : slot.end], envelope, slot.kind)
-        for slot, envelope in zip(slots, envelopes, strict=True)
-    ]
+    return OrdinarySecrets(found, parse, alike)
+
+
+def _alike(ciphertexts: Sequence[bytes], parse: Callable[[bytes], Envelope]) -> Envelope | None:
+    """The envelope of the first, where all begin with its key and its algorithm and are long enough for both."""
+    if not ciphertexts:
+        return None
+    first = parse(ciphertexts[0])
+    end = len(ciphertexts[0]) - len(first.salt) - len(first.nonce) - len(first.body)
+    if not first.prefixed or min(map(len, ciphertexts)) < end + first.algorithm.minimum_bytes:
+        return None
+    return first if all(map(bytes.startswith, ciphertexts, repeat(ciphertexts[0][:end]))) else None
 
 
 def envelope_of(location: Location, ciphertext: bytes, namespace: str | None) -> Envelope:

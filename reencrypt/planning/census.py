@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
@@ -16,7 +15,7 @@ from typing import Final
 from reencrypt.catalogue.document_memory import DocumentMemory
 from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.catalogue.plaintext import Kind
-from reencrypt.catalogue.reading import FoundSecret, OrdinarySecret, ordinary_secrets, secrets_of
+from reencrypt.catalogue.reading import FoundSecret, OrdinarySecrets, ordinary_secrets, secrets_of
 from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.crypto.envelope import Envelope
 from reencrypt.databases.paging import LookAt, read_to_end
@@ -63,6 +62,11 @@ class LocationCensus:
     unsplit: int = 0
     named: list[Unreadable] = field(default_factory=list)
 
+    def add(self, envelope: Envelope, number: int = 1) -> None:
+        """Count secrets under the key and algorithm of an envelope."""
+        entry = (envelope.key_id, envelope.algorithm)
+        self.by_key[entry] = self.by_key.get(entry, 0) + number
+
 
 class Samples:
     """The longest ciphertexts of each key in each location, clipped; `limit` of them a key.
@@ -103,6 +107,11 @@ class Samples:
         else:
             _, _, smallest = heapq.heapreplace(heap, entry)
             held.discard(identity_of(smallest.envelope))
+
+    def may_take(self, location: str, key_id: str | None, longest: int) -> bool:
+        """Whether ciphertexts of at most that length may become samples; those of alike secrets seldom do."""
+        heap = self._heaps.get(key_id, {}).get(location)
+        return not heap or len(heap) < self._of_location or min(longest, _CLIP_BYTES) > heap[0][0]
 
     def forget(self, location: str) -> None:
         """Forget the samples of a location that is read again: the same ciphertext twice is no more evidence."""
@@ -222,13 +231,22 @@ class Scan:
             if not self.accepted.covers(secret.text_in(row)):
                 self.samples.offer(self.location.name, secret.envelope, secret.kind)
 
-    def _count_ordinary(self, secrets: Sequence[OrdinarySecret]) -> None:
+    def _count_ordinary(self, secrets: OrdinarySecrets) -> None:
         self.found.total += len(secrets)
-        for entry, number in Counter((envelope.key_id, envelope.algorithm) for _, envelope, _ in secrets).items():
-            self.found.by_key[entry] = self.found.by_key.get(entry, 0) + number
-        for text, envelope, kind in secrets:
-            if self.wants_sample(self.location, envelope) and not self.accepted.covers(text):
-                self.samples.offer(self.location.name, envelope, kind)
+        alike = secrets.alike
+        if alike is None:
+            for text, envelope, kind in secrets.each():
+                self.found.add(envelope)
+                self._offer(text, envelope, kind)
+            return
+        self.found.add(alike, len(secrets))
+        if self.samples.may_take(self.location.name, alike.key_id, secrets.longest):
+            for text, envelope, kind in secrets.each():
+                self._offer(text, envelope, kind)
+
+    def _offer(self, text: bytes, envelope: Envelope, kind: Kind) -> None:
+        if self.wants_sample(self.location, envelope) and not self.accepted.covers(text):
+            self.samples.offer(self.location.name, envelope, kind)
 
 
 def _count(found: LocationCensus, location: Location, key: Key, secret: FoundSecret) -> None:
@@ -239,8 +257,7 @@ def _count(found: LocationCensus, location: Location, key: Key, secret: FoundSec
         found.problems[reason] = found.problems.get(reason, 0) + 1
         _name(found, location, key, secret, reason)
         return
-    entry = (envelope.key_id, envelope.algorithm)
-    found.by_key[entry] = found.by_key.get(entry, 0) + 1
+    found.add(envelope)
     if not secret.slot.strict:
         found.unreadable_padding += 1
         _name(found, location, key, secret, "padding that Grafana does not decode")

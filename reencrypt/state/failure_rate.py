@@ -36,6 +36,17 @@ class FailureRate:
             seen.add(mark)
         self._count(key, 1, failed=failed)
 
+    def note_all(self, key: str, texts: Iterable[bytes]) -> None:
+        """Count secrets that did not fail, as `note` does each."""
+        seen = self._seen.setdefault((key, False), set())
+        number = 0
+        for mark in map(hash, texts):
+            if mark not in seen:
+                number += 1
+                if len(seen) < _MOST_REMEMBERED:
+                    seen.add(mark)
+        self._count(key, number, failed=False)
+
     def note_moved(self, key: str, number: int) -> None:
         """Count secrets that each fill a column, where copies are rare."""
         self._count(key, number, failed=False)

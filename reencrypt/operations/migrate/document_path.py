@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import repeat
+from itertools import groupby, islice, repeat
 
-from reencrypt.catalogue.codec import Slot, splice
-from reencrypt.catalogue.document import JsonStrings
+from reencrypt.catalogue.document import JsonStrings, Secrets
 from reencrypt.catalogue.document_memory import DocumentMemory
 from reencrypt.catalogue.location import Location, Row
 from reencrypt.catalogue.plaintext import is_plausible
@@ -33,17 +32,17 @@ from reencrypt.state.rowkey import key_to_text
 
 @dataclass(slots=True)
 class _Document:
-    """A row that is to move: its secrets and their prefixes, in order, and the plaintexts once they are there."""
+    """A row that is to move: its secrets, how many of them in turn have which prefix, and later the plaintexts."""
 
     row: Row
-    slots: list[Slot]
-    prefixes: list[Prefix]
+    secrets: Secrets
+    prefixes: list[tuple[Prefix, int]]
     texts: list[bytes] = field(default_factory=list)
 
     @property
     def is_plausible(self) -> bool:
         """Whether all plaintexts can be what Grafana stored there."""
-        return all(is_plausible(text, slot.kind) for text, slot in zip(self.texts, self.slots, strict=True))
+        return all(is_plausible(text, rule.kind) for text, rule in zip(self.texts, self.secrets.rules, strict=True))
 
 
 class DocumentPath:
@@ -100,13 +99,13 @@ class DocumentPath:
             if done is not None and (written := self._memory.written(cell, done.value)) is not None:
                 page.unchanged.re_encrypted += written
                 continue
-            slots = self._memory.recall(self._codec, cell)
-            if slots is None:
+            secrets = self._memory.recall(self._codec, cell)
+            if secrets is None:
                 odd.add(id(row))
-            elif done is not None and all(done.begins(slot.ciphertext) for slot in slots):
-                page.unchanged.re_encrypted += len(slots)
-            elif found := self._known(slots, prefixes):
-                moving.append(_Document(row, slots, found))
+            elif done is not None and all(map(done.begins, secrets.ciphertexts)):
+                page.unchanged.re_encrypted += len(secrets.texts)
+            elif found := self._known(secrets.ciphertexts, prefixes):
+                moving.append(_Document(row, secrets, found))
             else:
                 odd.add(id(row))
         odd |= _decrypt(moving)
@@ -115,60 +114,57 @@ class DocumentPath:
         # In the order of the page, as the slow path would meet them.
         return page, [row for row in rows if id(row) in odd]
 
-    def _known(self, slots: Sequence[Slot], prefixes: Sequence[Prefix]) -> list[Prefix] | None:
-        """The prefix of each secret, None where one has none; such secrets are remembered to be learnt."""
-        found: list[Prefix] = []
-        latest: Prefix | None = prefixes[-1] if prefixes else None
-        for slot in slots:
-            value = slot.ciphertext
-            if latest is None or not latest.begins(value):
-                latest = next((each for each in prefixes if each.begins(value)), None)
-            if latest is not None:
-                found.append(latest)
-            elif len(self._unknown) < MOST_PREFIXES:
-                self._unknown.append(value)
-            else:
-                break
-        return found if len(found) == len(slots) else None
+    def _known(self, ciphertexts: Sequence[bytes], prefixes: Sequence[Prefix]) -> list[tuple[Prefix, int]] | None:
+        """The prefixes of secrets in turn, None where one has none; such secrets are remembered to be learnt."""
+        if prefixes and ciphertexts and prefixes[-1].begins_all(ciphertexts):
+            return [(prefixes[-1], len(ciphertexts))]
+        found = [next((each for each in prefixes if each.begins(value)), None) for value in ciphertexts]
+        unknown = [value for value, prefix in zip(ciphertexts, found, strict=True) if prefix is None]
+        self._unknown += unknown[: MOST_PREFIXES - len(self._unknown)]
+        known = [each for each in found if each is not None]
+        return [(each, len(list(group))) for each, group in groupby(known)] if not unknown else None
 
     def _move(self, documents: Sequence[_Document], transformer: Transformer, page: PageOutcome) -> set[int]:
         """Encrypt and splice; returns the rows whose column would not hold the result."""
         odd: set[int] = set()
         sealed = iter(transformer.encryptor.encrypt_all([text for each in documents for text in each.texts]))
         for document in documents:
-            row = document.row
-            cell = row.cells[0] or b""
-            new = [splice(cell, [(slot, next(sealed)) for slot in document.slots]), *row.cells[1:]]
+            row, secrets, moved = document.row, document.secrets, len(document.texts)
+            new = [secrets.replaced(row.cells[0] or b"", list(islice(sealed, moved))), *row.cells[1:]]
             limit = transformer.limits[0]
             if limit is not None and not limit.admits(new[0] or b""):
                 odd.add(id(row))
                 continue
             if self._location.text_hash:
                 new[-1] = rehash(self._location, row, new)
-            self._memory.note_written(new[0] or b"", transformer.encryptor.prefix, len(document.slots))
+            self._memory.note_written(new[0] or b"", transformer.encryptor.prefix, moved)
             page.updates.append(RowUpdate(row.key, row.cells, tuple(new)))
-            moved = len(document.slots)
             page.detailed.append(RowOutcome(row, counts=Counts(re_encrypted=moved), moved=moved))
             page.namespaces.add(transformer.namespace)
-            for slot, prefix in zip(document.slots, document.prefixes, strict=True):
-                page.failure_rate.note(prefix.key_id, cell[slot.start : slot.end], failed=False)
+            texts = iter(secrets.texts)
+            for prefix, number in document.prefixes:
+                page.failure_rate.note_all(prefix.key_id, islice(texts, number))
         return odd
 
 
 def _decrypt(documents: Sequence[_Document]) -> set[int]:
     """Fill in the plaintexts; returns the rows with a value whose tag does not match, and those with values like it."""
-    bodies: dict[bytes, tuple[Prefix, list[bytes]]] = {}
+    sealed: dict[bytes, tuple[Prefix, list[bytes]]] = {}
     for document in documents:
-        for slot, prefix in zip(document.slots, document.prefixes, strict=True):
-            bodies.setdefault(prefix.value, (prefix, []))[1].append(slot.ciphertext[len(prefix.value) :])
+        ciphertexts = iter(document.secrets.ciphertexts)
+        for prefix, number in document.prefixes:
+            length = len(prefix.value)
+            bodies = sealed.setdefault(prefix.value, (prefix, []))[1]
+            bodies += [each[length:] for each in islice(ciphertexts, number)]
     plaintexts: dict[bytes, Iterator[bytes]] = {}
     failed: set[bytes] = set()
-    for value, (prefix, sealed) in bodies.items():
+    for value, (prefix, bodies) in sealed.items():
         try:
-            plaintexts[value] = iter(ciphers.decrypt(prefix.algorithm, prefix.derived_key, sealed))
+            plaintexts[value] = iter(ciphers.decrypt(prefix.algorithm, prefix.derived_key, bodies))
         except AuthenticationFailedError:
             failed.add(value)
             plaintexts[value] = repeat(b"")
     for document in documents:
-        document.texts = [next(plaintexts[prefix.value]) for prefix in document.prefixes]
-    return {id(each.row) for each in documents if failed and any(prefix.value in failed for prefix in each.prefixes)}
+        for prefix, number in document.prefixes:
+            document.texts += islice(plaintexts[prefix.value], number)
+    return {id(each.row) for each in documents if any(prefix.value in failed for prefix, _ in each.prefixes)}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Final
 
 from reencrypt.catalogue.location import Location
@@ -24,6 +26,11 @@ class Beginning:
     def begins(self, value: bytes) -> bool:
         """Whether a value begins so and is long enough, at least that of an empty plaintext."""
         return value.startswith(self.value) and len(value) >= len(self.value) + self.algorithm.overhead_bytes
+
+    def begins_all(self, values: Sequence[bytes]) -> bool:
+        """Whether all of some values begin so; there must be one."""
+        shortest = len(self.value) + self.algorithm.overhead_bytes
+        return min(map(len, values)) >= shortest and all(map(bytes.startswith, values, repeat(self.value)))
 
 
 @dataclass(frozen=True, slots=True, repr=False)

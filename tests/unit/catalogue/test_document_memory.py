@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 
-from reencrypt.catalogue.codec import Slot
-from reencrypt.catalogue.document import JsonStrings, Places
+from reencrypt.catalogue.document import JsonStrings, Places, Secrets
 from reencrypt.catalogue.document_memory import DocumentMemory
-from tests.unit.catalogue.test_document_search import ALERTS, MAP, TEXT, alerts
+from tests.unit.catalogue.test_document_search import ALERTS, MAP, TEXT, alerts, without_paths
 
 LONG = alerts(*[TEXT] * 60)
 SHORT = alerts(TEXT)
@@ -29,8 +28,11 @@ def counted() -> Counted:
     return Counted(ALERTS.rules, ALERTS.shape)
 
 
-def found(cell: bytes) -> list[Slot]:
-    return [slot._replace(path="") for slot in ALERTS.find(cell)]
+def found(cell: bytes, codec: JsonStrings = ALERTS) -> Secrets:
+    secrets = codec.ordinary(cell, codec.places(cell))
+    assert secrets is not None
+    assert without_paths(secrets) == [slot._replace(path="") for slot in codec.scan(cell)]
+    return secrets
 
 
 def test_a_document_is_searched_once_for_the_census_and_the_run() -> None:
@@ -51,8 +53,8 @@ def test_short_documents_are_not_remembered() -> None:
 def test_a_document_is_another_one_for_another_codec() -> None:
     document = json.dumps({f"secret{number}": TEXT for number in range(60)}).encode()
     memory = DocumentMemory()
-    assert memory.search(ALERTS, document) == []
-    assert memory.recall(MAP, document) == [slot._replace(path="") for slot in MAP.find(document)]
+    assert memory.search(ALERTS, document) == found(document)
+    assert memory.recall(MAP, document) == found(document, MAP)
     assert memory.search(MAP, LONG) is None
     assert memory.recall(ALERTS, LONG) == found(LONG)
 

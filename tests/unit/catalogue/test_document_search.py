@@ -10,7 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from reencrypt.catalogue.document import EACH, JsonRule, JsonStrings, Path
+from reencrypt.catalogue.codec import Slot, splice
+from reencrypt.catalogue.document import EACH, JsonRule, JsonStrings, Path, Secrets
 from reencrypt.catalogue.encoding import PADDED as PADDED_ENCODING
 from reencrypt.catalogue.encoding import UNPADDED
 from reencrypt.catalogue.outline import outline
@@ -109,6 +110,14 @@ def values(draw: st.DrawFn, paths: list[Parts]) -> Any:
     return members
 
 
+def without_paths(secrets: Secrets) -> list[Slot]:
+    """The slots of ordinary secrets."""
+    return [
+        Slot("", start, start + len(text), rule.encoding, rule.kind, ciphertext)
+        for start, text, ciphertext, rule in zip(*secrets, strict=True)
+    ]
+
+
 SPACE = st.sampled_from(["", "", "", " ", "\n\t", "\r\n  ", " " * 40])
 
 
@@ -158,9 +167,14 @@ def test_a_search_finds_what_a_scan_finds_or_leaves_the_document_to_it(name: str
     assert codec.search(cell) in (None, codec.scan(cell) if cell else None)
     assert codec.find(cell) == (codec.scan(cell) if cell else [])
     places = codec.places(cell)
-    unnamed = codec.at(cell, places) if places is not None else None
-    assert unnamed in (None, [slot._replace(path="") for slot in codec.find(cell)])
-    assert (unnamed is None) is (codec.search(cell) is None)
+    assert (places is None) is (bool(cell) and codec.search(cell) is None)
+    slots = codec.find(cell)
+    ordinary = codec.ordinary(cell, places)
+    assert (ordinary is None) is (places is None or any(slot.problem or not slot.strict for slot in slots))
+    if ordinary is not None:
+        assert without_paths(ordinary) == [slot._replace(path="") for slot in slots]
+        news = [b"new %d" % number for number in range(len(slots))]
+        assert ordinary.replaced(cell, news) == splice(cell, list(zip(slots, news, strict=True)))
 
 
 def alerts(*texts: str) -> bytes:
