@@ -5,6 +5,7 @@ It decrypts nothing. Memory is bounded: a few clipped ciphertexts for each key t
 
 from __future__ import annotations
 
+import asyncio
 import heapq
 import itertools
 from collections.abc import Callable, Iterable, Mapping
@@ -28,6 +29,7 @@ from reencrypt.state.rowkey import key_to_text
 
 _PAGE_ROWS: Final = 2000
 _PAGE_BYTES: Final = 4 * 1024 * 1024
+_LONG_ROW: Final = 16 * 1024
 _SAMPLES_PER_KEY: Final = 64
 _ALL_SAMPLES: Final = 40_000
 _FEWEST_SAMPLES: Final = 8
@@ -191,8 +193,11 @@ async def take_census(
             before = found.total
             if location.fields[0].key_id is not None:
                 found.unsplit += sum((row.cells[0] or b"").startswith(_NO_KEY_ID) for row in rows)
-            for row in rows:
-                scan.look_at(row)
+            if sum(len(row.cells[0] or b"") for row in rows) > _LONG_ROW * len(rows):
+                # In a thread, so that the next page is asked for and comes in meanwhile.
+                await asyncio.to_thread(scan.look_at, rows)
+            else:
+                scan.look_at(rows)
             emit(Surveyed(location.name, found.total - before))
 
         return look
@@ -214,8 +219,12 @@ class Scan:
     given_up: Mapping[Place, KnownSecret]
     memory: DocumentMemory
 
-    def look_at(self, row: Row) -> None:
-        """Count the secrets of a row."""
+    def look_at(self, rows: Iterable[Row]) -> None:
+        """Count the secrets of rows."""
+        for row in rows:
+            self._look_at(row)
+
+    def _look_at(self, row: Row) -> None:
         ordinary = None if self.given_up else ordinary_secrets(self.location, row, self.memory)
         if ordinary is not None:
             self._count_ordinary(ordinary)

@@ -37,8 +37,7 @@ def census_of(
     scan = Scan(
         location, found, samples, lambda _, envelope: envelope.key_id != "older", accepted, given_up, DocumentMemory()
     )
-    for row in rows:
-        scan.look_at(row)
+    scan.look_at(rows)
     return found, {key: samples.of(key) for key in sorted(samples.key_ids)}, samples.of(None)
 
 
