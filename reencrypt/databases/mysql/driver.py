@@ -97,6 +97,12 @@ class MysqlSession:
         """Run a query; returns all of its rows."""
         return [tuple(row) for row in await (await _run(self._connection, self._marked(query), values)).fetchall()]
 
+    async def fetch_named(self, query: str) -> list[dict[str, Any]]:
+        """Run a query; returns all of its rows by column."""
+        cursor = await _run(self._connection, self._marked(query))
+        names = [column[0] for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in await cursor.fetchall()]
+
     async def execute(self, query: str, values: Sequence[Any]) -> int:
         """Run a statement; returns how many rows it matched, changed or not."""
         return int((await _run(self._connection, self._marked(query), values)).rowcount)

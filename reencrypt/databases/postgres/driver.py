@@ -69,6 +69,10 @@ class PostgresSession:
         """Run a query; returns all of its rows."""
         return [tuple(row) for row in await self._connection.fetch(query, *(values or ()))]
 
+    async def fetch_named(self, query: str) -> list[dict[str, Any]]:
+        """Run a query; returns all of its rows by column."""
+        return [dict(row) for row in await self._connection.fetch(query)]
+
     async def execute(self, query: str, values: Sequence[Any]) -> int:
         """Run a statement; returns how many rows it matched."""
         status: str = await self._connection.execute(query, *values)

@@ -35,6 +35,10 @@ class Session(Protocol):
         """Run a query; returns all of its rows."""
         ...
 
+    async def fetch_named(self, query: str) -> list[dict[str, Any]]:
+        """Run a query whose columns differ from version to version; returns all of its rows by column."""
+        ...
+
     async def execute(self, query: str, values: Sequence[Any]) -> int:
         """Run a statement; returns how many rows it matched."""
         ...
@@ -95,6 +99,9 @@ class _Watched:
 
     async def fetch(self, query: str, values: Sequence[Any] | None = None) -> list[tuple[Any, ...]]:
         return await self._watched(query, self.link.fetch(query, values))
+
+    async def fetch_named(self, query: str) -> list[dict[str, Any]]:
+        return await self._watched(query, self.link.fetch_named(query))
 
     async def execute(self, query: str, values: Sequence[Any]) -> int:
         return await self._watched(query, self.link.execute(query, values))
