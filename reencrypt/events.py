@@ -172,6 +172,25 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class Paused:
+    """Writing pauses for a replica, named if it is one of them, whose lag in seconds is too long or not known.
+
+    The `reason` has no figure that changes, so that pauses can be counted by it.
+    """
+
+    replica: str
+    reason: str
+    lag: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Continued:
+    """Writing goes on, after a pause of so many seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class VaultAnswered:
     """A request to a key service has ended after so many seconds, retries counted one by one.
 
@@ -250,6 +269,8 @@ Event = (
     | DataKeysRewrapped
     | Quarantined
     | Waiting
+    | Paused
+    | Continued
     | VaultAnswered
     | Throttled
     | Warned

@@ -20,7 +20,7 @@ from reencrypt.cli.main import cli
 from reencrypt.cli.stated_option import StatedOption
 from reencrypt.cli.tree import all_commands
 from reencrypt.outcomes import ExitCode
-from reencrypt.telemetry.families import ANSWERS, LOCKS, THROTTLED, VAULT_REQUESTS, Gauges
+from reencrypt.telemetry.families import ANSWERS, LOCKS, PAUSED, THROTTLED, VAULT_REQUESTS, Gauges
 from tests import json_fields
 
 ROOT: Final = Path(__file__).parents[1]
@@ -197,7 +197,7 @@ def _of_commands() -> Iterator[str]:
 
 def _metrics() -> Iterator[tuple[str, str, str, str]]:
     families = [(each, "gauge", "") for each in Gauges().all()]
-    families += [(each, "counter", "_total") for each in (VAULT_REQUESTS, THROTTLED)]
+    families += [(each, "counter", "_total") for each in (VAULT_REQUESTS, THROTTLED, PAUSED)]
     families += [(each, "histogram", "") for each in (LOCKS, ANSWERS)]
     for family, kind, suffix in families:
         yield f"`{family.name}{suffix}`", kind, ", ".join(f"`{each}`" for each in family.labels), family.meaning

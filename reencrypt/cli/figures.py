@@ -7,7 +7,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from reencrypt.events import DataKeysRewrapped, Event, PageCommitted, PassStarted, RunStarted, Surveyed, Waiting
+from reencrypt.events import (
+    Continued,
+    DataKeysRewrapped,
+    Event,
+    PageCommitted,
+    PassStarted,
+    Paused,
+    RunStarted,
+    Surveyed,
+    Waiting,
+)
 
 
 @dataclass(slots=True)
@@ -50,8 +60,10 @@ class Figures:
                 self._left[location] = event.counts.get("left", 0)
             case DataKeysRewrapped(number):
                 self._advance("data keys", number)
-            case Waiting(reason):
+            case Waiting(reason) | Paused(_, reason):
                 self.waiting = reason
+            case Continued():
+                self.waiting = ""
             case _:
                 pass
 

@@ -30,6 +30,7 @@ HEADINGS: Final[dict[str, str]] = {
     "DeclaredOptions": "Where the secrets are",
     "TrustOptions": "Proof and safety",
     "SafetyOptions": "Proof and safety",
+    "LagOptions": "Replicas",
     "ServiceOptions": "Key service",
     "ManagerOptions": "Key service",
     "MetricsOptions": "Metrics",

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from reencrypt.catalogue.store_name import StoreName
 from reencrypt.crypto.derive import DerivedKeyCache
-from reencrypt.databases.connect import open_database
+from reencrypt.databases.connect import open_database, open_replication
 from reencrypt.databases.protocol import Database
 from reencrypt.errors import ConfigurationError
 from reencrypt.events import Emit, Waiting, to_all
@@ -23,6 +23,7 @@ from reencrypt.planning.schema import Schema, inspect
 from reencrypt.planning.session import Session
 from reencrypt.settings import Settings
 from reencrypt.state.audit import Trail
+from reencrypt.state.brake import Brake, LagWatch
 from reencrypt.state.data_keys import read_data_keys
 from reencrypt.state.lease import DeadHolder, Lease, held_lease
 from reencrypt.state.runs import new_run_id
@@ -85,8 +86,8 @@ async def open_stores(
 
     With `every` also for those that they do not ask for: what concerns one store may depend on another.
     The sessions share the database. Raises `ConfigurationError` for a database that is not Grafana's, or that this
-    account cannot see completely, and for a store that is asked for by name and kept elsewhere; `StoppedEarlyError`
-    where a stop is requested before it is open.
+    account cannot see completely, for a store that is asked for by name and kept elsewhere, and where the lag of a
+    replica is to be heeded that nobody can tell; `StoppedEarlyError` where a stop is requested before it is open.
     """
     cache = DerivedKeyCache()
     chosen = chosen_stores(settings, options, emit)
@@ -101,6 +102,7 @@ async def open_stores(
         name: ProviderContext(each.vault, hearing[name], shared.services, requests=RequestIds(new_run_id()))
         for name, each in of_store.items()
     }
+    watch = _lag_watch(settings, options)
     opening = {name: open_providers(name, settings, cache, each, contexts[name]) for name, each in of_store.items()}
     # A file that somebody holds, or a server that does not answer, keeps it waiting: a signal must not be in vain then.
     database = await stop.interruptible(
@@ -117,6 +119,8 @@ async def open_stores(
                     hint="Name a provider of the classic store, or leave --to out: then encryption_provider is the "
                     "target.",
                 )
+        if watch is not None:
+            await watch.start()
         async with AsyncExitStack() as stack:
             sessions = []
             for name, providers in opening.items():
@@ -137,11 +141,20 @@ async def open_stores(
                         contexts[name].requests,
                         trails[name],
                         stop,
+                        Brake(watch, stop, hearing[name]),
                     )
                 )
             yield sessions
     finally:
         await database.close()
+        if watch is not None:
+            await watch.replication.close()
+
+
+def _lag_watch(settings: Settings, options: RunOptions) -> LagWatch | None:
+    if options.lag.max_lag is None:
+        return None
+    return LagWatch(open_replication(settings.database, options.lag.replicas), options.lag.max_lag)
 
 
 async def renewed(session: Session) -> Session:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from reencrypt.catalogue.reason import Reason
 from reencrypt.catalogue.store_name import StoreName
 from reencrypt.crypto.algorithm import Algorithm
+from reencrypt.databases.lag_options import LagOptions
 from reencrypt.errors import ConfigurationError
 from reencrypt.keys.manager_options import ManagerOptions
 from reencrypt.keys.service_options import ServiceOptions
@@ -330,6 +331,7 @@ class RunOptions:
     scope: ScopeOptions = field(default_factory=ScopeOptions)
     safety: SafetyOptions = field(default_factory=SafetyOptions)
     pace: PaceOptions = field(default_factory=PaceOptions)
+    lag: LagOptions = field(default_factory=LagOptions)
     accepted: QuarantineSelection | None = None
     flags: frozenset[str] = frozenset()
     implied: frozenset[str] = frozenset()

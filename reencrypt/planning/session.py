@@ -19,6 +19,7 @@ from reencrypt.planning.schema import Schema
 from reencrypt.settings import Settings
 from reencrypt.settings.model import StoreSettings
 from reencrypt.state.audit import Trail
+from reencrypt.state.brake import Brake
 from reencrypt.state.stop import StopRequest
 
 
@@ -29,8 +30,8 @@ class Session:
     `schema` is that of the moment it was opened, `ring` holds the rows of the store's data keys since. `cache` holds
     derived keys, `pool` runs work that needs a processor, such as deriving more. `stop` may be asked at any time.
     `requests` names the run of which key services are asked: that of a run that begins here, until another is known.
-    `trail` hears the events too, for the audit in the state tables. `documents` remembers what one pass has found, for
-    the next.
+    `trail` hears the events too, for the audit in the state tables. Writers wait for the `brake`. `documents` remembers
+    what one pass has found, for the next.
     """
 
     store: StoreName
@@ -46,6 +47,7 @@ class Session:
     requests: RequestIds
     trail: Trail
     stop: StopRequest
+    brake: Brake
     documents: DocumentMemory = field(default_factory=DocumentMemory)
 
     @property

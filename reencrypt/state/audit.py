@@ -20,7 +20,7 @@ from typing import Any, Final, Self
 
 import reencrypt
 from reencrypt.databases.protocol import Executor, Transaction
-from reencrypt.events import Event, PageCommitted, VaultAnswered, Waiting
+from reencrypt.events import Event, PageCommitted, Paused, VaultAnswered, Waiting
 from reencrypt.state.damaged import read_back
 from reencrypt.state.stamp import stamp
 
@@ -139,7 +139,7 @@ class Trail:
                 call = (provider, operation, code, version)
                 known = call in self.calls or len(self.calls) < _CALLS
                 self.calls[call if known else (provider, operation, code, _OTHERS)] += 1
-            case Waiting(reason):
+            case Waiting(reason) | Paused(_, reason):
                 self.waits[reason if reason in self.waits or len(self.waits) < _REASONS else _OTHERS] += 1
             case _:
                 pass

@@ -56,6 +56,7 @@ VAULT_REQUESTS: Final = Family(
     "reencrypt_vault_requests", "Requests to a key service; code: the HTTP status, or no_answer.", ("operation", "code")
 )
 THROTTLED: Final = Family("reencrypt_throttled_seconds", "How long key services held requests back (429).")
+PAUSED: Final = Family("reencrypt_replica_pause_seconds", "How long writing paused for replicas (--max-lag).")
 LOCKS: Final = Family("reencrypt_lock_seconds", "How long pages held their row locks.")
 ANSWERS: Final = Family("reencrypt_vault_request_seconds", "Time of requests to a key service.", ("operation",))
 

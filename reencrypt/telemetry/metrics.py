@@ -22,6 +22,7 @@ import reencrypt
 from reencrypt.events import (
     CommandEnded,
     CommandStarted,
+    Continued,
     Emit,
     Event,
     InventoryTaken,
@@ -36,6 +37,7 @@ from reencrypt.telemetry.families import (
     ANSWERS,
     LOCK_SECONDS,
     LOCKS,
+    PAUSED,
     RESULTS,
     THROTTLED,
     VAULT_REQUESTS,
@@ -60,6 +62,7 @@ class Metrics:
         self._requests: dict[Labels, float] = {}
         self._answers: dict[Labels, Histogram] = {}
         self._throttled: dict[Labels, float] = {}
+        self._paused: dict[Labels, float] = {}
         self._locks: dict[Labels, Histogram] = {}
         # The members whose runs this process does itself.
         self._at_work: set[Labels] = set()
@@ -191,6 +194,8 @@ class Metrics:
                 self._answers.setdefault((*base, operation), Histogram.empty(ANSWER_SECONDS)).observe(seconds)
             case Throttled(seconds):
                 self._throttled[base] = self._throttled.get(base, 0) + seconds
+            case Continued(seconds):
+                self._paused[base] = self._paused.get(base, 0) + seconds
             case _:
                 pass
 
@@ -260,16 +265,19 @@ class Metrics:
         )
         for key, number in sorted(self._requests.items()):
             requests.add_metric([*constant, *key], number)
-        throttled = CounterMetricFamily(THROTTLED.name, THROTTLED.meaning, labels=names)
-        for key, seconds in sorted(self._throttled.items()):
-            throttled.add_metric([*constant, *key], seconds)
+        waits = []
+        for family, by_owner in ((THROTTLED, self._throttled), (PAUSED, self._paused)):
+            metric = CounterMetricFamily(family.name, family.meaning, labels=names)
+            for key, seconds in sorted(by_owner.items()):
+                metric.add_metric([*constant, *key], seconds)
+            waits.append(metric)
         locks = HistogramMetricFamily(LOCKS.name, LOCKS.meaning, labels=names)
         for key, histogram in sorted(self._locks.items()):
             locks.add_metric([*constant, *key], histogram.buckets(), histogram.total)
         answers = HistogramMetricFamily(ANSWERS.name, ANSWERS.meaning, labels=[*names, *ANSWERS.labels])
         for key, histogram in sorted(self._answers.items()):
             answers.add_metric([*constant, *key], histogram.buckets(), histogram.total)
-        return [requests, throttled, locks, answers]
+        return [requests, *waits, locks, answers]
 
 
 class _Collector(Collector):

@@ -31,11 +31,13 @@ from opentelemetry.trace import (
 from reencrypt.events import (
     CommandEnded,
     CommandStarted,
+    Continued,
     Emit,
     Event,
     LocationEnded,
     LocationStarted,
     PassStarted,
+    Paused,
     Quarantined,
     RunEnded,
     RunStarted,
@@ -181,6 +183,10 @@ class _Listener:
                 within.add("warning", {"reencrypt.warning": name, "reencrypt.message": message[:_LONGEST_TEXT]})
             case Waiting(reason):
                 within.add("waiting", {"reencrypt.message": reason[:_LONGEST_TEXT]})
+            case Paused(_, reason):
+                within.add("paused", {"reencrypt.message": reason[:_LONGEST_TEXT]})
+            case Continued(seconds):
+                within.add("continued", {"reencrypt.seconds": seconds})
             case Throttled(seconds):
                 within.add("throttled", {"reencrypt.seconds": seconds})
             case _:

@@ -20,6 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from reencrypt.events import (
     CommandEnded,
     CommandStarted,
+    Continued,
     Event,
     InventoryTaken,
     KeysCounted,
@@ -95,6 +96,7 @@ def written() -> list[tuple[str, Mapping[str, str]]]:
         PageCommitted("secrets", 1, 1, 0.01, Counts(re_encrypted=1).as_numbers()),
         VaultAnswered("azurekv.prod", "unwrapkey", "200", 0.1, ""),
         Throttled(1.0),
+        Continued(1.0),
     ]
     for command in ("run", "rewrap", "status"):
         happened += [CommandStarted(command), CommandEnded(command, 0, 1.0)]

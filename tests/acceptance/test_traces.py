@@ -22,10 +22,12 @@ import reencrypt
 from reencrypt.events import (
     CommandEnded,
     CommandStarted,
+    Continued,
     Event,
     LocationEnded,
     LocationStarted,
     PassStarted,
+    Paused,
     Quarantined,
     RunStarted,
     Throttled,
@@ -442,6 +444,8 @@ _EVERYTHING: tuple[Event, ...] = (
     *[Quarantined("data_source", "1", "password", "malformed_envelope", "canary")] * 100,
     *[Warned("a name", "x" * 5000)] * 40,
     Throttled(1.5),
+    Paused("db-2", "db-2 lags more than 5 s behind", 5.5),
+    Continued(1.0),
     Waiting("the vault does not answer"),
     LocationEnded("data_source", 7),
     VaultAnswered("azurekv.prod", "get", "200", 0.5, ""),
@@ -466,6 +470,8 @@ def test_what_happens_in_a_location_is_told_of_that_and_is_bounded() -> None:
         "quarantined": MOST_EVENTS,
         "warning": MOST_EVENTS,
         "throttled": 1,
+        "paused": 1,
+        "continued": 1,
         "waiting": 1,
     }
     assert dict(location.attributes or {}) == {

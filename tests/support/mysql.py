@@ -99,6 +99,13 @@ class OwnServer:
             assert time.monotonic() < deadline, "the server does not answer"
             time.sleep(0.05)  # it has no way to say that it listens
 
+    def new_database(self) -> str:
+        """The URL of a fresh empty database, as root."""
+        name = f"grafana_{uuid.uuid4().hex[:12]}"
+        with closing(self.connect()) as connection, connection.cursor() as cursor:
+            cursor.execute(f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci")
+        return f"mysql://root@127.0.0.1:{self.port}/{name}"
+
     def connect(self) -> pymysql.Connection[Any]:
         """Connect as root."""
         return connect(f"mysql://root@127.0.0.1:{self.port}/")

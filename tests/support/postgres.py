@@ -63,6 +63,11 @@ class PostgresServer:
         self.base = uri
         run_in_thread(self._hurry)
 
+    @property
+    def own(self) -> Any:
+        """The server of the wheel."""
+        return self._server
+
     async def _hurry(self) -> None:
         """Leave it to the system when it writes to the disk: a killed server loses nothing by that."""
         connection = await asyncpg.connect(self.base)

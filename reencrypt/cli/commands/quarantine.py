@@ -15,6 +15,7 @@ from reencrypt.cli.groups import CommonGroup
 from reencrypt.cli.options import Common, Only, cli_command
 from reencrypt.cli.performing import listening, load, run_to_end
 from reencrypt.cli.work_command import WorkCommand
+from reencrypt.databases.lag_options import LagOptions
 from reencrypt.errors import ConfigurationError
 from reencrypt.keys.manager_options import ManagerOptions
 from reencrypt.keys.service_options import ServiceOptions
@@ -120,6 +121,7 @@ def _prepare_retry(
     manager: ManagerOptions,
     safety: SafetyOptions,
     pace: PaceOptions,
+    lag: LagOptions,
     wanted: RetryOptions,
     chosen: Annotated[QuarantineSelection, Only("location", "row_key", "field")],
 ) -> Work[StoresReport[RunReport]]:
@@ -139,6 +141,7 @@ def _prepare_retry(
         manager=manager,
         safety=safety,
         pace=pace,
+        lag=lag,
         accepted=accepted,
     )
     return running(options)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from reencrypt.cli import output as out
 from reencrypt.cli.options import Only
 from reencrypt.cli.work_command import WorkCommand
+from reencrypt.databases.lag_options import LagOptions
 from reencrypt.keys.manager_options import ManagerOptions
 from reencrypt.keys.service_options import ServiceOptions
 from reencrypt.outcomes import Operation
@@ -34,6 +35,7 @@ def prepare(
     vault: ServiceOptions,
     manager: ManagerOptions,
     safety: Annotated[SafetyOptions, Only("lease_timeout")],
+    lag: LagOptions,
 ) -> Work[StoresReport[RewrapReport]]:
     """Wrap only the data keys, with the target's newest key version; no secret changes.
 
@@ -52,6 +54,7 @@ def prepare(
         vault=vault,
         manager=manager,
         safety=safety,
+        lag=lag,
     )
     return in_each_store(options, rewrap_stores)
 

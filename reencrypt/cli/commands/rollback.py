@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from reencrypt.cli.commands.run import running, show
 from reencrypt.cli.options import Only
 from reencrypt.cli.work_command import WorkCommand
+from reencrypt.databases.lag_options import LagOptions
 from reencrypt.keys.service_options import ServiceOptions
 from reencrypt.outcomes import Operation
 from reencrypt.planning.options import (
@@ -34,6 +35,7 @@ def prepare(
     scope: Annotated[ScopeOptions, Only("limit", "max_runtime")],
     safety: SafetyOptions,
     pace: PaceOptions,
+    lag: LagOptions,
 ) -> Work[StoresReport[RunReport]]:
     """Bring every secret back directly under `secret_key`, as Grafana wrote it before it had data keys.
 
@@ -51,6 +53,7 @@ def prepare(
         scope=scope,
         safety=safety,
         pace=pace,
+        lag=lag,
     )
     return running(options)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from reencrypt.cli import output as out
 from reencrypt.cli.work_command import WorkCommand
+from reencrypt.databases.lag_options import LagOptions
 from reencrypt.keys.manager_options import ManagerOptions
 from reencrypt.keys.service_options import ServiceOptions
 from reencrypt.planning.options import (
@@ -38,6 +39,7 @@ def prepare(
     scope: ScopeOptions,
     safety: SafetyOptions,
     pace: PaceOptions,
+    lag: LagOptions,
 ) -> Work[StoresReport[RunReport]]:
     """Re-encrypt every secret with the target provider; resume an interrupted run.
 
@@ -55,6 +57,7 @@ def prepare(
         scope=scope,
         safety=safety,
         pace=pace,
+        lag=lag,
     )
     return running(options)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from reencrypt.cli import output as out
 from reencrypt.cli.options import Argument, Only
 from reencrypt.cli.work_command import WorkCommand
+from reencrypt.databases.lag_options import LagOptions
 from reencrypt.keys.manager_options import ManagerOptions
 from reencrypt.keys.service_options import ServiceOptions
 from reencrypt.planning.options import DeclaredOptions, RunOptions, SafetyOptions
@@ -23,6 +24,7 @@ def prepare(
     vault: ServiceOptions,
     manager: ManagerOptions,
     safety: Annotated[SafetyOptions, Only("lease_timeout")],
+    lag: LagOptions,
 ) -> Work[UndoReport]:
     """Restore the old bytes of every column that RUN rewrote.
 
@@ -35,7 +37,7 @@ def prepare(
     from reencrypt.operations.undo.operation import undo_in_stores  # noqa: PLC0415
     from reencrypt.operations.work import in_all_stores  # noqa: PLC0415
 
-    options = RunOptions(declared=declared, vault=vault, manager=manager, safety=safety)
+    options = RunOptions(declared=declared, vault=vault, manager=manager, safety=safety, lag=lag)
     return in_all_stores(options, partial(undo_in_stores, run_id=run_id))
 
 

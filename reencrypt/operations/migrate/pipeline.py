@@ -360,8 +360,9 @@ class Pipeline:
         return moved
 
     async def _write(self, part: _Part, page: PageOutcome) -> Committed:
-        """Commit after the pause in which other writers had their turn."""
+        """Commit after the pause in which other writers had their turn, and replicas came near."""
         loop = asyncio.get_running_loop()
+        await self._session.brake.wait()
         await asyncio.sleep(max(0.0, self._free_at - loop.time()))
         async with self._turn, self._width.room():
             committed = await self._committer.commit(part.location, page, part.checkpoint)

@@ -240,6 +240,7 @@ class _Rewrap:
             for batch in _batches(found.candidates):
                 if stopped := self.session.stop.reason:
                     return found, stopped
+                await self.session.brake.wait()
                 done = await work.batch(batch, progress)
                 self.session.emit(DataKeysRewrapped(done))
             if not found.candidates:

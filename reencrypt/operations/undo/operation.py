@@ -310,6 +310,7 @@ class _UndoOperation:
         while not progress.done:
             if stopped := self.session.stop.reason:
                 return stopped
+            await self.session.brake.wait()
             await work.page(progress)
         await keys.compare()
         await keys.settle(await self.session.stop.interruptible(keys.read()))
