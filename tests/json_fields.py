@@ -71,6 +71,8 @@ FIELDS: Final = {
         "secret_key": "`proven`, `unproven` or `refuted`",
         "interrupted_run": "the run that would continue",
         "estimate": "`seconds` and `vault_unwraps` of a run",
+        "space": "about how many bytes a run adds: `journal`, `rows` (rewritten ones), `log` of the server; `free` and "
+        "`free_for_log`, null where nobody can tell, and `unknown` says why; null where nothing moves",
         "roads": "`rewrap`, then `run`: `command`, `rows`, `vault_calls`, `seconds`, `protects`, `leaves`",
         "refusals": "what would stop a run: `code`, `exit_code`, `message`, `hint`",
         **_WARNINGS,

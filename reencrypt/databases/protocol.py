@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol
 
 from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.databases.column_types import ColumnUse, UnfitColumn
+from reencrypt.databases.footprint import Footprint, Rewrites
 from reencrypt.databases.rights import TableRight
 from reencrypt.databases.shapes import Shape
 from reencrypt.databases.sight import KeyCount, Sight
@@ -211,6 +212,13 @@ class Database(Executor, Protocol):
 
     async def column_limits(self, location: Location) -> tuple[ColumnLimit | None, ...]:
         """Return the size of each of the location's columns, in order; None for no limit."""
+        ...
+
+    async def footprint(self, rewrites: Mapping[str, Rewrites]) -> Footprint:
+        """Estimate the bytes that a run adds by rewriting these rows of each table, and how much room there is.
+
+        What the server or the system does not tell is not known, and never guessed.
+        """
         ...
 
     async def read_page(

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from reencrypt.catalogue.location import Location
 from reencrypt.catalogue.store_name import StoreName
+from reencrypt.databases.footprint import Footprint
 from reencrypt.errors import ReencryptError
 from reencrypt.keys.proof import Proof
 from reencrypt.keys.provider import LEGACY_PROVIDER, Unwrapped
@@ -20,6 +21,7 @@ from reencrypt.planning.plan import Plan
 from reencrypt.planning.planner import make_plans
 from reencrypt.planning.quarantined_keys import count_unchanged
 from reencrypt.planning.session import Session
+from reencrypt.planning.space import footprint_of, shortage
 from reencrypt.state.quarantine import read_quarantine
 from reencrypt.wording import counted
 
@@ -61,6 +63,7 @@ class PlanReport:
     database: str
     estimate: tuple[Estimate, Estimate]
     stuck: Counter[tuple[str, str | None]]
+    space: Footprint | None = None
     pilot: Pilot | None = None
     next_steps: Sequence[NextStep] = ()
     ddl: tuple[str, ...] | None = None
@@ -238,6 +241,7 @@ class PlanReport:
             "secret_key": plan.proof.secret_key.value,
             "interrupted_run": interrupted.id if interrupted else None,
             "estimate": {"seconds": round(run.seconds, 1), "vault_unwraps": run.vault_calls},
+            "space": self.space.as_json() if self.space else None,
             "roads": [rewrap.as_json(), run.as_json()],
             "refusals": [
                 {"code": each.code, "exit_code": each.exit_code, "message": each.message, "hint": each.hint}
@@ -262,11 +266,13 @@ async def plan_stores(sessions: Sequence[Session], *, ddl: bool = False) -> list
     entries = await read_quarantine(database) if first.schema.has_state else []
     reports = []
     for session, plan in zip(sessions, plans, strict=True):
+        space = await footprint_of(plan, database)
         report = PlanReport(
-            plan,
+            replace(plan, warnings=(*plan.warnings, *shortage(space))),
             database.name,
             estimate(plan, session.providers.configured.quota),
             await count_unchanged(database, plan.locations, entries),
+            space,
             ddl=database.state_statements(plan.schema.state_version) if ddl else None,
             names=await names_of(
                 database, [one.place for each in plan.census.locations.values() for one in each.named]

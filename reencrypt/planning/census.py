@@ -19,6 +19,7 @@ from reencrypt.catalogue.plaintext import Kind
 from reencrypt.catalogue.reading import FoundSecret, OrdinarySecrets, ordinary_secrets, secrets_of
 from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.crypto.envelope import Envelope
+from reencrypt.databases.footprint import Rewrites
 from reencrypt.databases.paging import LookAt, read_to_end
 from reencrypt.databases.protocol import Database
 from reencrypt.events import Emit, Surveyed
@@ -37,6 +38,11 @@ _FEWEST_OF_LOCATION: Final = 2
 _CLIP_BYTES: Final = 1024
 _LONGEST_GCM_BYTES: Final = 64 * 1024
 _NO_KEY_ID: Final = b"\0"  # a joined cell with an empty id
+#: The key of a secret, None for `secret_key`, and its algorithm.
+KeyUse = tuple[str | None, Algorithm]
+#: The rows of a location whose keys differ from those of too many others: they are counted together.
+MANY: Final[frozenset[KeyUse]] = frozenset()
+_MOST_KEYS: Final = 1000
 _NAMED: Final = 20  # how many single secrets a report names before it only counts
 
 
@@ -53,12 +59,14 @@ class LocationCensus:
     """The count of one location. `by_key` counts (key id or None for legacy, algorithm) pairs; `named` lists some.
 
     `given_up` counts what the user has acknowledged in quarantine, where the census was told of it; then nothing else
-    counts it. `unsplit` counts values with the id of their data key before them, where Grafana has a column for it.
+    counts it. `rows_by_keys` measures rows by the pairs of all their secrets, or as `MANY`. `unsplit` counts values
+    with the id of their data key before them, where Grafana has a column for it.
     """
 
     total: int = 0
     given_up: int = 0
-    by_key: dict[tuple[str | None, Algorithm], int] = field(default_factory=dict)
+    by_key: dict[KeyUse, int] = field(default_factory=dict)
+    rows_by_keys: dict[frozenset[KeyUse], Rewrites] = field(default_factory=dict)
     problems: dict[str, int] = field(default_factory=dict)
     unreadable_padding: int = 0
     unsplit: int = 0
@@ -227,28 +235,36 @@ class Scan:
     def _look_at(self, row: Row) -> None:
         ordinary = None if self.given_up else ordinary_secrets(self.location, row, self.memory)
         if ordinary is not None:
-            self._count_ordinary(ordinary)
+            self._count_ordinary(row, ordinary)
             return
+        columns: set[int] = set()
+        keys: set[KeyUse] = set()
         for secret in secrets_of(self.location, row):
             if self.given_up and known_of(self.given_up, self.location, secret, row) is not None:
                 self.found.total += 1
                 self.found.given_up += 1
                 continue
             _count(self.found, self.location, row.key, secret)
-            if secret.envelope is None or not self.wants_sample(self.location, secret.envelope):
-                continue
-            if not self.accepted.covers(secret.text_in(row)):
-                self.samples.offer(self.location.name, secret.envelope, secret.kind)
+            if (envelope := secret.envelope) is not None:
+                columns.add(secret.column)
+                keys.add((envelope.key_id, envelope.algorithm))
+                if self.wants_sample(self.location, envelope) and not self.accepted.covers(secret.text_in(row)):
+                    self.samples.offer(self.location.name, envelope, secret.kind)
+        _measure(self.found, row, columns, keys)
 
-    def _count_ordinary(self, secrets: OrdinarySecrets) -> None:
+    def _count_ordinary(self, row: Row, secrets: OrdinarySecrets) -> None:
         self.found.total += len(secrets)
         alike = secrets.alike
         if alike is None:
+            keys: set[KeyUse] = set()
             for text, envelope, kind in secrets.each():
                 self.found.add(envelope)
+                keys.add((envelope.key_id, envelope.algorithm))
                 self._offer(text, envelope, kind)
+            _measure(self.found, row, (0,), keys)
             return
         self.found.add(alike, len(secrets))
+        _measure(self.found, row, (0,), [(alike.key_id, alike.algorithm)])
         if self.samples.may_take(self.location.name, alike.key_id, secrets.longest):
             for text, envelope, kind in secrets.each():
                 self._offer(text, envelope, kind)
@@ -270,6 +286,19 @@ def _count(found: LocationCensus, location: Location, key: Key, secret: FoundSec
     if not secret.slot.strict:
         found.unreadable_padding += 1
         _name(found, location, key, secret, "padding that Grafana does not decode")
+
+
+def _measure(found: LocationCensus, row: Row, columns: Iterable[int], keys: Iterable[KeyUse]) -> None:
+    pairs = frozenset(keys)
+    if not pairs:
+        return
+    if pairs not in found.rows_by_keys and len(found.rows_by_keys) >= _MOST_KEYS:
+        pairs = MANY
+    measured = found.rows_by_keys.setdefault(pairs, Rewrites())
+    measured.rows += 1
+    for column in columns:
+        measured.cells += 1
+        measured.size += len(row.cells[column] or b"")
 
 
 def _name(found: LocationCensus, location: Location, key: Key, secret: FoundSecret, what: str) -> None:

@@ -109,6 +109,11 @@ class Plan:
                 for (key_id, algorithm), number in self.census.locations[location.name].by_key.items():
                     yield key_id, algorithm, number
 
+    def moves(self, location: Location, key_id: str | None, algorithm: Algorithm) -> bool:
+        """Whether a run moves a secret of this location under this data key, as far as is known before it runs."""
+        stays = self.is_current(key_id, algorithm) or self.stays_because(location, key_id)
+        return not (stays or (key_id is not None and self.is_skipped(key_id)))
+
     def counts(self) -> dict[str, Counts]:
         """The census as the counters of a run that moves nothing."""
         found: dict[str, Counts] = {}

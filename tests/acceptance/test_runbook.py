@@ -128,6 +128,7 @@ class Tale:
         text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "2026-11-25 09:30:00", text)
         text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", "2027-02-23 09:30 UTC", text)
         text = re.sub(r"\b\d+\.\d s\b", "0.3 s", text)
+        text = re.sub(r"[\d.]+ [kMGT]B are free", "74 GB are free", text)
         text = re.sub(r"vault's clock is [^\n]*", "vault's clock is 0 s ahead of this machine's", text)
         return re.sub(r" +$", "", text, flags=re.MULTILINE)
 

@@ -26,6 +26,7 @@ from reencrypt.wording import counted
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from reencrypt.databases.footprint import Footprint
     from reencrypt.operations.plan import PlanReport
     from reencrypt.operations.stores import StoresReport
     from reencrypt.operations.work import Work
@@ -163,6 +164,23 @@ def _print_estimate(report: PlanReport) -> None:
         out.line(f"  {way.command}: {rows}, {calls}, about {way.seconds:.1f} s")
         out.line(f"    protects from {way.protects}")
         out.line(f"    leaves {way.leaves}")
+    if report.space is not None:
+        out.line(_space(report.space))
+
+
+def _space(space: Footprint) -> str:
+    from reencrypt.databases.footprint import in_bytes  # noqa: PLC0415
+
+    parts = {"of journal": space.journal, "of rows": space.rows, f"of {space.log_name}": space.log}
+    listed = [f"{in_bytes(number)} {what}" for what, number in parts.items() if number]
+    room = space.room
+    if room.free is None:
+        left = f"how much is free is not known: {room.unknown}"
+    elif room.free_for_log is None:
+        left = f"{in_bytes(room.free)} are free"
+    else:
+        left = f"{in_bytes(room.free)} are free, and {in_bytes(room.free_for_log)} for the log"
+    return f"A run writes about {' and '.join(filter(None, (', '.join(listed[:-1]), listed[-1])))}; {left}."
 
 
 def _print_problems(report: PlanReport) -> None:

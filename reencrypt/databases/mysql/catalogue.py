@@ -15,8 +15,10 @@ from asyncmy import errors
 from reencrypt.catalogue.location import Location
 from reencrypt.catalogue.locations import LOCATIONS
 from reencrypt.databases.column_types import Accepted, ColumnUse, Role, UnfitColumn, unfit
+from reencrypt.databases.footprint import Footprint, Rewrites
 from reencrypt.databases.meanings import READ_ONLY
 from reencrypt.databases.mysql.errors import meaning_of
+from reencrypt.databases.mysql.footprint import footprint
 from reencrypt.databases.mysql.grants import shows_triggers
 from reencrypt.databases.mysql.rendering import Column, quote
 from reencrypt.databases.rights import Right, TableRight
@@ -261,6 +263,10 @@ class MysqlCatalogue:
         if await self.may_hide(session):
             gaps.append(_HIDDEN)
         return shapes_of(columns, keys, gaps)
+
+    async def footprint(self, session: Session, rewrites: Mapping[str, Rewrites]) -> Footprint:
+        """Estimate the bytes that a run adds."""
+        return await footprint(session, rewrites)
 
     async def causes(self, session: Session, tables: Collection[str]) -> Causes:
         """The triggers of these tables, as far as the server shows them to this account."""

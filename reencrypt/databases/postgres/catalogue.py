@@ -6,11 +6,13 @@ information_schema hides the tables that the role has no rights on.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from reencrypt.catalogue.location import Location
 from reencrypt.databases.column_types import Accepted, ColumnUse, Role, UnfitColumn, unfit
+from reencrypt.databases.footprint import Footprint, Rewrites
+from reencrypt.databases.postgres.footprint import footprint
 from reencrypt.databases.postgres.rendering import Column
 from reencrypt.databases.rights import TableRight
 from reencrypt.databases.server.connection import Session
@@ -280,6 +282,10 @@ class PostgresCatalogue:
             await session.fetch(query, (self._schema,)) for query in (_SHAPES, _SHAPE_KEYS, _SHAPE_GAPS)
         ]
         return shapes_of(columns, keys, gaps, otherwise=(_PLACE,))
+
+    async def footprint(self, session: Session, rewrites: Mapping[str, Rewrites]) -> Footprint:
+        """Estimate the bytes that a run adds."""
+        return await footprint(session, self._schema, rewrites)
 
     async def causes(self, session: Session, tables: Collection[str]) -> Causes:
         """The triggers and rules of these tables, their partitions and their children that are not switched off."""

@@ -13,6 +13,7 @@ from typing import Final
 
 from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.databases.column_types import ColumnUse, UnfitColumn
+from reencrypt.databases.footprint import Footprint, Rewrites
 from reencrypt.databases.protocol import ColumnLimit, LockPolicy, RowUpdate, Span, Stretch, Value
 from reencrypt.databases.retry import OPENING_SECONDS
 from reencrypt.databases.rights import Right, TableRight, rights_of
@@ -146,6 +147,10 @@ class ServerDatabase:
         """Return the size of each of the location's columns."""
         rendering = await self._reader.read(lambda session: self._dialect.rendering(session, location))
         return rendering.limits()
+
+    async def footprint(self, rewrites: Mapping[str, Rewrites]) -> Footprint:
+        """Estimate it from the server's own settings."""
+        return await self._reader.read(lambda session: self._dialect.catalogue.footprint(session, rewrites))
 
     async def fetch(self, statement: str, **parameters: Value) -> list[tuple[Value, ...]]:
         """Run a named query in a read of its own."""

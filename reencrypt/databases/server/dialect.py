@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.databases.column_types import ColumnUse, UnfitColumn
+from reencrypt.databases.footprint import Footprint, Rewrites
 from reencrypt.databases.protocol import ColumnLimit, RowUpdate, Span, Stretch, Value
 from reencrypt.databases.rights import TableRight
 from reencrypt.databases.server.connection import Session
@@ -96,6 +97,10 @@ class Catalogue(Protocol):
 
     async def shapes(self, session: Session) -> list[Shape]:
         """The shape of every table that a search has to read."""
+        ...
+
+    async def footprint(self, session: Session, rewrites: Mapping[str, Rewrites]) -> Footprint:
+        """Estimate the bytes that a run adds, see `Database.footprint`."""
         ...
 
     async def causes(self, session: Session, tables: Collection[str]) -> Causes:

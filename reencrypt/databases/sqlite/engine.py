@@ -20,6 +20,7 @@ import aiosqlite
 
 from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.databases.column_types import ColumnUse, Role, UnfitColumn
+from reencrypt.databases.footprint import Footprint, Rewrites
 from reencrypt.databases.protocol import ColumnLimit, Database, LockPolicy, Stretch, Value
 from reencrypt.databases.rights import TableRight
 from reencrypt.databases.shapes import Shape
@@ -33,6 +34,7 @@ from reencrypt.databases.sqlite.errors import (
     damaged,
     translated,
 )
+from reencrypt.databases.sqlite.footprint import footprint
 from reencrypt.databases.sqlite.rendering import batches, columns, conditions, length, quote, select, to_rows, within
 from reencrypt.databases.sqlite.transaction import SqliteTransaction
 from reencrypt.databases.state_version import read_state_version
@@ -225,6 +227,10 @@ class SqliteDatabase:
     async def column_limits(self, location: Location) -> tuple[ColumnLimit | None, ...]:
         """SQLite's columns have no size limit."""
         return (None,) * len(location.columns)
+
+    async def footprint(self, rewrites: Mapping[str, Rewrites]) -> Footprint:
+        """Estimate it, and ask the file system."""
+        return footprint(self._path, rewrites)
 
     async def read_page(
         self, location: Location, after: Key | None, *, rows: int, size: int | None, until: Key | None = None
