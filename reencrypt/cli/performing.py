@@ -27,6 +27,9 @@ _T = TypeVar("_T")
 
 #: The event loop must not wait five milliseconds for its turn each time that a thread transforms a page.
 _SWITCH_SECONDS: Final = 0.0005
+#: New objects between two searches for circular garbage. A page has tens of thousands of objects, which
+#: all go with it: with the 700 of Python, the collector spent more time on them than decrypting takes.
+_OBJECTS_UNTIL_COLLECTION: Final = 100_000
 
 
 def perform(
@@ -136,5 +139,15 @@ def run_to_end(work: Coroutine[Any, Any, _T]) -> _T:
     """Run a coroutine in an event loop of its own, and return what it returns."""
     import asyncio  # noqa: PLC0415
 
-    sys.setswitchinterval(_SWITCH_SECONDS)
+    adapt_interpreter()
     return asyncio.run(work)
+
+
+def adapt_interpreter() -> None:
+    """Set the interpreter for pages of many rows, which one thread transforms while another reads."""
+    import gc  # noqa: PLC0415
+
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    # What has been imported stays, and no collection has to visit it.
+    gc.freeze()
+    gc.set_threshold(_OBJECTS_UNTIL_COLLECTION)

@@ -18,6 +18,7 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
+from reencrypt.cli.performing import adapt_interpreter
 from reencrypt.events import Emit, Event, PageCommitted, PassStarted, to_all
 from reencrypt.operations.migrate.run import run
 from reencrypt.planning.options import RotationOptions, RunOptions, TargetOptions
@@ -30,7 +31,6 @@ from tests.support.postgres import PostgresEngine, PostgresServer
 
 _SECRETS = 1_000_000
 _TURNS = 5
-_SWITCH_SECONDS = 0.0005  # as of the command line
 
 
 class Watch:
@@ -56,7 +56,7 @@ def now() -> tuple[float, float]:
 
 def one_run(url: str, destination: str) -> None:
     """Run once, and print seconds and processor seconds."""
-    sys.setswitchinterval(_SWITCH_SECONDS)
+    adapt_interpreter()  # as the command line does
     watch = Watch()
     settings = load_settings(
         config=None, home=None, database_url=url, environ={"GF_SECURITY_SECRET_KEY": fixtures.SECRET_KEY}

@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
+from reencrypt.cli.performing import adapt_interpreter
 from reencrypt.crypto import envelope as envelopes
 from reencrypt.crypto import gobase64
 from reencrypt.crypto.algorithm import Algorithm
@@ -304,7 +305,7 @@ def main() -> int:
     def size(number: int) -> int:
         return max(1000, round(number * share))
 
-    sys.setswitchinterval(0.0005)  # as the command line does
+    adapt_interpreter()  # as the command line does
     results: list[Result] = starting()
     postgres, mysql = PostgresServer(), MysqlServer() if installed_mariadb() else None
     try:
