@@ -48,6 +48,13 @@ class Encoding(Writing, Protocol):
         """
         ...
 
+    def decode_all(self, texts: Sequence[bytes]) -> list[bytes] | None:
+        """Decode texts in one step, where each is a ciphertext that Grafana's own decoder accepts.
+
+        None where one of them may be none: each has to be looked at by itself then. None of the texts is empty.
+        """
+        ...
+
     def is_strict(self, text: bytes) -> bool:
         """Whether Grafana's own decoder accepts the stored text."""
         ...
@@ -74,6 +81,10 @@ class Raw:
     def decode(self, text: bytes) -> bytes | None:
         """See `Encoding`."""
         return text if text or self.empty_is_secret else None
+
+    def decode_all(self, texts: Sequence[bytes]) -> list[bytes] | None:
+        """See `Encoding`."""
+        return list(texts)
 
     def encode(self, ciphertext: bytes) -> bytes:
         """See `Writing`."""
@@ -118,6 +129,10 @@ class Base64:
             return None
         return ciphertext if looks_encrypted(ciphertext) else None
 
+    def decode_all(self, texts: Sequence[bytes]) -> list[bytes] | None:
+        """See `Encoding`."""
+        return None if self.prefix or self.plain_allowed else gobase64.decode_all(texts, padded=self.padded)
+
     def encode(self, ciphertext: bytes) -> bytes:
         """See `Writing`."""
         return self.prefix + gobase64.encode(ciphertext, padded=self.padded)
@@ -149,6 +164,10 @@ class BesideKeyId:
         """See `Encoding`."""
         uid, _, data = text.partition(b"\0")
         return managed.join_key_id(uid, data) if uid else data
+
+    def decode_all(self, texts: Sequence[bytes]) -> list[bytes] | None:
+        """See `Encoding`."""
+        return [self.decode(text) or b"" for text in texts]
 
     def encode(self, ciphertext: bytes) -> bytes:
         """Return the joined cell of a value in the form of old rows."""

@@ -7,11 +7,15 @@ the last character. This module reads either form and writes the one that the co
 from __future__ import annotations
 
 import binascii
+from collections.abc import Sequence
 from typing import Final
 
 _ALPHABET: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _QUANTUM: Final = 4
 _PADDING: Final = b"==="
+# What makes a text without padding whole, by the characters of its last quantum. One alone holds no byte, so that no
+# text may end with it.
+_FILLINGS: Final = (b"", b"=", b"AA", b"A")
 
 
 class MalformedEncodingError(ValueError):
@@ -37,6 +41,32 @@ def decode(text: bytes) -> bytes:
         except binascii.Error:
             pass
     return decode_carefully(text)
+
+
+def decode_all(texts: Sequence[bytes], *, padded: bool) -> list[bytes] | None:
+    """Decode texts in one call, each of which Grafana's own decoder for a column of that rule accepts, on one line.
+
+    None where one of them is anything else, or not base64 at all: `decode` and `is_strict` then tell which.
+    """
+    if padded:
+        bodies = [text.rstrip(b"=") for text in texts]
+        if any(len(text) != -(-len(body) // _QUANTUM) * _QUANTUM for text, body in zip(texts, bodies, strict=True)):
+            return None
+        texts = bodies
+    whole = b"".join([text + _FILLINGS[len(text) % _QUANTUM] for text in texts])
+    if b"=" in whole:
+        return None
+    try:
+        decoded = binascii.a2b_base64(whole, strict_mode=True)
+    except binascii.Error:
+        return None
+    found = []
+    start = 0
+    for text in texts:
+        length = len(text)
+        found.append(decoded[start : start + length * 3 // _QUANTUM])
+        start += (length + 3) // _QUANTUM * 3
+    return found
 
 
 def decode_carefully(text: bytes) -> bytes:

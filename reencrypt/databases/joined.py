@@ -6,8 +6,9 @@ undone together. Engines see the columns only, and part or join at their boundar
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from operator import itemgetter
 from typing import Any, Final
 
 from reencrypt.catalogue.location import Key, Location, Row
@@ -16,6 +17,7 @@ from reencrypt.databases.protocol import ColumnLimit, RowUpdate
 Cells = tuple[bytes | None, ...]
 
 _NUL: Final = b"\0"
+_AS_ROW: Final[Callable[[tuple[Any, ...]], Row]] = partial(tuple.__new__, Row)
 #: The most that a column without a limit of its own holds, in bytes: PostgreSQL's values end there.
 _UNLIMITED: Final = ColumnLimit(1 << 30, in_characters=False)
 
@@ -24,7 +26,10 @@ def rows_of(location: Location, raws: Iterable[tuple[Any, ...]]) -> list[Row]:
     """Build rows of what an engine has read: the parts of a key, a cell for each stored column, and the extras."""
     start, end = len(location.key), len(location.key) + len(location.stored)
     if not location.is_joined:
-        return [Row(raw[:start], raw[start:end], raw[end:]) for raw in raws]
+        raws = list(raws)
+        parts = (map(itemgetter(each), raws) for each in (slice(start), slice(start, end), slice(end, None)))
+        # Without a step of the interpreter for each row.
+        return list(map(_AS_ROW, zip(*parts, strict=True)))
     if len(location.columns) == 1:
         # Nearly all there are: without the steps of the general way.
         return [Row(raw[:start], (_join(raw[start], raw[start + 1]),), raw[end:]) for raw in raws]

@@ -24,6 +24,10 @@ _SCANS: Final = 2
 # server it stays far below any limit on the time of a statement.
 _SHORT_STRETCH: Final = 5_000
 _LONG_STRETCH: Final = 100_000
+# Rows in a page of which nothing is written. A statement costs as much as many rows, and holds no lock on a server; on
+# SQLite the page is kept as short as those that are written.
+_SHORT_PAGE: Final = 1000
+_LONG_PAGE: Final = 8000
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,11 @@ async def next_page(
             f"{location.table}: its keys do not tell where a page ends", hint="Give the table its primary key back."
         )
     return page
+
+
+def rows_to_read(database: Database) -> int:
+    """How many rows a page may have that is only looked at; bytes bound it too."""
+    return _SHORT_PAGE if database.lock_policy.gaps else _LONG_PAGE
 
 
 async def _together(following: Coroutine[Any, Any, list[Row]], look: Awaitable[None]) -> list[Row]:

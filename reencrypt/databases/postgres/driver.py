@@ -67,7 +67,7 @@ class PostgresSession:
 
     async def fetch(self, query: str, values: Sequence[Any] | None = None) -> list[tuple[Any, ...]]:
         """Run a query; returns all of its rows."""
-        return [tuple(row) for row in await self._connection.fetch(query, *(values or ()))]
+        return list(map(tuple, await self._connection.fetch(query, *(values or ()))))
 
     async def fetch_named(self, query: str) -> list[dict[str, Any]]:
         """Run a query; returns all of its rows by column."""

@@ -19,9 +19,10 @@ from reencrypt.operations.complete.keks import UNKNOWN_VERSION, Kek, KekNames
 from reencrypt.operations.complete.last_copies import LastCopies
 from reencrypt.operations.complete.retirement import Retirement, read_versions
 from reencrypt.operations.session import renewed
+from reencrypt.operations.verify.judging import verify_secrets
 from reencrypt.operations.verify.keys import KEY_RETIRES, PROVIDER_NOT_CONFIGURED, RingKeys, StayingKeys
 from reencrypt.operations.verify.readability import Fault, ambiguous, faults_of, providers_of
-from reencrypt.operations.verify.verification import Verification, verify_secrets
+from reencrypt.operations.verify.verification import Verification
 from reencrypt.outcomes import Operation, RunState
 from reencrypt.planning.next_step import REKEY_COMMAND
 from reencrypt.planning.quarantine_of import entries_of

@@ -10,9 +10,10 @@ from reencrypt.catalogue.store_name import StoreName
 from reencrypt.databases.plain_text import REMEDY, count_plain_text, plain_text_in_words
 from reencrypt.errors import NoSecretsError
 from reencrypt.operations.verify.causes import causes_of
+from reencrypt.operations.verify.judging import verify_secrets
 from reencrypt.operations.verify.keys import RingKeys
 from reencrypt.operations.verify.readability import Fault, ambiguous, faults_of, providers_of, public_secret_notes
-from reencrypt.operations.verify.verification import Problem, Verification, verify_secrets
+from reencrypt.operations.verify.verification import Problem, Verification
 from reencrypt.outcomes import ExitCode, Outcome
 from reencrypt.planning.lost_keys import refuse_lost_keys
 from reencrypt.planning.quarantine_of import entries_of

@@ -8,8 +8,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from reencrypt.catalogue.plaintext import Kind, evidence, is_plausible
+from reencrypt.catalogue.plaintext import Kind, are_plausible, evidence, is_plausible
 
 PEM = b"-----BEGIN PRIVATE KEY-----\nMIG\n-----END PRIVATE KEY-----\n"
 LENGTHS = range(1, 65)
@@ -176,3 +178,25 @@ def repeated(part: Polynomial) -> Polynomial:
     for length in range(1, len(part)):
         found.append(sum(part[at] * found[length - at] for at in range(1, length + 1)))
     return found
+
+
+# What is JSON only together with the value before it or behind it, and what is nearly the form that is matched.
+PARTS = (
+    *(b'{"a":"b"', b'"c":"d"}', b'{"a":"b"}', b'{"a":"b"},{"c":"d"}', b'{"a":"b"}\n{"c":"d"}', b'{"a":"b"}\n'),
+    *(b'"', b'{"', b'{"a":"\\', b'{"a":"\\"}', b'{"a":"\\u00e4\\/\\n"}', b'{"a":"\\u00g4"}', b'{"a":"\\x"}'),
+    *(b'{"a":1}', b"{}", b"null", b"nullnull", b"null\n", b"", b"\n", b'{"a":"\xc3', b'\xa4"}', b'{"a":"\xc3\xa4"}'),
+    *(b"\xc3", b"\xa4", b"text", b"\0", b'{"a":"\x7f"}', b'{"a":"\n"}', b'{"a":"b",}', b'{,"a":"b"}'),
+    *(b'{"a":"b","a":"c"}', PEM),
+)
+
+
+@given(st.lists(st.one_of(st.sampled_from(PARTS), st.binary(max_size=3)), max_size=6), st.sampled_from(Kind))
+def test_values_are_plausible_together_exactly_where_each_is(plaintexts: list[bytes], kind: Kind) -> None:
+    assert are_plausible(plaintexts, kind) == all(is_plausible(each, kind) for each in plaintexts)
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_each_pair_of_values_is_plausible_together_exactly_where_both_are(kind: Kind) -> None:
+    for first, second in itertools.product(PARTS, repeat=2):
+        both = is_plausible(first, kind) and is_plausible(second, kind)
+        assert are_plausible([first, second], kind) == both, (first, second)

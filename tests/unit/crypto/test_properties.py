@@ -133,3 +133,22 @@ def test_the_derived_key_cache_stays_bounded() -> None:
     keys = [cache.get(b"p", bytes([n]) * 8) for n in range(3)]
     assert len(cache._keys) == 2  # noqa: SLF001 - the bound is the promise
     assert cache.get(b"p", bytes([0]) * 8) == keys[0]
+
+
+BASE64_TEXTS = st.one_of(
+    st.builds(lambda data, padded: gobase64.encode(data, padded=padded), st.binary(max_size=12), st.booleans()),
+    st.text("ABz09+/=-_ \r\n", max_size=9).map(str.encode),
+)
+
+
+@given(st.lists(BASE64_TEXTS, max_size=6), st.booleans())
+def test_texts_are_decoded_together_only_where_each_is_accepted_by_itself(texts: list[bytes], padded: bool) -> None:  # noqa: FBT001
+    found = gobase64.decode_all(texts, padded=padded)
+    if found is not None:
+        assert found == [gobase64.decode(text) for text in texts]
+        assert all(gobase64.is_strict(text, padded=padded) for text in texts)
+
+
+@given(st.lists(st.binary(max_size=12), max_size=6), st.booleans())
+def test_texts_of_one_rule_are_decoded_together(values: list[bytes], padded: bool) -> None:  # noqa: FBT001
+    assert gobase64.decode_all([gobase64.encode(each, padded=padded) for each in values], padded=padded) == values
