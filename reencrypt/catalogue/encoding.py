@@ -51,7 +51,7 @@ class Encoding(Writing, Protocol):
     def decode_all(self, texts: Sequence[bytes]) -> list[bytes] | None:
         """Decode texts in one step, where each is a ciphertext that Grafana's own decoder accepts.
 
-        None where one of them may be none: each has to be looked at by itself then. None of the texts is empty.
+        None where one of them may be none: each has to be looked at by itself then. An empty text is an empty value.
         """
         ...
 
@@ -195,6 +195,20 @@ def decode_strictly(encoding: Encoding, texts: Sequence[bytes]) -> list[bytes | 
         return None
     accepted = all(found is None or encoding.is_strict(text) for text, found in zip(texts, decoded, strict=True))
     return decoded if accepted else None
+
+
+def strict_values(encoding: Encoding, texts: Sequence[bytes]) -> list[bytes]:
+    """The ciphertexts in texts that Grafana's own decoder accepts, empty for any other."""
+    values = encoding.decode_all(texts)
+    return [_strict_value(encoding, text) for text in texts] if values is None else values
+
+
+def _strict_value(encoding: Encoding, text: bytes) -> bytes:
+    try:
+        value = encoding.decode(text)
+    except gobase64.MalformedEncodingError:
+        return b""
+    return value if value is not None and encoding.is_strict(text) else b""
 
 
 def looks_encrypted(data: bytes) -> bool:

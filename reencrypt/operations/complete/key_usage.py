@@ -16,7 +16,7 @@ from reencrypt.keys.provider import LEGACY_PROVIDER, SECRET_KEY_PROVIDER
 from reencrypt.keys.ring import DataKey
 from reencrypt.operations.complete.keks import Kek
 from reencrypt.operations.complete.proposals import Proposal, propose
-from reencrypt.operations.complete.search import CACHE, Known, NotSecrets, Place, Search, search
+from reencrypt.operations.complete.search import CACHE, Known, NotSecrets, Place, Search
 from reencrypt.operations.complete.store_usage import (
     StoreUsage,
     begin_usage,
@@ -27,6 +27,7 @@ from reencrypt.operations.complete.store_usage import (
     refuted_in_words,
     verify_usage,
 )
+from reencrypt.operations.complete.table_search import search
 from reencrypt.operations.verify.readability import Fault
 from reencrypt.planning.census import take_census
 from reencrypt.planning.schema import Schema, inspect

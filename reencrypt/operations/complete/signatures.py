@@ -11,7 +11,6 @@ one layer, however deep: query languages double backslashes too, so their number
 
 from __future__ import annotations
 
-import binascii
 import bisect
 import hashlib
 import itertools
@@ -24,7 +23,26 @@ from typing import Final
 from reencrypt.crypto import gobase64
 from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.crypto.envelope import algorithm_prefix
-from reencrypt.operations.complete.gzip_members import GZIP, Takes, from_gzip
+from reencrypt.operations.complete.gzip_members import GZIP, from_gzip
+from reencrypt.operations.complete.layers import (
+    BASE64,
+    ESCAPED,
+    HEX,
+    LONG_BASE64,
+    NUMBERED,
+    PRINTABLE_TABLE,
+    SHORTEST_BASE64,
+    SHORTEST_HEX,
+    SLASH,
+    UTF16,
+    WRITTEN_BASE64,
+    WRITTEN_TABLE,
+    from_base64,
+    from_escapes,
+    from_utf16,
+    next_line,
+    runs,
+)
 
 DEEPEST: Final = 3
 MOST_BYTES: Final = 64 * 1024 * 1024
@@ -39,6 +57,8 @@ _SHORTEST_VALUE: Final = 36  # an algorithm, a salt and an IV
 _MARK: Final = rb"#([A-Za-z0-9+/]{2,200})"
 # The mark at the end of one id may begin the next, so the match leaves it.
 _KEY_ID: Final = re.compile(_MARK + rb"(?=#)")
+# The same, or one with escaped slashes.
+_WRITTEN_MARK: Final = re.compile(rb"#([A-Za-z0-9+/\\]{2,800}+)(?=#)")
 _KEY_ID_BEFORE: Final = re.compile(_MARK + rb"#\Z")
 _LONGEST_HEADER: Final = 202
 _MEMBER: Final = b"dataKeyId"
@@ -47,38 +67,6 @@ _NAMED_BY_MEMBER: Final = re.compile(rb'"%s\\*"\s*:\s*\\*"([^"\\]{1,200})\\*"' %
 _ALGORITHM_START: Final = b"*YWVzLW"
 _NAME: Final = re.compile(r"[A-Za-z0-9_.:/@-]{2,100}")
 _PREFIXES: Final = tuple(map(algorithm_prefix, Algorithm))
-
-# The same as text. A data key's id is at least as long as an algorithm, so no envelope is shorter. A SHA-256 is.
-_SHORTEST_BASE64: Final = 48
-_SHORTEST_HEX: Final = 72
-
-_BASE64: Final = re.compile(rb"[A-Za-z0-9+/_-]+")
-_HEX: Final = re.compile(rb"[0-9A-Fa-f]+")
-_PRINTABLE: Final = re.compile(rb"[ -~]+")
-
-
-def _table(alphabet: re.Pattern[bytes]) -> bytes:
-    """Translates an alphabet to `1`, zero to itself, and all else to `0`."""
-    return bytes(0x31 if alphabet.match(bytes((byte,))) else 0x30 if byte else 0 for byte in range(256))
-
-
-_BASE64_TABLE: Final = _table(_BASE64)
-_HEX_TABLE: Final = _table(_HEX)
-_PRINTABLE_TABLE: Final = _table(_PRINTABLE)
-_TO_STANDARD: Final = bytes.maketrans(b"-_", b"+/")
-_LINE_BREAKS: Final = (b"\r\n", b"\n", b"\\r\\n", b"\\n")  # as they are, and as JSON escapes them
-_QUANTUM: Final = 4
-
-# Escapes of what a ciphertext's text may consist of, NUL in UTF-16, beside other text. Go escapes "<", ">" and "&" too,
-# which are none.
-_ESCAPED: Final = re.compile(
-    rb"\\(?:u00(?:00|2[3aAbBdDfF]|3[0-9dD]|[4-7][0-9a-fA-F])(?:(?=[ -~]{8})|(?<=[ -~]{14}))"
-    rb"|/(?:(?=[ -~]{8})|(?<=[ -~]{10})))"
-)
-_UNICODE: Final = re.compile(rb"\\u00([0-9A-Fa-f]{2})")
-_ESCAPES: Final = ((b"\\/", b"/"), (b'\\"', b'"'), (b"\\n", b"\n"), (b"\\r", b"\r"))
-
-_UTF16: Final = b"1\0" * 8  # of printable characters, translated by their table
 
 # Everything that makes bytes worth a look in one pattern: for few bytes one pass costs less than several.
 _ANYTHING: Final = re.compile(
@@ -89,7 +77,7 @@ _ANYTHING: Final = re.compile(
             _MEMBER,
             rb"[A-Za-z0-9+/_-]{48}",
             re.escape(GZIP),
-            _ESCAPED.pattern,
+            ESCAPED.pattern,
             rb"(?:[ -~]\x00){8}",
         )
     )
@@ -132,31 +120,62 @@ def suspects(cells: Sequence[bytes], marks: Marks) -> list[int]:
 
 def _detectors(data: bytes, marks: Marks) -> Iterator[Callable[[int], int]]:
     """Quick passes, each of which finds the next suspicious place from a position on, or -1."""
-    text = data.translate(_BASE64_TABLE)
-    yield lambda start: next((place for place, _ in _named_keys(data, marks, start)), -1)
+    text = data.translate(WRITTEN_TABLE)
+    yield lambda start: _first_mark(data, marks, start)
     yield lambda start: data.find(_ALGORITHM_START, start)
     yield lambda start: data.find(_MEMBER, start)
-    yield lambda start: _first_base64(data, text, start)
-    yield lambda start: match.start() if (match := _ESCAPED.search(data, start)) else -1
+    yield lambda start: _first_text(data, text, start)
+    yield lambda start: match.start() if (match := NUMBERED.search(data, start)) else -1
     # Searching a single byte, which no text has, is ten times as fast.
     if GZIP[:1] in data:
         yield lambda start: data.find(GZIP, start)
     if b"\0" in data:
-        printable = data.translate(_PRINTABLE_TABLE)
-        yield lambda start: printable.find(_UTF16, start)
+        printable = data.translate(PRINTABLE_TABLE)
+        yield lambda start: printable.find(UTF16, start)
 
 
-def _first_base64(data: bytes, text: bytes, start: int) -> int:
-    """Find the first base64 or long hexadecimal text; the many hashes cost no more than this."""
-    while (start := text.find(b"1" * _SHORTEST_BASE64, start)) >= 0:
-        match = _HEX.match(data, start)
-        if match is None:
+def _first_mark(data: bytes, marks: Marks, start: int) -> int:
+    """Find the first mark of a data key, or a text between two `#` that has escapes and may be one."""
+    for match in _WRITTEN_MARK.finditer(data, start):
+        if SLASH in match[1] or _named_by(data, match, marks) is not None:
+            return match.start()
+    return -1
+
+
+def _first_text(data: bytes, text: bytes, start: int) -> int:
+    """Find the first text of base64 or long hexadecimal text, or what may be one without its escapes."""
+    for begin, end in runs(data, WRITTEN_BASE64, text, SHORTEST_BASE64, start):
+        if data.find(SLASH, begin, end) >= 0:
+            return begin
+        if (place := _first_base64(data, begin, end)) >= 0:
+            return place
+    return -1
+
+
+def _first_base64(data: bytes, start: int, end: int) -> int:
+    """Find the first base64 or long hexadecimal text; the many hashes cost little more than this."""
+    while (match := LONG_BASE64.search(data, start, end)) is not None:
+        start = match.start()
+        digits = HEX.match(data, start)
+        if digits is None:
             return start
-        end = match.end()
-        if end - start >= _SHORTEST_HEX or text[end : end + 1] == b"1" or _next_line(data, end):
+        stop = digits.end()
+        if stop - start >= SHORTEST_HEX or BASE64.match(data, stop) or next_line(data, stop):
             return start
-        start = end
-    return start
+        start = stop
+    return -1
+
+
+def _needs_unescaping(data: bytes) -> bool:
+    """Whether there are escapes in what may be a signature, or a layer, without them."""
+    if NUMBERED.search(data) is not None:
+        return True
+    if SLASH not in data:
+        return False
+    if _MEMBER in data or any(SLASH in match[1] for match in _WRITTEN_MARK.finditer(data)):
+        return True
+    texts = runs(data, WRITTEN_BASE64, data.translate(WRITTEN_TABLE), SHORTEST_BASE64)
+    return any(data.find(SLASH, start, end) >= 0 for start, end in texts)
 
 
 def _holds_nothing(data: bytes, marks: Marks) -> bool:
@@ -220,9 +239,9 @@ class _Unpacking:
         return True
 
     def _layers(self, data: bytes, depth: int) -> Iterator[bytes]:
-        is_new = partial(self._is_new, depth=depth, carried=_ESCAPED.search(data) is not None)
-        from_base64 = partial(_from_base64, is_new=is_new)
-        for unpack in (from_base64, _from_escapes, _from_utf16, from_gzip):
+        escaped = _needs_unescaping(data)
+        decoded = partial(from_base64, is_new=partial(self._is_new, depth=depth, carried=escaped))
+        for unpack in (decoded, *((from_escapes,) if escaped else ()), from_utf16, from_gzip):
             yield from unpack(data, self._takes)
             if self._left < 0:
                 return
@@ -230,8 +249,9 @@ class _Unpacking:
 
 def _signatures(data: bytes, marks: Marks) -> Iterator[str | None]:
     """The keys of the values whose beginnings stand in the bytes as they are."""
-    for _, key_id in _named_keys(data, marks, 0):
-        yield key_id
+    for mark in _KEY_ID.finditer(data):
+        if (key_id := _named_by(data, mark, marks)) is not None:
+            yield key_id
     for match in _NAMED_BY_MEMBER.finditer(data):
         named = marks.get(gobase64.encode(match[1], padded=False))
         if named is not None:
@@ -247,14 +267,12 @@ def _signatures(data: bytes, marks: Marks) -> Iterator[str | None]:
         position = data.find(_ALGORITHM_START, position + 1)
 
 
-def _named_keys(data: bytes, marks: Marks, start: int) -> Iterator[tuple[int, str]]:
-    """Each mark of a data key from a position on, and its id."""
-    for match in _KEY_ID.finditer(data, start):
-        key_id = marks.get(match[1])
-        if key_id is None and data.startswith(_PREFIXES, match.end() + 1):
-            key_id = _name(match[1])
-        if key_id is not None:
-            yield match.start(), key_id
+def _named_by(data: bytes, mark: re.Match[bytes], marks: Marks) -> str | None:
+    """The id of the data key whose mark this is: one that is known, or has an algorithm behind it."""
+    key_id = marks.get(mark[1])
+    if key_id is None and data.startswith(_PREFIXES, mark.end() + 1):
+        return _name(mark[1])
+    return key_id
 
 
 def _name(encoded: bytes) -> str | None:
@@ -272,88 +290,3 @@ def _is_envelope(data: bytes, algorithm: int) -> bool:
         return False
     match = _KEY_ID_BEFORE.search(data[max(0, algorithm - _LONGEST_HEADER) : algorithm])
     return match is not None and _name(match[1]) is not None
-
-
-def _runs(data: bytes, alphabet: re.Pattern[bytes], table: bytes, shortest: int) -> Iterator[tuple[int, int]]:
-    """Where an alphabet's characters stand together, at least so many. `bytes.find` goes 20 times as fast as `re`."""
-    text = data.translate(table)
-    start = text.find(b"1" * shortest)
-    while start >= 0:
-        match = alphabet.match(data, start)
-        assert match is not None  # noqa: S101 - the table says so
-        yield start, match.end()
-        start = text.find(b"1" * shortest, match.end())
-
-
-def _from_base64(data: bytes, takes: Takes, is_new: Callable[[bytes], bool]) -> Iterator[bytes]:
-    """Decode each base64 text, of either alphabet, with or without padding or line breaks; or hexadecimal text.
-
-    Characters of the same alphabet, such as a path, may precede it, so it may begin at any of four characters.
-    """
-    done = 0
-    for start, end in _runs(data, _BASE64, _BASE64_TABLE, _SHORTEST_BASE64):
-        if start < done:
-            continue  # a line of the text before
-        text, done = _lines(data, start, end)
-        if not is_new(text):
-            continue
-        if not _HEX.fullmatch(text):
-            if not takes(len(text) * 3 // _QUANTUM):
-                return
-            for skipped in range(_QUANTUM):
-                # A single character more than whole quanta holds no byte.
-                last = len(text) - ((len(text) - skipped) % _QUANTUM == 1)
-                yield binascii.a2b_base64(text[skipped:last] + b"=" * (-(last - skipped) % _QUANTUM))
-        # Hexadecimal digits are of base64's alphabet.
-        yield from _from_hex(text, takes)
-
-
-def _lines(data: bytes, start: int, end: int) -> tuple[bytes, int]:
-    """A text in the standard alphabet with the lines that follow it, and where they end."""
-    parts = [data[start:end]]
-    while line := _next_line(data, end):
-        parts.append(line[0])
-        end = line.end()
-    return b"".join(parts).translate(_TO_STANDARD), end
-
-
-def _next_line(data: bytes, end: int) -> re.Match[bytes] | None:
-    """The text behind a line break."""
-    breaks = next((each for each in _LINE_BREAKS if data.startswith(each, end)), None)
-    return _BASE64.match(data, end + len(breaks)) if breaks else None
-
-
-def _from_hex(text: bytes, takes: Takes) -> Iterator[bytes]:
-    """Decode each hexadecimal part of a run, which may begin at any of two digits."""
-    for start, end in _runs(text, _HEX, _HEX_TABLE, _SHORTEST_HEX):
-        if not takes((end - start) // 2):
-            return
-        for skipped in range(2):
-            whole = (end - start - skipped) // 2 * 2
-            yield binascii.unhexlify(text[start + skipped : start + skipped + whole])
-
-
-def _from_escapes(data: bytes, takes: Takes) -> Iterator[bytes]:
-    """Undo JSON's escapes repeatedly, while there are any that a ciphertext's text may need."""
-    escaped = data
-    while _ESCAPED.search(data):
-        if not takes(len(data)):
-            break
-        data = _unescaped(data)
-    if data is not escaped:
-        yield data
-
-
-def _unescaped(data: bytes) -> bytes:
-    data = data.replace(b"\\\\", b"\x02")
-    for escaped, plain in _ESCAPES:
-        data = data.replace(escaped, plain)
-    data = _UNICODE.sub(lambda match: binascii.unhexlify(match[1]), data)
-    return data.replace(b"\x02", b"\\")
-
-
-def _from_utf16(data: bytes, takes: Takes) -> Iterator[bytes]:
-    """The odd and the even bytes of text in UTF-16: in either byte order one of them is the text."""
-    if b"\0" in data and data.translate(_PRINTABLE_TABLE).find(_UTF16) >= 0 and takes(len(data)):
-        yield data[::2]
-        yield data[1::2]

@@ -12,7 +12,7 @@ from operator import methodcaller
 from typing import Final, NamedTuple
 
 from reencrypt.catalogue.codec import WholeColumn
-from reencrypt.catalogue.encoding import Base64, Encoding
+from reencrypt.catalogue.encoding import Base64, Encoding, strict_values
 from reencrypt.catalogue.location import Location, Row
 from reencrypt.catalogue.plaintext import Kind, are_plausible, is_plausible
 from reencrypt.catalogue.reading import ParsedRow, framed_id, kind_by_row, namespace_of
@@ -21,7 +21,6 @@ from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.crypto.ciphers import AuthenticationFailedError
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.crypto.envelope import beginning
-from reencrypt.crypto.gobase64 import MalformedEncodingError
 from reencrypt.databases.cut_off import column_ends
 from reencrypt.databases.protocol import ColumnLimit
 
@@ -173,17 +172,7 @@ def _secrets_in(column: _Column, rows: Sequence[Row], odd: set[int]) -> _Secrets
         cells = [cells[place] for place in places]
     if not column.ends.isdisjoint(map(len, cells)):
         odd.update(place for place, cell in zip(places, cells, strict=True) if len(cell) in column.ends)
-    values = column.encoding.decode_all(cells)
-    return _Secrets(places, [_strict(column.encoding, cell) for cell in cells] if values is None else values)
-
-
-def _strict(encoding: Encoding, cell: bytes) -> bytes:
-    """The value in a cell that Grafana's own decoder accepts, empty for any other cell."""
-    try:
-        value = encoding.decode(cell)
-    except MalformedEncodingError:
-        return b""
-    return value if value is not None and encoding.is_strict(cell) else b""
+    return _Secrets(places, strict_values(column.encoding, cells))
 
 
 def _alike(places: Sequence[int], values: Sequence[bytes], known: Collection[bytes]) -> dict[bytes | None, _Secrets]:

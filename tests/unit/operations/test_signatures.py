@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.crypto.envelope import algorithm_prefix, key_id_prefix
 from reencrypt.operations.complete import signatures
+from reencrypt.operations.complete.layers import ESCAPED
 from reencrypt.operations.complete.signatures import LEGACY, MOST_BYTES, examine, marks_of, suspects
 from tests.grafana.disguises import BYTES, NEAR_MISSES, TEXTS, TOO_DEEP
 
@@ -135,6 +136,70 @@ def test_what_lies_too_deep_is_said(disguise: str) -> None:
     cell = TOO_DEEP[disguise](key_id_prefix("abc123def456gh") + BODY)
     assert suspects([cell], MARKS) == [0]
     assert examine(cell, MARKS).beyond == "more than 3 layers of encoding"
+
+
+def with_slashes(text: bytes) -> bytes:
+    """As the JSON of PHP has it."""
+    return text.replace(b"/", b"\\/")
+
+
+def quoted(text: bytes) -> bytes:
+    return json.dumps(text.decode("latin-1")).encode()
+
+
+NAMED = b'{"dataKeyId": "2021-03-04/root@secretKey"}'
+ESCAPING = st.sampled_from(
+    [bytes, with_slashes, quoted, lambda text: with_slashes(quoted(text)), lambda text: quoted(with_slashes(text))]
+)
+SURROUNDINGS = st.sampled_from(
+    [
+        *(b"", b" ", b"\\n", b'{"a": "', b"#", b"#abc", b"/", b"\\/", b"\\n", b'\\"', b"/login/callback ", b"A" * 50),
+        *NEAR_MISSES,
+    ]
+)
+PLANTED = st.one_of(
+    st.builds(
+        lambda header, disguise, body: ALL[disguise](HEADERS[header][1] + body),
+        *(st.sampled_from(sorted(HEADERS)), st.sampled_from(sorted(ALL)), st.binary(min_size=24, max_size=60)),
+    ),
+    st.just(NAMED),
+    SURROUNDINGS,
+)
+
+
+@given(
+    st.lists(st.builds(lambda escape, text: escape(text), ESCAPING, PLANTED), min_size=1, max_size=4),
+    *(ESCAPING, SURROUNDINGS, SURROUNDINGS),
+)
+def test_escapes_that_are_left_alone_hide_nothing(
+    parts: list[bytes], escape: Callable[[bytes], bytes], before: bytes, behind: bytes
+) -> None:
+    cell = before + escape(b"".join(parts)) + behind
+    with pytest.MonkeyPatch.context() as patch:
+        # All of them undone, whatever they stand in.
+        patch.setattr(signatures, "_needs_unescaping", lambda data: ESCAPED.search(data) is not None)
+        patch.setattr(signatures, "_holds_nothing", lambda _data, _marks: False)
+        wanted = examine(cell, MARKS).key_ids
+    assert examine(cell, MARKS).key_ids == wanted
+    if wanted:
+        assert suspects([b"nothing", cell, b"nothing"], MARKS) == [1]
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+@pytest.mark.parametrize("header", HEADERS)
+def test_escaped_slashes_are_undone_in_base64_in_marks_and_in_names(header: str, times: int) -> None:
+    key_id, beginning = HEADERS[header]
+    value = base64.b64encode(b"\xff" * 50 + beginning + BODY)
+    for text in (value, beginning + b"/" * 60, NAMED):
+        escaped = text
+        for _ in range(times):
+            escaped = quoted(with_slashes(escaped))
+        assert ("2021-03-04/root@secretKey" if text is NAMED else key_id) in found_in(escaped)
+
+
+def test_a_slash_that_is_escaped_in_a_query_costs_nothing() -> None:
+    query = b'{"expr": "rate(http_requests_total{path=~\\"\\\\/api\\\\/v1\\\\/.*\\"}[5m]) > 1", "color": "#F2495C"}'
+    assert suspects([query * 20], MARKS) == []
 
 
 @given(st.lists(st.binary(max_size=400), max_size=5), st.sampled_from([*ALL.values(), bytes]))
