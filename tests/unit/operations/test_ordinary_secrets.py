@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reencrypt.catalogue.codec import WholeColumn
-from reencrypt.catalogue.encoding import PADDED, PADDING_STRIPPED, RAW, Base64
+from reencrypt.catalogue.encoding import PADDED, PADDING_STRIPPED, RAW, Base64, Raw
 from reencrypt.catalogue.location import Field, Location, Row
 from reencrypt.catalogue.locations import BY_NAME
 from reencrypt.catalogue.manager_locations import MANAGER_LOCATIONS
@@ -151,7 +151,14 @@ def test_a_page_counts_as_if_each_secret_were_judged_by_itself(
 
 @pytest.mark.parametrize(
     "encoding",
-    [RAW, PADDED, PADDING_STRIPPED, Base64(padded=True, prefix=b"x:"), Base64(padded=True, plain_allowed=True)],
+    [
+        RAW,
+        Raw(empty_is_secret=True),
+        PADDED,
+        PADDING_STRIPPED,
+        Base64(padded=True, prefix=b"x:"),
+        Base64(padded=True, plain_allowed=True),
+    ],
 )
 @given(cells=st.lists(st.tuples(CELLS, CELLS), max_size=8))
 def test_the_same_in_several_columns_of_any_encoding(
@@ -205,3 +212,11 @@ def test_a_key_that_is_not_proven_or_gone_is_never_trusted() -> None:
     found, singly = counted(SECRETS, [page, page], at_once=True, keys=TheseKeys("first"))
     assert singly == 1
     assert found == counted(SECRETS, [page, page], at_once=False, keys=TheseKeys("first"))[0]
+
+
+def test_a_secret_that_ends_where_its_column_ends_is_named() -> None:
+    page = first_page(("datasource",))[:1]
+    limit = ColumnLimit(len(page[0].cells[0] or b""), in_characters=True)
+    found, singly = counted(SECRETS, [page, page], at_once=True, limit=limit)
+    assert singly == 1
+    assert found == counted(SECRETS, [page, page], at_once=False, limit=limit)[0]

@@ -197,6 +197,15 @@ def test_escaped_slashes_are_undone_in_base64_in_marks_and_in_names(header: str,
         assert ("2021-03-04/root@secretKey" if text is NAMED else key_id) in found_in(escaped)
 
 
+def test_escaped_slashes_are_undone_in_a_short_mark() -> None:
+    marks = marks_of(["is it?"])
+    mark = key_id_prefix("is it?")
+    assert b"/" in mark
+    (index,) = suspects([b"text", b'{"a": "%s, and more text"}' % with_slashes(mark)], marks)
+    assert index == 1
+    assert examine(b'{"a": "%s, and more text"}' % with_slashes(mark), marks).key_ids == {"is it?"}
+
+
 def test_a_slash_that_is_escaped_in_a_query_costs_nothing() -> None:
     query = b'{"expr": "rate(http_requests_total{path=~\\"\\\\/api\\\\/v1\\\\/.*\\"}[5m]) > 1", "color": "#F2495C"}'
     assert suspects([query * 20], MARKS) == []

@@ -50,6 +50,7 @@ CELLS = st.one_of(
     VALUES,
     st.sampled_from([None, b"", b"text", b"A" * 80]),
 )
+SHORT = st.builds(lambda header, body: gobase64.encode(header + body, padded=False), HEADERS, st.binary(max_size=40))
 TYPES = st.one_of(st.sampled_from([b"datasource", None]), VALUES)
 
 
@@ -64,7 +65,7 @@ def searched(pages: Sequence[Sequence[Row]], known: Known = KNOWN, *, remembers:
     return found
 
 
-@given(st.lists(st.tuples(TYPES, CELLS), min_size=1, max_size=12), st.integers(0, 3))
+@given(st.lists(st.tuples(TYPES, st.one_of(CELLS, SHORT)), min_size=1, max_size=12), st.integers(0, 3))
 def test_a_page_is_found_to_hold_what_its_rows_hold(cells: list[tuple[bytes | None, bytes | None]], first: int) -> None:
     rows = [Row((number,), each) for number, each in enumerate(cells)]
     with pytest.MonkeyPatch.context() as patch:
@@ -85,3 +86,10 @@ def test_a_value_that_is_too_large_is_named_wherever_it_stands() -> None:
 def test_values_of_another_stores_key_are_no_secrets_that_its_census_counts() -> None:
     row = Row((1,), (b"datasource", gobase64.encode(b"#bWFuYWdlZA#*YWVzLWNmYg*" + bytes(40), padded=False)))
     assert list(searched([[row], [row]], remembers=True).strays) == [("secrets", "value", "managed")]
+
+
+def test_a_value_that_is_too_short_is_no_secret_that_the_census_counts() -> None:
+    whole = gobase64.encode(b"#a25vd24#*YWVzLWNmYg*" + bytes(60), padded=False)
+    cut = gobase64.encode(b"#a25vd24#*YWVzLWNmYg*" + bytes(20), padded=False)
+    rows = [Row((number,), (b"datasource", cell)) for number, cell in enumerate((whole, cut))]
+    assert searched([rows[:1], rows[1:]], remembers=True).strays["secrets", "value", "known"].number == 1
