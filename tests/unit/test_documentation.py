@@ -30,7 +30,14 @@ FOR_DEVELOPERS = {"ARCHITECTURE.md": ARCHITECTURE, "CONTRIBUTING.md": CONTRIBUTI
 #: Where a path in them may begin.
 FOLDERS = ("", "reencrypt", "tests", "tests/grafana", "tests/support")
 #: What the walks create, what a benchmark writes, and what lies beside the checkout.
-ELSEWHERE = {"NAME", "bench.json", "bench-vault.json", "../shared/real-grafana", "~/.cache/reencrypt-tests"}
+ELSEWHERE = {
+    "NAME",
+    "bench.json",
+    "bench-vault.json",
+    "bench-reading.json",
+    "../shared/real-grafana",
+    "~/.cache/reencrypt-tests",
+}
 ALL = dict(all_commands(cli))
 #: The commands that repeat another one in many databases, with that one.
 FLEET = {name: name.removeprefix(reference.FLEET) for name in ALL if name.startswith(reference.FLEET)}
