@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-BENCHES = ("speed", "reading", "vault", "monitoring")
+BENCHES = ("speed", "starting", "reading", "vault", "monitoring")
 
 if __name__ == "__main__":
     names = sys.argv[1:] or list(BENCHES)

@@ -7,7 +7,6 @@ import json
 import math
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -265,27 +264,6 @@ def documents(bench: Bench, count: int) -> list[Result]:
     return [*results, Result("alerting documents of 1 MiB, as a share of snapshots", share, 0.4, "higher")]
 
 
-def starting() -> list[Result]:
-    """`--help`, against a bare click group."""
-    bare = "import click\n@click.group()\ndef cli(): pass\ncli(['--help'])"
-
-    def seconds(arguments: list[str]) -> float:
-        times = []
-        for _ in range(9):
-            since = time.perf_counter()
-            subprocess.run([sys.executable, *arguments], stdout=subprocess.DEVNULL, check=True)
-            times.append(time.perf_counter() - since)
-        return statistics.median(times)
-
-    floor = seconds(["-c", bare])
-    return [
-        Result(
-            "reencrypt --help, times a bare click group", seconds(["-m", "reencrypt", "--help"]) / floor, 2, "lower"
-        ),
-        Result("reencrypt run --help", seconds(["-m", "reencrypt", "run", "--help"]) / floor, 2, "lower"),
-    ]
-
-
 def scaling(bench: Bench, sizes: tuple[int, int]) -> list[Result]:
     """The exponent of time over number."""
     times = []
@@ -306,7 +284,7 @@ def main() -> int:
         return max(1000, round(number * share))
 
     adapt_interpreter()  # as the command line does
-    results: list[Result] = starting()
+    results: list[Result] = []
     postgres, mysql = PostgresServer(), MysqlServer() if installed_mariadb() else None
     try:
         with tempfile.TemporaryDirectory() as folder:
