@@ -231,6 +231,20 @@ class Database(Executor, Protocol):
         """
         ...
 
+    def together(self) -> AbstractAsyncContextManager[None]:
+        """Let the reads of the block share round trips; for short ones that follow one another at once.
+
+        Each sees what was committed before it, as it would alone.
+        """
+        ...
+
+    async def filled(self, locations: Sequence[Location]) -> frozenset[str]:
+        """The names of the locations in which `read_page` would find a row now: the server looks into all at once.
+
+        An engine in which it would block others, or that has no round trips to save, may name all.
+        """
+        ...
+
     async def count_stretch(self, location: Location, after: Key | None, *, rows: int) -> tuple[int, Key | None]:
         """Count, in the server, what `read_page` reads in the next `rows` rows of the table behind `after`.
 

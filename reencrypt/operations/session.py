@@ -109,7 +109,8 @@ async def open_stores(
         open_database(settings.database, write=write, waiting=lambda reason: emit(Waiting(reason)))
     )
     try:
-        schema = await stop.interruptible(inspect(database, stores=tuple(opening), file=file))
+        async with database.together():
+            schema = await stop.interruptible(inspect(database, stores=tuple(opening), file=file))
         if len(chosen) > 1 and not schema.of(StoreName.MANAGER).has_store:
             # A Grafana before 12 has no such store, and that is no news, unless the target is meant for it.
             opening.pop(StoreName.MANAGER, None)

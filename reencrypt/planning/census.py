@@ -10,7 +10,6 @@ import heapq
 import itertools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Final
 
 from reencrypt.catalogue.document_memory import DocumentMemory
@@ -20,7 +19,7 @@ from reencrypt.catalogue.reading import FoundSecret, OrdinarySecrets, ordinary_s
 from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.crypto.envelope import Envelope
 from reencrypt.databases.footprint import Rewrites
-from reencrypt.databases.paging import LookAt, read_to_end
+from reencrypt.databases.paging import LookAt, read_all_to_end
 from reencrypt.databases.protocol import Database
 from reencrypt.events import Emit, Surveyed
 from reencrypt.keys.proof import Sample
@@ -210,8 +209,7 @@ async def take_census(
 
         return look
 
-    for location in locations:
-        await read_to_end(database, location, partial(begin, location), rows=_PAGE_ROWS, size=_PAGE_BYTES)
+    await read_all_to_end(database, locations, begin, rows=_PAGE_ROWS, size=_PAGE_BYTES)
     return census
 
 

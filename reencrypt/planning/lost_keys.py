@@ -8,7 +8,7 @@ from typing import Final
 from reencrypt.catalogue.migrations import SECRETS_MANAGER_LOG, demanded
 from reencrypt.catalogue.store_name import StoreName
 from reencrypt.catalogue.stores import STORES
-from reencrypt.databases.migration_log import LOG_COLUMNS, read_migration_ids
+from reencrypt.databases.migration_log import read_migration_ids
 from reencrypt.databases.paging import count_rows
 from reencrypt.databases.protocol import Database
 from reencrypt.errors import ConfigurationError, NotVisibleError
@@ -31,10 +31,10 @@ async def lost_keys(database: Database, schema: Schema) -> ConfigurationError | 
     manager = schema.of(StoreName.MANAGER)
     if manager.has_store:
         return None
-    signs, columns = [], await database.columns()
+    signs = []
     if any([each.table == _VALUES and await count_rows(database, each) for each in manager.fitted.locations]):
         signs.append(f"{_VALUES} has values")
-    if columns.get(SECRETS_MANAGER_LOG, frozenset()) >= LOG_COLUMNS:
+    if schema.has_manager_log:
         ids = await read_migration_ids(database, SECRETS_MANAGER_LOG)
         if KEYS in demanded({SECRETS_MANAGER_LOG: ids}):
             signs.append(f"{SECRETS_MANAGER_LOG} says that Grafana created it")

@@ -74,8 +74,9 @@ class _Planner:
     async def plan(self) -> Plan:
         session = self.session
         options, settings = session.options, session.settings
-        await session.ring.reload()
-        runs = await read_runs(session.database) if session.schema.has_state else []
+        async with session.database.together():
+            await session.ring.reload()
+            runs = await read_runs(session.database) if session.schema.has_state else []
         plan = await self._survey(runs)
         if self.for_run and plan.run_to_continue is not None:
             session.requests.name(plan.run_to_continue.id)
@@ -162,7 +163,7 @@ class _Planner:
     async def again(self, before: Plan, proof: Proof) -> Plan:
         proof = proof.copy()
         proof.forget(await self.session.ring.reload())
-        plan = replace(before, census=await self._census(before.rekeyed), proof=proof)
+        plan = replace(before, census=await self._census(before.rekeyed, await self._accepted()), proof=proof)
         wanted = self._to_unwrap(plan)
         checks = await self._judge(plan, wanted)
         await checks.confirm(wanted)
@@ -175,15 +176,17 @@ class _Planner:
         is_classic = session.store is StoreName.CLASSIC
         rekeyed = last_rekey(runs) if is_classic else None
         open_run = find_open(runs, session.store)
-        plain = await count_plain_text(session.database, session.schema.data_source_columns) if is_classic else {}
-        entries = await read_quarantine(session.database) if session.schema.has_state else []
+        async with session.database.together():
+            plain = await count_plain_text(session.database, session.schema.data_source_columns) if is_classic else {}
+            entries = await read_quarantine(session.database) if session.schema.has_state else []
+            accepted = await self._accepted()
         return Plan(
             store=session.store,
             settings=session.settings,
             options=session.options,
             target=self._target(open_run),
             schema=session.schema,
-            census=await self._census(rekeyed),
+            census=await self._census(rekeyed, accepted),
             ring=session.ring,
             proof=Proof(
                 Verdict.UNPROVEN,
@@ -215,14 +218,13 @@ class _Planner:
     def _where(self) -> str:
         return "" if self.session.store is StoreName.CLASSIC else f" in {self.session.store.in_words}"
 
-    async def _census(self, rekeyed: Run | None) -> Census:
+    async def _census(self, rekeyed: Run | None, accepted: Accepted) -> Census:
         session, ring = self.session, self.session.ring
 
         def wants_sample(_location: Location, envelope: Envelope) -> bool:
             return envelope.key_id is None or ring.row(envelope.key_id) is not None
 
         locations = session.locations
-        accepted = await self._accepted()
         census = await take_census(
             session.database,
             locations,

@@ -6,9 +6,11 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from reencrypt.catalogue.location import Fitted, Location, fit
+from reencrypt.catalogue.migrations import SECRETS_MANAGER_LOG
 from reencrypt.catalogue.store_name import StoreName
 from reencrypt.catalogue.stores import STORE_OF, STORES, Store
 from reencrypt.databases import plain_text
+from reencrypt.databases.migration_log import LOG_COLUMNS
 from reencrypt.databases.protocol import Database
 from reencrypt.databases.state_version import read_state_version
 from reencrypt.databases.statements import ACCEPTED_TABLE, OUR_TABLES, STATE_TABLES, STATE_VERSION
@@ -36,7 +38,8 @@ class Schema:
     """The schema of a database as one store sees it, and whether the state tables exist.
 
     Some of those outlast the others: the data keys that runs made, the accepted secrets and the declared locations.
-    `name` is the database schema that contains everything, empty where the engine has none.
+    `name` is the database schema that contains everything, empty where the engine has none. `has_manager_log`:
+    the log of the secrets manager's migrations is there.
     """
 
     name: str
@@ -47,6 +50,7 @@ class Schema:
     has_accepted: bool
     state_version: int
     missing_tables: tuple[str, ...]
+    has_manager_log: bool
     data_source_columns: frozenset[str]
     declared: Declared
 
@@ -147,6 +151,7 @@ async def examine(
         ACCEPTED_TABLE in columns,
         version,
         tuple(table for table in OUR_TABLES if table not in columns),
+        columns.get(SECRETS_MANAGER_LOG, frozenset()) >= LOG_COLUMNS,
         columns.get(plain_text.TABLE, frozenset()),
         declared,
     )

@@ -29,6 +29,8 @@ class _Client:
 
     silent: bool = False
     seen: bytes = b""
+    #: Whether the server was the last to say something.
+    is_answered: bool = True
     #: Whether it has said what has to come before the words that make the proxy silent.
     is_near: bool = False
 
@@ -53,6 +55,8 @@ class SilentProxy:
         self.fell_silent = threading.Event()
         #: How many connections it has taken.
         self.taken = 0
+        #: How many times a client has said something after the server had: what each costs a way there and back.
+        self.round_trips = 0
 
     @property
     def url(self) -> str:
@@ -129,6 +133,8 @@ class SilentProxy:
         with suppress(OSError):
             while data := await reader.read(SLOW_BYTES if self.pace else 1 << 16):
                 await asyncio.sleep(self.pace)
+                self.round_trips += to_server and client.is_answered
+                client.is_answered = not to_server
                 passes = not (client.silent or self._silent)
                 if to_server and passes:
                     passes = self._judge(client, data)

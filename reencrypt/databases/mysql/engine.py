@@ -94,6 +94,13 @@ class MysqlDialect:
         found = await session.fetch(*rendering.key_ahead(after, rows))
         return tuple(found[0]) if found else None
 
+    async def filled(self, session: Session, locations: Sequence[Location]) -> frozenset[str]:
+        """Look into all of them with one statement."""
+        parts = [(await self.rendering(session, each)).is_filled() for each in locations]
+        values = [value for _, of_part in parts for value in of_part]
+        (found,) = await session.fetch(f"SELECT {', '.join(part for part, _ in parts)}", values)
+        return frozenset(each.name for each, is_filled in zip(locations, found, strict=True) if is_filled)
+
     async def count_stretch(
         self, session: Session, location: Location, after: Key | None, rows: int
     ) -> tuple[int, Key | None]:

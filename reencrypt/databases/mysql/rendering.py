@@ -183,6 +183,11 @@ class Rendering:
         where, values = self._where(stretch)
         return f"SELECT COUNT(*) FROM {quote(self.location.table)} AS t WHERE {' AND '.join(where)}", values
 
+    def is_filled(self) -> Query:
+        """Whether `page` would find a row, as an expression."""
+        where, values = self._where(Stretch())
+        return f"EXISTS (SELECT 1 FROM {quote(self.location.table)} AS t WHERE {' AND '.join(where)})", values
+
     def by_keys(self, keys: Sequence[Key]) -> Query:
         """Read the rows with these keys, and those that are equal only by collation."""
         names = ", ".join(f"t.{quote(name)}" for name in self.location.key)

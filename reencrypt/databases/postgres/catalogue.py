@@ -6,8 +6,8 @@ information_schema hides the tables that the role has no rights on.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Final
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
 
 from reencrypt.catalogue.location import Location
 from reencrypt.databases.column_types import Accepted, ColumnUse, Role, UnfitColumn, unfit
@@ -20,23 +20,38 @@ from reencrypt.databases.shapes import Shape, shapes_of
 from reencrypt.databases.sight import Elsewhere, Sight
 from reencrypt.databases.written import Cause, Causes
 
+# The columns `a` of the tables `c` in the schemas `n`, and their types `b`.
+_COLUMNS_OF: Final = """pg_catalog.pg_class AS c
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
+JOIN pg_catalog.pg_type AS b ON b.oid = CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.oid END"""
 # Some clouds set the default where the disk is nearly full.
 _READ_ONLY: Final = """
 SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('default_transaction_read_only')
 """
-# The schema of `data_keys`, or of the migration log of a Grafana that has no data keys yet.
-_SCHEMA: Final = """
-SELECT n.nspname FROM unnest(current_schemas(false)) WITH ORDINALITY AS path (name, place)
-JOIN pg_catalog.pg_namespace AS n ON n.nspname = path.name
-JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid
-WHERE c.relname IN ('data_keys', 'migration_log') AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
-ORDER BY c.relname, path.place LIMIT 1
+# The schema of `data_keys`, or of the migration log of a Grafana that has no data keys yet; the encoding; and which of
+# some tables have moments with a time zone.
+_PLACE_OF_GRAFANA: Final = f"""
+WITH place (schema) AS (SELECT (
+    SELECT n.nspname FROM unnest(current_schemas(false)) WITH ORDINALITY AS path (name, place)
+    JOIN pg_catalog.pg_namespace AS n ON n.nspname = path.name
+    JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid
+    WHERE c.relname IN ('data_keys', 'migration_log') AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+    ORDER BY c.relname, path.place LIMIT 1))
+SELECT place.schema::text, pg_catalog.current_setting('server_encoding'), ARRAY(
+    SELECT c.relname::text FROM {_COLUMNS_OF}
+    WHERE n.nspname = place.schema AND c.relname = ANY ($1::text[]) AND b.typname = 'timestamptz')
+FROM place
 """
-_COLUMNS: Final = """
-SELECT c.relname, a.attname FROM pg_catalog.pg_class AS c
-JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid
-WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped
+# Of a domain the type that it is made of, which takes the same values.
+_COLUMNS: Final = f"""
+SELECT c.relname, a.attname, c.relkind IN ('r', 'p'), b.typname,
+    CASE WHEN b.typname IN ('varchar', 'bpchar') AND m.modifier > 4 THEN m.modifier - 4 END,
+    b.typnamespace = 'pg_catalog'::regnamespace, a.attgenerated <> '', pg_catalog.format_type(a.atttypid, a.atttypmod)
+FROM {_COLUMNS_OF}
+CROSS JOIN LATERAL (SELECT CASE t.typtype WHEN 'd' THEN t.typtypmod ELSE a.atttypmod END) AS m (modifier)
+WHERE n.nspname = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 """
 # A partition may be a foreign table, with its rows on another server.
 _FORMS: Final = """
@@ -80,28 +95,6 @@ SELECT 'rule', r.rulename::text, c.relname::text FROM pg_catalog.pg_rewrite AS r
 JOIN pg_catalog.pg_class AS c ON c.oid = r.ev_class
 WHERE r.ev_enabled <> 'D' AND r.ev_class IN (SELECT oid FROM wanted)
 ORDER BY 3, 1, 2
-"""
-# Of a domain the type that it is made of, which takes the same values.
-_TYPES: Final = """
-SELECT a.attname, b.typname, CASE WHEN b.typname IN ('varchar', 'bpchar') AND m.modifier > 4 THEN m.modifier - 4 END
-FROM pg_catalog.pg_class AS c
-JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid
-JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
-JOIN pg_catalog.pg_type AS b ON b.oid = CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.oid END
-CROSS JOIN LATERAL (SELECT CASE t.typtype WHEN 'd' THEN t.typtypmod ELSE a.atttypmod END) AS m (modifier)
-WHERE n.nspname = $1 AND c.relname = $2 AND a.attnum > 0 AND NOT a.attisdropped
-"""
-_ALL_TYPES: Final = """
-SELECT c.relname, a.attname, CASE WHEN b.typnamespace = 'pg_catalog'::regnamespace THEN b.typname ELSE 'other' END,
-    pg_catalog.format_type(a.atttypid, a.atttypmod) || CASE a.attgenerated WHEN '' THEN '' ELSE ', generated' END,
-    a.attgenerated <> ''
-FROM pg_catalog.pg_class AS c
-JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid
-JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
-JOIN pg_catalog.pg_type AS b ON b.oid = CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.oid END
-WHERE n.nspname = $1 AND c.relname = ANY ($2::text[]) AND a.attnum > 0 AND NOT a.attisdropped
 """
 # A right on the table is one on each of its columns.
 _MISSING_RIGHTS: Final = """
@@ -198,24 +191,51 @@ _PLACE: Final = "ctid"
 _KINDS: Final = {"v": "a view", "m": "a materialized view", "f": "a foreign table"}
 
 
-async def schema_of(session: Session) -> str:
-    """Find the one schema of the search path that holds this Grafana, empty where none does."""
-    found = await session.fetch(_SCHEMA)
-    return str(found[0][0]) if found else ""
+async def find_grafana(session: Session, with_moments: Sequence[str]) -> tuple[str, str, frozenset[str]]:
+    """Find the one schema of the search path that holds this Grafana, empty where none does.
+
+    Returns it with the encoding of the database, and those of the tables `with_moments` whose moments have a time zone.
+    """
+    ((schema, encoding, zoned),) = await session.fetch(_PLACE_OF_GRAFANA, (list(with_moments),))
+    return schema or "", encoding, frozenset(zoned)
+
+
+class _Shown(NamedTuple):
+    """A column as the catalogue shows it; `kind` is a built-in type's name, else "other" or "generated"."""
+
+    column: Column
+    kind: str
+    type_in_words: str
 
 
 class PostgresCatalogue:
-    """The tables of one schema."""
+    """The tables of one schema. Their columns are read all at once, whenever they are asked for anew."""
 
     def __init__(self, schema: str) -> None:
         self._schema = schema
+        self._columns: dict[str, dict[str, _Shown]] = {}
 
     async def columns(self, session: Session) -> dict[str, frozenset[str]]:
         """The tables of the schema with their columns."""
-        found: dict[str, set[str]] = {}
-        for table, column in await session.fetch(_COLUMNS, (self._schema,)):
-            found.setdefault(table, set()).add(column)
-        return {table: frozenset(columns) for table, columns in found.items()}
+        plain: set[str] = set()
+        found: dict[str, dict[str, _Shown]] = {}
+        for table, name, is_plain, kind, length, is_built_in, generated, words in await session.fetch(
+            _COLUMNS, (self._schema,)
+        ):
+            if is_plain:
+                plain.add(table)
+            shown = "generated" if generated else kind if is_built_in else "other"
+            words = f"{words}, generated" if generated else words  # noqa: PLW2901 - the same, in full
+            found.setdefault(table, {})[name] = _Shown(Column(kind, length), shown, words)
+        self._columns = found
+        return {table: frozenset(found[table]) for table in plain}
+
+    async def _read(self, session: Session, tables: Iterable[str]) -> dict[str, dict[str, _Shown]]:
+        """The columns of these tables, as they were when they were read last."""
+        wanted = frozenset(tables)
+        if not wanted <= self._columns.keys():
+            await self.columns(session)
+        return {table: self._columns.get(table, {}) for table in wanted}
 
     async def sight(self, session: Session, tables: Collection[str]) -> Sight:
         """Read the form of the tables, and other relations of their names."""
@@ -258,17 +278,18 @@ class PostgresCatalogue:
 
     async def unfit_columns(self, session: Session, uses: Sequence[ColumnUse]) -> list[UnfitColumn]:
         """The columns whose type does not suit their role; a generated one suits none that is written."""
-        rows = await session.fetch(_ALL_TYPES, (self._schema, sorted({use.table for use in uses})))
+        tables = await self._read(session, (use.table for use in uses))
         types = {
-            (table, column): ("generated" if generated else kind, shown)
-            for table, column, kind, shown, generated in rows
+            (table, name): (shown.kind, shown.type_in_words)
+            for table, columns in tables.items()
+            for name, shown in columns.items()
         }
         return list(unfit(uses, types, _ACCEPTED))
 
     async def types(self, session: Session, table: str) -> dict[str, Column]:
         """The columns of a table with their types."""
-        rows = await session.fetch(_TYPES, (self._schema, table))
-        return {name: Column(type_name, length) for name, type_name, length in rows}
+        found = await self._read(session, [table])
+        return {name: shown.column for name, shown in found[table].items()}
 
     async def unique_keys(self, session: Session, locations: Sequence[Location]) -> frozenset[str]:
         """The names of the locations whose key an index makes unique."""

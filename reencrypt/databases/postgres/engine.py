@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from reencrypt.catalogue.location import Key, Location
 from reencrypt.databases.paramstyle import Positional, arranged
-from reencrypt.databases.postgres.catalogue import PostgresCatalogue, schema_of
+from reencrypt.databases.postgres.catalogue import PostgresCatalogue, find_grafana
 from reencrypt.databases.postgres.driver import PostgresDriver
 from reencrypt.databases.postgres.dsn import target_of
 from reencrypt.databases.postgres.rendering import Column, Rendering, in_zone, quote
@@ -38,19 +38,8 @@ async def open_database(settings: DatabaseSettings, *, write: bool, waiting: Wai
 
 
 async def _look(session: Session) -> PostgresDialect:
-    schema = await schema_of(session)
-    catalogue = PostgresCatalogue(schema)
-    zoned = [
-        table
-        for table in _WITH_MOMENTS
-        if any(each.type_name == "timestamptz" for each in (await catalogue.types(session, table)).values())
-    ]
-    ((encoding,),) = await session.fetch("SELECT pg_catalog.current_setting('server_encoding')")
-    return PostgresDialect(
-        schema,
-        zoned=frozenset(zoned),
-        is_raw=encoding == "SQL_ASCII",
-    )
+    schema, encoding, zoned = await find_grafana(session, _WITH_MOMENTS)
+    return PostgresDialect(schema, zoned=zoned, is_raw=encoding == "SQL_ASCII")
 
 
 @cache
@@ -127,6 +116,14 @@ class PostgresDialect:
         await session.command(_NO_LIMIT)
         found = await session.fetch(*rendering.key_ahead(after, rows))
         return rendering.to_key(found[0]) if found else None
+
+    async def filled(self, session: Session, locations: Sequence[Location]) -> frozenset[str]:
+        """Look into all of them with one statement."""
+        values: list[Value] = []
+        parts = [(await self.rendering(session, each)).is_filled(values) for each in locations]
+        await session.command(_NO_LIMIT)
+        (found,) = await session.fetch(f"SELECT {', '.join(parts)}", values)
+        return frozenset(each.name for each, is_filled in zip(locations, found, strict=True) if is_filled)
 
     async def count_stretch(
         self, session: Session, location: Location, after: Key | None, rows: int

@@ -139,10 +139,10 @@ class Rendering:
         only = "" if self.location.clip is None else "ONLY "
         return f"{only}{self._table()}"
 
-    def _where(self, stretch: Stretch) -> tuple[list[str], list[Value]]:
-        """Which rows of a stretch may hold secrets: terms for WHERE, and their values."""
+    def _where(self, stretch: Stretch, values: list[Value] | None = None) -> tuple[list[str], list[Value]]:
+        """Which rows of a stretch may hold secrets: terms for WHERE, and their values behind those that there are."""
         location = self.location
-        values: list[Value] = []
+        values = [] if values is None else values
         where = [f"({' OR '.join(f'{quote(field.column)} IS NOT NULL' for field in location.fields)})"]
         for column, allowed in location.only.items():
             where.append(f"{quote(column)} IN ({', '.join(_bind(values, value) for value in allowed)})")
@@ -219,6 +219,11 @@ class Rendering:
         """How many rows `page` would read behind a key."""
         where, values = self._where(stretch)
         return f"SELECT COUNT(*) FROM {self._own_rows()} WHERE {' AND '.join(where)}", values
+
+    def is_filled(self, values: list[Value]) -> str:
+        """Whether `page` would find a row, as an expression; its values are added."""
+        where, _ = self._where(Stretch(), values)
+        return f"EXISTS (SELECT FROM {self._own_rows()} WHERE {' AND '.join(where)})"
 
     def by_keys(self, keys: Sequence[Key]) -> Query:
         """Read the rows with these keys, given in one array for each key column."""

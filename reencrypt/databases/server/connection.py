@@ -91,6 +91,8 @@ class _Watched:
 
     def __init__(self, link: Link, watch: Watch) -> None:
         self.link = link
+        #: Whether the transaction of a read is open, for the reads that follow; see `Connection.together`.
+        self.reads = False
         self.statement_bytes = link.statement_bytes
         self._watch = watch
 
@@ -125,6 +127,7 @@ class Connection:
         self._driver = driver
         self._session: _Watched | None = None
         self._in_use = asyncio.Lock()
+        self._blocks = 0  # of `together` that are open
         self._teller = Teller(waiting)
         self._watch = Watch(driver.name, driver.connect, driver.translated, self._teller)
 
@@ -136,10 +139,15 @@ class Connection:
                 if session.link.begin_reading is None:
                     with self._explained(), self._driver.translated():
                         return await work(session)
-                await self._command(session, session.link.begin_reading)
-                async with self._ended(session):
+                if not session.reads:
+                    await self._command(session, session.link.begin_reading)
+                # False in a failure, which ends the transaction.
+                session.reads, stays = False, self._blocks > 0
+                async with self._ended(session, stays=stays):
                     with self._driver.translated():
-                        return await work(session)
+                        found = await work(session)
+                session.reads = stays
+                return found
 
         async with self._in_use:
             found = await retry(
@@ -155,6 +163,32 @@ class Connection:
         """Connect now, once, without a retry. Raises a `ReencryptError` where that fails."""
         async with self._in_use, self._undoubted():
             pass
+
+    @asynccontextmanager
+    async def together(self) -> AsyncIterator[None]:
+        """Let the reads of the block share one transaction: each has two round trips less.
+
+        It is READ COMMITTED, so that each still sees what was committed before it. For short reads that follow one
+        another at once, because other sessions wait for the end of a transaction before they change a table.
+        """
+        self._blocks += 1
+        try:
+            yield
+        finally:
+            self._blocks -= 1
+            await self._end_reading()
+
+    async def _end_reading(self) -> None:
+        async with self._in_use:
+            if self._blocks or self._session is None or not self._session.reads:
+                return
+            self._session.reads = False
+            try:
+                async with self._undoubted() as session:
+                    await self._command(session, "COMMIT")
+            except ReencryptError:
+                # What was read is read. The next read opens another connection.
+                self._drop()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Session]:
@@ -192,12 +226,16 @@ class Connection:
             await self._command(session, session.link.begin)
 
     @asynccontextmanager
-    async def _ended(self, session: _Watched) -> AsyncIterator[None]:
-        """Commit the session's transaction when the block ends, roll it back when that raises."""
+    async def _ended(self, session: _Watched, *, stays: bool = False) -> AsyncIterator[None]:
+        """Commit the session's transaction when the block ends, roll it back when that raises.
+
+        With `stays` it stays open behind the block.
+        """
         try:
             with self._explained():
                 yield
-                await self._command(session, "COMMIT")
+                if not stays:
+                    await self._command(session, "COMMIT")
         except Exception:
             # An orderly end releases locks before the next transaction; a dead connection has none. A cancelled one is
             # cut.

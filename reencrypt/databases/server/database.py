@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Final
 
@@ -179,6 +179,16 @@ class ServerDatabase:
     async def read_rows(self, location: Location, keys: Sequence[Key]) -> list[Row]:
         """Read single rows again by key, in one statement."""
         return await self._reader.read(lambda session: _rows(session, self._dialect, location, keys))
+
+    def together(self) -> AbstractAsyncContextManager[None]:
+        """Let the reads of the block share one transaction."""
+        return self._reader.together()
+
+    async def filled(self, locations: Sequence[Location]) -> frozenset[str]:
+        """The names of the locations that have rows, by one statement."""
+        if not locations:
+            return frozenset()
+        return await self._reader.read(lambda session: self._dialect.filled(session, locations))
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[ServerTransaction]:

@@ -152,6 +152,10 @@ class Dialect(Protocol):
         """Find the key of the last of the next rows; see `Database`."""
         ...
 
+    async def filled(self, session: Session, locations: Sequence[Location]) -> frozenset[str]:
+        """The names of the locations that have rows; see `Database`."""
+        ...
+
     async def count_stretch(
         self, session: Session, location: Location, after: Key | None, rows: int
     ) -> tuple[int, Key | None]:

@@ -10,7 +10,7 @@ import asyncio
 import itertools
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -252,6 +252,14 @@ class SqliteDatabase:
 
         # An open cursor blocks all commits, this program's included.
         return await self._retry(lambda: _to_the_end(work()))
+
+    def together(self) -> AbstractAsyncContextManager[None]:
+        """Do nothing: there are no round trips, and a transaction that stays open blocks all commits."""
+        return nullcontext()
+
+    async def filled(self, locations: Sequence[Location]) -> frozenset[str]:
+        """Name all: to look through a large table for a row that may not be there blocks all commits."""
+        return frozenset(each.name for each in locations)
 
     async def count_stretch(self, location: Location, after: Key | None, *, rows: int) -> tuple[int, Key | None]:
         """Find where the stretch ends, then count up to there."""

@@ -96,7 +96,10 @@ class ReadBack:
         accepted = await read_accepted(self.database)
         entries = await read_entries(self.database, self.run.id, rows=_NEWEST)
         samples: dict[Place, Sample] = {}
+        filled = await self.database.filled(list(self.locations.values()))
         for location in self.locations.values():
+            if location.name not in filled:
+                continue
             rows = await next_page(self.database, location, None, rows=_ROWS_OF_LOCATION, size=_BYTES_OF_LOCATION)
             keys = {each.row_key for each in entries if each.table == location.table}
             if keys:

@@ -10,6 +10,7 @@ from reencrypt.catalogue.location import Location
 from reencrypt.databases.paging import Coverage
 from reencrypt.databases.protocol import Database
 from reencrypt.events import PassStarted
+from reencrypt.operations.migrate.empty import end_empty
 from reencrypt.operations.migrate.limit import Progress
 from reencrypt.operations.migrate.pipeline import Pipeline
 from reencrypt.operations.migrate.resolver import Resolver
@@ -98,7 +99,11 @@ class Sweeper:
                 if part.key_range is not None:
                     self.run.failure_rate.resume(part.key_range.failure_rate)
         moved = 0
+        begun = [each for each in self.locations if each.name not in saved]
+        empty = await end_empty(self.session, self.lease, self.run, number, begun)
         for location in self.locations:
+            if location.name in empty:
+                continue
             checkpoint = saved.get(location.name) or Checkpoint(
                 location.name, number, None, done=False, counts=Counts()
             )

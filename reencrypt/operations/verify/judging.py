@@ -53,7 +53,11 @@ async def verify_secrets(
     loop = asyncio.get_running_loop()
     page_rows = rows_to_read(session.database)
     verification = Verification()
+    filled = await session.database.filled(session.locations)
     for location in session.locations:
+        if location.name not in filled:
+            verification.locations[location.name] = LocationResult()
+            continue
         before = verification
         limits = await session.database.column_limits(location)
 
