@@ -167,6 +167,10 @@ class Database(Executor, Protocol):
         """The column names of every table."""
         ...
 
+    async def tables(self) -> Collection[str]:
+        """The names of the tables that `columns` shows, for less."""
+        ...
+
     async def sight(self, tables: Collection[str]) -> Sight:
         """Read the form in which this session sees the tables, and what may hide rows from it."""
         ...

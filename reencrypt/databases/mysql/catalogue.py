@@ -154,6 +154,10 @@ class MysqlCatalogue:
             found.setdefault(table, set()).add(column)
         return {table: frozenset(columns) for table, columns in found.items()}
 
+    async def tables(self, session: Session) -> frozenset[str]:
+        """The names of the tables that this account sees."""
+        return frozenset(table for table, form, _ in await session.fetch(_FORMS) if form == "BASE TABLE")
+
     async def sight(self, session: Session, tables: Collection[str]) -> Sight:
         """Return which of the tables are not plain tables, and which have no transactions."""
         forms = await session.fetch(_FORMS)

@@ -53,6 +53,10 @@ FROM {_COLUMNS_OF}
 CROSS JOIN LATERAL (SELECT CASE t.typtype WHEN 'd' THEN t.typtypmod ELSE a.atttypmod END) AS m (modifier)
 WHERE n.nspname = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 """
+_TABLES: Final = """
+SELECT c.relname FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE n.nspname = $1 AND c.relkind IN ('r', 'p')
+"""
 # A partition may be a foreign table, with its rows on another server.
 _FORMS: Final = """
 WITH RECURSIVE
@@ -229,6 +233,10 @@ class PostgresCatalogue:
             found.setdefault(table, {})[name] = _Shown(Column(kind, length), shown, words)
         self._columns = found
         return {table: frozenset(found[table]) for table in plain}
+
+    async def tables(self, session: Session) -> frozenset[str]:
+        """The names of the tables of the schema."""
+        return frozenset(name for (name,) in await session.fetch(_TABLES, (self._schema,)))
 
     async def _read(self, session: Session, tables: Iterable[str]) -> dict[str, dict[str, _Shown]]:
         """The columns of these tables, as they were when they were read last."""

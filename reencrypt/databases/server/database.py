@@ -94,6 +94,10 @@ class ServerDatabase:
         """The tables with their columns. Raises `ConfigurationError` where one has no transactions."""
         return await self._reader.read(self._dialect.catalogue.columns)
 
+    async def tables(self) -> Collection[str]:
+        """The names of the tables."""
+        return await self._reader.read(self._dialect.catalogue.tables)
+
     async def sight(self, tables: Collection[str]) -> Sight:
         """Read what is unusual about these tables."""
         return await self._reader.read(lambda session: self._dialect.catalogue.sight(session, tables))
@@ -204,7 +208,7 @@ class ServerDatabase:
 
     async def create_state(self) -> None:
         """Make the missing steps; without any, the account needs no right to create a table."""
-        version = await read_state_version(self, (await self.columns()).keys())
+        version = await read_state_version(self, await self.tables())
         if version == STATE_VERSION:
             return
         lock, statements = self._dialect.state_lock, self.state_statements(version)

@@ -71,6 +71,10 @@ class Catalogue(Protocol):
         """The tables with their columns. Raises `ConfigurationError` where one of Grafana's has no transactions."""
         ...
 
+    async def tables(self, session: Session) -> frozenset[str]:
+        """The names of the tables that `columns` shows."""
+        ...
+
     async def sight(self, session: Session, tables: Collection[str]) -> Sight:
         """Read what is unusual about these tables."""
         ...

@@ -151,6 +151,10 @@ class SqliteDatabase:
             for table, group in itertools.groupby(sorted(rows), key=lambda row: str(row[0]))
         }
 
+    async def tables(self) -> Collection[str]:
+        """The names of the tables."""
+        return (await self.columns()).keys()
+
     async def sight(self, tables: Collection[str]) -> Sight:
         """Which of the tables are views or virtual."""
         rows = await self._all(catalogue.FORMS)
@@ -358,7 +362,7 @@ class SqliteDatabase:
 
     async def create_state(self) -> None:
         """Make the missing steps in one transaction, so that all are made or none."""
-        version = await read_state_version(self, (await self.columns()).keys())
+        version = await read_state_version(self, await self.tables())
         if version == STATE_VERSION:
             return
         async with self.transaction():
