@@ -25,12 +25,14 @@ async def end_empty(
     What Grafana writes there from now on is behind the cursor of the pass, as in every location that is done.
     """
     database = session.database
-    filled = await database.filled(locations)
-    names = [each.name for each in locations if each.name not in filled]
+    async with database.together():
+        filled = await database.filled(locations)
+        names = [each.name for each in locations if each.name not in filled]
+        # Only this run writes entries now.
+        entries = await read_quarantine(database) if names else []
     if not names:
         return frozenset()
-    # Only this run writes entries now.
-    with_entries = sorted({each.location for each in await read_quarantine(database)} & set(names))
+    with_entries = sorted({each.location for each in entries} & set(names))
     ended = [
         Checkpoint(name, number, None, done=True, counts=Counts(), coverage=Coverage(before=0, after=0))
         for name in names

@@ -92,20 +92,21 @@ class ReadBack:
 
     async def _samples(self, key_ids: Collection[str]) -> dict[Place, Sample]:
         """Secrets that the run wrote last, by its journal, and those in the first rows of each location."""
-        # Accepted secrets are implausible under the right key too.
-        accepted = await read_accepted(self.database)
-        entries = await read_entries(self.database, self.run.id, rows=_NEWEST)
         samples: dict[Place, Sample] = {}
-        filled = await self.database.filled(list(self.locations.values()))
-        for location in self.locations.values():
-            if location.name not in filled:
-                continue
-            rows = await next_page(self.database, location, None, rows=_ROWS_OF_LOCATION, size=_BYTES_OF_LOCATION)
-            keys = {each.row_key for each in entries if each.table == location.table}
-            if keys:
-                rows += await self.database.read_rows(location, [key_from_text(each) for each in sorted(keys)])
-            for row in rows:
-                samples |= self._written(location, row, key_ids, accepted)
+        async with self.database.together():
+            # Accepted secrets are implausible under the right key too.
+            accepted = await read_accepted(self.database)
+            entries = await read_entries(self.database, self.run.id, rows=_NEWEST)
+            filled = await self.database.filled(list(self.locations.values()))
+            for location in self.locations.values():
+                if location.name not in filled:
+                    continue
+                rows = await next_page(self.database, location, None, rows=_ROWS_OF_LOCATION, size=_BYTES_OF_LOCATION)
+                keys = {each.row_key for each in entries if each.table == location.table}
+                if keys:
+                    rows += await self.database.read_rows(location, [key_from_text(each) for each in sorted(keys)])
+                for row in rows:
+                    samples |= self._written(location, row, key_ids, accepted)
         return samples
 
     def _written(

@@ -251,8 +251,9 @@ class _Migration:
 
     async def _read(self, plan: Plan, current: Run) -> tuple[dict[str, Counts], list[QuarantineEntry]]:
         """Read what the report says."""
-        counts = await counts_of(self.session.database, current, self._chosen(plan))
-        return counts, plan.schema.own(await read_quarantine(self.session.database))
+        async with self.session.database.together():
+            counts = await counts_of(self.session.database, current, self._chosen(plan))
+            return counts, plan.schema.own(await read_quarantine(self.session.database))
 
     async def _looked_at(self, current: Run) -> int:
         """How many secrets the pass that was interrupted had looked at."""
@@ -271,9 +272,10 @@ class _Migration:
         await targets.begin()
         if plan.target.fresh:
             plan = replace(plan, target=replace(plan.target, own_keys=targets.ids))
-        accepted = await read_accepted(session.database)
-        resolver = await self._resolver(plan, targets, accepted)
-        pipeline = await self._pipeline(plan, lease, current, targets, accepted)
+        async with session.database.together():
+            accepted = await read_accepted(session.database)
+            resolver = await self._resolver(plan, targets, accepted)
+            pipeline = await self._pipeline(plan, lease, current, targets, accepted)
         sweeper = Sweeper(session, plan, lease, current, pipeline, resolver, self._chosen(plan))
         stopped = await sweeper.main_pass()
         if not stopped and session.options.scope.locations:
