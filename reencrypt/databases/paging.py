@@ -74,8 +74,9 @@ async def next_page(
     After an empty page the query is repeated without the bound on bytes. A row that it finds is the next page:
     it was inserted just now, or the page query missed it. Raises `ConfigurationError` where keys repeat.
     """
-    page = await database.read_page(location, after, rows=rows, size=size, until=until)
-    page = page or await database.read_page(location, after, rows=1, size=None, until=until)
+    async with database.together():
+        page = await database.read_page(location, after, rows=rows, size=size, until=until)
+        page = page or await database.read_page(location, after, rows=1, size=None, until=until)
     if page and (page[-1].key == after or None in page[-1].key):
         raise ConfigurationError(
             f"{location.table}: its keys do not tell where a page ends", hint="Give the table its primary key back."
@@ -126,10 +127,13 @@ async def read_to_end(
     A scan that read fewer rows than the server counted before and after it is repeated once. `begin` returns the reader
     of a scan's pages, which must start afresh. Raises `IncompleteScanError` for a second short scan.
     """
-    coverage = Coverage(before=await count_rows(database, location))
-    for _ in range(_SCANS):
-        look_at = begin()
+    async with database.together():
+        coverage = Coverage(before=await count_rows(database, location))
         page = await next_page(database, location, None, rows=rows, size=size)
+    for scan in range(_SCANS):
+        look_at = begin()
+        if scan:
+            page = await next_page(database, location, None, rows=rows, size=size)
         while page:
             coverage = coverage.read(len(page))
             following = partial(next_page, database, location, page[-1].key, rows=rows, size=size)

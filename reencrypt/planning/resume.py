@@ -32,7 +32,8 @@ class Resumption:
         Raises `LeaseHeldError` where another one began or ended since the plan was made.
         """
         plan, database, lease = self.plan, self.session.database, self.lease
-        runs = await read_runs(database)
+        async with database.together():
+            runs = await read_runs(database)
         found = find_open(runs, plan.store)
         if (found.id if found else None) != (plan.open_run.id if plan.open_run else None):
             raise LeaseHeldError(

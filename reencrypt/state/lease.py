@@ -137,7 +137,8 @@ async def held_lease(
     is_away = False
     try:
         # A newer program may have been at work while this one waited.
-        await read_state_version(database, await database.tables())
+        async with database.together():
+            await read_state_version(database, await database.tables())
         async with asyncio.TaskGroup() as group:
             lease.start_beating(database, group)
             yield lease

@@ -208,7 +208,8 @@ class ServerDatabase:
 
     async def create_state(self) -> None:
         """Make the missing steps; without any, the account needs no right to create a table."""
-        version = await read_state_version(self, await self.tables())
+        async with self.together():
+            version = await read_state_version(self, await self.tables())
         if version == STATE_VERSION:
             return
         lock, statements = self._dialect.state_lock, self.state_statements(version)

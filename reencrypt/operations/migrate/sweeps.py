@@ -60,9 +60,13 @@ class Sweeper:
         sweep, once. If that misses rows as well, no sweep helps: see `incomplete_scans`.
         """
         first = self.run.pass_number + 1
-        short = await incomplete_scans(self.session.database, self.run)
+        async with self.session.database.together():
+            short = await incomplete_scans(self.session.database, self.run)
+            counts = await self.counts()
         for number in range(first, first + MOST_SWEEPS + 1):
-            if Counts.sum((await self.counts()).values()).left:
+            if number > first:
+                counts = await self.counts()
+            if Counts.sum(counts.values()).left:
                 # Keys may have been proven or doubted meanwhile.
                 again = await plan_again(self.session, self.plan, self.resolver.proof)
                 self.resolver = self.resolver.judging_by(again.proof)
