@@ -79,8 +79,8 @@ def defaults_from(ctx: click.Context, values: Mapping[str, object], place: str) 
     for a value of the wrong type.
     """
     known = {name.lstrip("-"): parameter for parameter in ctx.command.params for name in parameter.opts}
-    commands = (each for _, each in all_commands(ctx.find_root().command))
-    elsewhere = {name.lstrip("-") for each in commands for one in each.params for name in one.opts}
+    # The options of all commands take longer than most work, and most files name those of every command.
+    elsewhere = _all_names(ctx) if values.keys() - known.keys() else frozenset()
     found: dict[str, object] = {}
     for name, value in values.items():
         parameter: object = known.get(name)
@@ -96,6 +96,11 @@ def defaults_from(ctx: click.Context, values: Mapping[str, object], place: str) 
                 )
             found[str(known[name].name)] = value
     return found
+
+
+def _all_names(ctx: click.Context) -> frozenset[str]:
+    commands = (each for _, each in all_commands(ctx.find_root().command))
+    return frozenset(name.lstrip("-") for each in commands for one in each.params for name in one.opts)
 
 
 def in_force(path: Path) -> str:
