@@ -30,7 +30,7 @@ LEGACIES: Final = (Legacy.KEEP, Legacy.ENVELOPE)
 #: In a path: any member of an object, and any element of an array.
 ANY_MEMBER, ANY_ELEMENT = "*", "[]"
 
-_NAME: Final = re.compile(r"[A-Za-z0-9_]{1,64}")
+_NAME: Final = r"[A-Za-z0-9_]{1,64}"
 _LONGEST_NAME: Final = 128  # characters of a table's or column's name, more than any server allows
 _MOST_COLUMNS: Final = 8
 _DEEPEST_PATH: Final = 16
@@ -261,7 +261,7 @@ class _Reader:
 
 
 def _named(text: str) -> str:
-    if not _NAME.fullmatch(text):
+    if not re.fullmatch(_NAME, text):
         raise ValueError(f"{_shown(text)} is not a name of 1 to 64 letters, digits and _")
     return text
 

@@ -13,9 +13,9 @@ from typing import Final
 import click
 
 #: Where a sentence ends, and the next one begins with a capital letter or a command.
-_BETWEEN: Final = re.compile(r"(?<=[.?!]) (?=[A-Z`])")
-_COMMAND_LINE: Final = re.compile(r"`(?!--)[^`]*`")
-_OPTION: Final = re.compile(r"(?<![\w-])--[a-z][a-z-]*[a-z]")
+_BETWEEN: Final = r"(?<=[.?!]) (?=[A-Z`])"
+_COMMAND_LINE: Final = r"`(?!--)[^`]*`"
+_OPTION: Final = r"(?<![\w-])--[a-z][a-z-]*[a-z]"
 #: Every command has it.
 _HELP: Final = "--help"
 
@@ -25,9 +25,9 @@ def followable(hint: str, command: click.Command | None) -> str:
     if command is None:
         return hint
     known = {_HELP, *(name for each in command.params for name in each.opts)}
-    return " ".join(each for each in _BETWEEN.split(hint) if options_in(each) <= known)
+    return " ".join(each for each in re.split(_BETWEEN, hint) if options_in(each) <= known)
 
 
 def options_in(text: str) -> set[str]:
     """The options that a text asks for, apart from those of a whole command line in it."""
-    return set(_OPTION.findall(_COMMAND_LINE.sub("", text)))
+    return set(re.findall(_OPTION, re.sub(_COMMAND_LINE, "", text)))

@@ -11,12 +11,12 @@ from reencrypt.option import option
 #: The share of a service's quota to use; the rest is left to Grafana and others.
 DEFAULT_SHARE: Final = 0.5
 #: `7.4`, `2025-07-01`, `7.6-preview.2`: what Azure's services call their versions.
-_API_VERSION: Final = re.compile(r"(\d+\.\d+|\d{4}-\d{2}-\d{2})(-preview(\.\d+)?)?", re.ASCII)
+_API_VERSION: Final = r"(\d+\.\d+|\d{4}-\d{2}-\d{2})(-preview(\.\d+)?)?"
 
 
 def read_api_version(text: str) -> str:
     """Return an `api-version` as it is, or the empty text of a template; raises ValueError for anything else."""
-    if text and not _API_VERSION.fullmatch(text):
+    if text and not re.fullmatch(_API_VERSION, text, re.ASCII):
         raise ValueError(f"{text!r} is not a version of a service, such as 7.4 or 2025-07-01")
     return text
 

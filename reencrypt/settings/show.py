@@ -14,7 +14,7 @@ from reencrypt.settings.model import ShownValue
 from reencrypt.settings.providers import ProviderSection
 
 #: The user and the password of an address, which has no place for them: `https://user:password@host`.
-_USER_INFO: Final = re.compile(r"^(?P<scheme>\s*[A-Za-z][A-Za-z0-9+.-]*://).*@|^[^@]*:.*@", re.DOTALL)
+_USER_INFO: Final = r"^(?P<scheme>\s*[A-Za-z][A-Za-z0-9+.-]*://).*@|^[^@]*:.*@"
 
 
 def show_value(section: str, key: str, value: Value) -> ShownValue:
@@ -69,5 +69,5 @@ def show_key(section: ProviderSection, key: str, *, secret: bool) -> ShownValue:
         value = Value("", why)
     if secret:
         return show_secret(section.name, key, value)
-    without = _USER_INFO.sub(lambda found: f"{found['scheme'] or ''}{MASK}@", value.text)
+    without = re.sub(_USER_INFO, lambda found: f"{found['scheme'] or ''}{MASK}@", value.text, flags=re.DOTALL)
     return show_value(section.name, key, replace(value, text=without))

@@ -101,7 +101,7 @@ def split_host_port(text: str, *, default_host: str, default_port: int, origin: 
             f"the database host from {origin} names several servers",
             hint="Which of them answers is left to chance, so name the one that takes writes, alone.",
         )
-    bracketed = re.fullmatch(r"\[([^\[\]]*)\](?::(.*))?", text)
+    bracketed = re.fullmatch(r"\[([^\[\]]*)\](?::(.*))?", text) if text.startswith("[") else None
     if bracketed is not None:
         host, port = bracketed[1], bracketed[2] or ""
     elif text.count(":") > 1 and (text.startswith("/") or _is_ipv6(text)):

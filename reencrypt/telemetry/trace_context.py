@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Self
 
-_FORM: Final = re.compile(
+_FORM: Final = (
     r"(?P<version>[0-9a-f]{2})-(?P<trace>[0-9a-f]{32})-(?P<span>[0-9a-f]{16})-(?P<flags>[0-9a-f]{2})(?P<more>-.*)?"
 )
 
@@ -27,7 +27,7 @@ class TraceParent:
     @classmethod
     def of_environment(cls, environ: Mapping[str, str]) -> Self | None:
         """Read `TRACEPARENT` and `TRACESTATE`; one that is not valid is as good as none."""
-        found = _FORM.fullmatch(environ.get("TRACEPARENT", "").strip())
+        found = re.fullmatch(_FORM, text) if (text := environ.get("TRACEPARENT", "").strip()) else None
         if found is None or found["version"] == "ff" or not int(found["trace"], 16) or not int(found["span"], 16):
             return None
         if found["version"] == "00" and found["more"]:

@@ -30,10 +30,10 @@ _LOCAL: Final = "localhost"
 _CONNECT_SECONDS: Final = 10.0
 _STRING: Final = "[database] connection_string"
 # key = value, with spaces around the sign, or 'value', with \' and \\ inside; a quote elsewhere is a letter.
-_PAIR: Final = re.compile(
+# Compiled where it is used: it takes as long as a module.
+_PAIR: Final = (
     rf"[{GO_SPACE}]*([^{GO_SPACE}=]+)[{GO_SPACE}]*=[{GO_SPACE}]*"
-    rf"(?:'((?:[^'\\]|\\.)*)'|((?!')(?:[^{GO_SPACE}\\]|\\.)*))",
-    re.DOTALL,
+    rf"(?:'((?:[^'\\]|\\.)*)'|((?!')(?:[^{GO_SPACE}\\]|\\.)*))"
 )
 
 #: By lib/pq's mode, whether to try TLS, in this order.
@@ -197,9 +197,10 @@ def _unreadable(pairs: Mapping[str, str]) -> list[str]:
 def parse_keywords(text: str) -> dict[str, str]:
     r"""Read `host=… dbname='o\'x'`. Raises `ConfigurationError` without quoting the text, which holds a password."""
     values: dict[str, str] = {}
+    pair = re.compile(_PAIR, re.DOTALL)
     position, end = 0, len(text.rstrip(GO_SPACE))
     while position < end:
-        match = _PAIR.match(text, position)
+        match = pair.match(text, position)
         if match is None:
             raise ConfigurationError(
                 f"{_STRING} cannot be read from character {position + 1} on",

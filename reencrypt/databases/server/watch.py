@@ -24,14 +24,14 @@ _T = TypeVar("_T")
 
 # The first word of a statement and its first table, for people, within so many characters.
 _NAMED: Final = 2000
-_VERB: Final = re.compile(r"\s*([A-Za-z]+)")
+_VERB: Final = r"\s*([A-Za-z]+)"
 _UNQUOTED: Final = str.maketrans("", "", '`"')
-_TABLE: Final = re.compile(r"\b(?:FROM|UPDATE|INTO|TABLE(?: IF NOT EXISTS)?)\s+((?:[`\"]?\w+[`\"]?\.)?[`\"]?\w+[`\"]?)")
+_TABLE: Final = r"\b(?:FROM|UPDATE|INTO|TABLE(?: IF NOT EXISTS)?)\s+((?:[`\"]?\w+[`\"]?\.)?[`\"]?\w+[`\"]?)"
 
 
 def subject_of(statement: str) -> str:
     """Name a statement for people, by its first word and its first table."""
-    verb, table = _VERB.match(statement), _TABLE.search(statement)
+    verb, table = re.match(_VERB, statement), re.search(_TABLE, statement)
     name = verb[1].upper().replace("WITH", "SELECT") if verb else "a statement"
     return f"{name} of the table {table[1].translate(_UNQUOTED)}" if table else name
 

@@ -28,7 +28,7 @@ _PRIVATE_ZONES: Final = {
     ".privatelink.vaultcore.azure.cn": ".vault.azure.cn",
     **{f".privatelink{suffix}": suffix for suffix in AZURE_SUFFIXES},
 }
-_NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*", re.ASCII)
+_NAME: Final = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*"
 _TEXT: Final = re.compile(r"[!-~]+", re.ASCII)
 _HTTPS: Final = 443
 _ALL_OF_A_RESOURCE: Final = "/.default"
@@ -65,7 +65,7 @@ def check_vault_uri(text: str, trusted: Collection[str]) -> VaultAddress | str:
             f"https://{public}, whose private address the DNS of the network gives"
         )
     loopback = _is_loopback(host)
-    suffix = any(host.endswith(suffix) for suffix in AZURE_SUFFIXES) and _NAME.fullmatch(host) is not None
+    suffix = any(host.endswith(suffix) for suffix in AZURE_SUFFIXES) and re.fullmatch(_NAME, host, re.ASCII) is not None
     if not loopback and not suffix and not _is_trusted(host, port or _HTTPS, trusted):
         return f"has the host {host}, which is not one of Azure's: allow it with --trust-vault {host} if it is yours"
     shown = f"[{host}]" if ":" in host else host
@@ -100,7 +100,7 @@ def _split(text: str) -> tuple[SplitResult, int | None] | None:
     except ValueError:
         return None
     host = url.hostname or ""
-    if not url.scheme or port == 0 or not (_NAME.fullmatch(host) or _is_address(host)):
+    if not url.scheme or port == 0 or not (re.fullmatch(_NAME, host, re.ASCII) or _is_address(host)):
         return None
     return url, port
 
