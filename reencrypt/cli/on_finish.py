@@ -7,7 +7,6 @@ variables that hold keys: those of Grafana, of Azure and of this program.
 from __future__ import annotations
 
 import shlex
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -30,6 +29,8 @@ class FinishCommand:
         words = tuple(shlex.split(text))
         if not words:
             raise ValueError("it names no program")
+        import shutil  # noqa: PLC0415 - with all that it compresses and unpacks
+
         if shutil.which(words[0]) is None:
             raise ValueError(f"there is no program {words[0]!r} that may be executed")
         return cls(words)

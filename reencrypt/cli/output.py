@@ -7,11 +7,10 @@ terminal does what control characters say.
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TextIO, TypeVar
 
 import click
 
@@ -120,7 +119,15 @@ def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[objec
 
 def width() -> int | None:
     """The columns of the terminal that standard output is, None for a file or a pipe."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    return _columns(sys.stdout)
+
+
+def _columns(stream: TextIO) -> int | None:
+    if not stream.isatty():
+        return None
+    import shutil  # noqa: PLC0415 - with all that it compresses and unpacks
+
+    return shutil.get_terminal_size().columns
 
 
 def line(text: str = "") -> None:
@@ -130,8 +137,7 @@ def line(text: str = "") -> None:
 
 def talk(text: str) -> None:
     """Print a sentence that is no result on standard error, on a terminal broken between words."""
-    columns = shutil.get_terminal_size().columns if sys.stderr.isatty() else None
-    click.echo(paragraph(printable_lines(text), columns), err=True)
+    click.echo(paragraph(printable_lines(text), _columns(sys.stderr)), err=True)
 
 
 def next_command(text: str, why: str = "") -> None:

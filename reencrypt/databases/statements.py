@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import Final
 
+#: Not by `importlib.resources`, which brings archives along.
+_FOLDER: Final = Path(__file__).parent
 _NAME: Final = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 _STEP: Final = re.compile(r"^-- step (\d+)$", re.MULTILINE)
 
@@ -57,7 +59,7 @@ def load_statements(*files: str) -> dict[str, str]:
     """Read the statements of the files of this package; a later file overrides the names of an earlier one."""
     statements: dict[str, str] = {}
     for file in files:
-        text = resources.files("reencrypt.databases").joinpath(file).read_text()
+        text = _FOLDER.joinpath(file).read_text()
         _, *parts = _NAME.split(text)
         statements |= {name: body.strip() for name, body in zip(parts[::2], parts[1::2], strict=True)}
     return statements
@@ -66,7 +68,7 @@ def load_statements(*files: str) -> dict[str, str]:
 @cache
 def load_schema(file: str, since: int = 0) -> tuple[str, ...]:
     """Read the statements of a schema file behind a step; `-- step N` begins one. Each can be run again."""
-    text = resources.files("reencrypt.databases").joinpath(file).read_text()
+    text = _FOLDER.joinpath(file).read_text()
     _, *parts = _STEP.split(text)
     lines = [
         line

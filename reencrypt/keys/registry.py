@@ -7,8 +7,7 @@ is imported only where Grafana's configuration names a provider of that kind.
 from __future__ import annotations
 
 from dataclasses import replace
-from importlib.metadata import EntryPoint, entry_points
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from reencrypt.errors import ConfigurationError
 from reencrypt.keys.azure.kind import AZURE_KEY_VAULT
@@ -17,6 +16,9 @@ from reencrypt.keys.provider import SECRET_KEY_PROVIDER
 from reencrypt.keys.secret_section import SECRET_SECTION
 from reencrypt.settings import ProviderSection
 from reencrypt.settings.providers import kind_of
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 BUILT_IN: Final[tuple[ProviderKind, ...]] = (
     AZURE_KEY_VAULT,
@@ -34,6 +36,8 @@ def find_outside(name: str) -> ProviderKind | None:
     """
     if name == kind_of(SECRET_KEY_PROVIDER):
         return None
+    from importlib.metadata import entry_points  # noqa: PLC0415 - few configurations name a kind from outside
+
     points = sorted(entry_points(group=GROUP, name=name), key=_place)
     if not points:
         return None

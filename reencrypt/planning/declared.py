@@ -5,7 +5,6 @@ A run saves the declarations before its first page, so that every later command 
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,6 +97,8 @@ def read_file(path: Path | None) -> LocationsFile:
     """
     if path is None:
         return NO_FILE
+    import tomllib  # noqa: PLC0415 - most Grafanas need no such file
+
     text = read_text(path, "the file of --locations", _HINT).removeprefix("\ufeff")
     try:
         content = tomllib.loads(text)

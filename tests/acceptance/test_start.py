@@ -18,7 +18,7 @@ MOVE = ("--to", "secretKey.v1")
 SECRETS = 100
 #: What takes milliseconds to import, and what a command without a vault, without metrics and in a pipe has no use for.
 HEAVY = (
-    *("azure", "aiohttp", "rich", "jinja2", "pygments", "prometheus_client", "opentelemetry", "keyvault_emulator"),
+    *("azure", "aiohttp", "jinja2", "prometheus_client", "opentelemetry", "keyvault_emulator"),
     *("importlib.metadata", "importlib.resources", "email", "http", "zipfile", "shutil", "tempfile"),
     *("logging.config", "multiprocessing", "statistics", "unittest", "xml"),
     *("reencrypt.keys.azure.credential", "reencrypt.keys.azure.client", "reencrypt.fleet", "reencrypt.reports"),

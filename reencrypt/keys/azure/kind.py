@@ -8,8 +8,6 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from reencrypt.errors import ConfigurationError
-from reencrypt.keys.azure.connection import VaultConnection
-from reencrypt.keys.azure.limiter import Limiter
 from reencrypt.keys.azure.quota import VAULT, WINDOW_SECONDS, Window
 from reencrypt.keys.azure.settings import CLIENT_SECRET, KEYS, AzureKeyVaultSettings, read_section
 from reencrypt.keys.kind import ProviderContext, ProviderKind, Quota
@@ -42,7 +40,9 @@ class ConfiguredVaultKey:
 
     def open(self, context: ProviderContext) -> KeyProvider:
         """Open the key. All keys of a vault share a limiter, because they draw on one quota, and a connection."""
-        # Azure's libraries take a quarter of a second to import.
+        # Azure's libraries take a quarter of a second to import, and not every Grafana has a vault.
+        from reencrypt.keys.azure.connection import VaultConnection  # noqa: PLC0415
+        from reencrypt.keys.azure.limiter import Limiter  # noqa: PLC0415
         from reencrypt.keys.azure.provider import AzureKeyProvider  # noqa: PLC0415
 
         settings = self.settings
