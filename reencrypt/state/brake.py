@@ -102,7 +102,7 @@ class Brake:
         if self.watch is None or self.stop is None:
             return
         async with self._turn:
-            if time.monotonic() - self._looked < LOOK_SECONDS:
+            if self.stop.reason is not None or time.monotonic() - self._looked < LOOK_SECONDS:
                 return
             began, told = time.monotonic(), ""
             # After a request to stop the caller has a page to finish, and sees the request by itself.

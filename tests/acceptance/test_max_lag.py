@@ -94,7 +94,7 @@ def until(process: subprocess.Popen[str], event: str, reason: str = "") -> dict[
 
 
 def beats(story: Story) -> int:
-    ((number,),) = story.query("SELECT beats FROM reencrypt_lease")
+    ((number,),) = story.query("SELECT beats FROM reencrypt_lease WHERE id = 2")
     return int(str(number))
 
 

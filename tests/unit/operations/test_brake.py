@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -9,8 +10,9 @@ import pytest
 
 from reencrypt.databases.replication import ReplicaState
 from reencrypt.errors import ConfigurationError, ReencryptError, UnavailableError
-from reencrypt.events import Paused
-from reencrypt.state.brake import LagWatch
+from reencrypt.events import Continued, Event, Paused
+from reencrypt.state.brake import Brake, LagWatch
+from reencrypt.state.stop import StopRequest
 
 
 @dataclass
@@ -125,3 +127,43 @@ async def test_a_long_pause_remembers_a_bounded_number_of_positions() -> None:
     assert found is not None
     assert found.lag == 5000.0
     assert len(watch._log) <= 1001  # noqa: SLF001 - memory has no public face
+
+
+async def test_several_writers_wait_for_one_pause_that_is_told_once() -> None:
+    watch, primary = await begun(ReplicaState("db-2", 90))
+    told: list[Event] = []
+
+    def emit(event: Event) -> None:
+        told.append(event)
+        if isinstance(event, Paused):
+            primary.states = (ReplicaState("db-2", 100),)
+
+    primary.now += 10
+    brake = Brake(watch, StopRequest(), emit)
+    await asyncio.gather(*(brake.wait() for _ in range(4)))
+    paused, continued = told
+    assert paused == Paused("db-2", "db-2 lags more than 5 s behind", 10.0)
+    assert isinstance(continued, Continued)
+    # What was just asked is not asked again.
+    primary.error = UnavailableError("nobody asks")
+    await brake.wait()
+    assert len(told) == 2
+
+
+async def test_a_request_to_stop_ends_the_wait_of_all_writers() -> None:
+    watch, primary = await begun(ReplicaState("db-2", 90))
+    stop = StopRequest()
+    told: list[Event] = []
+
+    def emit(event: Event) -> None:
+        told.append(event)
+        stop.set("SIGTERM received")
+
+    primary.now += 10
+    brake = Brake(watch, stop, emit)
+    await asyncio.gather(*(brake.wait() for _ in range(4)))
+    assert [type(each) for each in told] == [Paused, Continued]
+
+
+async def test_without_a_limit_nobody_waits() -> None:
+    await Brake().wait()
