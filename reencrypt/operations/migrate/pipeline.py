@@ -10,32 +10,30 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
-from itertools import groupby
 from typing import Final, TypeVar
 
-from reencrypt.catalogue.location import Key, Location, Row
-from reencrypt.catalogue.reading import ParsedRow, namespace_of, parse_rows
-from reencrypt.catalogue.reason import Reason
+from reencrypt.catalogue.location import Location, Row
+from reencrypt.catalogue.reading import ParsedRow, parse_rows
 from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.databases.paging import Coverage, count_rows, next_page
-from reencrypt.databases.protocol import ColumnLimit
 from reencrypt.events import LocationEnded, LocationStarted, PageCommitted, Quarantined
-from reencrypt.operations.migrate.bulk_path import BulkPath, bulk_path_of
+from reencrypt.operations.migrate.bulk_path import bulk_path_of
 from reencrypt.operations.migrate.committer import Committed, Committer, with_entries
 from reencrypt.operations.migrate.limit import Limit, Progress
 from reencrypt.operations.migrate.page_sizer import PAGE_BYTES, PageSizer
+from reencrypt.operations.migrate.pages import Page, Part, by_namespace, give_up, moves, salts
 from reencrypt.operations.migrate.ranges import split
 from reencrypt.operations.migrate.resolver import Resolver
-from reencrypt.operations.migrate.slow_path import PageOutcome, RowOutcome, Transformer, UnusableKey, UsableKey
+from reencrypt.operations.migrate.slow_path import PageOutcome, Transformer
 from reencrypt.operations.migrate.width import Width
 from reencrypt.planning.session import Session
-from reencrypt.planning.target_keys import NO_NAMESPACE, TargetKeys
+from reencrypt.planning.target_keys import TargetKeys
 from reencrypt.state.accepted import Accepted
 from reencrypt.state.checkpoints import Checkpoint
 from reencrypt.state.failure_rate import FailureRate
-from reencrypt.state.quarantine import Finding, KnownSecret, Place, known_of
+from reencrypt.state.quarantine import KnownSecret, Place, known_of
 from reencrypt.state.rowkey import key_to_text
 
 _T = TypeVar("_T")
@@ -45,36 +43,6 @@ _RACE_ATTEMPTS: Final = 5
 _FEW_SALTS: Final = 4
 _CHUNK_ROWS: Final = 32  # of keys to derive, about a millisecond each
 _UNSAVED_SECONDS: Final = 1.0  # how long progress through rows without changes may stay unsaved
-
-
-@dataclass(slots=True)
-class _Page:
-    """A page on its way; `last` says that the location ends with it; then `counted` is its present number of rows."""
-
-    rows: list[Row]
-    outcome: PageOutcome
-    last: bool
-    counted: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """What the stages work through: a location, or a key range of it.
-
-    `whole` is the checkpoint of the location, `checkpoint` that of the part. A page of it has so many bytes at most.
-    """
-
-    location: Location
-    whole: Checkpoint
-    checkpoint: Checkpoint
-    limits: tuple[ColumnLimit | None, ...]
-    fast_path: BulkPath | None
-    page_bytes: int
-
-    @property
-    def until(self) -> Key | None:
-        """The last key that belongs to it, None for all to the end."""
-        return self.checkpoint.key_range.until if self.checkpoint.key_range else None
 
 
 class Pipeline:
@@ -146,9 +114,9 @@ class Pipeline:
             and not checkpoint.is_split
         )
 
-    async def _part(self, location: Location, whole: Checkpoint, checkpoint: Checkpoint, page_bytes: int) -> _Part:
+    async def _part(self, location: Location, whole: Checkpoint, checkpoint: Checkpoint, page_bytes: int) -> Part:
         fast_path = bulk_path_of(location, self._known, self._session.documents)
-        return _Part(location, whole, checkpoint, await self._database.column_limits(location), fast_path, page_bytes)
+        return Part(location, whole, checkpoint, await self._database.column_limits(location), fast_path, page_bytes)
 
     async def _in_ranges(self, location: Location, checkpoint: Checkpoint) -> Progress:
         """Work through the ranges of a location, so many at the same time, and join them at their end."""
@@ -171,9 +139,9 @@ class Pipeline:
             await self._committer.end_ranges(joined)
         return Progress(moved, stopped)
 
-    async def _in_stages(self, part: _Part) -> Progress:
-        read: asyncio.Queue[_Page] = asyncio.Queue(_PAGES_AHEAD)
-        transformed: asyncio.Queue[_Page] = asyncio.Queue(_PAGES_AHEAD)
+    async def _in_stages(self, part: Part) -> Progress:
+        read: asyncio.Queue[Page] = asyncio.Queue(_PAGES_AHEAD)
+        transformed: asyncio.Queue[Page] = asyncio.Queue(_PAGES_AHEAD)
         async with asyncio.TaskGroup() as group:
             reader = group.create_task(self._read(part, read))
             worker = group.create_task(self._transform(part, read, transformed))
@@ -182,7 +150,7 @@ class Pipeline:
             writer.add_done_callback(lambda _task: (reader.cancel(), worker.cancel()))
         return writer.result()
 
-    async def _read(self, part: _Part, out: asyncio.Queue[_Page]) -> None:
+    async def _read(self, part: Part, out: asyncio.Queue[Page]) -> None:
         location, after = part.location, part.checkpoint.last_key
         while True:
             async with self._turn:
@@ -193,7 +161,7 @@ class Pipeline:
                 # counted with the others.
                 ends = not rows and part.checkpoint.key_range is None
                 counted = await count_rows(self._database, location) if ends else None
-            await out.put(_Page(rows, PageOutcome(), last=not rows, counted=counted))
+            await out.put(Page(rows, PageOutcome(), last=not rows, counted=counted))
             if not rows:
                 return
             after = rows[-1].key
@@ -203,7 +171,7 @@ class Pipeline:
             self._page_sizer.rows if self._limit.left is None else min(self._page_sizer.rows, max(1, self._limit.left))
         )
 
-    async def _transform(self, part: _Part, pages: asyncio.Queue[_Page], out: asyncio.Queue[_Page]) -> None:
+    async def _transform(self, part: Part, pages: asyncio.Queue[Page], out: asyncio.Queue[Page]) -> None:
         while True:
             page = await pages.get()
             if self._limit.left is None:
@@ -215,7 +183,7 @@ class Pipeline:
                 return
 
     def _transformer(
-        self, part: _Part, namespace: str, is_current: Callable[[str | None, Algorithm], bool]
+        self, part: Part, namespace: str, is_current: Callable[[str | None, Algorithm], bool]
     ) -> Transformer:
         return Transformer(
             self._targets.encryptor(namespace),
@@ -231,10 +199,10 @@ class Pipeline:
             self._with_envelopes,
         )
 
-    async def _outcome(self, part: _Part, rows: Sequence[Row]) -> PageOutcome:
+    async def _outcome(self, part: Part, rows: Sequence[Row]) -> PageOutcome:
         """Transform rows, the ordinary ones by the fast path."""
         page, fast_path = PageOutcome(), part.fast_path
-        for namespace, group in _by_namespace(part.location, rows):
+        for namespace, group in by_namespace(part.location, rows):
             rest = group
             if fast_path is not None and self._targets.has(namespace):
                 transformer = self._transformer(part, namespace, cache(self._is_current))
@@ -247,13 +215,13 @@ class Pipeline:
                     fast_path.learn(rest[-1], self._transformer(part, namespace, cache(self._is_current)))
         return page
 
-    async def _each_by_slow_path(self, part: _Part, rows: Sequence[Row]) -> PageOutcome:
+    async def _each_by_slow_path(self, part: Part, rows: Sequence[Row]) -> PageOutcome:
         page = PageOutcome()
-        for namespace, group in _by_namespace(part.location, rows):
+        for namespace, group in by_namespace(part.location, rows):
             page.merge(await self._by_slow_path(part, namespace, group))
         return page
 
-    async def _by_slow_path(self, part: _Part, namespace: str, raw: Sequence[Row]) -> PageOutcome:
+    async def _by_slow_path(self, part: Part, namespace: str, raw: Sequence[Row]) -> PageOutcome:
         """Parse rows, resolve their keys, then transform them in threads, a chunk of rows for each."""
         location = part.location
         async with self._computing:
@@ -262,7 +230,7 @@ class Pipeline:
         transformer = self._transformer(part, namespace, is_current)
         # Deriving keys releases the GIL. Everything else competes for it, so that one thread is faster than two. Small
         # chunks, so that no thread waits long for the last one.
-        derives = _salts(rows) > _FEW_SALTS
+        derives = salts(rows) > _FEW_SALTS
         size = _CHUNK_ROWS if derives else max(1, len(rows))
         chunks = [rows[start : start + size] for start in range(0, len(rows), size)]
         async with nullcontext() if derives else self._computing:
@@ -292,12 +260,12 @@ class Pipeline:
             if (
                 not self._targets.has(namespace)
                 and location.reencrypted
-                and _moves(rows, is_current, self._resolver.key_of)
+                and moves(rows, is_current, self._resolver.key_of)
             ):
                 await self._targets.ensure([namespace])
             return is_current
 
-    async def _commit(self, part: _Part, pages: asyncio.Queue[_Page]) -> Progress:
+    async def _commit(self, part: Part, pages: asyncio.Queue[Page]) -> Progress:
         moved, checkpoint = 0, part.checkpoint
         loop = asyncio.get_running_loop()
         saved = loop.time()
@@ -324,16 +292,16 @@ class Pipeline:
             if page.last or stopped:
                 return Progress(moved, stopped)
 
-    async def _within_budget(self, part: _Part, page: _Page, left: int) -> _Page:
+    async def _within_budget(self, part: Part, page: Page, left: int) -> Page:
         """Transform row by row and cut the page behind the row that reaches the limit."""
         outcome = PageOutcome()
         for count, row in enumerate(page.rows, 1):
             outcome.merge(await self._each_by_slow_path(part, [row]))
             if outcome.moved >= left:
-                return _Page(page.rows[:count], outcome, last=False)
-        return _Page(page.rows, outcome, page.last, page.counted)
+                return Page(page.rows[:count], outcome, last=False)
+        return Page(page.rows, outcome, page.last, page.counted)
 
-    async def _commit_page(self, part: _Part, page: PageOutcome, rows: int) -> int:
+    async def _commit_page(self, part: Part, page: PageOutcome, rows: int) -> int:
         """Commit, and take rows that lost a race through the pipeline again until they win or have lost too often."""
         if part.checkpoint.pass_number == 0:
             # A sweep mostly tries what has failed already.
@@ -352,14 +320,14 @@ class Pipeline:
             again = await self._database.read_rows(part.location, committed.lost)
             outcome = await self._each_by_slow_path(part, again)
             if attempts == _RACE_ATTEMPTS:
-                given_up = [_give_up(row) for row in outcome.detailed]
+                given_up = [give_up(row) for row in outcome.detailed]
                 outcome = replace(outcome, updates=[], detailed=given_up, entries=None)
             committed = await self._write(part, outcome)
             moved += self._report(part, committed, 0)
             attempts += 1
         return moved
 
-    async def _write(self, part: _Part, page: PageOutcome) -> Committed:
+    async def _write(self, part: Part, page: PageOutcome) -> Committed:
         """Commit after the pause in which other writers had their turn, and replicas came near."""
         loop = asyncio.get_running_loop()
         await self._session.brake.wait()
@@ -370,7 +338,7 @@ class Pipeline:
             self._free_at = loop.time() + self._page_sizer.pause_after(committed.locked_seconds)
         return committed
 
-    def _report(self, part: _Part, committed: Committed, secrets: int) -> int:
+    def _report(self, part: Part, committed: Committed, secrets: int) -> int:
         location = part.location
         self._limit.moved += committed.moved
         counts = part.whole.all_counts.as_numbers()
@@ -386,42 +354,3 @@ class Pipeline:
 
     async def _in_thread(self, function: Callable[..., _T], *arguments: object) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._session.pool, function, *arguments)
-
-
-def _by_namespace(location: Location, rows: Sequence[Row]) -> list[tuple[str, Sequence[Row]]]:
-    """The rows of each namespace, in order; all at once in a store that has none."""
-    if location.namespace is None:
-        return [(NO_NAMESPACE, rows)] if rows else []
-    return [(namespace, list(group)) for namespace, group in groupby(rows, key=lambda row: namespace_of(location, row))]
-
-
-def _moves(
-    rows: Sequence[ParsedRow],
-    is_current: Callable[[str | None, Algorithm], bool],
-    key_of: Callable[[str | None], UsableKey | UnusableKey],
-) -> bool:
-    """Whether a secret of these rows is to move, and there is a key to read it with."""
-    envelopes = (secret.envelope for row in rows for secret in row.secrets)
-    return any(
-        each is not None
-        and not is_current(each.key_id, each.algorithm)
-        and not isinstance(key_of(each.key_id), UnusableKey)
-        for each in envelopes
-    )
-
-
-def _salts(rows: Sequence[ParsedRow]) -> int:
-    """The number of keys to derive for these rows, if none is cached yet."""
-    return len({each.envelope.salt for row in rows for each in row.secrets if each.envelope is not None})
-
-
-def _give_up(row: RowOutcome) -> RowOutcome:
-    """Quarantine the secrets of a row that others kept changing."""
-    counts = replace(row.counts, re_encrypted=row.counts.re_encrypted - row.moved)
-    findings = list(row.findings)
-    for _ in range(row.moved):
-        counts.quarantine(Reason.RACE_LOST)
-    if row.moved:
-        cell = next((cell for cell in row.row.cells if cell), b"")
-        findings.append(Finding(row.row.key, "", Reason.RACE_LOST, "the row changed at every attempt", cell))
-    return RowOutcome(row.row, findings, counts)
