@@ -97,7 +97,7 @@ def test_it_is_told_of_an_interruption(command: str, story: Story, tmp_path: Pat
         process = story.cli.start(command, *line)
         until(process, '"command started"')
         process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=60)
+        out, _ = process.communicate()
     assert process.returncode == 4
     result, _, _ = told(tmp_path)
     assert result == json.loads(out)

@@ -23,7 +23,7 @@ from reencrypt.demo.interruption import interrupted_run
 from tests.grafana.decryptor import LEGACY, SecretAddress, read_secrets
 from tests.grafana.fidelity import snapshot_non_secret_bytes
 from tests.grafana.unwrapping import azure_unwrappers
-from tests.support.commandline import CommandLine
+from tests.support.commandline import LONGEST_SECONDS, CommandLine
 from tests.support.vault import clean_environment
 
 DAMAGED = SecretAddress(DAMAGED_TABLE, (DAMAGED_ID,), "dashboard_encrypted")
@@ -164,7 +164,7 @@ def test_whoever_stops_it_finds_neither_processes_nor_files_left(
                 break
         assert any(tmp_path.iterdir())
         demo.send_signal(number)
-        _, stderr = demo.communicate(timeout=120)
+        _, stderr = demo.communicate(timeout=LONGEST_SECONDS)
     assert demo.returncode == 4, stderr
     assert "Traceback" not in stderr
     assert list(tmp_path.iterdir()) == []
