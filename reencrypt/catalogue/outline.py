@@ -46,7 +46,8 @@ def outline(document: bytes) -> Outline | None:
     # A piece is preceded by all pieces before it, and by the two quotes of each string among them and its own first.
     ends = list(accumulate(map(len, pieces)))
     starts = [end + 2 * number + 1 for number, end in enumerate(ends[:-1:2])]
-    pieces[1::2] = [b'"%s%d"' % (_MARK.encode(), number) for number in range(len(texts))]
+    mark = _MARK.encode()
+    pieces[1::2] = [b'"%s%d"' % (mark, number) for number in range(len(texts))]
     try:
         return Outline(_decode(b"".join(pieces).decode()), texts, starts)
     except (ValueError, RecursionError):
