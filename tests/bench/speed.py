@@ -10,9 +10,10 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
@@ -38,10 +39,11 @@ from tests.bench import fixtures
 from tests.bench.fixtures import Bench
 from tests.bench.floors import floor_on_mysql, floor_on_postgres, floor_on_sqlite
 from tests.bench.result import Result, publish
+from tests.bench.threads import on_simulated_threads
 from tests.support.engine import Engine
 from tests.support.inprocess import in_session, in_stores, verify
 from tests.support.mysql import MysqlServer
-from tests.support.mysql_programs import installed_mariadb
+from tests.support.mysql_programs import Product, available
 from tests.support.peak import MEGABYTE, peak_of
 from tests.support.postgres import PostgresEngine, PostgresServer, connect, run_in_thread
 
@@ -105,8 +107,8 @@ def migration(bench: Bench, count: int) -> list[Result]:
     rate = count / ours(engine).seconds
     bare = (bare + derivations_per_second(available_threads())) / 2
     return [
-        Result("first migration, secrets/s", rate, 0.92 * bare, "higher"),
-        Result("… as a share of bare PBKDF2", rate / bare, 0.92, "higher"),
+        Result("first migration, secrets/s", rate, 0.95 * bare, "higher"),
+        Result("… as a share of bare PBKDF2", rate / bare, 0.95, "higher"),
     ]
 
 
@@ -129,8 +131,13 @@ def seconds_of_ours(engine: Engine) -> float:
     return ours(engine).seconds
 
 
-def rotation(bench: Bench, kind: str, count: int, rounds: int) -> list[Result]:
+#: The share of the floor that a rotation has to reach on each server.
+ROTATION = {"postgres": 0.75, "sqlite": 0.55, "mariadb": 0.75, "mysql": 0.7}
+
+
+def rotation(bench: Bench, server: str, count: int, rounds: int) -> list[Result]:
     """Rows of an earlier run, against the same pages without safety."""
+    kind = "mysql" if server == "mariadb" else server
 
     def prepare() -> Engine:
         engine = bench.engine(kind)
@@ -141,8 +148,8 @@ def rotation(bench: Bench, kind: str, count: int, rounds: int) -> list[Result]:
     floors: dict[str, Measure] = {"postgres": floor_on_postgres, "sqlite": floor_on_sqlite, "mysql": floor_on_mysql}
     seconds, least = alternately(rounds, prepare, seconds_of_ours, floors[kind])
     mine, bare = count / seconds, count / least
-    print(f"{kind}: {mine:,.0f} secrets/s, floor {bare:,.0f}", file=sys.stderr)  # noqa: T201
-    return [Result(f"rotation on {kind}, share of the floor", mine / bare, 0.4, "higher")]
+    print(f"{server}: {mine:,.0f} secrets/s, floor {bare:,.0f}", file=sys.stderr)  # noqa: T201
+    return [Result(f"rotation on {server}, share of the floor", mine / bare, ROTATION[server], "higher")]
 
 
 def manager_rotation(bench: Bench, count: int, rounds: int) -> list[Result]:
@@ -188,7 +195,7 @@ def verification(bench: Bench, count: int) -> list[Result]:
 def grafanas_procedure(bench: Bench, count: int) -> list[Result]:
     """Row by row, two derivations for each, a transaction for each: what Grafana's own command does."""
     results = []
-    for name, share, target in (("first migration", 1.0, 3.0), ("rotation", 10.0, 100.0)):
+    for name, share, target in (("first migration", 1.0, 3.0), ("rotation", 10.0, 170.0)):
         engines = []
         for _ in range(2):
             engine = bench.engine("postgres")
@@ -276,6 +283,20 @@ def scaling(bench: Bench, sizes: tuple[int, int]) -> list[Result]:
     return [Result("scaling, exponent", exponent, 1.05, "lower")]
 
 
+PRODUCTS: tuple[Product, ...] = ("mariadb", "mysql")
+
+
+@contextmanager
+def server_of(product: Product) -> Iterator[MysqlServer | None]:
+    """A server of a product while the block runs, None where there is none."""
+    server = MysqlServer(product=product) if available(product) else None
+    try:
+        yield server
+    finally:
+        if server is not None:
+            server.stop()
+
+
 def main() -> int:
     """Measure everything; `REENCRYPT_BENCH_SHARE=0.1` does it at a tenth of the size."""
     share = float(os.environ.get("REENCRYPT_BENCH_SHARE", "1"))
@@ -285,21 +306,25 @@ def main() -> int:
 
     adapt_interpreter()  # as the command line does
     results: list[Result] = []
-    postgres, mysql = PostgresServer(), MysqlServer() if installed_mariadb() else None
+    postgres = PostgresServer()
     try:
         with tempfile.TemporaryDirectory() as folder:
-            bench = Bench(Path(folder), postgres, mysql)
+            bench = Bench(Path(folder), postgres, None)
             results += memory(bench, size(10_000), size(1_000_000))
             results += documents(bench, max(20, round(200 * share)))
             results += migration(bench, size(40_000))
-            for kind in ("postgres", "sqlite", *(("mysql",) if mysql else ())):
-                results += rotation(bench, kind, size(200_000), 5 if share == 1 else 3)
-            results += manager_rotation(bench, size(100_000), 5 if share == 1 else 3)
+            results += on_simulated_threads(bench, size(40_000), seconds_of_ours)
+            rounds = 5 if share == 1 else 3
+            for kind in ("postgres", "sqlite"):
+                results += rotation(bench, kind, size(200_000), rounds)
+            for product in PRODUCTS:
+                with server_of(product) as mysql:
+                    if mysql is not None:
+                        results += rotation(replace(bench, mysql=mysql), product, size(200_000), rounds)
+            results += manager_rotation(bench, size(100_000), rounds)
             results += verification(bench, size(200_000))
             results += grafanas_procedure(bench, size(3000))
             results += scaling(bench, (size(100_000), size(1_000_000)))
     finally:
         postgres.stop()
-        if mysql:
-            mysql.stop()
     return publish("", results)
