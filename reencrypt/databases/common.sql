@@ -165,13 +165,14 @@ UPDATE reencrypt_lease SET token = :token, holder = :holder, beat_seconds = :bea
 WHERE id = 1 AND token <= :token AND beats = :beats
 
 -- name: lease_check
-SELECT token FROM reencrypt_lease WHERE id = 1 AND token = :token
+SELECT held.token FROM reencrypt_lease AS held WHERE held.id = 1 AND held.token = :token
+AND EXISTS (SELECT 1 FROM reencrypt_lease AS claimed WHERE claimed.id = 2 AND claimed.token = :token)
 
 -- name: lease_beat
 UPDATE reencrypt_lease SET beats = beats + 1 WHERE id = 2 AND token = :token
 
 -- name: lease_release
-UPDATE reencrypt_lease SET holder = '' WHERE id IN (1, 2) AND token = :token
+UPDATE reencrypt_lease SET holder = '' WHERE id = :id AND token = :token
 
 -- name: run_insert
 INSERT INTO reencrypt_run (id, number, operation, state, target_provider, algorithm, salt, wrap_format, target_key,

@@ -259,7 +259,7 @@ class Database(Executor, Protocol):
         ...
 
     async def key_ahead(self, location: Location, after: Key | None, *, rows: int) -> Key | None:
-        """The key of the last of the next rows behind `after`, with any content; None where there are fewer."""
+        """The key of the last of the next rows behind `after` that `read_page` reads; None where there are fewer."""
         ...
 
     async def read_rows(self, location: Location, keys: Sequence[Key]) -> list[Row]:

@@ -156,10 +156,11 @@ class Trail:
         return time.monotonic() - self.since
 
     def sample(self) -> dict[str, Any] | None:
-        """The pace for an entry, None where none is due; `saved` has to follow the commit."""
+        """The pace for an entry, None where none is due. `saved` or `unsaved` has to follow; none is due until then."""
         seconds = self.seconds
         if seconds < self._due:
             return None
+        self._due = float("inf")
         return {
             "seconds": round(seconds, 3),
             "looked_at": self.looked_at,
@@ -175,6 +176,11 @@ class Trail:
         # Others may have been heard since.
         self.waits -= Counter(sample["waits"])
         self._due = sample["seconds"] + _FIRST_SECONDS * 2 ** (self._samples // _SAMPLES)
+
+    def unsaved(self, sample: Mapping[str, Any] | None) -> None:
+        """Note that the transaction with a sample has failed."""
+        if sample is not None:
+            self._due = sample["seconds"]
 
     def totals(self) -> dict[str, Any]:
         """What the entry of an end says of the invocation."""

@@ -56,8 +56,9 @@ class FailureRate:
         if failed:
             self.failed[key] = self.failed.get(key, 0) + number
 
-    def add(self, other: FailureRate) -> None:
-        """Add another failure rate to this one."""
+    def add(self, other: FailureRate) -> FailureRate:
+        """Add another failure rate to this one; returns what was not counted before."""
+        before = {key: (self.tried.get(key, 0), self.failed.get(key, 0)) for key in other.tried}
         for mine, theirs in ((self.tried, other.tried), (self.failed, other.failed)):
             for key, count in theirs.items():
                 mine[key] = mine.get(key, 0) + count
@@ -65,15 +66,18 @@ class FailureRate:
             seen = self._seen.setdefault((key, failed), set())
             self._count(key, -len(marks & seen), failed=failed)
             seen.update(itertools.islice(marks - seen, max(0, _MOST_REMEMBERED - len(seen))))
+        return FailureRate(
+            {key: self.tried[key] - tried for key, (tried, _) in before.items()},
+            {key: self.failed[key] - bad for key, (_, bad) in before.items() if self.failed.get(key, 0) > bad},
+        )
 
     def to_json(self, whole_run: FailureRate | None = None) -> str:
         """Return the form in the state tables: only keys with failures, so that a run without any writes nothing.
 
-        For a part of a run the secrets that were tried are those of the `whole_run`: a part without failures has none
-        recorded.
+        A part of a run records its own failures, of the secrets that the `whole_run` has tried so far.
         """
-        tried = (whole_run or self).tried
-        return json.dumps({key: [tried[key], failed] for key, failed in sorted(self.failed.items())})
+        whole = whole_run or self
+        return json.dumps({key: [whole.tried[key], self.failed.get(key, 0)] for key in sorted(whole.failed)})
 
     def resume(self, part: FailureRate) -> None:
         """Add what a part of an interrupted run has recorded: its failures, of the secrets that the run had tried."""

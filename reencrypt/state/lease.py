@@ -115,7 +115,8 @@ class Lease:
         if self.is_dropped:
             return
         async with database.transaction() as transaction:
-            await transaction.execute("lease_release", token=self.token)
+            for number in (_HEARTBEAT, _LEASE):
+                await transaction.execute("lease_release", id=number, token=self.token)
 
 
 @asynccontextmanager
@@ -218,7 +219,7 @@ async def wait_until_free(
 async def read_holder(database: Database) -> str:
     """Read who holds the lease, empty where it is free."""
     rows = await _read(database)
-    return rows[0].holder if rows else ""
+    return next((row.holder for row in reversed(rows) if row.holder), "")
 
 
 async def take_lease(
@@ -242,27 +243,36 @@ async def take_lease(
         await wait_until_free(database, timeout_seconds, waiting, known_dead)
         lease = Lease(max(held.token, heartbeat.token) + 1, beat_seconds)
         mine: dict[str, Value] = {"token": lease.token, "holder": holder_name(), "beat_seconds": beat_seconds}
-        async with database.transaction() as transaction:
-            claimed = await transaction.execute(
-                "lease_claim", **mine, at=stamp(), before=heartbeat.token, beats=heartbeat.beats
-            )
-        if claimed and await _taken(lease, database, {**mine, "beats": held.beats}):
+        claim: dict[str, Value] = {**mine, "before": heartbeat.token, "beats": heartbeat.beats}
+        if await _taken(lease, database, claim, {**mine, "beats": held.beats}):
             return lease
         # Another contender was faster; the next iteration sees it alive.
 
 
-async def _taken(lease: Lease, database: Database, mine: Mapping[str, Value]) -> bool:
-    """Take the row of a lease that is claimed, after the transactions that its old holder has left open.
+async def _taken(lease: Lease, database: Database, claim: Mapping[str, Value], mine: Mapping[str, Value]) -> bool:
+    """Claim a lease and take its row, after the transactions that its old holder has left open.
 
-    Returns whether nobody else has claimed it since. Raises `UnavailableError` where such a transaction does not end.
+    Returns whether nobody else was faster. Raises `UnavailableError` where such a transaction does not end.
     """
 
     async def body(transaction: Transaction) -> bool:
         return bool(await transaction.execute("lease_take", **mine, at=stamp()))
 
+    taken = False
     try:
-        return await retry_transaction(database, body, deadline_seconds=_OPEN_PAGES_SECONDS)
-    except UnavailableError:
-        with suppress(ReencryptError):
-            await lease.release(database)
-        raise
+        async with database.transaction() as transaction:
+            if not await transaction.execute("lease_claim", **claim, at=stamp()):
+                return False
+        taken = await retry_transaction(database, body, deadline_seconds=_OPEN_PAGES_SECONDS)
+    finally:
+        if not taken:
+            # Nobody has to wait for whoever gave up, or was stopped.
+            with suppress(ReencryptError, TimeoutError):
+                await asyncio.shield(_unclaim(lease, database))
+    return taken
+
+
+async def _unclaim(lease: Lease, database: Database) -> None:
+    # The row of the lease is left alone: others may have it locked.
+    async with asyncio.timeout(_RELEASE_SECONDS), database.transaction() as transaction:
+        await transaction.execute("lease_release", id=_HEARTBEAT, token=lease.token)

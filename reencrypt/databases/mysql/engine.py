@@ -106,6 +106,7 @@ class MysqlDialect:
     ) -> tuple[int, Key | None]:
         """Find where the stretch ends, then count up to there."""
         rendering = await self.rendering(session, location)
-        end = await self.key_ahead(session, location, after, rows)
+        found = await session.fetch(*rendering.end_of_stretch(after, rows))
+        end = tuple(found[0]) if found else None
         ((number,),) = await session.fetch(*rendering.count(Stretch(after, end)))
         return int(number), end

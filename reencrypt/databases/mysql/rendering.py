@@ -168,7 +168,17 @@ class Rendering:
         ), [*values, rows, size]
 
     def key_ahead(self, after: Key | None, rows: int) -> Query:
-        """Read the key of the last of the next rows."""
+        """Read the key of the last of the next rows that `page` reads; no row where there are fewer."""
+        keys = ", ".join(self._key(name) for name in self.location.key)
+        names = ", ".join(f"t.{quote(name)}" for name in self.location.key)
+        where, values = self._where(Stretch(after))
+        return (
+            f"SELECT {names} FROM {quote(self.location.table)} AS t WHERE {' AND '.join(where)} "
+            f"ORDER BY {keys} LIMIT 1 OFFSET %s"
+        ), [*values, rows - 1]
+
+    def end_of_stretch(self, after: Key | None, rows: int) -> Query:
+        """Read the key of the last of the next rows, with any content; no row where there are fewer."""
         keys = ", ".join(self._key(name) for name in self.location.key)
         between, values = self._between(Stretch(after))
         where = f"WHERE {' AND '.join(between)} " if between else ""

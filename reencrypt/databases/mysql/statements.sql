@@ -11,8 +11,11 @@ LOCK IN SHARE MODE
 INSERT INTO reencrypt_lease (id, token, holder, beats, beat_seconds, taken) VALUES (:id, :token, '', 0, 0, :at)
 ON DUPLICATE KEY UPDATE beats = beats
 
+-- No page begins once the lease is claimed. The row of the heartbeat is read without a lock.
 -- name: lease_check
-SELECT token FROM reencrypt_lease WHERE id = 1 AND token = :token LOCK IN SHARE MODE
+SELECT held.token FROM reencrypt_lease AS held WHERE held.id = 1 AND held.token = :token
+AND (SELECT COUNT(*) FROM reencrypt_lease AS claimed WHERE claimed.id = 2 AND claimed.token = :token) = 1
+LOCK IN SHARE MODE
 
 -- name: run_insert
 INSERT INTO reencrypt_run (id, number, operation, state, target_provider, algorithm, salt, wrap_format, target_key,

@@ -204,12 +204,13 @@ class Rendering:
 
     def key_ahead(self, after: Key | None, rows: int) -> Query:
         """Read the key of the last of the next rows."""
-        values: list[Value] = []
         key = ", ".join(map(quote, self.location.key))
-        between = self._between(Stretch(after), values)
-        where = f"WHERE {' AND '.join(between)} " if between else ""
+        where, values = self._where(Stretch(after))
         offset = _bind(values, rows - 1)
-        return f"SELECT {key} FROM {self._own_rows()} {where}ORDER BY {key} LIMIT 1 OFFSET {offset}", values
+        return (
+            f"SELECT {key} FROM {self._own_rows()} WHERE {' AND '.join(where)} ORDER BY {key} LIMIT 1 OFFSET {offset}",
+            values,
+        )
 
     def to_key(self, raw: Sequence[Any]) -> Key:
         """Build a key from a result of `key_ahead`."""

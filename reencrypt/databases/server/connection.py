@@ -159,6 +159,11 @@ class Connection:
             self._teller.succeeded()
             return found
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it is connected, as far as is known."""
+        return self._session is not None and not self._session.link.is_closed()
+
     async def open(self) -> None:
         """Connect now, once, without a retry. Raises a `ReencryptError` where that fails."""
         async with self._in_use, self._undoubted():

@@ -270,7 +270,7 @@ class SqliteDatabase:
         where, values = conditions(location)
 
         async def work() -> tuple[int, Key | None]:
-            end = await self._key_ahead(location, after, rows)
+            end = await self._key_ahead(location, after, rows, [], [])
             between, keys = within(location, Stretch(after, end))
             query = f"SELECT COUNT(*) FROM {quote(location.table)} WHERE {' AND '.join(where + between)}"
             ((number,),) = await self._reader.execute_fetchall(query, (*values, *keys))
@@ -280,14 +280,17 @@ class SqliteDatabase:
 
     async def key_ahead(self, location: Location, after: Key | None, *, rows: int) -> Key | None:
         """Find it by the index of the key."""
-        return await self._retry(lambda: _to_the_end(self._key_ahead(location, after, rows)))
+        where, values = conditions(location)
+        return await self._retry(lambda: _to_the_end(self._key_ahead(location, after, rows, where, values)))
 
-    async def _key_ahead(self, location: Location, after: Key | None, rows: int) -> Key | None:
+    async def _key_ahead(
+        self, location: Location, after: Key | None, rows: int, where: list[str], values: list[Value]
+    ) -> Key | None:
         key = ", ".join(map(quote, location.key))
-        later, values = within(location, Stretch(after))
-        where = f"WHERE {' AND '.join(later)}" if later else ""
-        query = f"SELECT {key} FROM {quote(location.table)} {where} ORDER BY {key} LIMIT 1 OFFSET ?"
-        found = list(await self._reader.execute_fetchall(query, (*values, rows - 1)))
+        later, keys = within(location, Stretch(after))
+        terms = f"WHERE {' AND '.join(where + later)}" if where + later else ""
+        query = f"SELECT {key} FROM {quote(location.table)} {terms} ORDER BY {key} LIMIT 1 OFFSET ?"
+        found = list(await self._reader.execute_fetchall(query, (*values, *keys, rows - 1)))
         return tuple(found[0]) if found else None
 
     async def _fitting(self, query: str, values: tuple[Value, ...], size: int) -> int:

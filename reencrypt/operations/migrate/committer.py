@@ -67,7 +67,11 @@ class Committer:
                 await append_audit(transaction, pace)
             return committed
 
-        done = await retry_transaction(self.database, body)
+        try:
+            done = await retry_transaction(self.database, body)
+        except BaseException:
+            self.trail.unsaved(sample)
+            raise
         done.locked_seconds = loop.time() - locked_since
         checkpoint.counts = done.counts
         self.trail.saved(sample)

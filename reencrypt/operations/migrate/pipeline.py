@@ -305,9 +305,9 @@ class Pipeline:
         """Commit, and take rows that lost a race through the pipeline again until they win or have lost too often."""
         if part.checkpoint.pass_number == 0:
             # A sweep mostly tries what has failed already.
-            self._failure_rate.add(page.failure_rate)
+            news = self._failure_rate.add(page.failure_rate)
             if part.checkpoint.key_range is not None:
-                part.checkpoint.key_range.failure_rate.add(page.failure_rate)
+                part.checkpoint.key_range.failure_rate.add(news)
             self._failure_rate.check(self._session.options.safety.max_quarantine, page.failure_rate.failed)
         committed = await self._write(part, page)
         if committed.moved or committed.findings:

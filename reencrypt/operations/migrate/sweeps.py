@@ -97,9 +97,9 @@ class Sweeper:
             for each in await read_checkpoints(self.session.database, self.run.id)
             if each.pass_number == number
         }
-        for each in saved.values():
-            for part in each.ranges:
-                # Until a location is done its ranges alone have what they met.
+        for location in self.locations:
+            for part in saved[location.name].ranges if location.name in saved else ():
+                # Until a location is done its ranges alone have what they met. Those of another one keep it.
                 if part.key_range is not None:
                     self.run.failure_rate.resume(part.key_range.failure_rate)
         moved = 0

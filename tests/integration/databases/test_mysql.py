@@ -365,9 +365,9 @@ async def test_rows_are_counted_that_match_though_nothing_changes(
     await database.create_state()
     engine.execute("INSERT INTO reencrypt_lease VALUES (1, 7, 'h', 0, 1, '')")
     async with database.transaction() as transaction:
-        assert await transaction.execute("lease_release", token=7) == 1
-        assert await transaction.execute("lease_release", token=7) == 1
-        assert await transaction.execute("lease_release", token=8) == 0
+        assert await transaction.execute("lease_release", id=1, token=7) == 1
+        assert await transaction.execute("lease_release", id=1, token=7) == 1
+        assert await transaction.execute("lease_release", id=1, token=8) == 0
 
 
 async def test_two_first_runs_create_the_state_tables_at_once(engine: MysqlEngine) -> None:

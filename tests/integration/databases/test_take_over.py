@@ -15,8 +15,9 @@ from reencrypt.databases.protocol import Database, Transaction
 from reencrypt.databases.retry import retry_transaction
 from reencrypt.errors import LeaseHeldError, UnavailableError
 from reencrypt.settings import load_settings
-from reencrypt.state.lease import Lease, take_lease
+from reencrypt.state.lease import Lease, read_holder, take_lease
 from tests.grafana.builder import GrafanaBuilder
+from tests.support.accounts import grant, new_account, tables_of, url_as
 from tests.support.engine import Engine
 from tests.support.servers import SERVERS
 
@@ -97,9 +98,9 @@ async def test_a_take_over_waits_for_open_pages_and_no_page_of_the_old_token_fol
         await successor.release(new)
 
 
-@pytest.mark.parametrize("engine", ["postgres"], indirect=True)
+@pytest.mark.parametrize("engine", SERVERS, indirect=True)
 async def test_no_page_begins_once_the_lease_is_claimed(opening: Opening) -> None:
-    """On PostgreSQL, where those who share a lock would pass by who waits for all of them."""
+    """On PostgreSQL those who share a lock would pass by who waits for all of them."""
     old, new = await opening(), await opening()
     lease = await taken(old)
     async with a_page(old, lease):
@@ -121,6 +122,22 @@ async def test_a_page_that_stays_open_keeps_others_out_and_they_say_so(opening: 
             await taken(new)
     # Whoever comes next need not wait for the one that gave up.
     assert (await taken(new)).token > lease.token
+
+
+async def test_who_is_stopped_while_it_takes_the_lease_over_gives_the_claim_back(
+    opening: Opening, engine: Engine
+) -> None:
+    old, new = await opening(), await opening()
+    lease = await taken(old)
+    await lease.release(old)
+    if engine.kind == "sqlite":
+        return
+    async with a_page(old, lease):
+        taking = asyncio.ensure_future(taken(new))
+        await until(partial(is_claimed, new, lease))
+        taking.cancel()
+        await asyncio.wait((taking,))
+        assert await read_holder(new) == ""
 
 
 async def test_a_contender_that_died_between_claim_and_lease_is_one_more_dead_holder(opening: Opening) -> None:
@@ -164,3 +181,41 @@ async def until(condition: Callable[[], Awaitable[bool]]) -> None:
     async with asyncio.timeout(60):
         while not await condition():
             pass
+
+
+@pytest.mark.parametrize("engine", ["postgres"], indirect=True)
+async def test_a_lost_connection_that_the_server_does_not_grant_again_stops_nobody(
+    opening: Opening, engine: Engine
+) -> None:
+    """Somebody else has its place: the other connections do its work."""
+    await opening()
+    account = new_account(engine)
+    grant(engine, account, "ALL", *tables_of(engine))
+    engine.execute(f"ALTER ROLE {account} CONNECTION LIMIT 2")
+    settings = load_settings(config=None, home=None, database_url=url_as(engine, account), environ={})
+    database = await open_database(settings.database, write=True)
+    try:
+        await lost_and_refused(database, engine, account)
+        for _ in range(5):
+            async with asyncio.TaskGroup() as group:
+                for _ in range(3):
+                    group.create_task(retry_transaction(database, ask, deadline_seconds=20))
+    finally:
+        await database.close()
+
+
+async def lost_and_refused(database: Database, engine: Engine, account: str) -> None:
+    """Open two connections for writing and lose one; the server grants one from now on."""
+    # The reader has the place of one of them. Nothing is read from now on.
+    end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = ? ORDER BY backend_start LIMIT 1"
+    engine.query(end, account)
+    async with database.transaction() as first:
+        await ask(first)
+        async with database.transaction() as second:
+            await ask(second)
+    engine.query(end, account)
+    engine.execute(f"ALTER ROLE {account} CONNECTION LIMIT 1")
+
+
+async def ask(transaction: Transaction) -> None:
+    await transaction.fetch("lease_read")
