@@ -50,7 +50,6 @@ def through(story: Story, proxy: SilentProxy, patience: float | None = SILENCE) 
 
 
 #: What each transaction of a page says last: the words of the next one count behind that of the page before.
-CHECKPOINT = b"reencrypt_checkpoint (run_id"
 #: How a page is written, and how a transaction is committed: PostgreSQL's BEGIN says READ COMMITTED.
 WORDS = {
     "postgres": {"update": b" AS t SET", "commit": b"COMMIT\0", "journal": b"reencrypt_journal (run_id"},
@@ -59,18 +58,20 @@ WORDS = {
 
 #: Where a run falls silent: what the client says, how often before, and whether the server still gets it.
 PLACES = {
-    "page's update": ("update", 0, False),
+    "page's update": ("update", 1, False),
     "page's commit": ("commit", 2, False),
     "answer to a page's commit": ("commit", 2, True),
-    "journal": ("journal", 0, False),
+    "journal": ("journal", 1, False),
 }
 
 
 def silence_at(place: str, story: Story, proxy: SilentProxy) -> None:
     """Fall silent at a place of `PLACES`, behind the first page."""
     said, skip, answer_only = PLACES[place]
-    words = WORDS[story.engine.kind][said]
-    proxy.silence_at(words, after=CHECKPOINT, skip=skip, answer_only=answer_only)
+    words = WORDS[story.engine.kind]
+    # A journal has the data key first, then each page behind its update.
+    after = words["journal" if said == "update" else "update"]
+    proxy.silence_at(words[said], after=after, skip=skip, answer_only=answer_only)
 
 
 def rewritten(story: Story) -> int:

@@ -100,12 +100,12 @@ async def _update(database: Database) -> None:
 
 async def _write(database: Database) -> None:
     async with database.transaction() as transaction:
-        await transaction.execute("lease_first", at="now")
+        await transaction.execute("lease_first", id=1, token=0, at="now")
 
 
 async def _roll_back(database: Database) -> None:
     async with database.transaction() as transaction:
-        await transaction.execute("lease_first", at="now")
+        await transaction.execute("lease_first", id=1, token=0, at="now")
         raise UnavailableError("the work fails by itself")
 
 

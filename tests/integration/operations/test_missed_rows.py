@@ -15,6 +15,7 @@ import pytest
 
 from reencrypt.catalogue.location import Location
 from reencrypt.catalogue.locations import BY_NAME
+from reencrypt.databases import paging
 from reencrypt.databases.connect import open_database
 from reencrypt.databases.protocol import Database
 from reencrypt.errors import IncompleteScanError
@@ -297,6 +298,8 @@ async def test_a_scan_that_missed_rows_once_is_made_again_and_counts_nothing_twi
     planned = (await in_session(plan, settings, OPTIONS)).as_json()
     assert (truth["secrets"]["total"], truth["secrets"]["unreadable"]) == (350, 30)
     total = multiply_tokens(grafana) + 30
+    # So that there is a second page on a server too.
+    monkeypatch.setattr(paging, "_LONG_PAGE", 1000)
 
     class Once(Drop):
         def takes(self, location: Location) -> bool:
