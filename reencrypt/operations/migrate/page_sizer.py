@@ -10,8 +10,6 @@ from reencrypt.databases.protocol import LockPolicy
 PAGE_BYTES: Final = 1024 * 1024  # bounds memory, whatever a row holds
 _FIRST_ROWS: Final = 200
 _MOST_ROWS: Final = 2000
-# Of a server that is far away, fewer rows make a transaction no shorter: what takes time is its round trips.
-_LEAST_ROWS: Final = 100
 
 
 @dataclass(slots=True)
@@ -30,8 +28,7 @@ class PageSizer:
         wanted = rows * factor
         if rows and (wanted > self.rows or factor < 1):
             wanted = min(2.0 * self.rows, max(0.5 * self.rows, wanted))
-            least = 1 if self.policy.gaps else _LEAST_ROWS
-            self.rows = max(least, min(_MOST_ROWS, round(wanted)))
+            self.rows = max(1, min(_MOST_ROWS, round(wanted)))
 
     def pause_after(self, locked_seconds: float) -> float:
         """Seconds to wait after a page, so that other writers get their turn."""
