@@ -171,6 +171,9 @@ AND EXISTS (SELECT 1 FROM reencrypt_lease AS claimed WHERE claimed.id = 2 AND cl
 -- name: lease_beat
 UPDATE reencrypt_lease SET beats = beats + 1 WHERE id = 2 AND token = :token
 
+-- name: lease_settle
+UPDATE reencrypt_lease SET taken = taken WHERE id = 1 AND token = :token
+
 -- name: lease_release
 UPDATE reencrypt_lease SET holder = '' WHERE id = :id AND token = :token
 

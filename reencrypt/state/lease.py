@@ -102,6 +102,10 @@ class Lease:
 
         return await retry_transaction(database, body)
 
+    async def settle(self, database: Database) -> None:
+        """Return once every transaction under this lease has ended, also one whose connection was cut in its commit."""
+        await self.apply(database, "lease_settle", token=self.token)
+
     async def drop_state(self, database: Database) -> None:
         """Drop the state tables with the lease's own: nothing can be done under it after that."""
         await self.stop_beating()

@@ -26,7 +26,7 @@ from reencrypt.state.runs import Run, save_failure_rate
 class Committed:
     """The result of a commit: the rows that lost a race and must be read again, and how long locks were held.
 
-    `counts` are those of the checkpoint, with the page.
+    `counts` are those of the checkpoint, with the page. One round trip of the transaction took `round_trip_seconds`.
     """
 
     lost: list[Key]
@@ -34,6 +34,7 @@ class Committed:
     findings: list[Finding]
     counts: Counts
     locked_seconds: float = 0.0
+    round_trip_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,10 @@ class Committer:
         checkpoint: Checkpoint,
     ) -> Committed:
         """Everything of a page inside its transaction; may be begun again, so it changes nothing in memory."""
+        loop = asyncio.get_running_loop()
+        since = loop.time()
         await self.lease.check(transaction)
+        round_trip = loop.time() - since
         lost: list[Key] = []
         if page.updates:
             # From here to the commit nobody can delete a key that the new bytes need.
@@ -106,12 +110,12 @@ class Committer:
         if saved.key_range is not None:
             tally = saved.key_range.failure_rate.to_json(self.run.failure_rate)
             await save_checkpoint(transaction, self.run.id, saved, tally)
-            return Committed(lost, page.moved, findings, counts)
+            return Committed(lost, page.moved, findings, counts, round_trip_seconds=round_trip)
         if saved.done and not lost:
             await drop_stale(transaction, self.run.id, saved.pass_number, location.name)
         await self._save_failure_rate(transaction, saved)
         await save_checkpoint(transaction, self.run.id, saved)
-        return Committed(lost, page.moved, findings, counts)
+        return Committed(lost, page.moved, findings, counts, round_trip_seconds=round_trip)
 
     async def _save_failure_rate(self, transaction: Transaction, checkpoint: Checkpoint) -> None:
         if self.run.failure_rate.failed and checkpoint.pass_number == 0:

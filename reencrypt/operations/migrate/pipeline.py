@@ -312,8 +312,9 @@ class Pipeline:
         committed = await self._write(part, page)
         if committed.moved or committed.findings:
             # Otherwise the lock was held for the checkpoint alone.
-            self._page_sizer.learn(rows, committed.locked_seconds)
-            self._width.learn(committed.locked_seconds)
+            work = self._page_sizer.work_of(committed.locked_seconds, committed.round_trip_seconds)
+            self._page_sizer.learn(rows, work)
+            self._width.learn(work)
         moved = self._report(part, committed, page.secrets)
         attempts = 1
         while committed.lost:

@@ -213,8 +213,10 @@ class _Migration:
             stopped = session.stop.reason
         finally:
             announcing.cancel()
-        reading = self._read(plan, current)
-        counts, quarantine = await (session.stop.reported(reading) if stopped else reading)
+        if stopped:
+            counts, quarantine = await session.stop.reported(self._read_settled(plan, lease, current))
+        else:
+            counts, quarantine = await self._read(plan, current)
         incomplete: Mapping[str, Coverage] = {}
         may_remain = ""
         if stopped:
@@ -254,6 +256,13 @@ class _Migration:
         async with self.session.database.together():
             counts = await counts_of(self.session.database, current, self._chosen(plan))
             return counts, plan.schema.own(await read_quarantine(self.session.database))
+
+    async def _read_settled(
+        self, plan: Plan, lease: Lease, current: Run
+    ) -> tuple[dict[str, Counts], list[QuarantineEntry]]:
+        """Read the same once no page is on its way any more: some were cut off, and may be committed still."""
+        await lease.settle(self.session.database)
+        return await self._read(plan, current)
 
     async def _looked_at(self, current: Run) -> int:
         """How many secrets the pass that was interrupted had looked at."""

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
-_SLOW: Final = 2.0  # times as long as a page should lock, or has to: the server, or whoever needs it, has enough to do
+_SLOW: Final = 2.0  # times as long as a page should lock: the server, or whoever needs it, has enough to do
 
 
 class Width:
@@ -20,8 +20,7 @@ class Width:
     def __init__(self, most: int, hold_seconds: float) -> None:
         self.most = most
         self.now = 1
-        self._hold_seconds = hold_seconds
-        self._quickest = float("inf")  # which is much where the server is far away
+        self._slow_seconds = _SLOW * hold_seconds
         self._quick = 0
         self._open = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
@@ -46,8 +45,7 @@ class Width:
 
     def learn(self, locked_seconds: float) -> None:
         """Let in more or fewer, by how long a page has locked its rows."""
-        self._quickest = min(self._quickest, locked_seconds)
-        if locked_seconds > _SLOW * max(self._hold_seconds, self._quickest):
+        if locked_seconds > self._slow_seconds:
             self.now, self._quick = max(1, self.now // 2), 0
             return
         self._quick += 1

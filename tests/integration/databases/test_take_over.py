@@ -76,6 +76,19 @@ async def test_a_beat_waits_for_no_page(opening: Opening) -> None:
 
 
 @pytest.mark.parametrize("engine", SERVERS, indirect=True)
+async def test_what_is_on_its_way_is_waited_for_before_anybody_counts(opening: Opening) -> None:
+    database, other = await opening(), await opening()
+    lease = await taken(database)
+    async with a_page(other, lease):
+        settling = asyncio.ensure_future(lease.settle(database))
+        # Long enough for a statement that waits for nothing.
+        for _ in range(10):
+            await retry_transaction(database, lease.beat)
+        assert not settling.done()
+    await settling
+
+
+@pytest.mark.parametrize("engine", SERVERS, indirect=True)
 async def test_a_take_over_waits_for_open_pages_and_no_page_of_the_old_token_follows(opening: Opening) -> None:
     """A hundred times: a holder with open pages stops, another takes over, the first goes on."""
     old, new = await opening(), await opening()

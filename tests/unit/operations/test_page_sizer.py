@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -44,3 +45,18 @@ def test_a_page_has_a_row_at_least() -> None:
     sizer = PageSizer(POLICY, 1)
     sizer.learn(1, 9.0)
     assert sizer.rows == 1
+
+
+@given(st.floats(0.0, 0.1), st.floats(2e-5, 4e-4))
+def test_the_round_trips_to_a_server_far_away_make_no_page_smaller(round_trip: float, row_seconds: float) -> None:
+    sizer = PageSizer(POLICY)
+    for _ in range(20):
+        locked = 5 * round_trip + sizer.rows * row_seconds
+        sizer.learn(sizer.rows, sizer.work_of(locked, round_trip))
+    assert sizer.rows == 2000 or 0.04 < sizer.rows * row_seconds < 0.06
+
+
+def test_one_round_trip_that_took_long_excuses_nothing() -> None:
+    sizer = PageSizer(POLICY)
+    assert sizer.work_of(0.1, 0.001) == pytest.approx(0.095)
+    assert sizer.work_of(0.1, 0.5) == pytest.approx(0.095)
