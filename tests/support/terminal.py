@@ -105,6 +105,8 @@ def _run(
 
 
 #: Makes the terminal that of the process, so that what is typed there, such as Ctrl-C, reaches it, and starts the rest.
+#: What `nohup` leaves ignored for the tests is not ignored there.
 _IN_FOREGROUND: Final = (
-    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+    "import fcntl, os, signal, sys, termios; signal.signal(signal.SIGHUP, signal.SIG_DFL); "
+    "fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
 )
