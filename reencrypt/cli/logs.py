@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import asdict
 from typing import Any, Final
-
-import structlog
 
 from reencrypt.cli.figures import Figures
 from reencrypt.events import (
@@ -105,20 +103,12 @@ def log_listener(
 
     Lines of JSON have the ids of the trace too. A person would only have to read around them.
     """
-    renderers: list[Any]
-    if log_format == "json":
-        renderers = [structlog.processors.JSONRenderer()]
-    else:
-        renderers = [_with_escapes, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
-    logger = structlog.wrap_logger(
-        structlog.PrintLogger(sys.stderr),
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *renderers,
-        ],
-        wrapper_class=structlog.BoundLogger,
-    ).bind(**always)
+    made: list[Any] = []
+
+    def write(level: str, name: str, fields: Mapping[str, Any]) -> None:
+        if not made:
+            made.append(_logger(log_format).bind(**always))
+        getattr(made[0], level)(name, **fields)
 
     figures, due = Figures(clock), clock() + PROGRESS_SECONDS
 
@@ -129,10 +119,30 @@ def log_listener(
         if verbosity >= from_verbosity:
             fields = asdict(event)
             # A warning has a name of its own.
-            getattr(logger, level)(fields.pop("name", name), **ids, **fields)
+            write(level, fields.pop("name", name), {**ids, **fields})
         figures.listen(event)
         if isinstance(event, _COUNTED) and clock() >= due:
             due = clock() + PROGRESS_SECONDS
-            logger.info("progress", **ids, **figures.as_fields())
+            write("info", "progress", {**ids, **figures.as_fields()})
 
     return listen
+
+
+def _logger(log_format: str) -> Any:  # noqa: ANN401 - structlog's loggers are of no static type
+    """Make the logger for the first line: most short commands write none, and its library takes long to import."""
+    import structlog  # noqa: PLC0415
+
+    renderers: list[Any]
+    if log_format == "json":
+        renderers = [structlog.processors.JSONRenderer()]
+    else:
+        renderers = [_with_escapes, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    return structlog.wrap_logger(
+        structlog.PrintLogger(sys.stderr),
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *renderers,
+        ],
+        wrapper_class=structlog.BoundLogger,
+    )
