@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,7 +35,18 @@ from reencrypt.databases.sqlite.errors import (
     translated,
 )
 from reencrypt.databases.sqlite.footprint import footprint
-from reencrypt.databases.sqlite.rendering import batches, columns, conditions, length, quote, select, to_rows, within
+from reencrypt.databases.sqlite.reading import fitting_rows, to_the_end
+from reencrypt.databases.sqlite.rendering import (
+    batches,
+    columns,
+    conditions,
+    key_ahead,
+    length,
+    quote,
+    select,
+    to_rows,
+    within,
+)
 from reencrypt.databases.sqlite.transaction import SqliteTransaction
 from reencrypt.databases.state_version import read_state_version
 from reencrypt.databases.statements import STATE_VERSION, load_schema, load_statements
@@ -49,7 +60,6 @@ _BUSY_SECONDS: Final = 1.0  # one wait of SQLite's own handler, which ignores ca
 _DEADLINE_SECONDS: Final = 60.0  # of all waits for one lock together
 _OPENING_SECONDS: Final = 5.0  # the same when the file is opened
 _CHECKED_BYTES: Final = 64 * 1024 * 1024
-_FIRST_LENGTHS: Final = 16  # rows of a page that are measured in the first hop to the connection's thread
 
 # The file is locked 10 to 20 ms at a time: another writer loses less than one of its own disk syncs.
 _LOCK_POLICY: Final = LockPolicy(hold_seconds=0.015, gaps=True)
@@ -250,12 +260,12 @@ class SqliteDatabase:
             fitting = rows
             if size is not None:
                 # Lengths tell how many rows fit; a large row behind a small one then takes no memory.
-                fitting = await self._fitting(f"SELECT {length(location)} {tail}", (*values, rows), size)
+                fitting = await fitting_rows(self._reader, f"SELECT {length(location)} {tail}", (*values, rows), size)
             raws = await self._reader.execute_fetchall(f"SELECT {columns(location)} {tail}", (*values, fitting))
             return to_rows(location, raws)
 
         # An open cursor blocks all commits, this program's included.
-        return await self._retry(lambda: _to_the_end(work()))
+        return await self._retry(lambda: to_the_end(work()))
 
     def together(self) -> AbstractAsyncContextManager[None]:
         """Do nothing: there are no round trips, and a transaction that stays open blocks all commits."""
@@ -270,43 +280,22 @@ class SqliteDatabase:
         where, values = conditions(location)
 
         async def work() -> tuple[int, Key | None]:
-            end = await self._key_ahead(location, after, rows, [], [])
+            end = await self._key(*key_ahead(location, after, rows, filled=False))
             between, keys = within(location, Stretch(after, end))
             query = f"SELECT COUNT(*) FROM {quote(location.table)} WHERE {' AND '.join(where + between)}"
             ((number,),) = await self._reader.execute_fetchall(query, (*values, *keys))
             return int(number), end
 
-        return await self._retry(lambda: _to_the_end(work()))
+        return await self._retry(lambda: to_the_end(work()))
 
     async def key_ahead(self, location: Location, after: Key | None, *, rows: int) -> Key | None:
         """Find it by the index of the key."""
-        where, values = conditions(location)
-        return await self._retry(lambda: _to_the_end(self._key_ahead(location, after, rows, where, values)))
+        query, values = key_ahead(location, after, rows, filled=True)
+        return await self._retry(lambda: to_the_end(self._key(query, values)))
 
-    async def _key_ahead(
-        self, location: Location, after: Key | None, rows: int, where: list[str], values: list[Value]
-    ) -> Key | None:
-        key = ", ".join(map(quote, location.key))
-        later, keys = within(location, Stretch(after))
-        terms = f"WHERE {' AND '.join(where + later)}" if where + later else ""
-        query = f"SELECT {key} FROM {quote(location.table)} {terms} ORDER BY {key} LIMIT 1 OFFSET ?"
-        found = list(await self._reader.execute_fetchall(query, (*values, *keys, rows - 1)))
+    async def _key(self, query: str, values: list[Value]) -> Key | None:
+        found = list(await self._reader.execute_fetchall(query, values))
         return tuple(found[0]) if found else None
-
-    async def _fitting(self, query: str, values: tuple[Value, ...], size: int) -> int:
-        """How many rows begin within `size` bytes, by a query for their lengths."""
-        count = total = 0
-        chunk = _FIRST_LENGTHS
-        cursor = await self._reader.execute(query, values)
-        try:
-            while total < size and (found := await cursor.fetchmany(chunk)):
-                for (one,) in found:
-                    count += total < size
-                    total += one
-                chunk *= 4  # not at once: text is read for its length
-        finally:
-            await cursor.close()
-        return count
 
     async def read_rows(self, location: Location, keys: Sequence[Key]) -> list[Row]:
         """Read single rows again by key."""
@@ -377,22 +366,6 @@ class SqliteDatabase:
         """Close both connections."""
         await asyncio.shield(self._reader.close())
         await asyncio.shield(self._writer.close())
-
-
-async def _to_the_end(work: Coroutine[Any, Any, _T]) -> _T:
-    """Finish the work in spite of any number of cancellations, and raise the cancellation then."""
-    task = asyncio.ensure_future(work)
-    cancelled = False
-    while not task.done():
-        try:
-            await asyncio.wait((task,))
-        except asyncio.CancelledError:
-            # The pipeline's stop cancels once, and its own cancellation once more.
-            cancelled = True
-    if cancelled:
-        task.exception()  # retrieved, and dropped
-        raise asyncio.CancelledError
-    return task.result()
 
 
 async def _connect(uri: str, *, query_only: bool) -> aiosqlite.Connection:

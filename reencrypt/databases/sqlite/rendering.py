@@ -54,6 +54,16 @@ def conditions(location: Location) -> tuple[list[str], list[Value]]:
     return where, values
 
 
+def key_ahead(location: Location, after: Key | None, rows: int, *, filled: bool) -> tuple[str, list[Value]]:
+    """The query for the key of the last of the next rows; `filled`: of those that may hold secrets."""
+    key = ", ".join(map(quote, location.key))
+    where, values = conditions(location) if filled else ([], [])
+    later, keys = within(location, Stretch(after))
+    terms = f"WHERE {' AND '.join(where + later)}" if where + later else ""
+    query = f"SELECT {key} FROM {quote(location.table)} {terms} ORDER BY {key} LIMIT 1 OFFSET ?"
+    return query, [*values, *keys, rows - 1]
+
+
 def to_rows(location: Location, raws: Iterable[Any]) -> list[Row]:
     """Build rows from a result of `select`."""
     return rows_of(location, raws)
