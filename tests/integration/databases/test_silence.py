@@ -20,6 +20,7 @@ from reencrypt.databases.connect import open_database
 from reencrypt.databases.mysql import driver as mysql
 from reencrypt.databases.mysql.driver import MysqlDriver
 from reencrypt.databases.mysql.dsn import target_of as mysql_target
+from reencrypt.databases.mysql.waits import connection_of
 from reencrypt.databases.postgres import driver as postgres
 from reencrypt.databases.protocol import Database, RowUpdate, Transaction
 from reencrypt.databases.retry import retry_transaction
@@ -226,6 +227,11 @@ async def test_a_thread_of_the_same_number_is_ended_only_where_it_is_the_same_co
     driver = _driver_of(server_engine(name, request))
     witness, grafanas, ours = [await driver.connect() for _ in range(3)]
     assert ours.mark.thread
+    # A server answers before it shows the thread as idle, and ends no other.
+    async with asyncio.timeout(60):
+        for session in (grafanas, ours):
+            while await connection_of(witness, session.mark.thread) != (session.mark.client, True):
+                pass
     await witness.end(replace(ours.mark, thread=grafanas.mark.thread))
     assert await grafanas.fetch("SELECT 1") == [(1,)]
     await witness.end(ours.mark)

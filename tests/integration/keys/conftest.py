@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import socket
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from emulator_clients import wire_to
@@ -24,6 +26,19 @@ ProviderOf = Callable[..., AzureKeyProvider]
 def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """No need to wait for a cloud before a second look."""
     monkeypatch.setattr("reencrypt.keys.azure.provider._SECOND_LOOK_SECONDS", 0.05)
+
+
+@pytest.fixture(autouse=True)
+def _no_such_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names in `.invalid` do not exist, and a resolver should say so at once (RFC 6761, 6.4); some only time out."""
+    resolved = socket.getaddrinfo
+
+    def resolve(host: Any, *arguments: Any, **options: Any) -> Any:
+        if str(host).endswith(".invalid"):
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return resolved(host, *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
 
 
 @pytest.fixture(scope="session")
