@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from reencrypt.crypto import gobase64, managed
 from reencrypt.crypto.algorithm import CFB_IV_BYTES, SALT_BYTES
@@ -21,6 +21,13 @@ _ENVELOPE_STARTS: Final = (b"I0", b"I1", b"I2", b"I3", b"Iy", b"Iz", b"KllXV")
 _FRAMED: Final = re.compile(rb"#[A-Za-z0-9+/]{2,}#|#[A-Za-z0-9+/]{8}|\*YWVz[A-Za-z0-9+/]{1,28}\*")
 _PRINTABLE: Final = re.compile(rb"[ -~]*")
 _SHORTEST_PREFIXED_TEXT: Final = 48  # "*YWVzLWNmYg*" and 24 bytes of payload, in base64
+
+
+class Stem(NamedTuple):
+    """What the texts of ciphertexts with one beginning have in common: it stands for so many of their first bytes."""
+
+    text: bytes
+    length: int
 
 
 class Writing(Protocol):
@@ -57,11 +64,16 @@ class Encoding(Writing, Protocol):
         """Whether Grafana's own decoder accepts the stored text."""
         ...
 
-    def beginning(self, ciphertext: bytes) -> bytes | None:
-        """Return the beginning of the text of a ciphertext that begins so, where the rest of both is the same.
+    def stem(self, beginning: bytes) -> Stem:
+        """Return what the texts of all ciphertexts with this beginning have in common."""
+        ...
 
-        None where it is not, as in base64.
-        """
+    def decode_rests(self, texts: Sequence[bytes]) -> list[bytes] | None:
+        """Decode what is behind a stem, as `decode_all` decodes whole texts."""
+        ...
+
+    def encode_rests(self, stem: Stem, rests: Sequence[bytes]) -> list[bytes]:
+        """Return the texts of ciphertexts, given without the bytes that the stem stands for."""
         ...
 
 
@@ -93,9 +105,17 @@ class Raw:
         del text
         return True
 
-    def beginning(self, ciphertext: bytes) -> bytes | None:
+    def stem(self, beginning: bytes) -> Stem:
         """See `Encoding`."""
-        return ciphertext
+        return Stem(beginning, len(beginning))
+
+    def decode_rests(self, texts: Sequence[bytes]) -> list[bytes] | None:
+        """See `Encoding`."""
+        return list(texts)
+
+    def encode_rests(self, stem: Stem, rests: Sequence[bytes]) -> list[bytes]:
+        """See `Encoding`."""
+        return [stem.text + rest for rest in rests]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +159,18 @@ class Base64:
         """See `Encoding`."""
         return self.reads_both or gobase64.is_strict(text[len(self.prefix) :], padded=self.padded)
 
-    def beginning(self, ciphertext: bytes) -> bytes | None:
+    def stem(self, beginning: bytes) -> Stem:
         """See `Encoding`."""
-        del ciphertext
-        return None
+        length = len(beginning) // 3 * 3  # three bytes are four characters, whatever follows
+        return Stem(self.prefix + gobase64.encode(beginning[:length], padded=False), length)
+
+    def decode_rests(self, texts: Sequence[bytes]) -> list[bytes] | None:
+        """See `Encoding`. A text with a stem is no plain text."""
+        return gobase64.decode_all(texts, padded=self.padded)
+
+    def encode_rests(self, stem: Stem, rests: Sequence[bytes]) -> list[bytes]:
+        """See `Encoding`."""
+        return [stem.text + gobase64.encode(rest, padded=self.padded) for rest in rests]
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,9 +204,17 @@ class BesideKeyId:
         del text
         return True
 
-    def beginning(self, ciphertext: bytes) -> bytes | None:
+    def stem(self, beginning: bytes) -> Stem:
         """See `Encoding`."""
-        return self.encode(ciphertext)
+        return Stem(self.encode(beginning), len(beginning))
+
+    def decode_rests(self, texts: Sequence[bytes]) -> list[bytes] | None:
+        """See `Encoding`."""
+        return list(texts)
+
+    def encode_rests(self, stem: Stem, rests: Sequence[bytes]) -> list[bytes]:
+        """See `Encoding`."""
+        return [stem.text + rest for rest in rests]
 
 
 def decode_strictly(encoding: Encoding, texts: Sequence[bytes]) -> list[bytes | None] | None:

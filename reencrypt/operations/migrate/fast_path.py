@@ -7,12 +7,13 @@ judged bad here: every value that differs from the others in any way takes the s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from itertools import compress, repeat
 
 from reencrypt.catalogue.codec import WholeColumn
 from reencrypt.catalogue.encoding import Encoding
 from reencrypt.catalogue.location import Location, Row
-from reencrypt.catalogue.plaintext import Kind, is_plausible
+from reencrypt.catalogue.plaintext import Kind, are_plausible, is_plausible
 from reencrypt.catalogue.reading import kind_by_row, secrets_of
 from reencrypt.crypto import ciphers
 from reencrypt.crypto.ciphers import AuthenticationFailedError
@@ -66,14 +67,12 @@ class FastPath:
         done = written_by(transformer)
         alike: dict[bytes, tuple[Prefix, list[Row], list[bytes]]] = {each.value: (each, [], []) for each in prefixes}
         latest = prefixes[-1] if prefixes else None
-        text = self._encoding.beginning(latest.value) if latest is not None else None
         ends = column_ends(transformer.limits[0])
         odd: list[Row] = []
         left = rows
-        if latest is not None and text is not None and not self._held:
-            # Nearly all rows of a page, where no cell has to be decoded for it.
-            group, left = _beginning_with(text, latest.algorithm.overhead_bytes, rows, ends)
-            bodies = [(row.cells[0] or b"")[len(text) :] for row in group]
+        if latest is not None and not self._held:
+            # Nearly all rows of a page.
+            group, bodies, left = self._alike(latest, rows, ends)
             odd += self._move(latest, group, bodies, transformer, page) if group else []
         for row in left:
             cell = row.cells[0] or b""
@@ -101,6 +100,28 @@ class FastPath:
             rest = [row for row in rows if id(row) in wanted]
         return page, rest
 
+    def _alike(
+        self, prefix: Prefix, rows: Sequence[Row], ends: Collection[int]
+    ) -> tuple[list[Row], list[bytes], Sequence[Row]]:
+        """The rows whose values have a prefix, what is behind it in each, and the other rows. All are decoded at once.
+
+        It may leave rows of the first kind among the others.
+        """
+        stem = self._encoding.stem(prefix.value)
+        text, start = stem.text, prefix.value[stem.length :]
+        found = [row for row in rows if (cell := row.cells[0]) and cell.startswith(text) and len(cell) not in ends]
+        rests = self._encoding.decode_rests([(row.cells[0] or b"")[len(text) :] for row in found])
+        if not rests:
+            return [], [], rows
+        shortest = len(start) + prefix.algorithm.overhead_bytes
+        if min(map(len, rests)) < shortest or not all(map(bytes.startswith, rests, repeat(start))):
+            fits = [len(rest) >= shortest and rest.startswith(start) for rest in rests]
+            found, rests = list(compress(found, fits)), list(compress(rests, fits))
+        if len(found) == len(rows):
+            return found, [rest[len(start) :] for rest in rests], []
+        taken = set(map(id, found))
+        return found, [rest[len(start) :] for rest in rests], [row for row in rows if id(row) not in taken]
+
     def _move(
         self,
         alike: Prefix,
@@ -114,27 +135,31 @@ class FastPath:
             plaintexts = ciphers.decrypt(alike.algorithm, alike.derived_key, bodies)
         except AuthenticationFailedError:
             return list(rows)
-        rest: list[Row] = []
-        ordinary: list[Row] = []
-        texts: list[bytes] = []
-        for row, text in zip(rows, plaintexts, strict=True):
-            if is_plausible(text, self._kind_of(row)):
-                ordinary.append(row)
-                texts.append(text)
-            else:
-                rest.append(row)
-        encode, (limit,) = self._encoder(transformer.encryptor.prefix), transformer.limits
-        moved = len(page.updates)
-        for row, value in zip(ordinary, transformer.encryptor.encrypt_all(texts), strict=True):
-            cell = encode(value)
-            if limit is None or limit.admits(cell):
-                page.updates.append(RowUpdate(row.key, row.cells, (cell,)))
-            else:
-                rest.append(row)
-        if moved < len(page.updates):
+        ordinary, texts, rest = self._plausible(rows, plaintexts)
+        stem, (limit,) = self._encoding.stem(transformer.encryptor.prefix), transformer.limits
+        values = [value[stem.length :] for value in transformer.encryptor.encrypt_all(texts)]
+        cells = self._encoding.encode_rests(stem, values)
+        if limit is not None and not all(map(limit.admits, cells)):
+            fits = [limit.admits(cell) for cell in cells]
+            rest += compress(ordinary, [not each for each in fits])
+            ordinary, cells = list(compress(ordinary, fits)), list(compress(cells, fits))
+        if ordinary:
+            page.updates += [RowUpdate(row.key, row.cells, (cell,)) for row, cell in zip(ordinary, cells, strict=True)]
             page.namespaces.add(transformer.namespace)
-            page.failure_rate.note_moved(alike.key_id, len(page.updates) - moved)
+            page.failure_rate.note_moved(alike.key_id, len(ordinary))
         return rest
+
+    def _plausible(self, rows: Sequence[Row], plaintexts: list[bytes]) -> tuple[Sequence[Row], list[bytes], list[Row]]:
+        """The rows with plausible plaintexts, those plaintexts, and the other rows."""
+        kinds = [self._kind_of(row) for row in rows] if self._location.kind_by_type else [self._kind] * len(rows)
+        if all(
+            are_plausible([text for text, of in zip(plaintexts, kinds, strict=True) if of is kind], kind)
+            for kind in set(kinds)
+        ):
+            return rows, plaintexts, []
+        found = list(map(is_plausible, plaintexts, kinds))
+        others = list(compress(rows, [not each for each in found]))
+        return list(compress(rows, found)), list(compress(plaintexts, found)), others
 
     def _decoded(self, cell: bytes) -> bytes:
         """The value in a cell, empty where there is none."""
@@ -143,30 +168,9 @@ class FastPath:
         except MalformedEncodingError:
             return b""
 
-    def _encoder(self, prefix: bytes) -> Callable[[bytes], bytes]:
-        """Return what encodes values with this prefix, all but their rest once where the encoding allows it."""
-        text, length = self._encoding.beginning(prefix), len(prefix)
-        return self._encoding.encode if text is None else lambda value: text + value[length:]
-
     def _kind_of(self, row: Row) -> Kind:
         """The kind of the row's plaintext, cached, because it is needed for each row."""
-        if not row.extras:
-            return self._kind
         kind = self._kinds.get(row.extras)
         if kind is None:
             kind = self._kinds[row.extras] = kind_by_row(self._location, row) or self._kind
         return kind
-
-
-def _beginning_with(
-    text: bytes, shortest: int, rows: Sequence[Row], ends: Collection[int]
-) -> tuple[list[Row], list[Row]]:
-    """The rows whose cells begin with a text and are long enough behind it, and the others. Nothing is decoded."""
-    found: list[Row] = []
-    others: list[Row] = []
-    shortest += len(text)
-    for row in rows:
-        cell = row.cells[0] or b""
-        fits = cell.startswith(text) and len(cell) >= shortest and len(cell) not in ends
-        (found if fits else others).append(row)
-    return found, others
