@@ -129,6 +129,22 @@ class Transaction(Executor, Protocol):
         """
         ...
 
+    async def rewrite_rows(
+        self,
+        location: Location,
+        updates: Sequence[RowUpdate],
+        row_keys: Sequence[str],
+        *,
+        run_id: str,
+        span: Span | None = None,
+    ) -> list[Key] | None:
+        """`update_rows`, and an entry in the journal of the run for each row that changed, in one statement.
+
+        `row_keys` are the keys of the updates, in their order, as the journal writes them. None where
+        `Database.rewrites` is false: nothing has happened then.
+        """
+        ...
+
     async def drop_state(self) -> None:
         """Drop the state tables, except those whose facts outlast all runs; the lease's last.
 
@@ -216,6 +232,10 @@ class Database(Executor, Protocol):
 
     async def column_limits(self, location: Location) -> tuple[ColumnLimit | None, ...]:
         """Return the size of each of the location's columns, in order; None for no limit."""
+        ...
+
+    async def rewrites(self, location: Location) -> bool:
+        """Whether `Transaction.rewrite_rows` works for this location."""
         ...
 
     async def footprint(self, rewrites: Mapping[str, Rewrites]) -> Footprint:

@@ -9,7 +9,7 @@ from itertools import accumulate
 from typing import Final
 
 from reencrypt.catalogue.location import Key, Location
-from reencrypt.databases.protocol import Database, RowUpdate, Transaction, Value
+from reencrypt.databases.protocol import Database, RowUpdate, Span, Transaction, Value
 from reencrypt.state.damaged import read_back
 from reencrypt.state.key_table import KeyTable
 from reencrypt.state.rowkey import key_from_text, key_to_text
@@ -28,6 +28,49 @@ _COLUMNS: Final = ("row_key", "column_name", "old_bytes", "new_hash")
 def digest(data: bytes | None) -> bytes | None:
     """Return the SHA-256 of written bytes: it recognises them and reveals nothing."""
     return hashlib.sha256(data).digest() if data is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """What the journal will hold of row updates, made before anything is locked.
+
+    `rows` are whole entries; None where the server makes them itself, with these keys, in the statement that changes
+    the rows.
+    """
+
+    row_keys: Sequence[str]
+    rows: Sequence[tuple[Value, ...]] | None
+
+
+def entries_of(location: Location, updates: Sequence[RowUpdate], *, by_server: bool) -> Entries:
+    """Build the entries for row updates; `by_server`: see `Database.rewrites`."""
+    if by_server:
+        return Entries([key_to_text(update.key) for update in updates], None)
+    return Entries((), update_entries(location, updates))
+
+
+async def rewrite_rows(
+    transaction: Transaction,
+    run_id: str,
+    location: Location,
+    updates: Sequence[RowUpdate],
+    entries: Entries,
+    span: Span | None = None,
+) -> list[Key]:
+    """Compare and swap rows, and record what those held that changed; returns the keys of the others."""
+    rows = entries.rows
+    if rows is None:
+        lost = await transaction.rewrite_rows(location, updates, entries.row_keys, run_id=run_id, span=span)
+        if lost is not None:
+            return lost
+        # It had one when they were made; its table has got a rule since.
+        rows = update_entries(location, updates)
+    lost = await transaction.update_rows(location, updates, span)
+    if lost:
+        losers = set(lost)
+        rows = update_entries(location, [update for update in updates if update.key not in losers])
+    await journal_entries(transaction, run_id, location, rows)
+    return lost
 
 
 async def journal_updates(

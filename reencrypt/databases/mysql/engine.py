@@ -12,7 +12,7 @@ from reencrypt.databases.mysql.driver import MysqlDriver
 from reencrypt.databases.mysql.dsn import target_of
 from reencrypt.databases.mysql.rendering import Rendering
 from reencrypt.databases.paramstyle import Positional, in_order
-from reencrypt.databases.protocol import Stretch, Value
+from reencrypt.databases.protocol import RowUpdate, Span, Stretch, Value
 from reencrypt.databases.server.connection import Session
 from reencrypt.databases.server.database import ServerDatabase
 from reencrypt.databases.server.dialect import Query
@@ -87,6 +87,26 @@ class MysqlDialect:
             table = await self.catalogue.table(session, location.table)
             self._tables[location.table] = table
         return Rendering(location, table.types, table.unique_index(location.key), session.statement_bytes)
+
+    async def rewrites(self, session: Session, location: Location) -> bool:
+        """No statement of this server changes rows of two tables and tells of both."""
+        del session, location
+        return False
+
+    async def rewrite(
+        self,
+        session: Session,
+        location: Location,
+        updates: Sequence[RowUpdate],
+        row_keys: Sequence[str],
+        *,
+        run_id: str,
+        now: Value,
+        span: Span | None,
+    ) -> tuple[int, int] | None:
+        """See `rewrites`."""
+        del session, location, updates, row_keys, run_id, now, span
+        return None
 
     async def key_ahead(self, session: Session, location: Location, after: Key | None, rows: int) -> Key | None:
         """Find the key by its index."""

@@ -30,8 +30,8 @@ JOIN pg_catalog.pg_type AS b ON b.oid = CASE t.typtype WHEN 'd' THEN t.typbasety
 _READ_ONLY: Final = """
 SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('default_transaction_read_only')
 """
-# The schema of `data_keys`, or of the migration log of a Grafana that has no data keys yet; the encoding; and which of
-# some tables have moments with a time zone.
+# The schema of `data_keys`, or of the migration log of a Grafana that has no data keys yet; the encoding; which of some
+# tables have moments with a time zone; and whether the server has SHA-256, which came with PostgreSQL 11.
 _PLACE_OF_GRAFANA: Final = f"""
 WITH place (schema) AS (SELECT (
     SELECT n.nspname FROM unnest(current_schemas(false)) WITH ORDINALITY AS path (name, place)
@@ -41,14 +41,16 @@ WITH place (schema) AS (SELECT (
     ORDER BY c.relname, path.place LIMIT 1))
 SELECT place.schema::text, pg_catalog.current_setting('server_encoding'), ARRAY(
     SELECT c.relname::text FROM {_COLUMNS_OF}
-    WHERE n.nspname = place.schema AND c.relname = ANY ($1::text[]) AND b.typname = 'timestamptz')
+    WHERE n.nspname = place.schema AND c.relname = ANY ($1::text[]) AND b.typname = 'timestamptz'),
+    pg_catalog.to_regprocedure('pg_catalog.sha256(bytea)') IS NOT NULL
 FROM place
 """
 # Of a domain the type that it is made of, which takes the same values.
 _COLUMNS: Final = f"""
 SELECT c.relname, a.attname, c.relkind IN ('r', 'p'), b.typname,
     CASE WHEN b.typname IN ('varchar', 'bpchar') AND m.modifier > 4 THEN m.modifier - 4 END,
-    b.typnamespace = 'pg_catalog'::regnamespace, a.attgenerated <> '', pg_catalog.format_type(a.atttypid, a.atttypmod)
+    b.typnamespace = 'pg_catalog'::regnamespace, a.attgenerated <> '', pg_catalog.format_type(a.atttypid, a.atttypmod),
+    c.relhasrules
 FROM {_COLUMNS_OF}
 CROSS JOIN LATERAL (SELECT CASE t.typtype WHEN 'd' THEN t.typtypmod ELSE a.atttypmod END) AS m (modifier)
 WHERE n.nspname = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
@@ -195,13 +197,23 @@ _PLACE: Final = "ctid"
 _KINDS: Final = {"v": "a view", "m": "a materialized view", "f": "a foreign table"}
 
 
-async def find_grafana(session: Session, with_moments: Sequence[str]) -> tuple[str, str, frozenset[str]]:
-    """Find the one schema of the search path that holds this Grafana, empty where none does.
+class Place(NamedTuple):
+    """Where a Grafana is: the one schema of the search path that holds it, empty where none does.
 
-    Returns it with the encoding of the database, and those of the tables `with_moments` whose moments have a time zone.
+    `is_raw`: the database has no encoding. `zoned` are tables whose moments have a time zone. `has_sha256`: the server
+    makes hashes.
     """
-    ((schema, encoding, zoned),) = await session.fetch(_PLACE_OF_GRAFANA, (list(with_moments),))
-    return schema or "", encoding, frozenset(zoned)
+
+    schema: str
+    is_raw: bool
+    zoned: frozenset[str]
+    has_sha256: bool
+
+
+async def find_grafana(session: Session, with_moments: Sequence[str]) -> Place:
+    """Find it; the tables `with_moments` are those of which the zone is asked."""
+    ((schema, encoding, zoned, has_sha256),) = await session.fetch(_PLACE_OF_GRAFANA, (list(with_moments),))
+    return Place(schema or "", encoding == "SQL_ASCII", frozenset(zoned), has_sha256)
 
 
 class _Shown(NamedTuple):
@@ -218,20 +230,24 @@ class PostgresCatalogue:
     def __init__(self, schema: str) -> None:
         self._schema = schema
         self._columns: dict[str, dict[str, _Shown]] = {}
+        self._ruled: set[str] = set()
 
     async def columns(self, session: Session) -> dict[str, frozenset[str]]:
         """The tables of the schema with their columns."""
         plain: set[str] = set()
+        ruled: set[str] = set()
         found: dict[str, dict[str, _Shown]] = {}
-        for table, name, is_plain, kind, length, is_built_in, generated, words in await session.fetch(
+        for table, name, is_plain, kind, length, is_built_in, generated, words, has_rules in await session.fetch(
             _COLUMNS, (self._schema,)
         ):
             if is_plain:
                 plain.add(table)
+            if has_rules:
+                ruled.add(table)
             shown = "generated" if generated else kind if is_built_in else "other"
             words = f"{words}, generated" if generated else words  # noqa: PLW2901 - the same, in full
             found.setdefault(table, {})[name] = _Shown(Column(kind, length), shown, words)
-        self._columns = found
+        self._columns, self._ruled = found, ruled
         return {table: frozenset(found[table]) for table in plain}
 
     async def tables(self, session: Session) -> frozenset[str]:
@@ -298,6 +314,11 @@ class PostgresCatalogue:
         """The columns of a table with their types."""
         found = await self._read(session, [table])
         return {name: shown.column for name, shown in found[table].items()}
+
+    async def has_rules(self, session: Session, table: str) -> bool:
+        """Whether a table has rules, or had some a while ago."""
+        await self._read(session, [table])
+        return table in self._ruled
 
     async def unique_keys(self, session: Session, locations: Sequence[Location]) -> frozenset[str]:
         """The names of the locations whose key an index makes unique."""

@@ -6,18 +6,21 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 
+from asyncpg import FeatureNotSupportedError
+
 from reencrypt.catalogue.location import Key, Location
 from reencrypt.databases.paramstyle import Positional, arranged
-from reencrypt.databases.postgres.catalogue import PostgresCatalogue, find_grafana
+from reencrypt.databases.postgres.catalogue import Place, PostgresCatalogue, find_grafana
 from reencrypt.databases.postgres.driver import PostgresDriver
 from reencrypt.databases.postgres.dsn import target_of
 from reencrypt.databases.postgres.rendering import Column, Rendering, in_zone, quote
-from reencrypt.databases.protocol import Stretch, Value
+from reencrypt.databases.protocol import RowUpdate, Span, Stretch, Value
 from reencrypt.databases.server.connection import Session
 from reencrypt.databases.server.database import ServerDatabase
 from reencrypt.databases.server.dialect import Query
 from reencrypt.databases.statements import load_statements, qualified
 from reencrypt.databases.waits import Waiting, ignore
+from reencrypt.errors import TransactionLostError
 from reencrypt.settings import DatabaseSettings
 
 #: The tables whose moments named statements write. No name of another table of theirs contains one of these.
@@ -38,8 +41,8 @@ async def open_database(settings: DatabaseSettings, *, write: bool, waiting: Wai
 
 
 async def _look(session: Session) -> PostgresDialect:
-    schema, encoding, zoned = await find_grafana(session, _WITH_MOMENTS)
-    return PostgresDialect(schema, zoned=zoned, is_raw=encoding == "SQL_ASCII")
+    place = await find_grafana(session, _WITH_MOMENTS)
+    return PostgresDialect(place)
 
 
 @cache
@@ -67,17 +70,17 @@ class PostgresDialect:
     state_lock: str | None = f"SELECT pg_advisory_xact_lock({_STATE_LOCK})"
     fire_deferred: str | None = "SET CONSTRAINTS ALL IMMEDIATE"
 
-    def __init__(self, schema: str, *, zoned: frozenset[str], is_raw: bool) -> None:
-        self.schema = schema
-        self._is_raw = is_raw
-        self._zoned = zoned  # the tables of `_WITH_MOMENTS` whose moments are TIMESTAMPTZ
-        self.catalogue = PostgresCatalogue(schema)
+    def __init__(self, place: Place) -> None:
+        self.schema = place.schema
+        self._place = place
+        self.catalogue = PostgresCatalogue(place.schema)
+        self._ruled: set[str] = set()  # the tables that have got a rule meanwhile
         self._types: dict[str, dict[str, Column]] = {}
 
     def statement(self, name: str, parameters: Mapping[str, Value]) -> Query:
         """A named statement with its values."""
         statement = _statement(name, self.schema)
-        if any(table in statement.text for table in self._zoned):
+        if any(table in statement.text for table in self._place.zoned):
             parameters = {name: in_zone(value) for name, value in parameters.items()}
         return statement.text, statement.values(parameters)
 
@@ -108,7 +111,36 @@ class PostgresDialect:
         types = self._types.get(location.table)
         if types is None:
             types = self._types[location.table] = await self.catalogue.types(session, location.table)
-        return Rendering(location, types, self.schema, self._is_raw)
+        return Rendering(location, types, self.schema, self._place.is_raw)
+
+    async def rewrites(self, session: Session, location: Location) -> bool:
+        """For locations with one secret in a row, nearly all rows there are, on servers that know SHA-256 (11)."""
+        if len(location.columns) > 1 or not self._place.has_sha256 or location.table in self._ruled:
+            return False
+        # The server rejects a statement that changes a table with rules and does more.
+        return not await self.catalogue.has_rules(session, location.table)
+
+    async def rewrite(
+        self,
+        session: Session,
+        location: Location,
+        updates: Sequence[RowUpdate],
+        row_keys: Sequence[str],
+        *,
+        run_id: str,
+        now: Value,
+        span: Span | None,
+    ) -> tuple[int, int] | None:
+        """Compare, swap and journal a page in one statement."""
+        if not await self.rewrites(session, location):
+            return None
+        rendering = await self.rendering(session, location)
+        try:
+            ((changed, journaled),) = await session.fetch(*rendering.rewrite(updates, row_keys, run_id, now, span))
+        except FeatureNotSupportedError as error:
+            self._ruled.add(location.table)
+            raise TransactionLostError(f"{location.table} has got a rule", hint="Start again.") from error
+        return int(changed), int(journaled)
 
     async def key_ahead(self, session: Session, location: Location, after: Key | None, rows: int) -> Key | None:
         """Find the key by its index."""

@@ -16,6 +16,10 @@ from reencrypt.databases.server.dialect import Query
 
 _INTEGERS: Final = frozenset(("int2", "int4", "int8"))
 _TEXTS: Final = frozenset(("text", "varchar", "bpchar"))
+_ARRAYS_OF_TEXT: Final = frozenset(("text[]", "varchar[]"))
+#: Between the values of one text. It is in no ciphertext and in hardly any key.
+_SEPARATOR: Final = "\x1f"
+_SEPARATOR_IN_SQL: Final = r"E'\x1f'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,8 @@ def _bind(values: list[Any], value: Any) -> str:  # noqa: ANN401 - what the driv
 class _Page:
     """A compare and swap of so many `rows`, part by part. They are the rows of a table of arrays, `page`.
 
+    `old` and `new` are the expressions for what each stored column should hold, and gets.
+
     What all rows have in common is sent once and not in an array: of seven arrays for a page of the secrets manager
     four hold one value, a thousand times.
     """
@@ -66,6 +72,8 @@ class _Page:
     where: list[str] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     arrays: list[str] = field(default_factory=list)
+    old: list[str] = field(default_factory=list)
+    new: list[str] = field(default_factory=list)
 
     def add(self, name: str, array: str, values: Sequence[Any], as_sent: Callable[[Any], Any] | None = None) -> str:
         """Add a value for each row, made what the driver takes by `as_sent`; returns the expression for a row's."""
@@ -73,11 +81,18 @@ class _Page:
         if self.rows > 1 and values[0] == values[-1] and values.count(values[0]) == len(values):
             value = as_sent(values[0]) if as_sent else values[0]
             return f"{_bind(self.values, value)}::{array.removesuffix('[]')}"
-        if as_sent:
-            values = [as_sent(value) for value in values]
         self.names.append(name)
-        self.arrays.append(f"{_bind(self.values, values)}::{array}")
+        self.arrays.append(self._array(array, values, as_sent))
         return f"page.{name}"
+
+    def _array(self, array: str, values: Sequence[Any], as_sent: Callable[[Any], Any] | None) -> str:
+        """Add values as an array; returns the expression for it."""
+        if self.rows > 1 and array in _ARRAYS_OF_TEXT:
+            # The driver takes a step for each element of an array, and none for each character of a text.
+            joined = _joined(values)
+            if joined is not None:
+                return f"string_to_array({_bind(self.values, joined)}::text, {_SEPARATOR_IN_SQL})::{array}"
+        return f"{_bind(self.values, list(map(as_sent, values)) if as_sent else values)}::{array}"
 
     def statement(self, table: str) -> str:
         """The statement for `values`. Keys differ, so that there is at least one array."""
@@ -86,6 +101,15 @@ class _Page:
             f"FROM unnest({', '.join(self.arrays)}) AS page ({', '.join(self.names)}) "
             f"WHERE {' AND '.join(self.where)}"
         )
+
+
+def _joined(values: Sequence[Any]) -> str | None:
+    """Return values of one type, text or its bytes in UTF-8, as one text; None where one is NULL or has a separator."""
+    try:
+        text = _SEPARATOR.join(values) if isinstance(values[0], str) else _SEPARATOR.encode().join(values).decode()
+    except TypeError:
+        return None
+    return text if text.count(_SEPARATOR) == len(values) - 1 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +273,44 @@ class Rendering:
         self, updates: Sequence[RowUpdate], now: Value, span: Span | None = None
     ) -> Iterator[tuple[Sequence[RowUpdate], Query]]:
         """Compare and swap a whole page in one statement."""
+        page = self._swap(updates, now, span)
+        yield updates, (page.statement(self._table()), page.values)
+
+    def rewrite(
+        self, updates: Sequence[RowUpdate], row_keys: Sequence[str], run_id: str, now: Value, span: Span | None = None
+    ) -> Query:
+        """Compare and swap a whole page, and journal what changed; counts the changed rows, and the journal's entries.
+
+        Of a location with one column of secrets.
+        """
+        page = self._swap(updates, now, span)
+        row_key = page.add("row_key", "text[]", row_keys)
+        (column,) = self.location.columns
+        run, table, named = [_bind(page.values, each) for each in (run_id, self.location.table, column)]
+        journal = f"{quote(self.schema)}.reencrypt_journal"
+        return (
+            f"WITH swapped AS ({page.statement(self._table())} RETURNING {row_key} AS row_key, "
+            f"{self._joined_cell(page.old)} AS old_bytes, sha256({self._joined_cell(page.new)}) AS new_hash), "
+            f"journaled AS (INSERT INTO {journal} "
+            "(run_id, action, table_name, row_key, column_name, old_bytes, new_hash) "
+            f"SELECT {run}::text, 'rewrite', {table}::text, row_key, {named}::text, old_bytes, new_hash FROM swapped "
+            "RETURNING 1) SELECT (SELECT count(*) FROM swapped), (SELECT count(*) FROM journaled)"
+        ), page.values
+
+    def _joined_cell(self, sent: Sequence[str]) -> str:
+        """The bytes of a cell, of the expressions for its stored columns; see `reencrypt.databases.joined`."""
+        cells = [
+            each if self.is_raw or self.types[column].is_binary else self._converted("convert_to", each)
+            for column, each in zip(self.location.stored, sent, strict=True)
+        ]
+        if not self.location.is_joined:
+            (cell,) = cells
+            return cell
+        key_id, data = cells
+        return f"COALESCE({key_id}, '') || decode('00', 'hex') || {data}"
+
+    def _swap(self, updates: Sequence[RowUpdate], now: Value, span: Span | None) -> _Page:
+        """A compare and swap of a whole page."""
         if self._is_numbered:
             # The server orders these keys as Python does.
             keys = [update.key for update in updates]
@@ -259,7 +321,7 @@ class Rendering:
         if self.location.updated:
             zoned = self.types[self.location.updated].type_name == "timestamptz"
             page.sets.append(f"{quote(self.location.updated)} = {_bind(page.values, in_zone(now) if zoned else now)}")
-        yield updates, (page.statement(self._table()), page.values)
+        return page
 
     def _page_of(self, updates: Sequence[RowUpdate]) -> _Page:
         """The parts of a compare and swap that follow from the rows: an array for each of their columns."""
@@ -273,8 +335,10 @@ class Rendering:
         for index, (column, before, after) in enumerate(zip(location.stored, old, new, strict=True)):
             array = self._array(column)
             as_sent = None if self.types[column].is_binary else partial(self._value, column)
-            page.where.append(self._same(column, page.add(f"old{index}", array, before, as_sent), "t."))
-            sent = page.add(f"new{index}", array, after, as_sent)
+            held, sent = page.add(f"old{index}", array, before, as_sent), page.add(f"new{index}", array, after, as_sent)
+            page.old.append(held)
+            page.new.append(sent)
+            page.where.append(self._same(column, held, "t."))
             page.sets.append(f"{quote(column)} = {self._new(column, sent)}")
         return page
 

@@ -32,7 +32,7 @@ from reencrypt.databases.statements import (
 )
 from reencrypt.databases.waits import Waiting
 from reencrypt.databases.written import Causes, Cells, Written, blamed
-from reencrypt.errors import NotWritableError, SchemaChangedError
+from reencrypt.errors import NotWritableError, RefusedError, SchemaChangedError
 
 _LOCK_POLICY: Final = LockPolicy(hold_seconds=0.05, gaps=False)
 
@@ -151,6 +151,10 @@ class ServerDatabase:
         """Return the size of each of the location's columns."""
         rendering = await self._reader.read(lambda session: self._dialect.rendering(session, location))
         return rendering.limits()
+
+    async def rewrites(self, location: Location) -> bool:
+        """Ask the dialect."""
+        return await self._reader.read(lambda session: self._dialect.rewrites(session, location))
 
     async def footprint(self, rewrites: Mapping[str, Rewrites]) -> Footprint:
         """Estimate it from the server's own settings."""
@@ -284,15 +288,51 @@ class ServerTransaction:
             rendering = await self._dialect.rendering(self._session, location)
             for batch, query in rendering.updates(updates, _updated(location), span):
                 count = await self._session.execute(*query)
-                losers: list[Key] = []
-                if count == 0:
-                    # Including rows that hold the new bytes already, from a commit whose answer was lost.
-                    losers = [update.key for update in batch]
-                elif count != len(batch):
-                    losers = await self._losers(location, batch)
-                self.written.note_updates(location, batch, losers, count)
-                lost += losers
+                lost += await self._counted(location, batch, count)
         return lost
+
+    async def rewrite_rows(
+        self,
+        location: Location,
+        updates: Sequence[RowUpdate],
+        row_keys: Sequence[str],
+        *,
+        run_id: str,
+        span: Span | None = None,
+    ) -> list[Key] | None:
+        """Compare, swap and journal a page in one statement; look again only if the count is short."""
+        if not updates:
+            return []
+        now = _updated(location)
+        try:
+            with self._driver.translated():
+                counts = await self._dialect.rewrite(
+                    self._session, location, updates, row_keys, run_id=run_id, now=now, span=span
+                )
+                if counts is None:
+                    return None
+                changed, journaled = counts
+                losers = await self._counted(location, updates, changed)
+        except SchemaChangedError as error:
+            raise await blamed(location, error, self._read_again(location, updates)) from error
+        if journaled != changed:
+            raise RefusedError(
+                f"{location.table}: {changed} rows have changed, but reencrypt_journal has got {journaled} entries: a "
+                "trigger on it keeps the others out",
+                hint="Nothing of this page was committed. Drop the trigger, then start again.",
+            )
+        return losers
+
+    async def _counted(self, location: Location, updates: Sequence[RowUpdate], count: int) -> list[Key]:
+        """Return which of some row updates did not happen, by the server's count of those that did."""
+        losers: list[Key] = []
+        if count == 0:
+            # Including rows that hold the new bytes already, from a commit whose answer was lost.
+            losers = [update.key for update in updates]
+        elif count != len(updates):
+            losers = await self._losers(location, updates)
+        self.written.note_updates(location, updates, losers, count)
+        return losers
 
     async def _losers(self, location: Location, updates: Sequence[RowUpdate]) -> list[Key]:
         # Ciphertexts never repeat, so a row with the new bytes was updated just now.

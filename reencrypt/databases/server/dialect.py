@@ -152,6 +152,27 @@ class Dialect(Protocol):
         """Return the SQL of a location; the types of its table's columns are read once."""
         ...
 
+    async def rewrites(self, session: Session, location: Location) -> bool:
+        """Whether `rewrite` has a statement for this location."""
+        ...
+
+    async def rewrite(
+        self,
+        session: Session,
+        location: Location,
+        updates: Sequence[RowUpdate],
+        row_keys: Sequence[str],
+        *,
+        run_id: str,
+        now: Value,
+        span: Span | None,
+    ) -> tuple[int, int] | None:
+        """Compare and swap rows and journal those that changed, in one statement.
+
+        Returns how many changed, and how many entries the journal got. None where there is no such statement.
+        """
+        ...
+
     async def key_ahead(self, session: Session, location: Location, after: Key | None, rows: int) -> Key | None:
         """Find the key of the last of the next rows; see `Database`."""
         ...

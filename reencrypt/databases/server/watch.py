@@ -24,7 +24,8 @@ _T = TypeVar("_T")
 
 # The first word of a statement and its first table, for people, within so many characters.
 _NAMED: Final = 2000
-_VERB: Final = r"\s*([A-Za-z]+)"
+# WITH stands before a query, or before a change that something else follows from.
+_VERB: Final = r"\s*(?:WITH \w+ AS \((?=UPDATE))?([A-Za-z]+)"
 _UNQUOTED: Final = str.maketrans("", "", '`"')
 _TABLE: Final = r"\b(?:FROM|UPDATE|INTO|TABLE(?: IF NOT EXISTS)?)\s+((?:[`\"]?\w+[`\"]?\.)?[`\"]?\w+[`\"]?)"
 

@@ -242,6 +242,11 @@ class SqliteDatabase:
         """SQLite's columns have no size limit."""
         return (None,) * len(location.columns)
 
+    async def rewrites(self, location: Location) -> bool:
+        """No statement of SQLite writes to two tables."""
+        del location
+        return False
+
     async def footprint(self, rewrites: Mapping[str, Rewrites]) -> Footprint:
         """Estimate it, and ask the file system."""
         return footprint(self._path, rewrites)

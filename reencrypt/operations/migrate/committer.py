@@ -15,7 +15,7 @@ from reencrypt.state.accepted import save_accepted
 from reencrypt.state.audit import AuditEntry, AuditKind, Trail, append_audit
 from reencrypt.state.checkpoints import Checkpoint, drop_ranges, save_checkpoint, save_ranges
 from reencrypt.state.counts import Counts
-from reencrypt.state.journal import journal_entries, update_entries
+from reencrypt.state.journal import entries_of, rewrite_rows
 from reencrypt.state.lease import Lease
 from reencrypt.state.linked_rows import follow, scope_of, with_text
 from reencrypt.state.quarantine import Finding, drop_stale, save_findings
@@ -48,15 +48,18 @@ class Committer:
     locations: Mapping[str, Location]
     trail: Trail
 
-    async def commit(self, location: Location, page: PageOutcome, checkpoint: Checkpoint) -> Committed:
+    async def commit(
+        self, location: Location, page: PageOutcome, checkpoint: Checkpoint, *, by_server: bool
+    ) -> Committed:
         """Commit a page and its checkpoint; rows that lost a race are neither written nor counted.
 
         `checkpoint` holds the position behind the page and the counters without it; its counters are updated here.
+        `by_server`: see `with_entries`.
         Raises `LeaseHeldError` and `RefusedError` where the lease or the target key is gone: nothing is written then.
         """
         loop = asyncio.get_running_loop()
         locked_since = 0.0
-        page = with_entries(location, page)
+        page = with_entries(location, page, by_server=by_server)
         sample = self.trail.sample()
         pace = AuditEntry.now(self.run.id, AuditKind.PACE, sample) if sample is not None else None
 
@@ -94,10 +97,10 @@ class Committer:
         if page.updates:
             # From here to the commit nobody can delete a key that the new bytes need.
             await self.targets.lock(transaction, page.namespaces)
-            lost = await transaction.update_rows(location, page.updates, page.span)
+            entries = page.entries or entries_of(location, page.updates, by_server=False)
+            lost = await rewrite_rows(transaction, self.run.id, location, page.updates, entries, page.span)
         if lost:
-            page = with_entries(location, page.without(set(lost)))
-        await journal_entries(transaction, self.run.id, location, page.entries or ())
+            page = page.without(set(lost))
         by_key = {each.key: each for each in page.updates} if page.detailed else {}
         accepted = [(row.row, by_key.get(row.row.key), row.accepted) for row in page.detailed if row.accepted]
         await save_accepted(transaction, self.run.id, location, accepted)
@@ -143,15 +146,16 @@ class Committer:
         await retry_transaction(self.database, body)
 
 
-def with_entries(location: Location, page: PageOutcome) -> PageOutcome:
+def with_entries(location: Location, page: PageOutcome, *, by_server: bool) -> PageOutcome:
     """Return the page with the journal's entries, and linked rows alike; at once where that was done before.
 
-    Hashes take a while, so it is done before anything is locked, and while the page before is written.
+    Hashes take a while, so it is done before anything is locked, and while the page before is written. `by_server`: the
+    server makes them (see `Database.rewrites`).
     """
     if page.entries is not None:
         return page
     updates = _alike(location, page)
-    return replace(page, updates=updates, entries=update_entries(location, updates))
+    return replace(page, updates=updates, entries=entries_of(location, updates, by_server=by_server))
 
 
 def _alike(location: Location, page: PageOutcome) -> list[RowUpdate]:

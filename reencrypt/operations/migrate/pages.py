@@ -33,6 +33,7 @@ class Part:
     """What the stages work through: a location, or a key range of it.
 
     `whole` is the checkpoint of the location, `checkpoint` that of the part. A page of it has so many bytes at most.
+    `by_server`: the server makes the journal's entries, see `Database.rewrites`.
     """
 
     location: Location
@@ -41,6 +42,7 @@ class Part:
     limits: tuple[ColumnLimit | None, ...]
     fast_path: BulkPath | None
     page_bytes: int
+    by_server: bool
 
     @property
     def until(self) -> Key | None:

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import Final, TypeVar
 
 from reencrypt.catalogue.location import Location, Row
@@ -116,7 +116,9 @@ class Pipeline:
 
     async def _part(self, location: Location, whole: Checkpoint, checkpoint: Checkpoint, page_bytes: int) -> Part:
         fast_path = bulk_path_of(location, self._known, self._session.documents)
-        return Part(location, whole, checkpoint, await self._database.column_limits(location), fast_path, page_bytes)
+        async with self._database.together():
+            limits, by_server = await self._database.column_limits(location), await self._database.rewrites(location)
+        return Part(location, whole, checkpoint, limits, fast_path, page_bytes, by_server)
 
     async def _in_ranges(self, location: Location, checkpoint: Checkpoint) -> Progress:
         """Work through the ranges of a location, so many at the same time, and join them at their end."""
@@ -177,7 +179,8 @@ class Pipeline:
             if self._limit.left is None:
                 outcome = await self._outcome(part, page.rows)
                 async with self._computing:
-                    page.outcome = await self._in_thread(with_entries, part.location, outcome)
+                    entering = partial(with_entries, part.location, outcome, by_server=part.by_server)
+                    page.outcome = await self._in_thread(entering)
             await out.put(page)
             if page.last:
                 return
@@ -334,7 +337,7 @@ class Pipeline:
         await self._session.brake.wait()
         await asyncio.sleep(max(0.0, self._free_at - loop.time()))
         async with self._turn, self._width.room():
-            committed = await self._committer.commit(part.location, page, part.checkpoint)
+            committed = await self._committer.commit(part.location, page, part.checkpoint, by_server=part.by_server)
         if committed.moved or committed.findings:
             self._free_at = loop.time() + self._page_sizer.pause_after(committed.locked_seconds)
         return committed

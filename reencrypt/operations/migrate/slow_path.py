@@ -17,11 +17,12 @@ from reencrypt.crypto.ciphers import AuthenticationFailedError
 from reencrypt.crypto.derive import DerivedKeyCache
 from reencrypt.crypto.envelope import Encryptor, Envelope
 from reencrypt.databases.cut_off import cut_off
-from reencrypt.databases.protocol import ColumnLimit, RowUpdate, Span, Value
+from reencrypt.databases.protocol import ColumnLimit, RowUpdate, Span
 from reencrypt.keys.proof import PROVEN_BITS, Admission, KeyStanding, Proof
 from reencrypt.state.accepted import NOTHING, Accepted
 from reencrypt.state.counts import LEGACY_KEPT, PLAIN_OR_UNPROVEN, Counts
 from reencrypt.state.failure_rate import FailureRate
+from reencrypt.state.journal import Entries
 from reencrypt.state.quarantine import Finding, KnownSecret, Place, known_of
 
 
@@ -70,7 +71,7 @@ class PageOutcome:
     failure_rate: FailureRate = field(default_factory=FailureRate)
     namespaces: set[str] = field(default_factory=set)
     span: Span | None = None
-    entries: Sequence[tuple[Value, ...]] | None = None
+    entries: Entries | None = None
 
     @property
     def moved(self) -> int:
