@@ -152,8 +152,13 @@ class Transaction(Executor, Protocol):
         """
         ...
 
-    async def read_linked(self, location: Location, scope: str, value: Value, text: bytes) -> list[Row]:
-        """Rows of the location whose `scope` column has the value and whose first column holds exactly the text."""
+    async def read_linked(
+        self, location: Location, scope: str, value: Value, text: bytes, differs_at: int = 0
+    ) -> list[Row]:
+        """Rows of the location whose `scope` column has the value and whose first column holds exactly the text.
+
+        At `differs_at`, in bytes, the texts of most other rows are likely to differ from it.
+        """
         ...
 
 

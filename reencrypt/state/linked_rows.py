@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from reencrypt.catalogue.location import Location, Row
 from reencrypt.catalogue.text_hash import rehash
 from reencrypt.databases.protocol import RowUpdate, Transaction, Value
 from reencrypt.state.journal import journal_updates
+
+_STEP: Final = 4096
 
 
 async def follow(
@@ -28,12 +31,23 @@ async def follow(
             other = locations.get(name)
             if other is not None and other.linked is not None:
                 scope = scope_of(location, row)
-                linked = await transaction.read_linked(other, location.linked.scope, scope, old)
+                linked = await transaction.read_linked(
+                    other, location.linked.scope, scope, old, first_difference(old, new)
+                )
                 updates = [
                     RowUpdate(other_row.key, other_row.cells, with_text(other, other_row, new)) for other_row in linked
                 ]
                 lost = set(await transaction.update_rows(other, updates)) if updates else set()
                 await journal_updates(transaction, run_id, other, [each for each in updates if each.key not in lost])
+
+
+def first_difference(one: bytes, other: bytes) -> int:
+    """Return where two texts differ first, in bytes: in the first ciphertext, where one has been re-encrypted."""
+    start = 0
+    while one[start : start + _STEP] == other[start : start + _STEP] and start < len(one):
+        start += _STEP
+    pairs = zip(one[start : start + _STEP], other[start : start + _STEP], strict=False)
+    return start + next((index for index, (left, right) in enumerate(pairs) if left != right), 0)
 
 
 def scope_of(location: Location, row: Row) -> Value:

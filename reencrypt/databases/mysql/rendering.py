@@ -212,8 +212,9 @@ class Rendering:
         wanted = set(keys)
         return [row for row in self.to_rows(raws) if row.key in wanted]
 
-    def linked(self, scope: str, value: Value, text: bytes) -> Query:
+    def linked(self, scope: str, value: Value, text: bytes, differs_at: int) -> Query:
         """The rows with a scope and exactly a text."""
+        del differs_at  # this server reads a text as a whole
         return (
             f"SELECT {self._columns()} FROM {quote(self.location.table)} AS t "
             f"WHERE t.{quote(scope)} = %s AND {self._bytes(self.location.columns[0])} = %s"

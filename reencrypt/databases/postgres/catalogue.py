@@ -200,12 +200,13 @@ _KINDS: Final = {"v": "a view", "m": "a materialized view", "f": "a foreign tabl
 class Place(NamedTuple):
     """Where a Grafana is: the one schema of the search path that holds it, empty where none does.
 
-    `is_raw`: the database has no encoding. `zoned` are tables whose moments have a time zone. `has_sha256`: the server
-    makes hashes.
+    `is_raw`: the database has no encoding; `is_utf8`: it is UTF-8. `zoned` are tables whose moments have a time zone.
+    `has_sha256`: the server makes hashes.
     """
 
     schema: str
     is_raw: bool
+    is_utf8: bool
     zoned: frozenset[str]
     has_sha256: bool
 
@@ -213,7 +214,7 @@ class Place(NamedTuple):
 async def find_grafana(session: Session, with_moments: Sequence[str]) -> Place:
     """Find it; the tables `with_moments` are those of which the zone is asked."""
     ((schema, encoding, zoned, has_sha256),) = await session.fetch(_PLACE_OF_GRAFANA, (list(with_moments),))
-    return Place(schema or "", encoding == "SQL_ASCII", frozenset(zoned), has_sha256)
+    return Place(schema or "", encoding == "SQL_ASCII", encoding == "UTF8", frozenset(zoned), has_sha256)
 
 
 class _Shown(NamedTuple):

@@ -111,11 +111,13 @@ class PostgresDialect:
         types = self._types.get(location.table)
         if types is None:
             types = self._types[location.table] = await self.catalogue.types(session, location.table)
-        return Rendering(location, types, self.schema, self._place.is_raw)
+        return Rendering(
+            location, types, self.schema, self._place.is_raw, self._place.has_sha256 and self._place.is_utf8
+        )
 
     async def rewrites(self, session: Session, location: Location) -> bool:
-        """For locations with one secret in a row, nearly all rows there are, on servers that know SHA-256 (11)."""
-        if len(location.columns) > 1 or not self._place.has_sha256 or location.table in self._ruled:
+        """On servers that make hashes."""
+        if not self._place.has_sha256 or location.table in self._ruled:
             return False
         # The server rejects a statement that changes a table with rules and does more.
         return not await self.catalogue.has_rules(session, location.table)
@@ -136,11 +138,12 @@ class PostgresDialect:
             return None
         rendering = await self.rendering(session, location)
         try:
-            ((changed, journaled),) = await session.fetch(*rendering.rewrite(updates, row_keys, run_id, now, span))
+            (counts,) = await session.fetch(*rendering.rewrite(updates, row_keys, run_id, now, span))
         except FeatureNotSupportedError as error:
             self._ruled.add(location.table)
             raise TransactionLostError(f"{location.table} has got a rule", hint="Start again.") from error
-        return int(changed), int(journaled)
+        rows, cells, entries = map(int, counts)
+        return rows, cells - entries
 
     async def key_ahead(self, session: Session, location: Location, after: Key | None, rows: int) -> Key | None:
         """Find the key by its index."""

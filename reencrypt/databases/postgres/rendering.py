@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,6 +16,8 @@ from reencrypt.databases.protocol import ColumnLimit, RowUpdate, Span, Stretch, 
 from reencrypt.databases.server.dialect import Query
 
 _INTEGERS: Final = frozenset(("int2", "int4", "int8"))
+#: How much of a long text tells it from another one, in characters: a ciphertext begins within them.
+_PART_OF_TEXT: Final = 256
 _TEXTS: Final = frozenset(("text", "varchar", "bpchar"))
 _ARRAYS_OF_TEXT: Final = frozenset(("text[]", "varchar[]"))
 #: Between the values of one text. It is in no ciphertext and in hardly any key.
@@ -117,12 +120,14 @@ class Rendering:
     """A location's SQL, once its schema and column types are known.
 
     `is_raw`: the database has no encoding (SQL_ASCII), so that its texts are any bytes, and are sent as bytes.
+    `hashes_texts`: the server makes hashes, and its texts are UTF-8 as they are here.
     """
 
     location: Location
     types: Mapping[str, Column]
     schema: str
     is_raw: bool = False
+    hashes_texts: bool = False
 
     def _table(self) -> str:
         return f"{quote(self.schema)}.{quote(self.location.table)}"
@@ -263,11 +268,30 @@ class Rendering:
         del keys
         return self.to_rows(raws)
 
-    def linked(self, scope: str, value: Value, text: bytes) -> Query:
-        """The rows with a scope and exactly a text."""
+    def linked(self, scope: str, value: Value, text: bytes, differs_at: int) -> Query:
+        """The rows with a scope and exactly a text.
+
+        A row of another length is not read beyond its header, and one that differs in the first ciphertext not beyond
+        that: the whole history of a configuration may have one length, and each row a megabyte.
+        """
         first = self.location.columns[0]
-        query = f"{self._select()} WHERE {quote(scope)} = $1 AND {self._same(first, '$2')}"
-        return query, [value, self._value(first, text)]
+        values: list[Any] = [value]
+        part = text[differs_at : differs_at + _PART_OF_TEXT]
+        if not self.hashes_texts or self.types[first].is_binary or not part.isascii():
+            same = self._same(first, _bind(values, self._value(first, text)))
+            return f"{self._select()} WHERE {quote(scope)} = $1 AND {same}", values
+        column = f"{quote(first)}::text"
+        as_bytes = self._converted("convert_to", column)
+        begin, differing = len(text[:differs_at].decode()) + 1, part.decode()
+        terms = (
+            f"octet_length({column}) = {_bind(values, len(text))}",
+            f'substr({column}, {_bind(values, begin)}, {_PART_OF_TEXT}) COLLATE "C" = {_bind(values, differing)}::text',
+            # It tells texts apart as well as their bytes do, and need not be sent with them.
+            f"sha256({as_bytes}) = {_bind(values, hashlib.sha256(text).digest())}",
+        )
+        # CASE keeps this order: a planner may compare whole texts first.
+        cases = " ".join(f"WHEN NOT COALESCE({term}, false) THEN false" for term in terms)
+        return f"{self._select()} WHERE {quote(scope)} = $1 AND CASE {cases} ELSE true END", values
 
     def updates(
         self, updates: Sequence[RowUpdate], now: Value, span: Span | None = None
@@ -279,35 +303,46 @@ class Rendering:
     def rewrite(
         self, updates: Sequence[RowUpdate], row_keys: Sequence[str], run_id: str, now: Value, span: Span | None = None
     ) -> Query:
-        """Compare and swap a whole page, and journal what changed; counts the changed rows, and the journal's entries.
+        """Compare and swap a whole page, and journal each cell that changed.
 
-        Of a location with one column of secrets.
+        Counts the changed rows, the changed cells, and the journal's entries.
         """
         page = self._swap(updates, now, span)
         row_key = page.add("row_key", "text[]", row_keys)
-        (column,) = self.location.columns
-        run, table, named = [_bind(page.values, each) for each in (run_id, self.location.table, column)]
-        journal = f"{quote(self.schema)}.reencrypt_journal"
+        run, table = _bind(page.values, run_id), _bind(page.values, self.location.table)
+        returned, entries, changes = [f"{row_key} AS row_key"], [], []
+        cells = zip(self.location.columns, self._cells(page.old), self._cells(page.new), strict=True)
+        for index, (column, old, new) in enumerate(cells):
+            returned += [
+                f"{old} AS old{index}",
+                f"sha256({new}) AS new{index}",
+                f"{old} IS DISTINCT FROM {new} AS d{index}",
+            ]
+            entries.append(f"({_bind(page.values, column)}::text, old{index}, new{index}, d{index})")
+            changes.append(f"d{index}::int")
         return (
-            f"WITH swapped AS ({page.statement(self._table())} RETURNING {row_key} AS row_key, "
-            f"{self._joined_cell(page.old)} AS old_bytes, sha256({self._joined_cell(page.new)}) AS new_hash), "
-            f"journaled AS (INSERT INTO {journal} "
+            f"WITH swapped AS ({page.statement(self._table())} RETURNING {', '.join(returned)}), "
+            f"journaled AS (INSERT INTO {quote(self.schema)}.reencrypt_journal "
             "(run_id, action, table_name, row_key, column_name, old_bytes, new_hash) "
-            f"SELECT {run}::text, 'rewrite', {table}::text, row_key, {named}::text, old_bytes, new_hash FROM swapped "
-            "RETURNING 1) SELECT (SELECT count(*) FROM swapped), (SELECT count(*) FROM journaled)"
+            f"SELECT {run}::text, 'rewrite', {table}::text, row_key, name, old, new FROM swapped "
+            f"CROSS JOIN LATERAL (VALUES {', '.join(entries)}) AS cell (name, old, new, differs) WHERE differs "
+            f"RETURNING 1) SELECT (SELECT count(*) FROM swapped), "
+            f"(SELECT COALESCE(sum({' + '.join(changes)}), 0) FROM swapped), (SELECT count(*) FROM journaled)"
         ), page.values
 
-    def _joined_cell(self, sent: Sequence[str]) -> str:
-        """The bytes of a cell, of the expressions for its stored columns; see `reencrypt.databases.joined`."""
-        cells = [
+    def _cells(self, sent: Sequence[str]) -> list[str]:
+        """The bytes of cells, of the expressions for their stored columns; see `reencrypt.databases.joined`."""
+        parts = iter(
             each if self.is_raw or self.types[column].is_binary else self._converted("convert_to", each)
             for column, each in zip(self.location.stored, sent, strict=True)
+        )
+        cells = [
+            next(parts)
+            if each.key_id is None
+            else f"COALESCE({next(parts)}, '') || decode('00', 'hex') || {next(parts)}"
+            for each in self.location.fields
         ]
-        if not self.location.is_joined:
-            (cell,) = cells
-            return cell
-        key_id, data = cells
-        return f"COALESCE({key_id}, '') || decode('00', 'hex') || {data}"
+        return [*cells, *parts]
 
     def _swap(self, updates: Sequence[RowUpdate], now: Value, span: Span | None) -> _Page:
         """A compare and swap of a whole page."""

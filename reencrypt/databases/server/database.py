@@ -311,14 +311,14 @@ class ServerTransaction:
                 )
                 if counts is None:
                     return None
-                changed, journaled = counts
+                changed, missing = counts
                 losers = await self._counted(location, updates, changed)
         except SchemaChangedError as error:
             raise await blamed(location, error, self._read_again(location, updates)) from error
-        if journaled != changed:
+        if missing:
             raise RefusedError(
-                f"{location.table}: {changed} rows have changed, but reencrypt_journal has got {journaled} entries: a "
-                "trigger on it keeps the others out",
+                f"{location.table}: of {changed} rows that have changed, reencrypt_journal lacks {missing} entries: a "
+                "trigger on it keeps them out",
                 hint="Nothing of this page was committed. Drop the trigger, then start again.",
             )
         return losers
@@ -373,11 +373,13 @@ class ServerTransaction:
             with self._driver.translated():
                 await self._session.command(self._dialect.qualified(f"DROP TABLE IF EXISTS {table}"))
 
-    async def read_linked(self, location: Location, scope: str, value: Value, text: bytes) -> list[Row]:
+    async def read_linked(
+        self, location: Location, scope: str, value: Value, text: bytes, differs_at: int = 0
+    ) -> list[Row]:
         """Find the rows with the same text."""
         with self._driver.translated():
             rendering = await self._dialect.rendering(self._session, location)
-            return rendering.to_rows(await self._session.fetch(*rendering.linked(scope, value, text)))
+            return rendering.to_rows(await self._session.fetch(*rendering.linked(scope, value, text, differs_at)))
 
 
 async def _rows(session: Session, dialect: Dialect, location: Location, keys: Sequence[Key]) -> list[Row]:

@@ -38,8 +38,8 @@ class Rendering(Protocol):
         """Read the rows with these keys, and possibly others that `of_keys` leaves out."""
         ...
 
-    def linked(self, scope: str, value: Value, text: bytes) -> Query:
-        """The rows with a value in the column `scope` and exactly a text."""
+    def linked(self, scope: str, value: Value, text: bytes, differs_at: int) -> Query:
+        """The rows with a value in the column `scope` and exactly a text; see `Transaction.read_linked`."""
         ...
 
     def updates(
@@ -169,7 +169,7 @@ class Dialect(Protocol):
     ) -> tuple[int, int] | None:
         """Compare and swap rows and journal those that changed, in one statement.
 
-        Returns how many changed, and how many entries the journal got. None where there is no such statement.
+        Returns how many changed, and how many entries the journal has not got. None where there is no such statement.
         """
         ...
 

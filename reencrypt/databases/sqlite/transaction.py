@@ -139,8 +139,11 @@ class SqliteTransaction:
             with translated(self._path):
                 await self._connection.execute(f"DROP TABLE IF EXISTS {table}")
 
-    async def read_linked(self, location: Location, scope: str, value: Value, text: bytes) -> list[Row]:
+    async def read_linked(
+        self, location: Location, scope: str, value: Value, text: bytes, differs_at: int = 0
+    ) -> list[Row]:
         """Find the rows with the same text."""
+        del differs_at  # SQLite reads a text as a whole
         first = quote(location.columns[0])
         query = f"{select(location)} WHERE {quote(scope)} = ? AND CAST({first} AS BLOB) = ?"
         with translated(self._path):
