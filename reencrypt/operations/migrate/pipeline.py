@@ -39,6 +39,9 @@ from reencrypt.state.rowkey import key_to_text
 _T = TypeVar("_T")
 
 _PAGES_AHEAD: Final = 1  # in each queue: one waits while one is worked on
+# Pages at once, whatever number of writers there is: each takes a megabyte or two.
+_PAGES_OF_ONE: Final = 5
+_PAGES_OF_EACH: Final = 1
 _RACE_ATTEMPTS: Final = 5
 _FEW_SALTS: Final = 4
 _CHUNK_ROWS: Final = 32  # of keys to derive, about a millisecond each
@@ -84,6 +87,7 @@ class Pipeline:
         self._width = Width(self._writers, policy.hold_seconds)
         self._preparing = asyncio.Lock()
         self._resolver: Resolver
+        self._room: asyncio.Semaphore
         self._told: set[tuple[str, str, str]] = set()
 
     async def run(self, location: Location, checkpoint: Checkpoint, resolver: Resolver) -> Progress:
@@ -92,6 +96,7 @@ class Pipeline:
         The checkpoint is brought up to date as pages commit.
         """
         self._resolver = resolver
+        self._room = asyncio.Semaphore(max(_PAGES_OF_ONE, _PAGES_OF_EACH * self._writers))
         if checkpoint.last_key is None and not checkpoint.is_split:
             checkpoint.coverage = Coverage(before=await count_rows(self._database, location))
         if self._splits(location, checkpoint) and await split(self._database, location, checkpoint, self._writers):
@@ -128,7 +133,7 @@ class Pipeline:
 
         async def write() -> None:
             while waiting and not (ended and ended[-1].stopped):
-                part = await self._part(location, checkpoint, waiting.pop(0), PAGE_BYTES // writers)
+                part = await self._part(location, checkpoint, waiting.pop(0), 2 * PAGE_BYTES // (3 * writers))
                 ended.append(await self._in_stages(part))
 
         async with asyncio.TaskGroup() as group:
@@ -155,6 +160,7 @@ class Pipeline:
     async def _read(self, part: Part, out: asyncio.Queue[Page]) -> None:
         location, after = part.location, part.checkpoint.last_key
         while True:
+            await self._room.acquire()
             async with self._turn:
                 rows = await next_page(
                     self._database, location, after, rows=self._page_rows(), size=part.page_bytes, until=part.until
@@ -291,6 +297,7 @@ class Pipeline:
                 unsaved.span = (page.rows[0].key, page.rows[-1].key) if page.rows else None
                 moved += await self._commit_page(part, unsaved, len(page.rows))
                 unsaved, saved = PageOutcome(), loop.time()
+            self._room.release()
             stopped = stopped or self._limit.reason
             if page.last or stopped:
                 return Progress(moved, stopped)
