@@ -8,7 +8,7 @@ from functools import partial
 from itertools import repeat
 from typing import Final, NamedTuple
 
-from reencrypt.catalogue.codec import Slot
+from reencrypt.catalogue.codec import Slot, WholeColumn
 from reencrypt.catalogue.document import JsonStrings, Secrets
 from reencrypt.catalogue.document_memory import DocumentMemory
 from reencrypt.catalogue.location import Location, Row
@@ -125,6 +125,50 @@ def ordinary_secrets(location: Location, row: Row, memory: DocumentMemory) -> Or
     except MalformedEnvelopeError:
         return None
     return OrdinarySecrets(found, parse, alike)
+
+
+class AlikeRows(NamedTuple):
+    """Rows that hold one secret each, all under the key and in the algorithm of one envelope, and the other rows.
+
+    `longest` is the length of the longest plaintext, `size` that of all cells.
+    """
+
+    envelope: Envelope
+    rows: Sequence[Row]
+    longest: int
+    size: int
+    others: Sequence[Row]
+
+
+def alike_rows(location: Location, rows: Sequence[Row]) -> AlikeRows | None:
+    """Find the rows that begin like the first one; None where it, or any that begins like it, is not ordinary.
+
+    They are decoded in one step, where `secrets_of` takes one for each.
+    """
+    codec = location.fields[0].codec
+    if not rows or not isinstance(codec, WholeColumn) or len(location.fields) > 1 or location.namespace:
+        return None
+    (first,) = found if len(found := list(secrets_of(location, rows[0]))) == 1 else (None,)
+    if first is None or first.envelope is None or not first.envelope.prefixed or not first.slot.strict:
+        return None
+    envelope, ciphertext = first.envelope, first.slot.ciphertext
+    end = len(ciphertext) - len(envelope.salt) - len(envelope.nonce) - len(envelope.body)
+    text, length = codec.encoding.stem(ciphertext[:end])
+    members = [row for row in rows if (cell := row.cells[0]) and cell.startswith(text)]
+    rests = codec.encoding.decode_rests([(row.cells[0] or b"")[len(text) :] for row in members])
+    if not rests or not all(map(bytes.startswith, rests, repeat(ciphertext[length:end]))):
+        return None
+    lengths = list(map(len, rests))
+    if min(lengths) < end - length + envelope.algorithm.minimum_bytes:
+        return None
+    taken = set(map(id, members)) if len(members) < len(rows) else set()
+    return AlikeRows(
+        envelope,
+        members,
+        max(lengths) + length - len(ciphertext) + envelope.plaintext_bytes,
+        sum(len(row.cells[0] or b"") for row in members),
+        [row for row in rows if id(row) not in taken] if taken else (),
+    )
 
 
 def _alike(ciphertexts: Sequence[bytes], parse: Callable[[bytes], Envelope]) -> Envelope | None:

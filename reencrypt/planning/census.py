@@ -8,14 +8,21 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from reencrypt.catalogue.document_memory import DocumentMemory
 from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.catalogue.plaintext import Kind
-from reencrypt.catalogue.reading import FoundSecret, OrdinarySecrets, ordinary_secrets, secrets_of
+from reencrypt.catalogue.reading import (
+    AlikeRows,
+    FoundSecret,
+    OrdinarySecrets,
+    alike_rows,
+    ordinary_secrets,
+    secrets_of,
+)
 from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.crypto.envelope import Envelope
 from reencrypt.databases.footprint import Rewrites
@@ -28,6 +35,8 @@ from reencrypt.state.quarantine import KnownSecret, Place, known_of
 from reencrypt.state.rowkey import key_to_text
 
 _PAGE_ROWS: Final = 2000
+_WORTH_A_LOOK: Final = 4  # rows, from which on it is quicker to look at all of them at once
+_MOST_GROUPS: Final = 4  # of a page: each is a look at all rows
 _PAGE_BYTES: Final = 4 * 1024 * 1024
 _LONG_ROW: Final = 16 * 1024
 _SAMPLES_PER_KEY: Final = 64
@@ -225,10 +234,34 @@ class Scan:
     given_up: Mapping[Place, KnownSecret]
     memory: DocumentMemory
 
-    def look_at(self, rows: Iterable[Row]) -> None:
+    def look_at(self, rows: Sequence[Row]) -> None:
         """Count the secrets of rows."""
-        for row in rows:
-            self._look_at(row)
+        alike: dict[int, Envelope] = {}
+        offered = False
+        rest = rows
+        for _ in range(0 if self.given_up else _MOST_GROUPS):
+            group = alike_rows(self.location, rest) if len(rest) >= _WORTH_A_LOOK else None
+            if group is None:
+                break
+            self._count_rows(group)
+            alike.update(dict.fromkeys(map(id, group.rows), group.envelope))
+            offered |= self.samples.may_take(self.location.name, group.envelope.key_id, group.longest)
+            rest = group.others
+        # In the order of the page, so that of two secrets of one length the first becomes a sample.
+        for row in rows if offered else rest:
+            if id(row) not in alike:
+                self._look_at(row)
+                continue
+            for secret in secrets_of(self.location, row):
+                if secret.envelope is not None:
+                    self._offer(secret.text_in(row), secret.envelope, secret.kind)
+
+    def _count_rows(self, group: AlikeRows) -> None:
+        number = len(group.rows)
+        self.found.total += number
+        self.found.add(group.envelope, number)
+        measured = _measured(self.found, [(group.envelope.key_id, group.envelope.algorithm)])
+        measured.add(Rewrites(rows=number, cells=number, size=group.size))
 
     def _look_at(self, row: Row) -> None:
         ordinary = None if self.given_up else ordinary_secrets(self.location, row, self.memory)
@@ -290,13 +323,19 @@ def _measure(found: LocationCensus, row: Row, columns: Iterable[int], keys: Iter
     pairs = frozenset(keys)
     if not pairs:
         return
-    if pairs not in found.rows_by_keys and len(found.rows_by_keys) >= _MOST_KEYS:
-        pairs = MANY
-    measured = found.rows_by_keys.setdefault(pairs, Rewrites())
+    measured = _measured(found, pairs)
     measured.rows += 1
     for column in columns:
         measured.cells += 1
         measured.size += len(row.cells[column] or b"")
+
+
+def _measured(found: LocationCensus, keys: Iterable[KeyUse]) -> Rewrites:
+    """The measure of rows with secrets under these keys."""
+    pairs = frozenset(keys)
+    if pairs not in found.rows_by_keys and len(found.rows_by_keys) >= _MOST_KEYS:
+        pairs = MANY
+    return found.rows_by_keys.setdefault(pairs, Rewrites())
 
 
 def _name(found: LocationCensus, location: Location, key: Key, secret: FoundSecret, what: str) -> None:

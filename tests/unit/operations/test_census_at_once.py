@@ -1,4 +1,4 @@
-"""A census counts an ordinary document at once, and gets the same as from each of its secrets."""
+"""A census counts documents, and rows that begin alike, at once, and gets the same as from each of their secrets."""
 
 from __future__ import annotations
 
@@ -12,14 +12,28 @@ from hypothesis import strategies as st
 
 from reencrypt.catalogue.document_memory import DocumentMemory
 from reencrypt.catalogue.location import Location, Row
-from reencrypt.catalogue.reading import ordinary_secrets, secrets_of
+from reencrypt.catalogue.reading import alike_rows, ordinary_secrets, secrets_of
+from reencrypt.crypto import gobase64
+from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.planning.census import LocationCensus, Samples, Scan
 from reencrypt.state.accepted import Accepted
 from reencrypt.state.journal import digest
 from reencrypt.state.quarantine import KnownSecret
 from tests.unit.operations.test_document_path import ALERTS, MAPS, PAGES, TEXTS, alerts, text_of
-from tests.unit.operations.test_fast_path import OLD
+from tests.unit.operations.test_fast_path import KIND, OLD, SECRETS, VALUES, encryptor_of
 
+#: Values of a few keys, many of them alike, in the padding of their column and the other one.
+ENCRYPTORS = [OLD, encryptor_of("older", b"others00"), encryptor_of("old", b"othersal", Algorithm.AES_GCM)]
+CELLS = st.lists(
+    st.one_of(
+        st.sampled_from(
+            [OLD, encryptor_of("older", b"others00"), encryptor_of("old", b"othersal", Algorithm.AES_GCM)]
+        ).flatmap(lambda by: st.builds(lambda text: by.encrypt(text.encode()), st.text(max_size=30))),
+        VALUES,
+    ),
+    max_size=12,
+)
+PADDED = st.lists(st.booleans(), min_size=12, max_size=12)
 NOTHING_KNOWN: dict[Any, KnownSecret] = {}
 
 
@@ -66,3 +80,28 @@ def test_an_ordinary_document_is_counted_at_once() -> None:
     assert len(nothing) == 0
     odd = Row((1,), (json.dumps({"a": "@@@"}).encode(),))
     assert ordinary_secrets(MAPS, odd, DocumentMemory()) is None
+
+
+@given(values=CELLS, padded=PADDED, several=st.booleans(), data=st.data())
+def test_rows_that_begin_alike_are_counted_as_each_of_them_is(
+    values: list[bytes | None],
+    padded: list[bool],
+    several: bool,  # noqa: FBT001
+    data: st.DataObject,
+) -> None:
+    cells = [
+        None if value is None else gobase64.encode(value, padded=several and is_padded)
+        for value, is_padded in zip(values, padded, strict=False)
+    ]
+    rows = [Row((number,), (cell,), KIND) for number, cell in enumerate(cells)]
+    texts = [each for each in cells if each]
+    accepted = Accepted(frozenset(digest(each) or b"" for each in data.draw(st.sets(st.sampled_from([b"", *texts])))))
+    at_once = census_of(SECRETS, rows, accepted, NOTHING_KNOWN)
+    assert at_once == census_of(SECRETS, rows, accepted, OneByOne())
+
+
+def test_rows_that_begin_alike_are_found_in_one_step() -> None:
+    rows = [Row((number,), (gobase64.encode(OLD.encrypt(b"x" * number), padded=False),), KIND) for number in range(50)]
+    found = alike_rows(SECRETS, rows)
+    assert found is not None
+    assert (list(found.rows), found.longest, len(found.others)) == (rows, 49, 0)
