@@ -43,6 +43,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if item not in left_out]
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """On a server several writers work at the same time; the long sizes try one writer as well."""
+    if "several_writers" in metafunc.fixturenames:
+        tried = [True, False] if metafunc.config.getoption("--nightly") else [True]
+        metafunc.parametrize("several_writers", tried, ids=lambda several: "several" if several else "one writer")
+
+
 def decides_nothing_new(item: pytest.Function) -> bool:
     """Whether a test runs on another engine and need not run on this one: see the markers in `pyproject.toml`."""
     if item.get_closest_marker("rest_of_pairs"):

@@ -30,8 +30,9 @@ NAMESPACES = {"classic": [""], "manager": ["default", "org-2"]}
 class Victim:
     """A database that can be had anew, and the command that is killed on it."""
 
-    def __init__(self, story: Story, folder: Path) -> None:
+    def __init__(self, story: Story, folder: Path, *, several_writers: bool) -> None:
         self.story = story
+        self._writers = () if several_writers else ("--writers", "1")
         self._fresh = folder / "fresh.db"
         self._count = folder / "steps"
         story.fill(45)
@@ -50,6 +51,8 @@ class Victim:
 
     def run(self, step: int, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the command and kill it at a step; 0 for never."""
+        if arguments[0] == "run":
+            arguments += self._writers
         return self.story.cli.run(*arguments, "--lease-timeout", "0.2", "--output", "json", kill_at=(step, self._count))
 
     def look_on(self) -> None:
@@ -74,9 +77,16 @@ class Victim:
 
 
 @pytest.fixture
-def victim(tmp_path: Path, shared_vault: Vault, engine: Engine, store: StoryStore) -> Victim:
+def victim(
+    tmp_path: Path,
+    shared_vault: Vault,
+    engine: Engine,
+    store: StoryStore,
+    several_writers: bool,  # noqa: FBT001
+) -> Victim:
     path = tmp_path / "grafana.db"
-    return Victim(Story.of(path, shared_vault, secret_key="a secret_key", engine=engine, store=store), tmp_path)
+    story = Story.of(path, shared_vault, secret_key="a secret_key", engine=engine, store=store)
+    return Victim(story, tmp_path, several_writers=several_writers)
 
 
 @pytest.fixture

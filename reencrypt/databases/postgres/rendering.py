@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
@@ -12,6 +12,7 @@ from uuid import UUID
 
 from reencrypt.catalogue.location import Key, KeyPart, Location, Row
 from reencrypt.databases.joined import Cells, joined_limits, parted_cells, rows_of, stored_columns
+from reencrypt.databases.postgres.swap import Swap, bind
 from reencrypt.databases.protocol import ColumnLimit, RowUpdate, Span, Stretch, Value
 from reencrypt.databases.server.dialect import Query
 
@@ -19,10 +20,6 @@ _INTEGERS: Final = frozenset(("int2", "int4", "int8"))
 #: How much of a long text tells it from another one, in characters: a ciphertext begins within them.
 _PART_OF_TEXT: Final = 256
 _TEXTS: Final = frozenset(("text", "varchar", "bpchar"))
-_ARRAYS_OF_TEXT: Final = frozenset(("text[]", "varchar[]"))
-#: Between the values of one text. It is in no ciphertext and in hardly any key.
-_SEPARATOR: Final = "\x1f"
-_SEPARATOR_IN_SQL: Final = r"E'\x1f'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,68 +48,6 @@ def in_zone(moment: Value) -> Value:
 
 def _plain(part: KeyPart | UUID) -> KeyPart:
     return str(part) if isinstance(part, UUID) else part
-
-
-def _bind(values: list[Any], value: Any) -> str:  # noqa: ANN401 - what the driver takes: values, and arrays of them
-    """Add a value to those of a query; returns its mark."""
-    values.append(value)
-    return f"${len(values)}"
-
-
-@dataclass(slots=True)
-class _Page:
-    """A compare and swap of so many `rows`, part by part. They are the rows of a table of arrays, `page`.
-
-    `old` and `new` are the expressions for what each stored column should hold, and gets.
-
-    What all rows have in common is sent once and not in an array: of seven arrays for a page of the secrets manager
-    four hold one value, a thousand times.
-    """
-
-    rows: int
-    values: list[Any] = field(default_factory=list)
-    sets: list[str] = field(default_factory=list)
-    where: list[str] = field(default_factory=list)
-    names: list[str] = field(default_factory=list)
-    arrays: list[str] = field(default_factory=list)
-    old: list[str] = field(default_factory=list)
-    new: list[str] = field(default_factory=list)
-
-    def add(self, name: str, array: str, values: Sequence[Any], as_sent: Callable[[Any], Any] | None = None) -> str:
-        """Add a value for each row, made what the driver takes by `as_sent`; returns the expression for a row's."""
-        # A single row has an array for each, so that its statement is always the same.
-        if self.rows > 1 and values[0] == values[-1] and values.count(values[0]) == len(values):
-            value = as_sent(values[0]) if as_sent else values[0]
-            return f"{_bind(self.values, value)}::{array.removesuffix('[]')}"
-        self.names.append(name)
-        self.arrays.append(self._array(array, values, as_sent))
-        return f"page.{name}"
-
-    def _array(self, array: str, values: Sequence[Any], as_sent: Callable[[Any], Any] | None) -> str:
-        """Add values as an array; returns the expression for it."""
-        if self.rows > 1 and array in _ARRAYS_OF_TEXT:
-            # The driver takes a step for each element of an array, and none for each character of a text.
-            joined = _joined(values)
-            if joined is not None:
-                return f"string_to_array({_bind(self.values, joined)}::text, {_SEPARATOR_IN_SQL})::{array}"
-        return f"{_bind(self.values, list(map(as_sent, values)) if as_sent else values)}::{array}"
-
-    def statement(self, table: str) -> str:
-        """The statement for `values`. Keys differ, so that there is at least one array."""
-        return (
-            f"UPDATE {table} AS t SET {', '.join(self.sets)} "
-            f"FROM unnest({', '.join(self.arrays)}) AS page ({', '.join(self.names)}) "
-            f"WHERE {' AND '.join(self.where)}"
-        )
-
-
-def _joined(values: Sequence[Any]) -> str | None:
-    """Return values of one type, text or its bytes in UTF-8, as one text; None where one is NULL or has a separator."""
-    try:
-        text = _SEPARATOR.join(values) if isinstance(values[0], str) else _SEPARATOR.encode().join(values).decode()
-    except TypeError:
-        return None
-    return text if text.count(_SEPARATOR) == len(values) - 1 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +109,7 @@ class Rendering:
         values = [] if values is None else values
         where = [f"({' OR '.join(f'{quote(field.column)} IS NOT NULL' for field in location.fields)})"]
         for column, allowed in location.only.items():
-            where.append(f"{quote(column)} IN ({', '.join(_bind(values, value) for value in allowed)})")
+            where.append(f"{quote(column)} IN ({', '.join(bind(values, value) for value in allowed)})")
         return where + self._between(stretch, values), values
 
     def _between(self, stretch: Stretch, values: list[Value]) -> list[str]:
@@ -182,7 +117,7 @@ class Rendering:
         key = ", ".join(map(quote, self.location.key))
         bounds = ((">", stretch.after), ("<=", stretch.until))
         return [
-            f"({key}) {sign} ({', '.join(_bind(values, part) for part in bound)})"
+            f"({key}) {sign} ({', '.join(bind(values, part) for part in bound)})"
             for sign, bound in bounds
             if bound is not None
         ]
@@ -213,7 +148,7 @@ class Rendering:
         where, values = self._where(stretch)
         key = ", ".join(map(quote, location.key))
         if size is None:
-            return f"{self._select()} WHERE {' AND '.join(where)} ORDER BY {key} LIMIT {_bind(values, rows)}", values
+            return f"{self._select()} WHERE {' AND '.join(where)} ORDER BY {key} LIMIT {bind(values, rows)}", values
         names = (*location.key, *location.stored, *location.extras)
         inner = ", ".join(f"{quote(name)} AS x{index}" for index, name in enumerate(names))
         length = " + ".join(f"COALESCE({self._length(field.column)}, 0)" for field in location.fields)
@@ -227,15 +162,15 @@ class Rendering:
             f"SELECT {', '.join(outer)} FROM ("
             f"SELECT *, SUM(n) OVER (ORDER BY {order} ROWS UNBOUNDED PRECEDING) - n AS before "
             f"FROM (SELECT {inner}, {length} AS n FROM {self._own_rows()} WHERE {' AND '.join(where)} "
-            f"ORDER BY {key} LIMIT {_bind(values, rows)}) AS page"
-            f") AS measured WHERE before < {_bind(values, size)} ORDER BY {order}"
+            f"ORDER BY {key} LIMIT {bind(values, rows)}) AS page"
+            f") AS measured WHERE before < {bind(values, size)} ORDER BY {order}"
         ), values
 
     def key_ahead(self, after: Key | None, rows: int) -> Query:
         """Read the key of the last of the next rows."""
         key = ", ".join(map(quote, self.location.key))
         where, values = self._where(Stretch(after))
-        offset = _bind(values, rows - 1)
+        offset = bind(values, rows - 1)
         return (
             f"SELECT {key} FROM {self._own_rows()} WHERE {' AND '.join(where)} ORDER BY {key} LIMIT 1 OFFSET {offset}",
             values,
@@ -278,16 +213,16 @@ class Rendering:
         values: list[Any] = [value]
         part = text[differs_at : differs_at + _PART_OF_TEXT]
         if not self.hashes_texts or self.types[first].is_binary or not part.isascii():
-            same = self._same(first, _bind(values, self._value(first, text)))
+            same = self._same(first, bind(values, self._value(first, text)))
             return f"{self._select()} WHERE {quote(scope)} = $1 AND {same}", values
         column = f"{quote(first)}::text"
         as_bytes = self._converted("convert_to", column)
         begin, differing = len(text[:differs_at].decode()) + 1, part.decode()
         terms = (
-            f"octet_length({column}) = {_bind(values, len(text))}",
-            f'substr({column}, {_bind(values, begin)}, {_PART_OF_TEXT}) COLLATE "C" = {_bind(values, differing)}::text',
+            f"octet_length({column}) = {bind(values, len(text))}",
+            f'substr({column}, {bind(values, begin)}, {_PART_OF_TEXT}) COLLATE "C" = {bind(values, differing)}::text',
             # It tells texts apart as well as their bytes do, and need not be sent with them.
-            f"sha256({as_bytes}) = {_bind(values, hashlib.sha256(text).digest())}",
+            f"sha256({as_bytes}) = {bind(values, hashlib.sha256(text).digest())}",
         )
         # CASE keeps this order: a planner may compare whole texts first.
         cases = " ".join(f"WHEN NOT COALESCE({term}, false) THEN false" for term in terms)
@@ -309,7 +244,7 @@ class Rendering:
         """
         page = self._swap(updates, now, span)
         row_key = page.add("row_key", "text[]", row_keys)
-        run, table = _bind(page.values, run_id), _bind(page.values, self.location.table)
+        run, table = bind(page.values, run_id), bind(page.values, self.location.table)
         returned, entries, changes = [f"{row_key} AS row_key"], [], []
         cells = zip(self.location.columns, self._cells(page.old), self._cells(page.new), strict=True)
         for index, (column, old, new) in enumerate(cells):
@@ -318,7 +253,7 @@ class Rendering:
                 f"sha256({new}) AS new{index}",
                 f"{old} IS DISTINCT FROM {new} AS d{index}",
             ]
-            entries.append(f"({_bind(page.values, column)}::text, old{index}, new{index}, d{index})")
+            entries.append(f"({bind(page.values, column)}::text, old{index}, new{index}, d{index})")
             changes.append(f"d{index}::int")
         return (
             f"WITH swapped AS ({page.statement(self._table())} RETURNING {', '.join(returned)}), "
@@ -344,7 +279,7 @@ class Rendering:
         ]
         return [*cells, *parts]
 
-    def _swap(self, updates: Sequence[RowUpdate], now: Value, span: Span | None) -> _Page:
+    def _swap(self, updates: Sequence[RowUpdate], now: Value, span: Span | None) -> Swap:
         """A compare and swap of a whole page."""
         if self._is_numbered:
             # The server orders these keys as Python does.
@@ -355,13 +290,13 @@ class Rendering:
             page.where += self._within(span, page.values)
         if self.location.updated:
             zoned = self.types[self.location.updated].type_name == "timestamptz"
-            page.sets.append(f"{quote(self.location.updated)} = {_bind(page.values, in_zone(now) if zoned else now)}")
+            page.sets.append(f"{quote(self.location.updated)} = {bind(page.values, in_zone(now) if zoned else now)}")
         return page
 
-    def _page_of(self, updates: Sequence[RowUpdate]) -> _Page:
+    def _page_of(self, updates: Sequence[RowUpdate]) -> Swap:
         """The parts of a compare and swap that follow from the rows: an array for each of their columns."""
         location = self.location
-        page = _Page(len(updates))
+        page = Swap(len(updates))
         keys = zip(*(update.key for update in updates), strict=True)
         for index, (name, parts) in enumerate(zip(location.key, keys, strict=True)):
             page.where.append(f"t.{quote(name)} = {page.add(f'k{index}', self._array(name), parts)}")
@@ -389,8 +324,8 @@ class Rendering:
         for name, low, high in zip(self.location.key, first, last, strict=True):
             column = f"t.{quote(name)}"
             if low != high:
-                return [*bounds, f"{column} BETWEEN {_bind(values, low)} AND {_bind(values, high)}"]
-            bounds.append(f"{column} = {_bind(values, low)}")
+                return [*bounds, f"{column} BETWEEN {bind(values, low)} AND {bind(values, high)}"]
+            bounds.append(f"{column} = {bind(values, low)}")
         return bounds
 
     def holding(self, rows: Mapping[Key, Cells]) -> Iterator[Query]:

@@ -65,6 +65,7 @@ class Grafana(RuleBasedStateMachine):
     """The database, and what the secrets of a store have to say, by the number of their row."""
 
     store = CLASSIC
+    several_writers = True
 
     def new_engine(self, path: Path) -> Engine:
         """An empty database, on a server or, with SQLite, in the file."""
@@ -76,8 +77,9 @@ class Grafana(RuleBasedStateMachine):
         self.scratch = self.folder / "grafana.db"
         self.engine = self.new_engine(self.scratch)
         self.patches = pytest.MonkeyPatch()
-        # On a server several writers work on these few rows.
-        self.patches.setattr(ranges, "LEAST_ROWS", 2)
+        if self.several_writers:
+            # On a server, on these few rows.
+            self.patches.setattr(ranges, "LEAST_ROWS", 2)
         self.model: dict[int, bytes] = {}
         self.texts = 0
         self.places = PLACES[self.store.name]
@@ -283,7 +285,10 @@ SIZES = {
 @pytest.mark.stores_in_turn
 @pytest.mark.parametrize("kind", SIZES)
 def test_whatever_happens_the_database_is_the_model(
-    kind: str, store: StoryStore, request: pytest.FixtureRequest
+    kind: str,
+    store: StoryStore,
+    request: pytest.FixtureRequest,
+    several_writers: bool,  # noqa: FBT001
 ) -> None:
     class InStore(Grafana):
         pass
@@ -292,6 +297,6 @@ def test_whatever_happens_the_database_is_the_model(
         def new_engine(self, path: Path) -> Engine:  # noqa: ARG002
             return server_engine(kind, request)
 
-    InStore.store = store
+    InStore.store, InStore.several_writers = store, several_writers
     size = SIZES[kind][1 if request.config.getoption("--nightly") else 0]
     run_state_machine_as_test(InStore if kind == "sqlite" else OnServer, settings=size)

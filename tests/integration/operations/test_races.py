@@ -30,8 +30,14 @@ pytestmark = [pytest.mark.mysql_for_mariadb, pytest.mark.stores_in_turn]
 
 
 @pytest.fixture
-def grafana(engine: Engine, store: StoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Grafana:
-    if engine.kind == "postgres":
+def grafana(
+    engine: Engine,
+    store: StoryStore,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    several_writers: bool,  # noqa: FBT001
+) -> Grafana:
+    if engine.kind == "postgres" and several_writers:
         # There several writers, on the others one.
         monkeypatch.setattr(ranges, "LEAST_ROWS", 50)
     return Grafana(engine, tmp_path / "grafana.db", monkeypatch, store)
