@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 import trustme
@@ -21,6 +19,7 @@ from tests.support.installed import InstalledPostgres, installed_postgres
 from tests.support.mysql import OwnServer
 from tests.support.mysql_programs import Product
 from tests.support.tls import server_tls
+from tests.support.transports import all_closed
 
 
 @pytest.fixture(scope="module")
@@ -217,15 +216,10 @@ async def test_the_servers_name_is_sent_as_ssl_sni_says(
         words = f"host=localhost port={server.port} user=u dbname=n sslmode={mode} sslrootcert={server.bundle}"
         keys = f"type = postgres\nconnection_string = {words} sslsni={sni}\n" if sni else ""
         keys = keys or f"type = postgres\nconnection_string = {words}\n"
-    loop: Any = asyncio.get_running_loop()
-    watched = len(loop._selector.get_map())  # noqa: SLF001 - nothing else tells of transports that are being closed
     try:
         with pytest.raises(ReencryptError):
             await opened(keys, tmp_path)
     finally:
         server.close()
     assert server.names == [name]
-    # A transport with TLS is closed once the other end is, which a busy machine lets the loop see late.
-    async with asyncio.timeout(60):
-        while len(loop._selector.get_map()) > watched:  # noqa: SLF001
-            await asyncio.sleep(0)
+    await all_closed()
