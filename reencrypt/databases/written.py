@@ -1,9 +1,9 @@
 """Check before a commit that the server holds what the transaction has written.
 
 A trigger or a rule can change, swallow or delete what is written, and a deferred one does so as late as at the commit.
-So before the commit the server counts the rows that hold exactly what was sent. This is left out only where the
-server's own catalogue shows, inside the transaction, that there are no triggers and rules: to create one has to wait
-for the transaction's locks.
+So before the commit the server counts the rows that hold exactly what was sent. A trigger or rule on the journal is
+refused, whatever it does. The count is left out only where the server's own catalogue shows, inside the transaction,
+that there are no triggers and rules: to create one has to wait for the transaction's locks.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from reencrypt.databases.protocol import Executor, RowUpdate, Value
 from reencrypt.errors import ReencryptError, RefusedError, SchemaChangedError
 
 Cells = tuple[bytes | None, ...]
+
+#: It has no business with triggers: an entry that is not what was sent gives back something else, or nothing.
+_JOURNAL: Final = "reencrypt_journal"
 
 
 class _KeyTable:
@@ -160,6 +163,8 @@ class Written:
         if not self._by_location:
             return
         causes = await server.causes(sorted({each.location.table for each in self._by_location.values()}))
+        if on_journal := [each for each in causes.seen if each.table == _JOURNAL]:
+            raise _journal_refusal(on_journal)
         if causes.are_all and not causes.seen and not any(each.altered for each in self._by_location.values()):
             return
         await server.fire_deferred()
@@ -193,6 +198,13 @@ def _refusal(table: str, wrong: int, number: int, seen: Sequence[Cause]) -> Refu
         f"{table}: {wrong} of {number} rows do not hold what was written to them: {who} changes it",
         hint="Nothing of this page was committed. Drop or disable what changes Grafana's secrets, or keep it off these "
         "columns, then start again.",
+    )
+
+
+def _journal_refusal(seen: Sequence[Cause]) -> RefusedError:
+    return RefusedError(
+        f"{_JOURNAL}: {' and '.join(map(str, seen))} may keep out, change or delete what undo needs",
+        hint="Nothing of this page was committed. Drop or disable it, then start again.",
     )
 
 

@@ -245,7 +245,7 @@ class Scan:
                 break
             self._count_rows(group)
             alike.update(dict.fromkeys(map(id, group.rows), group.envelope))
-            offered |= self.samples.may_take(self.location.name, group.envelope.key_id, group.longest)
+            offered |= self._may_offer(group.envelope, group.longest)
             rest = group.others
         # In the order of the page, so that of two secrets of one length the first becomes a sample.
         for row in rows if offered else rest:
@@ -296,9 +296,14 @@ class Scan:
             return
         self.found.add(alike, len(secrets))
         _measure(self.found, row, (0,), [(alike.key_id, alike.algorithm)])
-        if self.samples.may_take(self.location.name, alike.key_id, secrets.longest):
+        if self._may_offer(alike, secrets.longest):
             for text, envelope, kind in secrets.each():
                 self._offer(text, envelope, kind)
+
+    def _may_offer(self, alike: Envelope, longest: int) -> bool:
+        """Whether secrets under the key of an envelope, of at most that length, may become samples."""
+        wanted = self.wants_sample(self.location, alike)
+        return wanted and self.samples.may_take(self.location.name, alike.key_id, longest)
 
     def _offer(self, text: bytes, envelope: Envelope, kind: Kind) -> None:
         if self.wants_sample(self.location, envelope) and not self.accepted.covers(text):

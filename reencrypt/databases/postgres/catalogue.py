@@ -19,6 +19,7 @@ from reencrypt.databases.server.connection import Session
 from reencrypt.databases.shapes import Shape, shapes_of
 from reencrypt.databases.sight import Elsewhere, Sight
 from reencrypt.databases.written import Cause, Causes
+from reencrypt.errors import ConfigurationError
 
 # The columns `a` of the tables `c` in the schemas `n`, and their types `b`.
 _COLUMNS_OF: Final = """pg_catalog.pg_class AS c
@@ -31,7 +32,7 @@ _READ_ONLY: Final = """
 SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('default_transaction_read_only')
 """
 # The schema of `data_keys`, or of the migration log of a Grafana that has no data keys yet; the encoding; which of some
-# tables have moments with a time zone; and whether the server has SHA-256, which came with PostgreSQL 11.
+# tables have moments with a time zone; whether this account may call SHA-256; and the version.
 _PLACE_OF_GRAFANA: Final = f"""
 WITH place (schema) AS (SELECT (
     SELECT n.nspname FROM unnest(current_schemas(false)) WITH ORDINALITY AS path (name, place)
@@ -42,7 +43,8 @@ WITH place (schema) AS (SELECT (
 SELECT place.schema::text, pg_catalog.current_setting('server_encoding'), ARRAY(
     SELECT c.relname::text FROM {_COLUMNS_OF}
     WHERE n.nspname = place.schema AND c.relname = ANY ($1::text[]) AND b.typname = 'timestamptz'),
-    pg_catalog.to_regprocedure('pg_catalog.sha256(bytea)') IS NOT NULL
+    COALESCE(has_function_privilege(to_regprocedure('pg_catalog.sha256(bytea)'), 'EXECUTE'), false),
+    pg_catalog.current_setting('server_version_num')::int
 FROM place
 """
 # Of a domain the type that it is made of, which takes the same values.
@@ -192,6 +194,7 @@ UNION ALL
 SELECT 'pg_largeobject', format('%s large objects', count(*)) FROM pg_largeobject_metadata HAVING count(*) > 0
 ORDER BY 1, 2
 """
+_OLDEST: Final = 120_000
 # The place of a row; no column of a table can have this name.
 _PLACE: Final = "ctid"
 _KINDS: Final = {"v": "a view", "m": "a materialized view", "f": "a foreign table"}
@@ -201,7 +204,7 @@ class Place(NamedTuple):
     """Where a Grafana is: the one schema of the search path that holds it, empty where none does.
 
     `is_raw`: the database has no encoding; `is_utf8`: it is UTF-8. `zoned` are tables whose moments have a time zone.
-    `has_sha256`: the server makes hashes.
+    `has_sha256`: this account may let the server make hashes.
     """
 
     schema: str
@@ -212,9 +215,22 @@ class Place(NamedTuple):
 
 
 async def find_grafana(session: Session, with_moments: Sequence[str]) -> Place:
-    """Find it; the tables `with_moments` are those of which the zone is asked."""
-    ((schema, encoding, zoned, has_sha256),) = await session.fetch(_PLACE_OF_GRAFANA, (list(with_moments),))
+    """Find it; the tables `with_moments` are those of which the zone is asked.
+
+    Raises `ConfigurationError` for a server that is too old.
+    """
+    ((schema, encoding, zoned, has_sha256, version),) = await session.fetch(_PLACE_OF_GRAFANA, (list(with_moments),))
+    check_version(version)
     return Place(schema or "", encoding == "SQL_ASCII", encoding == "UTF8", frozenset(zoned), has_sha256)
+
+
+def check_version(number: int) -> None:
+    """Refuse a server before PostgreSQL 12, by its `server_version_num`: its catalogue lacks what is asked of it."""
+    if number < _OLDEST:
+        raise ConfigurationError(
+            f"the database is on PostgreSQL {number // 10_000}, which is too old",
+            hint=f"Upgrade the server: {_OLDEST // 10_000} is the oldest that reencrypt works with.",
+        )
 
 
 class _Shown(NamedTuple):

@@ -222,7 +222,7 @@ class Rendering:
             f"octet_length({column}) = {bind(values, len(text))}",
             f'substr({column}, {bind(values, begin)}, {_PART_OF_TEXT}) COLLATE "C" = {bind(values, differing)}::text',
             # It tells texts apart as well as their bytes do, and need not be sent with them.
-            f"sha256({as_bytes}) = {bind(values, hashlib.sha256(text).digest())}",
+            f"pg_catalog.sha256({as_bytes}) = {bind(values, hashlib.sha256(text).digest())}",
         )
         # CASE keeps this order: a planner may compare whole texts first.
         cases = " ".join(f"WHEN NOT COALESCE({term}, false) THEN false" for term in terms)
@@ -250,7 +250,7 @@ class Rendering:
         for index, (column, old, new) in enumerate(cells):
             returned += [
                 f"{old} AS old{index}",
-                f"sha256({new}) AS new{index}",
+                f"pg_catalog.sha256({new}) AS new{index}",
                 f"{old} IS DISTINCT FROM {new} AS d{index}",
             ]
             entries.append(f"({bind(page.values, column)}::text, old{index}, new{index}, d{index})")

@@ -26,6 +26,7 @@ from reencrypt.operations.migrate.page_sizer import PAGE_BYTES, PageSizer
 from reencrypt.operations.migrate.pages import Page, Part, by_namespace, give_up, moves, salts
 from reencrypt.operations.migrate.ranges import split
 from reencrypt.operations.migrate.resolver import Resolver
+from reencrypt.operations.migrate.room import Room, Share
 from reencrypt.operations.migrate.slow_path import PageOutcome, Transformer
 from reencrypt.operations.migrate.width import Width
 from reencrypt.planning.session import Session
@@ -87,7 +88,7 @@ class Pipeline:
         self._width = Width(self._writers, policy.hold_seconds)
         self._preparing = asyncio.Lock()
         self._resolver: Resolver
-        self._room: asyncio.Semaphore
+        self._room: Room
         self._told: set[tuple[str, str, str]] = set()
 
     async def run(self, location: Location, checkpoint: Checkpoint, resolver: Resolver) -> Progress:
@@ -96,7 +97,7 @@ class Pipeline:
         The checkpoint is brought up to date as pages commit.
         """
         self._resolver = resolver
-        self._room = asyncio.Semaphore(max(_PAGES_OF_ONE, _PAGES_OF_EACH * self._writers))
+        self._room = Room(max(_PAGES_OF_ONE, _PAGES_OF_EACH * self._writers))
         if checkpoint.last_key is None and not checkpoint.is_split:
             checkpoint.coverage = Coverage(before=await count_rows(self._database, location))
         if self._splits(location, checkpoint) and await split(self._database, location, checkpoint, self._writers):
@@ -149,18 +150,22 @@ class Pipeline:
     async def _in_stages(self, part: Part) -> Progress:
         read: asyncio.Queue[Page] = asyncio.Queue(_PAGES_AHEAD)
         transformed: asyncio.Queue[Page] = asyncio.Queue(_PAGES_AHEAD)
+        with self._room.share() as room:
+            return await self._staged(part, room, read, transformed)
+
+    async def _staged(self, part: Part, room: Share, read: asyncio.Queue[Page], done: asyncio.Queue[Page]) -> Progress:
         async with asyncio.TaskGroup() as group:
-            reader = group.create_task(self._read(part, read))
-            worker = group.create_task(self._transform(part, read, transformed))
-            writer = group.create_task(self._commit(part, transformed))
+            reader = group.create_task(self._read(part, room, read))
+            worker = group.create_task(self._transform(part, read, done))
+            writer = group.create_task(self._commit(part, room, done))
             # A writer that ends early (limit, stop) leaves nothing for the others to do.
             writer.add_done_callback(lambda _task: (reader.cancel(), worker.cancel()))
         return writer.result()
 
-    async def _read(self, part: Part, out: asyncio.Queue[Page]) -> None:
+    async def _read(self, part: Part, room: Share, out: asyncio.Queue[Page]) -> None:
         location, after = part.location, part.checkpoint.last_key
         while True:
-            await self._room.acquire()
+            await room.take()
             async with self._turn:
                 rows = await next_page(
                     self._database, location, after, rows=self._page_rows(), size=part.page_bytes, until=part.until
@@ -274,7 +279,7 @@ class Pipeline:
                 await self._targets.ensure([namespace])
             return is_current
 
-    async def _commit(self, part: Part, pages: asyncio.Queue[Page]) -> Progress:
+    async def _commit(self, part: Part, room: Share, pages: asyncio.Queue[Page]) -> Progress:
         moved, checkpoint = 0, part.checkpoint
         loop = asyncio.get_running_loop()
         saved = loop.time()
@@ -297,7 +302,7 @@ class Pipeline:
                 unsaved.span = (page.rows[0].key, page.rows[-1].key) if page.rows else None
                 moved += await self._commit_page(part, unsaved, len(page.rows))
                 unsaved, saved = PageOutcome(), loop.time()
-            self._room.release()
+            room.give()
             stopped = stopped or self._limit.reason
             if page.last or stopped:
                 return Progress(moved, stopped)

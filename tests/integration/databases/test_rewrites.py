@@ -14,11 +14,12 @@ from reencrypt.catalogue.location import Key, Location
 from reencrypt.catalogue.locations import BY_NAME, LOCATIONS
 from reencrypt.catalogue.manager_locations import MANAGER_LOCATIONS
 from reencrypt.databases.connect import open_database
+from reencrypt.databases.postgres.catalogue import check_version
 from reencrypt.databases.protocol import Database, RowUpdate, Transaction
 from reencrypt.databases.retry import retry_transaction
-from reencrypt.errors import RefusedError
+from reencrypt.errors import ConfigurationError, RefusedError
 from reencrypt.settings import load_settings
-from reencrypt.state.journal import entries_of, rewrite_rows
+from reencrypt.state.journal import digest, entries_of, rewrite_rows
 from tests.grafana.builder import GrafanaBuilder
 from tests.grafana.manager import SecretsManagerBuilder
 from tests.grafana.populate import populate
@@ -200,4 +201,30 @@ async def test_a_journal_that_keeps_entries_out_is_no_journal(postgres_server: P
             await asyncio.to_thread(engine.execute, statement)
         with pytest.raises(RefusedError, match="of 2 rows that have changed, reencrypt_journal lacks 1 entries"):
             await rewrite(database, SECRETS, updates)
+        await asyncio.to_thread(
+            engine.execute, "CREATE RULE meddler AS ON UPDATE TO secrets WHERE false DO ALSO SELECT 1"
+        )
+        with pytest.raises(RefusedError, match="the trigger meddler on reencrypt_journal"):
+            await rewrite(database, SECRETS, updates)
     assert await asyncio.to_thread(engine.query, "SELECT value FROM secrets") == [("old",), ("old",)]
+
+
+async def test_the_servers_own_hash_is_meant_and_only_where_the_account_may_call_it(
+    postgres_server: PostgresServer, tmp_path: Path
+) -> None:
+    engine, update = await one_row(postgres_server, tmp_path)
+    for statement in (
+        "CREATE FUNCTION public.sha256(bytea) RETURNS bytea LANGUAGE sql AS $$ SELECT '\\x00'::bytea $$",
+        f"ALTER DATABASE {engine.query('SELECT current_database()')[0][0]} SET search_path = public, pg_catalog",
+    ):
+        await asyncio.to_thread(engine.execute, statement)
+    async with opened(engine) as database:
+        assert await rewrite(database, SECRETS, [update]) == []
+    assert [row[6] for row in await asyncio.to_thread(engine.query, JOURNAL)] == [digest(b"new")]
+
+
+def test_a_server_that_is_too_old_is_refused_by_its_version() -> None:
+    check_version(120_000)
+    with pytest.raises(ConfigurationError, match="PostgreSQL 11, which is too old") as raised:
+        check_version(110_022)
+    assert "12 is the oldest" in raised.value.hint

@@ -16,6 +16,7 @@ from reencrypt.operations.migrate import run as operation
 from reencrypt.operations.rekey.operation import rekey
 from reencrypt.operations.undo.operation import undo
 from reencrypt.planning.options import RotationOptions, RunOptions, TargetOptions
+from reencrypt.planning.session import Session
 from reencrypt.secret import Secret
 from reencrypt.settings import Settings, load_settings
 from tests.grafana.planting import Plain
@@ -109,6 +110,30 @@ async def test_a_run_commits_nothing_of_a_page_that_a_trigger_changes(
     report = await grafana.run()
     assert (report.outcome, report.total.re_encrypted, grafana.off_target()) == ("done", 320, 0)
     assert sorted(map(str, grafana.plaintexts())) == plaintexts
+
+
+@pytest.mark.parametrize(("name", "kind"), MEDDLED)
+async def test_a_trigger_on_the_journal_is_refused_whatever_it_does(name: str, kind: str, opened: Open) -> None:
+    grafana = opened(name)
+    table, journal = grafana.places.table, "reencrypt_journal"
+    await in_session(start_and_stop, settings_of(grafana), OPTIONS)
+    triggers.plant(grafana.engine, kind, journal, "old_bytes", event="INSERT")
+    before = stored(grafana, table)
+    with pytest.raises(RefusedError) as raised:
+        await grafana.run()
+    assert raised.value.exit_code == 6
+    assert journal in raised.value.message
+    assert "Nothing of this page was committed" in raised.value.hint
+    assert stored(grafana, table) == before
+    triggers.remove(grafana.engine, kind, journal)
+    assert (await grafana.run()).outcome == "done"
+    entries = grafana.query("SELECT COUNT(*) FROM reencrypt_journal WHERE action = 'rewrite' AND old_bytes IS NOT NULL")
+    assert entries == [(320,)]
+
+
+async def start_and_stop(session: Session) -> None:
+    """Make the state tables."""
+    await session.database.create_state()
 
 
 @pytest.mark.stores_in_turn
