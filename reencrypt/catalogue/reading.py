@@ -148,7 +148,7 @@ def alike_rows(location: Location, rows: Sequence[Row]) -> AlikeRows | None:
     codec = location.fields[0].codec
     if not rows or not isinstance(codec, WholeColumn) or len(location.fields) > 1 or location.namespace:
         return None
-    (first,) = found if len(found := list(secrets_of(location, rows[0]))) == 1 else (None,)
+    first = next(secrets_of(location, rows[0]), None)  # a whole column holds one at most
     if first is None or first.envelope is None or not first.envelope.prefixed or not first.slot.strict:
         return None
     envelope, ciphertext = first.envelope, first.slot.ciphertext

@@ -40,7 +40,7 @@ from reencrypt.state.rowkey import key_to_text
 _T = TypeVar("_T")
 
 _PAGES_AHEAD: Final = 1  # in each queue: one waits while one is worked on
-# Pages at once, whatever number of writers there is: each takes a megabyte or two.
+# Pages at once: each takes a megabyte or two. Up to five writers have as many as one.
 _PAGES_OF_ONE: Final = 5
 _PAGES_OF_EACH: Final = 1
 _RACE_ATTEMPTS: Final = 5

@@ -1,4 +1,4 @@
-"""Room for so many pages at the same time, whatever number of writers there is: each takes a megabyte or two."""
+"""Room for so many pages of a location at the same time, which its writers share: each takes a megabyte or two."""
 
 from __future__ import annotations
 
