@@ -48,6 +48,21 @@ Span = tuple[Key, Key]
 
 
 @dataclass(frozen=True, slots=True)
+class JournaledUpdates:
+    """Updates of a page's rows, and what a run's journal records of each that changes besides its bytes.
+
+    `row_keys` are the keys of the updates, in their order, as the journal writes them. `span`: see
+    `Transaction.update_rows`.
+    """
+
+    run_id: str
+    location: Location
+    updates: Sequence[RowUpdate]
+    row_keys: Sequence[str]
+    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ColumnLimit:
     """The size of a column: bytes, or characters where the engine counts those.
 
@@ -129,19 +144,10 @@ class Transaction(Executor, Protocol):
         """
         ...
 
-    async def rewrite_rows(
-        self,
-        location: Location,
-        updates: Sequence[RowUpdate],
-        row_keys: Sequence[str],
-        *,
-        run_id: str,
-        span: Span | None = None,
-    ) -> list[Key] | None:
+    async def rewrite_rows(self, page: JournaledUpdates) -> list[Key] | None:
         """`update_rows`, and an entry in the journal of the run for each row that changed, in one statement.
 
-        `row_keys` are the keys of the updates, in their order, as the journal writes them. None where
-        `Database.rewrites` is false: nothing has happened then.
+        None where `Database.rewrites` is false: nothing has happened then.
         """
         ...
 

@@ -9,7 +9,7 @@ from itertools import accumulate
 from typing import Final
 
 from reencrypt.catalogue.location import Key, Location
-from reencrypt.databases.protocol import Database, RowUpdate, Span, Transaction, Value
+from reencrypt.databases.protocol import Database, JournaledUpdates, RowUpdate, Span, Transaction, Value
 from reencrypt.state.damaged import read_back
 from reencrypt.state.key_table import KeyTable
 from reencrypt.state.rowkey import key_from_text, key_to_text
@@ -60,7 +60,7 @@ async def rewrite_rows(
     """Compare and swap rows, and record what those held that changed; returns the keys of the others."""
     rows = entries.rows
     if rows is None:
-        lost = await transaction.rewrite_rows(location, updates, entries.row_keys, run_id=run_id, span=span)
+        lost = await transaction.rewrite_rows(JournaledUpdates(run_id, location, updates, entries.row_keys, span))
         if lost is not None:
             return lost
         # It had one when they were made; its table has got a rule since.

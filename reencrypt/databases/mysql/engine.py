@@ -12,7 +12,7 @@ from reencrypt.databases.mysql.driver import MysqlDriver
 from reencrypt.databases.mysql.dsn import target_of
 from reencrypt.databases.mysql.rendering import Rendering
 from reencrypt.databases.paramstyle import Positional, in_order
-from reencrypt.databases.protocol import RowUpdate, Span, Stretch, Value
+from reencrypt.databases.protocol import JournaledUpdates, Stretch, Value
 from reencrypt.databases.server.connection import Session
 from reencrypt.databases.server.database import ServerDatabase
 from reencrypt.databases.server.dialect import Query
@@ -93,19 +93,9 @@ class MysqlDialect:
         del session, location
         return False
 
-    async def rewrite(
-        self,
-        session: Session,
-        location: Location,
-        updates: Sequence[RowUpdate],
-        row_keys: Sequence[str],
-        *,
-        run_id: str,
-        now: Value,
-        span: Span | None,
-    ) -> tuple[int, int] | None:
+    async def rewrite(self, session: Session, page: JournaledUpdates, now: Value) -> tuple[int, int] | None:
         """See `rewrites`."""
-        del session, location, updates, row_keys, run_id, now, span
+        del session, page, now
         return None
 
     async def key_ahead(self, session: Session, location: Location, after: Key | None, rows: int) -> Key | None:

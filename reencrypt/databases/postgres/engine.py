@@ -14,7 +14,7 @@ from reencrypt.databases.postgres.catalogue import Place, PostgresCatalogue, fin
 from reencrypt.databases.postgres.driver import PostgresDriver
 from reencrypt.databases.postgres.dsn import target_of
 from reencrypt.databases.postgres.rendering import Column, Rendering, in_zone, quote
-from reencrypt.databases.protocol import RowUpdate, Span, Stretch, Value
+from reencrypt.databases.protocol import JournaledUpdates, Stretch, Value
 from reencrypt.databases.server.connection import Session
 from reencrypt.databases.server.database import ServerDatabase
 from reencrypt.databases.server.dialect import Query
@@ -122,23 +122,14 @@ class PostgresDialect:
         # The server rejects a statement that changes a table with rules and does more.
         return not await self.catalogue.has_rules(session, location.table)
 
-    async def rewrite(
-        self,
-        session: Session,
-        location: Location,
-        updates: Sequence[RowUpdate],
-        row_keys: Sequence[str],
-        *,
-        run_id: str,
-        now: Value,
-        span: Span | None,
-    ) -> tuple[int, int] | None:
+    async def rewrite(self, session: Session, page: JournaledUpdates, now: Value) -> tuple[int, int] | None:
         """Compare, swap and journal a page in one statement."""
+        location = page.location
         if not await self.rewrites(session, location):
             return None
         rendering = await self.rendering(session, location)
         try:
-            (counts,) = await session.fetch(*rendering.rewrite(updates, row_keys, run_id, now, span))
+            (counts,) = await session.fetch(*rendering.rewrite(page, now))
         except FeatureNotSupportedError as error:
             self._ruled.add(location.table)
             raise TransactionLostError(f"{location.table} has got a rule", hint="Start again.") from error

@@ -13,7 +13,7 @@ from uuid import UUID
 from reencrypt.catalogue.location import Key, KeyPart, Location, Row
 from reencrypt.databases.joined import Cells, joined_limits, parted_cells, rows_of, stored_columns
 from reencrypt.databases.postgres.swap import Swap, bind
-from reencrypt.databases.protocol import ColumnLimit, RowUpdate, Span, Stretch, Value
+from reencrypt.databases.protocol import ColumnLimit, JournaledUpdates, RowUpdate, Span, Stretch, Value
 from reencrypt.databases.server.dialect import Query
 
 _INTEGERS: Final = frozenset(("int2", "int4", "int8"))
@@ -235,16 +235,14 @@ class Rendering:
         page = self._swap(updates, now, span)
         yield updates, (page.statement(self._table()), page.values)
 
-    def rewrite(
-        self, updates: Sequence[RowUpdate], row_keys: Sequence[str], run_id: str, now: Value, span: Span | None = None
-    ) -> Query:
+    def rewrite(self, journaled: JournaledUpdates, now: Value) -> Query:
         """Compare and swap a whole page, and journal each cell that changed.
 
         Counts the changed rows, the changed cells, and the journal's entries.
         """
-        page = self._swap(updates, now, span)
-        row_key = page.add("row_key", "text[]", row_keys)
-        run, table = bind(page.values, run_id), bind(page.values, self.location.table)
+        page = self._swap(journaled.updates, now, journaled.span)
+        row_key = page.add("row_key", "text[]", journaled.row_keys)
+        run, table = bind(page.values, journaled.run_id), bind(page.values, self.location.table)
         returned, entries, changes = [f"{row_key} AS row_key"], [], []
         cells = zip(self.location.columns, self._cells(page.old), self._cells(page.new), strict=True)
         for index, (column, old, new) in enumerate(cells):

@@ -14,7 +14,7 @@ from typing import Final
 from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.databases.column_types import ColumnUse, UnfitColumn
 from reencrypt.databases.footprint import Footprint, Rewrites
-from reencrypt.databases.protocol import ColumnLimit, LockPolicy, RowUpdate, Span, Stretch, Value
+from reencrypt.databases.protocol import ColumnLimit, JournaledUpdates, LockPolicy, RowUpdate, Span, Stretch, Value
 from reencrypt.databases.retry import OPENING_SECONDS
 from reencrypt.databases.rights import Right, TableRight, rights_of
 from reencrypt.databases.server.connection import Connection, Driver, Session
@@ -291,24 +291,14 @@ class ServerTransaction:
                 lost += await self._counted(location, batch, count)
         return lost
 
-    async def rewrite_rows(
-        self,
-        location: Location,
-        updates: Sequence[RowUpdate],
-        row_keys: Sequence[str],
-        *,
-        run_id: str,
-        span: Span | None = None,
-    ) -> list[Key] | None:
+    async def rewrite_rows(self, page: JournaledUpdates) -> list[Key] | None:
         """Compare, swap and journal a page in one statement; look again only if the count is short."""
+        location, updates = page.location, page.updates
         if not updates:
             return []
-        now = _updated(location)
         try:
             with self._driver.translated():
-                counts = await self._dialect.rewrite(
-                    self._session, location, updates, row_keys, run_id=run_id, now=now, span=span
-                )
+                counts = await self._dialect.rewrite(self._session, page, _updated(location))
                 if counts is None:
                     return None
                 changed, missing = counts

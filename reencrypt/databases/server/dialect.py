@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.databases.column_types import ColumnUse, UnfitColumn
 from reencrypt.databases.footprint import Footprint, Rewrites
-from reencrypt.databases.protocol import ColumnLimit, RowUpdate, Span, Stretch, Value
+from reencrypt.databases.protocol import ColumnLimit, JournaledUpdates, RowUpdate, Span, Stretch, Value
 from reencrypt.databases.rights import TableRight
 from reencrypt.databases.server.connection import Session
 from reencrypt.databases.shapes import Shape
@@ -156,18 +156,8 @@ class Dialect(Protocol):
         """Whether `rewrite` has a statement for this location."""
         ...
 
-    async def rewrite(
-        self,
-        session: Session,
-        location: Location,
-        updates: Sequence[RowUpdate],
-        row_keys: Sequence[str],
-        *,
-        run_id: str,
-        now: Value,
-        span: Span | None,
-    ) -> tuple[int, int] | None:
-        """Compare and swap rows and journal those that changed, in one statement.
+    async def rewrite(self, session: Session, page: JournaledUpdates, now: Value) -> tuple[int, int] | None:
+        """Compare, swap and journal a page in one statement; `now` is when Grafana sees its rows changed.
 
         Returns how many changed, and how many entries the journal has not got. None where there is no such statement.
         """

@@ -11,7 +11,7 @@ import aiosqlite
 from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.databases.joined import parted_updates
 from reencrypt.databases.paramstyle import in_order
-from reencrypt.databases.protocol import RowUpdate, Span, Value
+from reencrypt.databases.protocol import JournaledUpdates, RowUpdate, Span, Value
 from reencrypt.databases.sqlite.errors import translated
 from reencrypt.databases.sqlite.rendering import batches, holding, quote, select, to_rows
 from reencrypt.databases.statements import TEMPORARY_TABLES
@@ -90,17 +90,9 @@ class SqliteTransaction:
         self.written.note_updates(location, updates, lost, cursor.rowcount)
         return lost
 
-    async def rewrite_rows(
-        self,
-        location: Location,
-        updates: Sequence[RowUpdate],
-        row_keys: Sequence[str],
-        *,
-        run_id: str,
-        span: Span | None = None,
-    ) -> list[Key] | None:
+    async def rewrite_rows(self, page: JournaledUpdates) -> list[Key] | None:
         """See `SqliteDatabase.rewrites`; nor is there a round trip to save."""
-        del location, updates, row_keys, run_id, span
+        del page
         return None
 
     async def _read_again(self, location: Location) -> None:
