@@ -1,4 +1,7 @@
-"""SIGINT and SIGTERM: the first asks the work to stop, the second kills. None leaves a terminal without its cursor."""
+"""SIGINT and SIGTERM: the first asks the work to stop, the second kills. SIGTSTP suspends it between two pages.
+
+None leaves a terminal without its cursor.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,8 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from types import FrameType
 from typing import Final
 
@@ -64,6 +67,33 @@ def stop_on_signals(lease_seconds: float = SafetyOptions().lease_timeout) -> Sto
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, asked, number)
     return stop
+
+
+def rest_when_suspended(at_rest: Callable[[], AbstractAsyncContextManager[None]]) -> None:
+    """Let Ctrl-Z wait for `at_rest`: a process that stands still in a transaction would keep Grafana waiting.
+
+    Where the signal is ignored already, as for a job that no shell controls, it stays so.
+    """
+    if signal.getsignal(signal.SIGTSTP) is not signal.SIG_DFL:
+        return
+    loop = asyncio.get_running_loop()
+    suspending: set[asyncio.Task[None]] = set()
+
+    async def suspend() -> None:
+        async with at_rest():
+            _write(f"{_SHOW_CURSOR}\r" if sys.stderr.isatty() else "")
+            loop.remove_signal_handler(signal.SIGTSTP)
+            # Returns when somebody continues the process.
+            signal.raise_signal(signal.SIGTSTP)
+            loop.add_signal_handler(signal.SIGTSTP, asked)
+
+    def asked() -> None:
+        if not suspending:
+            task = loop.create_task(suspend())
+            suspending.add(task)
+            task.add_done_callback(suspending.discard)
+
+    loop.add_signal_handler(signal.SIGTSTP, asked)
 
 
 def _say_farewell(lease_seconds: float) -> None:

@@ -19,7 +19,9 @@ class Patience:
     on, another connection asks after it, which may take `ask_within`. Where the server says `idle_answers` times in a
     row that it is not at work on the statement, the answer is lost. `tell_after` is how long a statement that is at
     work is not worth a line, and a line that says the same follows after `tell_every`. `goodbye` is for the orderly end
-    of a transaction or a connection that is given up anyway.
+    of a transaction or a connection that is given up anyway. After `idle` without a statement the server ends a
+    transaction by itself, so that one of a process that stands still (SIGSTOP, a frozen container, a virtual machine
+    that is moved) keeps nobody waiting.
     """
 
     silence: float = 60.0
@@ -30,6 +32,7 @@ class Patience:
     tell_after: float = 10.0
     tell_every: float = 15.0
     goodbye: float = 2.0
+    idle: float = 20.0
 
 
 PATIENCE: Final = Patience()

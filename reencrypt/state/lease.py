@@ -15,11 +15,12 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Final, NamedTuple, NoReturn
+from typing import Any, Final, NamedTuple, NoReturn, TypeVar
 
+from reencrypt.databases import waits
 from reencrypt.databases.protocol import Database, Executor, Transaction, Value
 from reencrypt.databases.retry import retry_transaction
 from reencrypt.databases.state_version import read_state_version
@@ -27,8 +28,11 @@ from reencrypt.errors import LeaseHeldError, ReencryptError, UnavailableError, f
 from reencrypt.state.stamp import stamp
 from reencrypt.state.stop import StopRequest
 
+_T = TypeVar("_T")
+
 _BEATS_PER_TIMEOUT: Final = 3
 _POLLS_PER_BEAT: Final = 4
+_CHECKS_PER_IDLE: Final = 3
 _LEASE, _HEARTBEAT = 1, 2  # the ids of the rows
 _OPEN_PAGES_SECONDS: Final = 5.0  # of a holder that is dead: its server ends them, or somebody has to
 _RELEASE_SECONDS: Final = 2.0  # after a requested stop, or where the database has failed already
@@ -67,6 +71,21 @@ class Lease:
         """
         if not await transaction.execute("lease_beat", token=self.token):
             await self._lost(transaction)
+
+    async def kept(self, transaction: Transaction, work: Coroutine[Any, Any, _T]) -> _T:
+        """Do work beside an open transaction and return its result; the lease is checked in the transaction meanwhile.
+
+        So the server hears of the transaction, and does not end it as that of a process that stands still.
+        """
+        working = asyncio.ensure_future(work)
+        try:
+            while not (await asyncio.wait((working,), timeout=waits.PATIENCE.idle / _CHECKS_PER_IDLE))[0]:
+                await self.check(transaction)
+            return working.result()
+        finally:
+            if not working.done():
+                working.cancel()
+                await asyncio.shield(asyncio.wait((working,)))
 
     async def _lost(self, transaction: Transaction) -> NoReturn:
         rows = await _read(transaction)

@@ -90,14 +90,15 @@ class CommandLine:
         """Run a command with `--output json`."""
         return self(command, *arguments, "--output", "json", expect=expect).json
 
-    def start(self, command: str, *arguments: str) -> subprocess.Popen[str]:
-        """Start a command and leave it running."""
+    def start(self, command: str, *arguments: str, own_group: bool = False) -> subprocess.Popen[str]:
+        """Start a command and leave it running, in a process group of its own as a shell does it if asked."""
         process = subprocess.Popen(
             self.arguments(command, *arguments),
             env=self.variables() | {"PYTHONFAULTHANDLER": "1"},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            process_group=0 if own_group else None,
         )
         # Whoever hangs shows where, and fails its test rather than keep everybody waiting.
         watchdog = threading.Timer(LONGEST_SECONDS, _abort, (process,))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import re
 import secrets
 import ssl
@@ -16,6 +17,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any, Final
 
+from reencrypt.databases import waits
 from reencrypt.databases.mysql.connecting import NoTlsError, check_kind, connect, readable, translated_sign_in
 from reencrypt.databases.mysql.dsn import MysqlTarget
 from reencrypt.databases.mysql.errors import translated
@@ -37,13 +39,14 @@ _OLDEST: Final = {"MariaDB": (10, 2), "MySQL": (8, 0)}  # window functions
 # rows that are locked already would stay locked meanwhile. Notes: "table exists" is no error with IF NOT EXISTS. Row
 # limit: it would silently cut pages and totals, and DEFAULT would be the server's. `system_versioning_asof` (MariaDB
 # only) could show rows of the past. Safe updates and big selects: a server may refuse statements without a key or over
-# many rows (errors 1175 and 1104), which would stop a run in the middle.
+# many rows (errors 1175 and 1104), which would stop a run in the middle. The idle limit: see `Patience`; MySQL has none
+# for transactions alone, and an idle session that it closes is opened again.
 _SESSION: Final = (
     "SET NAMES utf8mb4",
     "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
-    "SET SESSION sql_notes = 0, SESSION innodb_lock_wait_timeout = 5, SESSION lock_wait_timeout = 5",
+    "SET innodb_lock_wait_timeout = 5, lock_wait_timeout = 5 /*!80000 , wait_timeout = {idle} */",
     "SET SESSION sql_select_limit = 18446744073709551615 /*M!100304 , SESSION system_versioning_asof = DEFAULT */",
-    "SET SESSION sql_safe_updates = 0, SESSION sql_big_selects = 1",
+    "SET sql_notes = 0, sql_safe_updates = 0, sql_big_selects = 1 /*M!100300 , idle_transaction_timeout = {idle} */",
     "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
 )
 _SERVER: Final = """
@@ -177,8 +180,9 @@ class MysqlDriver:
 
 
 async def _set_up(name: str, connection: Any) -> MysqlSession:  # noqa: ANN401 - asyncmy has no types
+    idle = math.ceil(waits.PATIENCE.idle)
     for statement in _SESSION:
-        await _run(connection, statement)
+        await _run(connection, statement.format(idle=idle))
     ((thread, server, version, packet, *charsets),) = await (await _run(connection, _SERVER)).fetchall()
     _check(name, version, charsets)
     session = MysqlSession(

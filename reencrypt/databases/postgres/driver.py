@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from typing import Any, Final
 
+from reencrypt.databases import waits
 from reencrypt.databases.postgres.connecting import NoTlsError, connect
 from reencrypt.databases.postgres.dsn import PostgresTarget
 from reencrypt.databases.postgres.errors import translated
@@ -20,10 +21,11 @@ from reencrypt.errors import ConfigurationError
 # READ COMMITTED on every server: a compare and swap must see what was committed before it. Row security off: a row
 # policy is an error then, not a smaller answer. The lock timeout: others must not wait long for rows of a transaction
 # that waits for theirs, and a read must not wait for ever for a table that a VACUUM FULL or a migration has locked. The
-# name of the application: behind PgBouncer a backend is ours for one transaction only, and has no number that we know.
+# idle limit: see `Patience`. The name of the application: behind PgBouncer a backend is ours for one transaction only,
+# and has no number that we know.
 _BEGIN: Final = (
     "BEGIN ISOLATION LEVEL READ COMMITTED{mode}; SET LOCAL row_security = off; SET LOCAL lock_timeout = '5s'; "
-    "SET LOCAL application_name = '{mark}'"
+    "SET LOCAL idle_in_transaction_session_timeout = {idle}; SET LOCAL application_name = '{mark}'"
 )
 _READING: Final = " READ ONLY"
 _MESSAGE_BYTES: Final = 1 << 30  # the protocol's limit, far above any page
@@ -41,8 +43,9 @@ class PostgresSession:
         # Only what needs no quotes, whatever the server makes of a backslash.
         plain = re.sub(r"[^A-Za-z0-9 ._-]", "", name)[:_LONGEST_NAME]
         self.mark = Mark(f"{plain} {secrets.token_hex(4)}")
-        self.begin = _BEGIN.format(mode="", mark=self.mark.text)
-        self._reading = _BEGIN.format(mode=_READING, mark=self.mark.text)
+        idle = int(waits.PATIENCE.idle * 1000)
+        self.begin = _BEGIN.format(mode="", mark=self.mark.text, idle=idle)
+        self._reading = _BEGIN.format(mode=_READING, mark=self.mark.text, idle=idle)
         self.begin_reading: str | None = self._reading
 
     def moved(self) -> int:

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, asynccontextmanager, contextmanag
 from typing import Any, Final, Protocol, TypeVar
 
 from reencrypt.databases import waits
+from reencrypt.databases.rest import Rest
 from reencrypt.databases.retry import retry
 from reencrypt.databases.server.watch import Mark, SilentServerError, Watch, Witness
 from reencrypt.databases.waits import Teller, Waiting, ignore
@@ -121,10 +122,11 @@ class _Watched:
 
 
 class Connection:
-    """One connection, used by one task at a time. `waiting` is told what is waited for."""
+    """One connection, used by one task at a time. `waiting` is told what is waited for, and `rest` lets it work."""
 
-    def __init__(self, driver: Driver, waiting: Waiting = ignore) -> None:
+    def __init__(self, driver: Driver, waiting: Waiting = ignore, rest: Rest | None = None) -> None:
         self._driver = driver
+        self._rest = rest or Rest()
         self._session: _Watched | None = None
         self._in_use = asyncio.Lock()
         self._blocks = 0  # of `together` that are open
@@ -135,7 +137,7 @@ class Connection:
         """Read with `work`, and retry while the server is away; past the deadline `UnavailableError`."""
 
         async def once() -> _T:
-            async with self._undoubted() as session:
+            async with self._rest.work(), self._undoubted() as session:
                 if session.link.begin_reading is None:
                     with self._explained(), self._driver.translated():
                         return await work(session)
@@ -198,7 +200,7 @@ class Connection:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Session]:
         """A transaction on the connection: committed when the block ends, rolled back when it raises."""
-        async with self._in_use:
+        async with self._rest.work(), self._in_use:
             was_open = self._session is not None
             try:
                 await self._begin_anew()

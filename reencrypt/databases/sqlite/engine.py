@@ -22,6 +22,7 @@ from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.databases.column_types import ColumnUse, Role, UnfitColumn
 from reencrypt.databases.footprint import Footprint, Rewrites
 from reencrypt.databases.protocol import ColumnLimit, Database, LockPolicy, Stretch, Value
+from reencrypt.databases.rest import Rest
 from reencrypt.databases.rights import TableRight
 from reencrypt.databases.shapes import Shape
 from reencrypt.databases.sight import KeyCount, Sight
@@ -84,6 +85,7 @@ class SqliteDatabase:
         self._writer = writer
         self._statements = load_statements("common.sql", "sqlite/statements.sql")
         self._writing = asyncio.Lock()
+        self._rest = Rest()
 
     @classmethod
     async def open(cls, path: Path, *, write: bool, waiting: Waiting = ignore) -> SqliteDatabase:
@@ -146,7 +148,7 @@ class SqliteDatabase:
             rows = list(await self._reader.execute_fetchall(check))
             return rows, await (await self._reader.execute("PRAGMA encoding")).fetchone()
 
-        rows, encoding = await self._retry(work, deadline_seconds=_OPENING_SECONDS)
+        rows, encoding = await self._read(work, deadline_seconds=_OPENING_SECONDS)
         for (verdict,) in rows:
             if verdict != "ok":
                 raise damaged(self._path, str(verdict).splitlines()[0])
@@ -225,7 +227,7 @@ class SqliteDatabase:
         async def work() -> list[Any]:
             return list(await self._reader.execute_fetchall(query, values))
 
-        return await self._retry(work)
+        return await self._read(work)
 
     async def shapes(self) -> list[Shape]:
         """The tables of the file."""
@@ -270,7 +272,7 @@ class SqliteDatabase:
             return to_rows(location, raws)
 
         # An open cursor blocks all commits, this program's included.
-        return await self._retry(lambda: to_the_end(work()))
+        return await self._read(lambda: to_the_end(work()))
 
     def together(self) -> AbstractAsyncContextManager[None]:
         """Do nothing: there are no round trips, and a transaction that stays open blocks all commits."""
@@ -291,12 +293,12 @@ class SqliteDatabase:
             ((number,),) = await self._reader.execute_fetchall(query, (*values, *keys))
             return int(number), end
 
-        return await self._retry(lambda: to_the_end(work()))
+        return await self._read(lambda: to_the_end(work()))
 
     async def key_ahead(self, location: Location, after: Key | None, *, rows: int) -> Key | None:
         """Find it by the index of the key."""
         query, values = key_ahead(location, after, rows, filled=True)
-        return await self._retry(lambda: to_the_end(self._key(query, values)))
+        return await self._read(lambda: to_the_end(self._key(query, values)))
 
     async def _key(self, query: str, values: list[Value]) -> Key | None:
         found = list(await self._reader.execute_fetchall(query, values))
@@ -313,10 +315,14 @@ class SqliteDatabase:
             rows += to_rows(location, raws)
         return rows
 
+    def at_rest(self) -> AbstractAsyncContextManager[None]:
+        """Wait for reads too: they keep others from committing."""
+        return self._rest.at_rest()
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[SqliteTransaction]:
         """BEGIN IMMEDIATE, so that compare and swap see the same file."""
-        async with self._writing:
+        async with self._rest.work(), self._writing:
             try:
                 await self._locked("BEGIN IMMEDIATE")
                 transaction = SqliteTransaction(self._path, self._writer, self._statements)
@@ -337,6 +343,11 @@ class SqliteDatabase:
             await self._writer.execute(statement)
 
         await self._retry(work)
+
+    async def _read(self, work: Callable[[], Awaitable[_T]], *, deadline_seconds: float = _DEADLINE_SECONDS) -> _T:
+        """Read outside any transaction, see `_retry`."""
+        async with self._rest.work():
+            return await self._retry(work, deadline_seconds=deadline_seconds)
 
     async def _retry(self, work: Callable[[], Awaitable[_T]], *, deadline_seconds: float = _DEADLINE_SECONDS) -> _T:
         """Retry work that needs the file's lock for longer than SQLite's own handler waits."""

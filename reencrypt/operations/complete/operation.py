@@ -272,7 +272,7 @@ class _Completion:
                     )
             # Count all that the answer counted: a running Grafana no longer writes under them, but a restored table may
             # name one.
-            used = await self.reader.references(rows)
+            used = await lease.kept(transaction, self.reader.references(rows))
             if back := sorted(row.id for row in keys if row.id in used):
                 raise RefusedError(
                     f"secrets came up under data key {back[0]} during the wait", hint="Nothing was deleted. Run again."

@@ -6,7 +6,7 @@ hashes of what was written, under which of the two a value is; plausibility deci
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -189,7 +189,7 @@ async def commit(
     location: Location | None,
     alerting: Alerting,
     *,
-    unchanged: Callable[[Transaction], Awaitable[bool]],
+    unchanged: Callable[[Transaction], Coroutine[Any, Any, bool]],
     complete: bool,
     ended: Callable[[Outcome], Mapping[str, Any]],
 ) -> bool:
@@ -205,7 +205,7 @@ async def commit(
         if before.state == RunState.FINISHED:
             # It was committed; only the answer was lost.
             return before.outcome == Outcome.DONE
-        if not await unchanged(transaction):
+        if not await lease.kept(transaction, unchanged(transaction)):
             raise RefusedError(_NOT_STOPPED, hint="Nothing was changed. Stop Grafana, and start again.")
         store = DataKeyStore(database, transaction, run.id)
         for each in wrappings:

@@ -1,0 +1,123 @@
+"""A process that stands still in the middle of a page: the server gives its locks back, and the page is done again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from reencrypt.databases import waits
+from reencrypt.databases.connect import open_database
+from reencrypt.databases.protocol import Database, Transaction
+from reencrypt.databases.retry import retry_transaction
+from reencrypt.errors import TransactionLostError
+from reencrypt.planning.options import SafetyOptions
+from reencrypt.settings import load_settings
+from reencrypt.state.lease import Lease, take_lease
+from tests.grafana.builder import GrafanaBuilder
+from tests.support.engine import Engine
+from tests.support.servers import SERVERS
+
+on_servers = pytest.mark.parametrize("engine", SERVERS, indirect=True)
+
+#: How long a server lets a transaction be silent here.
+SILENT_SECONDS = 1.0
+#: A holder is dead after that long: nobody here beats in time.
+DEAD_SECONDS = 0.02
+
+Opening = Callable[[], Awaitable[Database]]
+
+
+@pytest.fixture
+async def opening(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Opening]:
+    """Opens a process's database; each has connections of its own."""
+    with GrafanaBuilder(tmp_path / "grafana.db"):
+        pass
+    engine.load(tmp_path / "grafana.db")
+    settings = load_settings(config=None, home=None, database_url=engine.url, environ={})
+    monkeypatch.setattr(waits, "PATIENCE", replace(waits.PATIENCE, idle=SILENT_SECONDS))
+    opened: list[Database] = []
+
+    async def one() -> Database:
+        opened.append(await open_database(settings.database, write=True))
+        return opened[-1]
+
+    await (await one()).create_state()
+    yield one
+    for each in opened:
+        await each.close()
+
+
+async def taken(database: Database) -> Lease:
+    return await take_lease(database, timeout_seconds=DEAD_SECONDS, waiting=lambda _reason: None)
+
+
+@on_servers
+async def test_a_page_that_stands_still_keeps_nobody_out(opening: Opening) -> None:
+    frozen, other = await opening(), await opening()
+    lease = await taken(frozen)
+    successors: list[Lease] = []
+
+    async def page() -> None:
+        async with frozen.transaction() as transaction:
+            await lease.check(transaction)
+            # This takes the row of the lease, which the page has locked, as Grafana would take one of its rows.
+            successors.append(await taken(other))
+            await lease.check(transaction)
+
+    with pytest.raises(TransactionLostError):
+        await page()
+    assert [each.token for each in successors] == [lease.token + 1]
+
+
+@on_servers
+async def test_the_page_is_done_again_by_itself(opening: Opening) -> None:
+    database, other = await opening(), await opening()
+    lease = await taken(database)
+    tries = 0
+
+    async def page(transaction: Transaction) -> None:
+        nonlocal tries
+        tries += 1
+        await lease.check(transaction)
+        if tries == 1:
+            # Waits for the end of the transaction, and so for the server.
+            await lease.settle(other)
+        await lease.check(transaction)
+
+    await retry_transaction(database, page)
+    assert tries == 2
+
+
+@on_servers
+async def test_what_takes_long_beside_an_open_transaction_does_not_end_it(opening: Opening) -> None:
+    database = await opening()
+    lease = await taken(database)
+
+    async def counting() -> int:
+        await asyncio.sleep(3 * SILENT_SECONDS)
+        return 5
+
+    async with database.transaction() as transaction:
+        await lease.check(transaction)
+        assert await lease.kept(transaction, counting()) == 5
+        await lease.check(transaction)
+
+
+@on_servers
+async def test_a_session_that_has_nothing_to_do_is_none_that_stands_still(opening: Opening) -> None:
+    """Idle connections may be closed too, as firewalls do it: nobody notices."""
+    database = await opening()
+    lease = await taken(database)
+    await retry_transaction(database, lease.beat)
+    await asyncio.sleep(3 * SILENT_SECONDS)
+    await database.tables()
+    async with database.transaction() as transaction:
+        await lease.check(transaction)
+
+
+def test_a_server_ends_it_before_the_lease_counts_as_free() -> None:
+    assert waits.PATIENCE.idle < SafetyOptions().lease_timeout
