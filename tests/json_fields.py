@@ -14,6 +14,13 @@ ALWAYS: Final = {
 #: After an error, instead of the command's own fields.
 ERROR: Final = {"error": "`code`, `message` and `hint`"}
 
+#: Every command but `config show`, where it has not failed.
+NEXT: Final = {
+    "next_command": "the command to type next, null where there is none that can be run as it is",
+    "next_commands": "all of them, where there are several",
+    "next": "the same with the reason: `command`, `why`, and `fill_in`: what stands for a name that only you know",
+}
+
 _STORE: Final = {"store": "`classic`, `manager`, or `all` where the object joins both"}
 _STORES: Final = {"stores": "the same object for each store alone, under its name"}
 _TARGET: Final = {"target_provider": "where secrets go"}
@@ -77,8 +84,6 @@ FIELDS: Final = {
         "refusals": "what would stop a run: `code`, `exit_code`, `message`, `hint`",
         **_WARNINGS,
         "pilot": "the pilot that fits this database: `location`, `secrets`, `command`; else null",
-        "next_command": "the command to type next",
-        "next_commands": "all of them, where there are several",
         **_STORES,
     },
     "run": _RUN,
@@ -112,9 +117,6 @@ FIELDS: Final = {
         "lease_holder": "who works now, else null",
         "runs": "each: `run_id`, `store`, `operation`, `state`, `outcome`, `secrets`, `locations`, `resume` and more",
         **_QUARANTINE,
-        "next_command": "the command to type next",
-        "next_commands": "all of them, where there are several",
-        "next": "the same with the reason: `command`, `why`",
     },
     "verify": {
         **_STORE,

@@ -77,6 +77,11 @@ Every object has these fields:
 
 After an error an object has `error` instead of the fields of its command: {json_error}. What is not known is null.
 
+Without an error all but `config show` have these too, as the last lines of the text say them. They leave out where the
+configuration is:
+
+{json_next}
+
 {json_fields}
 
 ### A command of `fleet`
@@ -148,6 +153,7 @@ def reference() -> str:
         commands=_table(("command", "does"), commands),
         options="\n\n".join(tables),
         json_always=_fields(json_fields.ALWAYS),
+        json_next=_fields(json_fields.NEXT),
         json_error=json_fields.ERROR["error"],
         json_fields="\n\n".join(_of_commands()),
         json_fleet=_fields(json_fields.FLEET),

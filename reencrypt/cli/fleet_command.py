@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, Final, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import click
 from click.core import ParameterSource
@@ -79,16 +79,8 @@ class Presentation:
     """How the reports of all members are shown, where it is not a table: by these options, and made of the result."""
 
     options: type
-    prepare: Callable[[Any], Callable[[FleetReport], Presented]]
+    prepare: Callable[[Any], Callable[[FleetReport], out.Report]]
     show: Callable[[Any], None]
-
-
-class Presented(Protocol):
-    """What is shown."""
-
-    def as_json(self) -> Mapping[str, Any]:
-        """For `--output json`."""
-        ...
 
 
 #: What wins over a list of members.

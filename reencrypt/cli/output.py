@@ -18,6 +18,7 @@ from reencrypt.cli.layout import table
 from reencrypt.cli.on_finish import FinishCommand
 from reencrypt.cli.options import Common
 from reencrypt.cli.streams import OutputLostError
+from reencrypt.next_steps import NextStep, steps_as_json
 from reencrypt.wording import paragraph, printable, printable_lines
 
 _R = TypeVar("_R", bound="Report")
@@ -43,24 +44,33 @@ def _print_result(result: Mapping[str, Any]) -> None:
 class Report(Protocol):
     """The result of an operation."""
 
+    @property
+    def next_steps(self) -> Sequence[NextStep]:
+        """What to type next, in this order."""
+        ...
+
     def as_json(self) -> Mapping[str, Any]:
         """For `--output json`."""
         ...
 
 
 def answer(command: str, common: Common, exit_code: int, report: _R, show: Callable[[_R], None]) -> int:
-    """Print a report in the form that was asked for, `show` as text, and return the exit code.
+    """Print a report in the form that was asked for, and return the exit code.
+
+    As text that is `show`, and what to type next behind it.
 
     The command of `--on-finish` is told it too. Raises `OutputLostError` with the exit code where standard output does
     not take it.
     """
     wanted = common.output == "json" or common.on_finish is not None
-    result = _result(command, exit_code, report.as_json()) if wanted else {}
+    result = _result(command, exit_code, {**report.as_json(), **steps_as_json(report.next_steps)}) if wanted else {}
     try:
         if common.output == "json":
             _print_result(result)
         else:
             show(report)
+            for step in report.next_steps:
+                print_next(step)
     except OutputLostError as lost:
         _tell(common.on_finish, result)
         raise lost.after(exit_code) from lost.reason
@@ -140,13 +150,13 @@ def talk(text: str) -> None:
     click.echo(paragraph(printable_lines(text), _columns(sys.stderr)), err=True)
 
 
-def next_command(text: str, why: str = "") -> None:
+def print_next(step: NextStep) -> None:
     """Print what to type next, as it is, on a line of its own, and why: the last line of a result."""
     columns = width()
-    text, why = printable(text), printable(why)
+    text, why = printable(step.command), printable(step.why)
     comment = f"  # {why}" if why else ""
     if columns is not None and len(f"Next: {text}{comment}") > columns:
-        line(f"Next, because {why}:" if why else "Next:")
+        line(f"Next ({why}):" if why else "Next:")
         click.echo(f"  {text}")
     else:
         click.echo(f"Next: {text}{comment}")

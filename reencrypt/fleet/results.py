@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from reencrypt.errors import ReencryptError
+from reencrypt.next_steps import NextStep
 from reencrypt.outcomes import ExitCode
 
 #: Which exit code stands for many: the first of these that a member has. Whatever needs a person comes first.
@@ -99,6 +100,11 @@ class FleetReport:
     def by_exit_code(self) -> Counter[int]:
         """How many members ended with each exit code."""
         return Counter(each.exit_code for each in self.members)
+
+    @property
+    def next_steps(self) -> Sequence[NextStep]:
+        """None: what comes next differs from member to member."""
+        return ()
 
     def as_json(self) -> dict[str, Any]:
         """The object that `--output json` prints: each member's under its name."""

@@ -13,10 +13,11 @@ from reencrypt.databases.footprint import Footprint
 from reencrypt.errors import ReencryptError
 from reencrypt.keys.proof import Proof
 from reencrypt.keys.provider import LEGACY_PROVIDER, Unwrapped
+from reencrypt.next_steps import NextStep
 from reencrypt.operations.names import Names, in_words, names_of
 from reencrypt.planning.census import LocationCensus
+from reencrypt.planning.command_lines import Pilot, command_given, pilot_of
 from reencrypt.planning.estimate import Estimate, estimate
-from reencrypt.planning.next_step import NextStep, Pilot, command_given, pilot_of
 from reencrypt.planning.plan import Plan
 from reencrypt.planning.planner import make_plans
 from reencrypt.planning.quarantined_keys import count_unchanged
@@ -249,8 +250,6 @@ class PlanReport:
             ],
             "warnings": [each.message for each in plan.warnings],
             "pilot": self.pilot.as_json() if self.pilot else None,
-            "next_command": self.next_steps[0].command,
-            "next_commands": [step.command for step in self.next_steps],
             **({"ddl": list(self.ddl)} if self.ddl is not None else {}),
         }
 

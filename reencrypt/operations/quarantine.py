@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from reencrypt.catalogue.store_name import StoreName
@@ -11,6 +11,7 @@ from reencrypt.databases.protocol import Database
 from reencrypt.databases.statements import AUDIT_TABLE
 from reencrypt.errors import ConfigurationError
 from reencrypt.events import Emit, Waiting, ignore
+from reencrypt.next_steps import NextStep
 from reencrypt.operations.names import Names, names_of
 from reencrypt.operations.report import entry_as_json
 from reencrypt.planning.options import QuarantineSelection, SafetyOptions, StoreOptions
@@ -32,6 +33,13 @@ class QuarantineReport:
     stores: Mapping[str, StoreName]
     acknowledged: int = 0
     names: Names = field(default_factory=dict)
+
+    @property
+    def next_steps(self) -> Sequence[NextStep]:
+        """What to type after it."""
+        if any(entry.is_open for entry in self.entries):
+            return [NextStep("reencrypt quarantine retry", "once what they need is done; or acknowledge them")]
+        return [NextStep("reencrypt status", "it names the command that goes on")]
 
     def as_json(self) -> dict[str, object]:
         """For `--output json`."""

@@ -12,6 +12,7 @@ from reencrypt.catalogue.store_name import StoreName
 from reencrypt.catalogue.stores import STORE_OF
 from reencrypt.databases.paging import Coverage
 from reencrypt.events import Warned
+from reencrypt.next_steps import NextStep
 from reencrypt.operations.names import Names, name_of
 from reencrypt.outcomes import Outcome
 from reencrypt.state.counts import Counts, per_location
@@ -57,6 +58,20 @@ class RunReport:
     def total(self) -> Counts:
         """All locations together."""
         return Counts.sum(self.counts.values())
+
+    @property
+    def next_steps(self) -> Sequence[NextStep]:
+        """What to type after a run."""
+        if self.outcome is Outcome.STOPPED:
+            why = "it resumes from here" if self.run_id else "it begins, or resumes an interrupted run"
+            return [NextStep(self.resume or f"reencrypt {self.operation}", why)]
+        if any(entry.is_open for entry in self.quarantine):
+            return [NextStep("reencrypt quarantine list", "what could not be moved, why, and what to do")]
+        if self.incomplete:
+            return [NextStep(f"reencrypt {self.operation}", "once the cause is found")]
+        if self.outcome is Outcome.PARTLY_DONE:
+            return [NextStep("reencrypt plan", "it says why secrets stay where they are")]
+        return [NextStep("reencrypt verify", "it reads every secret again")]
 
     def as_json(self) -> dict[str, Any]:
         """The object that `--output json` prints."""

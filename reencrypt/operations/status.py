@@ -11,12 +11,13 @@ from reencrypt.databases.connect import open_database
 from reencrypt.databases.protocol import Database
 from reencrypt.databases.statements import AUDIT_TABLE
 from reencrypt.events import Emit, RunRecorded, Waiting, ignore
+from reencrypt.next_steps import NextStep
 from reencrypt.operations.names import Names, names_of
 from reencrypt.operations.report import entry_as_json
 from reencrypt.operations.session import Shared
 from reencrypt.operations.work import Work
 from reencrypt.outcomes import ExitCode, Operation, Outcome, RunState
-from reencrypt.planning.next_step import REKEY_COMMAND, NextStep, command_for
+from reencrypt.planning.command_lines import REKEY_COMMAND, REPORT_COMMAND, command_for, resuming
 from reencrypt.planning.schema import Schema, inspect
 from reencrypt.settings import Settings
 from reencrypt.state.audit import read_last_signs
@@ -56,7 +57,7 @@ def _after(last: RunStatus) -> list[NextStep]:
                 NextStep("reencrypt plan", f"run {run.id} is undone, apart from what had to stay: see what is there")
             ]
         case RunState.COMPLETED:
-            return [NextStep("reencrypt report", "everything is done; this is the evidence of it")]
+            return [NextStep(REPORT_COMMAND, "everything is done; this writes the evidence of it")]
         case _:
             return _after_finished(last)
 
@@ -67,7 +68,8 @@ def _after_finished(last: RunStatus) -> list[NextStep]:
     match run.operation:
         case Operation.ENVELOP:
             command = f"{REKEY_COMMAND} --grafana-stopped"
-            return [NextStep(command, "once every Grafana is stopped: the change of secret_key is half done")]
+            why = "once every Grafana is stopped: the change of secret_key is half done"
+            return [resuming(command, why)]
         case Operation.REKEY:
             return [NextStep("reencrypt verify", "with the new secret_key in Grafana's configuration")]
         case _ if run.outcome == Outcome.PARTLY_DONE and Counts.sum(last.counts.values()).left:
@@ -96,7 +98,7 @@ class StatusReport:
             return [NextStep("reencrypt status", "a run is at work, or died a moment ago")]
         by_store = [each for store in StoreName for each in self.runs if each.run.store is store and each.resume]
         if by_store:
-            return [NextStep(each.resume, "it resumes where it was interrupted") for each in by_store]
+            return [resuming(each.resume, "it resumes where it was interrupted") for each in by_store]
         if not self.runs:
             return [NextStep("reencrypt plan", "there has been no run: see what is there")]
         if any(entry.is_open for entry in self.quarantine):
@@ -108,11 +110,6 @@ class StatusReport:
             return [NextStep("reencrypt plan", "no run has ended here: see what is there")]
         steps = [step for store in StoreName if store in last for step in _after(last[store])]
         return list(dict.fromkeys(steps))
-
-    @property
-    def next_commands(self) -> list[str]:
-        """The commands of `next_steps`, each as it can be run."""
-        return [step.command for step in self.next_steps]
 
     @property
     def exit_code(self) -> int:
@@ -147,9 +144,6 @@ class StatusReport:
             "quarantine": [
                 entry_as_json(entry, self.stores.get(entry.location), self.names) for entry in self.quarantine
             ],
-            "next_command": self.next_commands[0],
-            "next_commands": self.next_commands,
-            "next": [{"command": step.command, "why": step.why} for step in self.next_steps],
         }
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from reencrypt.catalogue.store_name import StoreName
+from reencrypt.next_steps import NextStep
 from reencrypt.outcomes import ExitCode, Outcome
 
 _R_co = TypeVar("_R_co", bound="StoreReport", covariant=True)
@@ -39,6 +40,11 @@ class StoreReport(Protocol):
         """See `ExitCode`."""
         ...
 
+    @property
+    def next_steps(self) -> Sequence[NextStep]:
+        """What to type next."""
+        ...
+
     def as_json(self) -> Mapping[str, Any]:
         """The object of this store."""
         ...
@@ -55,6 +61,11 @@ class StoresReport(Generic[_R_co]):
         """The exit code of the report that matters most."""
         codes = {report.exit_code for report in self.reports}
         return next(code for code in _ORDER if code in codes)
+
+    @property
+    def next_steps(self) -> Sequence[NextStep]:
+        """Those of all stores, each once."""
+        return list(dict.fromkeys(step for report in self.reports for step in report.next_steps))
 
     def as_json(self) -> dict[str, Any]:
         """The object that `--output json` prints: all stores together, and under `stores` each by itself.

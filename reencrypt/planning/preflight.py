@@ -17,7 +17,7 @@ from reencrypt.keys.ring import DataKey, Failure
 from reencrypt.keys.secret_key import fingerprint_of
 from reencrypt.keys.wrap_format import WrapFormat
 from reencrypt.outcomes import Operation
-from reencrypt.planning.next_step import resume_command
+from reencrypt.planning.command_lines import resume_command
 from reencrypt.planning.plan import Plan
 from reencrypt.settings import Settings
 from reencrypt.settings.providers import MANAGER, MANAGER_KIND

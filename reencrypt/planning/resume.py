@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from reencrypt.crypto.salt import new_salt
 from reencrypt.errors import LeaseHeldError, RefusedError
 from reencrypt.planning.beginning import beginning_of
+from reencrypt.planning.command_lines import resume_command
 from reencrypt.planning.declared import save_changes
-from reencrypt.planning.next_step import resume_command
 from reencrypt.planning.plan import Plan
 from reencrypt.planning.session import Session
 from reencrypt.planning.target_keys import discard_unfinished

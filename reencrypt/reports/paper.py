@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from reencrypt.errors import ConfigurationError
+from reencrypt.next_steps import NextStep
 from reencrypt.reports.document import seal_of, sealed
 from reencrypt.reports.options import PaperOptions
 
@@ -50,6 +51,11 @@ class Paper:
     def exit_code(self) -> int:
         """0: it is written, whatever it says."""
         return 0
+
+    @property
+    def next_steps(self) -> Sequence[NextStep]:
+        """None: it is the end, and on standard output nothing may follow it."""
+        return ()
 
     def as_json(self) -> dict[str, Any]:
         """The object that `--output json` prints."""

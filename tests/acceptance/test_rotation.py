@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reencrypt.planning.next_step import command_for
+from reencrypt.planning.command_lines import command_for
 from reencrypt.settings import load_settings
 from reencrypt.state.runs import Run
 from tests.grafana.decryptor import SecretAddress

@@ -267,7 +267,7 @@ def test_what_resumes_one_store_leaves_the_other_alone(tmp_path: Path, shared_va
 def test_what_was_stopped_before_it_began_is_repeated_with_its_options(tmp_path: Path, shared_vault: Vault) -> None:
     cli = world(tmp_path, shared_vault).cli
     stopped = cli("run", *WRAP, "--to", "azurekv.other", "--max-runtime", "0", expect=4).stdout
-    assert "Nothing was begun." in stopped
+    assert "This command has changed nothing." in stopped
     last = stopped.splitlines()[-1]
     assert "--to azurekv.other" in last
     assert "--wrap-format raw/RSA-OAEP-256" in last

@@ -69,8 +69,10 @@ def _print(report: CompleteReport) -> None:
     for spot in (*BLIND_SPOTS, *unseen(report.usage.search)[:_SHOWN]):
         out.line(f"not seen: {spot}")
     out.line(report.in_words)
-    if report.outcome == "yes" and not report.journal_dropped:
+    if report.outcome == "yes" and report.has_journal:
         out.line("Nothing was changed: with --finish the journal is dropped, and no run before that can be undone.")
+    elif report.outcome == "yes" and not report.journal_dropped:
+        out.line("Nothing was changed: there is no journal to drop.")
     if report.journal_dropped:
         whose = " and ".join(each.store.in_words for each in report.usage.stores)
         where = f" in {whose}" if report.kept else ""
@@ -80,14 +82,6 @@ def _print(report: CompleteReport) -> None:
     for command_line in report.commands:
         out.line("Disable the old version, do not delete it:")
         out.command_line(f"  {command_line}")
-    if report.outcome != "yes":
-        out.next_command(report.again, "once what stands in the way is done")
-    elif report.state_dropped:
-        out.next_command("reencrypt verify", "it reads every secret again")
-    elif report.journal_dropped:
-        out.next_command("reencrypt report", "the evidence for an auditor")
-    else:
-        out.next_command(f"{report.again} --finish", "it drops the journal of what was replaced")
 
 
 def _print_usage(report: CompleteReport, usage: KeyUsage) -> None:

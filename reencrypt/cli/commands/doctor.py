@@ -74,7 +74,5 @@ def _print(report: DoctorReport, *, everything: bool) -> None:
     out.line()
     if report.exit_code == 0:
         out.line("Healthy. `reencrypt doctor -v` shows what was found." if not everything else "Healthy.")
-        out.next_command("reencrypt plan", "it says what a run would do, refuse and cost")
     else:
         out.line("Not healthy: see what failed above, and what to do about it.")
-        out.next_command("reencrypt doctor", "once that is done")

@@ -94,15 +94,8 @@ def _print(report: StoresReport[PlanReport]) -> None:
     out.line()
     if first.plan.schema.is_state_old and any(each.plan.movable and not each.refusals for each in report.reports):
         out.line("A run first creates its state tables. `reencrypt plan --ddl` prints the statements for a DBA.")
-    _print_next(report)
-
-
-def _print_next(report: StoresReport[PlanReport]) -> None:
-    """The outcome, and what to type next."""
     if report.exit_code:
         out.line(f"A run would refuse, with exit code {report.exit_code}: see above what to do.")
-    for step in report.reports[0].next_steps:
-        out.next_command(step.command, step.why)
 
 
 def _print_store(report: PlanReport, *, several: bool) -> None:

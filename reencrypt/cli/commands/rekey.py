@@ -96,8 +96,6 @@ def _new_key(path: Path | None) -> Secret:
 
 
 def _print(report: RekeyReport) -> None:
-    from reencrypt.planning.next_step import REKEY_COMMAND  # noqa: PLC0415
-
     out.line(f"Secrets that went from secret_key into envelopes: {report.legacy.total.re_encrypted}.")
     if report.run_id:
         keys, secrets = counted(report.data_keys, "data key"), counted(report.alerting, "secret")
@@ -110,11 +108,5 @@ def _print(report: RekeyReport) -> None:
         out.line(f"Secrets of legacy alerting that did not decrypt, and are in quarantine: {report.quarantined}.")
     for warning in report.warnings:
         out.line(f"warning: {warning}.")
-    for number, step in enumerate(report.next_steps, 1):
+    for number, step in enumerate(report.instructions, 1):
         out.line(f"{number}. {step}")
-    if report.outcome == "stop_grafana":
-        out.next_command(f"{REKEY_COMMAND} {STOPPED}", "once every Grafana is stopped")
-    elif report.outcome == "stopped":
-        out.next_command(REKEY_COMMAND, "it resumes from here, with the same file")
-    else:
-        out.next_command("reencrypt verify", "with the new secret_key in Grafana's configuration")

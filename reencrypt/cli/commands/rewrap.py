@@ -64,17 +64,6 @@ def _print(report: StoresReport[RewrapReport]) -> None:
         if len(report.reports) > 1:
             out.line(f"{each.store.in_words.capitalize()}:")
         _print_store(each)
-    for command_line, why in dict.fromkeys(map(_next, report.reports)):
-        out.next_command(command_line, why)
-
-
-def _next(report: RewrapReport) -> tuple[str, str]:
-    if report.stop_reason:
-        why = "it resumes from here" if report.run_id else "nothing was begun"
-        return report.resume or "reencrypt rewrap", why
-    if report.left:
-        return "reencrypt rewrap", "once what is left above is mended"
-    return "reencrypt verify", "it reads every secret again"
 
 
 def _print_store(report: RewrapReport) -> None:
@@ -85,7 +74,7 @@ def _print_store(report: RewrapReport) -> None:
     for key_id, reason in report.left.items():
         out.line(f"left as is: {key_id}: {reason}")
     if report.stop_reason:
-        saved = "Progress is saved" if report.run_id else "Nothing was begun"
+        saved = "Progress is saved" if report.run_id else "This command has changed nothing"
         out.line(f"Stopped: {report.stop_reason}. {saved}.")
 
 

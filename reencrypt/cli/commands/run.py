@@ -82,8 +82,6 @@ def show(report: StoresReport[RunReport]) -> None:
         out.line(where + _in_words(each))
         if each.may_remain:
             out.line(f"{each.may_remain[0].upper()}{each.may_remain[1:]}.")
-    for command_line, why in dict.fromkeys(map(_next, report.reports)):
-        out.next_command(command_line, why)
 
 
 #: The columns of a run's table; those that are all zero are left out, but for the first two.
@@ -105,6 +103,9 @@ def _print_store(report: RunReport, *, several: bool) -> None:
         if not report.run_id and not report.total.total:
             out.line("  It holds no secrets.")
             return
+    if not report.run_id and not report.total.total:
+        # Stopped before anything was counted.
+        return
     total = report.total.as_numbers()
     shown = [name for name in _COLUMNS if total[name] or name in ("total", "re_encrypted")]
     found = {name: counts.as_numbers() for name, counts in report.counts.items() if counts.total} | {"all": total}
@@ -121,20 +122,6 @@ def _print_store(report: RunReport, *, several: bool) -> None:
         out.line(f"incomplete: {location}: {coverage}, in two passes")
 
 
-def _next(report: RunReport) -> tuple[str, str]:
-    """What to type after a run, and why."""
-    if report.outcome == "stopped":
-        why = "it resumes from here" if report.run_id else "it begins from the start"
-        return report.resume or f"reencrypt {report.operation}", why
-    if any(entry.is_open for entry in report.quarantine):
-        return "reencrypt quarantine list", "what could not be moved, why, and what to do"
-    if report.outcome == "partly_done" and not report.incomplete:
-        return "reencrypt plan", "it says why secrets stay where they are"
-    if report.incomplete:
-        return f"reencrypt {report.operation}", "once the cause is found"
-    return "reencrypt verify", "it reads every secret again"
-
-
 def _in_words(report: RunReport) -> str:
     total = report.total
     match report.outcome:
@@ -149,16 +136,21 @@ def _in_words(report: RunReport) -> str:
             given_up = f", except {total.quarantined} acknowledged in quarantine" if total.quarantined else ""
             return f"Nothing to do: every applicable secret is under {report.target_provider} already{given_up}."
         case "stopped":
-            return f"Stopped: {report.stop_reason}. {'Progress is saved' if report.run_id else 'Nothing was begun'}."
+            done = "Progress is saved" if report.run_id else "This command has changed nothing"
+            return f"Stopped: {report.stop_reason}. {done}."
         case _ if report.incomplete:
             return (
                 f"Partly done: the database leaves rows of {', '.join(report.incomplete)} out of its answers. Look for "
                 "the cause (a proxy, a limit on the rows of a result, a damaged index), then run again."
             )
         case _:
+            numbers = total.as_numbers()
+            rest = {name: numbers[name] for name in ("quarantined", "left", "not_applicable")}
+            others = [f"{number:,} {_COLUMNS[name]}" for name, number in rest.items() if number]
+            there = total.re_encrypted + total.already_current
             return (
-                f"Partly done: {total.quarantined:,} in quarantine and {total.left:,} left as is, of "
-                f"{counted(total.total, 'secret')}; everything else is under {report.target_provider}."
+                f"Partly done: of {counted(total.total, 'secret')} {there:,} are under {report.target_provider}; "
+                f"{', '.join(others)}."
             )
 
 

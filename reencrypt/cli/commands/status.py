@@ -51,8 +51,6 @@ def _print(report: StatusReport) -> None:
     if report.holder:
         out.line(f"At work: {report.holder} holds the lease.")
     out.line()
-    for step in report.next_steps:
-        out.next_command(step.command, step.why)
 
 
 command = WorkCommand(

@@ -43,7 +43,7 @@ def prepare(
 
 def _print(report: UndoReport) -> None:
     from reencrypt.operations.names import name_of, with_name  # noqa: PLC0415
-    from reencrypt.operations.undo.journal import FINAL, REMEDY, UndoSkipReason  # noqa: PLC0415
+    from reencrypt.operations.undo.journal import REMEDY, UndoSkipReason  # noqa: PLC0415
 
     already = report.outcome == "already_undone"
     before = " was undone before, and nothing is written now" if already else ""
@@ -66,11 +66,6 @@ def _print(report: UndoReport) -> None:
         out.line(f"Data key {key_id} is inactive now; Grafana makes another when it saves next.")
     if report.stop_reason:
         out.line(f"Stopped: {report.stop_reason}. Progress is saved.")
-        out.next_command(f"reencrypt undo {report.run_id}", "it resumes from here")
-    elif not set(report.kept_because) <= set(FINAL):
-        out.next_command(f"reencrypt undo {report.run_id}", "once what kept them is done")
-    else:
-        out.next_command("reencrypt plan", "it says under which keys the secrets are now")
 
 
 command = WorkCommand(

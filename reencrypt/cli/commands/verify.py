@@ -22,12 +22,6 @@ _VERDICTS: Final = {
     3: "What can be read is verified. Some secrets are not covered, and whether Grafana reads them is not known.",
     8: "Some secrets do not read, and are not in quarantine.",
 }
-_NEXT: Final = {
-    0: ("reencrypt complete", "it answers whether the old key can be retired"),
-    2: ("reencrypt doctor", "it says what the configuration needs"),
-    3: ("reencrypt plan", "it says under which keys the others are"),
-    8: ("reencrypt run", "what it cannot move goes to quarantine, with what to do about it"),
-}
 
 
 def prepare(
@@ -62,7 +56,6 @@ def _print(report: StoresReport[VerifyReport]) -> None:
         _print_store(each, several=len(report.reports) > 1)
     out.line()
     out.line(_VERDICTS[report.exit_code])
-    out.next_command(*_NEXT[report.exit_code])
 
 
 def _print_store(report: VerifyReport, *, several: bool) -> None:

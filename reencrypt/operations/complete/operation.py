@@ -26,8 +26,8 @@ from reencrypt.operations.complete.report import CompleteReport
 from reencrypt.operations.complete.search import NotSecrets
 from reencrypt.operations.session import leased
 from reencrypt.outcomes import Outcome, RunState
+from reencrypt.planning.command_lines import words_of
 from reencrypt.planning.lost_keys import refuse_lost_keys
-from reencrypt.planning.next_step import words_of
 from reencrypt.planning.options import CompleteOptions, StoreOptions, given_options
 from reencrypt.planning.schema import inspect
 from reencrypt.planning.session import Session

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from reencrypt.next_steps import NextStep
 from reencrypt.operations.complete.keks import Kek
 from reencrypt.operations.complete.key_usage import KeyUsage
 from reencrypt.operations.complete.search import Search
 from reencrypt.operations.verify.operation import problem_as_json
 from reencrypt.operations.verify.verification import Verification
 from reencrypt.outcomes import ExitCode, Outcome
+from reencrypt.planning.command_lines import REPORT_COMMAND
 
 #: Places that no search of this database can see. Every answer lists them.
 BLIND_SPOTS: Final = (
@@ -52,6 +54,38 @@ class CompleteReport:
         """Whether anything but the configuration is in the way."""
         blockers = self.usage.blockers if self.usage else []
         return bool(blockers) or any(kek.reasons for kek in self.retiring)
+
+    @property
+    def has_journal(self) -> bool:
+        """Whether there is a journal that `--finish` would drop, and has not."""
+        stores = self.usage.stores if self.usage else []
+        return not self.journal_dropped and any(each.has_journal for each in stores)
+
+    @property
+    def next_steps(self) -> Sequence[NextStep]:
+        """What to type after it."""
+        if self.outcome is Outcome.STOPPED:
+            return [NextStep(self.again, "it answers from the beginning")]
+        if self.outcome is not Outcome.YES:
+            return [self._towards_yes()]
+        if self.state_dropped:
+            return [NextStep("reencrypt verify", "it reads every secret again")]
+        if self.journal_dropped:
+            return [NextStep(REPORT_COMMAND, "it writes the evidence for an auditor")]
+        if self.has_journal:
+            return [NextStep(f"{self.again} --finish", "it drops the journal of what was replaced")]
+        return [NextStep("reencrypt verify", "it reads every secret again, whenever you like")]
+
+    def _towards_yes(self) -> NextStep:
+        stores = self.usage.stores if self.usage else []
+        if any(entry.is_open for each in stores for entry in each.quarantine):
+            return NextStep("reencrypt quarantine list", "what could not be moved, why, and what to do")
+        if any(each.unfinished for each in stores):
+            return NextStep("reencrypt status", "it names the command that goes on")
+        movable = {each.name for usage in stores for each in usage.session.locations if each.reencrypted}
+        if any(movable & kek.secrets.keys() for kek in self.retiring):
+            return NextStep("reencrypt plan", "it says what a run would do with the secrets that need the old key")
+        return NextStep(self.again, "once what stands in the way is done")
 
     @property
     def in_words(self) -> str:

@@ -24,7 +24,7 @@ from reencrypt.operations.verify.keys import KEY_RETIRES, PROVIDER_NOT_CONFIGURE
 from reencrypt.operations.verify.readability import Fault, ambiguous, faults_of, providers_of
 from reencrypt.operations.verify.verification import Verification
 from reencrypt.outcomes import Operation, RunState
-from reencrypt.planning.next_step import REKEY_COMMAND
+from reencrypt.planning.command_lines import REKEY_COMMAND
 from reencrypt.planning.quarantine_of import entries_of
 from reencrypt.planning.quarantined_keys import UNREADABLE
 from reencrypt.planning.schema import read_accepted_secrets
@@ -49,7 +49,8 @@ class StoreUsage:
     `before` are the data keys as they were before the count. `target` is the name of the key that stays, empty where
     the configuration names none. `verification` used only
     the keys that stay. `refuted` are data keys that the configured secret of their section does not open, as their tags
-    show: they do not need it. `faults` are settings that would keep Grafana from reading.
+    show: they do not need it. `faults` are settings that would keep Grafana from reading. `unfinished`: a run, an undo
+    or a change of `secret_key` is. `has_journal`: a run has one that can still be dropped.
     """
 
     session: Session
@@ -67,6 +68,8 @@ class StoreUsage:
     blockers: list[str] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    unfinished: bool = False
+    has_journal: bool = False
 
     @property
     def store(self) -> StoreName:
@@ -210,6 +213,10 @@ async def judge_store(usage: StoreUsage, settled: frozenset[tuple[str, str]], ru
         *(ambiguous(name, schema.key_table) for name in sorted(doubled)),
         *_changed(usage.before, now),
     ]
+    usage.has_journal = any(run.state is not RunState.COMPLETED for run in runs)
+    usage.unfinished = any(run.state in (RunState.OPEN, RunState.UNDOING) for run in runs) or bool(
+        _half_done(usage, runs)
+    )
     whose = "" if usage.store is StoreName.CLASSIC else f"{usage.store.in_words}: "
     usage.blockers = [f"{whose}{blocker}" for blocker in blockers]
     usage.faults = faults_of(
@@ -306,6 +313,12 @@ def judge_keys(usage: StoreUsage) -> None:
         if kek.secrets:
             places = ", ".join(f"{name} {number}" for name, number in sorted(kek.secrets.items()))
             kek.reasons.append(f"{counted(kek.secrets.total(), 'secret needs it', 'secrets need it')} ({places})")
+            kept = [each.name for each in usage.session.locations if each.name in kek.secrets and not each.reencrypted]
+            if kept:
+                kek.reasons.append(
+                    f"Grafana reads {', '.join(kept)} with secret_key alone, so no run moves it: the key can be "
+                    "changed (`reencrypt rekey-secret-key`), and not be retired"
+                )
         kek.reasons += _of_data_keys(usage, kek) if classic else _of_managed_keys(usage, kek)
         kek.reasons += kek.strays
 

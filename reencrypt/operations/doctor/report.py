@@ -8,6 +8,7 @@ from typing import Final
 
 from reencrypt.catalogue.store_name import StoreName
 from reencrypt.keys.diagnostics import Check, State, failed
+from reencrypt.next_steps import NextStep
 from reencrypt.planning.plan import Plan
 
 NO_DATABASE: Final = "the database could not be read: see what failed there"
@@ -39,6 +40,13 @@ class DoctorReport:
         """0, or the exit code that a command would end with because of the first failed check."""
         codes = (check.exit_code for checks in self.groups.values() for check in checks)
         return next((code for code in codes if code), 0)
+
+    @property
+    def next_steps(self) -> Sequence[NextStep]:
+        """What to type after it."""
+        if self.exit_code == 0:
+            return [NextStep("reencrypt plan", "it says what a run would do, refuse and cost")]
+        return [NextStep("reencrypt doctor", "once that is done")]
 
     def as_json(self) -> dict[str, object]:
         """For `--output json`."""

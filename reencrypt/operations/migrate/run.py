@@ -22,7 +22,7 @@ from reencrypt.operations.names import names_of
 from reencrypt.operations.report import RunReport
 from reencrypt.operations.session import leased, renewed
 from reencrypt.outcomes import Outcome, RunState
-from reencrypt.planning.next_step import command_given, resume_command
+from reencrypt.planning.command_lines import command_given, resume_command
 from reencrypt.planning.plan import Plan
 from reencrypt.planning.planner import make_plans
 from reencrypt.planning.preflight import refusal_of
@@ -227,7 +227,7 @@ class _Migration:
             incomplete = await incomplete_scans(session.database, current)
             outcome = Outcome.PARTLY_DONE if incomplete else _outcome(counts, quarantine)
             if not session.options.scope.settle:
-                may_remain = _what_may_remain(session.store_settings)
+                may_remain = _what_may_remain(session.store_settings, command_given(session.options))
             warnings = [*(each.message for each in plan.warnings), *([may_remain] if may_remain else [])]
             ended = ending_of(session, outcome, counts=counts, sweeps=current.pass_number, warnings=warnings)
             audit = AuditEntry.now(current.id, AuditKind.ENDED, ended)
@@ -336,12 +336,12 @@ class _Migration:
         )
 
 
-def _what_may_remain(settings: StoreSettings) -> str:
+def _what_may_remain(settings: StoreSettings, command: str) -> str:
     seconds = settings.data_keys_cache_ttl.total_seconds()
     time = f"{seconds / 60:g} minutes" if seconds >= 60 else f"{seconds:g} s"  # noqa: PLR2004 - of a minute
     return (
         f"a running Grafana may have saved under an older data key for up to {time} after the run began "
-        "(data_keys_cache_ttl): run once more after that, or use --settle"
+        f"(data_keys_cache_ttl): run `{command}` once more after that, or use --settle"
     )
 
 

@@ -76,14 +76,14 @@ async def _rekey(session: Session, new: Secret, *, grafana_stopped: bool) -> Rek
             before=before.values,
             left=before.left,
             quarantined=before.quarantined,
-            next_steps=NEXT_STEPS,
+            instructions=NEXT_STEPS,
         )
     session = replace(session, options=replace(session.options, operation=Operation.ENVELOP))
     legacy = await run(session)
     if legacy.outcome is Outcome.STOPPED:
         return RekeyReport(Outcome.STOPPED, legacy)
     if not grafana_stopped:
-        return RekeyReport(Outcome.STOP_GRAFANA, legacy, next_steps=STOP_GRAFANA_FIRST)
+        return RekeyReport(Outcome.STOP_GRAFANA, legacy, instructions=STOP_GRAFANA_FIRST)
     session = await renewed(session)
     session.trail.restart()
     await _refuse_what_would_be_lost(session, legacy)
@@ -220,7 +220,7 @@ class _Rekey:
             before=wrappings.before + alerting.before,
             left=left,
             quarantined=len(alerting.findings),
-            next_steps=NEXT_STEPS,
+            instructions=NEXT_STEPS,
         )
 
     async def _alerting(

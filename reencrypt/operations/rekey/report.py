@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from reencrypt.next_steps import NextStep
 from reencrypt.operations.report import RunReport
 from reencrypt.outcomes import Outcome
+from reencrypt.planning.command_lines import REKEY_COMMAND, resuming
 
 #: Printed when the database is done: only then may the configuration change.
 NEXT_STEPS: Final = (
@@ -27,7 +29,7 @@ STOP_GRAFANA_FIRST: Final = (
 class RekeyReport:
     """How far the change is. `legacy` is the report on secrets that were directly under `secret_key`.
 
-    `warnings` say what does not follow the change, and need not for it to be made.
+    `instructions` are for people, `warnings` say what does not follow the change, and need not for it to be made.
     """
 
     outcome: Outcome
@@ -38,13 +40,22 @@ class RekeyReport:
     before: int = 0
     left: Mapping[str, str] = field(default_factory=dict)
     quarantined: int = 0
-    next_steps: tuple[str, ...] = ()
+    instructions: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
         """4 where Grafana has to be stopped first, else as for a run."""
         return self.outcome.exit_code
+
+    @property
+    def next_steps(self) -> Sequence[NextStep]:
+        """What to type after it."""
+        if self.outcome is Outcome.STOP_GRAFANA:
+            return [resuming(f"{REKEY_COMMAND} --grafana-stopped", "once every Grafana is stopped")]
+        if self.outcome is Outcome.STOPPED:
+            return [resuming(REKEY_COMMAND, "it resumes from here, with the same file")]
+        return [NextStep("reencrypt verify", "with the new secret_key in Grafana's configuration")]
 
     def as_json(self) -> dict[str, Any]:
         """The object that `--output json` prints."""
@@ -57,6 +68,6 @@ class RekeyReport:
             "done_before": self.before,
             "left_because": self.left,
             "quarantined": self.quarantined,
-            "next_steps": list(self.next_steps),
+            "next_steps": list(self.instructions),
             "warnings": list(self.warnings),
         }

@@ -13,13 +13,14 @@ from reencrypt.events import DataKeysRewrapped, RunEnded, RunStarted, Warned
 from reencrypt.keys.errors import KeyDisabledError
 from reencrypt.keys.provider import KeyProvider, Unwrapped
 from reencrypt.keys.ring import DataKey
+from reencrypt.next_steps import NextStep
 from reencrypt.operations.ending import ending_of, failure_recorded, record_stop
 from reencrypt.operations.rewrap.rewrapper import BATCH_KEYS, Candidate, Rewrapper
 from reencrypt.operations.session import leased
 from reencrypt.outcomes import Outcome, RunState
 from reencrypt.planning import preflight
+from reencrypt.planning.command_lines import command_given, resume_command
 from reencrypt.planning.key_checks import KeyChecks
-from reencrypt.planning.next_step import command_given, resume_command
 from reencrypt.planning.plan import Plan
 from reencrypt.planning.planner import make_plans
 from reencrypt.planning.resume import Resumption
@@ -55,6 +56,16 @@ class RewrapReport:
     def exit_code(self) -> int:
         """See `ExitCode`."""
         return self.outcome.exit_code
+
+    @property
+    def next_steps(self) -> Sequence[NextStep]:
+        """What to type after it."""
+        if self.stop_reason:
+            why = "it resumes from here" if self.run_id else "it begins, or resumes an interrupted one"
+            return [NextStep(self.resume or "reencrypt rewrap", why)]
+        if self.left:
+            return [NextStep("reencrypt rewrap", "once what is left above is mended")]
+        return [NextStep("reencrypt verify", "it reads every secret again")]
 
     def as_json(self) -> dict[str, Any]:
         """The object that `--output json` prints."""

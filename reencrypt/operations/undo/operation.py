@@ -12,6 +12,7 @@ from reencrypt.catalogue.store_name import StoreName
 from reencrypt.databases.protocol import Database
 from reencrypt.databases.statements import AUDIT_TABLE
 from reencrypt.errors import ConfigurationError, RefusedError, StoppedEarlyError
+from reencrypt.next_steps import NextStep
 from reencrypt.operations.ending import ending_of, failure_recorded, record_stop
 from reencrypt.operations.names import Names, name_of, names_of
 from reencrypt.operations.session import leased
@@ -72,6 +73,16 @@ class UndoReport:
         already = self.outcome is Outcome.ALREADY_UNDONE
         kept = sum(self.kept_because.values()) > self.collected
         return ExitCode.PARTLY_DONE if already and kept else self.outcome.exit_code
+
+    @property
+    def next_steps(self) -> Sequence[NextStep]:
+        """What to type after it."""
+        again = f"reencrypt undo {self.run_id}"
+        if self.stop_reason:
+            return [NextStep(again, "it resumes from here")]
+        if not set(self.kept_because) <= set(FINAL):
+            return [NextStep(again, "once what kept them is done")]
+        return [NextStep("reencrypt plan", "it says under which keys the secrets are now")]
 
     def as_json(self) -> dict[str, Any]:
         """For `--output json`."""

@@ -9,6 +9,7 @@ from typing import Any
 from reencrypt.catalogue.store_name import StoreName
 from reencrypt.databases.plain_text import REMEDY, count_plain_text, plain_text_in_words
 from reencrypt.errors import NoSecretsError
+from reencrypt.next_steps import NextStep
 from reencrypt.operations.verify.causes import causes_of
 from reencrypt.operations.verify.judging import verify_secrets
 from reencrypt.operations.verify.keys import RingKeys
@@ -17,6 +18,7 @@ from reencrypt.operations.verify.verification import Problem, Verification
 from reencrypt.outcomes import ExitCode, Outcome
 from reencrypt.planning.lost_keys import refuse_lost_keys
 from reencrypt.planning.quarantine_of import entries_of
+from reencrypt.planning.quarantined_keys import UNREADABLE
 from reencrypt.planning.schema import read_accepted_secrets
 from reencrypt.planning.session import Session
 from reencrypt.planning.target import Target
@@ -32,7 +34,8 @@ class VerifyReport:
     """The outcome of a verification of a store: its secrets, wrong settings, and ambiguous data keys by name.
 
     `explained` is how many of the unreadable secrets only a setting keeps from being read. `uncovered` says what to do
-    about each provider that nobody here can read by, `notes` is what stops nothing.
+    about each provider that nobody here can read by, `notes` is what stops nothing. `elsewhere` counts the secrets that
+    a run could move to the target.
     """
 
     store: StoreName
@@ -45,6 +48,7 @@ class VerifyReport:
     plain_text: dict[str, int] = field(default_factory=dict)
     uncovered: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    elsewhere: int = 0
 
     @property
     def exit_code(self) -> int:
@@ -72,6 +76,23 @@ class VerifyReport:
     def problems(self) -> Sequence[Problem]:
         """The unreadable secrets that are named."""
         return self.found.problems
+
+    @property
+    def next_steps(self) -> Sequence[NextStep]:
+        """What to type after it."""
+        match self.exit_code:
+            case ExitCode.NO:
+                return [NextStep("reencrypt run", "what it cannot move goes to quarantine, with what to do about it")]
+            case ExitCode.USAGE:
+                return [NextStep("reencrypt doctor", "it says what the configuration needs")]
+            case ExitCode.PARTLY_DONE:
+                return [NextStep("reencrypt plan", "it says under which keys the others are")]
+        if any(problem.known and not problem.acknowledged for problem in self.problems):
+            return [NextStep("reencrypt quarantine list", "what does not read, why, and what to do")]
+        if self.elsewhere:
+            are = counted(self.elsewhere, "secret is", "secrets are")
+            return [NextStep("reencrypt plan", f"{are} not under {self.target_provider}")]
+        return [NextStep("reencrypt complete", "it answers whether the old key can be retired")]
 
     def sentences(self) -> list[str]:
         """The problems apart from single secrets, for people."""
@@ -195,4 +216,18 @@ async def _verify(session: Session) -> VerifyReport:
         await count_plain_text(database, schema.data_source_columns) if is_classic else {},
         {provider: configured.uncovered_in_words(provider) for _, provider in found.uncovered},
         public_secret_notes(session),
+        _elsewhere(session, found, target),
     )
+
+
+def _elsewhere(session: Session, found: Verification, target: str) -> int:
+    """The secrets under another provider than the target, but for those that no run moves."""
+    results = [(each, found.locations[each.name]) for each in session.locations if each.reencrypted]
+    enveloped = {each.name for each, result in results if result.by_key.keys() - {None, UNREADABLE}}
+    number = 0
+    for location, result in results:
+        for key_id, secrets in (result.by_key - result.in_quarantine).items():
+            row = session.ring.row(key_id) if key_id else None
+            moves = row.provider != target if row else key_id is None and not location.keeps_legacy(enveloped)
+            number += secrets if moves else 0
+    return number

@@ -14,6 +14,7 @@ from reencrypt.cli import output as out
 from reencrypt.cli.logs import log_listener
 from reencrypt.cli.progress import progress_listener
 from reencrypt.events import Emit, Quarantined, Waiting, Warned
+from reencrypt.next_steps import NextStep
 from reencrypt.telemetry.trace_context import LoggedTrace
 from reencrypt.wording import printable, printable_lines
 
@@ -25,7 +26,7 @@ SAID: dict[str, Callable[[], None]] = {
     "line": lambda: out.line(f"first\n{EVIL}"),
     "talk": lambda: out.talk(f"first\n{EVIL}"),
     "command_line": lambda: out.command_line(f"CREATE TABLE\n{EVIL}"),
-    "next_command": lambda: out.next_command(f"reencrypt run --from '{EVIL}'", f"why {EVIL}"),
+    "next_command": lambda: out.print_next(NextStep(f"reencrypt run --from '{EVIL}'", f"why {EVIL}")),
     "print_table": lambda: out.print_table(EVIL, ("provider", EVIL), [(EVIL, 1)]),
     "print_error": lambda: out.print_error("plan", out.ReportedError("x", 2, EVIL, EVIL), as_json=False),
 }

@@ -1,4 +1,4 @@
-"""Commands to type next, made of what a plan found and of the options that it was made with."""
+"""Command lines to type next, made of what a plan found and of the options that it was made with."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from reencrypt.catalogue.store_name import StoreName
 from reencrypt.keys.manager_options import OPTION, ManagerVault
+from reencrypt.next_steps import NextStep
 from reencrypt.outcomes import Operation
 from reencrypt.planning.options import RunOptions, given_options
 from reencrypt.planning.plan import Plan
@@ -49,14 +50,6 @@ def pilot_of(plan: Plan, movable: Mapping[str, int], *, name_store: bool) -> Pil
     )
 
 
-@dataclass(frozen=True, slots=True)
-class NextStep:
-    """A command to type next, and why."""
-
-    command: str
-    why: str
-
-
 def command_given(options: RunOptions, more: Mapping[str, object] | None = None) -> str:
     """The command as the user has typed it, apart from where the configuration is, and with more options."""
     command = "quarantine retry" if options.accepted is not None else options.operation.command
@@ -73,7 +66,15 @@ def words_of(options: Mapping[str, object]) -> list[str]:
 
 
 #: The file is the one with the next `secret_key`, which is recorded nowhere.
-REKEY_COMMAND: Final = "reencrypt rekey-secret-key --new-secret-key-file FILE"
+REKEY_FILE: Final = "FILE"
+REKEY_COMMAND: Final = f"reencrypt rekey-secret-key --new-secret-key-file {REKEY_FILE}"
+#: To a file: on a terminal a page for a browser helps nobody.
+REPORT_COMMAND: Final = "reencrypt report --file report.html"
+
+
+def resuming(command: str, why: str) -> NextStep:
+    """The step that resumes a run by its command."""
+    return NextStep(command, why, REKEY_FILE if command.startswith(REKEY_COMMAND) else "")
 
 
 def command_for(run: Run, settings: StoreSettings, vaults: Iterable[ManagerVault] = (), *, name_store: bool) -> str:

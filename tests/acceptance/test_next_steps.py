@@ -1,0 +1,87 @@
+"""The next command that a result names is the one that goes on, and text and JSON name the same."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.grafana.planting import Plain
+from tests.support.story import WRAP, Story
+from tests.support.vault import Vault
+from tests.support.worlds import fill
+
+
+@pytest.fixture
+def story(tmp_path: Path, shared_vault: Vault) -> Story:
+    story = Story.of(tmp_path / "grafana.db", shared_vault, secret_key="the secret_key")
+    fill(story, count=20)
+    # Nobody waits for a quarter of an hour.
+    environment = {"GF_SECURITY_ENCRYPTION_DATA_KEYS_CACHE_TTL": "1s"}
+    return replace(story, cli=replace(story.cli, environment=environment))
+
+
+def following(story: Story, command: str, *arguments: str) -> str:
+    """The next command, which the text has in its last line or lines and JSON in its fields."""
+    text = story.cli(command, *arguments, expect=None)
+    content = story.cli.json(command, *arguments, expect=text.exit_code)
+    said = [each["command"] for each in content["next"]]
+    assert said == content["next_commands"]
+    assert content["next_command"] == said[0]
+    assert text.stdout.splitlines()[-len(said) :] == [
+        f"Next: {each['command']}  # {each['why']}" for each in content["next"]
+    ]
+    return str(content["next_command"])
+
+
+def test_where_nothing_has_moved_the_plan_comes_next(story: Story) -> None:
+    assert following(story, "doctor") == "reencrypt doctor"
+    assert following(story, "verify") == "reencrypt plan"
+    assert following(story, "complete") == "reencrypt plan"
+    assert following(story, "quarantine list") == "reencrypt status"
+    assert following(story, "status") == "reencrypt plan"
+
+
+def test_an_unfinished_run_is_finished_first(story: Story) -> None:
+    story.cli("run", *WRAP, "--limit", "5", expect=4)
+    assert following(story, "complete") == "reencrypt status"
+    assert following(story, "status") == "reencrypt run"
+
+
+def test_what_is_in_quarantine_comes_before_the_question_about_the_old_key(story: Story) -> None:
+    with story.builder() as builder:
+        builder.add_user_auth({"o_auth_access_token": Plain(b"a token that was cut off")})
+        builder.damage(builder.planted[-1], "bad-base64")
+    assert following(story, "run", *WRAP) == "reencrypt quarantine list"
+    assert following(story, "verify") == "reencrypt quarantine list"
+    assert following(story, "complete", "--settle") == "reencrypt quarantine list"
+    assert following(story, "quarantine list") == "reencrypt quarantine retry"
+    assert following(story, "quarantine acknowledge", "--all") == "reencrypt status"
+    assert following(story, "verify") == "reencrypt complete"
+
+
+def test_after_a_yes_the_journal_is_dropped_and_the_evidence_written(story: Story, tmp_path: Path) -> None:
+    story.cli("run", *WRAP)
+    assert following(story, "complete", "--settle") == "reencrypt complete --settle --finish"
+    report = following(story, "complete", "--settle", "--finish")
+    assert report == "reencrypt report --file report.html"
+    story.cli("report", "--file", str(tmp_path / "report.html"))
+
+
+def test_without_a_journal_nobody_is_asked_to_drop_one(story: Story) -> None:
+    story.cli("run", *WRAP)
+    story.cli("complete", "--settle", "--finish", "--drop-state")
+    for options in ((), ("--finish",)):
+        answer = story.cli("complete", *options).stdout
+        assert "there is no journal to drop" in answer
+        assert "--finish" not in answer
+        assert following(story, "complete", *options) == "reencrypt verify"
+
+
+def test_what_only_the_operator_knows_is_marked_in_json(story: Story, tmp_path: Path) -> None:
+    (tmp_path / "next.key").write_text("the next secret_key of this Grafana\n")
+    done = story.cli.json("rekey-secret-key", "--new-secret-key-file", str(tmp_path / "next.key"), *WRAP, expect=None)
+    assert (done["next_command"], done["next_commands"]) == (None, [])
+    assert [each["fill_in"] for each in done["next"]] == ["FILE"]
+    assert story.cli.json("status")["next_command"] is None
