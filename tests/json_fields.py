@@ -75,6 +75,7 @@ FIELDS: Final = {
         "missing": "tables and columns that this Grafana does not have",
         "orphaned_keys": "data keys that secrets name and that do not exist",
         "unusable_keys": "data keys that do not unwrap, with the reason",
+        "unproven_keys": "keys that too little proves, with the secrets that a run leaves (`--accept-unproven`)",
         "secret_key": "`proven`, `unproven` or `refuted`",
         "interrupted_run": "the run that would continue",
         "estimate": "`seconds` and `vault_unwraps` of a run",

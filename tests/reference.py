@@ -19,6 +19,7 @@ from reencrypt.cli.help import first_sentence
 from reencrypt.cli.main import cli
 from reencrypt.cli.stated_option import StatedOption
 from reencrypt.cli.tree import all_commands
+from reencrypt.operations.left import MEANINGS
 from reencrypt.outcomes import ExitCode
 from reencrypt.telemetry.families import ANSWERS, LOCKS, PAUSED, THROTTLED, VAULT_REQUESTS, Gauges
 from tests import json_fields
@@ -83,6 +84,12 @@ configuration is:
 {json_next}
 
 {json_fields}
+
+### Why a secret is left as it is
+
+The codes of `left_because`, some with the key or provider that they are about:
+
+{left}
 
 ### A command of `fleet`
 
@@ -156,6 +163,10 @@ def reference() -> str:
         json_next=_fields(json_fields.NEXT),
         json_error=json_fields.ERROR["error"],
         json_fields="\n\n".join(_of_commands()),
+        left=_table(
+            ("code", "meaning"),
+            [(f"`{code}`", meaning.replace("{of}", "…")) for code, meaning in MEANINGS.items()],
+        ),
         json_fleet=_fields(json_fields.FLEET),
         metrics=_table(("metric", "type", "labels", "meaning"), list(_metrics())),
         exit_codes=_table(("exit", "meaning", "details"), [_exit_code(code) for code in ExitCode]),

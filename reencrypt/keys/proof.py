@@ -283,6 +283,13 @@ class Proof:
         """Whether every plausible secret under the key may be rewritten, and no doubt can change that."""
         return self._proves_itself(key) or (not key.is_reading and self.accepts(key.key_id or "", key.provider))
 
+    def leaves(self, key: KeyStanding) -> bool:
+        """Whether no secret under the key may be rewritten, but for those whose own tag is proof."""
+        if self.is_firm(key) or not key.under_secret_key:
+            return not self.is_firm(key)
+        # With a doubt a long legacy value may still vouch for itself.
+        return self.secret_key is not Verdict.PROVEN or (self.doubt and key.key_id is not None)
+
     def _proves_itself(self, key: KeyStanding) -> bool:
         own = self.data_keys.get(key.key_id) if key.key_id is not None else None
         if own is not None and own.refutes:

@@ -9,10 +9,11 @@ from typing import Any, Final
 
 from reencrypt.catalogue.location import Location
 from reencrypt.catalogue.store_name import StoreName
+from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.databases.footprint import Footprint
 from reencrypt.errors import ReencryptError
 from reencrypt.keys.proof import Proof
-from reencrypt.keys.provider import LEGACY_PROVIDER, Unwrapped
+from reencrypt.keys.provider import LEGACY_PROVIDER, SECRET_KEY_PROVIDER, Unwrapped
 from reencrypt.next_steps import NextStep
 from reencrypt.operations.names import Names, in_words, names_of
 from reencrypt.planning.census import LocationCensus
@@ -28,6 +29,8 @@ from reencrypt.wording import counted
 
 #: What a run does with most secrets.
 MOVES: Final = "move it"
+#: What it does with those of a key that nothing proves.
+UNPROVEN: Final = "leave it (unproven key)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +129,8 @@ class PlanReport:
             return "quarantine it"
         if self.plan.stays_because(location, line.key_id):
             return "leave it"
+        if not self.refusals and self.plan.is_unproven(line.key_id, Algorithm(line.algorithm)):
+            return UNPROVEN
         return "refuse" if self.refusals else MOVES
 
     def key_lines(self, location: Location) -> list[KeyLine]:
@@ -159,6 +164,15 @@ class PlanReport:
             if ring.knows(row.id) and not isinstance(entry := ring.entry(row.id), Unwrapped)
         }
 
+    def unproven_keys(self) -> dict[str, int]:
+        """The keys that nothing proves, as `--accept-unproven` takes them, and the secrets that a run leaves for it."""
+        found: Counter[str] = Counter()
+        for location in self.plan.locations:
+            for line in self.key_lines(location) if location.reencrypted else ():
+                if self._fate(location, line) == UNPROVEN:
+                    found[line.key_id or SECRET_KEY_PROVIDER] += line.secrets
+        return dict(found)
+
     def declared(self) -> dict[str, str]:
         """The declared locations of the store, and whether they are saved, or what a run would do about them."""
         declared = self.plan.schema.declared
@@ -175,10 +189,10 @@ class PlanReport:
         plan = self.plan
         if plan.store is StoreName.MANAGER:
             number = len(plan.existing)
-            known = f"Grafana's active data keys in {counted(number, 'namespace')}, and " if number else ""
+            known = f"the active data keys in {counted(number, 'namespace')}, and " if number else ""
             return f"{known}a new data key in each {'other ' if number else ''}namespace that needs one"
         if plan.existing:
-            return f"Grafana's active data key {next(iter(plan.existing.values())).id}"
+            return f"the active data key {next(iter(plan.existing.values())).id}"
         return f"a new data key, wrapped as {plan.wrap_format}" if plan.wrap_format else "a new data key"
 
     def as_json(self) -> dict[str, Any]:
@@ -239,6 +253,7 @@ class PlanReport:
             "missing": list(plan.schema.fitted.missing),
             "orphaned_keys": self.orphaned_keys(),
             "unusable_keys": self.unusable_keys(),
+            "unproven_keys": self.unproven_keys(),
             "secret_key": plan.proof.secret_key.value,
             "interrupted_run": interrupted.id if interrupted else None,
             "estimate": {"seconds": round(run.seconds, 1), "vault_unwraps": run.vault_calls},
@@ -293,6 +308,9 @@ def _next_steps(reports: Sequence[PlanReport], *, name_store: bool) -> list[Next
             found.append(NextStep(command_given(report.plan.options, store), "it resumes where it was interrupted"))
         elif report.pilot is not None:
             found.append(NextStep(report.pilot.command, "a pilot: then look whether Grafana reads those secrets"))
+        elif unproven := report.unproven_keys():
+            command = command_given(report.plan.options, {**store, "--accept-unproven": list(unproven)})
+            found.append(NextStep(command, "if you know that the key is right; else save its secrets again in Grafana"))
     return found or [NextStep("reencrypt verify", "nothing is to be moved; it reads every secret again")]
 
 

@@ -13,8 +13,8 @@ from reencrypt.catalogue.store_name import StoreName
 from reencrypt.crypto.algorithm import Algorithm
 from reencrypt.errors import NoSecretsError, ReencryptError
 from reencrypt.events import Warned
-from reencrypt.keys.proof import Proof
-from reencrypt.keys.provider import SECRET_KEY_PROVIDER
+from reencrypt.keys.proof import KeyStanding, Proof
+from reencrypt.keys.provider import SECRET_KEY_PROVIDER, Unwrapped
 from reencrypt.keys.ring import DataKey, KeyRing
 from reencrypt.keys.wrap_format import WrapFormat
 from reencrypt.outcomes import Operation
@@ -156,6 +156,24 @@ class Plan:
         if provider := self._uncovered_provider(key_id):
             return f"not_covered {provider}"
         return "" if self.target_is_known else f"target_not_covered {self.target.provider}"
+
+    def is_unproven(self, key_id: str | None, algorithm: Algorithm) -> bool:
+        """Whether a run leaves the secrets under this data key, or `secret_key`, because nothing proves the key.
+
+        As far as is known before it runs, and where that is one answer for all of them.
+        """
+        if algorithm is Algorithm.AES_GCM:
+            # Its own tag is the proof of each.
+            return False
+        if key_id is None:
+            standing = KeyStanding.of_secret_key()
+        else:
+            row = self.ring.row(key_id)
+            entry = self.ring.entry(key_id) if self.ring.knows(key_id) else None
+            if row is None or not isinstance(entry, Unwrapped):
+                return False
+            standing = KeyStanding.of(row, entry)
+        return self.proof.leaves(standing)
 
     @property
     def movable(self) -> int:

@@ -85,3 +85,21 @@ def test_what_only_the_operator_knows_is_marked_in_json(story: Story, tmp_path: 
     assert (done["next_command"], done["next_commands"]) == (None, [])
     assert [each["fill_in"] for each in done["next"]] == ["FILE"]
     assert story.cli.json("status")["next_command"] is None
+
+
+def test_a_key_that_nothing_proves_is_named_with_what_to_do(tmp_path: Path, shared_vault: Vault) -> None:
+    """One short secret in the whole database: `plan` says that a run leaves it, and how to move it."""
+    story = Story.of(tmp_path / "grafana.db", shared_vault)
+    with story.builder() as builder:
+        key = builder.data_key(key_id="lonely")
+        builder.add_dashboard_snapshot(Plain(b"17", key))
+    plan = story.cli.json("plan", *WRAP)
+    assert (plan["unproven_keys"], plan["secrets"]["to_move"], plan["pilot"]) == ({"lonely": 1}, 0, None)
+    text = story.cli("plan", *WRAP).stdout
+    assert "leave it (unproven key)" in text
+    assert "--accept-unproven lonely" in text
+    run = story.cli("run", *WRAP, expect=3).stdout
+    assert "left as is: 1 (unproven_key lonely): too little shows" in run
+    command = following(story, "plan", *WRAP)
+    assert command == "reencrypt run --wrap-format raw/RSA-OAEP-256 --accept-unproven lonely"
+    assert story.cli.json(*command.split()[1:])["outcome"] == "done"

@@ -268,12 +268,50 @@ def test_plan_puts_the_two_roads_side_by_side(story: Story) -> None:
     fill(story)
     plan = story.cli.json("plan", "--to", "azurekv.other", *WRAP)
     rewrap, run = plan["roads"]
-    assert (rewrap["command"], rewrap["rows"], rewrap["vault_calls"]) == ("reencrypt rewrap --to azurekv.other", 2, 3)
-    assert "directly under secret_key" in rewrap["leaves"]
-    assert (run["rows"], run["vault_calls"]) == (plan["secrets"]["to_move"], 1)
+    options = "--to azurekv.other --wrap-format raw/RSA-OAEP-256"
+    assert (rewrap["command"], rewrap["rows"]) == (f"reencrypt rewrap {options}", 2)
+    assert (run["command"], run["rows"]) == (f"reencrypt run {options}", plan["secrets"]["to_move"])
+    kept, moved = (
+        plan["secrets"]["not_applicable"],
+        sum(
+            key["secrets"]
+            for name, location in plan["locations"].items()
+            for key in location["keys"]
+            if key["provider"] == "secret_key" and name != "alert_notification"
+        ),
+    )
+    assert kept
+    assert moved
+    assert rewrap["leaves"] == f"{moved + kept} secrets directly under secret_key: `run` moves {moved} of them"
+    assert run["leaves"] == f"{kept} secrets that Grafana reads with secret_key alone"
     text = story.cli("plan", "--to", "azurekv.other", *WRAP).stdout
     assert "Two ways lead there:" in text
     assert rewrap["protects"] in text
+
+
+@pytest.mark.one_engine
+@pytest.mark.parametrize("number", [1, 7])
+@pytest.mark.parametrize("provider", [LEGACY, "secretKey.v1", TARGET])
+def test_the_vault_calls_of_a_plan_are_those_of_the_command(provider: str, number: int, story: Story) -> None:
+    """As the vault counts them: for too few the quota is not asked for, and for too many the time is feared."""
+    with story.builder() as builder:
+        for _ in range(number):
+            wrap = {"provider": TARGET, "wrap": lambda key: story.vault.wrap("prod", key)}
+            key = None if provider == LEGACY else builder.data_key(**wrap if provider == TARGET else {})  # type: ignore[arg-type]
+            builder.add_secret(Plain(b'{"password": "long enough for a proof"}', key))
+    to = ("--to", "azurekv.other", *WRAP)
+    for name, road in (("rewrap", 0), ("run", 1)):
+        estimated = story.cli.json("plan", *to)["roads"][road]["vault_calls"]
+        asked = len(story.vault.control("GET", "requests"))
+        done = story.cli.json(name, *to)
+        calls = [
+            each
+            for each in story.vault.control("GET", "requests")[asked:]
+            if each["client_request_id"] and each["status"] < 400
+        ]
+        assert len(calls) == estimated, [each["operation"] for each in calls]
+        if done["run_id"]:
+            story.cli("undo", done["run_id"])
 
 
 @pytest.mark.one_engine

@@ -177,6 +177,8 @@ def _space(space: Footprint) -> str:
 
 
 def _print_problems(report: PlanReport) -> None:
+    from reencrypt.operations.left import UNPROVEN_KEY, left_in_words  # noqa: PLC0415
+
     plan = report.plan
     if declared := report.declared():
         names = ", ".join(f"{name} ({_OF_DECLARED[what]})" for name, what in declared.items())
@@ -185,6 +187,9 @@ def _print_problems(report: PlanReport) -> None:
         out.line(f"orphaned: secrets name the data key {name}, which data_keys lacks")
     for name, reason in report.unusable_keys().items():
         out.line(f"unusable data key {name}: {reason}")
+    for key, number in report.unproven_keys().items():
+        secrets = counted(number, "secret")
+        out.line(f"unproven: {secrets} under {key}: {left_in_words(f'{UNPROVEN_KEY} {key}')}")
     for sentence in report.unreadable():
         out.line(f"unreadable: {sentence}")
     if plan.schema.fitted.missing:

@@ -96,6 +96,7 @@ _COLUMNS: Final = {
 
 
 def _print_store(report: RunReport, *, several: bool) -> None:
+    from reencrypt.operations.left import left_in_words  # noqa: PLC0415
     from reencrypt.operations.names import in_words  # noqa: PLC0415
 
     if several:
@@ -117,7 +118,8 @@ def _print_store(report: RunReport, *, several: bool) -> None:
         word = "acknowledged" if entry.state == "acknowledged" else "quarantined"
         out.line(f"{word}: {in_words(entry.place, report.names)}: {entry.reason} ({entry.detail})")
     for reason, number in report.total.left_because.items():
-        out.line(f"left as is: {number} ({reason})")
+        meaning = left_in_words(reason)
+        out.line(f"left as is: {number} ({reason})" + (f": {meaning}" if meaning else ""))
     for location, coverage in report.incomplete.items():
         out.line(f"incomplete: {location}: {coverage}, in two passes")
 
