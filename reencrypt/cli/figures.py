@@ -76,6 +76,9 @@ class Figures:
     def _advance(self, place: str, secrets: int) -> None:
         self.place, self.waiting = place, ""
         self.done += secrets
+        if self.total:
+            # Grafana saves more meanwhile, and what was left is looked at again.
+            self.total = max(self.total, self.done)
 
     @property
     def rate(self) -> float:

@@ -217,7 +217,7 @@ def _check_canary(fleet: FleetOptions, shard: Shard | None, members: Sequence[Me
 
 def _teller(common: Common) -> Callable[[FleetStarted | MemberEnded | Warned], None]:
     """Tell how far the fleet is, on standard error: a result that nobody reads must not end the work."""
-    from reencrypt.cli.logs import log_listener  # noqa: PLC0415
+    from reencrypt.cli.logs import LogListener  # noqa: PLC0415
     from reencrypt.events import MemberEnded  # noqa: PLC0415
     from reencrypt.telemetry.trace_context import LoggedTrace  # noqa: PLC0415
 
@@ -225,7 +225,7 @@ def _teller(common: Common) -> Callable[[FleetStarted | MemberEnded | Warned], N
         out.talk(_in_words(event))
 
     as_json = common.log_format == "json"
-    tell = log_listener("json", common.verbose, LoggedTrace.of_environment(os.environ)) if as_json else talk
+    tell = LogListener("json", common.verbose, LoggedTrace.of_environment(os.environ)) if as_json else talk
     if not common.is_silent:
         return tell
 
@@ -260,7 +260,7 @@ def _listening(
     common: Common, metrics: MetricsOptions, members: Sequence[Member], tell: Callable[[Warned], None]
 ) -> Iterator[Callable[[str], Emit]]:
     """Make the listener of each member by its name: log lines, and what monitors. `tell` hears what is about all."""
-    from reencrypt.cli.logs import log_listener  # noqa: PLC0415
+    from reencrypt.cli.logs import LogListener  # noqa: PLC0415
     from reencrypt.events import Warned, to_all  # noqa: PLC0415
     from reencrypt.telemetry.trace_context import LoggedTrace  # noqa: PLC0415
 
@@ -271,7 +271,7 @@ def _listening(
             logged = LoggedTrace.of_environment(os.environ)
             if common.is_silent:
                 return to_all(monitors(logged, member))
-            log = log_listener(common.log_format, common.verbose, logged, member=member)
+            log = LogListener(common.log_format, common.verbose, logged, member=member)
             return to_all([*monitors(logged, member), log])
 
         yield listener

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -14,7 +16,6 @@ from reencrypt.events import (
     CommandStarted,
     Continued,
     DataKeysRewrapped,
-    Emit,
     Event,
     FleetStarted,
     InventoryTaken,
@@ -89,43 +90,81 @@ def _with_escapes(_logger: object, _method: str, fields: MutableMapping[str, Any
     return {**fields, **unprintable}
 
 
-def log_listener(
-    log_format: str,
-    verbosity: int,
-    trace: LoggedTrace,
-    *,
-    clock: Callable[[], float] = time.monotonic,
-    **always: str,
-) -> Emit:
-    """Make a listener that writes the events to stderr, as `console` or `json` lines; each has what is `always` so.
+class LogListener:
+    """Writes the events it is called with to stderr, as `console` or `json` lines; each has what is `always` so.
 
-    Every `PROGRESS_SECONDS` of `clock` a line has the figures that a progress bar would show.
+    Every `PROGRESS_SECONDS` of `clock` a line has the figures that a progress bar would show, where something was
+    counted, or where `tick` is called because nothing was.
 
     Lines of JSON have the ids of the trace too. A person would only have to read around them.
     """
-    made: list[Any] = []
 
-    def write(level: str, name: str, fields: Mapping[str, Any]) -> None:
-        if not made:
-            made.append(_logger(log_format).bind(**always))
-        getattr(made[0], level)(name, **fields)
+    def __init__(
+        self,
+        log_format: str,
+        verbosity: int,
+        trace: LoggedTrace,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        **always: str,
+    ) -> None:
+        self._format = log_format
+        self._verbosity = verbosity
+        self._trace = trace
+        self._clock = clock
+        self._always = always
+        self._figures = Figures(clock)
+        self._due = clock() + PROGRESS_SECONDS
+        self._logger: Any = None
+        # Ticks come from a thread of their own.
+        self._lock = threading.Lock()
 
-    figures, due = Figures(clock), clock() + PROGRESS_SECONDS
-
-    def listen(event: Event) -> None:
-        nonlocal due
-        ids = trace.ids if log_format == "json" else {}
+    def __call__(self, event: Event) -> None:
+        """Hear an event."""
         name, level, from_verbosity = _LINES[type(event)]
-        if verbosity >= from_verbosity:
-            fields = asdict(event)
-            # A warning has a name of its own.
-            write(level, fields.pop("name", name), {**ids, **fields})
-        figures.listen(event)
-        if isinstance(event, _COUNTED) and clock() >= due:
-            due = clock() + PROGRESS_SECONDS
-            write("info", "progress", {**ids, **figures.as_fields()})
+        with self._lock:
+            if self._verbosity >= from_verbosity:
+                fields = asdict(event)
+                # A warning has a name of its own.
+                self._write(level, fields.pop("name", name), fields)
+            self._figures.listen(event)
+            if isinstance(event, _COUNTED):
+                self._tell()
 
-    return listen
+    def tick(self) -> None:
+        """Note that time has passed: whoever reads along must not wonder what a quiet command waits for."""
+        with self._lock:
+            self._tell()
+
+    def _tell(self) -> None:
+        now = self._clock()
+        if now >= self._due:
+            self._due = now + PROGRESS_SECONDS
+            self._write("info", "progress", self._figures.as_fields())
+
+    def _write(self, level: str, name: str, fields: Mapping[str, Any]) -> None:
+        if self._logger is None:
+            self._logger = _logger(self._format).bind(**self._always)
+        ids = self._trace.ids if self._format == "json" else {}
+        getattr(self._logger, level)(name, **ids, **fields)
+
+
+@contextmanager
+def ticking(listener: LogListener, seconds: float = 1.0) -> Iterator[LogListener]:
+    """Call `tick` every so many seconds while the block runs, and not once it has ended."""
+    over = threading.Event()
+
+    def tick() -> None:
+        while not over.wait(seconds):
+            listener.tick()
+
+    thread = threading.Thread(target=tick, name="reencrypt-log", daemon=True)
+    thread.start()
+    try:
+        yield listener
+    finally:
+        over.set()
+        thread.join()
 
 
 def _logger(log_format: str) -> Any:  # noqa: ANN401 - structlog's loggers are of no static type

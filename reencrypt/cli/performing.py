@@ -130,9 +130,10 @@ def _telling(common: Common, logged: LoggedTrace) -> Iterator[Emit]:
         with progress_listener() as listener:
             yield listener
         return
-    from reencrypt.cli.logs import log_listener  # noqa: PLC0415
+    from reencrypt.cli.logs import LogListener, ticking  # noqa: PLC0415
 
-    yield log_listener(common.log_format, common.verbose, logged)
+    with ticking(LogListener(common.log_format, common.verbose, logged)) as listener:
+        yield listener
 
 
 def run_to_end(work: Coroutine[Any, Any, _T]) -> _T:

@@ -74,7 +74,7 @@ def one_run(url: str, destination: str) -> None:
 
 def monitors(stack: ExitStack, file: Path) -> list[Emit]:
     """Everything that there is: metrics, traces and all log lines as JSON."""
-    from reencrypt.cli.logs import log_listener  # noqa: PLC0415 - a run without them has none of it
+    from reencrypt.cli.logs import LogListener  # noqa: PLC0415 - a run without them has none of it
     from reencrypt.cli.monitoring import monitoring  # noqa: PLC0415
     from reencrypt.events import CommandStarted  # noqa: PLC0415
     from reencrypt.telemetry.options import MetricsOptions  # noqa: PLC0415
@@ -82,7 +82,7 @@ def monitors(stack: ExitStack, file: Path) -> list[Emit]:
 
     logged = LoggedTrace.of_environment(os.environ)
     made = stack.enter_context(monitoring(MetricsOptions(file), sys.exit))
-    listeners = [*made(logged), log_listener("json", 2, logged)]
+    listeners: list[Emit] = [*made(logged), LogListener("json", 2, logged)]
     to_all(listeners)(CommandStarted("run"))
     return listeners
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import signal
 import sys
+import threading
 
 import pytest
 
 from reencrypt.cli.figures import Figures
-from reencrypt.cli.logs import PROGRESS_SECONDS, log_listener
+from reencrypt.cli.logs import PROGRESS_SECONDS, LogListener, ticking
 from reencrypt.cli.progress import progress_listener
 from reencrypt.events import PageCommitted, PassStarted, RunStarted, Surveyed, Waiting, Warned
 from reencrypt.telemetry.trace_context import LoggedTrace
@@ -65,7 +66,7 @@ def test_more_secrets_than_were_counted_are_no_more_than_everything() -> None:
 
 def test_a_log_has_the_figures_every_half_minute_without_being_asked(capsys: pytest.CaptureFixture[str]) -> None:
     clock = Clock()
-    listen = log_listener("json", 0, LoggedTrace.of_environment({}), clock=clock)
+    listen = LogListener("json", 0, LoggedTrace.of_environment({}), clock=clock)
     listen(RunStarted("a-run", resumed=False, target_provider="azurekv.prod", secrets=100))
     for _ in range(10):
         clock.now += PROGRESS_SECONDS / 5
@@ -75,6 +76,36 @@ def test_a_log_has_the_figures_every_half_minute_without_being_asked(capsys: pyt
     assert [(line["looked_at"], line["of"], line["percent"]) for line in told] == [(50, 100, 50), (100, 100, 100)]
     assert told[0]["level"] == "info"
     assert (told[0]["quarantined"], told[0]["left"], told[0]["seconds_left"]) == (1, 0, 30)
+
+
+def test_a_log_has_the_figures_and_the_reason_of_a_wait_in_which_nothing_happens(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    clock = Clock()
+    listen = LogListener("json", 0, LoggedTrace.of_environment({}), clock=clock)
+    listen(RunStarted("a-run", resumed=False, target_provider="azurekv.prod", secrets=100))
+    listen(page("secrets", 100))
+    listen(Waiting("Grafana keeps data keys in its cache for 900 s; a last sweep follows"))
+    for _ in range(900):
+        clock.now += 1
+        listen.tick()
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    told = [(line["looked_at"], line["percent"], line["waiting"]) for line in lines if line["event"] == "progress"]
+    assert len(told) == 900 / PROGRESS_SECONDS
+    assert set(told) == {(100, 100, "Grafana keeps data keys in its cache for 900 s; a last sweep follows")}
+
+
+def test_ticks_come_by_themselves_and_end_with_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    ticks = threading.Event()
+
+    class Ticked(LogListener):
+        def tick(self) -> None:
+            ticks.set()
+
+    with ticking(Ticked("json", 0, LoggedTrace.of_environment({})), seconds=0.001):
+        assert ticks.wait(60)
+    assert not any(thread.name == "reencrypt-log" for thread in threading.enumerate())
+    assert capsys.readouterr().err == ""
 
 
 def test_the_bar_shows_the_same_and_fits(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,7 +147,7 @@ def test_ctrl_c_while_the_bar_appears_leaves_a_cursor(
 
 
 def test_a_warning_is_an_event_with_a_name_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
-    listen = log_listener("json", 0, LoggedTrace.of_environment({}))
+    listen = LogListener("json", 0, LoggedTrace.of_environment({}))
     listen(Warned("secret_key is the default", "secret_key is Grafana's shipped default"))
     line = json.loads(capsys.readouterr().err)
     assert (line["event"], line["level"]) == ("secret_key is the default", "warning")

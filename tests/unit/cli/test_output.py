@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from reencrypt.catalogue.naming import shown
 from reencrypt.cli import output as out
-from reencrypt.cli.logs import log_listener
+from reencrypt.cli.logs import LogListener
 from reencrypt.cli.progress import progress_listener
 from reencrypt.events import Emit, Quarantined, Waiting, Warned
 from reencrypt.next_steps import NextStep
@@ -71,7 +71,7 @@ def test_progress_and_log_escape_it_too(
         with progress_listener() as listen:
             happens(listen)
     else:
-        happens(log_listener("console", 2, LoggedTrace.of_environment({})))
+        happens(LogListener("console", 2, LoggedTrace.of_environment({})))
     said = capsys.readouterr().err
     # Warning, quarantine, and the reason to wait.
     assert said.count(HARMLESS) >= 3
