@@ -19,7 +19,8 @@ def explained(error: click.ClickException) -> tuple[str, str]:
         return error.format_message(), "See `reencrypt --help`."
     see_help = f"See `{error.ctx.command_path} --help`."
     if not isinstance(error, click.NoSuchOption):
-        return error.format_message(), see_help
+        # The library puts each choice on a line of its own, behind a tab.
+        return " ".join(error.format_message().split()), see_help
     elsewhere = _elsewhere(error.ctx, error.option_name)
     own = [name for each in error.ctx.command.get_params(error.ctx) for name in each.opts if name.startswith("-")]
     meant = "" if elsewhere else did_you_mean(error.option_name, own)

@@ -18,6 +18,7 @@ from reencrypt.keys.manager_vault import BorrowedKey
 from reencrypt.keys.registry import find_outside
 from reencrypt.keys.store_kinds import STORE_KINDS, StoreKinds
 from reencrypt.settings import Settings, ShownValue
+from reencrypt.settings.providers import TRUST_VAULT
 from reencrypt.settings.show import show_key
 from reencrypt.suggestion import did_you_mean, joined
 
@@ -117,6 +118,8 @@ class ProviderConfiguration:
         return STORE_KINDS[self.store]
 
     def _hint(self, provider: str) -> str:
+        if TRUST_VAULT in self.unusable.get(provider, ""):
+            return "Whoever answers there gets what data keys are wrapped with: trust only a host that is yours."
         return self._other_remedy(provider) or (
             f"Complete [{self.section_of(provider)}] in {self.config_file or 'the configuration file of Grafana'}. "
             "Grafana, and so this tool, uses a GF_… variable only for a key that has a value in the file."

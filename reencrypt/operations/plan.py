@@ -17,8 +17,9 @@ from reencrypt.keys.provider import LEGACY_PROVIDER, SECRET_KEY_PROVIDER, Unwrap
 from reencrypt.next_steps import NextStep
 from reencrypt.operations.names import Names, in_words, names_of
 from reencrypt.planning.census import LocationCensus
-from reencrypt.planning.command_lines import Pilot, command_given, pilot_of
+from reencrypt.planning.command_lines import Pilot, command_given, pilot_of, words_of
 from reencrypt.planning.estimate import Estimate, estimate
+from reencrypt.planning.options import given_options
 from reencrypt.planning.plan import Plan
 from reencrypt.planning.planner import make_plans
 from reencrypt.planning.quarantined_keys import count_unchanged
@@ -300,7 +301,8 @@ async def plan_stores(sessions: Sequence[Session], *, ddl: bool = False) -> list
 def _next_steps(reports: Sequence[PlanReport], *, name_store: bool) -> list[NextStep]:
     """What to type next, for all stores together."""
     if any(report.refusals for report in reports):
-        return [NextStep("reencrypt doctor", "it says what to do about what refuses")]
+        words = words_of(given_options(reports[0].plan.options))
+        return [NextStep(" ".join(["reencrypt plan", *words]), "once what refuses is done")]
     found = []
     for report in reports:
         store = {"--store": str(report.store)} if name_store else {}

@@ -354,8 +354,8 @@ def _of_unshown_format(plan: Plan) -> RefusedError:
     return RefusedError(
         f"Grafana has written no data key under {target} yet, so nothing shows that it knows this provider "
         "or how it frames data keys",
-        hint=f"{restart} a data source, then run again. Or name the format with --wrap-format raw/RSA-OAEP-256. "
-        "Begin with a pilot then (--limit N)."
+        hint=f"{restart} a data source, then run again. Or name the format with --wrap-format raw/RSA-OAEP-256, and "
+        "begin with the pilot that `reencrypt plan` names with it."
         if classic
         else f"{restart} a secret that it keeps in the secrets manager, then run again.",
     )

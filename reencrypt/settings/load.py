@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os.path
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -23,10 +23,10 @@ from reencrypt.settings.duration import read_cache_ttl
 from reencrypt.settings.environment import Environment
 from reencrypt.settings.files import read_text
 from reencrypt.settings.ini import parse_ini
-from reencrypt.settings.layers import Layers, Value
+from reencrypt.settings.layers import DEFAULT_ORIGIN, Layers, Value
 from reencrypt.settings.locate import Location, Machine, locate
 from reencrypt.settings.manager import read_manager
-from reencrypt.settings.model import Settings
+from reencrypt.settings.model import NO_CONFIGURATION, Settings
 from reencrypt.settings.providers import read_sections
 from reencrypt.settings.show import show_database, show_secret, show_value
 from reencrypt.settings.toggles import DISABLE_ENVELOPE, envelope_disabled, split_list
@@ -92,7 +92,9 @@ def load_on(
     return Settings(
         config_file=location.config,
         home=location.home,
-        database=database.settings,
+        database=database.settings
+        if location.config or database.settings.origin != DEFAULT_ORIGIN
+        else replace(database.settings, origin=NO_CONFIGURATION),
         secret_key=Secret(secret_key.text),
         secret_key_is_default=secret_key.text == DEFAULT_SECRET_KEY,
         secret_key_origin=secret_key.source,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Final
 
 from reencrypt.errors import ConfigurationError
 from reencrypt.secret import Secret
@@ -24,6 +25,10 @@ class ShownValue:
     text: str
     origin: str
     secret: bool
+
+
+#: The origin of settings that are all Grafana's defaults.
+NO_CONFIGURATION: Final = "default, because no configuration of Grafana was found"
 
 
 @dataclass(frozen=True, slots=True)

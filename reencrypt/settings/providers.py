@@ -13,6 +13,8 @@ from reencrypt.settings.defaults import DEFAULT_PROVIDER
 from reencrypt.settings.layers import Layers, Value
 
 #: The kinds of Grafana Enterprise that this program does not have.
+#: The option that allows a key service a host which is not its own kind's.
+TRUST_VAULT: Final = "--trust-vault"
 UNSUPPORTED_KINDS: Final = ("awskms", "googlekms", "hashicorpvault")
 #: The kind of provider of the secrets manager that open-source Grafana has.
 MANAGER_KIND: Final = "secret_key"

@@ -239,3 +239,19 @@ def test_a_name_in_the_database_does_not_control_the_terminal(story: Story) -> N
     assert r"evil\x1b]0;owned\x07\u202e" in screen.raw
     assert not {"\x07", "\u202e"} & set(screen.raw)
     assert "\x1b]0;" not in screen.raw
+
+
+@pytest.mark.parametrize("command", ["plan", "run", "verify", "status", "doctor"])
+def test_a_machine_without_a_configuration_of_grafana(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    outcome = CommandLine()(command, expect=2)
+    said = outcome.stderr + outcome.stdout
+    assert "no configuration of Grafana was found" in said
+    assert "--grafana-config" in said
+
+
+def test_a_missing_choice_is_named_in_a_line_without_tabs() -> None:
+    outcome = CommandLine()("completion", expect=2)
+    assert outcome.stderr.splitlines()[0] == "error: Missing argument 'SHELL'. Choose from: bash, zsh, fish"

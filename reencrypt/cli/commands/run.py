@@ -84,6 +84,8 @@ def show(report: StoresReport[RunReport]) -> None:
             out.line(f"{each.may_remain[0].upper()}{each.may_remain[1:]}.")
 
 
+#: So many secrets in quarantine are named; more would push the figures off the screen.
+_NAMED: Final = 20
 #: The columns of a run's table; those that are all zero are left out, but for the first two.
 _COLUMNS: Final = {
     "total": "total",
@@ -114,9 +116,12 @@ def _print_store(report: RunReport, *, several: bool) -> None:
     name = f"Run {report.run_id}" if report.run_id else "Secrets"
     header = ("location", *(_COLUMNS[column] for column in shown))
     out.print_table(f"{name}, target {report.target_provider}", header, rows)
-    for entry in report.quarantine:
+    for entry in report.quarantine[:_NAMED]:
         word = "acknowledged" if entry.state == "acknowledged" else "quarantined"
         out.line(f"{word}: {in_words(entry.place, report.names)}: {entry.reason} ({entry.detail})")
+    if len(report.quarantine) > _NAMED:
+        more = len(report.quarantine) - _NAMED
+        out.line(f"{more:,} more are in quarantine: `reencrypt quarantine list` names all of them")
     for reason, number in report.total.left_because.items():
         meaning = left_in_words(reason)
         out.line(f"left as is: {number} ({reason})" + (f": {meaning}" if meaning else ""))
@@ -151,7 +156,7 @@ def _in_words(report: RunReport) -> str:
             others = [f"{number:,} {_COLUMNS[name]}" for name, number in rest.items() if number]
             there = total.re_encrypted + total.already_current
             return (
-                f"Partly done: of {counted(total.total, 'secret')} {there:,} are under {report.target_provider}; "
+                f"Partly done: {there:,} of {counted(total.total, 'secret')} are under {report.target_provider}, "
                 f"{', '.join(others)}."
             )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from reencrypt.cli import output as out
 from reencrypt.cli.work_command import WorkCommand
@@ -11,6 +11,10 @@ from reencrypt.planning.options import StoreOptions
 if TYPE_CHECKING:
     from reencrypt.operations.status import StatusReport
     from reencrypt.operations.work import Work
+
+
+#: What was typed, where a run is only a part of it.
+_COMMANDS: Final = {"envelop": "rekey-secret-key, first step", "rekey": "rekey-secret-key"}
 
 
 def prepare(stores: StoreOptions) -> Work[StatusReport]:
@@ -34,7 +38,7 @@ def _print(report: StatusReport) -> None:
     rows = [
         (
             f"{each.run.id}{f' ({each.run.store})' if several else ''}, last change {each.changed} UTC",
-            each.run.operation,
+            _COMMANDS.get(each.run.operation, each.run.operation),
             (each.run.outcome if each.run.state == "finished" else each.run.state).replace("_", " "),
             each.run.target_provider,
             total.total,

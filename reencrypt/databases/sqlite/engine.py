@@ -53,7 +53,7 @@ from reencrypt.databases.state_version import read_state_version
 from reencrypt.databases.statements import STATE_VERSION, load_schema, load_statements
 from reencrypt.databases.waits import Teller, Waiting, ignore
 from reencrypt.errors import ConfigurationError, NotWritableError
-from reencrypt.settings import DatabaseSettings
+from reencrypt.settings import NO_CONFIGURATION, DatabaseSettings
 
 _T = TypeVar("_T")
 
@@ -70,6 +70,11 @@ async def open_database(settings: DatabaseSettings, *, write: bool, waiting: Wai
     """Open Grafana's database file; see `SqliteDatabase.open`."""
     if settings.path is None:
         raise ConfigurationError("[database] names no file")
+    if settings.origin == NO_CONFIGURATION and not settings.path.exists():
+        raise ConfigurationError(
+            f"no configuration of Grafana was found, and there is no database in {settings.path}, its default place",
+            hint="Give --grafana-config FILE, usually /etc/grafana/grafana.ini, or --database.",
+        )
     return await SqliteDatabase.open(settings.path, write=write, waiting=waiting)
 
 

@@ -12,6 +12,8 @@ from ipaddress import ip_address
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
+from reencrypt.settings.providers import TRUST_VAULT
+
 #: Vaults and managed HSMs of the public, the US government and the Chinese cloud.
 AZURE_SUFFIXES: Final = (
     ".vault.azure.net",
@@ -67,7 +69,7 @@ def check_vault_uri(text: str, trusted: Collection[str]) -> VaultAddress | str:
     loopback = _is_loopback(host)
     suffix = any(host.endswith(suffix) for suffix in AZURE_SUFFIXES) and re.fullmatch(_NAME, host, re.ASCII) is not None
     if not loopback and not suffix and not _is_trusted(host, port or _HTTPS, trusted):
-        return f"has the host {host}, which is not one of Azure's: allow it with --trust-vault {host} if it is yours"
+        return f"has the host {host}, which is not one of Azure's: allow it with {TRUST_VAULT} {host} if it is yours"
     shown = f"[{host}]" if ":" in host else host
     return VaultAddress(f"https://{shown}:{port}" if port else f"https://{shown}", loopback, suffix)
 

@@ -6,6 +6,7 @@ The SDK's text is not shown, but for the operating system's reason in it: it rep
 from __future__ import annotations
 
 import re
+import socket
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 _FORBIDDEN, _CREDENTIALS = 403, 407
 _WAIT_FOR_PROXY: Final = "Check the proxy's health and its way out, then start again; progress is saved."
+_CHECK_NAME: Final = (
+    "Check vault_uri in the provider's section, AZURE_AUTHORITY_HOST if it is set, and the name server; then start "
+    "again."
+)
 _USER_INFO: Final = re.compile(r"//[^/\s]*@")
 #: What OpenSSL says of an answer that is not TLS.
 _NOT_TLS: Final = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")
@@ -43,7 +48,13 @@ def no_connection(url: str, proxy: Proxy | None, error: AzureError) -> Configura
             hint="Check its scheme and its port: an http:// proxy is not an https:// one, and a vault speaks TLS only.",
         )
     through = f" through the proxy {proxy}" if proxy is not None and not to_proxy else ""
-    return TransientError(f"no connection to {where}{through} ({reason})", hint=_WAIT_FOR_PROXY if to_proxy else "")
+    hint = _WAIT_FOR_PROXY if to_proxy else _CHECK_NAME if _is_unknown(cause) else ""
+    return TransientError(f"no connection to {where}{through} ({reason})", hint=hint)
+
+
+def _is_unknown(error: BaseException | None) -> bool:
+    """Whether the name server knows no such host, or does not answer."""
+    return isinstance(getattr(error, "os_error", None) or error, socket.gaierror)
 
 
 def refused_by(proxy: Proxy, host: str, status: int, reason: str) -> ConfigurationError | TransientError:

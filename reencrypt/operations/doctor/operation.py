@@ -308,7 +308,8 @@ def _grafana(settings: Settings, report: DoctorReport, found: _Found | None) -> 
                 State.WARNING,
                 f"no data key under {target} is Grafana's own, so nothing shows that the running Grafana knows it",
                 "It takes Grafana Enterprise, and a restart of every instance with this configuration. Save a data "
-                "source, then look again. `reencrypt plan` names a pilot to begin with.",
+                "source, then look again. Or begin with a pilot, which `reencrypt plan --wrap-format raw/RSA-OAEP-256` "
+                "names.",
             )
         )
     return checks

@@ -90,7 +90,7 @@ def test_what_is_wrong_is_a_sentence_until_the_provider_is_needed(
     with pytest.raises(ConfigurationError) as caught:
         settings.require("azurekv.prod")
     assert sentence in caught.value.message
-    assert "[security.encryption.azurekv.prod]" in caught.value.hint
+    assert "[security.encryption.azurekv.prod]" in f"{caught.value.message} {caught.value.hint}"
     assert "canary" not in caught.value.message + caught.value.hint + repr(settings)
 
 
