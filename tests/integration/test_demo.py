@@ -64,7 +64,7 @@ def test_the_story_goes_as_told_and_leaves_every_secret_but_the_damaged_one_unde
         "They would be written under a new data key",
         "Stopped: SIGINT received.",
         "The run was interrupted once and resumed as the same run",
-        "Partly done: 1 in quarantine and 0 left as is",
+        "1 in quarantine, 100 that Grafana reads with secret_key alone.",
         "malformed_envelope",
         "Verified.",
         "reencrypt plan --grafana-config /etc/grafana/grafana.ini",

@@ -151,9 +151,12 @@ def _in_words(report: RunReport) -> str:
                 "the cause (a proxy, a limit on the rows of a result, a damaged index), then run again."
             )
         case _:
-            numbers = total.as_numbers()
-            rest = {name: numbers[name] for name in ("quarantined", "left", "not_applicable")}
-            others = [f"{number:,} {_COLUMNS[name]}" for name, number in rest.items() if number]
+            parts = {
+                "in quarantine": total.quarantined,
+                "left as is": total.left,
+                "that Grafana reads with secret_key alone": total.not_applicable,
+            }
+            others = [f"{number:,} {what}" for what, number in parts.items() if number]
             there = total.re_encrypted + total.already_current
             return (
                 f"Partly done: {there:,} of {counted(total.total, 'secret')} are under {report.target_provider}, "
