@@ -31,7 +31,7 @@ from reencrypt.wording import counted
 #: What a run does with most secrets.
 MOVES: Final = "move it"
 #: What it does with those of a key that nothing proves.
-UNPROVEN: Final = "leave it (unproven key)"
+UNPROVEN: Final = "leave it (unproven)"
 
 
 @dataclass(frozen=True, slots=True)

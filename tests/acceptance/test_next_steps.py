@@ -96,7 +96,7 @@ def test_a_key_that_nothing_proves_is_named_with_what_to_do(tmp_path: Path, shar
     plan = story.cli.json("plan", *WRAP)
     assert (plan["unproven_keys"], plan["secrets"]["to_move"], plan["pilot"]) == ({"lonely": 1}, 0, None)
     text = story.cli("plan", *WRAP).stdout
-    assert "leave it (unproven key)" in text
+    assert "leave it (unproven)" in text
     assert "--accept-unproven lonely" in text
     run = story.cli("run", *WRAP, expect=3).stdout
     assert "left as is: 1 (unproven_key lonely): too little shows" in run

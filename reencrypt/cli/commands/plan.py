@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -143,10 +144,8 @@ def _rows(report: PlanReport) -> list[tuple[object, ...]]:
             (location.name, each.secrets, each.data_keys, each.provider, each.algorithm, each.in_a_run)
             for each in report.fates(location)
         ]
-        rows += [
-            (location.name, number, 0, "", "", f"quarantine it ({reason})")
-            for reason, number in census.problems.items()
-        ]
+        if census.problems:
+            rows.append((location.name, sum(census.problems.values()), 0, "", "", "quarantine it"))
     return rows
 
 
@@ -183,6 +182,12 @@ def _print_problems(report: PlanReport) -> None:
     if declared := report.declared():
         names = ", ".join(f"{name} ({_OF_DECLARED[what]})" for name, what in declared.items())
         out.line(f"Declared locations: {names}.")
+    problems: Counter[str] = Counter()
+    for census in plan.census.locations.values():
+        problems.update(census.problems)
+    if problems:
+        listed = ", ".join(f"{number:,} ({reason})" for reason, number in problems.most_common())
+        out.line(f"What a run would quarantine: {listed}.")
     for name in report.orphaned_keys():
         out.line(f"orphaned: secrets name the data key {name}, which data_keys lacks")
     for name, reason in report.unusable_keys().items():
