@@ -53,7 +53,8 @@ def warnings(plan: Plan) -> list[Warned]:
         found.append(
             Warned(
                 "secret_key is the default",
-                "secret_key is Grafana's shipped default, which everybody knows: nothing under it is protected",
+                "secret_key is Grafana's shipped default, which everybody knows: nothing under it is protected. "
+                "`reencrypt rekey-secret-key` goes to a new one",
             )
         )
     target = plan.target

@@ -265,7 +265,8 @@ def _grafana(settings: Settings, report: DoctorReport, found: _Found | None) -> 
                 "secret_key",
                 State.WARNING,
                 "is the default that Grafana ships, which everybody knows",
-                "Is this the right configuration file? If not, give --grafana-config.",
+                "Is this the right configuration file? If not, give --grafana-config. If it is, `reencrypt "
+                "rekey-secret-key` goes to a new one.",
             )
         )
     else:
