@@ -282,7 +282,7 @@ async def _performed(
     fleet: FleetOptions,
     tell: Callable[[FleetStarted | MemberEnded], None],
 ) -> FleetReport:
-    from reencrypt.cli.signals import rest_when_suspended, stop_on_signals  # noqa: PLC0415
+    from reencrypt.cli.signals import stop_on_signals  # noqa: PLC0415
     from reencrypt.events import MemberEnded  # noqa: PLC0415
     from reencrypt.fleet.halt import Halt  # noqa: PLC0415
     from reencrypt.fleet.results import FleetReport  # noqa: PLC0415
@@ -302,7 +302,6 @@ async def _performed(
 
     stop = stop_on_signals()
     async with open_shared() as shared:
-        rest_when_suspended(shared.at_rest)
         fleet_work = FleetWork(shared, stop, Halt(stop, fleet.max_failed), ended, fleet.width)
         results = await fleet_work.run(tasks, fleet.canary or "")
     return FleetReport(results, stop.reason or "")

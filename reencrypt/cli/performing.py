@@ -46,7 +46,7 @@ def perform(
     The configuration is read unless it is given as `settings`. Where the operation `stops`, a signal requests that,
     else it ends the process at once.
     """
-    from reencrypt.cli.signals import rest_when_suspended, stop_on_signals  # noqa: PLC0415
+    from reencrypt.cli.signals import stop_on_signals  # noqa: PLC0415
     from reencrypt.operations.session import open_session, open_shared  # noqa: PLC0415
     from reencrypt.state.stop import StopRequest  # noqa: PLC0415
 
@@ -54,10 +54,11 @@ def perform(
 
     async def in_session(emit: Emit) -> _T:
         stop = stop_on_signals(options.safety.lease_timeout) if stops else StopRequest()
-        async with open_shared() as shared:
-            rest_when_suspended(shared.at_rest)
-            async with open_session(known, options, shared, emit=emit, stop=stop, write=write) as session:
-                return await operation(session)
+        async with (
+            open_shared() as shared,
+            open_session(known, options, shared, emit=emit, stop=stop, write=write) as session,
+        ):
+            return await operation(session)
 
     with listening(common) as emit:
         return run_to_end(in_session(emit))
@@ -65,7 +66,7 @@ def perform(
 
 def perform_work(command: str, common: Common, metrics: MetricsOptions, work: Work[R], *, safety: SafetyOptions) -> R:
     """Do the work of a command in the database of the configuration, and return its report; see `perform`."""
-    from reencrypt.cli.signals import rest_when_suspended, stop_on_signals  # noqa: PLC0415
+    from reencrypt.cli.signals import stop_on_signals  # noqa: PLC0415
     from reencrypt.operations.session import open_shared  # noqa: PLC0415
     from reencrypt.operations.work import announced  # noqa: PLC0415
     from reencrypt.state.stop import StopRequest  # noqa: PLC0415
@@ -78,7 +79,6 @@ def perform_work(command: str, common: Common, metrics: MetricsOptions, work: Wo
     async def performed(settings: Settings, emit: Emit) -> R:
         stop = stop_on_signals(safety.lease_timeout) if work.stops else StopRequest()
         async with open_shared() as shared:
-            rest_when_suspended(shared.at_rest)
             return await work.perform(settings, shared, emit=emit, stop=stop)
 
     with listening(common, metrics) as emit, announced(command, emit) as ending:
@@ -140,8 +140,14 @@ def run_to_end(work: Coroutine[Any, Any, _T]) -> _T:
     """Run a coroutine in an event loop of its own, and return what it returns."""
     import asyncio  # noqa: PLC0415
 
+    from reencrypt.cli.signals import rest_when_suspended  # noqa: PLC0415
+
+    async def resting() -> _T:
+        rest_when_suspended()
+        return await work
+
     adapt_interpreter()
-    return asyncio.run(work)
+    return asyncio.run(resting())
 
 
 def adapt_interpreter() -> None:

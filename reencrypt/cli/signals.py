@@ -9,14 +9,17 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Final
 
+from reencrypt.databases.rest import OF_PROCESS
 from reencrypt.planning.options import SafetyOptions
 from reencrypt.state.stop import StopRequest
 
+#: What takes longer is explained.
+_SOON_SECONDS: Final = 2.0
 _SHOW_CURSOR: Final = "\x1b[?25h"
 #: Ctrl-C is none of them: it is an exception, which passes whoever hides the cursor.
 _ENDING: Final = (signal.SIGTERM, signal.SIGHUP)
@@ -69,31 +72,47 @@ def stop_on_signals(lease_seconds: float = SafetyOptions().lease_timeout) -> Sto
     return stop
 
 
-def rest_when_suspended(at_rest: Callable[[], AbstractAsyncContextManager[None]]) -> None:
-    """Let Ctrl-Z wait for `at_rest`: a process that stands still in a transaction would keep Grafana waiting.
+def rest_when_suspended() -> None:
+    """Let Ctrl-Z wait until nothing is open in a database: a process that stands still would keep Grafana waiting.
 
-    Where the signal is ignored already, as for a job that no shell controls, it stays so.
+    The second Ctrl-Z does not wait. Where the signal is ignored already, as for a job that no shell controls, it stays
+    so.
     """
     if signal.getsignal(signal.SIGTSTP) is not signal.SIG_DFL:
         return
     loop = asyncio.get_running_loop()
-    suspending: set[asyncio.Task[None]] = set()
+    waiting: set[asyncio.Task[None]] = set()
+
+    def stand_still() -> None:
+        _write(f"{_SHOW_CURSOR}\r" if sys.stderr.isatty() else "")
+        loop.remove_signal_handler(signal.SIGTSTP)
+        # Returns when somebody continues the process.
+        signal.raise_signal(signal.SIGTSTP)
+        loop.add_signal_handler(signal.SIGTSTP, asked)
 
     async def suspend() -> None:
-        async with at_rest():
-            _write(f"{_SHOW_CURSOR}\r" if sys.stderr.isatty() else "")
-            loop.remove_signal_handler(signal.SIGTSTP)
-            # Returns when somebody continues the process.
-            signal.raise_signal(signal.SIGTSTP)
-            loop.add_signal_handler(signal.SIGTSTP, asked)
+        explaining = loop.call_later(_SOON_SECONDS, _say_what_suspends)
+        try:
+            async with OF_PROCESS.at_rest():
+                explaining.cancel()
+                stand_still()
+        finally:
+            explaining.cancel()
 
     def asked() -> None:
-        if not suspending:
-            task = loop.create_task(suspend())
-            suspending.add(task)
-            task.add_done_callback(suspending.discard)
+        if waiting:
+            stand_still()
+            return
+        task = loop.create_task(suspend())
+        waiting.add(task)
+        task.add_done_callback(waiting.discard)
 
     loop.add_signal_handler(signal.SIGTSTP, asked)
+
+
+def _say_what_suspends() -> None:
+    if sys.stderr.isatty():
+        _write("\r\nWaiting for the database before this stops; a second Ctrl-Z does not wait.\r\n")
 
 
 def _say_farewell(lease_seconds: float) -> None:

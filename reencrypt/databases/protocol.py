@@ -304,13 +304,6 @@ class Database(Executor, Protocol):
         """
         ...
 
-    def at_rest(self) -> AbstractAsyncContextManager[None]:
-        """Keep nobody waiting while the block runs: what is open ends before it, and what is new begins behind it.
-
-        What does not end within some seconds is not waited for.
-        """
-        ...
-
     def state_statements(self, since: int = 0) -> tuple[str, ...]:
         """Return the statements that bring the state tables from a version to the present one, for a DBA to run."""
         ...

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
 from reencrypt.databases.protocol import Database, Transaction
+from reencrypt.databases.waits import SilentServerError
 from reencrypt.errors import TransactionLostError, UnavailableError
 
 _T = TypeVar("_T")
@@ -26,19 +27,25 @@ async def retry(
     longest_wait_seconds: float = _LONGEST_WAIT_SECONDS,
     pardoned: Callable[[], float] = lambda: 0.0,
 ) -> _T:
-    """Retry `work` until it is not lost. Raises `UnavailableError` past the deadline, in seconds from now.
+    """Retry `work` until it is not lost. Raises `UnavailableError` past the deadline, in seconds from the first loss.
+
+    Not from now: a process that stood still in the first try has to have a second one. A server that was silent has
+    been waited for already.
 
     `pardoned` counts seconds that move the deadline, because the server was seen at work in them.
     """
     loop = asyncio.get_running_loop()
-    start = loop.time() - pardoned()
+    start: float | None = None
     patience = DEADLINE_SECONDS if deadline_seconds is None else deadline_seconds
+    begun = loop.time() - pardoned()
     tries = 0
     while True:
         try:
             return await work()
         except TransactionLostError as error:
             # Full jitter: two transactions that collided must not meet again.
+            if start is None:
+                start = begun if isinstance(error, SilentServerError) else loop.time() - pardoned()
             ceiling = min(longest_wait_seconds, _FIRST_WAIT_SECONDS * 2**tries)
             wait = random.uniform(0, ceiling)  # noqa: S311 - spreads load
             tries += 1

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from reencrypt.errors import TransactionLostError
+
 #: Takes the reason of a wait, as a sentence without a full stop.
 Waiting = Callable[[str], None]
 
@@ -36,6 +38,10 @@ class Patience:
 
 
 PATIENCE: Final = Patience()
+
+
+class SilentServerError(TransactionLostError):
+    """The server has shown no sign of life for as long as one is waited for."""
 
 
 def ignore(_reason: str) -> None:

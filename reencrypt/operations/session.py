@@ -34,21 +34,11 @@ from reencrypt.state.stop import StopRequest
 class Shared:
     """What sessions share, because one process may have many of them.
 
-    `pool` is for work that needs a processor, `services` holds the limiters and connections of key services, and
-    `databases` are those that are open now.
+    `pool` is for work that needs a processor, `services` holds the limiters and connections of key services.
     """
 
     pool: ThreadPoolExecutor
     services: Services = field(default_factory=Services)
-    databases: list[Database] = field(default_factory=list)
-
-    @asynccontextmanager
-    async def at_rest(self) -> AsyncIterator[None]:
-        """Keep nobody waiting in any database while the block runs, see `Database.at_rest`."""
-        async with AsyncExitStack() as stack:
-            for database in tuple(self.databases):
-                await stack.enter_async_context(database.at_rest())
-            yield
 
 
 @asynccontextmanager
@@ -118,7 +108,6 @@ async def open_stores(
     database = await stop.interruptible(
         open_database(settings.database, write=write, waiting=lambda reason: emit(Waiting(reason)))
     )
-    shared.databases.append(database)
     try:
         async with database.together():
             schema = await stop.interruptible(inspect(database, stores=tuple(opening), file=file))
@@ -158,7 +147,6 @@ async def open_stores(
                 )
             yield sessions
     finally:
-        shared.databases.remove(database)
         await database.close()
         if watch is not None:
             await watch.replication.close()

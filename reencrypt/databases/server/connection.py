@@ -11,10 +11,10 @@ from contextlib import AbstractContextManager, asynccontextmanager, contextmanag
 from typing import Any, Final, Protocol, TypeVar
 
 from reencrypt.databases import waits
-from reencrypt.databases.rest import Rest
+from reencrypt.databases.rest import OF_PROCESS
 from reencrypt.databases.retry import retry
-from reencrypt.databases.server.watch import Mark, SilentServerError, Watch, Witness
-from reencrypt.databases.waits import Teller, Waiting, ignore
+from reencrypt.databases.server.watch import Mark, Watch, Witness
+from reencrypt.databases.waits import SilentServerError, Teller, Waiting, ignore
 from reencrypt.errors import ReencryptError, TransactionLostError
 
 _T = TypeVar("_T")
@@ -122,11 +122,10 @@ class _Watched:
 
 
 class Connection:
-    """One connection, used by one task at a time. `waiting` is told what is waited for, and `rest` lets it work."""
+    """One connection, used by one task at a time. `waiting` is told what is waited for."""
 
-    def __init__(self, driver: Driver, waiting: Waiting = ignore, rest: Rest | None = None) -> None:
+    def __init__(self, driver: Driver, waiting: Waiting = ignore) -> None:
         self._driver = driver
-        self._rest = rest or Rest()
         self._session: _Watched | None = None
         self._in_use = asyncio.Lock()
         self._blocks = 0  # of `together` that are open
@@ -137,7 +136,7 @@ class Connection:
         """Read with `work`, and retry while the server is away; past the deadline `UnavailableError`."""
 
         async def once() -> _T:
-            async with self._rest.work(), self._undoubted() as session:
+            async with self._undoubted() as session:
                 if session.link.begin_reading is None:
                     with self._explained(), self._driver.translated():
                         return await work(session)
@@ -151,7 +150,8 @@ class Connection:
                 session.reads = stays
                 return found
 
-        async with self._in_use:
+        # Reads are waited for too: an answer that comes to a process that stands still would count as none later.
+        async with OF_PROCESS.work(), self._in_use:
             found = await retry(
                 once,
                 deadline_seconds=deadline_seconds,
@@ -200,7 +200,7 @@ class Connection:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Session]:
         """A transaction on the connection: committed when the block ends, rolled back when it raises."""
-        async with self._rest.work(), self._in_use:
+        async with OF_PROCESS.work(), self._in_use:
             was_open = self._session is not None
             try:
                 await self._begin_anew()

@@ -15,7 +15,6 @@ from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.databases.column_types import ColumnUse, UnfitColumn
 from reencrypt.databases.footprint import Footprint, Rewrites
 from reencrypt.databases.protocol import ColumnLimit, JournaledUpdates, LockPolicy, RowUpdate, Span, Stretch, Value
-from reencrypt.databases.rest import Rest
 from reencrypt.databases.retry import OPENING_SECONDS
 from reencrypt.databases.rights import Right, TableRight, rights_of
 from reencrypt.databases.server.connection import Connection, Driver, Session
@@ -50,12 +49,11 @@ def _updated(location: Location) -> Value:
 class ServerDatabase:
     """One connection reads pages while others commit."""
 
-    def __init__(self, driver: Driver, dialect: Dialect, reader: Connection, writers: Writers, rest: Rest) -> None:
+    def __init__(self, driver: Driver, dialect: Dialect, reader: Connection, writers: Writers) -> None:
         self._driver = driver
         self._dialect = dialect
         self._reader = reader
         self._writers = writers
-        self._rest = rest
 
     @classmethod
     async def open(
@@ -65,11 +63,10 @@ class ServerDatabase:
 
         `waiting` is told what is waited for. Raises `ConfigurationError` or, past the deadline, `UnavailableError`.
         """
-        rest = Rest()
-        reader = Connection(driver, waiting, rest)
+        reader = Connection(driver, waiting)
         try:
             dialect = await reader.read(look, deadline_seconds=OPENING_SECONDS)
-            return cls(driver, dialect, reader, Writers(lambda: Connection(driver, waiting, rest)), rest)
+            return cls(driver, dialect, reader, Writers(lambda: Connection(driver, waiting)))
         except BaseException:
             await asyncio.shield(reader.close())
             raise
@@ -208,10 +205,6 @@ class ServerDatabase:
             transaction = ServerTransaction(self._driver, self._dialect, session)
             yield transaction
             await transaction.written.check(transaction)
-
-    def at_rest(self) -> AbstractAsyncContextManager[None]:
-        """Wait for reads too: an answer that comes to a process that stands still would count as none later."""
-        return self._rest.at_rest()
 
     def state_statements(self, since: int = 0) -> tuple[str, ...]:
         """The schema of the state tables behind a version."""

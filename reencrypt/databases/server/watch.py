@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol, TypeVar
 
 from reencrypt.databases import waits
-from reencrypt.databases.waits import Teller
+from reencrypt.databases.waits import SilentServerError, Teller
 from reencrypt.errors import ReencryptError, TransactionLostError
 
 _T = TypeVar("_T")
@@ -85,10 +85,6 @@ class Witness(Protocol):
     def cut(self) -> None:
         """Cut the connection at once."""
         ...
-
-
-class SilentServerError(TransactionLostError):
-    """The server has shown no sign of life for as long as one is waited for."""
 
 
 class Watch:

@@ -22,7 +22,7 @@ from reencrypt.catalogue.location import Key, Location, Row
 from reencrypt.databases.column_types import ColumnUse, Role, UnfitColumn
 from reencrypt.databases.footprint import Footprint, Rewrites
 from reencrypt.databases.protocol import ColumnLimit, Database, LockPolicy, Stretch, Value
-from reencrypt.databases.rest import Rest
+from reencrypt.databases.rest import OF_PROCESS
 from reencrypt.databases.rights import TableRight
 from reencrypt.databases.shapes import Shape
 from reencrypt.databases.sight import KeyCount, Sight
@@ -90,7 +90,6 @@ class SqliteDatabase:
         self._writer = writer
         self._statements = load_statements("common.sql", "sqlite/statements.sql")
         self._writing = asyncio.Lock()
-        self._rest = Rest()
 
     @classmethod
     async def open(cls, path: Path, *, write: bool, waiting: Waiting = ignore) -> SqliteDatabase:
@@ -320,14 +319,10 @@ class SqliteDatabase:
             rows += to_rows(location, raws)
         return rows
 
-    def at_rest(self) -> AbstractAsyncContextManager[None]:
-        """Wait for reads too: they keep others from committing."""
-        return self._rest.at_rest()
-
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[SqliteTransaction]:
         """BEGIN IMMEDIATE, so that compare and swap see the same file."""
-        async with self._rest.work(), self._writing:
+        async with OF_PROCESS.work(), self._writing:
             try:
                 await self._locked("BEGIN IMMEDIATE")
                 transaction = SqliteTransaction(self._path, self._writer, self._statements)
@@ -350,8 +345,8 @@ class SqliteDatabase:
         await self._retry(work)
 
     async def _read(self, work: Callable[[], Awaitable[_T]], *, deadline_seconds: float = _DEADLINE_SECONDS) -> _T:
-        """Read outside any transaction, see `_retry`."""
-        async with self._rest.work():
+        """Read outside any transaction, see `_retry`. It keeps others from committing, so that a rest waits for it."""
+        async with OF_PROCESS.work():
             return await self._retry(work, deadline_seconds=deadline_seconds)
 
     async def _retry(self, work: Callable[[], Awaitable[_T]], *, deadline_seconds: float = _DEADLINE_SECONDS) -> _T:

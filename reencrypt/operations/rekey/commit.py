@@ -205,7 +205,7 @@ async def commit(
         if before.state == RunState.FINISHED:
             # It was committed; only the answer was lost.
             return before.outcome == Outcome.DONE
-        if not await lease.kept(transaction, unchanged(transaction)):
+        if not await unchanged(transaction):
             raise RefusedError(_NOT_STOPPED, hint="Nothing was changed. Stop Grafana, and start again.")
         store = DataKeyStore(database, transaction, run.id)
         for each in wrappings:

@@ -195,7 +195,7 @@ class _Rekey:
 
         async def unchanged(transaction: Transaction) -> bool:
             found = _under_secret_key(await read_data_keys(transaction, plan.schema.key_table))
-            now = await all_rows(database, location) if location is not None else []
+            now = await lease.kept(transaction, all_rows(database, location)) if location is not None else []
             return {(row.id, row.wrapped) for row in found} == {(row.id, row.wrapped) for row in rows} and now == alerts
 
         left = _left_plain(self.legacy) | wrappings.left

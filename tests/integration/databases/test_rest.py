@@ -10,6 +10,7 @@ import pytest
 
 from reencrypt.databases.connect import open_database
 from reencrypt.databases.protocol import Database, Transaction
+from reencrypt.databases.rest import OF_PROCESS
 from reencrypt.databases.retry import retry_transaction
 from reencrypt.settings import load_settings
 from reencrypt.state.lease import take_lease
@@ -43,7 +44,7 @@ async def test_an_open_transaction_ends_first_and_whatever_is_new_comes_after(da
         seen.append("a read")
 
     async def rest() -> None:
-        async with database.at_rest():
+        async with OF_PROCESS.at_rest():
             seen.append("at rest")
             # What is new waits, however often it has its turn.
             begun = [asyncio.ensure_future(each()) for each in new]

@@ -40,27 +40,46 @@ def test_who_rests_waits_for_what_is_open_and_what_is_new_waits() -> None:
     ]
 
 
-def test_work_that_needs_other_work_to_end_delays_a_rest_and_no_more() -> None:
-    """A read within an open transaction."""
+def test_work_within_work_begins_at_once_in_tasks_of_it_too() -> None:
+    """A read beside an open transaction, which the rest waits for: each would wait for the other."""
 
     async def story() -> tuple[float, float]:
         rest, loop = Rest(), asyncio.get_running_loop()
 
-        async def outer() -> float:
+        async def read() -> float:
             async with rest.work():
                 await asyncio.sleep(1)
-                async with rest.work():
-                    return loop.time()
+                return loop.time()
 
-        working = asyncio.ensure_future(outer())
+        async def transaction() -> float:
+            async with rest.work():
+                await asyncio.sleep(1)
+                return await asyncio.ensure_future(read())
+
+        working = asyncio.ensure_future(transaction())
         await asyncio.sleep(0.5)
         async with rest.at_rest():
             began = loop.time()
         return began, await working
 
-    began, inner = run_in_virtual_time(story())
-    assert began < 10
-    assert inner >= began
+    assert run_in_virtual_time(story()) == (2.0, 2.0)
+
+
+def test_what_does_not_end_is_not_waited_for_without_an_end() -> None:
+    async def story() -> float:
+        rest, loop = Rest(), asyncio.get_running_loop()
+
+        async def stuck() -> None:
+            async with rest.work():
+                await asyncio.sleep(10_000)
+
+        working = asyncio.ensure_future(stuck())
+        await asyncio.sleep(0.5)
+        async with rest.at_rest():
+            working.cancel()
+            return loop.time()
+
+    assert run_in_virtual_time(story()) == 60.5
 
 
 def test_nothing_open_is_rest_at_once() -> None:
