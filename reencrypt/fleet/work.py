@@ -14,6 +14,7 @@ from reencrypt.events import Emit
 from reencrypt.fleet.halt import Halt
 from reencrypt.fleet.member import Member
 from reencrypt.fleet.results import MemberResult
+from reencrypt.next_steps import steps_as_json
 from reencrypt.operations.session import Shared
 from reencrypt.operations.work import Work, announced
 from reencrypt.outcomes import ExitCode
@@ -111,7 +112,8 @@ class FleetWork:
                 settings = await loop.run_in_executor(self.shared.pool, task.load)
                 work = task.work.perform(settings, self.shared, emit=task.emit, stop=stop)
                 report = await self.stop.interruptible(work, grace_seconds=_GRACE_SECONDS if task.work.stops else 0.0)
-                exit_code, told = task.work.exit_code(report), report.as_json()
+                exit_code = task.work.exit_code(report)
+                told = {**report.as_json(), **steps_as_json(report.next_steps)}
                 ending.exit_code = exit_code
         except ReencryptError as error:
             return MemberResult(name, error.exit_code, loop.time() - since, error=error), settings

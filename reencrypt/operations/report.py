@@ -23,8 +23,8 @@ from reencrypt.state.quarantine import QuarantineEntry
 class RunReport:
     """The result of a run, over all its resumptions. `counts` are by location in the catalogue's order.
 
-    `due` (UTC, naive) is when a rotation by age has something to do, `resume` the command that goes on after a stop,
-    which begins a run where there is no `run_id`.
+    `due` (UTC, naive) is when a rotation by age has something to do. `again` is the command that was typed, `resume`
+    the one that goes on after a stop, which begins a run where there is no `run_id`.
     `warnings` were told as events too, before anything was written. `may_remain` says what Grafana may have written
     under an older key meanwhile. `names` are those of what the entries in quarantine belong to, and stored nowhere.
     `incomplete` are the locations of which two passes in a row missed rows.
@@ -48,6 +48,7 @@ class RunReport:
     names: Names = field(default_factory=dict)
     incomplete: Mapping[str, Coverage] = field(default_factory=dict)
     seconds: float = 0.0
+    again: str = ""
 
     @property
     def exit_code(self) -> int:
@@ -68,7 +69,7 @@ class RunReport:
         if any(entry.is_open for entry in self.quarantine):
             return [NextStep("reencrypt quarantine list", "what could not be moved, why, and what to do")]
         if self.incomplete:
-            return [NextStep(f"reencrypt {self.operation}", "once the cause is found")]
+            return [NextStep(self.again or f"reencrypt {self.operation}", "once the cause is found")]
         if self.outcome is Outcome.PARTLY_DONE:
             return [NextStep("reencrypt plan", "it says why secrets stay where they are")]
         return [NextStep("reencrypt verify", "it reads every secret again")]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from reencrypt.catalogue.store_name import StoreName
-from reencrypt.next_steps import NextStep
+from reencrypt.next_steps import NextStep, steps_as_json
 from reencrypt.outcomes import ExitCode, Outcome
 
 _R_co = TypeVar("_R_co", bound="StoreReport", covariant=True)
@@ -64,8 +64,9 @@ class StoresReport(Generic[_R_co]):
 
     @property
     def next_steps(self) -> Sequence[NextStep]:
-        """Those of all stores, each once."""
-        return list(dict.fromkeys(step for report in self.reports for step in report.next_steps))
+        """Those of the stores that matter most, each once: what is not done comes before what is."""
+        first = [report for report in self.reports if report.exit_code == self.exit_code]
+        return list(dict.fromkeys(step for report in first for step in report.next_steps))
 
     def as_json(self) -> dict[str, Any]:
         """The object that `--output json` prints: all stores together, and under `stores` each by itself.
@@ -73,13 +74,13 @@ class StoresReport(Generic[_R_co]):
         Numbers are added up, lists and objects are joined. A text that only one store can have, such as the id of a
         run, is that of the first store whose report has it.
         """
-        parts = {report.store: report.as_json() for report in self.reports}
+        parts = {report.store: {**report.as_json(), **steps_as_json(report.next_steps)} for report in self.reports}
         together: dict[str, Any] = {}
         for part in parts.values():
             together = _joined(together, part)
         if len(parts) > 1:
             together |= {"store": "all", "outcome": _outcome([part["outcome"] for part in parts.values()])}
-        return together | {"stores": parts}
+        return together | steps_as_json(self.next_steps) | {"stores": parts}
 
 
 def _joined(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:

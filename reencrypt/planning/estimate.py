@@ -59,21 +59,36 @@ def estimate(plan: Plan, quota_of: Callable[[str], Quota | None]) -> tuple[Estim
         "anybody who gets the old key from now on, without an earlier copy of the database",
         _left_by_rewrap(legacy, counts.not_applicable),
     )
-    moving = plan.movable
+    moving, staying = _moving(plan), sum(counts.left_because.values())
+    staying += plan.movable - moving
     needed = [row for key_id in plan.moving_key_ids() if (row := plan.ring.row(key_id)) is not None]
     # A data key that its own secrets do not prove needs a second answer.
     doubtful = [row for row in needed if not plan.proof.is_shown_by_secrets(row.id)]
     asked = [*(row.provider for row in (*needed, *doubtful)), *{row.provider for row in needed}]
-    # The target's own data key is wrapped and unwrapped, and unwrapped again at the end.
-    asked += [target.provider] * (_BEGINNING + _CHECKS if moving else 0)
+    if plan.movable:
+        # The target's own data key is tried before a run sees that it leaves everything. Where something has moved, it
+        # is unwrapped again at the end.
+        asked += [target.provider] * (_BEGINNING + (_CHECKS if moving else 1))
     calls, seconds = _cost(asked, quota_of, plan.options.vault.share)
     return rewrap, Estimate(
         _command(plan, "run"),
         moving,
         calls,
         seconds + moving * _SECONDS_PER_DERIVATION / available_threads(),
-        "anybody who ever had the old key and a copy of the data keys, too: no secret stays under a known data key",
-        _left_by_run(counts),
+        "anybody who ever had the old key and a copy of the data keys, too: "
+        f"no secret {'that it moves ' if staying + counts.not_applicable else ''}stays under a known data key",
+        _left_by_run(counts, staying),
+    )
+
+
+def _moving(plan: Plan) -> int:
+    """The secrets that a run moves, as far as is known before it."""
+    return sum(
+        number
+        for location in plan.locations
+        if location.reencrypted
+        for (key_id, algorithm), number in plan.census.locations[location.name].by_key.items()
+        if plan.moves(location, key_id, algorithm) and not plan.is_unproven(key_id, algorithm)
     )
 
 
@@ -97,9 +112,8 @@ def _left_by_rewrap(legacy: int, not_applicable: int) -> str:
     return f"{left}: `run` moves {legacy:,} of them" if not_applicable else f"{left}: that takes `run` either way"
 
 
-def _left_by_run(counts: Counts) -> str:
+def _left_by_run(counts: Counts, stay: int) -> str:
     """What a run does not move, as far as is known before it."""
-    stay = sum(counts.left_because.values())
     parts = {
         f"{counted(counts.not_applicable, 'secret')} that Grafana reads with {LEGACY_PROVIDER} alone": (
             counts.not_applicable

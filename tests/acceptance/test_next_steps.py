@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.grafana.planting import Plain
-from tests.support.story import WRAP, Story
+from tests.support.story import MANAGER, WRAP, Story
 from tests.support.vault import Vault
 from tests.support.worlds import fill
 
@@ -103,3 +103,45 @@ def test_a_key_that_nothing_proves_is_named_with_what_to_do(tmp_path: Path, shar
     command = following(story, "plan", *WRAP)
     assert command == "reencrypt run --wrap-format raw/RSA-OAEP-256 --accept-unproven lonely"
     assert story.cli.json(*command.split()[1:])["outcome"] == "done"
+
+
+def test_a_plan_does_not_say_that_a_run_leaves_nothing_where_a_key_is_unproven(
+    tmp_path: Path, shared_vault: Vault
+) -> None:
+    story = Story.of(tmp_path / "grafana.db", shared_vault)
+    with story.builder() as builder:
+        builder.add_dashboard_snapshot(Plain(b"17", builder.data_key()))
+    _, run = story.cli.json("plan", *WRAP)["roads"]
+    assert (run["rows"], run["leaves"]) == (0, "1 secret where it is")
+    assert "no secret that it moves stays" in run["protects"]
+    before = len(shared_vault.control("GET", "requests"))
+    story.cli("run", *WRAP, expect=3)
+    asked = [
+        each
+        for each in shared_vault.control("GET", "requests")[before:]
+        if each["client_request_id"] and each["status"] < 400
+    ]
+    assert run["vault_calls"] == len(asked)
+
+
+def test_the_store_that_is_not_done_comes_first(tmp_path: Path, shared_vault: Vault) -> None:
+    story = Story.of(tmp_path / "grafana.db", shared_vault, store=MANAGER)
+    story.fill(6)
+    classic = story.cli.json("plan", "--store", "classic", *WRAP)["secrets"]["to_move"]
+    stopped = story.cli.json("run", *WRAP, "--fresh-data-key", "--limit", str(classic + 2), "--store", "all", expect=4)
+    assert {name: each["outcome"] for name, each in stopped["stores"].items()} == {
+        "classic": "done",
+        "manager": "stopped",
+    }
+    assert stopped["next_commands"] == [stopped["resume"]]
+    assert stopped["stores"]["classic"]["next_command"] == "reencrypt verify"
+
+
+def test_the_plan_that_comes_after_a_verification_asks_about_the_same_target(story: Story) -> None:
+    assert following(story, "verify", "--to", "azurekv.other") == "reencrypt plan --to azurekv.other"
+    story.cli("run", *WRAP)
+    # Out of a key service into secret_key a run moves nothing without --to.
+    settings = {"GF_SECURITY_ENCRYPTION_PROVIDER": "secretKey.v1"}
+    elsewhere = replace(story, cli=replace(story.cli, environment={**(story.cli.environment or {}), **settings}))
+    assert following(elsewhere, "verify") == "reencrypt complete"
+    assert following(elsewhere, "verify", "--to", "secretKey.v1") == "reencrypt plan --to secretKey.v1"

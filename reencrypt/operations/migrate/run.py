@@ -80,6 +80,7 @@ async def run_stores(sessions: Sequence[Session]) -> list[RunReport]:
             )
         ]
     reports = [*reports[:-1], replace(reports[-1], seconds=time.monotonic() - started)]
+    reports = [replace(report, again=command_given(first.options)) for report in reports]
     return [await _with_names(first, report) for report in reports]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from reencrypt.catalogue.store_name import StoreName
@@ -51,6 +51,7 @@ class RewrapReport:
     stop_reason: str | None = None
     resume: str | None = None
     warnings: Sequence[Warned] = ()
+    again: str = "reencrypt rewrap"
 
     @property
     def exit_code(self) -> int:
@@ -62,9 +63,9 @@ class RewrapReport:
         """What to type after it."""
         if self.stop_reason:
             why = "it resumes from here" if self.run_id else "it begins, or resumes an interrupted one"
-            return [NextStep(self.resume or "reencrypt rewrap", why)]
+            return [NextStep(self.resume or self.again, why)]
         if self.left:
-            return [NextStep("reencrypt rewrap", "once what is left above is mended")]
+            return [NextStep(self.again, "once what is left above is mended")]
         return [NextStep("reencrypt verify", "it reads every secret again")]
 
     def as_json(self) -> dict[str, Any]:
@@ -126,7 +127,7 @@ async def rewrap_stores(sessions: Sequence[Session]) -> list[RewrapReport]:
                 warnings=stopped.warnings if stopped else (),
             )
         )
-    return reports
+    return [replace(report, again=command_given(first.options)) for report in reports]
 
 
 def _nothing(plan: Plan) -> RewrapReport:

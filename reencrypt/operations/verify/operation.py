@@ -9,6 +9,7 @@ from typing import Any
 from reencrypt.catalogue.store_name import StoreName
 from reencrypt.databases.plain_text import REMEDY, count_plain_text, plain_text_in_words
 from reencrypt.errors import NoSecretsError
+from reencrypt.keys.provider import SECRET_KEY_PROVIDER
 from reencrypt.next_steps import NextStep
 from reencrypt.operations.verify.causes import causes_of
 from reencrypt.operations.verify.judging import verify_secrets
@@ -16,7 +17,9 @@ from reencrypt.operations.verify.keys import RingKeys
 from reencrypt.operations.verify.readability import Fault, ambiguous, faults_of, providers_of, public_secret_notes
 from reencrypt.operations.verify.verification import Problem, Verification
 from reencrypt.outcomes import ExitCode, Outcome
+from reencrypt.planning.command_lines import words_of
 from reencrypt.planning.lost_keys import refuse_lost_keys
+from reencrypt.planning.options import given_options
 from reencrypt.planning.quarantine_of import entries_of
 from reencrypt.planning.quarantined_keys import UNREADABLE
 from reencrypt.planning.schema import read_accepted_secrets
@@ -35,7 +38,7 @@ class VerifyReport:
 
     `explained` is how many of the unreadable secrets only a setting keeps from being read. `uncovered` says what to do
     about each provider that nobody here can read by, `notes` is what stops nothing. `elsewhere` counts the secrets that
-    a run could move to the target.
+    a run could move to the target, and `plan_command` asks about the same.
     """
 
     store: StoreName
@@ -49,6 +52,7 @@ class VerifyReport:
     uncovered: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     elsewhere: int = 0
+    plan_command: str = "reencrypt plan"
 
     @property
     def exit_code(self) -> int:
@@ -86,12 +90,12 @@ class VerifyReport:
             case ExitCode.USAGE:
                 return [NextStep("reencrypt doctor", "it says what the configuration needs")]
             case ExitCode.PARTLY_DONE:
-                return [NextStep("reencrypt plan", "it says under which keys the others are")]
+                return [NextStep(self.plan_command, "it says under which keys the others are")]
         if any(problem.known and not problem.acknowledged for problem in self.problems):
             return [NextStep("reencrypt quarantine list", "what does not read, why, and what to do")]
         if self.elsewhere:
             are = counted(self.elsewhere, "secret is", "secrets are")
-            return [NextStep("reencrypt plan", f"{are} not under {self.target_provider}")]
+            return [NextStep(self.plan_command, f"{are} not under {self.target_provider}")]
         return [NextStep("reencrypt complete", "it answers whether the old key can be retired")]
 
     def sentences(self) -> list[str]:
@@ -217,17 +221,23 @@ async def _verify(session: Session) -> VerifyReport:
         {provider: configured.uncovered_in_words(provider) for _, provider in found.uncovered},
         public_secret_notes(session),
         _elsewhere(session, found, target),
+        " ".join(["reencrypt plan", *words_of(given_options(session.options))]),
     )
 
 
 def _elsewhere(session: Session, found: Verification, target: str) -> int:
     """The secrets under another provider than the target, but for those that no run moves."""
+    # Out of a key service into `secret_key` nothing moves that nobody has asked for.
+    keeps_services = target == SECRET_KEY_PROVIDER and session.options.target.to is None
     results = [(each, found.locations[each.name]) for each in session.locations if each.reencrypted]
     enveloped = {each.name for each, result in results if result.by_key.keys() - {None, UNREADABLE}}
     number = 0
     for location, result in results:
         for key_id, secrets in (result.by_key - result.in_quarantine).items():
             row = session.ring.row(key_id) if key_id else None
-            moves = row.provider != target if row else key_id is None and not location.keeps_legacy(enveloped)
+            if row is not None:
+                moves = row.provider != target and not keeps_services
+            else:
+                moves = key_id is None and not location.keeps_legacy(enveloped)
             number += secrets if moves else 0
     return number
