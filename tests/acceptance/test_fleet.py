@@ -61,6 +61,7 @@ def test_every_member_is_done_and_reads_as_before(fleet: Fleet) -> None:
         assert {each["outcome"] for each in again["members"].values()} == {outcome}
     statuses = fleet.json("status")["members"]
     assert {len(each["runs"]) for each in statuses.values()} == {2}
+    assert all(each["next"] and each["next_command"] for each in statuses.values())
     answers = fleet.json("complete", expect=None)
     assert set(answers["members"]) == set(fleet.stories)
 
