@@ -261,8 +261,8 @@ IN_THE_CONFIGURATION = {
     ),
     "foreign vault": Case(
         2,
-        ("host vault.example.org", "--trust-vault vault.example.org"),
-        (SECTION,),
+        (SECTION, "host vault.example.org", "--trust-vault vault.example.org"),
+        ("trust only a host that is yours",),
         lambda operator: ((operator.vault.uri, "https://vault.example.org"),),
     ),
     "unknown provider": Case(

@@ -157,6 +157,7 @@ class _Vigil:
         self._task: asyncio.Task[None] | None = None
         self._idle_answers = 0
         self._why = ""
+        self._is_over = False
 
     @property
     def _subject(self) -> str:
@@ -168,6 +169,7 @@ class _Vigil:
         return self._task
 
     def end(self) -> None:
+        self._is_over = True
         if self._task is None or self._task.cancel():
             return
         if not self._task.cancelled():
@@ -193,6 +195,9 @@ class _Vigil:
         try:
             while True:
                 condition = await self._ask()
+                if self._is_over:
+                    # A client library may lose a cancellation to an answer that comes at the same moment.
+                    return
                 self._note(Condition(Standing.MOVES) if self._moves() else condition)
                 if self._idle_answers >= waits.PATIENCE.idle_answers:
                     await self._give_up()
