@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from reencrypt.databases import waits
-from reencrypt.databases.connect import open_database
 from reencrypt.databases.protocol import Database, Transaction
 from reencrypt.databases.retry import retry_transaction
 from reencrypt.errors import TransactionLostError
 from reencrypt.planning.options import SafetyOptions
-from reencrypt.settings import load_settings
 from reencrypt.state.lease import Lease, take_lease
-from tests.grafana.builder import GrafanaBuilder
-from tests.support.engine import Engine
+from tests.integration.databases.conftest import Opening
 from tests.support.servers import SERVERS
 
 on_servers = pytest.mark.parametrize("engine", SERVERS, indirect=True)
@@ -28,29 +23,12 @@ SILENT_SECONDS = 1.0
 #: A holder is dead after that long: nobody here beats in time.
 DEAD_SECONDS = 0.02
 
-Opening = Callable[[], Awaitable[Database]]
 
-
-@pytest.fixture
-async def opening(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Opening]:
-    """Opens a process's database; each has connections of its own."""
-    with GrafanaBuilder(tmp_path / "grafana.db"):
-        pass
-    engine.load(tmp_path / "grafana.db")
-    settings = load_settings(config=None, home=None, database_url=engine.url, environ={})
+@pytest.fixture(autouse=True)
+def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waits, "PATIENCE", replace(waits.PATIENCE, idle=SILENT_SECONDS))
     # Whoever stands still, does so for longer than anybody waits for a server.
     monkeypatch.setattr("reencrypt.databases.retry.DEADLINE_SECONDS", SILENT_SECONDS / 2)
-    opened: list[Database] = []
-
-    async def one() -> Database:
-        opened.append(await open_database(settings.database, write=True))
-        return opened[-1]
-
-    await (await one()).create_state()
-    yield one
-    for each in opened:
-        await each.close()
 
 
 async def taken(database: Database) -> Lease:
@@ -122,4 +100,4 @@ async def test_a_session_that_has_nothing_to_do_is_none_that_stands_still(openin
 
 
 def test_a_server_ends_it_before_the_lease_counts_as_free() -> None:
-    assert waits.PATIENCE.idle < SafetyOptions().lease_timeout
+    assert waits.Patience().idle < SafetyOptions().lease_timeout

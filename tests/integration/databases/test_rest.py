@@ -3,35 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 
 import pytest
 
-from reencrypt.databases.connect import open_database
-from reencrypt.databases.protocol import Database, Transaction
+from reencrypt.databases.protocol import Transaction
 from reencrypt.databases.rest import OF_PROCESS
 from reencrypt.databases.retry import retry_transaction
-from reencrypt.settings import load_settings
 from reencrypt.state.lease import take_lease
-from tests.grafana.builder import GrafanaBuilder
-from tests.support.engine import Engine
-
-
-@pytest.fixture
-async def database(engine: Engine, tmp_path: Path) -> AsyncIterator[Database]:
-    with GrafanaBuilder(tmp_path / "grafana.db"):
-        pass
-    engine.load(tmp_path / "grafana.db")
-    settings = load_settings(config=None, home=None, database_url=engine.url, environ={})
-    database = await open_database(settings.database, write=True)
-    await database.create_state()
-    yield database
-    await database.close()
+from tests.integration.databases.conftest import Opening
 
 
 @pytest.mark.every_engine
-async def test_an_open_transaction_ends_first_and_whatever_is_new_comes_after(database: Database) -> None:
+async def test_an_open_transaction_ends_first_and_whatever_is_new_comes_after(opening: Opening) -> None:
+    database = await opening()
     lease = await take_lease(database, timeout_seconds=1.0, waiting=lambda _reason: None)
     seen: list[str] = []
 

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
-from pathlib import Path
 
 import pytest
 
@@ -16,7 +15,7 @@ from reencrypt.databases.retry import retry_transaction
 from reencrypt.errors import LeaseHeldError, UnavailableError
 from reencrypt.settings import load_settings
 from reencrypt.state.lease import Lease, read_holder, take_lease
-from tests.grafana.builder import GrafanaBuilder
+from tests.integration.databases.conftest import Opening
 from tests.support.accounts import grant, new_account, tables_of, url_as
 from tests.support.engine import Engine
 from tests.support.servers import SERVERS
@@ -24,27 +23,6 @@ from tests.support.servers import SERVERS
 #: A holder is dead after that long: nobody here beats in time.
 DEAD_SECONDS = 0.02
 TAKE_OVERS = 100
-
-Opening = Callable[[], Awaitable[Database]]
-
-
-@pytest.fixture
-async def opening(engine: Engine, tmp_path: Path) -> AsyncIterator[Opening]:
-    """Opens a process's database; each has connections of its own."""
-    with GrafanaBuilder(tmp_path / "grafana.db"):
-        pass
-    engine.load(tmp_path / "grafana.db")
-    settings = load_settings(config=None, home=None, database_url=engine.url, environ={})
-    opened: list[Database] = []
-
-    async def one() -> Database:
-        opened.append(await open_database(settings.database, write=True))
-        return opened[-1]
-
-    await (await one()).create_state()
-    yield one
-    for each in opened:
-        await each.close()
 
 
 async def taken(database: Database) -> Lease:
