@@ -113,7 +113,7 @@ class FleetWork:
                 work = task.work.perform(settings, self.shared, emit=task.emit, stop=stop)
                 report = await self.stop.interruptible(work, grace_seconds=_GRACE_SECONDS if task.work.stops else 0.0)
                 exit_code = task.work.exit_code(report)
-                told = {**report.as_json(), **steps_as_json(report.next_steps)}
+                told = {**report.as_json(), **(steps_as_json(steps) if (steps := report.next_steps) else {})}
                 ending.exit_code = exit_code
         except ReencryptError as error:
             return MemberResult(name, error.exit_code, loop.time() - since, error=error), settings

@@ -10,6 +10,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from reencrypt.errors import ReencryptError
 from reencrypt.events import CommandEnded, CommandStarted, Emit
+from reencrypt.next_steps import NextStep
 from reencrypt.operations.session import Shared, open_stores
 from reencrypt.operations.stores import StoreReport, StoresReport
 from reencrypt.outcomes import ExitCode
@@ -25,6 +26,11 @@ class Report(Protocol):
     @property
     def exit_code(self) -> int:
         """See `ExitCode`."""
+        ...
+
+    @property
+    def next_steps(self) -> Sequence[NextStep]:
+        """What to type next."""
         ...
 
     def as_json(self) -> Mapping[str, Any]:

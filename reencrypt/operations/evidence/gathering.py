@@ -13,6 +13,7 @@ from typing import Any, Final
 from reencrypt.catalogue.store_name import StoreName
 from reencrypt.databases.statements import AUDIT_TABLE
 from reencrypt.errors import ConfigurationError, ReencryptError, StoppedEarlyError
+from reencrypt.next_steps import NextStep
 from reencrypt.operations.complete.operation import complete
 from reencrypt.operations.complete.report import BLIND_SPOTS
 from reencrypt.operations.evidence.of_run import section_of
@@ -38,6 +39,11 @@ class Evidence:
     def exit_code(self) -> int:
         """0: whatever it says, it is there."""
         return ExitCode.DONE
+
+    @property
+    def next_steps(self) -> Sequence[NextStep]:
+        """None: what is read for an auditor says nothing of commands."""
+        return ()
 
     def as_json(self) -> Mapping[str, Any]:
         """The object itself."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +18,7 @@ from reencrypt.fleet.member import Member
 from reencrypt.fleet.results import FleetReport, MemberResult
 from reencrypt.fleet.work import FleetWork, Task
 from reencrypt.keys.errors import ServiceGoneError
+from reencrypt.next_steps import NextStep
 from reencrypt.operations.session import Shared
 from reencrypt.operations.work import Work
 from reencrypt.outcomes import ExitCode
@@ -31,6 +32,7 @@ SETTINGS = load_settings(config=None, home=None, database_url="sqlite:////nowher
 class Report:
     exit_code: int = 0
     tells: bool = True
+    next_steps: Sequence[NextStep] = ()
 
     def as_json(self) -> Mapping[str, Any]:
         if not self.tells:
