@@ -101,6 +101,9 @@ def rest_when_suspended() -> None:
 
     def asked() -> None:
         if waiting:
+            # Else it would stop a second time, in the middle of what somebody has continued.
+            for each in waiting:
+                each.cancel()
             stand_still()
             return
         task = loop.create_task(suspend())

@@ -6,6 +6,8 @@ import os
 import signal
 import sqlite3
 import subprocess
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -70,6 +72,11 @@ def until(process: subprocess.Popen[str], text: str) -> None:
     assert any(text in line for line in process.stderr), f"no {text}"
 
 
+def until_the_end(process: subprocess.Popen[str]) -> None:
+    assert process.stderr is not None
+    process.stderr.read()
+
+
 def is_suspended(process: subprocess.Popen[str]) -> bool:
     """Wait until the process stands still, or ends."""
     status = os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
@@ -102,3 +109,25 @@ def test_it_is_suspended_and_continued_again_and_again(story: Story) -> None:
     process.communicate()
     assert process.returncode == 0
     assert story.cli.json("verify")["outcome"] == "verified"
+
+
+def test_a_second_ctrl_z_does_not_wait_and_the_first_is_over_with_it(story: Story) -> None:
+    process = started(story)
+    until(process, '"page committed"')
+    with pages_kept_waiting(story):
+        until(process, '"waiting"')
+        while (os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT | os.WNOHANG)) is None:
+            # Two that come at the same moment are one.
+            process.send_signal(signal.SIGTSTP)
+            time.sleep(0.2)
+        assert is_suspended(process)
+        process.send_signal(signal.SIGCONT)
+    # It would stop again as soon as the page is committed. Nobody may wait for a pipe meanwhile.
+    reading = threading.Thread(target=until_the_end, args=(process,))
+    reading.start()
+    stopped_again = is_suspended(process)
+    if stopped_again:
+        process.kill()
+    reading.join()
+    process.communicate()
+    assert (stopped_again, process.returncode) == (False, 0)
