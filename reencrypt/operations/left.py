@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from reencrypt.state.counts import LEGACY_KEPT, PLAIN_OR_UNPROVEN
-
-UNPROVEN_KEY: Final = "unproven_key"
+from reencrypt.state.counts import LEGACY_KEPT, PLAIN_OR_UNPROVEN, UNPROVEN_KEY
 
 #: By the code. `{of}` stands for the key or provider that follows it.
 MEANINGS: Final[Mapping[str, str]] = {

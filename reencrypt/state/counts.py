@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from reencrypt.state.damaged import whole, wholes
 
+#: Why a secret is left: nothing proves the key or provider that follows.
+UNPROVEN_KEY: Final = "unproven_key"
 #: Why a legacy value is left: it may be plain text, or nothing proves that it is under `secret_key`.
 PLAIN_OR_UNPROVEN: Final = "plain_or_unproven"
 #: Why a legacy value is left: nothing shows that Grafana reads an envelope in its column.

@@ -176,7 +176,8 @@ def _space(space: Footprint) -> str:
 
 
 def _print_problems(report: PlanReport) -> None:
-    from reencrypt.operations.left import UNPROVEN_KEY, left_in_words  # noqa: PLC0415
+    from reencrypt.operations.left import left_in_words  # noqa: PLC0415
+    from reencrypt.state.counts import UNPROVEN_KEY  # noqa: PLC0415
 
     plan = report.plan
     if declared := report.declared():

@@ -20,7 +20,7 @@ from reencrypt.databases.cut_off import cut_off
 from reencrypt.databases.protocol import ColumnLimit, RowUpdate, Span
 from reencrypt.keys.proof import PROVEN_BITS, Admission, KeyStanding, Proof
 from reencrypt.state.accepted import NOTHING, Accepted
-from reencrypt.state.counts import LEGACY_KEPT, PLAIN_OR_UNPROVEN, Counts
+from reencrypt.state.counts import LEGACY_KEPT, PLAIN_OR_UNPROVEN, UNPROVEN_KEY, Counts
 from reencrypt.state.failure_rate import FailureRate
 from reencrypt.state.journal import Entries
 from reencrypt.state.quarantine import Finding, KnownSecret, Place, known_of
@@ -325,7 +325,7 @@ class Transformer:
             self._quarantine(outcome, secret, Reason.IMPLAUSIBLE_PLAINTEXT, detail)
             return None
         if admission is Admission.UNPROVEN:
-            outcome.counts.leave(f"unproven_key {key.key_id or key.provider}")
+            outcome.counts.leave(f"{UNPROVEN_KEY} {key.key_id or key.provider}")
             return None
         if secret.needs_own_proof and evidence(plaintext, secret.kind) < PROVEN_BITS:
             # It may be plain text that only looks like an old ciphertext, and must not be damaged.

@@ -28,6 +28,7 @@ from reencrypt.planning.session import Session
 from reencrypt.planning.target import Target
 from reencrypt.state.audit import AuditEntry, AuditKind
 from reencrypt.state.checkpoints import DataKeyProgress, read_data_key_progress
+from reencrypt.state.counts import UNPROVEN_KEY
 from reencrypt.state.lease import Lease
 from reencrypt.state.runs import Run, close_run
 from reencrypt.state.stop import STOP_GRACE_SECONDS
@@ -296,7 +297,7 @@ class _Classifier:
                 # Wrapped anew it would be another thing than what Grafana finds there now.
                 found.left[row.id] = f"odd_length: it holds {entry.reading}"
             elif not self.checks.proves(row) and not proof.accepts(row.id, row.provider):
-                found.left[row.id] = "unproven_key"
+                found.left[row.id] = UNPROVEN_KEY
             elif row.provider == plan.target.provider and self._lacks_format(entry):
                 remedy = ": name it with --wrap-format" if plan.store is StoreName.CLASSIC else ""
                 found.left[row.id] = f"format_unknown{remedy}"
